@@ -1,0 +1,433 @@
+"""The connection of one account: owns its ConnectionState, its generation and its link.
+
+It performs; when to try again and when to give up is the supervisor's to say.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from typing import Any
+
+from actors.account import (
+    Account,
+    CancelDial,
+    LinkDialed,
+    LinkOpened,
+    RequestDial,
+    SessionOpened,
+)
+from actors.messages import (
+    AttemptExpired,
+    BeatAnswered,
+    ClosingExpired,
+    DialFailed,
+    DialStarted,
+    Failure,
+    Flush,
+    Flushed,
+    FramesRejected,
+    Generation,
+    GiveUp,
+    Introduce,
+    LinkCondemned,
+    LinkDown,
+    LinkLost,
+    Open,
+    Phase,
+    RepliesReceived,
+    Reply,
+    Reset,
+    SendAnswered,
+    SendBeat,
+    Shut,
+    SignalKind,
+    SignalsReceived,
+    StateChanged,
+    Transmit,
+    Transmitted,
+    WriteAcks,
+)
+from actors.policy import failures
+from actors.policy.strikes import Strikes
+from actors.ports import Session
+from actors.runtime.link import Link
+from actors.runtime.pool import Pool
+from actors.runtime.supervised import SupervisedActor
+from actors.runtime.timers import Timer
+from actors.state import Cause, ConnectionState, advance
+
+REGISTRATION = "registration"
+"""Purpose of the one request this actor makes for itself."""
+
+PENDING_LIMIT = 2048
+"""Most requests waiting for an answer; the oldest is forgotten (its owner has a deadline)."""
+
+_SIGNAL_CAUSES = {
+    SignalKind.KICKED: Cause.KICKED,
+    SignalKind.SESSION_REMOVED: Cause.SESSION_REMOVED,
+    SignalKind.AUTH_EXPIRED: Cause.AUTH_EXPIRED,
+}
+
+
+class ConnectionActor(SupervisedActor):
+    """Dials, registers, writes, and tells everybody what became of the link."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        account: Account,
+        *,
+        state: ConnectionState = ConnectionState.DISCONNECTED,
+        generation: Generation = 0,
+    ) -> None:
+        super().__init__(pool, name="connection", supervisor=account.peers.supervisor)
+        self._account = account
+        self._plan = account.plan
+        self._peers = account.peers
+        self._services = account.services
+        self._state = state
+        self._generation = generation
+        self._link: Link | None = None
+        self._session: Session | None = None
+        self._pending: dict[str, str | int] = {}
+        self._timer: Timer | None = None
+        self._registered_at = 0.0
+        self._leaving: Cause | None = None
+        self._stretch: Mapping[Phase, float] = {}
+        self._faults = Strikes(limit=3, window_s=60.0)
+
+    def receive(self, message: Any) -> None:
+        """Obey a command, or apply news of the current generation."""
+        match message:
+            case Open():
+                self._open(message)
+            case Shut():
+                self._shut(Cause.STOP if message.for_good else Cause.PAUSE)
+            case GiveUp():
+                self._give_up(message)
+            case Introduce():
+                self._introduce(message.name)
+            case Reset():
+                if self._state is ConnectionState.FAILED:
+                    self._move(Cause.RESET)
+            case _ if message.generation == self._generation and self._alive():
+                self._apply(message)
+            case LinkDialed():
+                _discard(message.dialed.sock)
+            case Transmit():
+                self._peers.outbox.tell(
+                    Transmitted(
+                        generation=message.generation, outbox_id=message.outbox_id, written=False
+                    )
+                )
+            case _:
+                self._services.log.debug(
+                    "connection.stale_dropped",
+                    account=self._account.name,
+                    message=type(message).__name__,
+                    generation=message.generation,
+                )
+
+    def stopped(self) -> None:
+        """Leave no socket behind."""
+        self._retire("stopped")
+
+    def died(self, error: str) -> None:
+        """Leave no socket behind, then report."""
+        self._retire("connection_died")
+        super().died(error)
+
+    # --- commands ---------------------------------------------------------------------
+
+    def _open(self, command: Open) -> None:
+        if self._alive() or self._state is ConnectionState.CLOSED:
+            return
+        cause = {
+            ConnectionState.DISCONNECTED: Cause.START,
+            ConnectionState.RECONNECTING: Cause.RETRY,
+        }.get(self._state, Cause.AUTO_PROBE)
+        self._generation += 1
+        self._move(cause)
+        self._stretch = command.stretch
+        self._services.dialing.tell(
+            RequestDial(
+                account=self._account,
+                generation=self._generation,
+                stretch=command.stretch,
+                urgent=command.urgent,
+            )
+        )
+
+    def _shut(self, cause: Cause) -> None:
+        if self._state is ConnectionState.CLOSED:
+            return
+        if self._state is not ConnectionState.CONNECTED or self._link is None:
+            self._retire(cause.value)
+            if cause is Cause.STOP or self._state is not ConnectionState.DISCONNECTED:
+                self._move(cause)
+            return
+        self._leaving = cause
+        self._tell_down()
+        self._peers.decoder.tell(Flush(generation=self._generation))
+        self._arm(self._plan.close_timeout_s, ClosingExpired(generation=self._generation))
+
+    def _give_up(self, verdict: GiveUp) -> None:
+        if self._state in (ConnectionState.CLOSED, ConnectionState.FAILED):
+            return
+        self._retire(verdict.failure.reason)
+        cause = Cause.BUDGET_EXCEEDED if verdict.budget_exceeded else Cause.GAVE_UP
+        self._move(cause, verdict.failure)
+
+    # --- news of the current generation -----------------------------------------------
+
+    def _apply(self, message: Any) -> None:
+        match message:
+            case WriteAcks():
+                if self._link is not None:
+                    self._link.write_frames(message.acks)
+            case RepliesReceived():
+                for reply in message.replies:
+                    self._answered(reply)
+            case SendBeat():
+                self._beat(message.number)
+            case Transmit():
+                self._transmit(message)
+            case SignalsReceived():
+                for signal in message.signals:
+                    if signal.kind in _SIGNAL_CAUSES and self._alive():
+                        self._lose(_SIGNAL_CAUSES[signal.kind], failures.from_signal(signal.kind))
+            case FramesRejected():
+                self._count_faults(message)
+            case DialStarted():
+                self._arm(
+                    self._plan.attempt_deadline_s,
+                    AttemptExpired(generation=self._generation, phase=Phase.TCP),
+                )
+            case LinkDialed():
+                self._register(message)
+            case DialFailed():
+                self._lose(Cause.ATTEMPT_FAILED, message.failure)
+            case AttemptExpired():
+                if self._state is ConnectionState.CONNECTING:
+                    registering = message.phase is Phase.REGISTER
+                    self._lose(
+                        Cause.ATTEMPT_TIMED_OUT,
+                        failures.REGISTRATION_TIMED_OUT
+                        if registering
+                        else failures.ATTEMPT_TIMED_OUT,
+                    )
+            case LinkLost():
+                self._lost(message.failure)
+            case LinkCondemned():
+                self._lose(_condemned(message.failure), message.failure)
+            case Flushed():
+                if self._link is not None:
+                    self._link.close(1000)
+            case ClosingExpired():
+                if self._link is not None:
+                    self._link.shut("closing_expired")
+            case _:
+                raise TypeError(f"connection can not receive {type(message).__name__}")
+
+    def _register(self, opened: LinkDialed) -> None:
+        services = self._services
+        link = Link(
+            opened.dialed,
+            generation=self._generation,
+            frames_to=self._peers.decoder.tell,
+            lost_to=self._peers.connection,
+            flow=self._account.flow,
+            clock=services.clock,
+            send_limit_bytes=self._plan.send_buffer_bytes,
+            send_deadline_s=self._plan.send_deadline_s,
+        )
+        self._link = link
+        self._session = opened.session
+        services.log.debug(
+            "connection.upgraded",
+            account=self._account.name,
+            generation=self._generation,
+            address=opened.dialed.address,
+            phases_ms={
+                phase.value: round(seconds * 1000, 1) for phase, seconds in opened.dialed.phases
+            },
+        )
+        self._peers.decoder.tell(SessionOpened(generation=self._generation, session=opened.session))
+        services.poller.add(link)
+        request = opened.session.register(self._mid(opened.session))
+        if request is None:
+            self._confirm()
+            return
+        self._pending[request.mid] = REGISTRATION
+        link.write_frames((request.payload,))
+        self._arm(
+            self._plan.register_timeout_s * self._stretch.get(Phase.REGISTER, 1.0),
+            AttemptExpired(generation=self._generation, phase=Phase.REGISTER),
+        )
+
+    def _answered(self, reply: Reply) -> None:
+        purpose = self._pending.pop(reply.mid, None)
+        if purpose is None:
+            self._services.log.debug("reply.unmatched", account=self._account.name, code=reply.code)
+        elif purpose == REGISTRATION:
+            self._judge(reply)
+        elif isinstance(purpose, int):
+            self._peers.heartbeat.tell(BeatAnswered(generation=self._generation, number=purpose))
+        else:
+            self._peers.outbox.tell(SendAnswered(mid=reply.mid, reply=reply))
+
+    def _judge(self, reply: Reply) -> None:
+        if self._session is None or self._link is None:
+            return
+        failure = self._session.registered(reply)
+        if failure is None:
+            self._confirm()
+        else:
+            self._lose(Cause.ATTEMPT_FAILED, failure)
+
+    def _confirm(self) -> None:
+        self._disarm()
+        self._registered_at = self._services.clock.monotonic()
+        self._move(Cause.REGISTERED)
+        self._introduce("heartbeat")
+        self._introduce("outbox")
+
+    def _introduce(self, name: str) -> None:
+        if (
+            self._link is not None
+            and self._session is not None
+            and self._leaving is None
+            and self._state is ConnectionState.CONNECTED
+        ):
+            role = self._peers.heartbeat if name == "heartbeat" else self._peers.outbox
+            role.tell(
+                LinkOpened(generation=self._generation, link=self._link, session=self._session)
+            )
+
+    def _beat(self, number: int) -> None:
+        if self._session is None or self._link is None:
+            return
+        request = self._session.beat(self._mid(self._session))
+        if request is None:
+            self._link.ping(number.to_bytes(8, "big"))
+        else:
+            self._expect(request.mid, number)
+            self._link.write_frames((request.payload,))
+
+    def _transmit(self, message: Transmit) -> None:
+        written = False
+        if self._link is not None and self._leaving is None:
+            if message.mid is not None:
+                self._expect(message.mid, message.outbox_id)
+            written = self._link.write_frames((message.payload,))
+        self._peers.outbox.tell(
+            Transmitted(generation=message.generation, outbox_id=message.outbox_id, written=written)
+        )
+
+    def _count_faults(self, message: FramesRejected) -> None:
+        for fault in message.faults:
+            self._services.log.warning("frame.rejected", account=self._account.name, reason=fault)
+            if self._faults.strike(self._services.clock.monotonic()) and self._alive():
+                self._lose(Cause.PROTOCOL_ERRORS, failures.PROTOCOL_ERRORS)
+
+    # --- leaving ----------------------------------------------------------------------
+
+    def _lost(self, failure: Failure) -> None:
+        leaving = self._leaving
+        if leaving is not None:
+            self._retire(leaving.value)
+            self._move(leaving)
+        elif self._state is ConnectionState.CONNECTING:
+            self._lose(Cause.ATTEMPT_FAILED, failure)
+        else:
+            since_s = self._services.clock.monotonic() - self._registered_at
+            if failure.close_code is not None and failure.reason.startswith("close_"):
+                failure = failures.from_close_code(failure.close_code, since_registered_s=since_s)
+            self._lose(Cause.LINK_LOST, failure)
+
+    def _lose(self, cause: Cause, failure: Failure) -> None:
+        leaving = self._leaving
+        self._retire(failure.reason)
+        if leaving is None:
+            self._move(cause, failure)
+        else:
+            self._move(leaving)
+
+    def _retire(self, reason: str) -> None:
+        """End the generation: no socket, no timer, no pending answer survives it."""
+        self._disarm()
+        self._leaving = None
+        self._pending.clear()
+        if self._state is ConnectionState.CONNECTING and self._link is None:
+            self._services.dialing.tell(
+                CancelDial(account=self._account.name, generation=self._generation)
+            )
+        if self._link is not None:
+            self._link.shut(reason)
+            self._tell_down()
+            self._link = None
+            self._session = None
+
+    def _tell_down(self) -> None:
+        down = LinkDown(generation=self._generation)
+        self._peers.heartbeat.tell(down)
+        self._peers.outbox.tell(down)
+
+    def _move(self, cause: Cause, failure: Failure | None = None) -> None:
+        old, self._state = self._state, advance(self._state, cause)
+        change = StateChanged(
+            account=self._account.name,
+            old=old,
+            new=self._state,
+            cause=cause,
+            generation=self._generation,
+            failure=failure,
+            at_ms=self._services.clock.unix_ms(),
+        )
+        self._services.log.info(
+            "connection.state_changed",
+            account=change.account,
+            before=old.value,
+            after=self._state.value,
+            cause=cause.value,
+            generation=self._generation,
+            **({} if failure is None else {"reason": failure.reason, "detail": failure.detail}),
+        )
+        self._services.observer.state_changed(change)
+        self._peers.supervisor.tell(change)
+
+    # --- small things -----------------------------------------------------------------
+
+    def _alive(self) -> bool:
+        return self._state in (ConnectionState.CONNECTING, ConnectionState.CONNECTED)
+
+    def _mid(self, session: Session) -> str:
+        return session.mid(self._services.clock.unix_ms(), self._services.dice.random())
+
+    def _expect(self, mid: str, purpose: str | int) -> None:
+        if len(self._pending) >= PENDING_LIMIT:
+            del self._pending[next(iter(self._pending))]
+        self._pending[mid] = purpose
+
+    def _arm(self, delay_s: float, message: AttemptExpired | ClosingExpired) -> None:
+        self._disarm()
+        self._timer = self._services.timers.after(delay_s, self._peers.connection, message)
+
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+def _condemned(failure: Failure) -> Cause:
+    return {
+        failures.BACKPRESSURE.reason: Cause.BACKPRESSURE,
+        failures.DECODER_RESTARTED.reason: Cause.CHILD_CRASHED,
+        failures.ZOMBIE.reason: Cause.ZOMBIE,
+    }.get(failure.reason, Cause.HEARTBEAT_DEAD)
+
+
+def _discard(sock: socket.socket) -> None:
+    """Close a link that came too late; its generation is over."""
+    sock.close()

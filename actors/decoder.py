@@ -1,0 +1,156 @@
+"""The decoder of one account: frames become replies, acknowledgements due, and events.
+
+Nothing is acknowledged here: frames go to the journal with their acknowledgements, and
+those leave once the commit has returned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from actors.account import Account, PendingRead, SessionOpened
+from actors.messages import (
+    Decoded,
+    Event,
+    EventsRestored,
+    EventsStored,
+    Flush,
+    Flushed,
+    Frame,
+    FramesReceived,
+    FramesRejected,
+    RepliesReceived,
+    Reply,
+    Signal,
+    SignalsReceived,
+    WriteAcks,
+)
+from actors.ports import JournalAnswer, Session, StoreFrames
+from actors.runtime.pool import Pool
+from actors.runtime.supervised import SupervisedActor
+
+
+class DecoderActor(SupervisedActor):
+    """Reads every frame of a gulp, then tells each hearer once."""
+
+    def __init__(self, pool: Pool, account: Account) -> None:
+        super().__init__(pool, name="decoder", supervisor=account.peers.supervisor)
+        self._account = account
+        self._generation = 0
+        self._session: Session | None = None
+        self._numbers = account.services.writer.numbers()
+        self._unread: list[PendingRead] = []
+
+    def receive(self, message: Any) -> None:
+        """Read frames of the current generation; drop those of another."""
+        match message:
+            case FramesReceived():
+                if message.generation == self._generation and self._session is not None:
+                    self._read(message, self._session)
+                else:
+                    self._account.flow.returned(len(message.frames))
+            case SessionOpened():
+                self._generation = message.generation
+                self._session = message.session
+                unread, self._unread = self._unread, []
+                for page in unread:
+                    self._restore(page, message.session)
+            case PendingRead():
+                if message.rows and self._session is None:
+                    self._unread.append(message)
+                else:
+                    self._restore(message, self._session)
+            case Flush():
+                self._flush(message)
+            case _:
+                raise TypeError(f"decoder can not receive {type(message).__name__}")
+
+    def _read(self, message: FramesReceived, session: Session) -> None:
+        decode, numbers = session.decode, self._numbers
+        received_at_ms = message.received_at_ms
+        pushes: list[Decoded] = []
+        replies: list[Reply] = []
+        signals: list[Signal] = []
+        faults: list[str] = []
+        for frame in message.frames:
+            decoded = decode(frame, received_at_ms=received_at_ms, numbers=numbers)
+            if decoded.ack is not None or decoded.events:
+                pushes.append(decoded)
+            if decoded.reply is not None:
+                replies.append(decoded.reply)
+            if decoded.signal is not None:
+                signals.append(decoded.signal)
+            if decoded.fault is not None:
+                faults.append(decoded.fault)
+        connection, generation = self._account.peers.connection, message.generation
+        if replies:
+            connection.tell(RepliesReceived(generation=generation, replies=replies))
+        if faults:
+            connection.tell(FramesRejected(generation=generation, faults=faults))
+        if pushes:
+            self._store(message, pushes)
+        else:
+            self._account.flow.returned(len(message.frames))
+        if signals:
+            connection.tell(SignalsReceived(generation=generation, signals=signals))
+
+    def _store(self, message: FramesReceived, pushes: Sequence[Decoded]) -> None:
+        account, generation, taken = self._account, message.generation, len(message.frames)
+        durable = account.services.writer.durable
+        acks: list[Frame] = [push.ack for push in pushes if push.ack is not None]
+
+        def committed(answer: JournalAnswer) -> None:
+            events: Sequence[Event] = answer  # type: ignore[assignment]  # StoreFrames' answer
+            if not durable:  # then memory is all there is, and settling must pace reading
+                account.flow.taken(len(events))
+            account.flow.returned(taken)
+            if acks:
+                account.peers.connection.tell(WriteAcks(generation=generation, acks=acks))
+            if events:
+                account.peers.dispatcher.tell(EventsStored(events=events))
+
+        account.services.writer.submit(
+            StoreFrames(
+                account=account.name,
+                generation=generation,
+                received_at_ms=message.received_at_ms,
+                frames=pushes,
+            ),
+            committed,
+        )
+
+    def _restore(self, page: PendingRead, session: Session | None) -> None:
+        """Make events of journal rows again, with the numbers they were given."""
+        events: list[Event] = []
+        frame, decoded = None, None
+        for row in page.rows:
+            assert session is not None
+            if decoded is None or row.frame is not frame:
+                frame = row.frame
+                decoded = session.decode(frame, received_at_ms=row.received_at_ms)
+            if row.index >= len(decoded.events):
+                self._account.services.log.error(
+                    "journal.row_unreadable", account=self._account.name, lane_seq=row.lane_seq
+                )
+                continue
+            events.append(
+                msgspec.structs.replace(
+                    decoded.events[row.index],
+                    lane_seq=row.lane_seq,
+                    redelivered=row.lane_seq < page.redelivered_below,
+                )
+            )
+        self._account.peers.dispatcher.tell(EventsRestored(events=events, more=page.more))
+
+    def _flush(self, flush: Flush) -> None:
+        """Stand in the journal's line behind everything that was stored before."""
+        connection, generation = self._account.peers.connection, flush.generation
+        self._account.services.writer.submit(
+            StoreFrames(
+                account=self._account.name, generation=generation, received_at_ms=0, frames=()
+            ),
+            lambda _: connection.tell(Flushed(generation=generation)),
+        )

@@ -1,0 +1,203 @@
+"""Dialling for all accounts: behind one connect gate, on threads of its own.
+
+Each granted dial is one short-lived thread; the gate bounds how many there are.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from actors.account import CancelDial, LinkDialed, RequestDial
+from actors.messages import (
+    Control,
+    DialFailed,
+    DialStarted,
+    ErrorClass,
+    Failure,
+    Generation,
+    Message,
+    Phase,
+)
+from actors.policy.circuit import Circuit
+from actors.policy.gate import ConnectGate
+from actors.ports import Clock, Dialed, Dice, Mailbox
+from actors.runtime.pool import Pool
+from actors.runtime.supervised import SupervisedActor
+from actors.runtime.timers import Timer, Timers
+
+
+class GateDue(Message, frozen=True, kw_only=True, gc=False):
+    """The gate or a circuit may let somebody through now."""
+
+
+class DialEnded(Control, frozen=True, kw_only=True, gc=False):
+    """A dial thread is done; ``failure`` is None if there is a link."""
+
+    account: str
+    generation: Generation
+    endpoint: str
+    failure: Failure | None
+
+
+class DialingActor(SupervisedActor):
+    """Owns the connect gate and one circuit an endpoint."""
+
+    inbox_limit = 100_000
+
+    def __init__(
+        self,
+        pool: Pool,
+        *,
+        gate: ConnectGate,
+        clock: Clock,
+        dice: Dice,
+        timers: Timers,
+        mailbox: Mailbox[Any],
+        supervisor: Mailbox[Any] | None = None,
+    ) -> None:
+        super().__init__(pool, name="dialing", supervisor=supervisor)
+        self._gate = gate
+        self._clock = clock
+        self._dice = dice
+        self._timers = timers
+        self._mailbox = mailbox
+        self._circuits: dict[str, Circuit] = {}
+        self._waiting: dict[str, RequestDial] = {}
+        self._barred: dict[str, list[str]] = {}
+        self._timer: Timer | None = None
+
+    def receive(self, message: Any) -> None:
+        """Queue, cancel or account for a dial; then let through whom the gate lets."""
+        match message:
+            case RequestDial():
+                self._queue(message)
+            case CancelDial():
+                self._cancel(message)
+            case DialEnded():
+                self._ended(message)
+            case GateDue():
+                self._timer = None
+            case _:
+                raise TypeError(f"dialing can not receive {type(message).__name__}")
+        self._grant()
+
+    def stopped(self) -> None:
+        """Leave no timer behind."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _queue(self, request: RequestDial) -> None:
+        name = request.account.name
+        if name in self._waiting:
+            self._waiting[name] = request
+            return
+        self._waiting[name] = request
+        endpoint = request.account.plan.dialer.endpoint
+        now = self._clock.monotonic()
+        circuit = self._circuits.get(endpoint)
+        if circuit is not None and not circuit.allows(now):
+            self._barred.setdefault(endpoint, []).append(name)
+        else:
+            self._gate.ask(name, now, urgent=request.urgent)
+
+    def _cancel(self, cancelled: CancelDial) -> None:
+        request = self._waiting.get(cancelled.account)
+        if request is not None and request.generation == cancelled.generation:
+            del self._waiting[cancelled.account]
+            self._gate.cancel(cancelled.account)
+
+    def _ended(self, ended: DialEnded) -> None:
+        now = self._clock.monotonic()
+        self._gate.ended(ended.account)
+        circuit = self._circuits.setdefault(ended.endpoint, Circuit())
+        if ended.failure is None:
+            circuit.succeeded(now)
+        else:
+            circuit.failed(ended.failure, now, self._dice.random())
+
+    def _grant(self) -> None:
+        now = self._clock.monotonic()
+        for endpoint in [key for key in self._barred if self._barred[key]]:
+            names, circuit = self._barred[endpoint], self._circuits[endpoint]
+            while names and circuit.allows(now):
+                name = names.pop(0)
+                if name in self._waiting:
+                    self._gate.ask(name, now, urgent=self._waiting[name].urgent)
+            if not names:
+                del self._barred[endpoint]
+        for name in self._gate.grant(now):
+            request = self._waiting.pop(name, None)
+            if request is None:
+                self._gate.ended(name)
+            else:
+                self._start(request)
+        self._arm(now)
+
+    def _arm(self, now: float) -> None:
+        due = [self._gate.next_at(now)]
+        due += [self._circuits[endpoint].next_at(now) for endpoint in self._barred]
+        moments = [moment for moment in due if moment is not None]
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if moments:
+            self._timer = self._timers.after(
+                max(0.001, min(moments) - now), self._mailbox, GateDue()
+            )
+
+    def _start(self, request: RequestDial) -> None:
+        request.account.peers.connection.tell(DialStarted(generation=request.generation))
+        threading.Thread(
+            target=_dial,
+            args=(request, self._mailbox),
+            name=f"gateway/dial/{request.account.name}",
+            daemon=True,
+        ).start()
+
+
+def _dial(request: RequestDial, dialing: Mailbox[Any]) -> None:
+    """Run one attempt up to the open link. Thread body; whatever happens is told."""
+    account, generation = request.account, request.generation
+    plan = account.plan
+    failure: Failure | None
+    try:
+        identity = plan.identity()
+        session = plan.platform.session(identity)
+    except Exception as error:  # noqa: BLE001  # strangers' code: a credentials provider
+        failure = Failure(
+            error_class=ErrorClass.CONFIG if isinstance(error, ValueError) else ErrorClass.AUTH,
+            reason="credentials_unusable",
+            detail=str(error) if isinstance(error, ValueError) else type(error).__name__,
+            phase=Phase.CREDENTIALS,
+        )
+    else:
+        try:
+            result: Dialed | Failure = plan.dialer.dial(
+                session.upgrade_headers(),
+                identity.cookie,
+                deadline_s=plan.attempt_deadline_s,
+                stretch=lambda phase: request.stretch.get(phase, 1.0),
+            )
+        except Exception as error:  # noqa: BLE001  # a thread's last line
+            result = Failure(
+                error_class=ErrorClass.OTHER,
+                reason="dial_crashed",
+                detail=f"The dialer raised {type(error).__name__}; please report it.",
+                phase=Phase.TCP,
+            )
+        failure = result if isinstance(result, Failure) else None
+        if not isinstance(result, Failure):
+            opened = LinkDialed(generation=generation, session=session, dialed=result)
+            if not account.peers.connection.post(opened):
+                result.sock.close()
+    if failure is not None:
+        account.peers.connection.tell(DialFailed(generation=generation, failure=failure))
+    dialing.tell(
+        DialEnded(
+            account=account.name,
+            generation=generation,
+            endpoint=plan.dialer.endpoint,
+            failure=failure,
+        )
+    )

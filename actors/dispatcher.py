@@ -1,0 +1,193 @@
+"""The dispatcher of one account: one conversation, one lane, at most one event in flight.
+
+Lanes run side by side on the handler pool. What a handler did is settled in the journal
+together with its replies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from actors.account import Account, PendingRead
+from actors.messages import (
+    DeliveriesStored,
+    Delivery,
+    Disposition,
+    Event,
+    EventsRestored,
+    EventsStored,
+    LaneRested,
+    Outcome,
+)
+from actors.policy.lanes import Lanes
+from actors.ports import JournalAnswer, SettleEvents, Settlement
+from actors.runtime.handlers import LaneRun, LanesRan, RanLane
+from actors.runtime.pool import Pool
+from actors.runtime.supervised import SupervisedActor
+
+PAGE = 1000
+"""Journal rows read at a time, and most news kept while they are read."""
+
+
+class DispatcherActor(SupervisedActor):
+    """Fills the lanes, hands runs to the pool, settles what came back.
+
+    Memory holds a bounded part of what is pending; the journal holds all of it. Beyond the
+    bound, and after a start, the dispatcher is *behind*: it reads pages of the journal, in
+    its order, and takes news from memory again once it has caught up.
+    """
+
+    def __init__(self, pool: Pool, account: Account) -> None:
+        super().__init__(pool, name="dispatcher", supervisor=account.peers.supervisor)
+        self._account = account
+        self._lanes = Lanes()
+        self._attempts: dict[str, int] = {}
+        self._halted = False
+        self._cursor = 0
+        self._behind = True
+        self._reading = False
+        self._news: list[Event] | None = None
+        self._born_at = 0
+
+    def started(self) -> None:
+        """Take over from whoever was dispatcher before, in this life or an earlier one."""
+        services = self._account.services
+        services.handlers.withdraw(self._account.name)
+        self._born_at = next(services.writer.numbers())
+        self._catch_up()
+
+    def receive(self, message: Any) -> None:
+        """Take new events, results, and lanes whose pause is over."""
+        match message:
+            case EventsStored():
+                self._take_news(message.events)
+            case LanesRan():
+                self._settle(message.runs)
+            case EventsRestored():
+                self._take_page(message)
+            case LaneRested():
+                self._lanes.release(message.lane)
+            case _:
+                raise TypeError(f"dispatcher can not receive {type(message).__name__}")
+        self._catch_up()
+        if not self._halted:
+            self._dispatch()
+
+    def _dispatch(self) -> None:
+        runs = self._lanes.take()
+        if runs:
+            self._account.services.handlers.submit(
+                self._account.name,
+                [LaneRun(lane=run.lane, events=run.events) for run in runs],
+                self.actor_ref,
+            )
+
+    # --- from the journal and from memory ---------------------------------------------
+
+    def _take_news(self, events: Sequence[Event]) -> None:
+        if not self._behind:
+            self._append(events)
+            self._behind = self._lanes.pending > self._account.plan.flow_high
+        elif self._news is not None:
+            self._news.extend(events)
+            if len(self._news) > PAGE:
+                self._news = None
+
+    def _take_page(self, page: EventsRestored) -> None:
+        self._reading = False
+        self._append(page.events)
+        news, self._news = self._news, None
+        if not page.more and news is not None:
+            self._behind = False
+            self._take_news([event for event in news if (event.lane_seq or 0) > self._cursor])
+
+    def _append(self, events: Sequence[Event]) -> None:
+        if events:
+            self._lanes.add(events)
+            self._cursor = events[-1].lane_seq or self._cursor
+
+    def _catch_up(self) -> None:
+        """Read the next page, if there is room for it."""
+        if not self._behind or self._reading or self._lanes.pending > self._account.plan.flow_low:
+            return
+        self._reading, self._news = True, []
+        name, cursor, born_at = self._account.name, self._cursor, self._born_at
+        decoder = self._account.peers.decoder
+        self._account.services.writer.fetch(
+            lambda journal: journal.pending(name, cursor, PAGE),
+            lambda rows: decoder.tell(
+                PendingRead(rows=rows, more=len(rows) >= PAGE, redelivered_below=born_at)
+            ),
+        )
+
+    # --- results ----------------------------------------------------------------------
+
+    def _settle(self, runs: Sequence[RanLane]) -> None:
+        settlements: list[Settlement] = []
+        for run in runs:
+            if not run.settled:  # the pool has stopped; the journal keeps the rest
+                self._halted = True
+            gone = 0
+            for event, outcome in run.settled:
+                settlement = self._judge(run.lane, event, outcome)
+                if settlement is not None:
+                    settlements.append(settlement)
+                    gone += 1
+            self._lanes.finish(run.lane, gone)
+        if settlements:
+            self._store(settlements)
+
+    def _judge(self, lane: str, event: Event, outcome: Outcome) -> Settlement | None:
+        """Say how an event ended, or hold its lane for another try."""
+        failed_before = self._attempts.pop(event.event_id, 0) if self._attempts else 0
+        attempts = failed_before + 1
+        if outcome.disposition is not Disposition.RETRY:
+            if outcome.disposition is Disposition.DEAD:
+                self._report_dead(event, outcome, attempts)
+            return Settlement(event=event, outcome=outcome, attempts=attempts)
+        pauses = self._account.plan.handler_retry_s
+        services = self._account.services
+        if failed_before >= len(pauses):
+            dead = Outcome(disposition=Disposition.DEAD, reason=outcome.reason)
+            self._report_dead(event, dead, attempts)
+            return Settlement(event=event, outcome=dead, attempts=attempts)
+        self._attempts[event.event_id] = attempts
+        self._lanes.hold(lane)
+        pause_s = pauses[failed_before]
+        services.log.warning(
+            "handler.failed",
+            account=self._account.name,
+            event_id=event.event_id,
+            reason=outcome.reason,
+            attempt=attempts,
+            retry_in_s=pause_s,
+        )
+        services.timers.after(pause_s, self._account.peers.dispatcher, LaneRested(lane=lane))
+        return None
+
+    def _report_dead(self, event: Event, outcome: Outcome, attempts: int) -> None:
+        reason = outcome.reason or "rejected"
+        self._account.services.log.error(
+            "event.dead_lettered",
+            account=self._account.name,
+            event_id=event.event_id,
+            reason=reason,
+            attempts=attempts,
+        )
+        self._account.services.observer.dead_lettered(self._account.name, event, reason)
+
+    def _store(self, settlements: Sequence[Settlement]) -> None:
+        account, count = self._account, len(settlements)
+        durable = account.services.writer.durable
+
+        def committed(answer: JournalAnswer) -> None:
+            deliveries: Sequence[Delivery] = answer  # type: ignore[assignment]  # its answer
+            if not durable:
+                account.flow.returned(count)
+            if deliveries:
+                account.peers.outbox.tell(DeliveriesStored(deliveries=deliveries))
+
+        account.services.writer.submit(
+            SettleEvents(account=account.name, settlements=settlements), committed
+        )

@@ -1,0 +1,1 @@
+"""Pure decisions: no clock, no threads, no I/O. Time and dice are arguments."""

@@ -1,0 +1,285 @@
+"""What one account's failures add up to: when to try again, and when to give up.
+
+A small mutable object without clock or dice; the account's supervisor owns it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final, TypeAlias
+
+import msgspec
+
+from actors.messages import ErrorClass, Failure, Phase
+from actors.policy.backoff import Delays, delay_s
+from actors.policy.failures import SESSION_REMOVED
+
+AUTH_LIMIT: Final = 3
+CONFIG_LIMIT: Final = 5
+KICK_WINDOW_S: Final = 300.0
+"""A kick this soon after we came back is the second of a fight for the session."""
+FLAPPING_LINKS: Final = 5
+SHORT_LINK_S: Final = 30.0
+FLAPPING_WINDOW_S: Final = 300.0
+
+_ORDER: Final = {phase: place for place, phase in enumerate(Phase)}
+_LIMITS: Final = {ErrorClass.AUTH: AUTH_LIMIT, ErrorClass.CONFIG: CONFIG_LIMIT}
+
+
+class Retry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Try again.
+
+    Attributes:
+        delay_s: Seconds to wait first.
+        attempt: Number of that try since the last stable connection, from 1.
+        flapping: The wait is long because links die young; worth an alert.
+    """
+
+    delay_s: float
+    attempt: int
+    flapping: bool = False
+
+
+class GiveUp(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Do not try again; a person has to look.
+
+    Attributes:
+        failure: The last one.
+        why: Constant in snake_case: ``needs_human``, ``session_removed``, ``kicked``,
+            ``auth``, ``config`` or ``max_attempts``.
+    """
+
+    failure: Failure
+    why: str
+
+
+Verdict: TypeAlias = Retry | GiveUp
+
+
+class History(msgspec.Struct, frozen=True, kw_only=True):
+    """What a restart must not forget; plain values, ages instead of times.
+
+    Attributes:
+        failures: Failures in a row.
+        attempts: Those of them that were attempts which led to no stable connection.
+        by_class: How many of each class, by its value.
+        kicked: A kick was answered by a reclaim and the peace is still young.
+        short_links_ago_s: How long ago links died young, oldest first.
+        wait_s: Seconds until the next attempt was due.
+    """
+
+    failures: int = 0
+    attempts: int = 0
+    by_class: dict[str, int] = {}
+    kicked: bool = False
+    short_links_ago_s: tuple[float, ...] = ()
+    wait_s: float = 0.0
+
+
+class Retries:
+    """The failures of one account since its last stable connection.
+
+    Args:
+        delays: The settings.
+        max_attempts: Attempts in a row without a stable connection before giving up; None:
+            no limit. The loss of a stable connection is no failed attempt.
+        stable_s: Seconds CONNECTED after which failures are forgotten; the supervisor arms
+            a timer with it and then calls :meth:`stable`.
+    """
+
+    __slots__ = (
+        "_attempts",
+        "_by_class",
+        "_connected_at",
+        "_delays",
+        "_due_at",
+        "_failures",
+        "_kicked",
+        "_max_attempts",
+        "_settled",
+        "_short_links",
+        "_stretch",
+        "stable_s",
+    )
+
+    def __init__(
+        self, delays: Delays, *, max_attempts: int | None = None, stable_s: float = 60.0
+    ) -> None:
+        if max_attempts is not None and max_attempts < 1:
+            raise ValueError(f"max_attempts is {max_attempts}: it must be at least 1, or none")
+        self.stable_s = stable_s
+        self._delays = delays
+        self._max_attempts = max_attempts
+        self._connected_at: float | None = None
+        self._due_at: float | None = None
+        self._settled = False
+        self._stretch: dict[Phase, float] = {}
+        self._short_links: deque[float] = deque(maxlen=FLAPPING_LINKS)
+        self._by_class: dict[ErrorClass, int] = {}
+        self._forget()
+        self._kicked = False
+
+    def _forget(self) -> None:
+        self._failures = 0
+        self._attempts = 0
+        self._by_class.clear()
+        self._short_links.clear()
+
+    def failed(self, failure: Failure, now_s: float, draw: float) -> Verdict:
+        """Note the end of an attempt or of a link and say what follows.
+
+        Args:
+            failure: How it ended.
+            now_s: Monotonic seconds.
+            draw: A number in [0, 1).
+        """
+        fought = self._end_link(now_s)
+        self._note_phases(failure)
+        self._failures += 1
+        if self._settled:
+            self._settled = False
+        else:
+            self._attempts += 1
+        nth = self._by_class.get(failure.error_class, 0) + 1
+        self._by_class[failure.error_class] = nth
+        why = self._verdict(failure, nth, fought=fought)
+        if why is not None:
+            self._due_at = None
+            return GiveUp(failure=failure, why=why)
+        wait_s = delay_s(self._delays, failure, self._failures, draw, nth_of_class=nth)
+        flapping = self._flaps(now_s)
+        if flapping:
+            spread = self._delays.flapping_spread * (2.0 * draw - 1.0)
+            wait_s = max(wait_s, self._delays.flapping_wait_s * (1.0 + spread))
+        self._due_at = now_s + wait_s
+        return Retry(delay_s=wait_s, attempt=self._failures, flapping=flapping)
+
+    def connected(self, now_s: float) -> None:
+        """Note that the registration was confirmed; every phase has its deadline back."""
+        self._connected_at = now_s
+        self._due_at = None
+        self._settled = False
+        self._stretch.clear()
+
+    def stable(self, now_s: float) -> None:
+        """Note that the link was CONNECTED for ``stable_s``: its failures are forgotten.
+
+        Early or late calls, and those for a link that is gone, change nothing.
+        """
+        if self._connected_at is not None and now_s - self._connected_at >= self.stable_s:
+            self._settled = True
+            self._forget()
+
+    def reset(self) -> None:
+        """Forget every failure; an operator or new credentials said so."""
+        self._forget()
+        self._kicked = False
+        self._due_at = None
+        self._stretch.clear()
+
+    def stretch(self, phase: Phase) -> float:
+        """Give the factor on a phase's deadline, from 1 up to the cap. Any thread."""
+        return self._stretch.get(phase, 1.0)
+
+    def snapshot(self, now_s: float) -> History:
+        """Give what a restart has to know."""
+        return History(
+            failures=self._failures,
+            attempts=self._attempts,
+            by_class={error_class.value: n for error_class, n in self._by_class.items()},
+            kicked=self._kicked,
+            short_links_ago_s=tuple(now_s - at for at in self._short_links),
+            wait_s=0.0 if self._due_at is None else max(0.0, self._due_at - now_s),
+        )
+
+    def restore(self, history: History, now_s: float, *, away_s: float = 0.0) -> float:
+        """Go on where a snapshot left off, so that a crash can not bypass a wait.
+
+        Args:
+            history: The snapshot.
+            now_s: Monotonic seconds of this process.
+            away_s: Wall seconds since the snapshot; a clock that went back counts as 0.
+
+        Returns:
+            Seconds to wait before the first attempt, never above the longest wait there is.
+        """
+        away_s = max(0.0, away_s)
+        self.reset()
+        self._failures = history.failures
+        self._attempts = history.attempts
+        for error_class in ErrorClass:
+            if error_class.value in history.by_class:
+                self._by_class[error_class] = history.by_class[error_class.value]
+        self._kicked = history.kicked
+        self._short_links.extend(now_s - away_s - ago_s for ago_s in history.short_links_ago_s)
+        wait_s = min(max(0.0, history.wait_s - away_s), self._longest_s())
+        self._due_at = now_s + wait_s
+        return wait_s
+
+    def _longest_s(self) -> float:
+        delays = self._delays
+        flapping_s = delays.flapping_wait_s * (1.0 + delays.flapping_spread)
+        return max(
+            flapping_s,
+            delays.unexpected_close_cap_s,
+            delays.network_cap_s,
+            delays.other_cap_s,
+            delays.server_restart_max_s,
+            delays.overload_cap_s,
+            delays.auth_cap_s,
+            delays.kicked_max_s,
+            delays.tls_trust_cap_s,
+            delays.config_cap_s,
+            delays.retry_after_cap_s,
+        )
+
+    def _end_link(self, now_s: float) -> bool:
+        """Close the book on the link, if there was one.
+
+        Returns:
+            True if we were kicked before and have had no peace since.
+        """
+        if self._connected_at is None:
+            return self._kicked
+        lived_s = now_s - self._connected_at
+        self.stable(now_s)  # its timer may be late
+        self._connected_at = None
+        if lived_s < SHORT_LINK_S:
+            self._short_links.append(now_s)
+        if lived_s > KICK_WINDOW_S:
+            self._kicked = False
+        return self._kicked
+
+    def _note_phases(self, failure: Failure) -> None:
+        place = _ORDER[failure.phase]
+        for phase in [phase for phase in self._stretch if _ORDER[phase] < place]:
+            del self._stretch[phase]
+        if failure.timed_out:
+            delays = self._delays
+            self._stretch[failure.phase] = min(
+                self.stretch(failure.phase) * delays.stretch_factor, delays.stretch_cap
+            )
+
+    def _verdict(self, failure: Failure, nth: int, *, fought: bool) -> str | None:
+        error_class = failure.error_class
+        why: str = error_class.value
+        if error_class is ErrorClass.NEEDS_HUMAN:
+            return why
+        if error_class is ErrorClass.KICKED:
+            self._kicked = True
+            if failure.reason == SESSION_REMOVED:
+                return SESSION_REMOVED
+            if fought:
+                return why
+        if nth >= _LIMITS.get(error_class, nth + 1):
+            return why
+        if self._max_attempts is not None and self._attempts >= self._max_attempts:
+            return "max_attempts"
+        return None
+
+    def _flaps(self, now_s: float) -> bool:
+        links = self._short_links
+        if len(links) < FLAPPING_LINKS or now_s - links[0] > FLAPPING_WINDOW_S:
+            return False
+        links.clear()
+        return True

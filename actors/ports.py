@@ -1,0 +1,422 @@
+"""What the kernel is given by the outside: shapes only, no behaviour.
+
+Each shape says which thread calls it and whether it may block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
+
+import msgspec
+
+from actors.messages import (
+    AccountId,
+    Content,
+    Decoded,
+    Delivery,
+    Event,
+    Failure,
+    Frame,
+    Outcome,
+    Phase,
+    Reply,
+    Request,
+    SendOutcome,
+    SendResult,
+)
+
+if TYPE_CHECKING:
+    import socket
+
+MessageT_contra = TypeVar("MessageT_contra", contravariant=True)
+
+
+class Mailbox(Protocol[MessageT_contra]):
+    """Where a message can be left. A pykka ``ActorRef`` is one."""
+
+    def tell(self, message: MessageT_contra) -> None:
+        """Leave a message and return at once."""
+
+
+class Clock(Protocol):
+    """Time as an argument."""
+
+    def monotonic(self) -> float:
+        """Give seconds that never jump; the only clock deadlines use."""
+
+    def unix_ms(self) -> int:
+        """Give wall time in milliseconds; for people and for the wire."""
+
+
+class Dice(Protocol):
+    """Randomness as an argument; one stream an account."""
+
+    def random(self) -> float:
+        """Give a number in [0, 1)."""
+
+
+# --- platform: sans-I/O, pure ---------------------------------------------------------
+
+
+class Identity(msgspec.Struct, frozen=True, kw_only=True):
+    """Who registers. One version of it makes one session; never logged, never shown.
+
+    Attributes:
+        account: Our name of the account.
+        user_id: The platform's id of the account, if it has one.
+        device_id: Stays the same across reconnects; must be the one of the token.
+        token: Proof for the registration.
+        cookie: ``Cookie`` header of the upgrade, this account's only.
+        user_agent: Sent in the upgrade and in the registration; None: the platform's own.
+    """
+
+    account: AccountId
+    user_id: str | None = None
+    device_id: str | None = None
+    token: str | None = None
+    cookie: str | None = None
+    user_agent: str | None = None
+
+    def __repr__(self) -> str:
+        """Show nothing but the account."""
+        return f"Identity(account={self.account!r}, …)"
+
+    __str__ = __repr__
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """One page of history.
+
+    Attributes:
+        events: Newest first, ``recovered`` set.
+        next_cursor: Where the next page begins; None at the end.
+    """
+
+    events: Sequence[Event]
+    next_cursor: int | None
+
+
+class Conversation(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of the conversation list."""
+
+    conversation_id: str
+    modified_at_ms: int
+    peer_id: str | None = None
+    item_id: str | None = None
+
+
+class ConversationPage(msgspec.Struct, frozen=True, kw_only=True):
+    """One page of the conversation list, newest first."""
+
+    conversations: Sequence[Conversation]
+    next_cursor: int | None
+
+
+class Session(Protocol):
+    """The codec of one account: frames in, meaning out; requests out, results in.
+
+    Pure: no clock, no dice, no I/O. Any thread; one at a time.
+    """
+
+    def upgrade_headers(self) -> dict[str, str]:
+        """Give the headers the platform wants in the WebSocket upgrade."""
+
+    def mid(self, now_ms: int, draw: float) -> str:
+        """Give a new request id from our Unix time and a number in [0, 1)."""
+
+    def register(self, mid: str) -> Request | None:
+        """Give the registration; None: the platform has none, an open link is enough."""
+
+    def registered(self, reply: Reply) -> Failure | None:
+        """Judge the answer to the registration; None: it is confirmed."""
+
+    def beat(self, mid: str) -> Request | None:
+        """Give a heartbeat; None: use a WebSocket ping."""
+
+    def decode(
+        self, frame: Frame, *, received_at_ms: int, numbers: Iterator[int] | None = None
+    ) -> Decoded:
+        """Say what a frame means. Never raises; what is damaged is an event or a fault.
+
+        Args:
+            frame: One WebSocket message.
+            received_at_ms: Our Unix time of arrival.
+            numbers: Gives ``lane_seq``, one for each event; None leaves it None.
+        """
+
+    def send(self, mid: str, delivery: Delivery) -> Request | None:
+        """Give the request that sends a message.
+
+        None where the platform can not answer it: then :meth:`plain` is what leaves.
+        """
+
+    def plain(self, content: Content) -> Frame:
+        """Give the bare frame for platforms whose sends have no answer.
+
+        Raises:
+            ValueError: The platform can not carry this content; says which it can.
+        """
+
+    def sent(self, reply: Reply) -> SendResult:
+        """Judge the answer to a send: ACCEPTED or REFUSED, UNKNOWN if it says neither."""
+
+    def get_state(self, mid: str) -> Request | None:
+        """Ask where the account's sync stream stands; None: there is no such call."""
+
+    def state(self, reply: Reply) -> bytes | None:
+        """Give the state exactly as received, or None if the answer is a refusal."""
+
+    def ack_diff(self, mid: str, state: bytes) -> Request:
+        """Acknowledge exactly a state that :meth:`state` gave."""
+
+    def list_conversations(self, mid: str, cursor: int | None) -> Request:
+        """Ask for a page of conversations; None begins at the newest."""
+
+    def conversations(self, reply: Reply) -> ConversationPage | None:
+        """Read the page, or None if the answer is a refusal."""
+
+    def list_messages(
+        self, mid: str, conversation_id: str, cursor: int | None, limit: int
+    ) -> Request:
+        """Ask for a page of a conversation's history; None begins at the newest."""
+
+    def messages(self, reply: Reply, *, received_at_ms: int) -> Page | None:
+        """Read the page, or None if the answer is a refusal."""
+
+
+class Platform(Protocol):
+    """One chat service. ``gateway.platforms.registry`` knows them by name."""
+
+    name: str
+
+    def session(self, identity: Identity) -> Session:
+        """Make the codec of one account.
+
+        Raises:
+            ValueError: The identity lacks what the platform needs; says which setting.
+        """
+
+    def decode(self, frame: Frame) -> Decoded:
+        """Say what a frame means without knowing the account."""
+
+    def uuid(self, now_ms: int, draw: float) -> str:
+        """Give a client id for an outgoing message; the same arguments give the same id."""
+
+
+# --- transport ------------------------------------------------------------------------
+
+
+class Beaten(msgspec.Struct, frozen=True, gc=False):
+    """A pong from the peer, with the payload of our ping."""
+
+    payload: bytes
+
+
+class Pinged(msgspec.Struct, frozen=True, gc=False):
+    """A ping from the peer; to be answered at once with the same payload."""
+
+    payload: bytes
+
+
+class PeerClosed(msgspec.Struct, frozen=True, gc=False):
+    """The peer's close frame. ``code`` is None if it had no body."""
+
+    code: int | None
+    reason: str = ""
+
+
+class WireBroken(msgspec.Struct, frozen=True, gc=False):
+    """The peer broke RFC 6455 or a limit. Nothing after it is read.
+
+    Attributes:
+        code: What to close with: 1002, 1007 or 1009.
+        reason: Constant in snake_case.
+        detail: One sentence, no payload.
+    """
+
+    code: int
+    reason: str
+    detail: str
+
+
+Incoming: TypeAlias = Frame | Beaten | Pinged | PeerClosed | WireBroken
+"""What a gulp of bytes turns into; ``str`` and ``bytes`` are whole messages."""
+
+
+class Wire(Protocol):
+    """RFC 6455 over one open socket, without touching the socket: bytes in, bytes out."""
+
+    def feed(self, data: bytes) -> list[Incoming]:
+        """Cut received bytes; keeps a partial frame. Poller thread only. Never raises.
+
+        Total memory held is bounded by the message limit, which is enforced from the
+        frame header.
+        """
+
+    def encode(self, frames: Sequence[Frame]) -> bytes:
+        """Give masked frames, one after the other, for one write. Any thread."""
+
+    def ping(self, payload: bytes) -> bytes:
+        """Give a masked ping; payload at most 125 bytes."""
+
+    def pong(self, payload: bytes) -> bytes:
+        """Give a masked pong."""
+
+    def close(self, code: int, reason: str = "") -> bytes:
+        """Give a masked close frame; ``reason`` is cut to 123 bytes of UTF-8."""
+
+
+class Dialed(msgspec.Struct, frozen=True, kw_only=True):
+    """An open WebSocket. Whoever holds it owns the socket.
+
+    Attributes:
+        sock: Connected and upgraded, non-blocking, ``TCP_NODELAY``; an ``SSLSocket`` over TLS.
+        wire: Its codec, which already holds what was read past the handshake.
+        phases: Seconds each phase took, in order.
+        address: Where it went, for logs: host and port, no path or query.
+    """
+
+    sock: socket.socket
+    wire: Wire
+    phases: Sequence[tuple[Phase, float]] = ()
+    address: str = ""
+
+
+class Dialer(Protocol):
+    """Opens one account's link. Blocks; called on dial threads only."""
+
+    endpoint: str
+    """Scheme, host, port and proxy; accounts that share it share a circuit."""
+
+    def dial(
+        self,
+        headers: dict[str, str],
+        cookie: str | None,
+        *,
+        deadline_s: float,
+        stretch: Callable[[Phase], float],
+    ) -> Dialed | Failure:
+        """Open it within ``deadline_s`` seconds in all, whatever stalls.
+
+        Args:
+            headers: Added to the configured ones.
+            cookie: The only ``Cookie`` that is sent; None: none.
+            deadline_s: Seconds over DNS, TCP, proxy, TLS and upgrade together.
+            stretch: Factor (1 to 4) on a phase's own deadline.
+        """
+
+
+# --- journal --------------------------------------------------------------------------
+
+
+class StoreFrames(msgspec.Struct, frozen=True, kw_only=True):
+    """Store what frames carried; all of a frame or none. Answer: the new events."""
+
+    account: AccountId
+    generation: int
+    received_at_ms: int
+    frames: Sequence[Decoded]
+
+
+class Settlement(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """How one event ended: DONE, DEAD or IGNORED, with the replies that leave with it."""
+
+    event: Event
+    outcome: Outcome
+    attempts: int = 1
+
+
+class SettleEvents(msgspec.Struct, frozen=True, kw_only=True):
+    """Mark events settled and put their replies into the outbox. Answer: the replies."""
+
+    account: AccountId
+    settlements: Sequence[Settlement]
+
+
+class StoreDelivery(msgspec.Struct, frozen=True, kw_only=True):
+    """Put a send into the outbox. Answer: the delivery."""
+
+    delivery: Delivery
+
+
+class MarkDelivery(msgspec.Struct, frozen=True, kw_only=True):
+    """Note an attempt or the end of a send. Answer: None.
+
+    Attributes:
+        mid: Set when an attempt begins; the row is then ``sending``.
+        result: Set when the send ended; UNKNOWN leaves the row open for reconciling.
+    """
+
+    outbox_id: str
+    generation: int
+    mid: str | None = None
+    result: SendResult | None = None
+
+
+JournalCommand: TypeAlias = StoreFrames | SettleEvents | StoreDelivery | MarkDelivery
+JournalAnswer: TypeAlias = Sequence[Event] | Sequence[Delivery] | Delivery | None
+
+
+class Pending(msgspec.Struct, frozen=True, kw_only=True):
+    """An event that was stored and not settled.
+
+    Attributes:
+        frame: The frame it came in.
+        index: Which of the frame's events.
+        lane_seq: Its number, kept for ever.
+        received_at_ms: When it came.
+        attempts: How often handlers tried.
+    """
+
+    frame: Frame
+    index: int
+    lane_seq: int
+    received_at_ms: int
+    attempts: int
+
+
+class JournalError(Exception):
+    """The journal could not do it; nothing of the command was kept."""
+
+
+class Journal(Protocol):
+    """Where messages live. All methods on one thread at a time (the writer's)."""
+
+    durable: bool
+    """False: commits cost nothing, so the writer needs no thread."""
+
+    def numbers(self) -> Iterator[int]:
+        """Give the source of ``lane_seq``: unique, growing, safe to draw from any thread."""
+
+    def commit(self, commands: Sequence[JournalCommand]) -> Sequence[JournalAnswer]:
+        """Do all commands in one transaction; on return they survive a power cut.
+
+        Returns:
+            One answer a command, in order.
+
+        Raises:
+            JournalError: Nothing was done; names file, cause and next step.
+        """
+
+    def pending(self, account: AccountId, after: int, limit: int) -> Sequence[Pending]:
+        """Give unsettled events with ``lane_seq`` above ``after``, in its order."""
+
+    def unsent(self, account: AccountId) -> Sequence[tuple[Delivery, SendOutcome | None]]:
+        """Give open sends in the order they were accepted; UNKNOWN if one was tried."""
+
+    def close(self) -> None:
+        """Flush, checkpoint and release the file. Idempotent."""
+
+
+# --- the host's code ------------------------------------------------------------------
+
+
+class Handle(Protocol):
+    """Runs handlers and sinks for one event. Handler threads only; may block.
+
+    May raise anything, ``SystemExit`` included; the pool turns it into RETRY.
+    """
+
+    def __call__(self, event: Event) -> Outcome:
+        """Hand the event to whoever wants it."""

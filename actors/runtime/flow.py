@@ -1,0 +1,61 @@
+"""How much of one account's work is in hand, and whether to go on reading.
+
+``reliability.md`` 2.10: what was taken from the socket is never dropped; instead the poller
+stops reading the account, and TCP holds the peer back.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+
+class Flow:
+    """A gauge with two marks. Any thread; owned by one account, shared by its links.
+
+    Attributes:
+        in_hand: Units taken and not returned.
+        full: Reading must stop. Becomes True at ``high``, False again at ``low``.
+        on_low: Called once each time reading may go on, on the thread that returned the work.
+    """
+
+    __slots__ = ("_full_since", "_high", "_lock", "_low", "_monotonic", "full", "in_hand", "on_low")
+
+    def __init__(
+        self, high: int, low: int, *, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        if not 0 <= low < high:
+            raise ValueError(f"flow marks must satisfy 0 <= low < high, not low={low} high={high}")
+        self._high = high
+        self._low = low
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._full_since = 0.0
+        self.in_hand = 0
+        self.full = False
+        self.on_low: Callable[[], None] | None = None
+
+    def taken(self, count: int) -> None:
+        """Note work that came in."""
+        with self._lock:
+            self.in_hand += count
+            if self.in_hand >= self._high and not self.full:
+                self._full_since = self._monotonic()
+                self.full = True
+
+    def returned(self, count: int) -> None:
+        """Note work that was disposed of."""
+        with self._lock:
+            self.in_hand -= count
+            if not self.full or self.in_hand > self._low:
+                return
+            self.full = False
+            on_low = self.on_low
+        if on_low is not None:
+            on_low()
+
+    def stopped_s(self, now: float) -> float:
+        """Give the seconds we have not been reading by our own choice; 0.0 while we read."""
+        with self._lock:
+            return max(0.0, now - self._full_since) if self.full else 0.0

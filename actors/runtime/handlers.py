@@ -1,0 +1,296 @@
+"""The only place where strangers' code runs: threads that hand events to handlers.
+
+Quick handlers must cost nothing beside the handler, slow ones must not hold anybody up. So
+one thread drains everything that waits, without a wake-up an event, for as long as it makes
+progress; a watcher looks every ``share_after_s`` seconds while work waits, and lets more
+threads join when those at work are stuck (the hand-off of Go's scheduler). The rules are
+:mod:`actors.runtime.roster`'s. A lane has at most one event in flight, whatever happens.
+
+A handler that does not return within its deadline is given up with its thread: threads can
+not be killed. What it may still do, it can ask :func:`revoked`.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from itertools import count
+from queue import Empty, SimpleQueue
+from typing import Any, Final
+
+from actors.messages import DONE, Disposition, Outcome
+from actors.ports import Clock, Handle, Mailbox
+from actors.runtime.lanes import LaneRun, LanesRan, RanLane, Task, tell_results
+from actors.runtime.place import place
+from actors.runtime.roster import Roster, Worker
+
+__all__ = ["HandlerPool", "LaneRun", "LanesRan", "RanLane", "revoked"]
+
+IDLE_S: Final = 30.0
+"""How long a thread without work stays."""
+
+_GRACE_S: Final = 0.2
+"""How long a stop waits for threads that should be on their way out."""
+
+_log = logging.getLogger(__name__)
+_here = threading.local()
+
+
+def revoked() -> bool:
+    """Say whether the calling thread was given up: what it does now is not wanted any more.
+
+    False on every thread that is not a handler's.
+    """
+    worker: Worker | None = getattr(_here, "worker", None)
+    return worker is not None and worker.lost
+
+
+class HandlerPool:
+    """Runs lanes through ``handle``, and calls of the host, on threads made on demand."""
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        handle: Handle,
+        limit: int = 32,
+        per_account: int = 4,
+        share_after_s: float = 0.002,
+        deadline_s: float = 60.0,
+        leak_limit: int = 10,
+        on_leak: Callable[[int], None] | None = None,
+        idle_s: float = IDLE_S,
+        name: str = "gateway/handler",
+    ) -> None:
+        """Make the pool.
+
+        Args:
+            clock: For deadlines.
+            handle: Hands an event to whoever wants it.
+            limit: Most threads.
+            per_account: Most threads of one account.
+            share_after_s: Time in one handler after which a thread counts as stuck.
+            deadline_s: Time in one handler after which it is given up.
+            leak_limit: Lost threads that are replaced; more make the pool smaller.
+            on_leak: Called with :attr:`leaked` each time threads are given up.
+            idle_s: How long a thread without work stays.
+            name: Prefix of thread names.
+        """
+        self._monotonic = clock.monotonic
+        self._handle = handle
+        self._deadline_s = deadline_s
+        self._on_leak = on_leak
+        self._idle_s = idle_s
+        self._name = name
+        self._numbers = count()
+        self._tokens: SimpleQueue[None] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._alarm = threading.Condition(self._lock)
+        self._watching = True
+        self._watcher = threading.Thread(target=self._watch, name=f"{name}-watcher", daemon=True)
+        self._roster = Roster(
+            limit=limit,
+            per_account=per_account,
+            share_after_s=share_after_s,
+            deadline_s=deadline_s,
+            leak_limit=leak_limit,
+            alarm=self._alarm.notify,
+            wake=self._wake,
+            spawn=self._spawn,
+        )
+
+    @property
+    def leaked(self) -> int:
+        """Give the number of threads that were given up and are still in their handler."""
+        return len(self._roster.lost)
+
+    # --- any thread ------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start the watcher; handler threads come with the work."""
+        self._watcher.start()
+
+    def submit(self, account: str, runs: Sequence[LaneRun], reply_to: Mailbox[LanesRan]) -> None:
+        """Have runs handled: each in order, side by side with others where that pays.
+
+        Every run is reported to ``reply_to`` once, several in a message. After a stop all of a
+        run is its ``rest``.
+        """
+        tasks = [Task(run.lane, run.events, self._handle, reply_to) for run in runs if run.events]
+        done = [] if len(tasks) == len(runs) else [run for run in runs if not run.events]
+        if tasks and not self._enqueue((False, account), tasks):
+            done = list(runs)
+        if done:
+            unrun = [RanLane(lane=run.lane, settled=(), rest=run.events) for run in done]
+            tell_results([(reply_to, ran) for ran in unrun])
+
+    def withdraw(self, account: str) -> None:
+        """Forget the runs of an account that nobody has begun; they are not reported."""
+        with self._lock:
+            self._roster.withdraw((False, account))
+
+    def call(self, key: str, fn: Callable[[], None]) -> None:
+        """Call a function of the host's: in order per key, with the isolation of a handler.
+
+        What it raises is logged by type and place. After a stop it is not called.
+        """
+        self._enqueue((True, key), [Task(key, (fn,), _call, None)])
+
+    def stop(self, timeout_s: float) -> list[str]:
+        """End: no event is begun any more, those in a handler get ``timeout_s``. Idempotent.
+
+        What was not begun, or is not finished by then, is reported as ``rest``.
+
+        Returns:
+            Names of threads that are still alive, those given up earlier included.
+        """
+        deadline = self._monotonic() + timeout_s
+        roster = self._roster
+        with self._lock:
+            waiting = roster.clear()
+            workers = list(roster.workers)
+            for _ in workers:
+                self._tokens.put(None)
+        tell_results(
+            [
+                (task.reply_to, RanLane(lane=task.lane, settled=(), rest=task.items))
+                for task in waiting
+                if task.reply_to is not None
+            ]
+        )
+        for worker in workers:
+            if worker.thread is not None and worker.thread is not threading.current_thread():
+                worker.thread.join(max(0.0, deadline - self._monotonic()))
+        with self._lock:
+            late = [worker for worker in roster.workers if worker.task is not None]
+            results = [result for worker in late for result in roster.give_up(worker, None)]
+            self._watching = False
+            self._alarm.notify()
+            threads = [self._watcher, *(lost.thread for lost in roster.lost if lost.thread)]
+        tell_results(results)
+        grace = self._monotonic() + _GRACE_S
+        for thread in threads:
+            if thread.ident is not None and thread is not threading.current_thread():
+                thread.join(max(0.0, grace - self._monotonic()))
+        return sorted(thread.name for thread in threads if thread.is_alive())
+
+    def _enqueue(self, key: tuple[bool, str], tasks: Sequence[Task]) -> bool:
+        with self._lock:
+            if self._roster.stopping:
+                return False
+            self._roster.add(key, tasks, self._monotonic())
+        return True
+
+    # --- what the roster has done --------------------------------------------------------------
+
+    def _wake(self) -> None:
+        self._tokens.put(None)
+
+    def _spawn(self) -> Worker | None:
+        worker = Worker()
+        worker.thread = threading.Thread(
+            target=self._work,
+            args=(worker,),
+            name=f"{self._name}-{next(self._numbers)}",
+            daemon=True,
+        )
+        try:
+            worker.thread.start()
+        except RuntimeError:  # the machine has no thread left; the watcher tries again
+            return None
+        return worker
+
+    # --- a handler thread --------------------------------------------------------------------
+
+    def _work(self, worker: Worker) -> None:
+        _here.worker = worker
+        while (task := self._next(worker)) is not None:
+            self._serve(worker, task)
+            del task  # an idle thread must not keep events alive
+            if worker.lost:
+                return
+
+    def _serve(self, worker: Worker, first: Task) -> None:
+        """Run a slice: one run after the other, for as long as the roster says."""
+        roster, lock, monotonic = self._roster, self._lock, self._monotonic
+        task: Task | None = first
+        index = 0
+        while task is not None:
+            item = task.items[index]
+            outcome = _run(task, item)
+            with lock:
+                if worker.lost:
+                    roster.lost.discard(worker)
+                    return
+                following = roster.dispose(worker, item, outcome, monotonic())
+                results = worker.results
+                if following is None:
+                    worker.results = []
+            index = index + 1 if following is task else 0
+            task = following
+            if task is None:
+                tell_results(results)
+
+    def _next(self, worker: Worker) -> Task | None:
+        """Wait for work; None when the thread must end."""
+        roster = self._roster
+        while True:
+            with self._lock:
+                task = roster.find(worker, self._monotonic())
+                if task is not None or roster.stopping:
+                    return task
+            try:
+                self._tokens.get(timeout=self._idle_s)
+            except Empty:
+                with self._lock:
+                    if roster.idle:  # no token is on its way to this thread
+                        roster.idle -= 1
+                        roster.workers.discard(worker)
+                        return None
+                self._tokens.get()
+
+    # --- the watcher -------------------------------------------------------------------------
+
+    def _watch(self) -> None:
+        roster = self._roster
+        while True:
+            with self._lock:
+                now = self._monotonic()
+                while self._watching and (roster.look_at is None or roster.look_at > now):
+                    self._alarm.wait(None if roster.look_at is None else roster.look_at - now)
+                    now = self._monotonic()
+                if not self._watching:
+                    return
+                results, lost = roster.inspect(now)
+            tell_results(results)
+            if lost:
+                self._report_leak()
+
+    def _report_leak(self) -> None:
+        leaked = self.leaked
+        _log.error("a handler was given up after %g s; %d threads", self._deadline_s, leaked)
+        if self._on_leak is None:
+            return
+        try:
+            self._on_leak(leaked)
+        except BaseException as error:  # noqa: BLE001  # a stranger's code
+            _log.error("on_leak failed: %s", place(error))
+
+
+def _run(task: Task, item: Any) -> Outcome:
+    try:
+        outcome: Any = task.do(item)
+        if isinstance(outcome, Outcome):
+            return outcome
+        reason = f"TypeError: {type(outcome).__name__} is no Outcome"
+    except BaseException as error:  # noqa: BLE001  # a stranger's code
+        reason = place(error)
+    if task.reply_to is None:
+        _log.error("a callback of %r failed: %s", task.lane, reason)
+    return Outcome(disposition=Disposition.RETRY, reason=reason)
+
+
+def _call(fn: Callable[[], None]) -> Outcome:
+    fn()
+    return DONE

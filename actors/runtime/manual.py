@@ -1,0 +1,72 @@
+"""Time moved by hand, for tests of actors: no thread, no waiting."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from actors.ports import Mailbox
+from actors.runtime.timers import Timers
+
+UNIX_MS = 1_700_000_000_000
+"""Wall time a manual clock begins at unless told otherwise: November 2023."""
+
+
+class ManualClock:
+    """A clock that stands still until it is advanced."""
+
+    def __init__(self, now: float = 0.0, unix_ms: int = UNIX_MS) -> None:
+        self.now = now
+        self.wall_ms = unix_ms
+
+    def monotonic(self) -> float:
+        """Give the seconds it was set to."""
+        return self.now
+
+    def unix_ms(self) -> int:
+        """Give the wall time it was set to."""
+        return self.wall_ms
+
+    def advance(self, seconds: float) -> None:
+        """Move both clocks on."""
+        if seconds < 0:
+            raise ValueError(f"time does not run backwards: {seconds}")
+        self.now += seconds
+        self.wall_ms += round(seconds * 1000)
+
+
+class ManualTimers(Timers):
+    """Timers that fire when the test says so: ``clock.advance(15); timers.fire_due()``."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        super().__init__(clock)
+
+    def start(self) -> None:
+        """Do nothing: there is no thread."""
+
+    def pending(self) -> list[tuple[float, Mailbox[Any] | None, Any]]:
+        """Give due time, mailbox and message of what is armed, earliest first.
+
+        A function armed with ``call_after`` stands as ``(due, None, function)``.
+        """
+        with self._changed:
+            entries = sorted(self._heap)
+            return [
+                (due, timer.mailbox, timer.fire if timer.mailbox is None else timer.message)
+                for due, _, timer in entries
+                if timer.fire is not None
+            ]
+
+    def fire_due(self) -> int:
+        """Fire everything due by the clock, also what that arms; gives how many fired.
+
+        Exceptions of callbacks come out here.
+        """
+        fired = 0
+        while True:
+            with self._changed:
+                due = self._take_due(self._clock.monotonic())
+            if not due:
+                return fired
+            for fire in due:
+                fire()
+            fired += len(due)

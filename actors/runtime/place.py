@@ -1,0 +1,17 @@
+"""What may be said about an exception: its type and where it was raised."""
+
+from __future__ import annotations
+
+
+def place(error: BaseException) -> str:
+    """Give ``Type at folder/file.py:12``, the innermost frame.
+
+    The text of an exception is left out: it may hold a cookie or a customer's words.
+    """
+    traceback = error.__traceback__
+    if traceback is None:
+        return type(error).__name__
+    while traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    parts = traceback.tb_frame.f_code.co_filename.replace("\\", "/").rsplit("/", 2)
+    return f"{type(error).__name__} at {'/'.join(parts[-2:])}:{traceback.tb_lineno}"

@@ -1,0 +1,254 @@
+"""The reader: one thread that waits for every socket of the process.
+
+It reads in large gulps, cuts frames, answers pings at once and hands the rest over. It runs
+nobody else's code, and one link's trouble is that link's alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import heapq
+import logging
+import selectors
+import socket
+import threading
+from collections import deque
+from functools import partial
+from itertools import count
+
+from actors.messages import ErrorClass, Failure, FramesReceived, LinkLost
+from actors.ports import Clock
+from actors.runtime.link import Link
+from actors.runtime.place import place
+from actors.runtime.reading import ending, read_turn, unexpected_close
+from actors.runtime.supervised import post
+
+_READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
+
+_log = logging.getLogger(__name__)
+
+
+class Poller:
+    """Reads, and closes, the sockets of links. Start it once; links come from any thread.
+
+    An idle link costs nothing: no turn looks at a link without bytes or a deadline.
+    """
+
+    def __init__(self, clock: Clock, *, name: str = "gateway/poller") -> None:
+        self._clock = clock
+        self._selector = selectors.DefaultSelector()
+        self._hearing, self._bell = socket.socketpair()
+        self._hearing.setblocking(False)
+        self._bell.setblocking(False)
+        self._selector.register(self._hearing, _READ, None)
+        self._links: set[Link] = set()
+        self._unread: dict[Link, None] = {}
+        self._deadlines: list[tuple[float, int, Link]] = []
+        self._numbers = count()
+        self._lock = threading.Lock()
+        self._woken: deque[Link] = deque()
+        self._rung = False
+        self._stopping = False
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    # --- any thread ------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self, timeout_s: float) -> list[str]:
+        """End the thread; every link is lost and every socket closed. Idempotent.
+
+        Returns:
+            The thread's name if it is still alive after ``timeout_s``.
+        """
+        with self._lock:
+            self._stopping = True
+            self._ring()
+        thread = self._thread
+        if thread.ident is None:
+            self._close()
+        elif thread is not threading.current_thread():
+            thread.join(timeout_s)
+        return [thread.name] if thread.is_alive() else []
+
+    def add(self, link: Link) -> None:
+        """Begin to read a link; it owns its socket from now on, and the poller closes it."""
+        link.wake = self.wake
+        link.flow.on_low = partial(self.wake, link)
+        with self._lock:
+            if not self._closed:
+                self._links.add(link)
+        self.wake(link)
+
+    def wake(self, link: Link) -> None:
+        """Have the poller look at a link: it can be read again, wants to write, or is done."""
+        with self._lock:
+            if link.woken:
+                return
+            if not self._closed:
+                link.woken = True
+                self._woken.append(link)
+                self._ring()
+                return
+        self._lose(link, unexpected_close("poller_stopped", "The gateway is stopping."))
+
+    def _ring(self) -> None:
+        if self._rung or self._closed or threading.current_thread() is self._thread:
+            return
+        self._rung = True
+        self._bell.send(b"\0")
+
+    # --- the thread ------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            while not self._stopping:
+                self._turn()
+        except BaseException as error:  # noqa: BLE001  # the thread's last line
+            _log.critical("the poller ends: %s", place(error))
+        finally:
+            self._close()
+
+    def _turn(self) -> None:
+        unread, self._unread = self._unread, {}
+        for key, events in self._selector.select(self._wait_s(bool(unread))):
+            link: Link | None = key.data
+            if link is None:
+                self._hear()
+                continue
+            unread.pop(link, None)
+            self._guard(link, events)
+        for link in unread:
+            self._guard(link, _READ)
+        while self._woken:
+            with self._lock:
+                link = self._woken.popleft()
+                link.woken = False
+            self._guard(link, 0)
+        self._expire()
+
+    def _wait_s(self, busy: bool) -> float | None:  # noqa: FBT001  # private, one caller
+        if busy or self._woken:
+            return 0.0
+        if not self._deadlines:
+            return None
+        return max(0.0, self._deadlines[0][0] - self._clock.monotonic())
+
+    def _hear(self) -> None:
+        # In this order: a ring that comes in between is heard by this turn, and its byte
+        # must not be eaten while it counts as pending.
+        with contextlib.suppress(BlockingIOError):
+            self._hearing.recv(64)
+        with self._lock:
+            self._rung = False
+
+    def _expire(self) -> None:
+        if not self._deadlines:
+            return
+        now = self._clock.monotonic()
+        while self._deadlines and self._deadlines[0][0] <= now:
+            due, _, link = heapq.heappop(self._deadlines)
+            if due == link.armed:
+                link.armed = None
+            link.expire(now)
+            self._guard(link, 0)
+
+    def _guard(self, link: Link, events: int) -> None:
+        """Attend to a link; whatever is raised is its own end."""
+        if link.finished:
+            return
+        try:
+            self._attend(link, events)
+        except Exception as error:  # noqa: BLE001  # one link must not end the others
+            self._lose(
+                link,
+                Failure(
+                    error_class=ErrorClass.OTHER,
+                    reason="poller_error",
+                    detail=f"Reading the link failed: {place(error)}. Please report it.",
+                ),
+            )
+
+    def _attend(self, link: Link, events: int) -> None:
+        if link.failure is not None:
+            self._lose(link, link.failure)
+            return
+        if events & _WRITE:
+            link.flush()
+        if link.broken:
+            self._read(link)
+            self._lose(link, unexpected_close("reset", "The connection broke while we wrote."))
+            return
+        if link.mask == 0 and link.bytes_in == 0:  # new, or stopped before its first byte
+            self._read(link, first=True)
+        elif events & _READ and not link.flow.full:
+            self._read(link)
+        if not link.finished:
+            self._watch(link)
+
+    def _watch(self, link: Link) -> None:
+        """Wait for what the link wants now, and no longer than its next deadline."""
+        mask = (0 if link.flow.full else _READ) | (_WRITE if link.wants_write else 0)
+        if mask != link.mask:
+            if not mask:
+                self._selector.unregister(link)
+                self._unread.pop(link, None)
+            elif link.mask:
+                self._selector.modify(link, mask, link)
+            else:
+                self._selector.register(link, mask, link)
+            if link.is_tls and mask & ~link.mask & _READ:
+                self._unread[link] = None  # OpenSSL may hold what came before the pause
+            link.mask = mask
+        due = link.due()
+        if due is not None and (link.armed is None or due < link.armed):
+            link.armed = due
+            heapq.heappush(self._deadlines, (due, next(self._numbers), link))
+
+    def _read(self, link: Link, *, first: bool = False) -> None:
+        """Read one turn's worth and hand it over; what ends the link comes last."""
+        turn = read_turn(link, self._clock, first=first)
+        if turn.more:
+            self._unread[link] = None
+        if turn.frames and link.failure is None:
+            link.frames_in += len(turn.frames)
+            link.flow.taken(len(turn.frames))
+            link.frames_to(
+                FramesReceived(
+                    generation=link.generation,
+                    frames=turn.frames,
+                    received_at_ms=self._clock.unix_ms(),
+                )
+            )
+        if turn.end is not None:
+            self._lose(link, *ending(turn.end, link.wire))
+
+    def _lose(self, link: Link, failure: Failure, last_words: bytes = b"") -> None:
+        if link.mask and not self._closed:
+            self._selector.unregister(link)
+            link.mask = 0
+        self._unread.pop(link, None)
+        self._links.discard(link)
+        if link.closing_until is not None:  # whatever came of it, we wanted it
+            failure, last_words = unexpected_close("closed", "We closed the link."), b""
+        told = link.finish(failure, last_words)
+        if told is None:
+            return
+        try:
+            post(link.lost_to, LinkLost(generation=link.generation, failure=told))
+        except Exception as error:  # noqa: BLE001  # one mailbox must not end the others' links
+            _log.error("a lost link could not be told: %s", place(error))
+
+    def _close(self) -> None:
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+        for link in list(self._links):
+            self._lose(link, unexpected_close("poller_stopped", "The gateway is stopping."))
+        self._selector.close()
+        self._hearing.close()
+        self._bell.close()

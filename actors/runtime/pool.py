@@ -1,0 +1,137 @@
+"""A few threads that run any number of actors."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from itertools import count
+from queue import SimpleQueue
+from typing import TYPE_CHECKING
+
+from actors.runtime.worker import Worker
+
+if TYPE_CHECKING:
+    from actors.runtime.actor import PooledActor
+    from actors.runtime.inbox import Inbox
+
+
+class Pool:
+    """Runs pooled actors. Actors may be started before the pool is.
+
+    Attributes:
+        live: Actors that are not stopped, by urn. Read it, do not write it.
+        leaked: Workers given up for lost since the start.
+    """
+
+    def __init__(
+        self,
+        threads: int = 2,
+        name: str = "gateway",
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        if threads < 1:
+            raise ValueError(f"a pool needs at least one thread, not {threads}")
+        self.live: dict[str, PooledActor] = {}
+        self.leaked = 0
+        self._name = name
+        self._threads = threads
+        self._monotonic = monotonic
+        self._numbers = count()
+        self._queue: SimpleQueue[Inbox | None] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._workers: list[Worker] = []
+        self._lost: list[Worker] = []
+        self._started = False
+        self._stopped = False
+        self.schedule: Callable[[Inbox], None] = self._queue.put
+        """Puts an inbox on the run queue; its actor has mail. Inboxes only."""
+
+    def start(self) -> None:
+        """Start the threads. Once."""
+        with self._lock:
+            if self._started:
+                raise RuntimeError(f"pool {self._name} was started before")
+            self._started = True
+            for _ in range(self._threads):
+                self._hire()
+
+    def _hire(self) -> None:
+        name = f"{self._name}/pool-{next(self._numbers)}"
+        worker = Worker(self._queue, name=name, monotonic=self._monotonic)
+        self._workers.append(worker)
+        worker.thread.start()
+
+    def adopt(self, actor: PooledActor) -> None:
+        """Let an actor run.
+
+        Raises:
+            RuntimeError: The pool is stopped.
+        """
+        with self._lock:
+            if self._stopped:
+                raise RuntimeError(f"pool {self._name} is stopped; no actor can be started on it")
+            self.live[actor.actor_urn] = actor
+        actor.actor_inbox.actor = actor
+        self.schedule(actor.actor_inbox)
+
+    def forget(self, actor: PooledActor) -> None:
+        """Strike a stopped actor off the list."""
+        self.live.pop(actor.actor_urn, None)
+
+    def stuck(self, now: float, limit_s: float) -> list[PooledActor]:
+        """Give the actors that have been at one message for ``limit_s`` seconds or more.
+
+        Args:
+            now: Monotonic seconds.
+            limit_s: How long a message may take.
+        """
+        with self._lock:
+            seen = [(worker.actor, worker.since) for worker in self._workers]
+        return [actor for actor, since in seen if actor is not None and now - since >= limit_s]
+
+    def abandon(self, actor: PooledActor) -> None:
+        """Give up an actor that does not return, and the worker it holds.
+
+        Tells to it raise from now on, open asks are answered with ``ActorDeadError``, its
+        ``died("hung")`` is called here, and a new worker takes the place of the lost one,
+        which ends when its call returns.
+        """
+        first, worker = actor.actor_inbox.abandon()
+        self.forget(actor)
+        if worker is not None:
+            with self._lock:
+                self._workers.remove(worker)
+                self._lost.append(worker)
+                self.leaked += 1
+                if not self._stopped:
+                    self._hire()
+        actor.tear_down()
+        if first:
+            actor.died("hung")
+
+    def stop(self, timeout_s: float) -> list[str]:
+        """End the threads, after what is already scheduled had its turn. Idempotent.
+
+        Actors that are alive after that are dead without further ado: stop them before.
+
+        Returns:
+            Names of threads that are still alive after ``timeout_s``.
+        """
+        deadline = time.monotonic() + timeout_s
+        with self._lock:
+            first, self._stopped = not self._stopped, True
+            workers, lost = list(self._workers), list(self._lost)
+        if first:
+            for _ in workers:
+                self._queue.put(None)
+        threads = [worker.thread for worker in (*workers, *lost)]
+        for thread in threads:
+            if thread is not threading.current_thread() and thread.ident is not None:
+                thread.join(max(0.0, deadline - time.monotonic()))
+        for actor in list(self.live.values()):
+            actor.actor_inbox.abandon()
+            self.forget(actor)
+            actor.tear_down()
+        return [thread.name for thread in threads if thread.is_alive()]

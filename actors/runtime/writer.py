@@ -1,0 +1,459 @@
+"""The journal writer: one thread, one transaction for whatever waits.
+
+It decides when to commit and what to do when that fails. What a commit means is the
+journal's (:class:`actors.ports.Journal`); what follows from an answer is the caller's.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from functools import partial
+from typing import Final, NamedTuple, TypeAlias, TypeVar
+
+import msgspec
+import structlog
+
+from actors.ports import (
+    Clock,
+    Journal,
+    JournalAnswer,
+    JournalCommand,
+    JournalError,
+    SettleEvents,
+    StoreDelivery,
+    StoreFrames,
+)
+
+T = TypeVar("T")
+
+Then: TypeAlias = Callable[[JournalAnswer], None]
+Refused: TypeAlias = Callable[[str], None]
+
+FIRST_PAUSE_S: Final = 0.05
+LONGEST_PAUSE_S: Final = 1.0
+IDLE_S: Final = 1.0
+"""After so long without work the journal is told once that it is idle."""
+
+_log = structlog.get_logger(__name__)
+
+
+class OverloadedError(Exception):
+    """Too much waits for the disk; the send was not accepted."""
+
+
+class WriterCounters(msgspec.Struct, frozen=True, kw_only=True):
+    """What the writer did since it was made.
+
+    Attributes:
+        commits: Transactions that held.
+        rows: Events, settlements and sends in them.
+        failures: Transactions that did not hold; each was tried again.
+        refused: Commands given up because no journal could ever store them.
+        waiting: Commands not stored yet.
+        last_commit_s: Seconds the last commit took.
+    """
+
+    commits: int
+    rows: int
+    failures: int
+    refused: int
+    waiting: int
+    last_commit_s: float
+
+
+class _Waiting(NamedTuple):
+    command: JournalCommand
+    then: Then
+    refused: Refused | None
+
+
+class JournalWriter:
+    """Gives every command to the journal, in the order of :meth:`submit`.
+
+    A durable journal gets a thread of its own, so that no fsync is on anybody else's; it
+    commits whatever waits, at once, and a batch forms by itself while the disk is busy. A
+    journal that is not durable is called on the submitting thread.
+
+    **When it fails.** A :class:`~actors.ports.JournalError` is the disk's fault: nothing is
+    answered, everything stays in line and is tried again after 0.05 s, growing to 1 s, for as
+    long as it takes. Any other exception is the fault of some command in the batch: halves
+    are tried until it is alone; that one is given up, counted and logged, and its ``refused``
+    is called *in place of* ``then`` (so nobody acknowledges it), in its turn. The rest is
+    stored and answered in order.
+
+    Args:
+        journal: Owned from here on; closed by :meth:`stop`.
+        clock: Measures commits.
+        batch_rows: Rows a transaction takes at most; a single larger command goes alone.
+        queue_limit: Commands waiting, from which on sends are refused. What comes in is
+            never refused: its source stops reading (flow control) long before.
+        on_health: Called with (False, reason) when commits begin to fail and (True, "") when
+            they hold again. On the writer's thread; may only tell.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        *,
+        clock: Clock,
+        batch_rows: int = 256,
+        queue_limit: int = 20_000,
+        on_health: Callable[[bool, str], None] | None = None,
+    ) -> None:
+        self._journal = journal
+        self._clock = clock
+        self._batch_rows = batch_rows
+        self._queue_limit = queue_limit
+        self._on_health = on_health
+        self._thread: threading.Thread | None = None
+        self._wake = threading.Condition()
+        self._queue: deque[_Waiting] = deque()
+        self._taken = 0
+        self._reads: deque[Callable[[], None]] = deque()
+        self._sleeping = False
+        self._stopping = False
+        self._closed = False
+        self._give_up_at = float("inf")
+        self._healthy = True
+        self._line: deque[Callable[[], None]] = deque()
+        self._carrying = False
+        self._commits = self._rows = self._failures = self._refused = 0
+        self._last_commit_s = 0.0
+
+    # --- any thread ---
+
+    def numbers(self) -> Iterator[int]:
+        """Give the journal's source of ``lane_seq``; safe to draw from any thread."""
+        return self._journal.numbers()
+
+    @property
+    def durable(self) -> bool:
+        """Tell whether the journal keeps messages on a disk, so that memory need not."""
+        return self._journal.durable
+
+    @property
+    def counters(self) -> WriterCounters:
+        """The counters as they are now."""
+        return WriterCounters(
+            commits=self._commits,
+            rows=self._rows,
+            failures=self._failures,
+            refused=self._refused,
+            waiting=len(self._queue) + self._taken,
+            last_commit_s=self._last_commit_s,
+        )
+
+    def start(self) -> None:
+        """Start the thread, if the journal wants one."""
+        if self._journal.durable and self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="journal-writer", daemon=True)
+            self._thread.start()
+
+    def stop(self, timeout_s: float) -> list[str]:
+        """Store what waits, then close the journal. Idempotent.
+
+        Returns:
+            What went wrong: the thread's name if it did not end, or what was not stored.
+        """
+        thread = self._thread
+        with self._wake:
+            self._give_up_at = self._clock.monotonic() + timeout_s * 0.9
+            self._stopping = True
+            self._wake.notify()
+        if thread is None:
+            with self._wake:
+                self._close()
+        else:
+            thread.join(timeout_s)
+            if thread.is_alive():
+                return [thread.name]
+        left = len(self._queue) + self._taken
+        return [f"journal-writer: {left} commands were not stored"] if left else []
+
+    def submit(
+        self, command: JournalCommand, then: Then, *, refused: Refused | None = None
+    ) -> None:
+        """Hand over a command. Never blocks on a disk.
+
+        Args:
+            command: What to store.
+            then: Called with the answer after the commit returned, on the writer's thread
+                (on some submitting thread if the journal is not durable), in the order of
+                submission. May only tell.
+            refused: Called in place of ``then`` with a reason if the command can never be
+                stored, or came after :meth:`stop`.
+
+        Raises:
+            OverloadedError: A send, while ``queue_limit`` commands wait. It is not accepted.
+        """
+        waiting = _Waiting(command, then, refused)
+        if not self._journal.durable:
+            self._inline(waiting)
+            return
+        with self._wake:
+            late = self._stopping
+            if not late:
+                if type(command) is StoreDelivery and len(self._queue) >= self._queue_limit:
+                    raise OverloadedError(
+                        f"{len(self._queue)} commands wait for the journal; "
+                        "look at the disk, and send again later"
+                    )
+                self._queue.append(waiting)
+                if self._sleeping:
+                    self._wake.notify()
+        if late:
+            self._refuse(waiting, "the journal is closed")
+
+    def read(self, fn: Callable[[Journal], T], timeout_s: float) -> T:
+        """Run ``fn`` on the journal between two commits and give what it returns.
+
+        On the writer's thread, except before :meth:`start` and without a thread.
+
+        Raises:
+            TimeoutError: Not done in time; what ``fn`` gives is dropped.
+            JournalError: The journal is closed, or ``fn`` raised it.
+        """
+        if self._thread is threading.current_thread():
+            return fn(self._journal)
+        future: Future[T] = Future()
+        with self._wake:
+            if self._closed or self._stopping:
+                raise JournalError("the journal is closed; it can be read until the stop")
+            if self._thread is None:
+                return fn(self._journal)
+            self._reads.append(lambda: _resolve(future, fn, self._journal))
+            self._wake.notify()
+        try:
+            return future.result(timeout_s)
+        except TimeoutError:
+            if future.cancel() or not future.done():
+                raise TimeoutError(f"the journal did not answer within {timeout_s:g} s") from None
+            raise
+
+    def fetch(self, fn: Callable[[Journal], T], then: Callable[[T], None]) -> None:
+        """Run ``fn`` on the journal between two commits, then hand over what it gave.
+
+        Any thread, never blocks on a disk. Both run on the writer's thread; ``then`` may only
+        tell. What was answered before is in what ``fn`` sees, nothing later is. If ``fn`` fails
+        that is logged and ``then`` is not called; after the stop nothing is called.
+        """
+        with self._wake:
+            if self._closed or self._stopping:
+                return
+            if self._thread is not None:
+                self._reads.append(partial(self._fetch_now, fn, then))
+                self._wake.notify()
+                return
+            self._line.append(self._fetch(fn, then))
+        self._carry()
+
+    def _fetch(self, fn: Callable[[Journal], T], then: Callable[[T], None]) -> Callable[[], None]:
+        """Read now; give what hands the value over."""
+        try:
+            value = fn(self._journal)
+        except Exception as error:  # noqa: BLE001  # strangers' code on the only writer thread
+            _log.error("journal.read_failed", reason=_reason(error))
+            return lambda: None
+        return partial(self._tell, then, value)
+
+    def _fetch_now(self, fn: Callable[[Journal], T], then: Callable[[T], None]) -> None:
+        self._fetch(fn, then)()
+
+    # --- without a thread ---
+
+    def _inline(self, waiting: _Waiting) -> None:
+        """Commit here and now; answers leave in order, whichever thread carries them."""
+        with self._wake:
+            answer, reason = self._commit_one(waiting.command)
+            if reason is None:
+                self._line.append(partial(self._tell, waiting.then, answer))
+            else:
+                self._line.append(partial(self._refuse, waiting, reason))
+        self._carry()
+
+    def _carry(self) -> None:
+        """Carry answers out in order; if another thread (or a caller above) does, leave it."""
+        with self._wake:
+            if self._carrying:
+                return
+            self._carrying = True
+        while True:
+            with self._wake:
+                if not self._line:
+                    self._carrying = False
+                    return
+                deliver = self._line.popleft()
+            deliver()
+
+    def _commit_one(self, command: JournalCommand) -> tuple[JournalAnswer, str | None]:
+        if self._stopping:
+            return None, "the journal is closed"
+        try:
+            answer = self._journal.commit((command,))[0]
+        except Exception as error:  # noqa: BLE001  # one bad command must not hurt its actor
+            return None, _reason(error)
+        self._commits += 1
+        self._rows += _rows(command)
+        return answer, None
+
+    # --- the thread ---
+
+    def _run(self) -> None:
+        idle_told = True
+        while self._wait(None if idle_told else IDLE_S):
+            self._answer_reads()
+            batch = self._take()
+            if batch:
+                self._store(batch)
+                idle_told = False
+            elif not idle_told:
+                self._tell_idle()
+                idle_told = True
+        self._answer_reads()
+        with self._wake:
+            self._close()
+
+    def _wait(self, timeout_s: float | None) -> bool:
+        """Wait for work, or for ``timeout_s``; False: stopped, and nothing is left to try."""
+        with self._wake:
+            if not (self._queue or self._reads or self._stopping):
+                self._sleeping = True
+                self._wake.wait(timeout_s)
+                self._sleeping = False
+            if not self._stopping:
+                return True
+            return bool(self._queue) and self._clock.monotonic() < self._give_up_at
+
+    def _take(self) -> list[_Waiting]:
+        """Take what waits, up to ``batch_rows``, and at least one command."""
+        batch: list[_Waiting] = []
+        queue, room = self._queue, self._batch_rows
+        while queue:
+            room -= _rows(queue[0].command)
+            if room < 0 and batch:
+                break
+            batch.append(queue.popleft())
+        self._taken = len(batch)
+        return batch
+
+    def _store(self, batch: Sequence[_Waiting]) -> None:
+        """Commit, answer, and forget a batch; come back only then, or when giving up."""
+        pause_s = FIRST_PAUSE_S
+        while True:
+            begun = self._clock.monotonic()
+            try:
+                answers = self._journal.commit([waiting.command for waiting in batch])
+            except (JournalError, MemoryError) as error:
+                self._failures += 1
+                self._report(healthy=False, reason=str(error) or type(error).__name__)
+                if not self._rest(pause_s):
+                    return
+                pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+            except Exception as error:  # noqa: BLE001  # one bad command must not stop the rest
+                self._failures += 1
+                self._isolate(batch, error)
+                return
+            else:
+                self._last_commit_s = self._clock.monotonic() - begun
+                self._answer(batch, answers)
+                return
+
+    def _answer(self, batch: Sequence[_Waiting], answers: Sequence[JournalAnswer]) -> None:
+        self._commits += 1
+        self._report(healthy=True, reason="")
+        for (command, then, _), answer in zip(batch, answers, strict=True):
+            self._rows += _rows(command)
+            self._taken -= 1
+            self._tell(then, answer)
+
+    def _isolate(self, batch: Sequence[_Waiting], error: Exception) -> None:
+        """Find the command that cannot be stored, and store the others in order."""
+        if len(batch) == 1:
+            self._taken -= 1
+            self._refuse(batch[0], _reason(error))
+            return
+        middle = len(batch) // 2
+        left = self._taken - middle
+        self._store(batch[:middle])
+        if self._taken == left:
+            self._store(batch[middle:])
+
+    def _rest(self, pause_s: float) -> bool:
+        """Wait before the next try; reads go on. False: give up, the stop is due."""
+        with self._wake:
+            if not self._reads:
+                self._wake.wait(min(pause_s, self._give_up_at - self._clock.monotonic()))
+        self._answer_reads()
+        return self._clock.monotonic() < self._give_up_at
+
+    def _answer_reads(self) -> None:
+        while self._reads:
+            self._reads.popleft()()
+
+    def _tell_idle(self) -> None:
+        try:
+            self._journal.commit(())
+        except Exception as error:  # noqa: BLE001  # house-keeping may fail; the next commit says
+            self._failures += 1
+            _log.warning("journal.idle_failed", reason=_reason(error))
+
+    def _close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            self._journal.close()
+        except Exception as error:  # noqa: BLE001  # the thread's last line
+            _log.error("journal.close_failed", reason=_reason(error))
+
+    # --- small things ---
+
+    def _tell(self, then: Callable[[T], None], answer: T) -> None:
+        try:
+            then(answer)
+        except Exception as error:  # noqa: BLE001  # strangers' code on the only writer thread
+            _log.error("journal.answer_failed", reason=_reason(error))
+
+    def _refuse(self, waiting: _Waiting, reason: str) -> None:
+        self._refused += 1
+        command = type(waiting.command).__name__
+        _log.error("journal.command_refused", command=command, reason=reason)
+        if waiting.refused is not None:
+            refused = waiting.refused
+            self._tell(lambda _: refused(reason), None)
+
+    def _report(self, *, healthy: bool, reason: str) -> None:
+        """Tell a change of health, once."""
+        if healthy is self._healthy:
+            return
+        self._healthy = healthy
+        on_health = self._on_health
+        if on_health is not None:
+            self._tell(lambda _: on_health(healthy, reason), None)
+
+
+def _rows(command: JournalCommand) -> int:
+    if isinstance(command, StoreFrames):
+        return sum([len(decoded.events) for decoded in command.frames])
+    if isinstance(command, SettleEvents):
+        return len(command.settlements)
+    return 1
+
+
+def _reason(error: Exception) -> str:
+    """Say what it was: type and first line; journals keep payloads out of their texts."""
+    line = str(error).partition("\n")[0]
+    return f"{type(error).__name__}: {line}" if line else type(error).__name__
+
+
+def _resolve(future: Future[T], fn: Callable[[Journal], T], journal: Journal) -> None:
+    """Run a read that is still wanted, whatever it raises."""
+    if not future.set_running_or_notify_cancel():
+        return
+    try:
+        future.set_result(fn(journal))
+    except BaseException as error:  # noqa: BLE001  # handed to the thread that asked
+        future.set_exception(error)

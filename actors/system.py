@@ -1,0 +1,256 @@
+"""The shared machinery of a process: starts it bottom-up, stops it top-down.
+
+No actor itself: a plain object that the façade holds. Its sweep finds what pykka does not
+report: actors that hang.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from actors.account import Account, AccountPlan, Log, Observer, Peers, Services
+from actors.dialing import DialingActor
+from actors.messages import (
+    AccountId,
+    ActorDied,
+    DeliveriesStored,
+    Delivery,
+    Pause,
+    Reset,
+    Start,
+    Stop,
+)
+from actors.policy.gate import ConnectGate
+from actors.ports import Clock, Handle, Journal, StoreDelivery
+from actors.runtime.clock import SystemClock
+from actors.runtime.flow import Flow
+from actors.runtime.handlers import HandlerPool
+from actors.runtime.poller import Poller
+from actors.runtime.pool import Pool
+from actors.runtime.timers import Timers
+from actors.runtime.writer import JournalWriter
+from actors.supervisor import SupervisorActor
+
+SWEEP_S = 1.0
+"""Seconds between two looks for actors that hang."""
+
+HANG_S = 5.0
+"""Seconds one message may take before its actor counts as hung."""
+
+
+class _Root:
+    """Hears of dead account supervisors and of the shared dialing actor."""
+
+    def __init__(self, revive: Callable[[ActorDied], None]) -> None:
+        self._revive = revive
+
+    def tell(self, message: ActorDied) -> None:
+        """Bring the dead back."""
+        self._revive(message)
+
+
+class _Dialing:
+    """The mailbox of the dialing actor, whichever lives."""
+
+    def __init__(self) -> None:
+        self.ref: Any = None
+
+    def tell(self, message: object) -> None:
+        """Leave a message with the dialing actor."""
+        self.ref.tell(message)
+
+
+class System:
+    """Everything accounts share, and the accounts themselves.
+
+    Args:
+        journal: Where messages live; the system closes it.
+        handle: Runs the host's handlers and sinks for one event.
+        observer: Is told what became of things.
+        log: A structlog logger.
+        gate: The connect gate.
+        clock: Time.
+        pool_threads: Workers for all actors.
+        handler_threads: Most threads that run handlers at once.
+        handlers_per_account: Most of them for one account.
+        handler_deadline_s: Seconds a handler may take.
+        dice_seed: Fixes the dice; None takes entropy.
+    """
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        handle: Handle,
+        observer: Observer,
+        log: Log,
+        gate: ConnectGate,
+        clock: Clock | None = None,
+        pool_threads: int = 1,
+        handler_threads: int = 32,
+        handlers_per_account: int = 4,
+        handler_deadline_s: float = 60.0,
+        dice_seed: int | None = None,
+    ) -> None:
+        clock = clock or SystemClock()
+        self._gate = gate
+        self._dialing = _Dialing()
+        self._root = _Root(self._revive)
+        self._accounts: dict[AccountId, Account] = {}
+        self._lock = threading.Lock()
+        self._running = False
+        self._dice = random.Random(dice_seed)  # noqa: S311  # jitter, not secrets
+        self.services = Services(
+            pool=Pool(threads=pool_threads),
+            timers=Timers(clock),
+            poller=Poller(clock),
+            handlers=HandlerPool(
+                clock=clock,
+                handle=handle,
+                limit=handler_threads,
+                per_account=handlers_per_account,
+                deadline_s=handler_deadline_s,
+            ),
+            writer=JournalWriter(journal, clock=clock),
+            dialing=self._dialing,
+            clock=clock,
+            dice=self._dice,
+            log=log,
+            observer=observer,
+        )
+
+    # --- life -------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start the shared threads; no account yet."""
+        services = self.services
+        self._running = True
+        services.writer.start()
+        services.pool.start()
+        services.timers.start()
+        services.poller.start()
+        services.handlers.start()
+        self._start_dialing()
+        services.timers.call_after(SWEEP_S, self._sweep)
+
+    def stop(self, timeout_s: float) -> list[str]:
+        """Stop the shared threads; the accounts must be stopped before.
+
+        Returns:
+            Names of threads that did not end in time.
+        """
+        self._running = False
+        services = self.services
+        deadline = services.clock.monotonic() + timeout_s
+
+        def left() -> float:
+            return max(0.1, deadline - services.clock.monotonic())
+
+        survivors = services.handlers.stop(min(left(), timeout_s / 2))
+        if self._dialing.ref is not None:
+            self._dialing.ref.stop(block=False)
+        survivors += services.poller.stop(left())
+        survivors += services.writer.stop(left())
+        survivors += services.timers.stop(left())
+        survivors += services.pool.stop(left())
+        return survivors
+
+    def _start_dialing(self) -> None:
+        services = self.services
+        self._dialing.ref = DialingActor.start(
+            services.pool,
+            gate=self._gate,
+            clock=services.clock,
+            dice=self._dice,
+            timers=services.timers,
+            mailbox=self._dialing,
+            supervisor=self._root,
+        )
+
+    # --- accounts ---------------------------------------------------------------------
+
+    def add(self, plan: AccountPlan) -> None:
+        """Start an account and begin to connect it."""
+        account = Account(
+            plan=plan,
+            services=self.services,
+            peers=Peers(),
+            flow=Flow(plan.flow_high, plan.flow_low, monotonic=self.services.clock.monotonic),
+        )
+        with self._lock:
+            self._accounts[plan.account] = account
+        self._start_supervisor(account)
+        account.peers.supervisor.tell(Start())
+
+    def resume(self, name: AccountId) -> None:
+        """Connect a paused account again."""
+        self._accounts[name].peers.supervisor.tell(Start())
+
+    def pause(self, name: AccountId) -> None:
+        """Close an account's link and keep it away."""
+        self._accounts[name].peers.supervisor.tell(Pause())
+
+    def reset(self, name: AccountId) -> None:
+        """Forget an account's failures and try again."""
+        self._accounts[name].peers.supervisor.tell(Reset())
+
+    def remove(self, name: AccountId) -> None:
+        """Stop an account for good; its state becomes CLOSED when the link is down."""
+        with self._lock:
+            account = self._accounts.pop(name)
+        account.peers.supervisor.tell(Stop())
+
+    def send(self, delivery: Delivery, stored: Callable[[], None]) -> None:
+        """Put a message into the outbox; ``stored`` is called once it is durable."""
+        account = self._accounts[delivery.account]
+
+        def committed(_: object) -> None:
+            account.peers.outbox.tell(DeliveriesStored(deliveries=(delivery,)))
+            stored()
+
+        self.services.writer.submit(StoreDelivery(delivery=delivery), committed)
+
+    def new_uuid(self, name: AccountId) -> str:
+        """Give a client id in the form the account's platform wants."""
+        plan = self._accounts[name].plan
+        clock = self.services.clock
+        return plan.platform.uuid(clock.unix_ms(), self._dice.random())
+
+    @staticmethod
+    def new_outbox_id() -> str:
+        """Give an id that is unique for ever."""
+        return uuid.uuid4().hex
+
+    def _start_supervisor(self, account: Account) -> None:
+        account.peers.supervisor.ref = SupervisorActor.start(
+            self.services.pool, account, root=self._root
+        )
+
+    # --- the dead and the hung --------------------------------------------------------
+
+    def _revive(self, died: ActorDied) -> None:
+        if not self._running:
+            return
+        self.services.log.error("actor.died", actor=died.name, error=died.error)
+        if died.name == "dialing":
+            self._start_dialing()
+            return
+        with self._lock:
+            accounts = list(self._accounts.values())
+        for account in accounts:
+            ref = account.peers.supervisor.ref
+            if getattr(ref, "actor_urn", None) == died.urn:
+                self._start_supervisor(account)
+                account.peers.supervisor.tell(Start())
+
+    def _sweep(self) -> None:
+        if not self._running:
+            return
+        services = self.services
+        for actor in services.pool.stuck(services.clock.monotonic(), HANG_S):
+            services.pool.abandon(actor)
+        services.timers.call_after(SWEEP_S, self._sweep)

@@ -1,0 +1,23 @@
+"""Fixtures for every test: nothing that a test starts outlives it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+GRACE_S = 5.0
+"""Seconds a thread that is already ending may take to be gone."""
+
+
+@pytest.fixture(autouse=True)
+def no_thread_outlives_the_test() -> Iterator[None]:
+    """Fail a test that leaves a thread of ours behind."""
+    before = set(threading.enumerate())
+    yield
+    left = [thread for thread in threading.enumerate() if thread not in before]
+    for thread in left:
+        thread.join(GRACE_S)
+    alive = [thread.name for thread in left if thread.is_alive()]
+    assert not alive, f"threads outlived the test: {alive}"

@@ -1,0 +1,46 @@
+"""How fast one account may send."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from actors.policy.rate import TokenBucket
+
+
+def test_a_burst_and_then_the_rate() -> None:
+    bucket = TokenBucket(rate_per_s=2.0, burst=2, now=0.0)
+    assert [bucket.take(0.0) for _ in range(3)] == [0.0, 0.0, 0.5]
+    assert bucket.take(0.25) == 0.25
+    assert bucket.take(0.5) == 0.0
+    assert bucket.take(0.0) == 0.5, "a clock that goes back gives nothing"
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        partial(TokenBucket, rate_per_s=0.0, burst=1, now=0.0),
+        partial(TokenBucket, rate_per_s=1.0, burst=0, now=0.0),
+    ],
+)
+def test_senseless_settings_are_refused(make: Callable[[], TokenBucket]) -> None:
+    with pytest.raises(ValueError, match="rate_per_s"):
+        make()
+
+
+@given(st.floats(0.5, 50.0), st.integers(1, 5), st.lists(st.floats(0.0, 3.0), max_size=60))
+def test_never_above_burst_and_rate(rate: float, burst: int, apart_s: list[float]) -> None:
+    bucket = TokenBucket(rate_per_s=rate, burst=burst, now=0.0)
+    now = 0.0
+    taken: list[float] = []
+    for gap_s in apart_s:
+        now += gap_s
+        if bucket.take(now) == 0.0:
+            taken.append(now)
+    for first, begin in enumerate(taken):
+        for last in range(first, len(taken)):
+            assert last - first + 1 <= burst + rate * (taken[last] - begin) + 1e-6
