@@ -1,0 +1,131 @@
+"""Message gateway for chat platforms (Goofish / 闲鱼 first): many accounts, one process.
+
+Names are loaded on first use, so that importing this package starts nothing and costs
+next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from actors.messages import (
+        ErrorClass,
+        Event,
+        Failure,
+        SendOutcome,
+        SendResult,
+        StateChanged,
+    )
+    from actors.state import Cause, ConnectionState
+    from gateway.accounts import AccountView
+    from gateway.app import Gateway
+    from gateway.client import WebSocketClient
+    from gateway.errors import (
+        AccountExistsError,
+        ConfigError,
+        EventSettledError,
+        GatewayError,
+        OverloadedError,
+        ShuttingDownError,
+        SinkError,
+        UnknownAccountError,
+    )
+    from gateway.events import (
+        ChatMessage,
+        OrderStatusChanged,
+        PlatformEvent,
+        SystemNotification,
+        UndecodableEvent,
+        UnknownEvent,
+        UserInteraction,
+    )
+    from gateway.sending import SendTicket
+    from gateway.settings import AccountSettings, Settings
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "actors.messages": (
+        "ErrorClass",
+        "Event",
+        "Failure",
+        "SendOutcome",
+        "SendResult",
+        "StateChanged",
+    ),
+    "actors.state": ("Cause", "ConnectionState"),
+    "gateway.accounts": ("AccountView",),
+    "gateway.app": ("Gateway",),
+    "gateway.client": ("WebSocketClient",),
+    "gateway.errors": (
+        "AccountExistsError",
+        "ConfigError",
+        "EventSettledError",
+        "GatewayError",
+        "OverloadedError",
+        "ShuttingDownError",
+        "SinkError",
+        "UnknownAccountError",
+    ),
+    "gateway.events": (
+        "ChatMessage",
+        "OrderStatusChanged",
+        "PlatformEvent",
+        "SystemNotification",
+        "UndecodableEvent",
+        "UnknownEvent",
+        "UserInteraction",
+    ),
+    "gateway.sending": ("SendTicket",),
+    "gateway.settings": ("AccountSettings", "Settings"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "AccountExistsError",
+    "AccountSettings",
+    "AccountView",
+    "Cause",
+    "ChatMessage",
+    "ConfigError",
+    "ConnectionState",
+    "ErrorClass",
+    "Event",
+    "EventSettledError",
+    "Failure",
+    "Gateway",
+    "GatewayError",
+    "OrderStatusChanged",
+    "OverloadedError",
+    "PlatformEvent",
+    "SendOutcome",
+    "SendResult",
+    "SendTicket",
+    "Settings",
+    "ShuttingDownError",
+    "SinkError",
+    "StateChanged",
+    "SystemNotification",
+    "UndecodableEvent",
+    "UnknownAccountError",
+    "UnknownEvent",
+    "UserInteraction",
+    "WebSocketClient",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from its home, once."""
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names."""
+    return sorted(__all__)

@@ -1,0 +1,210 @@
+"""The events a handler sees, how it answers them, and their JSON form (design 6).
+
+What all platforms share lives here; what only one of them knows stays in its codec.
+Nothing here reads a frame or touches a journal.
+"""
+
+from __future__ import annotations
+
+import base64
+from contextvars import ContextVar, Token
+from typing import Any, ClassVar
+
+import msgspec
+
+from actors.messages import Content, Event
+from gateway.errors import EventSettledError
+
+
+# Its own fields may be given by position, which makes a text in a fifth of the time:
+# msgspec looks up every keyword among all fields.
+class PlatformEvent(Event, frozen=True, gc=False):
+    """An event with the fields a chat platform may know; None where one does not apply.
+
+    Attributes:
+        subtype: Finer than ``kind``, e.g. ``text``, ``image``, ``trade_card``, ``typing``.
+        message_id: The platform's id of the message this is, or is about.
+        sender_id: Who sent it.
+        sender_nick: Display name of the sender.
+        text: What was written; None unless it is a text.
+        summary: One line the platform shows for it.
+        content_type: The platform's number of the content.
+        item_id: The goods the conversation is about.
+        order_id: The order it is about.
+        order_status: ``unpaid paid shipped done closed bargaining refund_asked refunding
+            refund_withdrawn``.
+        red_reminder: The platform's own word for the state of the order.
+        role: What the account is in the order, in the platform's spelling (``seller``,
+            ``Seller``, ``buyer``): compare without case.
+    """
+
+    subtype: str | None = None
+    message_id: str | None = None
+    sender_id: str | None = None
+    sender_nick: str | None = None
+    text: str | None = None
+    summary: str | None = None
+    content_type: int | None = None
+    item_id: str | None = None
+    order_id: str | None = None
+    order_status: str | None = None
+    red_reminder: str | None = None
+    role: str | None = None
+
+    def reply(self, text: str) -> None:
+        """Answer with a text; it leaves together with the settlement of this event.
+
+        Raises:
+            EventSettledError: No handler is being called with this event just now.
+        """
+        self._answer(Content(text=text))
+
+    def reply_image(self, url: str, width: int, height: int) -> None:
+        """Answer with an uploaded image, size in pixels; otherwise as :meth:`reply`.
+
+        Raises:
+            EventSettledError: No handler is being called with this event just now.
+        """
+        self._answer(Content(image_url=url, width=width, height=height))
+
+    def _answer(self, content: Content) -> None:
+        current = _current.get()
+        if current is None or current.event is not self:
+            raise EventSettledError(self.event_id)
+        current.replies.append(content)
+
+
+class ChatMessage(PlatformEvent, frozen=True, gc=False):
+    """Somebody, or the account itself, said something."""
+
+    kind: ClassVar[str] = "chat_message"
+
+
+class OrderStatusChanged(PlatformEvent, frozen=True, gc=False):
+    """An order moved, or the platform said where it stands."""
+
+    kind: ClassVar[str] = "order_status"
+
+
+class UserInteraction(PlatformEvent, frozen=True, gc=False):
+    """Somebody read or is typing."""
+
+    kind: ClassVar[str] = "user_interaction"
+
+
+class SystemNotification(PlatformEvent, frozen=True, gc=False):
+    """The platform itself says something."""
+
+    kind: ClassVar[str] = "system_notification"
+
+
+class UnknownEvent(PlatformEvent, frozen=True, gc=False):
+    """It decodes, but nobody knows what it means; ``raw`` holds it."""
+
+    kind: ClassVar[str] = "unknown"
+
+
+class UndecodableEvent(PlatformEvent, frozen=True, kw_only=True, gc=False):
+    """It arrived and can not be read; ``raw`` holds it.
+
+    Attributes:
+        reason: Why, safe to log: a constant, or a constant and the codec's own words.
+    """
+
+    kind: ClassVar[str] = "undecodable"
+
+    reason: str = ""
+
+
+# --- replies that leave with the settlement -------------------------------------------
+
+
+class Delivering:
+    """One call of a handler; use as ``with delivering(event) as replies:``.
+
+    What the handler replies is appended to the list, in order. Leaving the block ends it,
+    so a task or thread the handler left behind gets an error instead of a lost reply.
+    """
+
+    __slots__ = ("_token", "event", "replies")
+
+    def __init__(self, event: Event) -> None:
+        self.event: Event | None = event
+        self.replies: list[Content] = []
+
+    def __enter__(self) -> list[Content]:
+        self._token: Token[Delivering | None] = _current.set(self)
+        return self.replies
+
+    def __exit__(self, *_: object) -> None:
+        self.event = None
+        _current.reset(self._token)
+
+
+# A ContextVar is as private to a thread as a threading.local, follows an event loop's
+# tasks, and keeps codecs, which import this module, free of threading.
+_current: ContextVar[Delivering | None] = ContextVar("gateway_delivering", default=None)
+
+delivering = Delivering
+
+
+# --- JSON -----------------------------------------------------------------------------
+
+_FIELDS = (
+    "subtype",
+    "event_id",
+    "message_id",
+    "conversation_id",
+    "sender_id",
+    "sender_nick",
+    "text",
+    "summary",
+    "content_type",
+    "item_id",
+    "order_id",
+    "order_status",
+    "red_reminder",
+    "role",
+    "own",
+    "occurred_at_ms",
+    "received_at_ms",
+    "lane_seq",
+    "redelivered",
+    "recovered",
+    "late",
+)
+_WITH_RAW = frozenset({UnknownEvent.kind, UndecodableEvent.kind})
+_encode = msgspec.json.Encoder().encode
+
+
+def as_dict(event: Event) -> dict[str, Any]:
+    """Give the JSON names and values of design 6, in its order, without what is None.
+
+    ``raw`` is given for unknown and undecodable events only: text as it is, bytes that
+    are no UTF-8 as ``raw_base64``.
+    """
+    line: dict[str, Any] = {"account": event.account, "kind": event.kind}
+    for name in _FIELDS:
+        value = getattr(event, name, None)
+        if value is not None:
+            line[name] = value
+    if event.kind in _WITH_RAW:
+        reason = getattr(event, "reason", None)
+        if reason is not None:
+            line["reason"] = reason
+        line.update(_raw(event.raw))
+    return line
+
+
+def to_json(event: Event) -> bytes:
+    """Give :func:`as_dict` as one line of JSON in UTF-8, without the line feed."""
+    return _encode(as_dict(event))
+
+
+def _raw(raw: str | bytes) -> dict[str, str]:
+    if isinstance(raw, str):
+        return {"raw": raw}
+    try:
+        return {"raw": raw.decode()}
+    except UnicodeDecodeError:
+        return {"raw_base64": base64.b64encode(raw).decode()}

@@ -1,0 +1,72 @@
+"""How single values are read: map keys, ids, times. Pure and tolerant; never raises."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+SUFFIX = "@goofish"
+"""Domain of ids on the wire (protocol 3). Ids of a sibling domain keep theirs."""
+
+_MAX_DIGITS = 20
+
+
+def at(value: Any, *path: int | str) -> Any:
+    """Follow ``path`` through maps; None where it ends early.
+
+    Keys are integers, or their text after a JSON round trip (protocol 11).
+    """
+    for key in path:
+        if type(value) is not dict:
+            return None
+        found = value.get(key)
+        value = value.get(str(key)) if found is None else found
+    return value
+
+
+def text(value: Any) -> str | None:
+    """Give a text that is one, the empty one included."""
+    return value if type(value) is str else None
+
+
+def ident(value: Any) -> str | None:
+    """Give an id as text without ``@goofish``; None if there is none."""
+    if type(value) is int:
+        return str(value)
+    return value.removesuffix(SUFFIX) or None if type(value) is str else None
+
+
+def plain_id(value: Any) -> str | None:
+    """Give an id that has no domain, such as ``N.PNM``, as text; None if there is none."""
+    return (str(value) if type(value) is int else text(value)) or None
+
+
+def with_suffix(value: str) -> str:
+    """Give the id as it stands on the wire."""
+    return value if "@" in value else value + SUFFIX
+
+
+def integer(value: Any) -> int | None:
+    """Read a whole number that may have come as text or with a fraction."""
+    if type(value) is int:
+        return value
+    if type(value) is float:
+        return int(value) if math.isfinite(value) else None
+    if type(value) is str and len(value) <= _MAX_DIGITS and value.isascii() and value.isdigit():
+        return int(value)
+    return None
+
+
+def query(url: Any, name: str) -> str | None:
+    """Give a parameter of a URL as it stands there; None if missing or empty."""
+    if type(url) is not str:
+        return None
+    mark = name + "="
+    start = url.find("?" + mark)
+    if start < 0:
+        start = url.find("&" + mark)
+        if start < 0:
+            return None
+    start += len(mark) + 1
+    end = url.find("&", start)
+    return (url[start:] if end < 0 else url[start:end]) or None

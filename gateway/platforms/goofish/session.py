@@ -1,0 +1,156 @@
+"""The platform and its per-account codec; the ports' shape over the functions beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from actors.messages import (
+    Content,
+    Decoded,
+    Delivery,
+    Failure,
+    Frame,
+    Reply,
+    Request,
+    SendResult,
+)
+from actors.ports import ConversationPage, Identity, Page
+from gateway.platforms.goofish import replies, requests
+from gateway.platforms.goofish.fields import SUFFIX
+from gateway.platforms.goofish.frames import FrameReader
+from gateway.platforms.goofish.identity import Arrival
+
+
+class GoofishSession:
+    """Codec of one Goofish account (``actors.ports.Session``).
+
+    Raises:
+        ValueError: The credentials lack the user id or the token.
+    """
+
+    def __init__(self, identity: Identity) -> None:
+        user_id = (identity.user_id or "").removesuffix(SUFFIX)
+        if not user_id:
+            raise ValueError(
+                f"account {identity.account}: credentials.user_id is missing; it is the number "
+                "of the account, the value of the cookie `unb`"
+            )
+        if not identity.token:
+            raise ValueError(
+                f"account {identity.account}: credentials.token is missing; it is the accessToken "
+                "of the page's login token call, see README, section `A real account`"
+            )
+        self._account = identity.account
+        self._user_id = user_id
+        self._token = identity.token
+        self._device_id = identity.device_id or requests.derived_device_id(user_id)
+        self._user_agent = identity.user_agent
+        self._reader = FrameReader(identity.account, user_id)
+
+    def upgrade_headers(self) -> dict[str, str]:
+        """Give the headers of the WebSocket upgrade."""
+        return requests.upgrade_headers(self._user_agent)
+
+    def mid(self, now_ms: int, draw: float) -> str:
+        """Give a new request id."""
+        return requests.new_mid(now_ms, draw)
+
+    def register(self, mid: str) -> Request:
+        """Give the registration; sequence numbers start again with it."""
+        request = requests.register(
+            mid, token=self._token, device_id=self._device_id, user_agent=self._user_agent
+        )
+        self._reader.begin(request.mid)
+        return request
+
+    def registered(self, reply: Reply) -> Failure | None:
+        """Judge the answer to the registration."""
+        return replies.judge_registration(reply, self._user_id)
+
+    def beat(self, mid: str) -> Request:
+        """Give a heartbeat."""
+        return requests.beat(mid)
+
+    def decode(
+        self, frame: Frame, *, received_at_ms: int, numbers: Iterator[int] | None = None
+    ) -> Decoded:
+        """Say what a frame means. Never raises."""
+        return self._reader.decode(frame, received_at_ms=received_at_ms, numbers=numbers)
+
+    def send(self, mid: str, delivery: Delivery) -> Request:
+        """Give the request that sends a message.
+
+        Raises:
+            ValueError: ``delivery.to`` is missing, or its content is empty.
+        """
+        return requests.send(mid, delivery, self._user_id)
+
+    def plain(self, content: Content) -> Frame:
+        """Refuse: every send of this platform is a request.
+
+        Raises:
+            ValueError: Always.
+        """
+        raise ValueError(f"goofish has no bare frames ({type(content).__name__}); use send()")
+
+    def sent(self, reply: Reply) -> SendResult:
+        """Judge the answer to a send."""
+        return replies.judge_send(reply)
+
+    def get_state(self, mid: str) -> Request:
+        """Ask where the account's sync stream stands."""
+        return requests.get_state(mid)
+
+    def state(self, reply: Reply) -> bytes | None:
+        """Give the state exactly as received."""
+        return replies.read_state(reply)
+
+    def ack_diff(self, mid: str, state: bytes) -> Request:
+        """Acknowledge exactly a state that :meth:`state` gave."""
+        return requests.ack_diff(mid, state)
+
+    def list_conversations(self, mid: str, cursor: int | None) -> Request:
+        """Ask for a page of conversations."""
+        return requests.list_conversations(mid, cursor)
+
+    def conversations(self, reply: Reply) -> ConversationPage | None:
+        """Read a page of conversations."""
+        return replies.read_conversations(reply, self._user_id)
+
+    def list_messages(
+        self, mid: str, conversation_id: str, cursor: int | None, limit: int
+    ) -> Request:
+        """Ask for a page of a conversation's history."""
+        return requests.list_messages(mid, conversation_id, cursor, limit)
+
+    def messages(self, reply: Reply, *, received_at_ms: int) -> Page | None:
+        """Read a page of history; its events are ``recovered``."""
+        return replies.read_messages(
+            reply,
+            Arrival(account=self._account, user_id=self._user_id, received_at_ms=received_at_ms),
+        )
+
+
+class Goofish:
+    """闲鱼 (``actors.ports.Platform``)."""
+
+    name = "goofish"
+
+    def session(self, identity: Identity) -> GoofishSession:
+        """Make the codec of one account.
+
+        Raises:
+            ValueError: The credentials lack the user id or the token.
+        """
+        return GoofishSession(identity)
+
+    def decode(self, frame: Frame) -> Decoded:
+        """Say what a frame means without knowing the account."""
+        return FrameReader("", None).decode(frame, received_at_ms=0)
+
+    def uuid(self, now_ms: int, draw: float) -> str:
+        """Give a client id for an outgoing message.
+
+        There are ten a millisecond (protocol 3): who needs more takes the next one.
+        """
+        return requests.new_uuid(now_ms, draw)
