@@ -1,0 +1,164 @@
+"""Where a link goes: the parts of ``url`` and ``proxy``, checked once, secrets not in print."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from urllib.parse import SplitResult, quote, unquote, urlsplit
+
+_DEFAULT_PORT = {"ws": 80, "wss": 443}
+_PROXY_SCHEMES = {"http": "http", "socks5": "socks5", "socks5h": "socks5"}
+_NAME_MAX = 253
+_LABEL = re.compile(r"[A-Za-z0-9_-]{1,63}").fullmatch
+_KEPT_IN_PATH = "/%:@!$&'()*+,=~-._?"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A WebSocket server.
+
+    Attributes:
+        secure: TLS.
+        host: Name in ASCII (IDNA) or address without brackets.
+        port: 1 to 65535.
+        resource: Path and query as the request line wants them; never shown to anybody.
+    """
+
+    secure: bool
+    host: str
+    port: int
+    resource: str = dataclasses.field(repr=False)
+
+    @property
+    def peer(self) -> str:
+        """Host and port, for people."""
+        return authority(self.host, self.port)
+
+    @property
+    def host_header(self) -> str:
+        """Value of ``Host``: without the port where it is the scheme's own."""
+        usual = self.port == _DEFAULT_PORT["wss" if self.secure else "ws"]
+        return bracketed(self.host) if usual else self.peer
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Proxy:
+    """A proxy every byte goes through. ``scheme`` is ``http`` (CONNECT) or ``socks5``."""
+
+    scheme: str
+    host: str
+    port: int
+    username: str | None = dataclasses.field(default=None, repr=False)
+    password: str = dataclasses.field(default="", repr=False)
+
+    @property
+    def peer(self) -> str:
+        """Host and port, for people."""
+        return authority(self.host, self.port)
+
+
+def bracketed(host: str) -> str:
+    """Give the host as URLs and headers write it: IPv6 in brackets."""
+    return f"[{host}]" if ":" in host else host
+
+
+def authority(host: str, port: int) -> str:
+    """Give ``host:port``."""
+    return f"{bracketed(host)}:{port}"
+
+
+def parse_target(url: str) -> Target:
+    """Read a WebSocket URL.
+
+    Raises:
+        ValueError: Names what is wrong with it; repeats neither path nor query.
+    """
+    parts = _split("url", url, "ws://host/path or wss://host/path")
+    if parts.scheme not in _DEFAULT_PORT:
+        raise ValueError(f"url: the scheme must be ws or wss, not {parts.scheme!r}")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("url: name and password do not belong there; use an Authorization header")
+    if ";" in parts.path:
+        raise ValueError("url: a ';' in the path must be written as %3B")
+    host = _host("url", parts)
+    path = quote(parts.path or "/", safe=_KEPT_IN_PATH)
+    query = quote(parts.query, safe=_KEPT_IN_PATH + ";[]")
+    return Target(
+        secure=parts.scheme == "wss",
+        host=host,
+        port=_port("url", parts) or _DEFAULT_PORT[parts.scheme],
+        resource=f"{path}?{query}" if query else path,
+    )
+
+
+def parse_proxy(url: str) -> Proxy:
+    """Read a proxy URL: ``http://`` or ``socks5://``, with or without name and password.
+
+    Raises:
+        ValueError: Names what is wrong with it; repeats neither name nor password.
+    """
+    parts = _split("proxy", url, "http://host:port or socks5://name:password@host:port")
+    if parts.scheme not in _PROXY_SCHEMES:
+        raise ValueError(f"proxy: the scheme must be http or socks5, not {parts.scheme!r}")
+    host = _host("proxy", parts)
+    port = _port("proxy", parts)
+    if not port:
+        raise ValueError(
+            f"proxy: the port is missing; write {parts.scheme}://{bracketed(host)}:PORT"
+        )
+    username = None if parts.username is None else unquote(parts.username)
+    password = unquote(parts.password or "")
+    if parts.scheme != "http" and max(len((username or "").encode()), len(password.encode())) > 255:
+        raise ValueError("proxy: SOCKS5 takes at most 255 bytes of name and of password")
+    return Proxy(
+        scheme=_PROXY_SCHEMES[parts.scheme],
+        host=host,
+        port=port,
+        username=username or None,
+        password=password,
+    )
+
+
+def _split(setting: str, url: str, example: str) -> SplitResult:
+    if any(ord(letter) <= 0x20 or ord(letter) == 0x7F for letter in url):
+        raise ValueError(f"{setting}: there is a space or a line break in it; write {example}")
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise ValueError(f"{setting}: it is no URL; write {example}") from None
+    if "://" not in url or not parts.scheme:
+        raise ValueError(f"{setting}: the scheme is missing; write {example}")
+    return parts
+
+
+def _host(setting: str, parts: SplitResult) -> str:
+    host = parts.hostname
+    if not host:
+        raise ValueError(f"{setting}: the host is missing")
+    return host if ":" in host else host_name(setting, host)
+
+
+def host_name(setting: str, host: str) -> str:
+    """Give a host name in ASCII, as DNS, SNI and SOCKS5 want it.
+
+    Raises:
+        ValueError: It is none; names the setting.
+    """
+    try:
+        name = host if host.isascii() else host.encode("idna").decode("ascii")
+    except UnicodeError:
+        name = ""
+    labels = name.removesuffix(".").split(".")
+    if len(name) > _NAME_MAX or not all(_LABEL(label) for label in labels):
+        raise ValueError(f"{setting}: {host[:80]!r} is no host name")
+    return name
+
+
+def _port(setting: str, parts: SplitResult) -> int | None:
+    try:
+        port = parts.port
+    except ValueError:
+        port = 0
+    if port == 0:
+        raise ValueError(f"{setting}: the port must be a number from 1 to 65535")
+    return port

@@ -1,0 +1,240 @@
+"""Opens the link of one account: DNS, TCP, proxy, TLS, upgrade, under one deadline.
+
+Nothing is retried here beyond a few addresses of one name; what a failure leads to is the
+policy's business. Environment variables for proxies are not read: a proxy is what the
+account's settings say, and if it is down the account is down.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator, Mapping
+
+from actors.messages import ErrorClass, Failure, Phase
+from actors.ports import Dialed
+from gateway.transport.address import host_name, parse_proxy, parse_target
+from gateway.transport.errors import Place, failure_of
+from gateway.transport.frames import FrameWire
+from gateway.transport.lookup import Resolve, addresses_of
+from gateway.transport.proxy import ProxyRefusedError, tunnel
+from gateway.transport.tcp import connect
+from gateway.transport.timed import Deadline
+from gateway.transport.tls import TlsOptions, secure, shared_context
+from gateway.transport.upgrade import (
+    BadUpgradeError,
+    Request,
+    UpgradeRefusedError,
+    checked_headers,
+    merged,
+    take,
+    upgrade,
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class PhaseLimits:
+    """Seconds for each step, before stretching; the total deadline cuts them all.
+
+    Attributes:
+        dns_s: Name lookup.
+        tcp_s: Each address; three are tried at most.
+        proxy_s: From the connected proxy to the connected target.
+        tls_s: TLS handshake.
+        upgrade_s: WebSocket handshake.
+    """
+
+    dns_s: float = 5.0
+    tcp_s: float = 5.0
+    proxy_s: float = 10.0
+    tls_s: float = 5.0
+    upgrade_s: float = 10.0
+
+
+class _Attempt:
+    """One dial: the deadline of the whole, the phase it is in, and what each took."""
+
+    def __init__(self, deadline_s: float, stretch: Callable[[Phase], float]) -> None:
+        self.until = Deadline(deadline_s)
+        self.phase = Phase.DNS
+        self.phases: list[tuple[Phase, float]] = []
+        self._stretch = stretch
+
+    @contextlib.contextmanager
+    def enter(self, phase: Phase) -> Iterator[float]:
+        """Be in a phase; give the factor on its limits."""
+        self.phase = phase
+        began = time.monotonic()
+        yield self._stretch(phase)
+        self.phases.append((phase, time.monotonic() - began))
+
+
+class WebSocketDialer:
+    """Dials one URL with one account's headers; an :class:`actors.ports.Dialer`.
+
+    Args:
+        url: ``ws://`` or ``wss://``.
+        headers: Sent as they are. A ``Cookie`` among them is this account's and gives way
+            to the one of a dial; those the handshake writes itself are left out.
+        proxy: ``http://`` or ``socks5://`` URL; never bypassed. None: directly.
+        tls: For ``wss``.
+        limits: Seconds for each phase.
+        max_frame_bytes: As in :class:`FrameWire`; so the next three.
+        max_message_bytes: All fragments together.
+        max_fragments: Frames of one message.
+        mask_source: Where mask keys come from.
+        resolve: Called like ``socket.getaddrinfo``.
+        unix_s: Wall time, for a ``Retry-After`` that is a date.
+
+    Raises:
+        ValueError: A setting can not work; names it and the fix, shows no secret.
+    """
+
+    def __init__(
+        self,
+        *,
+        url: str,
+        headers: Mapping[str, str],
+        proxy: str | None = None,
+        tls: TlsOptions | None = None,
+        limits: PhaseLimits | None = None,
+        max_frame_bytes: int = 1 << 20,
+        max_message_bytes: int = 4 << 20,
+        max_fragments: int = 1024,
+        mask_source: Callable[[int], bytes] = os.urandom,
+        resolve: Resolve = socket.getaddrinfo,
+        unix_s: Callable[[], float] = time.time,
+    ) -> None:
+        self._target = parse_target(url)
+        self._headers = checked_headers(headers)
+        self._cookie = take(self._headers, "cookie")
+        self._proxy = parse_proxy(proxy) if proxy else None
+        options = tls or TlsOptions()
+        self._context = shared_context(options) if self._target.secure else None
+        named = options.server_name
+        self._server_name = (
+            self._target.host if named is None else host_name("tls.server_name", named)
+        )
+        self._limits = limits or PhaseLimits()
+        self._max_frame_bytes = max_frame_bytes
+        self._max_message_bytes = max_message_bytes
+        self._max_fragments = max_fragments
+        self._mask_source = mask_source
+        self._resolve = resolve
+        self._unix_s = unix_s
+        scheme = "wss" if self._target.secure else "ws"
+        through = f" via {self._proxy.scheme}://{self._proxy.peer}" if self._proxy else ""
+        self.endpoint = f"{scheme}://{self._target.peer}{through}"
+
+    def __repr__(self) -> str:
+        """Show where it dials, and nothing it sends."""
+        return f"WebSocketDialer({self.endpoint!r})"
+
+    def dial(
+        self,
+        headers: dict[str, str],
+        cookie: str | None,
+        *,
+        deadline_s: float,
+        stretch: Callable[[Phase], float],
+    ) -> Dialed | Failure:
+        """Open the link within ``deadline_s`` seconds, whatever stalls.
+
+        Blocks. Raises nothing for what network, server, proxy or credentials may do.
+
+        Args:
+            headers: Added to the configured ones, which win; a ``Cookie`` is ignored.
+            cookie: The only ``Cookie`` that is sent; None: the configured one, if any.
+            deadline_s: Seconds over all phases together.
+            stretch: Factor on a phase's own limit.
+        """
+        attempt = _Attempt(deadline_s, stretch)
+        try:
+            request = self._request(headers, cookie)
+        except ValueError as error:
+            return Failure(
+                error_class=ErrorClass.CONFIG,
+                reason="bad_header",
+                detail=str(error),
+                phase=Phase.UPGRADE,
+            )
+        try:
+            sock = self._open(attempt, request)
+        except (OSError, ProxyRefusedError, UpgradeRefusedError, BadUpgradeError) as error:
+            proxied = self._proxy is not None and attempt.phase is Phase.PROXY
+            peer = self._proxy.peer if self._proxy and proxied else self._target.peer
+            place = Place(phase=attempt.phase, peer=peer, now_s=self._unix_s())
+            return failure_of(error, place)
+        wire = FrameWire(
+            max_frame_bytes=self._max_frame_bytes,
+            max_message_bytes=self._max_message_bytes,
+            max_fragments=self._max_fragments,
+            mask_source=self._mask_source,
+        )
+        return Dialed(sock=sock, wire=wire, phases=tuple(attempt.phases), address=self._target.peer)
+
+    def _request(self, headers: Mapping[str, str], cookie: str | None) -> Request:
+        added = checked_headers(headers)
+        take(added, "cookie")
+        cookies = checked_headers({"Cookie": cookie} if cookie else {})
+        return Request(
+            target=self._target,
+            headers=merged(self._headers, added),
+            cookie=cookies.get("Cookie") or self._cookie or None,
+        )
+
+    def _open(self, attempt: _Attempt, request: Request) -> socket.socket:
+        limits = self._limits
+        sock = self._reach(attempt) if self._proxy is None else self._reach_through(attempt)
+        try:
+            if self._context is not None:
+                with attempt.enter(Phase.TLS) as factor:
+                    sock = secure(
+                        sock,
+                        self._context,
+                        server_name=self._server_name,
+                        until=attempt.until.within(limits.tls_s * factor),
+                    )
+            with attempt.enter(Phase.UPGRADE) as factor:
+                upgrade(sock, request, attempt.until.within(limits.upgrade_s * factor))
+            sock.setblocking(False)
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+
+    def _reach(self, attempt: _Attempt) -> socket.socket:
+        """Connect to the server itself."""
+        with attempt.enter(Phase.DNS) as factor:
+            addresses = addresses_of(
+                self._target.host,
+                self._target.port,
+                resolve=self._resolve,
+                until=attempt.until.within(self._limits.dns_s * factor),
+            )
+        with attempt.enter(Phase.TCP) as factor:
+            each_s = self._limits.tcp_s * factor
+            return connect(addresses, each_s=each_s, until=attempt.until)
+
+    def _reach_through(self, attempt: _Attempt) -> socket.socket:
+        """Connect to the proxy and through it; all of that is one phase."""
+        assert self._proxy is not None
+        limits = self._limits
+        with attempt.enter(Phase.PROXY) as factor:
+            addresses = addresses_of(
+                self._proxy.host,
+                self._proxy.port,
+                resolve=self._resolve,
+                until=attempt.until.within(limits.dns_s * factor),
+            )
+            sock = connect(addresses, each_s=limits.tcp_s * factor, until=attempt.until)
+            try:
+                until = attempt.until.within(limits.proxy_s * factor)
+                tunnel(sock, self._proxy, self._target, until)
+            except BaseException:
+                sock.close()
+                raise
+            return sock

@@ -1,0 +1,173 @@
+"""The WebSocket opening handshake, by websocket-client, on a socket that is ready for it.
+
+The library writes the request and checks the answer. It sees them through
+:class:`_Stand`, which takes from it what it must not decide: how long to wait, where a
+redirect leads, how much of an error page to read, and which cookies to remember (its jar
+is one for the whole process and would carry a cookie from account to account).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import socket
+from collections.abc import Mapping
+
+from gateway.transport.address import Target
+from gateway.transport.timed import Deadline, HeadTooLongError, read_head, send_all
+
+# The library looks cookies up by the host of the URL it is given. Nobody can have set one
+# for this reserved name (RFC 2606); the true host travels in the Host header.
+_NOBODY = "ws://handshake.invalid"
+
+_OWN = frozenset(
+    {"connection", "upgrade", "sec-websocket-key", "sec-websocket-version"}
+    | {"sec-websocket-extensions", "sec-websocket-accept", "content-length"}
+)
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
+_BREAK = re.compile(r"[\r\n\0]").search
+_STATUS = re.compile(r"HTTP/1\.[01] (\d{3})(?: |$)").match
+_SWITCHING_PROTOCOLS = 101
+
+
+class UpgradeRefusedError(Exception):
+    """The server answered with another status than 101."""
+
+    def __init__(self, status: int, headers: Mapping[str, str]) -> None:
+        super().__init__(status)
+        self.status = status
+        self.headers = headers
+
+
+class BadUpgradeError(Exception):
+    """The server's answer is no WebSocket handshake; the text says why."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What we say in the handshake.
+
+    Attributes:
+        target: Where to.
+        headers: Without those the handshake itself writes.
+        cookie: The one cookie header; None: none is sent.
+    """
+
+    target: Target
+    headers: Mapping[str, str] = dataclasses.field(repr=False)
+    cookie: str | None = dataclasses.field(repr=False)
+
+
+def checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Drop headers that the handshake writes itself; trim values.
+
+    People paste what a browser shows, ``Connection``, ``Sec-WebSocket-Key`` and all; asking
+    for an extension would get us frames that nobody here can read.
+
+    Raises:
+        ValueError: Names a header that can not be sent; never shows its value.
+    """
+    kept: dict[str, str] = {}
+    for name, value in headers.items():
+        text = value.strip()
+        if not _TOKEN(name):
+            raise ValueError(f"headers: {name[:40]!r} is no header name")
+        if _BREAK(text):
+            raise ValueError(f"headers: the value of {name} contains a line break; write it in one")
+        if name.lower() not in _OWN:
+            kept[name] = text
+    return kept
+
+
+def merged(configured: Mapping[str, str], added: Mapping[str, str]) -> dict[str, str]:
+    """Join headers whatever their case; what a person configured wins."""
+    taken = {name.lower() for name in configured}
+    return dict(configured) | {k: v for k, v in added.items() if k.lower() not in taken}
+
+
+def take(headers: dict[str, str], name: str) -> str | None:
+    """Remove a header whatever its case; give its value."""
+    found = [key for key in headers if key.lower() == name]
+    return [headers.pop(key) for key in found][-1] if found else None
+
+
+def upgrade(sock: socket.socket, request: Request, until: Deadline) -> None:
+    """Shake hands. On return the socket speaks frames, and none of them was read.
+
+    Raises:
+        UpgradeRefusedError: The status is not 101, redirects included.
+        BadUpgradeError: The answer is wrong.
+        OSError: There was no answer; TimeoutError at the deadline.
+    """
+    import websocket  # noqa: PLC0415 - 50 ms that only a dial needs to pay
+
+    headers = dict(request.headers)
+    host = take(headers, "host") or request.target.host_header
+    origin = take(headers, "origin")
+    shaken = websocket.WebSocket(enable_multithread=False)
+    try:
+        shaken.connect(  # type: ignore[no-untyped-call]  # the library has no types here
+            _NOBODY + request.target.resource,
+            socket=_Stand(sock, until),
+            host=host,
+            origin=origin,
+            suppress_origin=origin is None,
+            header=[f"{name}: {value}" for name, value in headers.items()],
+            cookie=request.cookie,
+            redirect_limit=0,
+        )
+    except websocket.WebSocketTimeoutException as error:
+        raise TimeoutError from error
+    except websocket.WebSocketException:
+        raise BadUpgradeError("its headers or its accept key are wrong") from None
+
+
+class _Stand:
+    """What websocket-client takes for the socket."""
+
+    def __init__(self, sock: socket.socket, until: Deadline) -> None:
+        self._sock = sock
+        self._until = until
+        self._answer: bytes | None = None
+        self._at = 0
+
+    def send(self, data: bytes) -> int:
+        """Write all of it; the library would not notice a half-written request."""
+        send_all(self._sock, data, self._until)
+        return len(data)
+
+    def recv(self, size: int) -> bytes:
+        """Give from the answer, which is read and judged as a whole first."""
+        if self._answer is None:
+            self._answer = self._judged()
+        piece = self._answer[self._at : self._at + size]
+        self._at += len(piece)
+        return piece
+
+    def gettimeout(self) -> float:
+        """Say that reading blocks."""
+        return self._until.left()
+
+    def close(self) -> None:
+        """Do nothing: the dialer owns the socket and closes it on every failure."""
+
+    def _judged(self) -> bytes:
+        """Read the answer; give it without cookies if it is a 101."""
+        try:
+            head = read_head(self._sock, self._until)
+        except HeadTooLongError:
+            raise BadUpgradeError("its header is longer than 32 KiB") from None
+        first, *lines = re.split(r"\r?\n", head.decode("latin-1").rstrip("\r\n"))
+        status = _STATUS(first)
+        if status is None:
+            raise BadUpgradeError("it does not speak HTTP/1.1")
+        headers: dict[str, str] = {}
+        for line in lines:
+            name, _, value = line.partition(":")
+            headers[name.strip().lower()] = value.strip()
+        if int(status[1]) != _SWITCHING_PROTOCOLS:
+            raise UpgradeRefusedError(int(status[1]), headers)
+        if headers.get("sec-websocket-extensions"):
+            raise BadUpgradeError("it switched on an extension nobody asked for")
+        kept = [line for line in lines if not line.lower().startswith("set-cookie")]
+        return "\r\n".join([first, *kept, "", ""]).encode("latin-1")
