@@ -1,0 +1,199 @@
+"""Storing frames: rows of ``inbox`` and ``event``, and who is known already."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from actors.messages import Event
+from actors.ports import JournalAnswer, StoreFrames
+from gateway.journal.order import arrange, in_order
+from gateway.journal.rows import Statement, Value, storable
+from gateway.journal.schema import Flag, FrameKind
+from gateway.journal.work import Work
+
+FAULT_BYTES: Final = 4096
+"""So much of a frame that is none of the platform's is kept."""
+
+FAULTS_KEPT: Final = 100
+"""So many of them an account and run; a peer that sends rubbish must not fill the disk."""
+
+# OR FAIL: with the default (ABORT) SQLite copies every page it is about to change, to be able
+# to take back this one statement; that doubles its cost. Any failure here rolls back all.
+_INBOX = Statement(
+    "INSERT OR FAIL INTO inbox(raw_id,account,gen,received_at,kind,raw) VALUES",
+    "(?,?,?,?,?,?)",
+    " ON CONFLICT DO NOTHING",
+)
+_EVENT = Statement(
+    "INSERT OR FAIL INTO event"
+    "(lane_seq,event_id,raw_id,idx,account,lane,server_time,source,flags) VALUES",
+    "(?,?,?,?,?,?,?,?,?)",
+    " ON CONFLICT DO NOTHING",
+)
+_OURS = Statement("SELECT lane_seq, event_id FROM event WHERE lane_seq IN (", "?", ")")
+_KNOWN = Statement(
+    "SELECT account, event_id FROM event WHERE (event_id, account) IN (VALUES", "(?,?)", ")"
+)
+_REFERRED = Statement("SELECT DISTINCT raw_id FROM event WHERE raw_id IN (", "?", ")")
+_FORGET = Statement("DELETE FROM inbox WHERE raw_id IN (", "?", ")")
+_DUPLICATES: Final = (
+    "INSERT INTO account_state(account,duplicates) VALUES(?,?) "
+    "ON CONFLICT DO UPDATE SET duplicates=duplicates+excluded.duplicates"
+)
+
+_TEXT: Final = FrameKind.TEXT.value
+_BINARY: Final = FrameKind.BINARY.value
+_FAULT: Final = FrameKind.FAULT.value
+
+_WHOLE: Final = "\x01"
+
+
+def local_id(event_id: str, prefix: str) -> str:
+    """Give an identity without its ``<account>/``, which stands beside it in the row.
+
+    Platforms number messages upwards; without the account in front, new identities lie side
+    by side in the index whatever account they are of, and a commit writes a page of it
+    instead of one an account. An identity of another form is kept whole and marked.
+    """
+    rest = event_id.removeprefix(prefix)
+    if len(rest) == len(event_id) or rest.startswith(_WHOLE):
+        return _WHOLE + event_id
+    return rest
+
+
+def store(
+    work: Work, commands: Sequence[tuple[int, StoreFrames]], answers: list[JournalAnswer]
+) -> None:
+    """Store all frames; the answers are the new events, lanes in order.
+
+    Args:
+        work: The transaction.
+        commands: Each with its place among the answers.
+        answers: Filled in.
+
+    Raises:
+        ValueError: An event bears a number that is not its own.
+    """
+    inbox: list[Value] = []
+    rows: list[Value] = []
+    total = 0
+    for place, command in commands:
+        events, origins = _cut(work, command, inbox)
+        answers[place] = events
+        if not events:
+            continue
+        if not in_order(events):
+            events, origins = arrange(events, origins, work.numbers)
+            answers[place] = events
+        account = command.account
+        prefix = account + "/"
+        for event, (raw_id, index) in zip(events, origins, strict=True):
+            rows += (
+                event.lane_seq,
+                local_id(event.event_id, prefix),
+                raw_id,
+                index,
+                account,
+                event.conversation_id,
+                event.occurred_at_ms,
+                1 if event.recovered else 0,
+                _flags(event) if event.own or event.weak_id or event.late else 0,
+            )
+        total += len(events)
+        work.changes[account, "stored"] += len(events)
+    work.many(_INBOX, inbox)
+    if work.many(_EVENT, rows) < total:
+        _leave_out_known(work, commands, answers)
+        _forget_empty(work, inbox)
+
+
+def _cut(
+    work: Work, command: StoreFrames, inbox: list[Value]
+) -> tuple[list[Event], list[tuple[int, int]]]:
+    """Add a command's frames to the inbox rows; give its events and where they came from."""
+    account, generation, at = command.account, command.generation, command.received_at_ms
+    events: list[Event] = []
+    origins: list[tuple[int, int]] = []
+    for decoded in command.frames:
+        raw = decoded.raw
+        found = decoded.events
+        if found:
+            raw_id = found[0].lane_seq
+            if raw_id is None:
+                raw_id = next(work.numbers)
+            kind = _TEXT if isinstance(raw, str) else _BINARY
+            inbox += (raw_id, account, generation, at, kind, raw)
+            events += found
+            if len(found) == 1:
+                origins.append((raw_id, 0))
+            else:
+                origins += [(raw_id, index) for index in range(len(found))]
+        elif decoded.fault is not None and work.faults[account] < FAULTS_KEPT:
+            work.faults[account] += 1
+            inbox += (next(work.numbers), account, generation, at, _FAULT, raw[:FAULT_BYTES])
+    return events, origins
+
+
+def _leave_out_known(
+    work: Work, commands: Sequence[tuple[int, StoreFrames]], answers: list[JournalAnswer]
+) -> None:
+    """Find the duplicates and take them from the answers.
+
+    An event is new if its row bears our number: so a retry of a commit whose end was never
+    learnt still answers with everything it stored.
+    """
+    offered: list[Value] = [
+        event.lane_seq for place, _ in commands for event in _events(answers[place])
+    ]
+    ours = set(work.fetch(_OURS, offered))
+    missing: list[Value] = []
+    wanted: set[tuple[Value, ...]] = set()
+    for place, command in commands:
+        prefix = command.account + "/"
+        kept: list[Event] = []
+        for event in _events(answers[place]):
+            identity = storable(local_id(event.event_id, prefix))
+            if (event.lane_seq, identity) in ours:
+                kept.append(event)
+            else:
+                missing += (identity, command.account)
+                wanted.add((command.account, identity))
+        duplicates = len(_events(answers[place])) - len(kept)
+        answers[place] = kept
+        if duplicates:
+            work.changes[command.account, "stored"] -= duplicates
+            work.changes[command.account, "duplicates"] += duplicates
+            work.one(_DUPLICATES, (command.account, duplicates))
+    unexplained = wanted.difference(work.fetch(_KNOWN, missing))
+    if unexplained:
+        raise ValueError(
+            f"{len(unexplained)} events bear a lane_seq that others have; "
+            "numbers must come from numbers() of this journal"
+        )
+
+
+def _forget_empty(work: Work, inbox: Sequence[Value]) -> None:
+    """Delete frames all of whose events were known."""
+    frames = {
+        raw_id: None for raw_id, kind in zip(inbox[::6], inbox[4::6], strict=True) if kind != _FAULT
+    }
+    for (raw_id,) in work.fetch(_REFERRED, list(frames)):
+        frames.pop(raw_id, None)
+    work.many(_FORGET, list(frames))
+
+
+def _events(answer: JournalAnswer) -> list[Event]:
+    assert isinstance(answer, list)
+    return answer
+
+
+def _flags(event: Event) -> int:
+    flags = Flag(0)
+    if event.own:
+        flags |= Flag.OWN
+    if event.weak_id:
+        flags |= Flag.WEAK_ID
+    if event.late:
+        flags |= Flag.LATE
+    return flags.value

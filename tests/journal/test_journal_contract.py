@@ -1,0 +1,360 @@
+"""What every journal answers, on disk or in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+
+from actors.messages import (
+    Content,
+    Decoded,
+    Delivery,
+    Disposition,
+    Event,
+    Frame,
+    Outcome,
+    SendOutcome,
+    SendResult,
+)
+from actors.ports import (
+    JournalCommand,
+    MarkDelivery,
+    SettleEvents,
+    Settlement,
+    StoreDelivery,
+    StoreFrames,
+)
+from actors.runtime.clock import SystemClock
+from gateway.journal.memory import MemoryJournal
+from gateway.journal.sqlite import SqliteJournal
+
+AnyJournal: TypeAlias = SqliteJournal | MemoryJournal
+
+
+@pytest.fixture(params=["sqlite", "memory"])
+def journal(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AnyJournal]:
+    made: AnyJournal = (
+        SqliteJournal(tmp_path / "journal.sqlite3", clock=SystemClock())
+        if request.param == "sqlite"
+        else MemoryJournal()
+    )
+    yield made
+    made.close()
+
+
+def event(
+    name: str, *, lane: str | None = "c1", at: int | None = None, number: int | None, account: str
+) -> Event:
+    return Event(
+        account=account,
+        event_id=f"{account}/{name}",
+        conversation_id=lane,
+        lane_seq=number,
+        occurred_at_ms=at,
+    )
+
+
+def frames(
+    journal: AnyJournal,
+    *pushes: Sequence[tuple[str, str | None, int | None]],
+    account: str = "a",
+    raw: Callable[[int], Frame] = "frame {}".format,
+    numbered: bool = True,
+) -> StoreFrames:
+    """Frames of events given as (name, lane, time), numbered as a decoder does."""
+    numbers = journal.numbers()
+    return StoreFrames(
+        account=account,
+        generation=1,
+        received_at_ms=1000,
+        frames=[
+            Decoded(
+                raw=raw(place),
+                events=[
+                    event(
+                        name,
+                        lane=lane,
+                        at=at,
+                        number=next(numbers) if numbered else None,
+                        account=account,
+                    )
+                    for name, lane, at in push
+                ],
+            )
+            for place, push in enumerate(pushes)
+        ],
+    )
+
+
+def stored(journal: AnyJournal, *commands: JournalCommand) -> list[list[Event]]:
+    answers = journal.commit(commands)
+    assert all(isinstance(answer, list) for answer in answers)
+    return [[e for e in answer or () if isinstance(e, Event)] for answer in answers]  # type: ignore[union-attr]  # only StoreFrames are given
+
+
+def names(events: Sequence[Event]) -> list[str]:
+    return [e.event_id.partition("/")[2] for e in events]
+
+
+def settled(
+    events: Sequence[Event], outcome: Outcome | None = None, attempts: int = 1, account: str = "a"
+) -> SettleEvents:
+    return SettleEvents(
+        account=account,
+        settlements=[
+            Settlement(event=e, outcome=outcome or Outcome(), attempts=attempts) for e in events
+        ],
+    )
+
+
+def delivery(name: str, *, account: str = "a", said: str = "hi") -> Delivery:
+    return Delivery(
+        outbox_id=name,
+        uuid=f"uuid-{name}",
+        account=account,
+        conversation_id="c1",
+        to="42",
+        content=Content(text=said),
+        expires_at_ms=99,
+        event_id="a/m1",
+    )
+
+
+def test_new_events_are_answered_and_pending(journal: AnyJournal) -> None:
+    (events,) = stored(
+        journal, frames(journal, [("m1", "c1", 1), ("m2", "c2", 2)], [("m3", "c1", 3)])
+    )
+    assert names(events) == ["m1", "m2", "m3"]
+    pending = journal.pending("a", 0, 10)
+    assert [(p.frame, p.index) for p in pending] == [("frame 0", 0), ("frame 0", 1), ("frame 1", 0)]
+    assert [p.lane_seq for p in pending] == [e.lane_seq for e in events]
+    assert [p.received_at_ms for p in pending] == [1000] * 3
+    assert [p.attempts for p in pending] == [0] * 3
+
+
+def test_pending_pages_by_number_and_account(journal: AnyJournal) -> None:
+    mine, _ = stored(
+        journal,
+        frames(journal, *([(f"m{i}", "c", i)] for i in range(5))),
+        frames(journal, [("x", "c", 1)], account="b"),
+    )
+    first = journal.pending("a", 0, 2)
+    rest = journal.pending("a", first[-1].lane_seq, 10)
+    assert [p.lane_seq for p in [*first, *rest]] == [e.lane_seq for e in mine]
+    assert len(first) == 2
+    assert [p.frame for p in journal.pending("b", 0, 10)] == ["frame 0"]
+    assert journal.pending("nobody", 0, 10) == []
+
+
+def test_a_frame_may_be_bytes(journal: AnyJournal) -> None:
+    stored(journal, frames(journal, [("m1", "c", 1)], raw=lambda _: b"\x00\xff"))
+    assert journal.pending("a", 0, 1)[0].frame == b"\x00\xff"
+
+
+def test_a_redelivery_is_counted_and_not_answered(journal: AnyJournal) -> None:
+    """The platform pushes again what it saw no ack for; handlers must not see it twice."""
+    (first,) = stored(journal, frames(journal, [("m1", "c", 1), ("m2", "c", 2)]))
+    (again,) = stored(journal, frames(journal, [("m2", "c", 2), ("m3", "c", 3)]))
+    (nothing,) = stored(journal, frames(journal, [("m1", "c", 1)]))
+    assert (names(first), names(again), nothing) == (["m1", "m2"], ["m3"], [])
+    assert [(p.frame, p.index) for p in journal.pending("a", 0, 9)][-1] == ("frame 0", 1)
+    counts = journal.counts("a")
+    assert (counts["received"], counts["duplicates"], counts["pending"]) == (5, 2, 3)
+
+
+def test_duplicates_within_one_commit_count_once(journal: AnyJournal) -> None:
+    one, other = stored(
+        journal,
+        frames(journal, [("m1", "c", 1), ("m1", "c", 1)], [("m1", "c", 1), ("m2", "c", 2)]),
+        frames(journal, [("m2", "c", 2), ("m3", "c", 3)]),
+    )
+    assert (names(one), names(other)) == (["m1", "m2"], ["m3"])
+    assert journal.counts("a")["duplicates"] == 3
+
+
+def test_a_settled_event_stays_known(journal: AnyJournal) -> None:
+    (events,) = stored(journal, frames(journal, [("m1", "c", 1)]))
+    journal.commit([settled(events)])
+    assert stored(journal, frames(journal, [("m1", "c", 1)])) == [[]]
+
+
+def test_lanes_are_put_in_the_peers_order_within_a_command(journal: AnyJournal) -> None:
+    (events,) = stored(
+        journal,
+        frames(
+            journal,
+            [("a9", "A", 9), ("b1", "B", 1)],
+            [("a5", "A", 5), ("n", None, 0), ("b0", "B", None), ("a7", "A", 7)],
+        ),
+    )
+    numbers = [e.lane_seq or 0 for e in events]
+    assert numbers == sorted(numbers)
+    assert [n for n in names(events) if n[0] == "a"] == ["a5", "a7", "a9"]
+    assert [n for n in names(events) if n[0] == "b"] == ["b1", "b0"]
+    where = {p.lane_seq: (p.frame, p.index) for p in journal.pending("a", 0, 9)}
+    assert where == {
+        number: {
+            "a9": ("frame 0", 0),
+            "b1": ("frame 0", 1),
+            "a5": ("frame 1", 0),
+            "n": ("frame 1", 1),
+            "b0": ("frame 1", 2),
+            "a7": ("frame 1", 3),
+        }[name]
+        for number, name in zip(numbers, names(events), strict=True)
+    }
+
+
+def test_a_later_command_never_overtakes_an_earlier_one(journal: AnyJournal) -> None:
+    one, other = stored(
+        journal, frames(journal, [("late", "A", 9)]), frames(journal, [("early", "A", 1)])
+    )
+    assert (one[0].lane_seq or 0) < (other[0].lane_seq or 0)
+
+
+def test_unnumbered_events_of_a_history_page_get_numbers(journal: AnyJournal) -> None:
+    (live,) = stored(journal, frames(journal, [("m1", "c", 5)]))
+    (page,) = stored(journal, frames(journal, [("h2", "c", 2), ("h1", "c", 1)], numbered=False))
+    assert names(page) == ["h1", "h2"]
+    assert [e.lane_seq for e in page] == sorted(e.lane_seq or 0 for e in page)
+    assert (page[0].lane_seq or 0) > (live[0].lane_seq or 0)
+    assert [p.index for p in journal.pending("a", live[0].lane_seq or 0, 9)] == [1, 0]
+
+
+def test_frames_without_events_cost_nothing(journal: AnyJournal) -> None:
+    command = StoreFrames(
+        account="a",
+        generation=1,
+        received_at_ms=1,
+        frames=[Decoded(raw="ack"), Decoded(raw="rubbish", fault="not JSON")],
+    )
+    assert stored(journal, command) == [[]]
+    assert journal.pending("a", 0, 9) == []
+    assert journal.commit(()) in ((), [])
+
+
+def test_each_end_is_counted_and_none_is_pending(journal: AnyJournal) -> None:
+    (events,) = stored(journal, frames(journal, [(f"m{i}", "c", i) for i in range(6)]))
+    done, tried, dead, ignored, again, left = events
+    journal.commit(
+        [
+            settled([done]),
+            settled([tried], attempts=3),
+            settled([dead], Outcome(disposition=Disposition.DEAD, reason="E at x:1"), attempts=4),
+            settled([ignored], Outcome(disposition=Disposition.IGNORED)),
+            settled([again], Outcome(disposition=Disposition.RETRY), attempts=2),
+        ]
+    )
+    pending = [(p.lane_seq, p.attempts) for p in journal.pending("a", 0, 9)]
+    assert pending == [(again.lane_seq, 2), (left.lane_seq, 0)]
+    assert journal.counts("a") == {
+        "received": 6,
+        "duplicates": 0,
+        "done": 2,
+        "ignored": 1,
+        "dead": 1,
+        "parked": 0,
+        "stale": 0,
+        "pending": 2,
+    }
+
+
+def test_a_second_settlement_changes_nothing(journal: AnyJournal) -> None:
+    """A hung handler that ends after all was given up: its event was answered by another."""
+    (events,) = stored(journal, frames(journal, [("m1", "c", 1), ("m2", "c", 2)]))
+    first, second = events
+    answers = journal.commit(
+        [
+            settled([first], Outcome(replies=[delivery("r1")])),
+            settled([first, second], Outcome(replies=[delivery("r2")])),
+        ]
+    )
+    late = journal.commit([settled([second], Outcome(replies=[delivery("r3")]))])
+    unnumbered = journal.commit([settled([event("z", number=None, account="a")])])
+    assert [list(a) if isinstance(a, list) else a for a in (*answers, *late, *unnumbered)] == [
+        [delivery("r1")],
+        [delivery("r2")],
+        [],
+        [],
+    ]
+    assert [sent.outbox_id for sent, _ in journal.unsent("a")] == ["r1", "r2"]
+    counts = journal.counts("a")
+    assert (counts["done"], counts["pending"]) == (2, 0)
+
+
+def test_replies_leave_with_the_settlement_in_order(journal: AnyJournal) -> None:
+    (events,) = stored(journal, frames(journal, [("m1", "c", 1)]))
+    replies = [delivery("r1"), delivery("r2", said="你好")]
+    answers = journal.commit(
+        [
+            StoreDelivery(delivery=delivery("s1")),
+            settled(events, Outcome(replies=replies)),
+            StoreDelivery(delivery=delivery("s2")),
+        ]
+    )
+    assert answers == [delivery("s1"), replies, delivery("s2")]
+    open_sends = journal.unsent("a")
+    assert sorted(sent.outbox_id for sent, _ in open_sends) == ["r1", "r2", "s1", "s2"]
+    assert [tried for _, tried in open_sends] == [None] * 4
+    assert dict(zip([s.outbox_id for s, _ in open_sends], open_sends, strict=True))["r2"] == (
+        replies[1],
+        None,
+    )
+
+
+def test_sends_end_once_and_unknown_stays_open(journal: AnyJournal) -> None:
+    for name in ("ok", "no", "late", "lost", "tried", "fresh"):
+        assert journal.commit([StoreDelivery(delivery=delivery(name))]) == [delivery(name)]
+    journal.commit([StoreDelivery(delivery=delivery("other", account="b"))])
+    ends = {
+        "ok": SendResult(outcome=SendOutcome.ACCEPTED, message_id="9"),
+        "no": SendResult(outcome=SendOutcome.REFUSED, reason="blocked"),
+        "late": SendResult(outcome=SendOutcome.EXPIRED),
+        "lost": SendResult(outcome=SendOutcome.UNKNOWN, reason="no_answer"),
+    }
+    marks = [
+        MarkDelivery(outbox_id=name, generation=1, mid=f"mid-{name}") for name in [*ends, "tried"]
+    ]
+    results = [MarkDelivery(outbox_id=name, generation=1, result=end) for name, end in ends.items()]
+    late = MarkDelivery(outbox_id="ok", generation=1, mid="mid-again")
+    stray = MarkDelivery(outbox_id="nobody", generation=1, result=ends["ok"])
+    empty = MarkDelivery(outbox_id="fresh", generation=1)
+    answers = journal.commit([*marks, *results, late, stray, empty])
+    assert list(answers) == [None] * len(answers)
+    assert [(sent.outbox_id, tried) for sent, tried in journal.unsent("a")] == [
+        ("lost", SendOutcome.UNKNOWN),
+        ("tried", SendOutcome.UNKNOWN),
+        ("fresh", None),
+    ]
+
+
+def test_a_send_stored_twice_is_one_send(journal: AnyJournal) -> None:
+    journal.commit([StoreDelivery(delivery=delivery("s1"))])
+    journal.commit([StoreDelivery(delivery=delivery("s1"))])
+    assert journal.unsent("a") == [(delivery("s1"), None)]
+
+
+def test_large_commands_are_one_commit(journal: AnyJournal) -> None:
+    pushes = [[(f"m{i}-{j}", f"c{j % 7}", i) for j in range(32)] for i in range(20)]
+    (events,) = stored(journal, frames(journal, *pushes))
+    assert len(events) == 640
+    journal.commit([settled(events[:601])])
+    assert [p.lane_seq for p in journal.pending("a", 0, 999)] == [e.lane_seq for e in events[601:]]
+
+
+def test_close_is_idempotent(journal: AnyJournal) -> None:
+    journal.close()
+    journal.close()
+
+
+def test_memory_forgets_only_the_oldest_identities() -> None:
+    journal = MemoryJournal(dedup_limit=8)
+    for i in range(20):
+        stored(journal, frames(journal, [(f"m{i}", "c", i)]))
+    assert len(journal._recent) + len(journal._older) <= 8
+    for i in range(16, 20):
+        assert stored(journal, frames(journal, [(f"m{i}", "c", i)])) == [[]]
+    journal.commit([settled(stored(journal, frames(journal, [("x", "c", 1)]))[0])])

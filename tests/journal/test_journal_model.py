@@ -1,0 +1,268 @@
+"""Random commands against a list model, with reopening: the journal never disagrees."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from actors.messages import (
+    Content,
+    Decoded,
+    Delivery,
+    Disposition,
+    Event,
+    Outcome,
+    SendOutcome,
+    SendResult,
+)
+from actors.ports import (
+    JournalCommand,
+    MarkDelivery,
+    SettleEvents,
+    Settlement,
+    StoreDelivery,
+    StoreFrames,
+)
+from actors.runtime.clock import SystemClock
+from gateway.journal.memory import MemoryJournal
+from gateway.journal.order import arrange, in_order
+from gateway.journal.sqlite import SqliteJournal
+
+ACCOUNTS = ("a", "b")
+ENDS = (Disposition.DONE, Disposition.DEAD, Disposition.IGNORED)
+
+pushes = st.lists(st.lists(st.integers(0, 40), max_size=5), max_size=3)
+LANES = ("x", "y", None)
+TIMES = (3, 1, None, 2, 1, 4, 0)
+
+
+class JournalMachine(RuleBasedStateMachine):
+    """Lists of what was stored, settled and sent; the journal must say the same."""
+
+    reopens = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.directory = tempfile.TemporaryDirectory()
+        self.journal: SqliteJournal | MemoryJournal = self.opened()
+        self.known: dict[str, set[str]] = {a: set() for a in ACCOUNTS}
+        self.pending: dict[str, dict[str, Event]] = {a: {} for a in ACCOUNTS}
+        self.frames: dict[str, tuple[str, int]] = {}
+        self.totals = {a: dict.fromkeys(("received", "duplicates", "done"), 0) for a in ACCOUNTS}
+        self.open: dict[str, SendOutcome | None] = {}
+        self.pushed = self.sent = 0
+        self.waiting: list[JournalCommand] = []
+
+    def opened(self) -> SqliteJournal | MemoryJournal:
+        """Open the file, or a memory that cannot be opened again."""
+        if self.reopens:
+            path = Path(self.directory.name) / "j.db"
+            return SqliteJournal(path, synchronous="NORMAL", clock=SystemClock())
+        return MemoryJournal()
+
+    def teardown(self) -> None:
+        """Close the file before its directory goes."""
+        self.journal.close()
+        self.directory.cleanup()
+
+    @rule(account=st.sampled_from(ACCOUNTS), push=pushes, numbered=st.booleans())
+    def receive(
+        self,
+        account: str,
+        push: Sequence[Sequence[int]],
+        numbered: bool,  # noqa: FBT001  # hypothesis draws it
+    ) -> None:
+        """Frames with old, new and repeated events, in any order of time."""
+        numbers = self.journal.numbers()
+        frames = []
+        for entries in push:
+            self.pushed += 1
+            events = [
+                Event(
+                    account=account,
+                    event_id=f"{account}/{name}",
+                    conversation_id=LANES[name % len(LANES)],
+                    occurred_at_ms=TIMES[name % len(TIMES)],
+                    lane_seq=next(numbers) if numbered else None,
+                )
+                for name in entries
+            ]
+            frames.append(Decoded(raw=f"frame {self.pushed}", events=events))
+        command = StoreFrames(account=account, generation=1, received_at_ms=1, frames=frames)
+        expected: dict[str, tuple[str, int]] = {}
+        offered = 0
+        for frame in frames:
+            for index, event in enumerate(frame.events):
+                offered += 1
+                if event.event_id not in self.known[account]:
+                    self.known[account].add(event.event_id)
+                    expected[event.event_id] = (str(frame.raw), index)
+        (answer,) = self.journal.commit([command])
+        assert isinstance(answer, list)
+        events = [e for e in answer if isinstance(e, Event)]
+        assert {e.event_id for e in events} == set(expected)
+        assert len(events) == len(expected)
+        last_number = 0
+        for event in events:
+            number = event.lane_seq or 0
+            assert number > last_number
+            last_number = number
+        for lane in ("x", "y"):
+            times = [e.occurred_at_ms for e in events if e.conversation_id == lane]
+            if None not in times:
+                assert times == sorted(times)  # type: ignore[type-var]  # none is None
+        self.frames.update(expected)
+        self.pending[account].update({e.event_id: e for e in events})
+        self.totals[account]["received"] += offered
+        self.totals[account]["duplicates"] += offered - len(expected)
+
+    @precondition(lambda self: any(self.pending.values()))
+    @rule(data=st.data())
+    def settle(self, data: st.DataObject) -> None:
+        """End some events of an account, some of them for the second time."""
+        account = data.draw(st.sampled_from([a for a in ACCOUNTS if self.pending[a]]))
+        names = st.sampled_from(sorted(self.pending[account]))
+        chosen = data.draw(st.lists(names, min_size=1, max_size=5))
+        settlements = []
+        replies: list[Delivery] = []
+        seen: set[str] = set()
+        for name in chosen:
+            reply = self.delivery(account) if data.draw(st.booleans()) else None
+            outcome = Outcome(
+                disposition=data.draw(st.sampled_from(ENDS)), replies=[reply] if reply else []
+            )
+            event = self.pending[account][name]
+            attempts = data.draw(st.integers(1, 3))
+            settlements.append(Settlement(event=event, outcome=outcome, attempts=attempts))
+            if name not in seen:
+                seen.add(name)
+                replies += outcome.replies
+        (answer,) = self.journal.commit([SettleEvents(account=account, settlements=settlements)])
+        assert answer == replies
+        for name in seen:
+            del self.pending[account][name]
+        self.totals[account]["done"] += len(seen)
+        self.open.update({reply.outbox_id: None for reply in replies})
+
+    @rule(account=st.sampled_from(ACCOUNTS))
+    def send(self, account: str) -> None:
+        """Accept a send."""
+        delivery = self.delivery(account)
+        assert self.journal.commit([StoreDelivery(delivery=delivery)]) == [delivery]
+        self.open[delivery.outbox_id] = None
+
+    @precondition(lambda self: self.open)
+    @rule(data=st.data())
+    def mark(self, data: st.DataObject) -> None:
+        """Begin an attempt, end it, or both."""
+        name = data.draw(st.sampled_from(sorted(self.open)))
+        self.sent += 1
+        mid = f"mid-{self.sent}" if data.draw(st.booleans()) else None
+        outcome = data.draw(st.none() | st.sampled_from(list(SendOutcome)))
+        result = None if outcome is None else SendResult(outcome=outcome)
+        self.journal.commit([MarkDelivery(outbox_id=name, generation=1, mid=mid, result=result)])
+        if outcome not in (None, SendOutcome.UNKNOWN):
+            del self.open[name]
+        elif mid is not None or outcome is SendOutcome.UNKNOWN:
+            self.open[name] = SendOutcome.UNKNOWN
+
+    @precondition(lambda self: self.reopens)
+    @rule()
+    def reopen(self) -> None:
+        """Stop and start again."""
+        self.journal.close()
+        self.journal = self.opened()
+
+    @invariant()
+    def agrees(self) -> None:
+        """Compare all that can be asked."""
+        for account in ACCOUNTS:
+            counts = self.journal.counts(account)
+            ended = counts["done"] + counts["dead"] + counts["ignored"]
+            totals = self.totals[account]
+            assert (counts["received"], counts["duplicates"]) == (
+                totals["received"],
+                totals["duplicates"],
+            )
+            assert ended == totals["done"]
+            assert counts["pending"] == len(self.pending[account])
+            assert counts["received"] == ended + counts["duplicates"] + counts["pending"]
+            expected = sorted((e.lane_seq or 0, n) for n, e in self.pending[account].items())
+            assert [
+                (p.lane_seq, p.frame, p.index) for p in self.journal.pending(account, 0, 1000)
+            ] == [(number, *self.frames[name]) for number, name in expected]
+        unsent = [entry for account in ACCOUNTS for entry in self.journal.unsent(account)]
+        assert {sent.outbox_id: tried for sent, tried in unsent} == self.open
+
+    def delivery(self, account: str) -> Delivery:
+        """Make a send nobody made before."""
+        self.sent += 1
+        return Delivery(
+            outbox_id=f"out-{self.sent}",
+            uuid=f"uuid-{self.sent}",
+            account=account,
+            conversation_id="x",
+            to=None,
+            content=Content(text="hi"),
+            expires_at_ms=1,
+        )
+
+
+class MemoryMachine(JournalMachine):
+    """The same without a file."""
+
+    reopens = False
+
+
+_SETTINGS = settings(
+    max_examples=40,
+    stateful_step_count=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    print_blob=True,
+)
+
+
+@pytest.mark.parametrize("machine", [JournalMachine, MemoryMachine])
+def test_the_journal_agrees_with_its_model(machine: type[JournalMachine]) -> None:
+    case = machine.TestCase
+    case.settings = _SETTINGS
+    case().runTest()
+
+
+entries = st.lists(
+    st.tuples(st.sampled_from(["x", "y", None]), st.none() | st.integers(0, 4), st.booleans()),
+    max_size=12,
+)
+
+
+@given(entries)
+def test_arranging_sorts_lanes_and_moves_nothing_else(
+    drawn: list[tuple[str | None, int | None, bool]],
+) -> None:
+    numbers = iter(range(1, 1000))
+    events = [
+        Event(
+            event_id=str(place),
+            conversation_id=lane,
+            occurred_at_ms=at,
+            lane_seq=next(numbers) if numbered else None,
+        )
+        for place, (lane, at, numbered) in enumerate(drawn)
+    ]
+    arranged, origins = arrange(events, range(len(events)), numbers)
+    assert [int(e.event_id) for e in arranged] == list(origins)
+    assert sorted(origins) == list(range(len(events)))
+    assert [e.conversation_id for e in arranged] == [e.conversation_id for e in events]
+    laneless = [place for place, event in enumerate(events) if event.conversation_id is None]
+    assert all(origins[place] == place for place in laneless)
+    if all(at is not None for _, at, _ in drawn):
+        assert in_order(arranged)
+        again, places = arrange(arranged, origins, numbers)
+        assert (again, places) == (arranged, origins), "equal times must keep their order"
