@@ -1,0 +1,104 @@
+"""How pushes leave: packages, redelivery, and the rules that bite on the way.
+
+Under the platform's lock, like everything around it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from gateway.testing import actions
+from gateway.testing.actions import AnyAction
+from gateway.testing.memory import PACKAGE_MAX, Behaviour, Push, Session
+from gateway.testing.peer import Peer, corrupted
+from gateway.testing.shapes import Entry
+
+
+class Delivery:
+    """Pushes to registered connections."""
+
+    def __init__(self, behaviour: Behaviour, unix_ms: Callable[[], int]) -> None:
+        self._redeliver_after_s = behaviour.redeliver_after_s
+        self._unix_ms = unix_ms
+
+    def begin(self, peer: Peer, session: Session) -> None:
+        """Push what follows a registration: the signal, the arousal, what is owed."""
+        account, now_ms = session.account, self._unix_ms()
+        signal = session.too_long(2)
+        self._deliver(peer, session, signal, peer.match("ready", signal.lwp))
+        talks = account.arouse(now_ms)
+        arouse = session.package("/s/vulcan", talks, now_ms=now_ms, reconnect=True)
+        self._deliver(peer, session, arouse, peer.match("ready", arouse.lwp))
+        self.packages(peer, session, account.collect(), reconnect=True)
+
+    def packages(
+        self,
+        peer: Peer,
+        session: Session,
+        entries: Sequence[Entry],
+        *,
+        package: int = PACKAGE_MAX,
+        lwp: str = "/s/sync",
+        reconnect: bool = False,
+    ) -> None:
+        """Push entries in packages of ``package``."""
+        now_ms = self._unix_ms()
+        awaited = session.account.awaited
+        for at in range(0, len(entries), package):
+            part = entries[at : at + package]
+            for entry in part:
+                if entry.message_id is not None:
+                    awaited[entry.message_id] = True
+            push = session.package(lwp, part, now_ms=now_ms, reconnect=reconnect)
+            self._deliver(peer, session, push, peer.match("push", lwp))
+
+    def _deliver(self, peer: Peer, session: Session, push: Push, action: AnyAction | None) -> None:
+        if peer.link.state != "open":
+            return
+        text = session.text(push)
+        if isinstance(action, actions.Lose):
+            return
+        now = time.monotonic()
+        session.delivered(push, now)
+        peer.log.pushes += 1
+        peer.log.entries += len(push.entries)
+        self._watch_acks(peer)
+        if action is None:
+            peer.say(text)
+            peer.release()
+        elif isinstance(action, actions.Duplicate):
+            peer.say(text)
+            for _ in range(action.times):
+                again = push
+                if action.new_mid:
+                    again = session.push(push.lwp, push.body, push.entries)
+                session.delivered(again, now)
+                peer.say(session.text(again))
+        elif isinstance(action, actions.Corrupt):
+            peer.say(corrupted(session, push, action))
+        else:
+            peer.mangle(text, action)
+
+    def _watch_acks(self, peer: Peer) -> None:
+        limit_s = self._redeliver_after_s
+        if limit_s is not None and not peer.redelivering:
+            peer.redelivering = True
+            peer.link.server.call_later(limit_s, partial(self._redeliver, peer, limit_s))
+
+    def _redeliver(self, peer: Peer, limit_s: float) -> None:
+        peer.redelivering = False
+        session = peer.session
+        if session is None or peer.link.state != "open":
+            return
+        now = time.monotonic()
+        for push in list(session.unacked.values()):
+            wait_s = push.pushed_at + limit_s - now
+            if wait_s > 0:
+                peer.redelivering = True
+                peer.link.server.call_later(wait_s, partial(self._redeliver, peer, limit_s))
+                return
+            self._deliver(peer, session, push, peer.match("push", push.lwp))
+        if session.unacked:
+            self._watch_acks(peer)
