@@ -1,0 +1,135 @@
+"""What a host sees of its accounts: where each stands, and the verbs to change it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+
+from actors.messages import AccountId, Failure, StateChanged
+from actors.state import ConnectionState
+from gateway.errors import UnknownAccountError
+
+
+class AccountView:
+    """One account, live. Reading never blocks; nothing here can change the account.
+
+    Attributes:
+        id: Its name.
+        state: Where its connection stands now.
+        since_ms: Our Unix time of the last change.
+        last_error: The last failure; it stays after the account has recovered.
+        attempt: Number of the attempt that is waited for or made; 0 when all is well.
+        next_retry_s: Delay before that attempt, as it was drawn.
+    """
+
+    def __init__(self, account: AccountId, changed: threading.Condition) -> None:
+        self.id = account
+        self.state = ConnectionState.DISCONNECTED
+        self.since_ms = 0
+        self.generation = 0
+        self.last_error: Failure | None = None
+        self.attempt = 0
+        self.next_retry_s: float | None = None
+        self.dead_letters = 0
+        self._changes = 0
+        self._entered: dict[ConnectionState, int] = {}
+        self._changed = changed
+
+    def __repr__(self) -> str:
+        return f"<account {self.id!r} {self.state.value}>"
+
+    def wait_for(self, state: ConnectionState, timeout: float) -> bool:
+        """Wait until the account is in a state.
+
+        Args:
+            state: The state to wait for.
+            timeout: Seconds at most.
+
+        Returns:
+            False if the time ran out. True if it is, or was meanwhile, in that state.
+        """
+        with self._changed:
+            before = self._changes
+            return self._changed.wait_for(
+                lambda: self.state is state or self._entered.get(state, 0) > before, timeout
+            )
+
+    def apply(self, change: StateChanged) -> None:
+        """Take a change over; called by the kernel, in order."""
+        with self._changed:
+            self.state = change.new
+            self.since_ms = change.at_ms
+            self.generation = change.generation
+            self._changes += 1
+            self._entered[change.new] = self._changes
+            if change.failure is not None:
+                self.last_error = change.failure
+            if change.new is ConnectionState.CONNECTED:
+                self.attempt, self.next_retry_s = 0, None
+            self._changed.notify_all()
+
+
+class Accounts(Mapping[AccountId, AccountView]):
+    """The accounts by name, with the verbs. All verbs are thread-safe and idempotent."""
+
+    def __init__(
+        self,
+        *,
+        add: Callable[[object], AccountView],
+        verb: Callable[[str, AccountId], None],
+    ) -> None:
+        self._views: dict[AccountId, AccountView] = {}
+        self._changed = threading.Condition()
+        self._add = add
+        self._verb = verb
+
+    def __getitem__(self, account: AccountId) -> AccountView:
+        try:
+            return self._views[account]
+        except KeyError:
+            raise UnknownAccountError(account, list(self._views)) from None
+
+    def __contains__(self, account: object) -> bool:
+        return account in self._views
+
+    def __iter__(self) -> Iterator[AccountId]:
+        return iter(list(self._views))
+
+    def __len__(self) -> int:
+        return len(self._views)
+
+    def open_view(self, account: AccountId) -> AccountView:
+        """Make an account visible; the façade calls it."""
+        view = self._views[account] = AccountView(account, self._changed)
+        return view
+
+    def close_view(self, account: AccountId) -> None:
+        """Make an account invisible; the façade calls it."""
+        self._views.pop(account, None)
+
+    def add(self, settings: object) -> AccountView:
+        """Start one more account.
+
+        Args:
+            settings: An ``AccountSettings``.
+
+        Raises:
+            AccountExistsError: The id is taken.
+        """
+        return self._add(settings)
+
+    def remove(self, account: AccountId) -> None:
+        """Close an account's link and forget the account; its journal rows stay."""
+        self._verb("remove", account)
+
+    def pause(self, account: AccountId) -> None:
+        """Close an account's link and keep it away until :meth:`resume`."""
+        self._verb("pause", account)
+
+    def resume(self, account: AccountId) -> None:
+        """Connect a paused account again."""
+        self._verb("resume", account)
+
+    def reset(self, account: AccountId) -> None:
+        """Forget failures; a FAILED account tries again."""
+        self._verb("reset", account)

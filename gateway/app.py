@@ -1,0 +1,350 @@
+"""Gateway: the façade that wires settings, platforms, transports and journal to the kernel."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Any, Self, TypeVar
+
+from actors.account import AccountPlan
+from actors.messages import AccountId, Content, Delivery, Event, SendResult, StateChanged
+from actors.policy.gate import ConnectGate
+from actors.runtime.clock import SystemClock
+from actors.state import ConnectionState
+from actors.system import System
+from gateway import logs, planning, sinks
+from gateway.accounts import Accounts, AccountView
+from gateway.config import load
+from gateway.errors import (
+    AccountExistsError,
+    OverloadedError,
+    ShuttingDownError,
+    UnknownAccountError,
+)
+from gateway.handlers import Handlers
+from gateway.sending import ClientIds, OpenSends, SendTicket
+from gateway.settings import AccountSettings, Settings
+
+EventT = TypeVar("EventT", bound=Event)
+StateListener = Callable[[StateChanged], None]
+
+STORE_S = 10.0
+"""Seconds ``send()`` waits for the journal before it says so."""
+
+INTERNAL_FAILURE = 70
+"""Exit code when the ordered stop was cut short or threads survived it."""
+
+
+class Gateway:
+    """Many accounts in one process: events in, replies out, honest results.
+
+    Nothing runs before :meth:`start`. All methods may be called from any thread.
+
+    Args:
+        settings: What to run; see :meth:`from_config`.
+        log: A structlog logger; None takes the package's polite default.
+    """
+
+    def __init__(self, settings: Settings, *, log: Any = None) -> None:
+        self.settings = settings
+        self._redactor = logs.redactor_of(settings)
+        self._log = log or logs.get_logger(self._redactor)
+        self._clock = SystemClock()
+        self._ids = ClientIds(self._clock.unix_ms)
+        self._open_sends = OpenSends()
+        self._listeners: list[StateListener] = []
+        self._sinks = [sinks.make(each) for each in settings.sinks]
+        self._handlers = Handlers(self._sinks, self._reply)
+        self._plans: dict[AccountId, AccountPlan] = {}
+        self._send_limits: dict[AccountId, tuple[int, float]] = {}
+        self._disabled = {each.id for each in settings.accounts if not each.enabled}
+        self._lock = threading.RLock()
+        self._system: System | None = None
+        self._stopping = False
+        self.accounts = Accounts(add=self._add_account, verb=self._account_verb)
+        for account in settings.accounts:
+            self._register(account)
+
+    @classmethod
+    def from_config(cls, path: str | Path) -> Gateway:
+        """Make one from a YAML file.
+
+        Raises:
+            ConfigError: All that is wrong with the file, a line each.
+        """
+        return cls(load(path))
+
+    # --- handlers ---------------------------------------------------------------------
+
+    def on(
+        self, event_type: type[EventT], *, account: AccountId | None = None, own: bool = False
+    ) -> Callable[[Callable[[EventT], None]], Callable[[EventT], None]]:
+        """Decorate a function that takes one event of this type.
+
+        Args:
+            event_type: An event class; ``Event`` for everything.
+            account: Only this account's events.
+            own: Also what the account itself wrote; off, so that answers answer nobody twice.
+        """
+
+        def decorate(handler: Callable[[EventT], None]) -> Callable[[EventT], None]:
+            self._handlers.add(event_type, handler, account=account, own=own)
+            return handler
+
+        return decorate
+
+    def on_state(self, listener: StateListener) -> StateListener:
+        """Call a function with each state change, in order per account."""
+        self._listeners.append(listener)
+        return listener
+
+    # --- life -------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start the threads and begin to connect; returns at once. Idempotent.
+
+        Raises:
+            ShuttingDownError: It was stopped before; make a new one.
+            JournalError: The journal can not be opened; says why and what to do.
+        """
+        with self._lock:
+            if self._stopping:
+                raise ShuttingDownError
+            if self._system is not None:
+                return
+            connect = self.settings.connect
+            system = System(
+                journal=planning.journal(self.settings, self._clock),
+                handle=self._handlers,
+                observer=self,
+                log=self._log,
+                gate=ConnectGate(
+                    rate_per_s=connect.rate_per_s,
+                    burst=connect.burst,
+                    max_in_flight=connect.max_in_flight,
+                ),
+                clock=self._clock,
+                handlers_per_account=self.settings.handlers.per_account,
+                handler_threads=self.settings.handlers.threads,
+                handler_deadline_s=self.settings.handlers.deadline_s,
+            )
+            system.start()
+            self._system = system
+            self._log.info("gateway.started", accounts=len(self._plans))
+            for name, plan in self._plans.items():
+                if name not in self._disabled:
+                    system.add(plan)
+
+    def stop(self, timeout: float = 30.0) -> bool:
+        """Stop in order: handlers end, links close, the journal is flushed. Idempotent.
+
+        Args:
+            timeout: Seconds for all of it.
+
+        Returns:
+            True if every thread ended in time; survivors are logged by name.
+        """
+        with self._lock:
+            self._stopping = True
+            system, self._system = self._system, None
+        if system is None:
+            return True
+        deadline = self._clock.monotonic() + timeout
+        survivors = system.services.handlers.stop(timeout / 3)
+        for name in list(self._plans):
+            system.remove(name)
+        for view in self.accounts.values():
+            left = min(deadline - self._clock.monotonic(), timeout / 3)
+            view.wait_for(ConnectionState.CLOSED, max(0.0, left))
+        survivors += system.stop(max(1.0, deadline - self._clock.monotonic()))
+        for sink in self._sinks:
+            sink.close()
+        if survivors:
+            self._log.error("gateway.threads_survived", threads=survivors)
+        self._log.info("gateway.stopped")
+        return not survivors
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def run_forever(self) -> int:
+        """Run until SIGINT or SIGTERM, then stop in order. For scripts: takes the signals.
+
+        A second signal ends the process at once.
+
+        Returns:
+            Exit code: 0, or 70 if threads survived.
+        """
+        asked = threading.Event()
+
+        def ask(_signum: int, _frame: FrameType | None) -> None:
+            if asked.is_set():
+                os._exit(INTERNAL_FAILURE)
+            asked.set()
+
+        before = {each: signal.signal(each, ask) for each in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            self.start()
+            while not asked.wait(3600.0):
+                pass
+            return 0 if self.stop() else INTERNAL_FAILURE
+        finally:
+            for each, handler in before.items():
+                signal.signal(each, handler)
+
+    # --- sends ------------------------------------------------------------------------
+
+    def send(
+        self,
+        account: AccountId,
+        conversation: str,
+        text: str | None = None,
+        *,
+        to: str | None = None,
+        image_url: str | None = None,
+        width: int = 0,
+        height: int = 0,
+        expires_s: float | None = None,
+    ) -> SendTicket:
+        """Accept a message for sending; returns once it is in the outbox.
+
+        Args:
+            account: Who sends.
+            conversation: Id of the conversation.
+            text: What to say; None for an image.
+            image_url: Where an uploaded image lies; None for a text.
+            width: Of the image, in pixels.
+            height: Of the image, in pixels.
+            to: The other user's id; Goofish wants it.
+            expires_s: Seconds after which it is not sent any more; None: the setting.
+
+        Raises:
+            UnknownAccountError: There is no such account.
+            OverloadedError: The account's outbox is full; nothing was accepted.
+            ShuttingDownError: The gateway is not running; nothing was accepted.
+            ValueError: Neither a text nor an image.
+            TimeoutError: The journal did not answer in 10 s; whether it is in is unknown.
+        """
+        if (text is None) == (image_url is None):
+            raise ValueError("send() takes a text or an image_url, one of them")
+        system = self._system
+        if system is None:
+            raise ShuttingDownError
+        if account not in self._plans:
+            raise UnknownAccountError(account, list(self._plans))
+        content = Content(text=text, image_url=image_url, width=width, height=height)
+        limit, _ = self._send_limits[account]
+        delivery = self._delivery(account, conversation, content, to=to, expires_s=expires_s)
+        ticket = self._open_sends.open(account, delivery.outbox_id, limit)
+        if ticket is None:
+            raise OverloadedError(f"outbox of {account}", limit)
+        stored = threading.Event()
+        system.send(delivery, stored.set)
+        if not stored.wait(STORE_S):
+            raise TimeoutError(f"the journal did not store the send within {STORE_S:.0f} s")
+        return ticket
+
+    def _reply(self, event: Event, content: Content) -> Delivery:
+        return self._delivery(
+            event.account,
+            event.conversation_id or "",
+            content,
+            to=getattr(event, "sender_id", None),
+            event_id=event.event_id,
+        )
+
+    def _delivery(
+        self,
+        account: AccountId,
+        conversation: str,
+        content: Content,
+        *,
+        to: str | None,
+        expires_s: float | None = None,
+        event_id: str | None = None,
+    ) -> Delivery:
+        now_ms, draw = self._ids.draw()
+        plan = self._plans[account]
+        if expires_s is None:
+            expires_s = self._send_limits[account][1]
+        return Delivery(
+            outbox_id=System.new_outbox_id(),
+            uuid=plan.platform.uuid(now_ms, draw),
+            account=account,
+            conversation_id=conversation,
+            to=to,
+            content=content,
+            expires_at_ms=self._clock.unix_ms() + int(expires_s * 1000),
+            event_id=event_id,
+        )
+
+    # --- the kernel tells (Observer) --------------------------------------------------
+
+    def state_changed(self, change: StateChanged) -> None:
+        """Take a change over and pass it to the listeners."""
+        if change.account in self.accounts:
+            self.accounts[change.account].apply(change)
+        system = self._system
+        if system is not None:
+            for listener in self._listeners:
+                system.services.handlers.call(change.account, partial(listener, change))
+
+    def send_ended(self, account: AccountId, outbox_id: str, result: SendResult) -> None:
+        """Resolve the ticket."""
+        del account
+        self._open_sends.end(outbox_id, result)
+
+    def retry_scheduled(self, account: AccountId, attempt: int, delay_s: float) -> None:
+        """Show when the next attempt is due."""
+        view = self.accounts[account]
+        view.attempt, view.next_retry_s = attempt, delay_s
+
+    def dead_lettered(self, account: AccountId, event: Event, reason: str) -> None:
+        """Count it; the journal keeps it."""
+        del event, reason
+        self.accounts[account].dead_letters += 1
+
+    # --- accounts ---------------------------------------------------------------------
+
+    def _register(self, account: AccountSettings) -> AccountView:
+        if account.id in self._plans:
+            raise AccountExistsError(account.id)
+        self._plans[account.id] = planning.plan(account, self.settings)
+        self._send_limits[account.id] = (account.send.limit, account.send.expires_s)
+        return self.accounts.open_view(account.id)
+
+    def _add_account(self, settings: object) -> AccountView:
+        if not isinstance(settings, AccountSettings):
+            raise TypeError(f"accounts.add takes AccountSettings, not {type(settings).__name__}")
+        with self._lock:
+            view = self._register(settings)
+            logs.teach(self._redactor, settings)
+            if self._system is not None:
+                self._system.add(self._plans[settings.id])
+        return view
+
+    def _account_verb(self, verb: str, account: AccountId) -> None:
+        with self._lock:
+            if account not in self._plans:
+                if verb == "remove":
+                    return
+                raise UnknownAccountError(account, list(self._plans))
+            if self._system is not None:
+                getattr(self._system, verb)(account)
+            if verb == "remove":
+                del self._plans[account]
+                self.accounts.close_view(account)

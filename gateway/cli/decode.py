@@ -1,0 +1,24 @@
+"""``decode``: captured payloads or frames in, events as JSON lines out."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from gateway.platforms.goofish.decoding import decode_any
+
+UNDECODABLE = 1
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Print one line an entry, in its order; 1 if any was undecodable."""
+    source = arguments.file
+    text = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
+    code = 0
+    for line in decode_any(text.decode("utf-8", errors="surrogateescape")):
+        if line.get("kind") == "undecodable":
+            code = UNDECODABLE
+        sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
+    return code

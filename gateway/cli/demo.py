@@ -1,0 +1,164 @@
+"""``demo``: three accounts against the bundled fake platform, live, with an echo reply.
+
+Everything is real but the platform: sockets, registration, pushes, acknowledgements,
+the journal on disk, replies and their confirmation.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any, TextIO
+
+from actors.messages import StateChanged
+from actors.state import ConnectionState
+from gateway import logs
+from gateway.app import Gateway
+from gateway.config import from_mapping
+from gateway.events import ChatMessage, PlatformEvent
+from gateway.testing.memory import Behaviour
+from gateway.testing.platform import FakePlatform
+from gateway.testing.shopfloor import Shopfloor, Tally
+
+ACCOUNTS = {"shop-a": "2201", "shop-b": "2202", "shop-c": "2203"}
+CONNECT_S = 10.0
+DRAIN_S = 15.0
+DEFAULT_SECONDS = 3600.0
+RATE_PER_S = 4.0
+LOST = 70
+
+
+class Screen:
+    """Prints a line a state change, an event and a reply; keeps the counts."""
+
+    def __init__(self, out: TextIO, *, quiet: bool) -> None:
+        self._out = out
+        self._quiet = quiet
+        self._began = time.monotonic()
+        self._lock = threading.Lock()
+        self.events = 0
+        self.reconnects = 0
+        self.asked: dict[str, int] = {}
+
+    def line(self, account: str, sign: str, text: str) -> None:
+        """Print one line, if anybody looks."""
+        if not self._quiet:
+            at_s = time.monotonic() - self._began
+            with self._lock:
+                self._out.write(f"{at_s:7.2f}s  {account:<7} {sign} {text}\n")
+                self._out.flush()
+
+    def state(self, change: StateChanged) -> None:
+        """Show a state change."""
+        if change.new is ConnectionState.RECONNECTING:
+            self.reconnects += 1
+        self.line(
+            change.account,
+            "•",
+            f"{change.old.value} → {change.new.value}  ({change.cause.value})",
+        )
+
+    def event(self, event: PlatformEvent) -> None:
+        """Show an event."""
+        with self._lock:
+            self.events += 1
+        what = event.text or event.summary or event.subtype or event.kind
+        who = event.sender_nick or event.sender_id or ""
+        self.line(event.account, "←", f"{event.kind}  {who} {what}".rstrip())
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Run the demo; 0 if nothing was lost."""
+    logs.configure("error", "console")
+    screen = Screen(sys.stdout, quiet=arguments.json)
+    seconds = DEFAULT_SECONDS if arguments.seconds is None else max(3.0, arguments.seconds)
+    with FakePlatform(Behaviour(backlog="push")) as fake, _gateway(fake) as gateway:
+        _wire(gateway, screen)
+        gateway.start()
+        for view in gateway.accounts.values():
+            if not view.wait_for(ConnectionState.CONNECTED, CONNECT_S):
+                raise OSError(f"{view!r} did not connect: {view.last_error}")
+        with Shopfloor(fake, fake.shops, seed=arguments.seed, rate_per_s=RATE_PER_S) as floor:
+            with contextlib.suppress(KeyboardInterrupt):
+                _live(floor, seconds)
+            tally = floor.settle(DRAIN_S)
+    _tell(tally, screen, as_json=arguments.json)
+    return 0 if not (tally.lost or tally.doubled or tally.unacked or tally.breaches) else LOST
+
+
+def _live(floor: Shopfloor, seconds: float) -> None:
+    """Let time pass; cut one connection on the way, with questions asked while it is gone."""
+    pause = threading.Event()
+    pause.wait(seconds / 2)
+    floor.reconnect()
+    pause.wait(seconds / 2)
+
+
+def _wire(gateway: Gateway, screen: Screen) -> None:
+    gateway.on(PlatformEvent)(screen.event)
+
+    @gateway.on(ChatMessage)
+    def answer(event: ChatMessage) -> None:
+        if event.text is not None:
+            event.reply(f"收到：{event.text}")
+            screen.line(event.account, "→", f"收到：{event.text}")
+
+    gateway.on_state(screen.state)
+
+
+@contextlib.contextmanager
+def _gateway(fake: FakePlatform) -> Iterator[Gateway]:
+    """Give a gateway with its journal in a temporary folder; stop it afterwards."""
+    with tempfile.TemporaryDirectory(prefix="xianyu-demo-", ignore_cleanup_errors=True) as folder:
+        gateway = Gateway(from_mapping(_settings(fake, folder)))
+        try:
+            yield gateway
+        finally:
+            gateway.stop()
+
+
+def _settings(fake: FakePlatform, folder: str) -> dict[str, Any]:
+    return {
+        "data_dir": folder,
+        "defaults": {"send": {"rate_per_s": 50, "burst": 50}},
+        "accounts": [
+            {
+                "id": name,
+                "platform": "goofish",
+                "url": fake.account(user_id).url,
+                "credentials": fake.account(user_id).credentials,
+            }
+            for name, user_id in ACCOUNTS.items()
+        ],
+    }
+
+
+def _tell(tally: Tally, screen: Screen, *, as_json: bool) -> None:
+    if as_json:
+        counts = {
+            "accounts": len(ACCOUNTS),
+            "asked": tally.asked,
+            "answered": tally.answered,
+            "doubled": tally.doubled,
+            "lost": tally.lost,
+            "pushed": tally.pushed,
+            "acknowledged": tally.acked,
+            "events": screen.events,
+            "reconnects": screen.reconnects,
+        }
+        sys.stdout.write(json.dumps(counts) + "\n")
+        return
+    sys.stdout.write(
+        "\n"
+        f"  {len(ACCOUNTS)} accounts, {screen.events} events, "
+        f"{screen.reconnects} forced reconnect\n"
+        f"  {tally.pushed} messages pushed, {tally.acked} acknowledged after their commit\n"
+        f"  {tally.asked} questions, {tally.answered} answered, "
+        f"{tally.doubled} twice, {tally.lost} lost\n"
+    )

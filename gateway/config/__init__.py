@@ -1,0 +1,155 @@
+"""Settings from a YAML file or a mapping, and settings as they may be shown.
+
+``defaults`` may hold any key of an account and is laid under each; ``${NAME}`` takes an
+environment variable (:mod:`gateway.config.environment`). Relative paths are relative to the
+working directory of the process. Everything that is wrong is said at once. Nothing is
+printed here and nothing but the file is touched.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gateway.config import document, legacy, rules
+from gateway.config.building import build, substituted
+from gateway.config.problems import Problems
+from gateway.errors import ConfigError
+from gateway.settings import Record, Settings, SinkSettings
+from gateway.settings.record import masked
+
+__all__ = ["effective", "from_mapping", "load", "load_legacy", "validate"]
+
+_OTHERS_MAY_READ = stat.S_IRWXG | stat.S_IRWXO
+
+
+def load(path: str | Path, *, environment: Mapping[str, str] | None = None) -> Settings:
+    """Read a YAML file; a flat ``global_config.yml`` of older clients is recognised.
+
+    Args:
+        path: The file.
+        environment: For ``${NAME}``; None: that of the process.
+
+    Returns:
+        Settings whose ``notes`` tell what a person should know.
+
+    Raises:
+        ConfigError: All that is wrong, one line each: file, line, key, what to write.
+    """
+    path = Path(path)
+    read = document.read(path)
+    if read.problems:
+        raise ConfigError(read.problems)
+    problems = Problems(str(path), read.lines)
+    values = substituted(read.value, _or_ours(environment), problems)
+    notes: list[str] = []
+    if legacy.is_legacy(values):
+        values, notes = legacy.translate(values)
+    settings = _settings(values, problems)
+    notes = [f"{path}: {note}" for note in notes]
+    notes += [_placed(problems, where, text) for where, text in rules.warnings(settings)]
+    notes += _lax(path, problems)
+    return dataclasses.replace(settings, notes=tuple(notes))
+
+
+def load_legacy(path: str | Path, *, environment: Mapping[str, str] | None = None) -> Settings:
+    """Read a flat ``global_config.yml``; see :mod:`gateway.config.legacy`.
+
+    Raises:
+        ConfigError: It is none, or something in it can not be used.
+    """
+    if not legacy.is_legacy(document.read(Path(path)).value):
+        told = f"has none of the keys {', '.join(sorted(legacy.MARKS))}; it is not a flat file"
+        raise ConfigError([f"{path}: {told}"])
+    return load(path, environment=environment)
+
+
+def from_mapping(
+    mapping: Mapping[str, Any],
+    *,
+    source: str = "settings",
+    environment: Mapping[str, str] | None = None,
+) -> Settings:
+    """Make settings from what a YAML file would hold.
+
+    Args:
+        mapping: The keys of ``config/default.yaml``.
+        source: What problems name as their place.
+        environment: For ``${NAME}``; None: that of the process.
+
+    Raises:
+        ConfigError: All that is wrong, one line each.
+    """
+    problems = Problems(source)
+    values = substituted(mapping, _or_ours(environment), problems)
+    settings = _settings(values, problems)
+    notes = tuple(_placed(problems, where, text) for where, text in rules.warnings(settings))
+    return dataclasses.replace(settings, notes=notes)
+
+
+def validate(settings: Settings) -> tuple[str, ...]:
+    """Say what is wrong with settings that were made in Python; nothing if all is right."""
+    problems = Problems("settings")
+    build(_mapping(settings, masked_too=False), problems)
+    return tuple(problems.texts())
+
+
+def effective(settings: Settings) -> dict[str, Any]:
+    """Give settings as a YAML file would hold them, every default filled in, secrets masked."""
+    return _mapping(settings, masked_too=True)
+
+
+def _or_ours(environment: Mapping[str, str] | None) -> Mapping[str, str]:
+    return os.environ if environment is None else environment
+
+
+def _settings(values: object, problems: Problems) -> Settings:
+    settings = build(values, problems)
+    if problems.found:
+        raise ConfigError(problems.texts())
+    return settings
+
+
+def _placed(problems: Problems, where: str, text: str) -> str:
+    line = problems.line_of(where)
+    return f"{problems.source}{f':{line}' if line else ''}: {where} {text}"
+
+
+def _lax(path: Path, problems: Problems) -> list[str]:
+    if not problems.literal_secrets or os.name != "posix":
+        return []
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if not mode & _OTHERS_MAY_READ:
+        return []
+    told = f"{path}: holds secrets and others may read it (mode {mode:04o})"
+    return [f"{told}; run: chmod 600 {path}, or take them from the environment with ${{NAME}}"]
+
+
+def _mapping(record: Record, *, masked_too: bool) -> dict[str, Any]:
+    plain: dict[str, Any] = {}
+    for key in dataclasses.fields(record):
+        value = getattr(record, key.name)
+        if key.name != "notes":
+            plain[key.name] = _plain(type(record), key.name, value, masked_too=masked_too)
+    return plain
+
+
+def _plain(cls: type, name: str, value: Any, *, masked_too: bool) -> Any:
+    match value:
+        case SinkSettings():
+            options = (
+                masked(SinkSettings, "options", value.options) if masked_too else value.options
+            )
+            return {"kind": value.kind, **options}
+        case Record():
+            return _mapping(value, masked_too=masked_too)
+        case tuple():
+            return [_plain(cls, name, inner, masked_too=masked_too) for inner in value]
+        case Mapping():
+            return dict(masked(cls, name, value) if masked_too else value)
+        case _:
+            return masked(cls, name, value) if masked_too else value

@@ -1,0 +1,75 @@
+"""Collects what is wrong with a configuration, each in one line with its place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from gateway.config.environment import FromEnvironment
+from gateway.redaction import MASK, mask_url
+
+_LAST_PART = re.compile(r"\.?[^.\[\]]+$|\[\d+\]$")
+_LONGEST_SHOWN = 60
+
+
+class Problems:
+    """What is wrong so far.
+
+    Args:
+        source: The file, or what else the values came from.
+        lines: Line of a key by its path; see :class:`gateway.config.document.Document`.
+    """
+
+    def __init__(self, source: str, lines: Mapping[str, int] | None = None) -> None:
+        self.source = source
+        self.found: list[tuple[str, str]] = []
+        self.literal_secrets = False
+        self._lines = lines or {}
+        self._named: set[str] = set()
+
+    def add(self, path: str, text: str, *, about: str | None = None) -> None:
+        """Note a problem at a key; ``about`` is the key it was meant to be."""
+        self.found.append((path, text))
+        self._named.update((path, about or path))
+
+    def add_new(self, path: str, text: str) -> None:
+        """Note one unless something is wrong there, or below, already."""
+        below = (f"{path}.", f"{path}[")
+        if not any(named == path or named.startswith(below) for named in self._named):
+            self.add(path, text)
+
+    def line_of(self, path: str) -> int | None:
+        """Give the line of a key, or of the nearest thing it stands in."""
+        while path and path not in self._lines:
+            path = _LAST_PART.sub("", path)
+        return self._lines.get(path)
+
+    def texts(self) -> list[str]:
+        """Give each as ``source:line: key: what is wrong``, in the order of the file."""
+        placed = [(self.line_of(path) or 0, path, text) for path, text in self.found]
+        placed.sort(key=lambda each: each[0])
+        return [
+            f"{self.source}{f':{line}' if line else ''}: {path or 'the file'}: {text}"
+            for line, path, text in placed
+        ]
+
+
+def shown(value: Any, *, secret: bool = False) -> str:
+    """Give a wrong value as a person may see it: no secret, no variable's content."""
+    match value:
+        case FromEnvironment():
+            told = value.written
+        case None | Mapping() | list() | tuple():
+            told = {type(None): "nothing", list: "a list", tuple: "a list"}.get(
+                type(value), "a mapping"
+            )
+        case _ if secret:
+            told = MASK
+        case str():
+            told = repr(mask_url(value)[:_LONGEST_SHOWN])
+        case bool():
+            told = str(value).lower()
+        case _:
+            told = str(value)
+    return told[: _LONGEST_SHOWN + 2]

@@ -1,0 +1,194 @@
+"""What no type can say: rules over several keys, URLs, names. Pure.
+
+Each rule gives the place and what is wrong; one that concerns a pair of keys gives the
+record they stand in.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from gateway.config.document import key_path
+from gateway.config.problems import shown
+from gateway.settings import (
+    AccountSettings,
+    Credentials,
+    HttpSettings,
+    Record,
+    Settings,
+)
+
+Finding = tuple[str, str]
+
+_PAIRS = {
+    "flow": [("low", "high")],
+    "limits": [("max_frame_bytes", "max_message_bytes")],
+    "reconnect": [
+        ("unexpected_close_step_s", "unexpected_close_cap_s"),
+        ("network_step_s", "network_cap_s"),
+        ("other_step_s", "other_cap_s"),
+        ("server_restart_min_s", "server_restart_max_s"),
+        ("overload_base_s", "overload_cap_s"),
+        ("auth_base_s", "auth_cap_s"),
+        ("kicked_min_s", "kicked_max_s"),
+        ("tls_trust_base_s", "tls_trust_cap_s"),
+        ("config_base_s", "config_cap_s"),
+    ],
+}
+_LONGEST_ID = 64
+_UNPRINTABLE = re.compile(r"[\x00-\x20\x7f]")
+_BREAK = re.compile(r"[\r\n\0]")
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HANDSHAKE_HEADERS = re.compile(r"connection|upgrade|sec-websocket-.*", re.IGNORECASE)
+
+
+def findings(settings: Settings) -> Iterator[Finding]:
+    """Give everything that is wrong with settings whose types are right."""
+    yield from _http(settings.http)
+    yield from _ids(settings.accounts)
+    for index, account in enumerate(settings.accounts):
+        yield from _account(account, key_path("accounts", index))
+
+
+def default_findings(given: object) -> Iterator[Finding]:
+    """Give what must not stand under ``defaults``, as read from the file."""
+    if not isinstance(given, dict):
+        return
+    if "id" in given:
+        yield "defaults.id", "belongs to one account; give each account its own"
+    credentials = given.get("credentials")
+    for key in credentials if isinstance(credentials, dict) else ():
+        if key != "kind":
+            where = key_path("defaults.credentials", key)
+            yield where, "belongs to one account; a shared one would mix two accounts up"
+
+
+def warnings(settings: Settings) -> Iterator[Finding]:
+    """Give what is allowed and hardly meant."""
+    if not settings.accounts:
+        yield "accounts", "there is none yet; add one, see config/example.yaml"
+    users: dict[tuple[str, str], str] = {}
+    for index, account in enumerate(settings.accounts):
+        path = key_path("accounts", index)
+        if not account.tls.verify:
+            yield f"{path}.tls.verify", "is off: anybody on the way can read and write"
+        user_id = account.credentials.user_id
+        if user_id:
+            first = users.setdefault((account.platform, user_id), path)
+            if first != path:
+                yield (
+                    f"{path}.credentials.user_id",
+                    f"is that of {first}, too; two links of one user throw each other out",
+                )
+
+
+def _http(http: HttpSettings) -> Iterator[Finding]:
+    if http.listen is None:
+        return
+    host, _, port = http.listen.rpartition(":")
+    if not host or not port.isascii() or not port.isdigit() or not 0 <= int(port) <= 65535:
+        yield "http.listen", f"expected host:port, e.g. 127.0.0.1:8760, got {shown(http.listen)}"
+    elif not http.token and not _is_loopback(host.strip("[]")):
+        told = f"is missing, and {http.listen} can be reached from other machines"
+        yield "http.token", f"{told}; set a token of your own or listen on 127.0.0.1"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def _ids(accounts: tuple[AccountSettings, ...]) -> Iterator[Finding]:
+    first: dict[str, int] = {}
+    for index, account in enumerate(accounts):
+        where = f"accounts[{index}].id"
+        if account.id in first:
+            told = f"{account.id!r} is the id of accounts[{first[account.id]}] already"
+            yield where, f"{told}; each account needs its own"
+        first.setdefault(account.id, index)
+        if not 0 < len(account.id) <= _LONGEST_ID or _UNPRINTABLE.search(account.id):
+            yield where, f"expected 1 to {_LONGEST_ID} characters without spaces"
+
+
+def _account(account: AccountSettings, path: str) -> Iterator[Finding]:
+    yield from _url(account.url, f"{path}.url")
+    if account.proxy is not None:
+        yield from _proxy(account.proxy, f"{path}.proxy")
+    yield from _headers(account, path)
+    yield from _credentials(account.credentials, f"{path}.credentials")
+    if account.platform == "goofish" and account.enabled:
+        yield from _goofish(account.credentials, f"{path}.credentials")
+    for name, pairs in _PAIRS.items():
+        record: Record = getattr(account, name)
+        for low, high in pairs:
+            if getattr(record, low) > getattr(record, high):
+                yield (
+                    f"{path}.{name}",
+                    f"{low} ({getattr(record, low):g}) is above {high} ({getattr(record, high):g})",
+                )
+
+
+def _goofish(credentials: Credentials, path: str) -> Iterator[Finding]:
+    if not credentials.token:
+        told = "is missing; goofish registers with the accessToken of the login token call"
+        yield f"{path}.token", f"{told}, see README, section Credentials"
+    if not credentials.user_id:
+        yield f"{path}.user_id", "is missing; it is the value of the cookie unb"
+
+
+def _credentials(credentials: Credentials, path: str) -> Iterator[Finding]:
+    for key in ("user_id", "device_id", "token", "cookie"):
+        value = getattr(credentials, key) or ""
+        if _BREAK.search(value):
+            yield f"{path}.{key}", "there is a line break in it"
+        elif key == "cookie" and not value.isascii():
+            yield f"{path}.{key}", "holds letters no header can carry; copy it again"
+
+
+def _url(url: str, path: str) -> Iterator[Finding]:
+    told = _address(url, {"ws", "wss"}, "wss://host/")
+    if told:
+        yield path, told
+    elif "@" in urlsplit(url).netloc:
+        yield path, "name and password do not belong there; use an Authorization header"
+
+
+def _proxy(url: str, path: str) -> Iterator[Finding]:
+    told = _address(url, {"http", "socks5", "socks5h"}, "http://host:port or socks5://host:port")
+    if told:
+        yield path, told
+    elif not urlsplit(url).port:
+        yield path, "the port is missing; write http://host:port or socks5://host:port"
+
+
+def _address(url: str, schemes: set[str], example: str) -> str | None:
+    """Say what is wrong with a URL, without its user, path and query."""
+    try:
+        parts = urlsplit(url)
+        port_is_right = parts.port != 0
+    except ValueError:
+        return f"is no URL, or its port is no number from 1 to 65535; write {example}"
+    if _UNPRINTABLE.search(url):
+        return f"there is a space or a line break in it; write {example}"
+    if parts.scheme not in schemes or not parts.hostname:
+        got = shown(f"{parts.scheme}://" if "://" in url else "no scheme")
+        return f"expected {example}, got {got if parts.scheme not in schemes else 'no host'}"
+    return None if port_is_right else "the port must be a number from 1 to 65535"
+
+
+def _headers(account: AccountSettings, path: str) -> Iterator[Finding]:
+    for name, value in account.headers.items():
+        where = key_path(f"{path}.headers", name)
+        if not _HEADER_NAME.fullmatch(name):
+            yield where, "is no name of a header"
+        elif _HANDSHAKE_HEADERS.fullmatch(name):
+            yield where, "is written by the handshake itself; leave it out"
+        elif name.lower() == "cookie":
+            yield where, "belongs into credentials.cookie of the account"
+        elif _BREAK.search(value):
+            yield where, "there is a line break in it"

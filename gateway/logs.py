@@ -1,0 +1,251 @@
+"""Logging: what the launcher sets up, and the polite default for everybody else.
+
+Only the launcher calls :func:`configure`. Library code calls :func:`get_logger`, which
+follows a host that configured structlog, and otherwise speaks to the standard library's
+logger ``gateway``, silent unless the host gave that one a handler. Either way secrets are
+masked before anything is rendered. ``docs/logs.md`` lists the events.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+from collections.abc import Iterator, Mapping, MutableMapping
+from typing import Any, Literal, TextIO
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import structlog
+
+from gateway.redaction import Redactor, cookie_values, is_secret_name
+from gateway.settings import AccountSettings, Settings
+
+Level = Literal["debug", "info", "warning", "error"]
+
+_STRANGERS_LEVEL = logging.WARNING
+_LEVELS = {name: getattr(logging, name.upper()) for name in ("debug", "info", "warning", "error")}
+_STDLIB = logging.getLogger("gateway")
+_STDLIB.addHandler(logging.NullHandler())
+
+
+# --- who may know ---------------------------------------------------------------------
+
+
+def redactor_of(settings: Settings) -> Redactor:
+    """Make the redactor that knows every secret of these settings."""
+    redactor = Redactor(public=_public(*settings.accounts))
+    redactor.learn(_secrets(settings))
+    return redactor
+
+
+def teach(redactor: Redactor, account: AccountSettings) -> None:
+    """Let a redactor know the secrets of an account that was added later."""
+    redactor.learn(_account_secrets(account), public=_public(account))
+
+
+def _public(*accounts: AccountSettings) -> Iterator[str]:
+    """Give what also stands in cookies and must stay readable."""
+    for account in accounts:
+        yield account.id
+        if account.credentials.user_id:
+            yield account.credentials.user_id
+
+
+def _secrets(settings: Settings) -> Iterator[str]:
+    if settings.http.token:
+        yield settings.http.token
+    for account in settings.accounts:
+        yield from _account_secrets(account)
+    for sink in settings.sinks:
+        yield from _named_secrets(sink.options)
+
+
+def _account_secrets(account: AccountSettings) -> Iterator[str]:
+    credentials = account.credentials
+    if credentials.token:
+        yield credentials.token
+    if credentials.cookie:
+        yield credentials.cookie
+        yield from cookie_values(credentials.cookie)
+    yield from _url_secrets(account.url)
+    yield from _url_secrets(account.proxy or "")
+    yield from _named_secrets(account.headers)
+
+
+def _named_secrets(values: Mapping[str, Any]) -> Iterator[str]:
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _named_secrets(value)
+        elif isinstance(value, str) and is_secret_name(name):
+            yield value
+            yield value.rpartition(" ")[2]  # Bearer …
+        elif isinstance(value, str) and "://" in value:
+            yield from _url_secrets(value)
+
+
+def _url_secrets(url: str) -> Iterator[str]:
+    parts = urlsplit(url)
+    userinfo, _, _ = parts.netloc.rpartition("@")
+    if userinfo:
+        yield userinfo
+        yield unquote(userinfo.partition(":")[2])
+    for name, value in parse_qsl(parts.query):
+        if is_secret_name(name):
+            yield value
+
+
+# --- loggers --------------------------------------------------------------------------
+
+
+def get_logger(redactor: Redactor | None = None, **bound: Any) -> Any:
+    """Give library code its logger.
+
+    Args:
+        redactor: Masks before anything else; None knows no values, only telling names.
+        bound: Fields of every line.
+
+    Returns:
+        A structlog logger that never touches stdout or stderr unless the host said so.
+    """
+    redactor = redactor or Redactor()
+    if structlog.is_configured():
+        chain = list(structlog.get_config()["processors"])
+        return structlog.wrap_logger(None, processors=[redactor, *chain], **bound)
+    return structlog.wrap_logger(
+        _STDLIB,
+        processors=[structlog.stdlib.filter_by_level, redactor, _as_text],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+        **bound,
+    )
+
+
+def _as_text(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:
+    """Render for the standard library: the event, then ``name=value``."""
+    exception = event.pop("exception", None)
+    fields = (f"{name}={value!r}" for name, value in event.items() if name != "event")
+    line = " ".join([str(event.get("event")), *fields])
+    return f"{line}\n{exception}" if exception else line
+
+
+def configure(
+    level: Level = "info",
+    format: Literal["console", "json"] = "console",  # noqa: A002 the name of the setting
+    *,
+    settings: Settings | None = None,
+    stream: TextIO | None = None,
+) -> Redactor:
+    """Set up logging for the whole process; the launcher's business alone.
+
+    Lines of other libraries (WARNING and above) come out in the same form, as
+    ``library.logged``. Calling it again replaces what it did before.
+
+    Args:
+        level: What is below it costs nothing.
+        format: For a person or for a program.
+        settings: Whose secrets are masked.
+        stream: Where to; None: stderr, as it is now.
+
+    Returns:
+        The redactor in use, to be taught accounts that come later.
+    """
+    stream = stream or sys.stderr
+    redactor = redactor_of(settings or Settings())
+    structlog.configure(
+        processors=[
+            redactor,
+            structlog.stdlib.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _renderer(format, stream),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
+        logger_factory=_Lines(stream),
+        cache_logger_on_first_use=True,
+    )
+    root = logging.getLogger()
+    unconfigure_strangers()
+    root.addHandler(_Forward(_STRANGERS_LEVEL))
+    return redactor
+
+
+def unconfigure_strangers() -> None:
+    """Stop forwarding what other libraries log."""
+    root = logging.getLogger()
+    for handler in [each for each in root.handlers if isinstance(each, _Forward)]:
+        root.removeHandler(handler)
+
+
+def _renderer(form: str, stream: TextIO) -> Any:
+    if form == "json":
+        return structlog.processors.JSONRenderer(ensure_ascii=False)
+    colors = stream.isatty() and "NO_COLOR" not in os.environ
+    return structlog.dev.ConsoleRenderer(colors=colors, pad_event_to=24)
+
+
+class _Lines:
+    """Writes whole lines; a closed or full stream costs the line, never the caller.
+
+    It is its own factory: all loggers of a process share the one lock.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._lock = threading.Lock()
+
+    def __call__(self, *_: Any) -> _Lines:
+        return self
+
+    def msg(self, line: str) -> None:
+        """Write a line."""
+        try:
+            with self._lock:
+                self._stream.write(line + "\n")
+                self._stream.flush()
+        except (OSError, ValueError):
+            pass  # there is nobody left to tell
+
+    debug = info = warning = error = critical = exception = fatal = log = msg
+
+
+class _Forward(logging.Handler):
+    """Hands what other libraries log to structlog, where it is masked and rendered."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            message = record.getMessage()
+        except Exception:  # noqa: BLE001 a stranger's bad format must not cost the line
+            message = str(record.msg)
+        log = structlog.get_logger()
+        (log.error if record.levelno >= logging.ERROR else log.warning)(
+            "library.logged",
+            library=record.name,
+            message=message,
+            exc_info=record.exc_info,
+        )
+
+
+class RedactingFilter(logging.Filter):
+    """Masks records of the standard library; for hosts that let other libraries log.
+
+    Attach it to the handlers, not the loggers: a filter of a logger does not see what
+    its children log.
+    """
+
+    def __init__(self, redactor: Redactor) -> None:
+        super().__init__()
+        self._redactor = redactor
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Mask the record; it always passes."""
+        try:
+            message = record.getMessage()
+        except Exception:  # noqa: BLE001 as above
+            message = f"{record.msg} {record.args}"
+        record.msg, record.args = self._redactor.text(message), None
+        if record.exc_info and record.exc_info[1] is not None:
+            kind, error, trace = record.exc_info
+            if kind is not None:
+                record.exc_text = self._redactor.exception((kind, error, trace))
+            record.exc_info = None
+        return True

@@ -1,0 +1,94 @@
+"""From settings to what the kernel needs: one account's plan, and the journal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from actors.account import AccountPlan
+from actors.ports import Clock, Identity, Journal
+from gateway.journal.memory import MemoryJournal
+from gateway.journal.sqlite import SqliteJournal
+from gateway.platforms import registry
+from gateway.settings import AccountSettings, Settings
+from gateway.transport.dialer import PhaseLimits, WebSocketDialer
+from gateway.transport.tls import TlsOptions
+
+JOURNAL_FILE = "journal.sqlite3"
+
+
+def journal(settings: Settings, clock: Clock) -> Journal:
+    """Open the journal the settings name.
+
+    Raises:
+        JournalError: It can not be opened; says why and what to do.
+    """
+    if settings.durability == "memory":
+        return MemoryJournal()
+    return SqliteJournal(
+        Path(settings.data_dir) / JOURNAL_FILE,
+        synchronous="FULL" if settings.durability == "full" else "NORMAL",
+        clock=clock,
+    )
+
+
+def plan(account: AccountSettings, settings: Settings) -> AccountPlan:
+    """Give one account's plan.
+
+    Raises:
+        ValueError: The URL, the proxy or the CA file can not be used, or the platform is not known;
+            names the setting and the fix.
+    """
+    credentials = account.credentials
+    identity = Identity(
+        account=account.id,
+        user_id=credentials.user_id,
+        device_id=credentials.device_id,
+        token=credentials.token,
+        cookie=credentials.cookie,
+        user_agent=account.user_agent,
+    )
+    deadlines, reconnect, send = account.deadlines, account.reconnect, account.send
+    return AccountPlan(
+        account=account.id,
+        platform=registry.get(account.platform),
+        dialer=WebSocketDialer(
+            url=account.url,
+            headers=account.headers,
+            proxy=account.proxy,
+            tls=TlsOptions(
+                ca_file=account.tls.ca_file,
+                verify=account.tls.verify,
+                server_name=account.tls.server_name,
+            ),
+            limits=PhaseLimits(
+                dns_s=deadlines.dns_s,
+                tcp_s=deadlines.tcp_s,
+                proxy_s=deadlines.proxy_s,
+                tls_s=deadlines.tls_s,
+                upgrade_s=deadlines.upgrade_s,
+            ),
+            max_frame_bytes=account.limits.max_frame_bytes,
+            max_message_bytes=account.limits.max_message_bytes,
+            max_fragments=account.limits.max_fragments,
+        ),
+        identity=lambda: identity,
+        attempt_deadline_s=settings.connect.deadline_s,
+        register_timeout_s=deadlines.register_s,
+        close_timeout_s=deadlines.close_s,
+        heartbeat_interval_s=account.heartbeat.interval_s,
+        heartbeat_reply_s=account.heartbeat.reply_timeout_s,
+        heartbeat_probe_s=account.heartbeat.probe_timeout_s,
+        delays=reconnect.delays(),
+        max_attempts=reconnect.max_attempts,
+        stable_s=reconnect.stable_s,
+        handler_retry_s=account.handlers.retry_delays_s,
+        flow_high=account.flow.high,
+        flow_low=account.flow.low,
+        backpressure_limit_s=account.flow.backpressure_s,
+        send_reply_s=send.reply_s,
+        send_rate_per_s=send.rate_per_s,
+        send_burst=send.burst,
+        send_limit=send.limit,
+        send_buffer_bytes=send.buffer_bytes,
+        send_deadline_s=send.deadline_s,
+    )

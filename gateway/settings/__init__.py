@@ -1,0 +1,132 @@
+"""Everything that can be set, as frozen values: names, units, defaults, bounds.
+
+Only data. Reading a file is :mod:`gateway.config`; ``config/default.yaml`` shows the same
+tree as YAML. No ``repr`` or ``str`` here tells a secret.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from gateway.settings.account import (
+    AccountSettings,
+    Credentials,
+    DeadlineSettings,
+    FlowSettings,
+    HeartbeatSettings,
+    LimitSettings,
+    ReconnectSettings,
+    RetrySettings,
+    SendSettings,
+    TlsSettings,
+)
+from gateway.settings.record import Count, Deadline, Rate, Record, Secret
+
+__all__ = [
+    "AccountSettings",
+    "ConnectSettings",
+    "Credentials",
+    "DeadlineSettings",
+    "FlowSettings",
+    "HandlerSettings",
+    "HeartbeatSettings",
+    "HttpSettings",
+    "LimitSettings",
+    "LogSettings",
+    "ReconnectSettings",
+    "Record",
+    "RetrySettings",
+    "SendSettings",
+    "Settings",
+    "SinkSettings",
+    "TlsSettings",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class LogSettings(Record):
+    """What the launcher logs, to stderr."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["console", "json"] = "console"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class HttpSettings(Record):
+    """Status page and HTTP API.
+
+    Attributes:
+        listen: ``host:port``; None: off.
+        token: Bearer token; a must beyond loopback.
+    """
+
+    listen: str | None = None
+    token: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class ConnectSettings(Record):
+    """The gate all accounts go through (``reliability.md`` 2.7).
+
+    Attributes:
+        rate_per_s: Dials a second.
+        burst: Dials that may begin at once.
+        max_in_flight: Handshakes at a time.
+        deadline_s: DNS, proxy, TCP, TLS and upgrade together.
+    """
+
+    rate_per_s: Rate = 20.0
+    burst: Count = 20
+    max_in_flight: Count = 50
+    deadline_s: Deadline = 20.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class HandlerSettings(Record):
+    """Where the host's code runs (``reliability.md`` 2.10).
+
+    Attributes:
+        threads: Most handlers at once, over all accounts.
+        per_account: Most of them for one account.
+        deadline_s: A handler may take so long; then its thread is given up.
+    """
+
+    threads: Count = 32
+    per_account: Count = 4
+    deadline_s: Deadline = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class SinkSettings(Record):
+    """Where events go besides the handlers.
+
+    Attributes:
+        kind: Its name in :mod:`gateway.sinks`, e.g. ``jsonl``.
+        options: What that sink takes.
+    """
+
+    kind: str
+    options: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Settings(Record):
+    """All of a gateway.
+
+    Attributes:
+        data_dir: The journal lives here; relative to the working directory.
+        durability: ``full`` (fsync each group commit), ``normal`` or ``memory``.
+        notes: What the loader wants a person to know; no key of the file.
+    """
+
+    data_dir: str = "var/gateway"
+    durability: Literal["full", "normal", "memory"] = "full"
+    log: LogSettings = LogSettings()
+    http: HttpSettings = HttpSettings()
+    connect: ConnectSettings = ConnectSettings()
+    handlers: HandlerSettings = HandlerSettings()
+    accounts: tuple[AccountSettings, ...] = ()
+    sinks: tuple[SinkSettings, ...] = ()
+    notes: tuple[str, ...] = field(default=(), compare=False)

@@ -1,0 +1,244 @@
+"""The settings of one account: names, units, defaults, bounds.
+
+Only data. Everything here may also stand under ``defaults`` in a file, for all accounts.
+"""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+from gateway.settings.record import (
+    Bytes,
+    Count,
+    Deadline,
+    Factor,
+    Rate,
+    Record,
+    Secret,
+    Share,
+    Wait,
+    Within,
+)
+
+if typing.TYPE_CHECKING:
+    from actors.policy.backoff import Delays
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Credentials(Record):
+    """Who the account is.
+
+    Attributes:
+        kind: ``static``: what stands here, until somebody changes it.
+        user_id: The platform's id of the account.
+        device_id: The one the token was asked for; stays the same across reconnects.
+        token: Proof for the registration.
+        cookie: ``Cookie`` header of the upgrade, this account's only.
+    """
+
+    kind: Literal["static"] = "static"
+    user_id: str | None = None
+    device_id: str | None = None
+    token: Secret | None = None
+    cookie: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class HeartbeatSettings(Record):
+    """When to ask for a sign of life (``reliability.md`` 2.4).
+
+    Attributes:
+        interval_s: Between two heartbeats.
+        reply_timeout_s: An answer is due within this.
+        probe_timeout_s: The answer to the last probe is due within this; then it is dead.
+    """
+
+    interval_s: Deadline = 15.0
+    reply_timeout_s: Deadline = 10.0
+    probe_timeout_s: Deadline = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class ReconnectSettings(Record):
+    """How long to wait after a failure; the keys of :class:`actors.policy.backoff.Delays`.
+
+    ``step`` grows the wait by so much a failure, ``base`` doubles it, ``cap`` is a true
+    maximum, before jitter (``design.md`` 5, ``reliability.md`` 2.5).
+
+    Attributes:
+        max_attempts: Failures in a row that end in FAILED; None: never.
+        stable_s: So long CONNECTED and the failures are forgotten.
+        jitter: Share of the wait the dice decide: 0.5 draws from its upper half.
+        stretch_factor: Growth of a phase's deadline by a timeout of it, up to ``stretch_cap``.
+        flapping_wait_s: Wait of an account whose links die young, ± ``flapping_spread``.
+    """
+
+    max_attempts: Count | None = None
+    stable_s: Wait = 60.0
+    unexpected_close_step_s: Wait = 3.0
+    unexpected_close_cap_s: Wait = 15.0
+    network_step_s: Wait = 10.0
+    network_cap_s: Wait = 60.0
+    other_step_s: Wait = 5.0
+    other_cap_s: Wait = 30.0
+    server_restart_min_s: Wait = 5.0
+    server_restart_max_s: Wait = 30.0
+    overload_base_s: Wait = 5.0
+    overload_cap_s: Wait = 60.0
+    auth_base_s: Wait = 60.0
+    auth_cap_s: Wait = 600.0
+    kicked_min_s: Wait = 30.0
+    kicked_max_s: Wait = 60.0
+    tls_trust_base_s: Wait = 30.0
+    tls_trust_cap_s: Wait = 300.0
+    config_base_s: Wait = 30.0
+    config_cap_s: Wait = 300.0
+    jitter: Share = 0.5
+    retry_after_cap_s: Wait = 300.0
+    stretch_factor: Factor = 1.5
+    stretch_cap: Factor = 4.0
+    flapping_wait_s: Wait = 300.0
+    flapping_spread: Share = 0.2
+
+    def delays(self) -> Delays:
+        """Give them as the kernel takes them."""
+        from actors.policy.backoff import Delays  # noqa: PLC0415 settings stay cheap to import
+
+        return Delays(**{name: getattr(self, name) for name in Delays.__struct_fields__})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class DeadlineSettings(Record):
+    """How long each step of a link may take; ``connect.deadline_s`` bounds dialling in all.
+
+    Attributes:
+        dns_s: Resolving the name.
+        tcp_s: One address; the next is tried after it.
+        proxy_s: The proxy's handshake.
+        tls_s: The TLS handshake.
+        upgrade_s: The WebSocket upgrade.
+        register_s: The platform's answer to the registration.
+        close_s: The peer's close frame after ours.
+    """
+
+    dns_s: Deadline = 5.0
+    tcp_s: Deadline = 5.0
+    proxy_s: Deadline = 10.0
+    tls_s: Deadline = 5.0
+    upgrade_s: Deadline = 10.0
+    register_s: Deadline = 10.0
+    close_s: Deadline = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class TlsSettings(Record):
+    """Whom to trust.
+
+    Attributes:
+        ca_file: PEM file with own authorities; None: those of the system.
+        verify: False accepts any certificate; for tests only.
+        server_name: Name the certificate must bear, if not the URL's host.
+    """
+
+    ca_file: str | None = None
+    verify: bool = True
+    server_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class LimitSettings(Record):
+    """What a peer may send; beyond it the link is closed with 1009.
+
+    Attributes:
+        max_frame_bytes: One frame, enforced from its header.
+        max_message_bytes: One message after reassembly.
+        max_fragments: Frames a message may be cut into.
+    """
+
+    max_frame_bytes: Bytes = 1 << 20
+    max_message_bytes: Bytes = 4 << 20
+    max_fragments: Count = 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class FlowSettings(Record):
+    """How far an account may be behind.
+
+    Attributes:
+        high: Events in flight at which its socket is not read any more.
+        low: Events at which it is read again.
+        backpressure_s: Longest time without reading; then the link is left.
+    """
+
+    high: Count = 256
+    low: Annotated[int, Within(0, 1_000_000)] = 64
+    backpressure_s: Deadline = 20.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class SendSettings(Record):
+    """How messages leave (``reliability.md`` 2.3).
+
+    Attributes:
+        expires_s: A message that could not leave within this is not sent any more.
+        reply_s: The platform's answer is due within this; then the outcome is unknown.
+        rate_per_s: Sends a second, on average.
+        burst: Sends that may leave at once after a pause.
+        limit: Most that wait; more are refused before they are accepted.
+        buffer_bytes: Most bytes that wait for a peer that does not read.
+        deadline_s: Longest such wait; then the link is lost.
+    """
+
+    expires_s: Deadline = 300.0
+    reply_s: Deadline = 10.0
+    rate_per_s: Rate = 1.0
+    burst: Count = 3
+    limit: Count = 1000
+    buffer_bytes: Bytes = 1 << 20
+    deadline_s: Deadline = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class RetrySettings(Record):
+    """What happens when a handler raises.
+
+    Attributes:
+        retry_delays_s: Wait before each further try; after the last the event is a dead letter.
+    """
+
+    retry_delays_s: tuple[Wait, ...] = (1.0, 5.0, 25.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class AccountSettings(Record):
+    """One account.
+
+    Attributes:
+        id: Our name of it; unique.
+        url: ``ws://`` or ``wss://``.
+        platform: Its name in the registry, e.g. ``goofish`` or ``plain``.
+        enabled: False: known, not connected.
+        headers: Added to the upgrade; never a cookie.
+        user_agent: Sent in the upgrade and the registration; None: the platform's own.
+        proxy: ``http://`` or ``socks5://`` URL, never bypassed; None: none.
+    """
+
+    id: str
+    url: str
+    platform: str = "goofish"
+    enabled: bool = True
+    headers: Mapping[str, str] = field(default_factory=dict, hash=False)
+    user_agent: str | None = None
+    credentials: Credentials = Credentials()
+    heartbeat: HeartbeatSettings = HeartbeatSettings()
+    reconnect: ReconnectSettings = ReconnectSettings()
+    deadlines: DeadlineSettings = DeadlineSettings()
+    proxy: str | None = None
+    tls: TlsSettings = TlsSettings()
+    limits: LimitSettings = LimitSettings()
+    handlers: RetrySettings = RetrySettings()
+    flow: FlowSettings = FlowSettings()
+    send: SendSettings = SendSettings()

@@ -1,0 +1,27 @@
+"""What a sink is. How to add one: one file here, one line in ``registry.py``."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from actors.messages import Event
+
+
+class Sink(Protocol):
+    """Where events go besides the handlers.
+
+    Called on handler threads, several at a time. What it takes as keyword arguments,
+    with annotations, are its keys in the configuration.
+    """
+
+    def deliver(self, event: Event) -> None:
+        """Take one event over, for good; may block for as long as a handler may.
+
+        An event may come twice after a crash or a failed delivery; ``event_id`` tells.
+
+        Raises:
+            SinkError: It was not taken over; the event is delivered again later.
+        """
+
+    def close(self) -> None:
+        """Release everything. Idempotent; nothing is delivered afterwards."""

@@ -1,0 +1,65 @@
+"""Sinks by their name in the configuration."""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from gateway.config.document import key_path
+from gateway.config.problems import Problems
+from gateway.config.tree import Partial, Reader
+from gateway.errors import ConfigError, did_you_mean
+from gateway.settings import SinkSettings
+from gateway.sinks.base import Sink
+from gateway.sinks.callable import CallableSink
+from gateway.sinks.jsonl import JsonlSink
+
+SINKS: Mapping[str, Callable[..., Sink]] = {
+    "jsonl": JsonlSink,
+    "python": CallableSink,
+}
+"""Name in the configuration → class. Its keyword arguments are the keys it takes."""
+
+
+def make(settings: SinkSettings) -> Sink:
+    """Make a sink; it may open what it needs.
+
+    Raises:
+        ConfigError: No such sink, or options it does not take; names the nearest right one.
+        SinkError: What it needs can not be opened.
+    """
+    problems = Problems("settings")
+    options = _options(settings, f"sink {settings.kind}", problems)
+    if problems.found:
+        raise ConfigError(problems.texts())
+    return SINKS[settings.kind](**options)
+
+
+def check(sinks: Iterable[SinkSettings], *, source: str = "settings") -> tuple[str, ...]:
+    """Say what is wrong with the sinks of a configuration, opening none of them."""
+    problems = Problems(source)
+    for index, each in enumerate(sinks):
+        _options(each, key_path("sinks", index), problems)
+    return tuple(problems.texts())
+
+
+def _options(settings: SinkSettings, path: str, problems: Problems) -> Partial:
+    factory = SINKS.get(settings.kind)
+    if factory is None:
+        near = did_you_mean(settings.kind, SINKS) or f"; known are {', '.join(SINKS)}"
+        problems.add(f"{path}.kind", f"there is no sink {settings.kind!r}{near}")
+        return {}
+    hints = _hints(factory)
+    options = Reader(problems).keys(hints, settings.options, path)
+    for name, parameter in inspect.signature(factory).parameters.items():
+        if parameter.default is parameter.empty and name not in options:
+            problems.add_new(key_path(path, name), "is missing; it has no default")
+    return options
+
+
+def _hints(factory: Callable[..., Sink]) -> dict[str, Any]:
+    init: Any = factory.__init__ if isinstance(factory, type) else factory  # type: ignore[misc]
+    hints = typing.get_type_hints(init, include_extras=True)
+    return {name: hints[name] for name in inspect.signature(factory).parameters}

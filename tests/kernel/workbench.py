@@ -1,0 +1,209 @@
+"""Everything an actor needs, driven by hand: no thread, no waiting."""
+
+from __future__ import annotations
+
+import random
+import socket
+from typing import Any
+
+import msgspec
+
+from actors.account import Account, AccountPlan, Peers, Role, Services
+from actors.messages import (
+    DONE,
+    AccountId,
+    Decoded,
+    Event,
+    Failure,
+    Frame,
+    Outcome,
+    Phase,
+    SendResult,
+    StateChanged,
+)
+from actors.ports import Dialed, Identity
+from actors.runtime.flow import Flow
+from actors.runtime.handlers import HandlerPool
+from actors.runtime.manual import ManualClock, ManualTimers
+from actors.runtime.poller import Poller
+from actors.runtime.pool import Pool
+from actors.runtime.writer import JournalWriter
+from gateway.journal.memory import MemoryJournal
+from gateway.platforms.goofish.session import Goofish
+from gateway.transport.frames import FrameWire
+
+ME = "2201"
+
+
+class Heard:
+    """A mailbox that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.messages: list[Any] = []
+
+    def tell(self, message: Any) -> None:
+        """Keep it."""
+        self.messages.append(message)
+
+    def drain(self) -> list[Any]:
+        """Give what was told since the last time."""
+        told, self.messages = self.messages, []
+        return told
+
+    def of(self, kind: type) -> list[Any]:
+        """Give what was told of one kind, and forget it."""
+        told = [message for message in self.messages if type(message) is kind]
+        self.messages = [message for message in self.messages if type(message) is not kind]
+        return told
+
+
+class Watcher:
+    """An observer that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.changes: list[StateChanged] = []
+        self.sends: list[tuple[str, SendResult]] = []
+        self.dead: list[tuple[str, str]] = []
+
+    def state_changed(self, change: StateChanged) -> None:
+        """Keep it."""
+        self.changes.append(change)
+
+    def send_ended(self, account: AccountId, outbox_id: str, result: SendResult) -> None:
+        """Keep it."""
+        del account
+        self.sends.append((outbox_id, result))
+
+    def retry_scheduled(self, account: AccountId, attempt: int, delay_s: float) -> None:
+        """Ignore it."""
+
+    def dead_lettered(self, account: AccountId, event: Event, reason: str) -> None:
+        """Keep it."""
+        del account
+        self.dead.append((event.event_id, reason))
+
+
+class Lines:
+    """A log that keeps its lines."""
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[str, str, dict[str, Any]]] = []
+
+    def debug(self, event: str, **fields: Any) -> None:
+        """Keep it."""
+        self.lines.append(("debug", event, fields))
+
+    def info(self, event: str, **fields: Any) -> None:
+        """Keep it."""
+        self.lines.append(("info", event, fields))
+
+    def warning(self, event: str, **fields: Any) -> None:
+        """Keep it."""
+        self.lines.append(("warning", event, fields))
+
+    def error(self, event: str, **fields: Any) -> None:
+        """Keep it."""
+        self.lines.append(("error", event, fields))
+
+
+class NoDialer:
+    """A dialer that nobody calls here."""
+
+    endpoint = "ws://127.0.0.1:9"
+
+    def dial(
+        self, headers: dict[str, str], cookie: str | None, *, deadline_s: float, stretch: Any
+    ) -> Dialed | Failure:
+        """Never called: the test tells the connection the result."""
+        raise AssertionError((headers, cookie, deadline_s, stretch))
+
+
+class Bench:
+    """One account on the bench: its actors' mailboxes are :class:`Heard`."""
+
+    def __init__(self) -> None:
+        self.clock = ManualClock()
+        self.timers = ManualTimers(self.clock)
+        self.pool = Pool()
+        self.poller = Poller(self.clock)
+        self.watcher = Watcher()
+        self.log = Lines()
+        self.dialing = Heard()
+        self.journal = MemoryJournal()
+        self.peers = Peers()
+        self.sockets: list[socket.socket] = []
+        self.outcome: Outcome = DONE
+        self.handlers = HandlerPool(clock=self.clock, handle=self.handle)
+        self.heard = {name: Heard() for name in self.peers.__slots__}
+        for name, heard in self.heard.items():
+            role: Role = getattr(self.peers, name)
+            role.ref = heard
+        plan = AccountPlan(
+            account="shop-a",
+            platform=Goofish(),
+            dialer=NoDialer(),
+            identity=lambda: self.identity,
+        )
+        self.identity = Identity(account="shop-a", user_id=ME, token="t-1", device_id="D-1")
+        self.account = Account(
+            plan=plan,
+            services=Services(
+                pool=self.pool,
+                timers=self.timers,
+                poller=self.poller,
+                handlers=self.handlers,
+                writer=JournalWriter(self.journal, clock=self.clock),
+                dialing=self.dialing,
+                clock=self.clock,
+                dice=random.Random(7),
+                log=self.log,
+                observer=self.watcher,
+            ),
+            peers=self.peers,
+            flow=Flow(4096, 1024, monotonic=self.clock.monotonic),
+        )
+
+    def handle(self, event: Event) -> Outcome:
+        """Handle as the test said."""
+        del event
+        return self.outcome
+
+    def with_plan(self, **changes: Any) -> Account:
+        """Give the account with another plan."""
+        plan = msgspec.structs.replace(self.account.plan, **changes)
+        self.account = msgspec.structs.replace(self.account, plan=plan)
+        return self.account
+
+    def dialed(self) -> tuple[Dialed, socket.socket, FrameWire]:
+        """Give an open link, and the server's end of it."""
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        theirs.settimeout(5.0)
+        self.sockets += [ours, theirs]
+        return (
+            Dialed(sock=ours, wire=FrameWire(), phases=((Phase.TCP, 0.001),), address="peer:1"),
+            theirs,
+            FrameWire(server=True),
+        )
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass; what is due is told."""
+        self.clock.advance(seconds)
+        self.timers.fire_due()
+
+
+def read(sock: socket.socket, wire: FrameWire) -> list[Any]:
+    """Read what was written to the server's end."""
+    return wire.feed(sock.recv(65536))
+
+
+def event(number: int, lane: str = "c1", **fields: Any) -> Event:
+    """Make a kernel event."""
+    return Event(
+        account="shop-a", event_id=f"e{number}", conversation_id=lane, lane_seq=number, **fields
+    )
+
+
+def push(number: int, *events: Event, ack: Frame | None = None) -> Decoded:
+    """Make a decoded push."""
+    return Decoded(raw=f"frame {number}", events=events, ack=ack or f"ack {number}")
