@@ -1,0 +1,70 @@
+"""Our gateway, used as anybody would: public names only, a handler, no reply."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import threading
+from typing import Any
+
+from gateway import ChatMessage, ConnectionState, Gateway
+from gateway.config import from_mapping
+from scripts.bench.feed import token, user_id
+from scripts.bench.probe import Probe
+
+CONNECT_S = 120.0
+SETTLE_S = 0.5
+"""What an account asks the platform right after registering is no part of an event's price."""
+
+
+def configuration(probe: Probe, data_dir: str) -> dict[str, Any]:
+    """Give the configuration as a YAML file would hold it; the connect gate is wide open."""
+    accounts = [
+        {
+            "id": f"account-{number}",
+            "platform": "goofish",
+            "url": probe.url,
+            "credentials": {
+                "kind": "static",
+                "user_id": user_id(number),
+                "device_id": f"device-{user_id(number)}",
+                "token": token(number),
+            },
+        }
+        for number in range(probe.spec["accounts"])
+    ]
+    return {
+        "data_dir": data_dir,
+        "durability": probe.spec["durability"],
+        "http": {"listen": None},
+        "connect": {"rate_per_s": 100_000, "burst": 100_000, "max_in_flight": 64},
+        "accounts": accounts,
+    }
+
+
+def main() -> None:
+    """Hold all accounts until the harness asks for the report."""
+    probe = Probe()
+    handle = probe.tally.handle
+    with tempfile.TemporaryDirectory(dir=probe.spec["dir"]) as data_dir:
+        gateway = Gateway(from_mapping(configuration(probe, data_dir)))
+
+        @gateway.on(ChatMessage)
+        def count(event: ChatMessage) -> None:
+            handle(event.conversation_id, event.text)
+
+        gateway.start()
+        try:
+            for name, account in gateway.accounts.items():
+                if not account.wait_for(ConnectionState.CONNECTED, CONNECT_S):
+                    raise TimeoutError(f"{name} is not connected: {account.last_error}")
+            threading.Event().wait(SETTLE_S)
+            probe.ready()
+            sys.stdin.readline()
+            probe.report()
+        finally:
+            gateway.stop()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,128 @@
+"""The virtual environment of a checkout: made, repaired and filled with one call.
+
+Needs nothing but Python 3.11; runs before anything is installed, so it imports nothing of
+the project.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+OLDEST = (3, 11)
+_SAYS_WHAT_IS_NEEDED = ("setup.cfg", "pyproject.toml")
+_RETRY = "check the network and run it again; what is installed already is kept"
+
+
+class SetUpError(Exception):
+    """Raised when the environment can not be made; says what to do."""
+
+
+def ensure(extra: str, *, root: Path = ROOT) -> Path:
+    """Make sure that the project and an extra are installed in ``.venv``.
+
+    Does nothing if that is so already; a broken environment is made anew.
+
+    Args:
+        extra: Name of an extra in ``setup.cfg``, or nothing for the project alone.
+        root: The checkout.
+
+    Returns:
+        The environment's Python.
+
+    Raises:
+        SetUpError: It can not be done; says what to do.
+    """
+    if sys.version_info < OLDEST:
+        found = ".".join(map(str, sys.version_info[:3]))
+        raise SetUpError(f"Python 3.11 or newer is needed, this is {found}; try python3.11")
+    folder = root / ".venv"
+    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    if not _runs(python, "import sys; assert sys.version_info >= (3, 11)"):
+        _create(folder, python)
+    stamp = folder / f".installed-{extra or 'project'}"
+    wanted = _fingerprint(root)
+    if _read(stamp) == wanted and _runs(python, "import actors, gateway, pykka, structlog"):
+        return python
+    _install(python, f".[{extra}]" if extra else ".", root)
+    stamp.write_text(wanted, encoding="utf-8")
+    return python
+
+
+def _fingerprint(root: Path) -> str:
+    """Name everything that asks for a new installation when it changes."""
+    digest = hashlib.sha256(f"{root} {sys.version}".encode())
+    for name in _SAYS_WHAT_IS_NEEDED:
+        digest.update((root / name).read_bytes())
+    return digest.hexdigest()
+
+
+def _read(stamp: Path) -> str:
+    return stamp.read_text(encoding="utf-8") if stamp.exists() else ""
+
+
+def _runs(python: Path, code: str) -> bool:
+    if not python.exists():
+        return False
+    try:
+        done = subprocess.run(
+            [str(python), "-c", code],
+            check=False,
+            capture_output=True,
+            timeout=60,
+            cwd=python.parent,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
+
+
+def _create(folder: Path, python: Path) -> None:
+    told = "making .venv anew, it is broken" if folder.exists() else "making .venv"
+    if folder.exists():
+        shutil.rmtree(folder)
+    uv = shutil.which("uv")
+    began = _say(told)
+    if not (uv and _call([uv, "venv", "-q", "--python", sys.executable, str(folder)])) and not (
+        _call([sys.executable, "-m", "venv", str(folder)])
+    ):
+        shutil.rmtree(folder, ignore_errors=True)
+        raise SetUpError(
+            "can not make a virtual environment (see above); "
+            "on Debian and Ubuntu: apt-get install python3-venv"
+        )
+    _done(began)
+    if not _runs(python, ""):
+        raise SetUpError(f"{python} does not run; remove {folder} and run it again")
+
+
+def _install(python: Path, what: str, root: Path) -> None:
+    uv = shutil.which("uv")
+    began = _say(f"installing {what} {'with uv' if uv else 'with pip, about half a minute'}")
+    with_uv = [uv or "", "pip", "install", "-q", "-p", str(python), "-e", what]
+    if not (uv and _call(with_uv, cwd=root)):
+        if not _runs(python, "import pip"):
+            _call([str(python), "-m", "ensurepip", "--upgrade"])
+        with_pip = [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+        if not _call([*with_pip, "-e", what], cwd=root):
+            raise SetUpError(f"the installation failed (see above); {_RETRY}")
+    _done(began)
+
+
+def _call(command: list[str], cwd: Path | None = None) -> bool:
+    return subprocess.run(command, check=False, cwd=cwd).returncode == 0
+
+
+def _say(text: str) -> float:
+    print(f"· {text} …", flush=True)
+    return time.monotonic()
+
+
+def _done(began: float) -> None:
+    print(f"  done in {time.monotonic() - began:.1f} s", flush=True)

@@ -1,0 +1,114 @@
+"""All checks in one command: ``python3 scripts/test.py``.
+
+Needs nothing but Python 3.11: it makes ``.venv``, installs what is missing, and then runs
+format, lint, types, contracts, file lengths and tests. The last line counts the checks.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from environment import ROOT, SetUpError, ensure  # noqa: E402 a script's own folder
+
+LONGEST = 300
+"""Lines of a Python file outside the tests; beyond, it has two subjects."""
+
+_SKIPPED = frozenset({"tests", "build", "dist"})
+Step = tuple[str, Callable[[], bool]]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the checks.
+
+    Returns:
+        0 if all passed, 1 if one failed, 2 if the environment can not be made.
+    """
+    arguments = _arguments(argv)
+    try:
+        python = ensure("dev")
+    except SetUpError as error:
+        print(f"test.py: {error}", file=sys.stderr)
+        return 2
+    passed = failed = 0
+    lines = []
+    for name, run in _steps(python, arguments):
+        print(f"· {name} …", flush=True)
+        began = time.monotonic()
+        good = run()
+        passed, failed = passed + good, failed + (not good)
+        lines.append(
+            f"{'ok    ' if good else 'FAILED'} {name:<10} {time.monotonic() - began:6.1f} s"
+        )
+        print(f"  {lines[-1]}", flush=True)
+    print("\n" + "\n".join(lines))
+    print(f"{passed} passed, {failed} failed", flush=True)
+    return 1 if failed else 0
+
+
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Run all checks; sets itself up.")
+    parser.add_argument("--fast", action="store_true", help="no coverage")
+    parser.add_argument("--slow", action="store_true", help="also the tests marked slow")
+    parser.add_argument("-k", metavar="EXPRESSION", help="only tests that match; for pytest")
+    return parser.parse_args(argv)
+
+
+def _steps(python: Path, arguments: argparse.Namespace) -> list[Step]:
+    def module(*command: str) -> Callable[[], bool]:
+        return lambda: _run([str(python), "-m", *command])
+
+    contracts = python.with_name("lint-imports.exe" if os.name == "nt" else "lint-imports")
+    return [
+        ("format", module("ruff", "format", "--check", "-q", ".")),
+        ("lint", module("ruff", "check", "-q", ".")),
+        ("types", module("mypy", "--no-error-summary")),
+        ("contracts", lambda: _run([str(contracts), "--no-logo"], quiet=True)),
+        ("lengths", _lengths),
+        ("tests", module("pytest", *_pytest(arguments))),
+    ]
+
+
+def _pytest(arguments: argparse.Namespace) -> list[str]:
+    options = []
+    if not arguments.fast:
+        options += ["--cov", "--cov-report=term:skip-covered"]
+    if not arguments.slow:
+        options += ["-m", "not slow"]
+    if arguments.k:
+        options += ["-k", arguments.k]
+    return options
+
+
+def _run(command: list[str], *, quiet: bool = False) -> bool:
+    """Run a command in the checkout; ``quiet`` shows what it says only if it fails."""
+    done = subprocess.run(command, check=False, cwd=ROOT, capture_output=quiet, text=True)
+    if quiet and done.returncode:
+        print(done.stdout + done.stderr, flush=True)
+    return done.returncode == 0
+
+
+def _lengths() -> bool:
+    too_long = [
+        (path.relative_to(ROOT), lines)
+        for path in sorted(ROOT.rglob("*.py"))
+        if not _is_skipped(path.relative_to(ROOT))
+        and (lines := len(path.read_text(encoding="utf-8").splitlines())) > LONGEST
+    ]
+    for path, lines in too_long:
+        print(f"{path}: {lines} lines, at most {LONGEST}; cut it by subject")
+    return not too_long
+
+
+def _is_skipped(path: Path) -> bool:
+    return path.parts[0] in _SKIPPED or any(part.startswith(".") for part in path.parts)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
