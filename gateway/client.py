@@ -134,6 +134,7 @@ class WebSocketClient:
         self._system: System | None = None
         self._wanted = False
         self._gave_up = False
+        self._opened = False
 
     # --- attributes -------------------------------------------------------------------
 
@@ -263,14 +264,14 @@ class WebSocketClient:
         account = self._set_up()
         with self._changed:
             self._state = ConnectionState.CONNECTING
-            self._gave_up = False
+            self._gave_up = self._opened = False
         account.peers.connection.tell(Open(stretch={}, urgent=True))
         with self._changed:
             self._changed.wait_for(
                 lambda: self._state is not ConnectionState.CONNECTING or not self._wanted,
                 self._plan.attempt_deadline_s + 5.0,
             )
-        if self._up():
+        if self._opened:  # and perhaps closed again, with messages to receive
             return True
         if self.last_error is not None:
             self._log.warning(
@@ -347,6 +348,7 @@ class WebSocketClient:
             case LinkOpened():
                 with self._changed:
                     self._link = message.link
+                    self._opened = True
                     self._state = ConnectionState.CONNECTED
                     self._changed.notify_all()
             case LinkDown():
