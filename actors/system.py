@@ -35,8 +35,11 @@ from actors.runtime.timers import Timers
 from actors.runtime.writer import JournalWriter
 from actors.supervisor import SupervisorActor
 
-SWEEP_S = 1.0
-"""Seconds between two looks for actors that hang."""
+SWEEP_S = 0.25
+"""Seconds between two looks for actors that are held up; then another worker joins."""
+
+MOST_WORKERS = 4
+"""Workers of the pool at most; those given up for lost are not counted."""
 
 HANG_S = 5.0
 """Seconds one message may take before its actor counts as hung."""
@@ -74,7 +77,7 @@ class System:
         log: A structlog logger.
         gate: The connect gate.
         clock: Time.
-        pool_threads: Workers for all actors.
+        pool_threads: Workers for all actors to begin with; more join when one is held up.
         handler_threads: Most threads that run handlers at once.
         handlers_per_account: Most of them for one account.
         handler_deadline_s: Seconds a handler may take.
@@ -251,6 +254,9 @@ class System:
         if not self._running:
             return
         services = self.services
-        for actor in services.pool.stuck(services.clock.monotonic(), HANG_S):
+        now = services.clock.monotonic()
+        if services.pool.stuck(now, SWEEP_S):
+            services.pool.reinforce(MOST_WORKERS)
+        for actor in services.pool.stuck(now, HANG_S):
             services.pool.abandon(actor)
         services.timers.call_after(SWEEP_S, self._sweep)

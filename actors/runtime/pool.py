@@ -91,6 +91,15 @@ class Pool:
             seen = [(worker.actor, worker.since) for worker in self._workers]
         return [actor for actor, since in seen if actor is not None and now - since >= limit_s]
 
+    def reinforce(self, limit: int) -> None:
+        """Add a worker, up to ``limit`` of them: one that is held up must not hold up the rest.
+
+        One worker is the cheapest under the GIL as long as it makes progress.
+        """
+        with self._lock:
+            if not self._stopped and len(self._workers) < limit:
+                self._hire()
+
     def abandon(self, actor: PooledActor) -> None:
         """Give up an actor that does not return, and the worker it holds.
 

@@ -153,7 +153,10 @@ class Roster:
         """Take everything that waits, for good."""
         self.stopping = True
         tasks = [task for queue in self._queues.values() for task in queue.clear()]
-        self._ready.clear()
+        while self._ready:
+            queue = self._ready.popleft()
+            queue.listed = False
+            self._strike(queue)
         return tasks
 
     def _list(self, queue: Queue) -> None:
@@ -289,7 +292,7 @@ class Roster:
                 results += worker.results
                 worker.results = []
         if self._ready:
-            self._share(now)
+            self._share(now, starved=starved)
         self.look_at = self._next_look(now)
         return results, lost
 
@@ -313,13 +316,18 @@ class Roster:
                 worker.stuck = True
                 self._hot -= 1
 
-    def _share(self, now: float) -> None:
+    def _share(self, now: float, *, starved: bool) -> None:
         busy = [worker for worker in self.workers if worker.task is not None]
         if self._hot == 0:
             self._hire(max(1, min(len(busy), sum(len(queue.waiting) for queue in self._ready))))
-        elif self._hot < SLOW_WORKERS and all(
-            worker.stuck or now - worker.began >= self._share_after_s * max(1.0, worker.handled / 8)
-            for worker in busy
+        elif (
+            not starved
+            and self._hot < SLOW_WORKERS
+            and all(
+                worker.stuck
+                or now - worker.began >= self._share_after_s * max(1.0, worker.handled / 8)
+                for worker in busy
+            )
         ):
             self._hire(1)
 

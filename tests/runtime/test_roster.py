@@ -1,0 +1,224 @@
+"""The handler pool's rules, step by step, without a thread."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from actors.messages import DONE, Event
+from actors.runtime.lanes import Task
+from actors.runtime.roster import QUICK_S, REPORT_S, SLICE, STARVED_S, Roster, Worker
+from tests.runtime.doubles import Letters
+
+KEY = (False, "a")
+SHARE_S, DEADLINE_S = 0.002, 60.0
+
+
+class Desk:
+    """A roster whose threads are counted, not started."""
+
+    def __init__(self, *, limit: int = 8, per_account: int = 4) -> None:
+        self.spawned: list[Worker] = []
+        self.woken = self.alarms = 0
+        self.refuse = False
+        self.roster = Roster(
+            limit=limit,
+            per_account=per_account,
+            share_after_s=SHARE_S,
+            deadline_s=DEADLINE_S,
+            leak_limit=1,
+            alarm=self._alarm,
+            wake=self._wake,
+            spawn=self._spawn,
+        )
+
+    def _alarm(self) -> None:
+        self.alarms += 1
+
+    def _wake(self) -> None:
+        self.woken += 1
+
+    def _spawn(self) -> Worker | None:
+        if self.refuse:
+            return None
+        self.spawned.append(Worker())
+        return self.spawned[-1]
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+def task(lane: str, count: int = 1) -> Task:
+    events: list[Any] = [Event(event_id=f"{lane} {n}") for n in range(count)]
+    return Task(lane, events, lambda _: DONE, Letters())
+
+
+def finish(desk: Desk, worker: Worker, now: float) -> Task | None:
+    assert worker.task is not None
+    return desk.roster.dispose(worker, worker.task.items[len(worker.settled)], DONE, now)
+
+
+def test_one_worker_takes_run_after_run(desk: Desk) -> None:
+    roster = desk.roster
+    roster.add(KEY, [task("x"), task("y")], 0.0)
+    (worker,) = desk.spawned
+    first = roster.find(worker, 0.0)
+    assert first is not None
+    second = finish(desk, worker, 1e-6)
+    assert second is not None
+    assert (first.lane, second.lane) == ("x", "y")
+    assert finish(desk, worker, 2e-6) is None
+    assert [ran.lane for _, ran in worker.results] == ["x", "y"]
+    assert roster.find(worker, 3e-6) is None
+    assert roster.idle == 1
+    roster.add(KEY, [task("x")], 1.0)
+    assert (desk.woken, roster.idle, len(desk.spawned)) == (1, 0, 1)
+
+
+def test_a_queue_that_is_listed_is_not_forgotten(desk: Desk) -> None:
+    """Forgotten and made anew, one account would have two queues, and a lane two events."""
+    roster = desk.roster
+    roster.add(KEY, [task("x"), task("y")], 0.0)
+    (worker,) = desk.spawned
+    roster.find(worker, 0.0)
+    finish(desk, worker, 1e-6)
+    finish(desk, worker, 2e-6)  # the queue is empty, and still on the ready list
+    roster.add(KEY, [task("x")], 3e-6)
+    assert len(roster._ready) == 1
+    assert roster.find(worker, 4e-6) is not None
+    other = Worker()
+    roster._hot += 1
+    roster.add(KEY, [task("x")], 5e-6)
+    assert roster.find(other, 6e-6) is None, "the lane is in the first worker's hands"
+
+
+def test_work_is_shared_when_every_worker_is_stuck(desk: Desk) -> None:
+    roster = desk.roster
+    roster.add(KEY, [task(str(n)) for n in range(10)], 0.0)
+    roster.find(desk.spawned[0], 0.0)
+    now = 0.0
+    for expected in (2, 4, 4):  # doubling, up to the account's four
+        now += SHARE_S
+        roster.look_at = now
+        roster.inspect(now)
+        for worker in desk.spawned:
+            if worker.task is None:
+                roster.find(worker, now)
+        assert len(desk.spawned) == expected
+
+
+def test_a_starved_worker_is_not_a_stuck_one(desk: Desk) -> None:
+    """When the watcher itself came late, threads wait for the GIL, not for the world."""
+    roster = desk.roster
+    roster.add(KEY, [task(str(n)) for n in range(10)], 0.0)
+    roster.find(desk.spawned[0], 0.0)
+    roster.look_at = SHARE_S
+    roster.inspect(SHARE_S * 2)
+    assert len(desk.spawned) == 1
+    roster.look_at = STARVED_S
+    roster.inspect(STARVED_S)
+    assert len(desk.spawned) == 2
+
+
+def test_slow_but_steady_handlers_get_a_few_workers(desk: Desk) -> None:
+    """1.5 ms each never counts as stuck; still nobody should wait for 400 of them in a row."""
+    roster = desk.roster
+    roster.add(KEY, [task(str(n)) for n in range(400)], 0.0)
+    (worker,) = desk.spawned
+    roster.find(worker, 0.0)
+    now = 0.0
+    for _ in range(3):
+        now += 0.0015
+        finish(desk, worker, now)
+    roster.look_at = now
+    roster.inspect(now)
+    assert len(desk.spawned) == 2
+
+
+def test_a_second_worker_leaves_when_handlers_are_quick(desk: Desk) -> None:
+    roster = desk.roster
+    roster.add(KEY, [task(str(n)) for n in range(4 * SLICE)], 0.0)
+    roster._hire(1)
+    one, two = desk.spawned
+    roster.find(one, 0.0)
+    roster.find(two, 0.0)
+    for number in range(SLICE - 1):
+        assert finish(desk, two, (number + 1) * QUICK_S / 10) is not None
+    assert finish(desk, two, SLICE * QUICK_S / 10) is None
+    assert roster.find(two, SLICE * QUICK_S / 10) is None
+    assert (roster.idle, roster._hot) == (1, 1)
+    assert roster.look_at is not None, "somebody must look whether the first one gets stuck"
+
+
+def test_a_slice_ends_where_results_grow_old(desk: Desk) -> None:
+    roster = desk.roster
+    roster.add(KEY, [task("x", 3)], 0.0)
+    (worker,) = desk.spawned
+    run = roster.find(worker, 0.0)
+    assert finish(desk, worker, REPORT_S / 2) is run
+    assert finish(desk, worker, REPORT_S) is None
+    ((_, ran),) = worker.results
+    assert (len(ran.settled), len(ran.rest)) == (2, 1)
+
+
+def test_a_machine_without_threads_is_asked_again(desk: Desk) -> None:
+    roster = desk.roster
+    desk.refuse = True
+    roster.add(KEY, [task("x")], 0.0)
+    assert roster.look_at == SHARE_S
+    desk.refuse = False
+    roster.inspect(SHARE_S)
+    assert len(desk.spawned) == 1
+
+
+def test_the_lost_are_not_replaced_for_ever() -> None:
+    desk = Desk(limit=1)
+    roster = desk.roster
+    roster.add(KEY, [task(str(n)) for n in range(5)], 0.0)
+    now = 0.0
+    for expected in (2, 2):  # one thread and, with a leak limit of one, one replacement
+        for worker in desk.spawned:
+            if worker.task is None and not worker.lost:
+                roster.find(worker, now)
+        now += DEADLINE_S
+        roster.look_at = now
+        roster.inspect(now)
+        assert len(desk.spawned) == expected
+    assert len(roster.lost) == 2
+
+
+def test_when_all_threads_are_stuck_nobody_polls() -> None:
+    desk = Desk(limit=1)
+    roster = desk.roster
+    roster.add(KEY, [task("x"), task("y")], 0.0)
+    roster.find(desk.spawned[0], 0.0)
+    roster.look_at = SHARE_S
+    roster.inspect(SHARE_S)
+    assert roster.look_at == DEADLINE_S
+
+
+def test_stopping_leaves_nothing(desk: Desk) -> None:
+    roster = desk.roster
+    roster.add(KEY, [task("x"), task("x"), task("y")], 0.0)
+    (worker,) = desk.spawned
+    roster.find(worker, 0.0)
+    assert [waiting.lane for waiting in roster.clear()] == ["x", "y"]
+    assert finish(desk, worker, 1e-6) is None
+    assert roster.find(worker, 2e-6) is None
+    assert (roster._queues, roster.workers) == ({}, set())
+
+
+def test_withdrawn_runs_are_gone_and_the_one_at_hand_goes_on(desk: Desk) -> None:
+    roster = desk.roster
+    roster.add(KEY, [task("x"), task("x"), task("y")], 0.0)
+    (worker,) = desk.spawned
+    roster.find(worker, 0.0)
+    roster.withdraw(KEY)
+    roster.withdraw((False, "nobody"))
+    assert finish(desk, worker, 1e-6) is None
+    assert [ran.lane for _, ran in worker.results] == ["x"]
+    assert roster.find(worker, 2e-6) is None
+    assert roster._queues == {}
