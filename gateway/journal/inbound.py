@@ -33,7 +33,9 @@ _EVENT = Statement(
 )
 _OURS = Statement("SELECT lane_seq, event_id FROM event WHERE lane_seq IN (", "?", ")")
 _KNOWN = Statement(
-    "SELECT account, event_id FROM event WHERE (event_id, account) IN (VALUES", "(?,?)", ")"
+    "SELECT account, event_id, lane_seq FROM event WHERE (event_id, account) IN (VALUES",
+    "(?,?)",
+    ")",
 )
 _REFERRED = Statement("SELECT DISTINCT raw_id FROM event WHERE raw_id IN (", "?", ")")
 _FORGET = Statement("DELETE FROM inbox WHERE raw_id IN (", "?", ")")
@@ -77,17 +79,17 @@ def store(
     """
     inbox: list[Value] = []
     rows: list[Value] = []
-    total = 0
+    total = offered = 0
     for place, command in commands:
         events, origins = _cut(work, command, inbox)
-        answers[place] = events
-        if not events:
-            continue
-        if not in_order(events):
-            events, origins = arrange(events, origins, work.numbers)
-            answers[place] = events
         account = command.account
         prefix = account + "/"
+        offered += len(events)
+        if events and not in_order(events):
+            earlier = set(zip(rows[4::9], map(storable, rows[1::9]), strict=True))
+            events, origins = _new_only(work, account, events, origins, earlier)
+            events, origins = arrange(events, origins, work.numbers)
+        answers[place] = events
         for event, (raw_id, index) in zip(events, origins, strict=True):
             rows += (
                 event.lane_seq,
@@ -105,6 +107,8 @@ def store(
     work.many(_INBOX, inbox)
     if work.many(_EVENT, rows) < total:
         _leave_out_known(work, commands, answers)
+        _forget_empty(work, inbox)
+    elif total < offered:
         _forget_empty(work, inbox)
 
 
@@ -135,6 +139,45 @@ def _cut(
     return events, origins
 
 
+def _new_only(
+    work: Work,
+    account: str,
+    events: Sequence[Event],
+    origins: Sequence[tuple[int, int]],
+    seen: set[tuple[Value, Value]],
+) -> tuple[list[Event], list[tuple[int, int]]]:
+    """Leave out what is known before lanes are arranged: a copy must not decide an order.
+
+    Rows that bear a number of this very command are ours, of a commit whose end was never
+    learnt; they stay.
+
+    Args:
+        work: The transaction.
+        account: Whose events they are.
+        events: As they arrived.
+        origins: Where each came from.
+        seen: Account and stored identity of what stands in this transaction already.
+    """
+    prefix = account + "/"
+    identities = [storable(local_id(event.event_id, prefix)) for event in events]
+    drawn = {event.lane_seq for event in events}
+    asked: list[Value] = [value for identity in identities for value in (identity, account)]
+    seen = seen | {(a, i) for a, i, number in work.fetch(_KNOWN, asked) if number not in drawn}
+    kept: list[int] = []
+    for place, identity in enumerate(identities):
+        if (account, identity) not in seen:
+            seen.add((account, identity))
+            kept.append(place)
+    _count_duplicates(work, account, len(events) - len(kept))
+    return [events[place] for place in kept], [origins[place] for place in kept]
+
+
+def _count_duplicates(work: Work, account: str, count: int) -> None:
+    if count:
+        work.changes[account, "duplicates"] += count
+        work.one(_DUPLICATES, (account, count))
+
+
 def _leave_out_known(
     work: Work, commands: Sequence[tuple[int, StoreFrames]], answers: list[JournalAnswer]
 ) -> None:
@@ -161,11 +204,9 @@ def _leave_out_known(
                 wanted.add((command.account, identity))
         duplicates = len(_events(answers[place])) - len(kept)
         answers[place] = kept
-        if duplicates:
-            work.changes[command.account, "stored"] -= duplicates
-            work.changes[command.account, "duplicates"] += duplicates
-            work.one(_DUPLICATES, (command.account, duplicates))
-    unexplained = wanted.difference(work.fetch(_KNOWN, missing))
+        work.changes[command.account, "stored"] -= duplicates
+        _count_duplicates(work, command.account, duplicates)
+    unexplained = wanted.difference((a, i) for a, i, _ in work.fetch(_KNOWN, missing))
     if unexplained:
         raise ValueError(
             f"{len(unexplained)} events bear a lane_seq that others have; "

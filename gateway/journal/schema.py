@@ -97,9 +97,8 @@ CREATE TABLE outbox(
   server_message_id, reason, ended_at INTEGER);
 CREATE INDEX outbox_open ON outbox(account) WHERE state < 3;
 CREATE TABLE attempt(
-  mid PRIMARY KEY, outbox_id NOT NULL, gen INTEGER NOT NULL, epoch INTEGER NOT NULL,
-  started_at INTEGER NOT NULL, result TEXT);
-CREATE INDEX attempt_of ON attempt(outbox_id);
+  mid NOT NULL, outbox_id NOT NULL, gen INTEGER NOT NULL, epoch INTEGER NOT NULL,
+  started_at INTEGER NOT NULL, result TEXT, UNIQUE(outbox_id, mid));
 CREATE TABLE cursor(
   account TEXT PRIMARY KEY, stream_marker, position, at INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE account_state(

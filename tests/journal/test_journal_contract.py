@@ -208,6 +208,20 @@ def test_lanes_are_put_in_the_peers_order_within_a_command(journal: AnyJournal) 
     }
 
 
+def test_a_copy_does_not_decide_where_an_event_goes(journal: AnyJournal) -> None:
+    """An untimed event stays behind the one its first copy came after."""
+    stored(journal, frames(journal, [("old", "A", 0)]))
+    one, other = stored(
+        journal,
+        frames(journal, [("a4", "A", 4), ("n", "A", None), ("a3", "A", 3), ("n", "A", None)]),
+        frames(journal, [("b5", "A", 5), ("old", "A", 0), ("a3", "A", 3), ("m", "A", None)]),
+    )
+    assert (names(one), names(other)) == (["a3", "a4", "n"], ["b5", "m"])
+    assert journal.counts("a")["duplicates"] == 3
+    places = [(p.frame, p.index) for p in journal.pending("a", 1, 9)]
+    assert places[2] == ("frame 0", 1)
+
+
 def test_a_later_command_never_overtakes_an_earlier_one(journal: AnyJournal) -> None:
     one, other = stored(
         journal, frames(journal, [("late", "A", 9)]), frames(journal, [("early", "A", 1)])

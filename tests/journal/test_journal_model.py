@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 import hypothesis.strategies as st
 import pytest
@@ -22,7 +23,6 @@ from actors.messages import (
     SendResult,
 )
 from actors.ports import (
-    JournalCommand,
     MarkDelivery,
     SettleEvents,
     Settlement,
@@ -37,9 +37,20 @@ from gateway.journal.sqlite import SqliteJournal
 ACCOUNTS = ("a", "b")
 ENDS = (Disposition.DONE, Disposition.DEAD, Disposition.IGNORED)
 
-pushes = st.lists(st.lists(st.integers(0, 40), max_size=5), max_size=3)
-LANES = ("x", "y", None)
-TIMES = (3, 1, None, 2, 1, 4, 0)
+Entry: TypeAlias = tuple[int, str | None, int | None]
+
+pushes = st.lists(
+    st.lists(
+        st.tuples(
+            st.integers(0, 25),
+            st.sampled_from(["x", "y", None]),
+            st.none() | st.integers(0, 5),
+        ),
+        max_size=5,
+    ),
+    max_size=3,
+)
+"""Frames of (name, lane, time); a name may come back with another time, as peers do."""
 
 
 class JournalMachine(RuleBasedStateMachine):
@@ -51,13 +62,13 @@ class JournalMachine(RuleBasedStateMachine):
         super().__init__()
         self.directory = tempfile.TemporaryDirectory()
         self.journal: SqliteJournal | MemoryJournal = self.opened()
+        self.twin = MemoryJournal()
         self.known: dict[str, set[str]] = {a: set() for a in ACCOUNTS}
         self.pending: dict[str, dict[str, Event]] = {a: {} for a in ACCOUNTS}
         self.frames: dict[str, tuple[str, int]] = {}
         self.totals = {a: dict.fromkeys(("received", "duplicates", "done"), 0) for a in ACCOUNTS}
         self.open: dict[str, SendOutcome | None] = {}
         self.pushed = self.sent = 0
-        self.waiting: list[JournalCommand] = []
 
     def opened(self) -> SqliteJournal | MemoryJournal:
         """Open the file, or a memory that cannot be opened again."""
@@ -75,26 +86,14 @@ class JournalMachine(RuleBasedStateMachine):
     def receive(
         self,
         account: str,
-        push: Sequence[Sequence[int]],
+        push: Sequence[Sequence[Entry]],
         numbered: bool,  # noqa: FBT001  # hypothesis draws it
     ) -> None:
         """Frames with old, new and repeated events, in any order of time."""
-        numbers = self.journal.numbers()
-        frames = []
-        for entries in push:
-            self.pushed += 1
-            events = [
-                Event(
-                    account=account,
-                    event_id=f"{account}/{name}",
-                    conversation_id=LANES[name % len(LANES)],
-                    occurred_at_ms=TIMES[name % len(TIMES)],
-                    lane_seq=next(numbers) if numbered else None,
-                )
-                for name in entries
-            ]
-            frames.append(Decoded(raw=f"frame {self.pushed}", events=events))
-        command = StoreFrames(account=account, generation=1, received_at_ms=1, frames=frames)
+        command = self.frames_of(self.journal, account, push, numbered=numbered)
+        twin = self.frames_of(self.twin, account, push, numbered=numbered)
+        self.pushed += len(push)
+        frames = command.frames
         expected: dict[str, tuple[str, int]] = {}
         offered = 0
         for frame in frames:
@@ -108,6 +107,9 @@ class JournalMachine(RuleBasedStateMachine):
         events = [e for e in answer if isinstance(e, Event)]
         assert {e.event_id for e in events} == set(expected)
         assert len(events) == len(expected)
+        (other,) = self.twin.commit([twin])
+        assert isinstance(other, list)
+        assert [e.event_id for e in events] == [e.event_id for e in other if isinstance(e, Event)]
         last_number = 0
         for event in events:
             number = event.lane_seq or 0
@@ -199,6 +201,38 @@ class JournalMachine(RuleBasedStateMachine):
             ] == [(number, *self.frames[name]) for number, name in expected]
         unsent = [entry for account in ACCOUNTS for entry in self.journal.unsent(account)]
         assert {sent.outbox_id: tried for sent, tried in unsent} == self.open
+
+    def frames_of(
+        self,
+        journal: SqliteJournal | MemoryJournal,
+        account: str,
+        push: Sequence[Sequence[Entry]],
+        *,
+        numbered: bool,
+    ) -> StoreFrames:
+        """Make the same frames for either journal, numbered by its own numbers."""
+        numbers = journal.numbers()
+        return StoreFrames(
+            account=account,
+            generation=1,
+            received_at_ms=1,
+            frames=[
+                Decoded(
+                    raw=f"frame {self.pushed + place}",
+                    events=[
+                        Event(
+                            account=account,
+                            event_id=f"{account}/{name}",
+                            conversation_id=lane,
+                            occurred_at_ms=at,
+                            lane_seq=next(numbers) if numbered else None,
+                        )
+                        for name, lane, at in entries
+                    ],
+                )
+                for place, entries in enumerate(push, 1)
+            ],
+        )
 
     def delivery(self, account: str) -> Delivery:
         """Make a send nobody made before."""

@@ -380,6 +380,47 @@ def test_a_commit_of_unknown_end_is_answered_in_full_when_tried_again(tmp_path: 
         journal.close()
 
 
+def test_a_retry_of_unknown_end_keeps_arranged_events(tmp_path: Path) -> None:
+    """The first try dealt the numbers out anew; the second must know them as its own."""
+    journal = opened(tmp_path / "j.db")
+    try:
+        numbers = journal.numbers()
+        events = [
+            Event(
+                account="a",
+                event_id=f"a/{at}",
+                conversation_id="c",
+                lane_seq=next(numbers),
+                occurred_at_ms=at,
+            )
+            for at in (9, 1, 5)
+        ]
+        command = StoreFrames(
+            account="a", generation=1, received_at_ms=1, frames=[Decoded(raw="r", events=events)]
+        )
+        first = store(journal, command)
+        assert [e.event_id for e in first] == ["a/1", "a/5", "a/9"]
+        assert store(journal, command) == first
+        # A disordered frame of nothing but known events leaves no row behind.
+        again = [
+            Event(
+                account="a",
+                event_id=e.event_id,
+                conversation_id="c",
+                lane_seq=next(numbers),
+                occurred_at_ms=e.occurred_at_ms,
+            )
+            for e in events
+        ]
+        known = StoreFrames(
+            account="a", generation=1, received_at_ms=1, frames=[Decoded(raw="r", events=again)]
+        )
+        assert store(journal, known) == []
+        assert rows(journal, "SELECT count(*) FROM inbox") == [(1,)]
+    finally:
+        journal.close()
+
+
 def test_an_io_error_gets_a_new_handle(tmp_path: Path) -> None:
     """J2: a handle that met a disk error is not trusted again; the next commit opens another."""
     journal = opened(tmp_path / "j.db")
