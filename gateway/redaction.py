@@ -218,11 +218,13 @@ def _piece(form: str) -> str:
 
 
 def _forms(secret: str) -> set[str]:
-    """Give a secret as it looks in a text, a repr, JSON, a URL and a Basic header."""
+    """Give a secret as it looks in a text, a repr, JSON, JSON in JSON, a URL, a Basic header."""
+    in_json = json.dumps(secret)[1:-1]
     forms = {
         secret,
         repr(secret)[1:-1],
-        json.dumps(secret)[1:-1],
+        in_json,
+        json.dumps(in_json)[1:-1],
         json.dumps(secret, ensure_ascii=False)[1:-1],
         quote(secret, safe=""),
         quote(secret),

@@ -10,8 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-from environment import SetUpError, ensure
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from scripts.environment import SetUpError, ensure
 
 
 def main() -> int:

@@ -15,6 +15,9 @@ from gateway.errors import ConfigError
 MAX_BYTES = 64 << 20
 """Of a configuration file; 10,000 accounts with every key take a tenth of it."""
 
+MAX_VALUES = 10_000_000
+"""Of a file, every alias written out; those who walk it later pay for each."""
+
 _CONTENT = re.compile(r"'(?!<)[^'\s]{3,}'")
 _WANTS_QUOTES = re.compile(r"alias|tag|token|directive|mapping values")
 
@@ -99,15 +102,24 @@ class _Walk:
         self._source = source
         self._built: dict[int, Any] = {}
         self._open: set[int] = set()
+        self._sizes: dict[int, int] = {}
+        self._unfolded = 0
 
     def build(self, node: Any, path: str) -> Any:
         if id(node) in self._open:
             self._note(node, path, "holds itself; remove the alias")
             return None
-        if id(node) not in self._built:
+        if id(node) in self._built:
+            self._unfolded += self._sizes[id(node)]
+        else:
+            before = self._unfolded
+            self._unfolded += 1
             self._open.add(id(node))
             self._built[id(node)] = self._make(node, path)
             self._open.remove(id(node))
+            self._sizes[id(node)] = self._unfolded - before
+        if self._unfolded > MAX_VALUES:
+            raise ConfigError([f"{self._source}: its aliases unfold to too much; write it out"])
         return self._built[id(node)]
 
     def _make(self, node: Any, path: str) -> Any:

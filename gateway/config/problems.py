@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from gateway.config.environment import FromEnvironment
 from gateway.redaction import MASK, mask_url
 
-_LAST_PART = re.compile(r"\.?[^.\[\]]+$|\[\d+\]$")
 _LONGEST_SHOWN = 60
 
 
@@ -42,7 +40,7 @@ class Problems:
     def line_of(self, path: str) -> int | None:
         """Give the line of a key, or of the nearest thing it stands in."""
         while path and path not in self._lines:
-            path = _LAST_PART.sub("", path)
+            path = path[: max(0, path.rfind("."), path.rfind("["))]
         return self._lines.get(path)
 
     def texts(self) -> list[str]:

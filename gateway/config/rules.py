@@ -176,8 +176,10 @@ def _address(url: str, schemes: set[str], example: str) -> str | None:
     if _UNPRINTABLE.search(url):
         return f"there is a space or a line break in it; write {example}"
     if parts.scheme not in schemes or not parts.hostname:
-        got = shown(f"{parts.scheme}://" if "://" in url else "no scheme")
-        return f"expected {example}, got {got if parts.scheme not in schemes else 'no host'}"
+        got = "no host" if parts.scheme in schemes else "no scheme"
+        if "://" in url and parts.scheme not in schemes:
+            got = shown(f"{parts.scheme}://")
+        return f"expected {example}, got {got}"
     return None if port_is_right else "the port must be a number from 1 to 65535"
 
 

@@ -133,7 +133,7 @@ class Reader:
 
     def _items(self, shape: _Shape, value: Any, path: str, name: str) -> Any:
         if not isinstance(value, (list, tuple)):
-            return self._wrong(path, "a list", value, secret=True)
+            return self._wrong(path, "a list", value, secret=is_secret_name(name))
         items = [
             self._value(shape.inner, inner, key_path(path, index), name)
             for index, inner in enumerate(value)
