@@ -16,6 +16,7 @@ from actors.messages import (
     AccountId,
     Control,
     Event,
+    Failure,
     Generation,
     Message,
     Phase,
@@ -32,6 +33,7 @@ from actors.runtime.pool import Pool
 from actors.runtime.supervised import post
 from actors.runtime.timers import Timers
 from actors.runtime.writer import JournalWriter
+from actors.state import ConnectionState
 
 
 class AccountPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,8 +79,8 @@ class AccountPlan(msgspec.Struct, frozen=True, kw_only=True):
     max_attempts: int | None = None
     stable_s: float = 60.0
     handler_retry_s: tuple[float, ...] = (1.0, 5.0, 25.0)
-    flow_high: int = 4096
-    flow_low: int = 1024
+    flow_high: int = 256
+    flow_low: int = 64
     send_reply_s: float = 10.0
     send_rate_per_s: float = 1.0
     send_burst: int = 3
@@ -175,6 +177,25 @@ class Peers:
         self.supervisor = Role()
 
 
+class Standing:
+    """What a supervisor leaves to its next life; nobody else reads or writes it.
+
+    Attributes:
+        begun: There was a life before.
+        state: Of the connection, as last heard.
+        generation: Of the last attempt; numbers go on, or two links would share one.
+        wanted: The account is to be connected.
+        ending: The account is being stopped for good.
+    """
+
+    __slots__ = ("begun", "ending", "generation", "state", "wanted")
+
+    def __init__(self) -> None:
+        self.begun = self.wanted = self.ending = False
+        self.state = ConnectionState.DISCONNECTED
+        self.generation: Generation = 0
+
+
 class Account(msgspec.Struct, frozen=True, kw_only=True):
     """What each actor of an account is given."""
 
@@ -182,6 +203,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     services: Services
     peers: Peers
     flow: Flow
+    standing: Standing = msgspec.field(default_factory=Standing)
 
     @property
     def name(self) -> AccountId:
@@ -211,6 +233,13 @@ class LinkDialed(Control, frozen=True, kw_only=True, gc=False):
     generation: Generation
     session: Session
     dialed: Dialed
+
+
+class LinkEnded(Message, frozen=True, kw_only=True, gc=False):
+    """A link is gone; goes the way of its frames, so that what they say is heard before."""
+
+    generation: Generation
+    failure: Failure
 
 
 class SessionOpened(Control, frozen=True, kw_only=True, gc=False):

@@ -13,7 +13,9 @@ from actors.account import (
     Account,
     CancelDial,
     LinkDialed,
+    LinkEnded,
     LinkOpened,
+    Peers,
     RequestDial,
     SessionOpened,
 )
@@ -26,6 +28,7 @@ from actors.messages import (
     Failure,
     Flush,
     Flushed,
+    FramesReceived,
     FramesRejected,
     Generation,
     GiveUp,
@@ -62,6 +65,9 @@ REGISTRATION = "registration"
 
 PENDING_LIMIT = 2048
 """Most requests waiting for an answer; the oldest is forgotten (its owner has a deadline)."""
+
+_OFF = (ConnectionState.DISCONNECTED, ConnectionState.FAILED)
+"""Where a pause changes nothing."""
 
 _SIGNAL_CAUSES = {
     SignalKind.KICKED: Cause.KICKED,
@@ -106,6 +112,8 @@ class ConnectionActor(SupervisedActor):
                 self._shut(Cause.STOP if message.for_good else Cause.PAUSE)
             case GiveUp():
                 self._give_up(message)
+            case Introduce(name="dialing"):
+                self._ask_again()
             case Introduce():
                 self._introduce(message.name)
             case Reset():
@@ -150,21 +158,30 @@ class ConnectionActor(SupervisedActor):
         self._generation += 1
         self._move(cause)
         self._stretch = command.stretch
+        self._ask(urgent=command.urgent)
+
+    def _ask(self, *, urgent: bool) -> None:
         self._services.dialing.tell(
             RequestDial(
                 account=self._account,
                 generation=self._generation,
-                stretch=command.stretch,
-                urgent=command.urgent,
+                stretch=self._stretch,
+                urgent=urgent,
             )
         )
+
+    def _ask_again(self) -> None:
+        """Repeat a request that a dialing actor may have taken to its grave."""
+        started = self._timer is not None or self._link is not None
+        if self._state is ConnectionState.CONNECTING and not started:
+            self._ask(urgent=False)
 
     def _shut(self, cause: Cause) -> None:
         if self._state is ConnectionState.CLOSED:
             return
         if self._state is not ConnectionState.CONNECTED or self._link is None:
             self._retire(cause.value)
-            if cause is Cause.STOP or self._state is not ConnectionState.DISCONNECTED:
+            if cause is Cause.STOP or self._state not in _OFF:
                 self._move(cause)
             return
         self._leaving = cause
@@ -217,7 +234,7 @@ class ConnectionActor(SupervisedActor):
                         if registering
                         else failures.ATTEMPT_TIMED_OUT,
                     )
-            case LinkLost():
+            case LinkEnded() | LinkLost():
                 self._lost(message.failure)
             case LinkCondemned():
                 self._lose(_condemned(message.failure), message.failure)
@@ -235,8 +252,8 @@ class ConnectionActor(SupervisedActor):
         link = Link(
             opened.dialed,
             generation=self._generation,
-            frames_to=self._peers.decoder.tell,
-            lost_to=self._peers.connection,
+            frames_to=self._hand_over,
+            lost_to=_BehindFrames(self._peers),
             flow=self._account.flow,
             clock=services.clock,
             send_limit_bytes=self._plan.send_buffer_bytes,
@@ -331,6 +348,14 @@ class ConnectionActor(SupervisedActor):
             if self._faults.strike(self._services.clock.monotonic()) and self._alive():
                 self._lose(Cause.PROTOCOL_ERRORS, failures.PROTOCOL_ERRORS)
 
+    def _hand_over(self, gulp: FramesReceived) -> None:
+        """Give frames to the decoder; on the poller's thread.
+
+        Lost ones were not acknowledged; a decoder that is gone has its link cycled.
+        """
+        if not self._peers.decoder.post(gulp):
+            self._account.flow.returned(len(gulp.frames))
+
     # --- leaving ----------------------------------------------------------------------
 
     def _lost(self, failure: Failure) -> None:
@@ -418,6 +443,22 @@ class ConnectionActor(SupervisedActor):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+class _BehindFrames:
+    """Hears the end of a link, and tells it behind the frames that are still to be read.
+
+    A kick, or the answer to a registration, often comes in one gulp with the close.
+    """
+
+    def __init__(self, peers: Peers) -> None:
+        self._peers = peers
+
+    def tell(self, lost: LinkLost) -> None:
+        """Pass it on through the decoder; directly if there is none."""
+        ended = LinkEnded(generation=lost.generation, failure=lost.failure)
+        if not self._peers.decoder.post(ended):
+            self._peers.connection.tell(lost)
 
 
 def _condemned(failure: Failure) -> Cause:

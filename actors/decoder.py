@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from actors.account import Account, PendingRead, SessionOpened
+from actors.account import Account, LinkEnded, PendingRead, SessionOpened
 from actors.messages import (
     Decoded,
     Event,
@@ -36,16 +36,21 @@ from actors.runtime.supervised import SupervisedActor
 class DecoderActor(SupervisedActor):
     """Reads every frame of a gulp, then tells each hearer once."""
 
+    inbox_limit = 1 << 20  # flow control bounds the frames in it, long before
+    # A frame that found the inbox full would be neither stored nor pushed again.
+
     def __init__(self, pool: Pool, account: Account) -> None:
         super().__init__(pool, name="decoder", supervisor=account.peers.supervisor)
         self._account = account
         self._generation = 0
         self._session: Session | None = None
         self._numbers = account.services.writer.numbers()
-        self._unread: list[PendingRead] = []
+        self._unread: PendingRead | None = None
+        self._at_hand: Any = None
 
     def receive(self, message: Any) -> None:
         """Read frames of the current generation; drop those of another."""
+        self._at_hand = message
         match message:
             case FramesReceived():
                 if message.generation == self._generation and self._session is not None:
@@ -55,18 +60,32 @@ class DecoderActor(SupervisedActor):
             case SessionOpened():
                 self._generation = message.generation
                 self._session = message.session
-                unread, self._unread = self._unread, []
-                for page in unread:
+                page, self._unread = self._unread, None
+                if page is not None:
                     self._restore(page, message.session)
             case PendingRead():
                 if message.rows and self._session is None:
-                    self._unread.append(message)
+                    self._unread = message  # a later one is asked for by the next dispatcher
                 else:
                     self._restore(message, self._session)
             case Flush():
                 self._flush(message)
+            case LinkEnded():
+                self._account.peers.connection.tell(message)
             case _:
                 raise TypeError(f"decoder can not receive {type(message).__name__}")
+        self._at_hand = None
+
+    def tear_down(self) -> None:
+        """Give back what dies with it: frames to flow control, a page to who waits for it."""
+        unread = (self._at_hand, self._unread, *(self.actor_inbox.mail or ()))
+        self._at_hand = self._unread = None
+        for message in unread:
+            if isinstance(message, FramesReceived):
+                self._account.flow.returned(len(message.frames))
+            elif isinstance(message, PendingRead):
+                self._account.peers.dispatcher.tell(EventsRestored(events=(), more=True))
+        super().tear_down()
 
     def _read(self, message: FramesReceived, session: Session) -> None:
         decode, numbers = session.decode, self._numbers
@@ -120,6 +139,7 @@ class DecoderActor(SupervisedActor):
                 frames=pushes,
             ),
             committed,
+            refused=lambda _: account.flow.returned(taken),
         )
 
     def _restore(self, page: PendingRead, session: Session | None) -> None:

@@ -26,6 +26,20 @@ from actors.runtime.pool import Pool
 from actors.runtime.supervised import SupervisedActor
 from actors.runtime.timers import Timer, Timers
 
+DIALING_CRASHED = Failure(
+    error_class=ErrorClass.OTHER,
+    reason="dialing_crashed",
+    detail="The dialing actor died; see actor.died in the log. The dial is tried again.",
+    phase=Phase.TCP,
+)
+
+NO_THREAD = Failure(
+    error_class=ErrorClass.OTHER,
+    reason="no_thread",
+    detail="The system starts no more threads: raise its limit, or run fewer accounts here.",
+    phase=Phase.CREDENTIALS,
+)
+
 
 class GateDue(Message, frozen=True, kw_only=True, gc=False):
     """The gate or a circuit may let somebody through now."""
@@ -87,6 +101,17 @@ class DialingActor(SupervisedActor):
         if self._timer is not None:
             self._timer.cancel()
 
+    def tear_down(self) -> None:
+        """Tell who waits for a dial that none will come; nobody else would."""
+        waiting = (*self._waiting.values(), *(self.actor_inbox.mail or ()))
+        self._waiting.clear()
+        for request in waiting:
+            if isinstance(request, RequestDial):
+                request.account.peers.connection.tell(
+                    DialFailed(generation=request.generation, failure=DIALING_CRASHED)
+                )
+        super().tear_down()
+
     def _queue(self, request: RequestDial) -> None:
         name = request.account.name
         if name in self._waiting:
@@ -103,13 +128,19 @@ class DialingActor(SupervisedActor):
 
     def _cancel(self, cancelled: CancelDial) -> None:
         request = self._waiting.get(cancelled.account)
-        if request is not None and request.generation == cancelled.generation:
-            del self._waiting[cancelled.account]
-            self._gate.cancel(cancelled.account)
+        if request is None or request.generation != cancelled.generation:
+            return
+        del self._waiting[cancelled.account]
+        self._gate.cancel(cancelled.account)
+        barred = self._barred.get(request.account.plan.dialer.endpoint, [])
+        if cancelled.account in barred:  # else it would use up a permit of the circuit
+            barred.remove(cancelled.account)
 
     def _ended(self, ended: DialEnded) -> None:
         now = self._clock.monotonic()
         self._gate.ended(ended.account)
+        if ended.failure is not None and ended.failure.phase is Phase.CREDENTIALS:
+            return  # the endpoint was not asked
         circuit = self._circuits.setdefault(ended.endpoint, Circuit())
         if ended.failure is None:
             circuit.succeeded(now)
@@ -118,12 +149,11 @@ class DialingActor(SupervisedActor):
 
     def _grant(self) -> None:
         now = self._clock.monotonic()
-        for endpoint in [key for key in self._barred if self._barred[key]]:
+        for endpoint in list(self._barred):
             names, circuit = self._barred[endpoint], self._circuits[endpoint]
             while names and circuit.allows(now):
                 name = names.pop(0)
-                if name in self._waiting:
-                    self._gate.ask(name, now, urgent=self._waiting[name].urgent)
+                self._gate.ask(name, now, urgent=self._waiting[name].urgent)
             if not names:
                 del self._barred[endpoint]
         for name in self._gate.grant(now):
@@ -148,12 +178,16 @@ class DialingActor(SupervisedActor):
 
     def _start(self, request: RequestDial) -> None:
         request.account.peers.connection.tell(DialStarted(generation=request.generation))
-        threading.Thread(
+        thread = threading.Thread(
             target=_dial,
             args=(request, self._mailbox),
             name=f"gateway/dial/{request.account.name}",
             daemon=True,
-        ).start()
+        )
+        try:
+            thread.start()
+        except RuntimeError:
+            _tell_failed(request, self._mailbox, NO_THREAD)
 
 
 def _dial(request: RequestDial, dialing: Mailbox[Any]) -> None:
@@ -164,7 +198,7 @@ def _dial(request: RequestDial, dialing: Mailbox[Any]) -> None:
     try:
         identity = plan.identity()
         session = plan.platform.session(identity)
-    except Exception as error:  # noqa: BLE001  # strangers' code: a credentials provider
+    except BaseException as error:  # noqa: BLE001  # strangers' code: a credentials provider
         failure = Failure(
             error_class=ErrorClass.CONFIG if isinstance(error, ValueError) else ErrorClass.AUTH,
             reason="credentials_unusable",
@@ -191,13 +225,25 @@ def _dial(request: RequestDial, dialing: Mailbox[Any]) -> None:
             opened = LinkDialed(generation=generation, session=session, dialed=result)
             if not account.peers.connection.post(opened):
                 result.sock.close()
-    if failure is not None:
-        account.peers.connection.tell(DialFailed(generation=generation, failure=failure))
+    if failure is None:
+        _tell_ended(request, dialing, None)
+    else:
+        _tell_failed(request, dialing, failure)
+
+
+def _tell_failed(request: RequestDial, dialing: Mailbox[Any], failure: Failure) -> None:
+    request.account.peers.connection.tell(
+        DialFailed(generation=request.generation, failure=failure)
+    )
+    _tell_ended(request, dialing, failure)
+
+
+def _tell_ended(request: RequestDial, dialing: Mailbox[Any], failure: Failure | None) -> None:
     dialing.tell(
         DialEnded(
-            account=account.name,
-            generation=generation,
-            endpoint=plan.dialer.endpoint,
+            account=request.account.name,
+            generation=request.generation,
+            endpoint=request.account.plan.dialer.endpoint,
             failure=failure,
         )
     )

@@ -21,13 +21,16 @@ from actors.messages import (
     Outcome,
 )
 from actors.policy.lanes import Lanes
-from actors.ports import JournalAnswer, SettleEvents, Settlement
+from actors.ports import JournalAnswer, Pending, SettleEvents, Settlement
 from actors.runtime.handlers import LaneRun, LanesRan, RanLane
 from actors.runtime.pool import Pool
 from actors.runtime.supervised import SupervisedActor
 
 PAGE = 1000
 """Journal rows read at a time, and most news kept while they are read."""
+
+READ_AGAIN_S = 1.0
+"""Pause before a page is read again that found no decoder."""
 
 
 class DispatcherActor(SupervisedActor):
@@ -49,16 +52,21 @@ class DispatcherActor(SupervisedActor):
         self._reading = False
         self._news: list[Event] | None = None
         self._born_at = 0
+        self._lost = 0
 
     def started(self) -> None:
         """Take over from whoever was dispatcher before, in this life or an earlier one."""
         services = self._account.services
         services.handlers.withdraw(self._account.name)
         self._born_at = next(services.writer.numbers())
+        self._lost = self._account.peers.dispatcher.lost
         self._catch_up()
 
     def receive(self, message: Any) -> None:
         """Take new events, results, and lanes whose pause is over."""
+        if self._lost != self._account.peers.dispatcher.lost:  # news, perhaps: the journal has them
+            self._lost = self._account.peers.dispatcher.lost
+            self._behind, self._news = True, None
         match message:
             case EventsStored():
                 self._take_news(message.events)
@@ -113,12 +121,15 @@ class DispatcherActor(SupervisedActor):
             return
         self._reading, self._news = True, []
         name, cursor, born_at = self._account.name, self._cursor, self._born_at
-        decoder = self._account.peers.decoder
+        peers, timers, ref = self._account.peers, self._account.services.timers, self.actor_ref
+
+        def read(rows: Sequence[Pending]) -> None:
+            page = PendingRead(rows=rows, more=len(rows) >= PAGE, redelivered_below=born_at)
+            if ref.is_alive() and not peers.decoder.post(page):
+                timers.after(READ_AGAIN_S, peers.dispatcher, EventsRestored(events=(), more=True))
+
         self._account.services.writer.fetch(
-            lambda journal: journal.pending(name, cursor, PAGE),
-            lambda rows: decoder.tell(
-                PendingRead(rows=rows, more=len(rows) >= PAGE, redelivered_below=born_at)
-            ),
+            lambda journal: journal.pending(name, cursor, PAGE), read
         )
 
     # --- results ----------------------------------------------------------------------
@@ -181,6 +192,10 @@ class DispatcherActor(SupervisedActor):
         account, count = self._account, len(settlements)
         durable = account.services.writer.durable
 
+        def refused(_: str) -> None:
+            if not durable:
+                account.flow.returned(count)
+
         def committed(answer: JournalAnswer) -> None:
             deliveries: Sequence[Delivery] = answer  # type: ignore[assignment]  # its answer
             if not durable:
@@ -189,5 +204,5 @@ class DispatcherActor(SupervisedActor):
                 account.peers.outbox.tell(DeliveriesStored(deliveries=deliveries))
 
         account.services.writer.submit(
-            SettleEvents(account=account.name, settlements=settlements), committed
+            SettleEvents(account=account.name, settlements=settlements), committed, refused=refused
         )

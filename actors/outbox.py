@@ -32,6 +32,7 @@ from actors.runtime.timers import Timer
 
 EXPIRED = SendResult(outcome=SendOutcome.EXPIRED, reason="expired_before_sending")
 LINK_LOST = SendResult(outcome=SendOutcome.UNKNOWN, reason="link_lost_before_answer")
+INTERRUPTED = SendResult(outcome=SendOutcome.UNKNOWN, reason="interrupted")
 UNANSWERED = SendResult(outcome=SendOutcome.UNKNOWN, reason="no_answer")
 UNCONFIRMED = SendResult(outcome=SendOutcome.UNKNOWN, reason="platform_does_not_confirm")
 
@@ -64,12 +65,15 @@ class OutboxActor(SupervisedActor):
         self._sending: dict[str, _Sending] = {}
         self._by_mid: dict[str, _Sending] = {}
         self._known: set[str] = set()
+        self._tried: set[str] = set()
+        self._lost = 0
         self._bucket: TokenBucket | None = None
         self._timer: Timer | None = None
 
     def started(self) -> None:
         """Read what was accepted and never tried; what was tried is not sent again blindly."""
         account, outbox = self._account.name, self._account.peers.outbox
+        self._lost = outbox.lost
         self._services.writer.fetch(
             lambda journal: journal.unsent(account),
             lambda rows: outbox.tell(
@@ -79,6 +83,8 @@ class OutboxActor(SupervisedActor):
 
     def receive(self, message: Any) -> None:
         """Take sends, news of the link and answers; then write what may leave."""
+        if self._lost != self._account.peers.outbox.lost:  # sends, perhaps: the journal has them
+            self.started()
         match message:
             case DeliveriesStored():
                 for delivery in message.deliveries:
@@ -103,9 +109,20 @@ class OutboxActor(SupervisedActor):
         self._pump()
 
     def stopped(self) -> None:
-        """Leave no timer behind."""
+        """Leave no timer behind, and say what can be said of sends that have begun.
+
+        The next life sends only what was never tried.
+        """
         if self._timer is not None:
             self._timer.cancel()
+        for queue in self._lanes.values():
+            if queue[0].outbox_id in self._tried:
+                self._conclude(queue[0], INTERRUPTED)
+
+    def died(self, error: str) -> None:
+        """Do as at a stop, then report."""
+        self.stopped()
+        super().died(error)
 
     # --- attempts ---------------------------------------------------------------------
 
@@ -128,6 +145,7 @@ class OutboxActor(SupervisedActor):
         clock = self._services.clock
         mid = session.mid(clock.unix_ms(), self._services.dice.random())
         generation, outbox = self._generation, self._account.peers.outbox
+        self._tried.add(delivery.outbox_id)
         self._sending[lane] = _Sending(delivery=delivery, generation=generation, mid=mid)
         self._services.writer.submit(
             MarkDelivery(outbox_id=delivery.outbox_id, generation=generation, mid=mid),
@@ -138,15 +156,13 @@ class OutboxActor(SupervisedActor):
 
     def _write(self, stored: AttemptStored) -> None:
         sending = self._find(stored.outbox_id, stored.generation)
-        if sending is None:
-            return
-        if self._session is None:
-            self._requeue(sending)
+        session = self._session
+        if sending is None or session is None:
             return
         delivery = sending.delivery
         try:
-            request = self._session.send(stored.mid, delivery)
-            payload = self._session.plain(delivery.content) if request is None else request.payload
+            request = session.send(stored.mid, delivery)
+            payload = session.plain(delivery.content) if request is None else request.payload
         except ValueError as error:
             refused = SendResult(outcome=SendOutcome.REFUSED, reason=str(error))
             self._finish(sending, refused)
@@ -205,19 +221,20 @@ class OutboxActor(SupervisedActor):
                 del self._lanes[lane]
 
     def _finish(self, sending: _Sending, result: SendResult) -> None:
-        """End the head of a lane; the next one may go."""
+        """End the head of a lane; the next one may go, after the other lanes."""
         delivery = sending.delivery
         lane = delivery.conversation_id
         self._by_mid.pop(sending.mid, None)
         del self._sending[lane]
-        queue = self._lanes[lane]
+        queue = self._lanes.pop(lane)
         queue.popleft()
-        if not queue:
-            del self._lanes[lane]
+        if queue:
+            self._lanes[lane] = queue
         self._conclude(delivery, result)
 
     def _conclude(self, delivery: Delivery, result: SendResult) -> None:
         self._known.discard(delivery.outbox_id)
+        self._tried.discard(delivery.outbox_id)
         account, observer = self._account.name, self._services.observer
         if result.outcome is not SendOutcome.ACCEPTED:
             self._services.log.warning(
@@ -257,7 +274,7 @@ class OutboxActor(SupervisedActor):
 
     def _arm(self, now: float, rate_wait_s: float | None) -> None:
         """Set one timer to whatever is due first."""
-        waits = [sending.due - now for sending in self._sending.values() if sending.due]
+        waits = [sending.due - now for sending in self._sending.values() if sending.due is not None]
         if rate_wait_s:
             waits.append(rate_wait_s)
         if self._lanes:

@@ -37,7 +37,7 @@ from actors.messages import (
 )
 from actors.outbox import OutboxActor
 from actors.policy import failures, retries
-from actors.policy.budget import RestartBudget
+from actors.policy.budget import LONGEST_DELAY_S, RestartBudget
 from actors.runtime.pool import Pool
 from actors.runtime.supervised import SupervisedActor
 from actors.runtime.timers import Timer
@@ -82,11 +82,12 @@ class SupervisorActor(SupervisedActor):
         self._retries = retries.Retries(
             plan.delays, max_attempts=plan.max_attempts, stable_s=plan.stable_s
         )
-        self._budgets = {name: RestartBudget(limit=5, window_s=60.0) for name in CHILDREN}
+        self._budgets: dict[str, RestartBudget] = {}
         self._children: dict[str, pykka.ActorRef[Any]] = {}
-        self._state = ConnectionState.DISCONNECTED
-        self._generation = 0
-        self._wanted = False
+        standing = account.standing
+        self._state, self._generation = standing.state, standing.generation
+        self._wanted, self._ending = standing.wanted, standing.ending
+        self._crash_loop: Failure | None = None
         self._number = 0
         self._timer: Timer | None = None
         self._stable: Timer | None = None
@@ -117,9 +118,17 @@ class SupervisorActor(SupervisedActor):
             case _:
                 raise TypeError(f"supervisor can not receive {type(message).__name__}")
 
+    def started(self) -> None:
+        """Go on where a former life ended."""
+        if self._account.standing.begun:
+            for name in CHILDREN:
+                self._spawn(name)
+            self._resume_connection()
+
     def stopped(self) -> None:
         """Stop the children in reverse order; leave no timer behind."""
         self._disarm()
+        self._disarm_stable()
         for name in reversed(CHILDREN):
             child = self._children.pop(name, None)
             if child is not None and child.is_alive():
@@ -128,20 +137,27 @@ class SupervisorActor(SupervisedActor):
     def died(self, error: str) -> None:
         """Take the children along: the whole account is restarted."""
         self.stopped()
+        self._connection_died()
+        standing = self._account.standing
+        standing.begun = True
+        standing.state, standing.generation = self._state, self._generation
+        standing.wanted, standing.ending = self._wanted, self._ending
         super().died(error)
 
     # --- commands ---------------------------------------------------------------------
 
     def _start(self) -> None:
-        self._wanted = True
+        resumed, self._wanted = not self._wanted, True
         for name in CHILDREN:
             if name not in self._children:
                 self._spawn(name)
-        if self._state is ConnectionState.DISCONNECTED:
+        if self._state is ConnectionState.DISCONNECTED or (
+            resumed and self._state is ConnectionState.RECONNECTING
+        ):
             self._open()
 
     def _leave(self, *, for_good: bool) -> None:
-        self._wanted = False
+        self._wanted, self._ending = False, self._ending or for_good
         self._disarm()
         if not self._children and for_good:
             self._spawn("connection")
@@ -149,6 +165,7 @@ class SupervisorActor(SupervisedActor):
 
     def _reset(self) -> None:
         self._retries.reset()
+        self._crash_loop = None
         if self._state is ConnectionState.FAILED:
             self._peers.connection.tell(Reset())
         elif self._state is ConnectionState.RECONNECTING and self._wanted:
@@ -165,9 +182,7 @@ class SupervisorActor(SupervisedActor):
 
     def _changed(self, change: StateChanged) -> None:
         self._state, self._generation = change.new, change.generation
-        if self._stable is not None:
-            self._stable.cancel()
-            self._stable = None
+        self._disarm_stable()
         match change.new:
             case ConnectionState.CONNECTED:
                 self._retries.connected(self._services.clock.monotonic())
@@ -233,7 +248,8 @@ class SupervisorActor(SupervisedActor):
         if child is None or child.actor_urn != died.urn:
             return
         del self._children[died.name]
-        delay_s = self._budgets[died.name].restart(self._services.clock.monotonic())
+        budget = self._budgets.setdefault(died.name, RestartBudget(limit=5, window_s=60.0))
+        delay_s = budget.restart(self._services.clock.monotonic())
         self._services.log.error(
             "actor.died",
             account=self._account.name,
@@ -244,9 +260,10 @@ class SupervisorActor(SupervisedActor):
         if died.name == "connection":
             self._connection_died()
         if delay_s is None:
-            self._crash_looped(died.name)
-        else:
-            self._services.timers.after(delay_s, self._peers.supervisor, RestartDue(name=died.name))
+            delay_s = LONGEST_DELAY_S
+            self._crash_loop = _crash_loop(died.name)
+            self._give_up(self._crash_loop)
+        self._services.timers.after(delay_s, self._peers.supervisor, RestartDue(name=died.name))
 
     def _connection_died(self) -> None:
         """Speak for the dead: its link is gone, and the world hears of it."""
@@ -254,6 +271,9 @@ class SupervisorActor(SupervisedActor):
         down = LinkDown(generation=self._generation)
         self._peers.heartbeat.tell(down)
         self._peers.outbox.tell(down)
+        if self._state not in (ConnectionState.CONNECTING, ConnectionState.CONNECTED):
+            return
+        self._disarm_stable()
         old, self._state = self._state, ConnectionState.RECONNECTING
         self._services.observer.state_changed(
             StateChanged(
@@ -267,9 +287,8 @@ class SupervisorActor(SupervisedActor):
             )
         )
 
-    def _crash_looped(self, name: str) -> None:
-        self._spawn(name)
-        self._peers.connection.tell(GiveUp(failure=_crash_loop(name), budget_exceeded=True))
+    def _give_up(self, crash_loop: Failure) -> None:
+        self._peers.connection.tell(GiveUp(failure=crash_loop, budget_exceeded=True))
 
     def _restart(self, name: str) -> None:
         if name in self._children:
@@ -277,14 +296,22 @@ class SupervisorActor(SupervisedActor):
         self._spawn(name)
         match name:
             case "connection":
-                if self._wanted:
-                    self._open()
+                self._resume_connection()
             case "decoder":
                 self._peers.connection.tell(
                     LinkCondemned(generation=self._generation, failure=failures.DECODER_RESTARTED)
                 )
             case _:
                 self._peers.connection.tell(Introduce(name=name))
+
+    def _resume_connection(self) -> None:
+        """Tell a reborn connection what its former self did not live to hear or to do."""
+        if not self._wanted:
+            self._peers.connection.tell(Shut(for_good=self._ending))
+        elif self._crash_loop is not None:
+            self._give_up(self._crash_loop)
+        elif self._state is not ConnectionState.FAILED:
+            self._open()
 
     def _spawn(self, name: str) -> None:
         if name == "connection":
@@ -301,3 +328,8 @@ class SupervisorActor(SupervisedActor):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def _disarm_stable(self) -> None:
+        if self._stable is not None:
+            self._stable.cancel()
+            self._stable = None

@@ -10,20 +10,24 @@ import random
 import threading
 import uuid
 from collections.abc import Callable
-from typing import Any
+from functools import partial
 
-from actors.account import Account, AccountPlan, Log, Observer, Peers, Services
+import pykka
+
+from actors.account import Account, AccountPlan, Log, Observer, Peers, Role, Services
 from actors.dialing import DialingActor
 from actors.messages import (
     AccountId,
     ActorDied,
     DeliveriesStored,
     Delivery,
+    Introduce,
     Pause,
     Reset,
     Start,
     Stop,
 )
+from actors.policy.budget import LONGEST_DELAY_S, RestartBudget
 from actors.policy.gate import ConnectGate
 from actors.ports import Clock, Handle, Journal, StoreDelivery
 from actors.runtime.clock import SystemClock
@@ -46,7 +50,7 @@ HANG_S = 5.0
 
 
 class _Root:
-    """Hears of dead account supervisors and of the shared dialing actor."""
+    """Hears of the death of an account's supervisor, or of the shared dialing actor."""
 
     def __init__(self, revive: Callable[[ActorDied], None]) -> None:
         self._revive = revive
@@ -54,17 +58,6 @@ class _Root:
     def tell(self, message: ActorDied) -> None:
         """Bring the dead back."""
         self._revive(message)
-
-
-class _Dialing:
-    """The mailbox of the dialing actor, whichever lives."""
-
-    def __init__(self) -> None:
-        self.ref: Any = None
-
-    def tell(self, message: object) -> None:
-        """Leave a message with the dialing actor."""
-        self.ref.tell(message)
 
 
 class System:
@@ -101,9 +94,10 @@ class System:
     ) -> None:
         clock = clock or SystemClock()
         self._gate = gate
-        self._dialing = _Dialing()
-        self._root = _Root(self._revive)
+        self._dialing = Role()
         self._accounts: dict[AccountId, Account] = {}
+        self._budgets: dict[AccountId | None, RestartBudget] = {}
+        self._unheard: dict[Peers, list[Start | Pause | Stop | Reset]] = {}
         self._lock = threading.Lock()
         self._running = False
         self._dice = random.Random(dice_seed)  # noqa: S311  # jitter, not secrets
@@ -154,7 +148,7 @@ class System:
             return max(0.1, deadline - services.clock.monotonic())
 
         survivors = services.handlers.stop(min(left(), timeout_s / 2))
-        if self._dialing.ref is not None:
+        if isinstance(self._dialing.ref, pykka.ActorRef):
             self._dialing.ref.stop(block=False)
         survivors += services.poller.stop(left())
         survivors += services.writer.stop(left())
@@ -171,7 +165,7 @@ class System:
             dice=self._dice,
             timers=services.timers,
             mailbox=self._dialing,
-            supervisor=self._root,
+            supervisor=_Root(partial(self._revive, None)),
         )
 
     # --- accounts ---------------------------------------------------------------------
@@ -191,11 +185,15 @@ class System:
 
     def resume(self, name: AccountId) -> None:
         """Connect a paused account again."""
-        self._accounts[name].peers.supervisor.tell(Start())
+        account = self._accounts[name]
+        if not account.peers.supervisor.post(Start()):  # it is between two lives
+            account.standing.wanted = True
 
     def pause(self, name: AccountId) -> None:
         """Close an account's link and keep it away."""
-        self._accounts[name].peers.supervisor.tell(Pause())
+        account = self._accounts[name]
+        if not account.peers.supervisor.post(Pause()):  # it is between two lives
+            account.standing.wanted = False
 
     def reset(self, name: AccountId) -> None:
         """Forget an account's failures and try again."""
@@ -205,7 +203,8 @@ class System:
         """Stop an account for good; its state becomes CLOSED when the link is down."""
         with self._lock:
             account = self._accounts.pop(name)
-        account.peers.supervisor.tell(Stop())
+        if not account.peers.supervisor.post(Stop()):
+            account.standing.wanted, account.standing.ending = False, True
 
     def send(self, delivery: Delivery, stored: Callable[[], None]) -> None:
         """Put a message into the outbox; ``stored`` is called once it is durable."""
@@ -230,25 +229,39 @@ class System:
 
     def _start_supervisor(self, account: Account) -> None:
         account.peers.supervisor.ref = SupervisorActor.start(
-            self.services.pool, account, root=self._root
+            self.services.pool, account, root=_Root(partial(self._revive, account))
         )
 
     # --- the dead and the hung --------------------------------------------------------
 
-    def _revive(self, died: ActorDied) -> None:
+    def _revive(self, account: Account | None, died: ActorDied) -> None:
+        """Start a dead supervisor again, or the dialing actor, after a pause."""
         if not self._running:
             return
-        self.services.log.error("actor.died", actor=died.name, error=died.error)
-        if died.name == "dialing":
-            self._start_dialing()
+        name = None if account is None else account.name
+        restart = (
+            self._restart_dialing if account is None else partial(self._restart_supervisor, account)
+        )
+        services = self.services
+        budget = self._budgets.setdefault(name, RestartBudget(limit=5, window_s=60.0))
+        delay_s = budget.restart(services.clock.monotonic()) or LONGEST_DELAY_S
+        services.log.error(
+            "actor.died", account=name, actor=died.name, error=died.error, restart_in_s=delay_s
+        )
+        services.timers.call_after(delay_s, restart)
+
+    def _restart_supervisor(self, account: Account) -> None:
+        if self._running:
+            self._start_supervisor(account)
+
+    def _restart_dialing(self) -> None:
+        if not self._running:
             return
+        self._start_dialing()
         with self._lock:
             accounts = list(self._accounts.values())
         for account in accounts:
-            ref = account.peers.supervisor.ref
-            if getattr(ref, "actor_urn", None) == died.urn:
-                self._start_supervisor(account)
-                account.peers.supervisor.tell(Start())
+            account.peers.connection.tell(Introduce(name="dialing"))
 
     def _sweep(self) -> None:
         if not self._running:

@@ -156,9 +156,10 @@ class Gateway:
             return True
         deadline = self._clock.monotonic() + timeout
         survivors = system.services.handlers.stop(timeout / 3)
-        for name in list(self._plans):
+        running = [name for name in self._plans if name not in self._disabled]
+        for name in running:
             system.remove(name)
-        for view in self.accounts.values():
+        for view in map(self.accounts.__getitem__, running):
             left = min(deadline - self._clock.monotonic(), timeout / 3)
             view.wait_for(ConnectionState.CLOSED, max(0.0, left))
         survivors += system.stop(max(1.0, deadline - self._clock.monotonic()))
@@ -344,7 +345,15 @@ class Gateway:
                     return
                 raise UnknownAccountError(account, list(self._plans))
             if self._system is not None:
-                getattr(self._system, verb)(account)
+                self._perform(self._system, verb, account)
             if verb == "remove":
                 del self._plans[account]
                 self.accounts.close_view(account)
+
+    def _perform(self, system: System, verb: str, account: AccountId) -> None:
+        """Do it; an account that is switched off hears only that it is switched on."""
+        if account not in self._disabled:
+            getattr(system, verb)(account)
+        elif verb == "resume":
+            self._disabled.discard(account)
+            system.add(self._plans[account])

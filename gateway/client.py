@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from actors.account import Account, AccountPlan, LinkOpened, Peers, Role
+from actors.account import Account, AccountPlan, LinkEnded, LinkOpened, Peers, Role
 from actors.connection import ConnectionActor
 from actors.heartbeat import HeartbeatActor
 from actors.messages import (
@@ -355,6 +355,10 @@ class WebSocketClient:
                 with self._changed:
                     self._link = None
                     self._changed.notify_all()
+            case LinkEnded():
+                account = self._account
+                if account is not None:
+                    account.peers.connection.tell(message)
             case StateChanged():
                 self._moved(message)
             case ActorDied():
@@ -402,9 +406,11 @@ class Flushing:
         self._connection = connection
 
     def tell(self, message: object) -> None:
-        """Answer a flush at once."""
+        """Answer a flush at once; pass the end of the link on."""
         if isinstance(message, Flush):
             self._connection.tell(Flushed(generation=message.generation))
+        elif isinstance(message, LinkEnded):
+            self._connection.tell(message)
 
 
 def _unused(event: Event) -> Outcome:

@@ -101,6 +101,9 @@ def _url_secrets(url: str) -> Iterator[str]:
 def get_logger(redactor: Redactor | None = None, **bound: Any) -> Any:
     """Give library code its logger.
 
+    For a traceback say ``error(…, exc_info=True)``: in a host with its own structlog,
+    ``exception()`` may let the standard library add one that nobody masked.
+
     Args:
         redactor: Masks before anything else; None knows no values, only telling names.
         bound: Fields of every line.
@@ -121,12 +124,17 @@ def get_logger(redactor: Redactor | None = None, **bound: Any) -> Any:
     )
 
 
-def _as_text(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:
-    """Render for the standard library: the event, then ``name=value``."""
+def _as_text(
+    _logger: Any, _method: str, event: MutableMapping[str, Any]
+) -> tuple[tuple[str], dict[str, Any]]:
+    """Render for the standard library: the event, then ``name=value``.
+
+    Without ``exc_info=False`` its ``exception()`` would add the traceback again, unmasked.
+    """
     exception = event.pop("exception", None)
     fields = (f"{name}={value!r}" for name, value in event.items() if name != "event")
     line = " ".join([str(event.get("event")), *fields])
-    return f"{line}\n{exception}" if exception else line
+    return (f"{line}\n{exception}" if exception else line,), {"exc_info": False}
 
 
 def configure(

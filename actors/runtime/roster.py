@@ -226,7 +226,7 @@ class Roster:
         """Note an outcome; gives the run to go on with, or None: report, then :meth:`find`.
 
         A run is cut short once its slice has lasted :data:`REPORT_S`, so that what is done
-        can be settled.
+        can be settled, and after a reply, which leaves with the settlement.
         """
         task, queue = worker.task, worker.queue
         assert task is not None
@@ -237,7 +237,7 @@ class Roster:
         worker.since = now
         worker.handled += 1
         worker.settled.append((item, outcome))
-        late = self.stopping or now - worker.began >= REPORT_S
+        late = self.stopping or bool(outcome.replies) or now - worker.began >= REPORT_S
         over = outcome.disposition is Disposition.RETRY or len(worker.settled) == len(task.items)
         if not over and not late:
             return task

@@ -6,12 +6,20 @@ import argparse
 import json
 import sys
 
+from gateway import sinks
 from gateway.config import effective, load
+from gateway.errors import ConfigError
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Print the effective settings, secrets masked; problems go to stderr."""
-    shown = effective(load(arguments.config))
+    settings = load(arguments.config)
+    problems = sinks.check(settings.sinks, source=arguments.config)
+    if problems:
+        raise ConfigError(problems)
+    for note in settings.notes:
+        sys.stderr.write(f"{note}\n")
+    shown = effective(settings)
     if arguments.json:
         json.dump(shown, sys.stdout, ensure_ascii=False, indent=2)
         sys.stdout.write("\n")

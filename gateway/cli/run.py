@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 
-from gateway import logs
+from gateway import logs, sinks
 from gateway.app import Gateway
 from gateway.config import load
+from gateway.errors import ConfigError
 
 SWITCH_INTERVAL_S = 0.0005
 """The interpreter's turn; shorter than its default, so that a busy handler delays no reader."""
@@ -16,6 +17,11 @@ SWITCH_INTERVAL_S = 0.0005
 def main(arguments: argparse.Namespace) -> int:
     """Run until SIGINT or SIGTERM; logs go to stderr."""
     settings = load(arguments.config)
+    problems = sinks.check(settings.sinks, source=arguments.config)
+    if problems:
+        raise ConfigError(problems)
+    for note in settings.notes:
+        sys.stderr.write(f"{note}\n")
     logs.configure(
         settings.log.level, "json" if arguments.json else settings.log.format, settings=settings
     )

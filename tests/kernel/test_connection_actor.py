@@ -370,6 +370,17 @@ def test_given_up_until_reset(bench: Bench) -> None:
     assert states(bench)[-1] is S.RECONNECTING
 
 
+def test_pause_of_a_failed_account_changes_nothing(bench: Bench) -> None:
+    """It is away already; only a reset brings it back."""
+    actor = opened(bench)
+    actor.receive(DialFailed(generation=1, failure=REFUSED))
+    actor.receive(GiveUp(failure=REFUSED))
+
+    actor.receive(Shut(for_good=False))
+
+    assert states(bench)[-1] is S.FAILED
+
+
 def test_restarted_heartbeat_is_introduced_to_the_link(bench: Bench) -> None:
     """A heartbeat that was reborn must not let the link go unwatched."""
     actor, _, _ = connected(bench)

@@ -174,6 +174,12 @@ class Bench:
         self.account = msgspec.structs.replace(self.account, plan=plan)
         return self.account
 
+    def use(self, **services: Any) -> Account:
+        """Give the account with other services."""
+        changed = msgspec.structs.replace(self.account.services, **services)
+        self.account = msgspec.structs.replace(self.account, services=changed)
+        return self.account
+
     def dialed(self) -> tuple[Dialed, socket.socket, FrameWire]:
         """Give an open link, and the server's end of it."""
         ours, theirs = socket.socketpair()

@@ -1,4 +1,7 @@
-"""The typed shapes of a push (protocol 8, 9), with the wire's names."""
+"""The typed shapes of a push (protocol 8, 9), with the wire's names.
+
+Fields stand in the order of the wire: a decoder looks for the next one first.
+"""
 
 from __future__ import annotations
 
@@ -17,14 +20,14 @@ class Entry(msgspec.Struct, gc=False):
     data: str
 
 
-class Package(msgspec.Struct, gc=False):
+class Package(msgspec.Struct, kw_only=True, gc=False):
     """``syncPushPackage``; all numbers are 0 in an unsequenced one."""
 
-    data: list[Entry]
     startSeq: int = 0  # noqa: N815 - the wire's name
     endSeq: int = 0  # noqa: N815 - the wire's name
-    timestamp: int = 0
+    data: list[Entry]
     hasMore: int = 0  # noqa: N815 - the wire's name
+    timestamp: int = 0
 
 
 class Extra(msgspec.Struct, gc=False):
@@ -43,8 +46,8 @@ class Body(msgspec.Struct, gc=False):
 class PackagePush(msgspec.Struct, gc=False):
     """A push with a package; its headers stay as they came, to be echoed."""
 
-    lwp: str
     headers: msgspec.Raw
+    lwp: str
     body: Body
 
 

@@ -53,31 +53,31 @@ class FrameReader:
         """Say what a frame means. Never raises."""
         try:
             push = decode_push(frame)
-            headers = str(push.headers, "utf-8")
-            usual = push.lwp in PACKAGES and decode_headers(headers).mid
+            lwp, raw_headers, body = push.lwp, push.headers, push.body
+            headers = str(raw_headers, "utf-8")
+            usual = lwp in PACKAGES and decode_headers(raw_headers).mid
         except (ValueError, RecursionError):
             return self._decode_loosely(frame, received_at_ms, numbers)
         if not usual or type(frame) is not str:
             return self._decode_loosely(frame, received_at_ms, numbers)
-        body = push.body
         package = body.syncPushPackage
-        account = self._account
-        user_id = self._user_id
+        extra = body.syncExtraType
         events: list[Event] = []
         for entry in package.data:
             data = entry.data
             lane_seq = None if numbers is None else next(numbers)
-            event: Event | None = quick_text(data, account, user_id, received_at_ms, lane_seq)
+            event: Event | None = quick_text(
+                data, self._account, self._user_id, received_at_ms, lane_seq
+            )
             if event is None:
                 arrival = self._arrival(push, len(events), received_at_ms, lane_seq)
                 event = read_entry(data, arrival)
             events.append(event)
-        extra = body.syncExtraType
         return Decoded(
             raw=frame,
             events=events,
             ack=f'{{"code":200,"headers":{headers}}}',
-            signal=self._signal(push.lwp, extra.type if extra else 0, package, received_at_ms),
+            signal=self._signal(lwp, extra.type if extra else 0, package, received_at_ms),
         )
 
     def _arrival(

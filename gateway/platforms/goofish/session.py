@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from actors.messages import (
     Content,
     Decoded,
@@ -46,6 +44,8 @@ class GoofishSession:
         self._device_id = identity.device_id or requests.derived_device_id(user_id)
         self._user_agent = identity.user_agent
         self._reader = FrameReader(identity.account, user_id)
+        # Bound, not wrapped: this is called for every frame.
+        self.decode = self._reader.decode
 
     def upgrade_headers(self) -> dict[str, str]:
         """Give the headers of the WebSocket upgrade."""
@@ -70,12 +70,6 @@ class GoofishSession:
     def beat(self, mid: str) -> Request:
         """Give a heartbeat."""
         return requests.beat(mid)
-
-    def decode(
-        self, frame: Frame, *, received_at_ms: int, numbers: Iterator[int] | None = None
-    ) -> Decoded:
-        """Say what a frame means. Never raises."""
-        return self._reader.decode(frame, received_at_ms=received_at_ms, numbers=numbers)
 
     def send(self, mid: str, delivery: Delivery) -> Request:
         """Give the request that sends a message.

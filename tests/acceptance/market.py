@@ -1,0 +1,260 @@
+"""A whole gateway in front of the fake platform, with waits that take milliseconds."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from actors.messages import Event, SendOutcome, StateChanged
+from actors.runtime.actor import PooledActor
+from actors.state import ConnectionState
+from gateway import ChatMessage, Gateway
+from gateway.config import from_mapping
+from gateway.testing import Behaviour, FakePlatform, Shop
+
+WAIT_S = 10.0
+"""Longest wait for something that should take milliseconds."""
+
+HASTE: dict[str, Any] = {
+    "heartbeat": {"interval_s": 0.2, "reply_timeout_s": 0.2, "probe_timeout_s": 0.2},
+    "handlers": {"retry_delays_s": [0.01, 0.01]},
+    "send": {"rate_per_s": 1000, "burst": 1000, "reply_s": 0.5},
+    "deadlines": {"close_s": 0.5, "register_s": 1.0, "upgrade_s": 1.0, "tls_s": 1.0, "tcp_s": 1.0},
+    "reconnect": {
+        "unexpected_close_step_s": 0.05,
+        "unexpected_close_cap_s": 0.05,
+        "network_step_s": 0.05,
+        "network_cap_s": 0.05,
+        "other_step_s": 0.05,
+        "other_cap_s": 0.05,
+        "auth_base_s": 0.05,
+        "auth_cap_s": 0.05,
+        "kicked_min_s": 0.01,
+        "kicked_max_s": 0.05,
+        "tls_trust_base_s": 0.05,
+        "tls_trust_cap_s": 0.05,
+        "config_base_s": 0.05,
+        "config_cap_s": 0.05,
+        "flapping_wait_s": 0.05,
+    },
+}
+
+
+class Log:
+    """Keeps what is logged; a structlog logger as far as the gateway cares."""
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[str, str, dict[str, Any]]] = []
+        self._changed = threading.Condition()
+
+    def _note(self, level: str, event: str, fields: Mapping[str, Any]) -> None:
+        with self._changed:
+            self.lines.append((level, event, dict(fields)))
+            self._changed.notify_all()
+
+    def debug(self, event: str, **fields: Any) -> None:
+        self._note("debug", event, fields)
+
+    def info(self, event: str, **fields: Any) -> None:
+        self._note("info", event, fields)
+
+    def warning(self, event: str, **fields: Any) -> None:
+        self._note("warning", event, fields)
+
+    def error(self, event: str, **fields: Any) -> None:
+        self._note("error", event, fields)
+
+    def found(self, event: str, **fields: Any) -> list[dict[str, Any]]:
+        """Give the lines of an event with these fields."""
+        return [
+            line
+            for _, name, line in list(self.lines)
+            if name == event and fields.items() <= line.items()
+        ]
+
+    def wait(self, event: str, count: int = 1, **fields: Any) -> list[dict[str, Any]]:
+        """Wait until an event was logged that often."""
+        with self._changed:
+            done = self._changed.wait_for(lambda: len(self.found(event, **fields)) >= count, WAIT_S)
+        assert done, f"{event} {fields} was not logged {count} times: {self.found(event)}"
+        return self.found(event, **fields)
+
+
+class Ledger:
+    """What handlers saw, in the order they saw it; a handler itself."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self.events: list[Event] = []
+
+    def __call__(self, event: Event) -> None:
+        with self._changed:
+            self.events.append(event)
+            self._changed.notify_all()
+
+    def texts(self, account: str | None = None) -> list[str]:
+        """Give the texts, in order."""
+        return [
+            getattr(event, "text", None) or ""
+            for event in list(self.events)
+            if account in (None, event.account)
+        ]
+
+    def wait(self, count: int, account: str | None = None, timeout_s: float = WAIT_S) -> list[str]:
+        """Wait until that many events were seen, and give their texts."""
+        with self._changed:
+            done = self._changed.wait_for(lambda: len(self.texts(account)) >= count, timeout_s)
+        assert done, f"{len(self.texts(account))} of {count} events: {self.texts(account)[-5:]}"
+        return self.texts(account)
+
+    def until(self, there: Callable[[list[str]], bool]) -> None:
+        """Wait until the texts are as wanted."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: there(self.texts()), WAIT_S), self.texts()
+
+
+class States:
+    """Every state change, as listeners hear it."""
+
+    def __init__(self) -> None:
+        self.changes: list[StateChanged] = []
+        self._changed = threading.Condition()
+
+    def __call__(self, change: StateChanged) -> None:
+        with self._changed:
+            self.changes.append(change)
+            self._changed.notify_all()
+
+    def of(self, account: str) -> list[StateChanged]:
+        """Give an account's changes."""
+        return [change for change in list(self.changes) if change.account == account]
+
+    def wait(self, account: str, until: Callable[[StateChanged], bool]) -> StateChanged:
+        """Wait for a change of an account."""
+
+        def there() -> list[StateChanged]:
+            return [change for change in self.of(account) if until(change)]
+
+        with self._changed:
+            assert self._changed.wait_for(there, WAIT_S), self.of(account)
+        return there()[0]
+
+
+class Market:
+    """A platform, shops, and a gateway that serves them; use as a context manager.
+
+    Each shop is an account of its user id. ``start`` makes the gateway; a second one after
+    ``stop`` finds the same data directory.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *names: str,
+        behaviour: Behaviour | None = None,
+        overrides: Mapping[str, Mapping[str, Any]] | None = None,
+        defaults: Mapping[str, Any] | None = None,
+        **keys: Any,
+    ) -> None:
+        self.fake = FakePlatform(behaviour or Behaviour(backlog="push"))
+        self.fake.start()
+        self.shops = {name: self.fake.account(name) for name in names}
+        self.log, self.states, self.ledger = Log(), States(), Ledger()
+        overrides = overrides or {}
+        self.config: dict[str, Any] = {
+            "data_dir": str(directory),
+            "durability": "normal",
+            "connect": {"rate_per_s": 1000, "burst": 1000, "deadline_s": 2.0},
+            "defaults": merged(HASTE, defaults or {}),
+            "accounts": [
+                merged(account_of(shop), overrides.get(name, {}))
+                for name, shop in self.shops.items()
+            ],
+            **keys,
+        }
+        self.gateway = self.make()
+
+    def make(self) -> Gateway:
+        """Make a gateway; the ledger is its handler unless the test adds others."""
+        gateway = Gateway(from_mapping(self.config), log=self.log)
+        gateway.on_state(self.states)
+        return gateway
+
+    def listen(self) -> None:
+        """Note every chat message in the ledger."""
+        self.gateway.on(ChatMessage)(self.ledger)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            self.gateway.stop(5.0)
+        finally:
+            self.fake.stop()
+
+    def start(self, *names: str) -> None:
+        """Start, and wait for these accounts; none given: all."""
+        self.gateway.start()
+        for name in names or tuple(self.shops):
+            self.connected(name)
+
+    def connected(self, name: str) -> None:
+        """Wait until an account is CONNECTED."""
+        view = self.gateway.accounts[name]
+        assert view.wait_for(ConnectionState.CONNECTED, WAIT_S), (view, view.last_error)
+
+    def reached(self, name: str, state: ConnectionState) -> None:
+        """Wait until an account is in a state."""
+        view = self.gateway.accounts[name]
+        assert view.wait_for(state, WAIT_S), (view, view.last_error)
+
+    def actor(self, kind: str, account: str | None = None) -> Any:
+        """Give the living actor of a class, of an account."""
+        for actor in self.actors():
+            owner = getattr(getattr(actor, "_account", None), "name", None)
+            if type(actor).__name__ == kind and owner == account:
+                return actor
+        raise LookupError(f"no {kind} of {account}")
+
+    def actors(self) -> list[PooledActor]:
+        """Give all living actors."""
+        system = self.gateway._system  # the test reaches into the machine
+        assert system is not None
+        return list(system.services.pool.live.values())
+
+    def serves(self, name: str, text: str = "还在吗？") -> None:
+        """Check that an account answers: a buyer asks, the gateway's ledger hears it."""
+        before = len(self.ledger.texts(name))
+        self.shops[name].wait_registered()
+        self.shops[name].buyer("77001").says(text)
+        assert text in self.ledger.wait(before + 1, name)
+
+    def serves_sends(self, name: str) -> None:
+        """Check that an account still sends."""
+        result = self.gateway.send(name, "checks", "checked", to="77001").result(WAIT_S)
+        assert result.outcome is SendOutcome.ACCEPTED, result
+
+    def undisturbed(self, name: str) -> None:
+        """Check that an account still has its first session and answers."""
+        assert len(self.shops[name].sessions) == 1, self.states.of(name)
+        self.serves(name, "and you?")
+
+
+def account_of(shop: Shop) -> dict[str, Any]:
+    """Give the configuration of a shop's account."""
+    return {"id": shop.user_id, "url": shop.url, "credentials": shop.credentials}
+
+
+def merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay one tree over another."""
+    result = dict(under)
+    for key, value in over.items():
+        below = result.get(key)
+        if isinstance(below, Mapping) and isinstance(value, Mapping):
+            result[key] = merged(below, value)
+        else:
+            result[key] = value
+    return result

@@ -1,0 +1,122 @@
+"""An acknowledgement is a promise: it may leave only once the message can not be lost."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from market import WAIT_S, Market
+
+from actors.ports import JournalAnswer, JournalCommand, JournalError, StoreFrames
+from gateway import planning
+from gateway.journal.sqlite import SqliteJournal
+from gateway.testing import Behaviour
+
+SHOP = "2201"
+
+
+class SlowDisk(SqliteJournal):
+    """The real journal on a disk that a test holds up, or fills."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.may_commit = threading.Event()
+        self.may_commit.set()
+        self.asked = threading.Event()
+        self.full = False
+        super().__init__(*args, **kwargs)
+
+    def commit(self, commands: Sequence[JournalCommand]) -> Sequence[JournalAnswer]:
+        """Commit when the test lets us."""
+        if any(isinstance(each, StoreFrames) and each.frames for each in commands):
+            self.asked.set()
+            self.may_commit.wait(30.0)
+            if self.full:
+                raise JournalError("disk full: free some space")
+        return super().commit(commands)
+
+
+@pytest.fixture
+def market(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Market]:
+    monkeypatch.setattr(planning, "SqliteJournal", SlowDisk)
+    behaviour = Behaviour(backlog="push", redeliver_after_s=None)
+    with Market(tmp_path, SHOP, behaviour=behaviour) as market:
+        market.listen()
+        market.start()
+        yield market
+
+
+def disk_of(market: Market) -> SlowDisk:
+    system = market.gateway._system  # the journal is nobody's business
+    assert system is not None
+    journal = system.services.writer._journal
+    assert isinstance(journal, SlowDisk)
+    return journal
+
+
+def beats(market: Market, count: int) -> None:
+    """Wait for more heartbeats: proof that the link works and time has passed."""
+    log = market.shops[SHOP].session
+    assert log is not None
+    until = log.beats + count
+    market.fake.wait(lambda: log.beats >= until, WAIT_S)
+
+
+def test_no_ack_before_the_commit(market: Market) -> None:
+    """What is acknowledged and then lost in a power cut is lost for ever."""
+    shop, disk = market.shops[SHOP], disk_of(market)
+    buyer = shop.buyer("77001")
+    disk.may_commit.clear()
+    try:
+        for number in range(20):
+            buyer.says(str(number))
+        assert disk.asked.wait(WAIT_S)
+        beats(market, 2)  # the actors work: nobody but the disk holds the acks up
+        assert shop.acked == 0
+        assert not market.ledger.events, "handled before it was stored"
+    finally:
+        disk.may_commit.set()
+    shop.wait_acked(20)
+    assert market.ledger.wait(20) == [str(number) for number in range(20)]
+    log = shop.session
+    assert log is not None
+    assert log.acks == log.pushes
+    market.fake.check(all_acked=True)
+
+
+def test_a_full_disk_is_not_acknowledged(market: Market) -> None:
+    """The platform keeps what we did not acknowledge; once there is room all is well."""
+    shop, disk = market.shops[SHOP], disk_of(market)
+    disk.full = True
+    for number in range(5):
+        shop.buyer("77001").says(str(number))
+    assert disk.asked.wait(WAIT_S)
+    beats(market, 2)
+    assert shop.acked == 0
+    assert not market.ledger.events
+    disk.full = False
+    shop.wait_acked(5)
+    assert market.ledger.wait(5) == list("01234")
+    assert len(shop.sessions) == 1
+    market.fake.check(all_acked=True)
+
+
+def test_an_ack_of_a_lost_link_does_not_go_to_the_next(market: Market) -> None:
+    """Acknowledged under a foreign session it counts for nothing; the redelivery is."""
+    shop, disk = market.shops[SHOP], disk_of(market)
+    disk.may_commit.clear()
+    try:
+        shop.buyer("77001").says("asked on the old link")
+        assert disk.asked.wait(WAIT_S)
+        shop.cut()
+        shop.wait_registered(sessions=2)
+    finally:
+        disk.may_commit.set()
+    shop.wait_acked(1)
+    assert market.ledger.wait(1) == ["asked on the old link"]
+    market.serves(SHOP, "and on")
+    assert len(market.ledger.events) == 2, "the redelivery was handled again"
+    market.fake.wait(lambda: not shop.unacked, WAIT_S, "the last ack")
+    market.fake.check(all_acked=True)

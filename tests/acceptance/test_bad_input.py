@@ -1,0 +1,254 @@
+"""Everything a platform, a network or a handler can do wrong; the neighbour never notices."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+from market import Market, account_of, merged
+
+from actors.messages import ErrorClass, Failure
+from actors.state import Cause, ConnectionState
+from gateway import ChatMessage, Gateway
+from gateway.config import from_mapping
+from gateway.testing import FakePlatform, Rule, faults
+
+SICK, WELL = "2201", "2202"
+SECRETS = ("token-2201", "cookie-of-2201")
+
+
+@pytest.fixture
+def market(tmp_path: Path, request: pytest.FixtureRequest) -> Any:
+    with Market(tmp_path, SICK, WELL, **getattr(request, "param", {})) as market:
+        market.listen()
+        yield market
+
+
+def reason_of(market: Market, name: str = SICK) -> Failure:
+    """Give an account's last error; it must help a person and tell no secret."""
+    failure = market.gateway.accounts[name].last_error
+    assert failure is not None
+    assert len(failure.detail) > 20, failure
+    logged = repr(market.log.lines) + repr(failure)
+    assert not [secret for secret in SECRETS if secret in logged]
+    return failure
+
+
+def failed(market: Market) -> Failure:
+    """Wait until the sick account is FAILED, and give why; its neighbour is as before."""
+    market.reached(SICK, ConnectionState.FAILED)
+    failure = reason_of(market)
+    (line,) = market.log.wait("account.failed", account=SICK)
+    assert line["reason"] == failure.reason
+    market.undisturbed(WELL)
+    return failure
+
+
+def test_an_unreachable_url(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    sick = {SICK: {"url": f"ws://127.0.0.1:{port}/"}}
+    with Market(tmp_path, SICK, WELL, overrides=sick) as market:
+        market.listen()
+        market.start(WELL)
+        market.log.wait("reconnect.scheduled", 3, account=SICK)
+        failure = reason_of(market)
+        assert (failure.reason, failure.error_class) == ("connection_refused", ErrorClass.NETWORK)
+        assert str(port) in failure.detail
+        market.undisturbed(WELL)
+
+
+def test_a_certificate_nobody_vouches_for(tmp_path: Path) -> None:
+    """Wrong trust must never fall back to plaintext, nor may the token leave."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+    with FakePlatform(tls=context) as secure:
+        sick = {SICK: {"url": secure.account(SICK).url}}
+        with Market(tmp_path, SICK, WELL, overrides=sick) as market:
+            market.listen()
+            market.start(WELL)
+            market.log.wait("reconnect.scheduled", 3, account=SICK)
+            failure = reason_of(market)
+            assert failure.reason == "certificate_rejected"
+            assert failure.error_class is ErrorClass.TLS_TRUST
+            assert "tls.ca_file" in failure.detail
+            market.undisturbed(WELL)
+        assert all(not log.path for log in secure.logs), "something was said without trust"
+
+
+def test_a_refused_registration(market: Market) -> None:
+    """The first 401 is worth one immediate try; the third in a row needs another token."""
+    market.fake.inject(
+        Rule(on="request", lwp="/reg", do=faults.Answer(code=401), account=SICK),
+    )
+    market.start(WELL)
+    failure = failed(market)
+    assert failure.error_class is ErrorClass.AUTH
+    waits = [line["delay_s"] for line in market.log.found("reconnect.scheduled", account=SICK)]
+    assert len(waits) == 2
+    assert waits[0] == 0.0
+    assert waits[1] > 0.0
+    assert not market.shops[SICK].sessions
+
+
+def test_a_registration_for_somebody_else(market: Market) -> None:
+    """Messages of another account must not be taken for ours."""
+    market.fake.inject(faults.wrong_user("9999", account=SICK))
+    market.start(WELL)
+    market.log.wait("reconnect.scheduled", account=SICK)
+    failure = reason_of(market)
+    assert "user" in failure.reason
+    assert not [c for c in market.states.of(SICK) if c.new is ConnectionState.CONNECTED]
+    market.undisturbed(WELL)
+
+
+def test_a_captcha_waits_for_a_person(market: Market) -> None:
+    """Hammering risk control is what loses accounts: one try, then silence."""
+    market.fake.inject(faults.captcha(SICK))
+    market.start(WELL)
+    assert failed(market).error_class is ErrorClass.NEEDS_HUMAN
+    assert not market.log.found("reconnect.scheduled", account=SICK)
+
+
+def test_a_kick_is_answered_once(market: Market) -> None:
+    """Two programs that fight for a session help nobody."""
+    market.start()
+    market.shops[SICK].kick()
+    market.shops[SICK].wait_registered(sessions=2)
+    market.shops[SICK].kick()
+    assert failed(market).reason == "kicked"
+    assert len(market.shops[SICK].sessions) == 2
+
+
+def test_a_removed_session_is_left_alone(market: Market) -> None:
+    market.start()
+    market.shops[SICK].remove_session()
+    assert failed(market).reason == "session_removed"
+    assert len(market.shops[SICK].sessions) == 1
+
+
+def test_frames_that_are_no_json(market: Market) -> None:
+    """One is noted and nothing else; three in a minute mean the stream can not be trusted."""
+    market.start()
+    shop = market.shops[SICK]
+    shop.push_raw("{not json")
+    market.serves(SICK, "after one")
+    shop.push_raw("[]")
+    shop.push_raw("\x00")
+    shop.wait_registered(sessions=2)
+    market.states.wait(SICK, lambda change: change.cause is Cause.PROTOCOL_ERRORS)
+    assert len(market.log.found("frame.rejected", account=SICK)) == 3
+    assert reason_of(market).reason == "protocol_errors"
+    market.serves(SICK, "after three")
+    market.undisturbed(WELL)
+    market.fake.check(all_acked=True)
+
+
+def test_a_frame_of_a_terabyte(market: Market) -> None:
+    """Its header alone must be enough to refuse it: no memory for a liar."""
+    market.start()
+    market.fake.inject(Rule(on="push", do=faults.Oversize(), account=SICK, times=1))
+    market.shops[SICK].buyer("77002").says("after the monster")
+    market.shops[SICK].wait_registered(sessions=2)
+    assert market.ledger.wait(1, SICK) == ["after the monster"]
+    failure = reason_of(market)
+    assert failure.error_class is ErrorClass.PROTOCOL, failure
+    market.undisturbed(WELL)
+
+
+def test_a_handler_that_raises(market: Market) -> None:
+    """Tried as often as configured, then kept as a dead letter; the lane goes on."""
+    tries: list[str] = []
+
+    @market.gateway.on(ChatMessage, account=SICK)
+    def fragile(event: ChatMessage) -> None:
+        if event.text == "poison":
+            tries.append(event.text)
+            raise ValueError("secret text of a customer")
+
+    market.start()
+    buyer = market.shops[SICK].buyer("77001")
+    for text in ("before", "poison", "after"):
+        buyer.says(text)
+    (line,) = market.log.wait("event.dead_lettered", account=SICK)
+    market.ledger.wait(5, SICK)  # the ledger shares the fate of its neighbour: poison thrice
+    assert market.ledger.texts(SICK) == ["before", "poison", "poison", "poison", "after"]
+    assert len(tries) == 3
+    assert line["attempts"] == 3
+    assert "ValueError" in line["reason"]
+    assert "secret text" not in repr(market.log.lines)
+    assert market.gateway.accounts[SICK].dead_letters == 1
+    market.shops[SICK].wait_acked(3)
+    market.undisturbed(WELL)
+
+
+@pytest.mark.parametrize("market", [{"handlers": {"deadline_s": 0.3}}], indirect=True)
+def test_a_handler_that_hangs(market: Market) -> None:
+    """A thread can be lost; neither its lane nor any other account may be."""
+    release = threading.Event()
+
+    @market.gateway.on(ChatMessage, account=SICK)
+    def stuck(event: ChatMessage) -> None:
+        if event.text == "hang":
+            release.wait(30.0)
+
+    try:
+        market.start()
+        buyer = market.shops[SICK].buyer("77001")
+        buyer.says("hang")
+        market.undisturbed(WELL)
+        buyer.says("next")
+        market.log.wait("event.dead_lettered", account=SICK)
+        market.ledger.wait(2, SICK)
+        assert market.ledger.texts(SICK)[-1] == "next"
+        market.shops[SICK].wait_acked(2)
+    finally:
+        release.set()
+
+
+def test_a_handler_that_calls_sys_exit(market: Market) -> None:
+    """A host's slip must not take all accounts down, silently or otherwise."""
+
+    @market.gateway.on(ChatMessage, account=SICK)
+    def leave(event: ChatMessage) -> None:
+        if event.text == "exit":
+            sys.exit(3)
+
+    market.start()
+    buyer = market.shops[SICK].buyer("77001")
+    buyer.says("exit")
+    buyer.says("next")
+    (line,) = market.log.wait("event.dead_lettered", account=SICK)
+    assert "SystemExit" in line["reason"]
+    market.ledger.wait(4, SICK)
+    market.undisturbed(WELL)
+    assert len(market.shops[SICK].sessions) == 1
+
+
+def test_credentials_without_a_token(tmp_path: Path) -> None:
+    """Found out only when dialling (a plain mapping skips no check, a provider may)."""
+    with Market(tmp_path, WELL) as market:
+        market.listen()
+        market.start()
+        broken = merged(
+            account_of(market.shops[WELL]),
+            {"id": "broken", "credentials": {"kind": "static", "token": None, "user_id": "1"}},
+        )
+        config = merged(market.config, {"accounts": [broken], "data_dir": str(tmp_path / "b")})
+        try:
+            settings = from_mapping(config)
+        except Exception as error:  # noqa: BLE001  # refused at once: as good
+            assert "token" in str(error)  # noqa: PT017  # either answer must name it
+        else:
+            with Gateway(settings, log=market.log) as gateway:
+                view = gateway.accounts["broken"]
+                assert view.wait_for(ConnectionState.FAILED, 10.0)
+                assert view.last_error is not None
+                assert "credentials.token" in view.last_error.detail
+        market.undisturbed(WELL)

@@ -1,0 +1,137 @@
+"""Half-open links are found in time, and nothing slow holds up anything else."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+from market import WAIT_S, Market
+
+from actors.state import Cause
+from gateway import ChatMessage
+from gateway.testing import Behaviour, Rule, faults
+
+SICK, WELL = "2201", "2202"
+FOUND_S = 0.2 + 0.2 + 0.2 + 0.5
+"""Interval, answer and probe of the scaled heartbeat, and half a second for a busy machine."""
+
+
+def test_a_silent_peer_is_left(tmp_path: Path) -> None:
+    """A cable that was pulled tells nobody; only the missing answer does."""
+    with Market(tmp_path, SICK, WELL) as market:
+        market.listen()
+        market.start()
+        market.fake.inject(faults.silent(account=SICK, connection=1))
+        since = time.monotonic()
+        change = market.states.wait(SICK, lambda change: change.cause is Cause.HEARTBEAT_DEAD)
+        assert time.monotonic() - since < FOUND_S
+        assert change.failure is not None
+        market.shops[SICK].wait_registered(sessions=2)
+        market.serves(SICK)
+        market.undisturbed(WELL)
+
+
+def test_unanswered_heartbeats_end_a_link_that_pushes(tmp_path: Path) -> None:
+    """A platform that answers no heartbeat has forgotten the session, whatever it pushes."""
+    with Market(tmp_path, SICK, WELL) as market:
+        market.listen()
+        market.start()
+        market.fake.inject(faults.deaf(account=SICK, connection=1))
+        for number in range(5):
+            market.shops[SICK].buyer("77001").says(str(number))
+        market.states.wait(SICK, lambda change: change.cause is Cause.HEARTBEAT_DEAD)
+        market.shops[SICK].wait_registered(sessions=2)
+        assert market.ledger.wait(5, SICK) == list("01234")
+        market.undisturbed(WELL)
+
+
+def test_pings_are_answered_while_every_handler_blocks(tmp_path: Path) -> None:
+    """The host's slow code must never look like a dead client."""
+    release, stuck = threading.Event(), threading.Semaphore(0)
+    with Market(tmp_path, SICK, handlers={"threads": 2, "per_account": 2}) as market:
+
+        @market.gateway.on(ChatMessage)
+        def block(event: ChatMessage) -> None:
+            del event
+            stuck.release()
+            release.wait(30.0)
+
+        try:
+            market.start()
+            shop = market.shops[SICK]
+            for number in range(10):
+                shop.buyer(f"7700{number}").says("block")
+            assert stuck.acquire(timeout=WAIT_S)
+            assert stuck.acquire(timeout=WAIT_S)
+            shop.wait_acked(10)
+            log = shop.session
+            assert log is not None
+            beats = log.beats
+            shop.ping(b"are you there")
+            market.fake.wait(lambda: log.beats >= beats + 4, WAIT_S, "four more heartbeats")
+            assert len(shop.sessions) == 1
+        finally:
+            release.set()
+
+
+def test_a_slow_lane_delays_no_other(tmp_path: Path) -> None:
+    """One customer's slow answer is not the next customer's."""
+    release = threading.Event()
+    with Market(tmp_path, SICK) as market:
+        market.listen()
+
+        @market.gateway.on(ChatMessage)
+        def slow(event: ChatMessage) -> None:
+            if event.text == "slow":
+                release.wait(30.0)
+
+        try:
+            market.start()
+            shop = market.shops[SICK]
+            shop.buyer("77001").says("slow")
+            shop.buyer("77001").says("behind slow")
+            for number in range(50):
+                shop.buyer(f"78{number:03}").says(f"quick {number}")
+            seen = market.ledger.wait(51)
+            assert "behind slow" not in seen
+            release.set()
+            assert market.ledger.wait(52)[-1] == "behind slow"
+        finally:
+            release.set()
+
+
+def test_a_peer_that_does_not_read_blocks_no_actor(tmp_path: Path) -> None:
+    """Writes go to a bounded buffer; its deadline ends the link, not our patience."""
+    send = {"deadline_s": 0.5, "buffer_bytes": 1 << 16}
+    overrides = {SICK: {"send": send}}
+    with Market(tmp_path, SICK, WELL, overrides=overrides) as market:
+        market.listen()
+        market.start()
+        market.fake.inject(
+            Rule(on="request", lwp="/!", do=faults.Stall(), account=SICK, connection=1)
+        )
+        text = "x" * 20_000
+        tickets = [
+            market.gateway.send(SICK, f"c{number}", text, to="77001") for number in range(200)
+        ]
+        market.shops[SICK].wait_registered(10.0, sessions=2)
+        market.undisturbed(WELL)
+        outcomes = {ticket.result(WAIT_S).reason for ticket in tickets}
+        assert "pending" not in outcomes
+        market.serves(SICK)
+
+
+def test_a_flood_is_taken_at_the_handlers_pace(tmp_path: Path) -> None:
+    """Backpressure: reading pauses instead of memory filling, and nothing is lost."""
+    behaviour = Behaviour(backlog="push", echo=False)
+    overrides = {SICK: {"flow": {"high": 64, "low": 16}}}
+    with Market(
+        tmp_path, SICK, WELL, behaviour=behaviour, overrides=overrides, durability="memory"
+    ) as market:
+        market.listen()
+        market.start()
+        market.shops[SICK].flood(5_000, timeout_s=30.0)
+        assert market.ledger.wait(5_000, SICK, 30.0) == [f"flood {n}" for n in range(5_000)]
+        market.undisturbed(WELL)
+        market.fake.check(all_acked=True)

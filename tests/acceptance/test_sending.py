@@ -1,0 +1,240 @@
+"""Sends: one honest outcome each, in order, at the account's rate, and never twice."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from market import WAIT_S, Market
+
+from actors.messages import SendOutcome
+from gateway import ChatMessage, OverloadedError, ShuttingDownError, UnknownAccountError
+from gateway.testing import Rule, faults
+
+SHOP = "2201"
+SEND = "/r/MessageSend/*"
+
+
+def test_accepted_means_the_platform_said_so(tmp_path: Path) -> None:
+    with Market(tmp_path, SHOP) as market:
+        market.start()
+        result = market.gateway.send(SHOP, "c1", "你好", to="77001").result(WAIT_S)
+        (own,) = market.shops[SHOP].wait_sent(1)
+        assert result.outcome is SendOutcome.ACCEPTED
+        assert result.message_id == own.message_id
+        assert (own.conversation_id, own.text) == ("c1", "你好")
+
+
+def test_a_refusal_with_200_is_a_refusal(tmp_path: Path) -> None:
+    """The platform hides its blocks in the body of a success."""
+    with Market(tmp_path, SHOP) as market:
+        market.start()
+        market.fake.inject(faults.forbid_sends(SHOP, times=1))
+        result = market.gateway.send(SHOP, "c1", "加微信", to="77001").result(WAIT_S)
+        assert result.outcome is SendOutcome.REFUSED
+        assert result.reason is not None
+        assert "CSI_FORBID" in result.reason
+        after = market.gateway.send(SHOP, "c1", "你好", to="77001").result(WAIT_S)
+        assert after.outcome is SendOutcome.ACCEPTED
+
+
+@pytest.mark.parametrize("on", ["reply", "request"])
+def test_a_lost_answer_is_unknown_and_not_sent_again(tmp_path: Path, on: str) -> None:
+    """Sent twice is worse than asked for: only a person, or the history, can tell."""
+    with Market(tmp_path, SHOP) as market:
+        market.start()
+        moment = Rule(on="reply", lwp=SEND, do=faults.Lose(), times=1)
+        if on == "request":
+            moment = Rule(on="request", lwp=SEND, do=faults.Lose(), times=1)
+        market.fake.inject(moment)
+        result = market.gateway.send(SHOP, "c1", "first", to="77001").result(WAIT_S)
+        assert (result.outcome, result.reason) == (SendOutcome.UNKNOWN, "no_answer")
+        second = market.gateway.send(SHOP, "c1", "second", to="77001").result(WAIT_S)
+        assert second.outcome is SendOutcome.ACCEPTED
+        texts = [own.text for own in market.shops[SHOP].sent]
+        assert texts == (["first", "second"] if on == "reply" else ["second"])
+
+
+def test_a_link_cut_under_a_send(tmp_path: Path) -> None:
+    with Market(tmp_path, SHOP) as market:
+        market.start()
+        market.fake.inject(Rule(on="reply", lwp=SEND, do=faults.Reset(), times=1))
+        first = market.gateway.send(SHOP, "c1", "first", to="77001")
+        second = market.gateway.send(SHOP, "c1", "second", to="77001")
+        assert first.result(WAIT_S).outcome is SendOutcome.UNKNOWN
+        assert second.result(WAIT_S).outcome is SendOutcome.ACCEPTED
+        assert [own.text for own in market.shops[SHOP].wait_sent(2)] == ["first", "second"]
+
+
+def test_what_could_not_leave_in_time_never_leaves(tmp_path: Path) -> None:
+    """An answer an hour late is worse than none."""
+    with Market(tmp_path, SHOP) as market:
+        market.start()
+        market.gateway.accounts.pause(SHOP)
+        market.shops[SHOP].wait_gone()
+        ticket = market.gateway.send(SHOP, "c1", "old news", to="77001", expires_s=0.1)
+        assert ticket.result(WAIT_S).outcome is SendOutcome.EXPIRED
+        market.gateway.accounts.resume(SHOP)
+        market.shops[SHOP].wait_registered(sessions=2)
+        fresh = market.gateway.send(SHOP, "c1", "news", to="77001")
+        assert fresh.result(WAIT_S).outcome is SendOutcome.ACCEPTED
+        assert [own.text for own in market.shops[SHOP].sent] == ["news"]
+
+
+def test_order_and_rate(tmp_path: Path) -> None:
+    """In a conversation in order; over all of them no faster than the account may."""
+    overrides = {SHOP: {"send": {"rate_per_s": 20.0, "burst": 2}}}
+    with Market(tmp_path, SHOP, overrides=overrides) as market:
+        market.start()
+        since = time.monotonic()
+        tickets = [
+            market.gateway.send(SHOP, f"c{number % 2}", str(number), to="77001")
+            for number in range(12)
+        ]
+        assert all(ticket.result(WAIT_S).outcome is SendOutcome.ACCEPTED for ticket in tickets)
+        assert time.monotonic() - since >= 10 / 20.0 - 0.05
+        assert market.shops[SHOP].texts == {
+            "c0": ["0", "2", "4", "6", "8", "10"],
+            "c1": ["1", "3", "5", "7", "9", "11"],
+        }
+        market.fake.check()
+
+
+def test_too_much_is_refused_before_it_is_accepted(tmp_path: Path) -> None:
+    """A bounded outbox says no at once; once there is room again it says yes."""
+    overrides = {SHOP: {"send": {"limit": 3}}}
+    with Market(tmp_path, SHOP, overrides=overrides) as market:
+        market.start()
+        market.gateway.accounts.pause(SHOP)
+        market.shops[SHOP].wait_gone()
+        tickets = [market.gateway.send(SHOP, "c1", str(n), to="77001") for n in range(3)]
+        with pytest.raises(OverloadedError, match="outbox of 2201"):
+            market.gateway.send(SHOP, "c1", "too much", to="77001")
+        market.gateway.accounts.resume(SHOP)
+        assert all(ticket.result(WAIT_S).outcome is SendOutcome.ACCEPTED for ticket in tickets)
+        more = market.gateway.send(SHOP, "c1", "3", to="77001")
+        assert more.result(WAIT_S).outcome is SendOutcome.ACCEPTED
+        assert [own.text for own in market.shops[SHOP].sent] == list("0123")
+
+
+def test_an_image(tmp_path: Path) -> None:
+    with Market(tmp_path, SHOP) as market:
+        market.start()
+        url = "https://img.alicdn.com/x.png"
+        ticket = market.gateway.send(SHOP, "c1", image_url=url, width=64, height=32, to="77001")
+        assert ticket.result(WAIT_S).outcome is SendOutcome.ACCEPTED
+        assert [own.text for own in market.shops[SHOP].sent] == [None]
+
+
+def test_a_reply_and_nothing_but_a_reply(tmp_path: Path) -> None:
+    """The echo of our own answer is no question: it must not be answered."""
+    with Market(tmp_path, SHOP) as market:
+        seen: list[str] = []
+        echoed = threading.Event()
+
+        @market.gateway.on(ChatMessage)
+        def answer(event: ChatMessage) -> None:
+            seen.append(event.text or "")
+            event.reply(f"re: {event.text}")
+            event.reply("bye")
+
+        @market.gateway.on(ChatMessage, own=True)
+        def watch(event: ChatMessage) -> None:
+            if event.own and event.text == "bye":
+                echoed.set()
+
+        market.start()
+        asked = market.shops[SHOP].buyer("77001").says("还在吗？")
+        sent = market.shops[SHOP].wait_sent(2)
+        assert [own.text for own in sent] == ["re: 还在吗？", "bye"]
+        assert {own.conversation_id for own in sent} == {asked.conversation_id}
+        assert echoed.wait(WAIT_S)
+        assert seen == ["还在吗？"]
+        market.fake.check()
+
+
+def test_a_handler_that_fails_after_its_reply_answers_once(tmp_path: Path) -> None:
+    """Replies leave with the settlement: a failed try leaves none behind."""
+    with Market(tmp_path, SHOP) as market:
+        tries: list[int] = []
+
+        @market.gateway.on(ChatMessage)
+        def fragile(event: ChatMessage) -> None:
+            tries.append(1)
+            event.reply(f"try {len(tries)}")
+            if len(tries) < 3:
+                raise RuntimeError
+
+        market.start()
+        market.shops[SHOP].buyer("77001").says("还在吗？")
+        market.shops[SHOP].wait_sent(1)
+        market.serves_sends(SHOP)
+        assert [own.text for own in market.shops[SHOP].sent] == ["try 3", "checked"]
+
+
+def test_a_text_nobody_can_send(tmp_path: Path) -> None:
+    """A host's bad string must not sit in the outbox, nor block the conversation."""
+    with Market(tmp_path, SHOP) as market:
+        market.start()
+        result = market.gateway.send(SHOP, "c1", "\ud800", to="77001").result(WAIT_S)
+        assert result.outcome is SendOutcome.REFUSED
+        nobody = market.gateway.send(SHOP, "c1", "to nobody").result(WAIT_S)
+        assert nobody.outcome is SendOutcome.REFUSED
+        market.serves_sends(SHOP)
+
+
+def test_a_reply_nobody_can_send(tmp_path: Path) -> None:
+    """It is a refused send; the event is settled and the lane goes on."""
+    with Market(tmp_path, SHOP) as market:
+        market.listen()
+
+        @market.gateway.on(ChatMessage)
+        def bad(event: ChatMessage) -> None:
+            if event.text == "bad":
+                event.reply("\ud800")
+
+        market.start()
+        buyer = market.shops[SHOP].buyer("77001")
+        buyer.says("bad")
+        buyer.says("good")
+        market.log.wait("send.refused", account=SHOP)
+        assert market.ledger.wait(2) == ["bad", "good"]
+        market.serves_sends(SHOP)
+
+
+def test_who_can_not_send(tmp_path: Path) -> None:
+    with Market(tmp_path, SHOP, overrides={SHOP: {}}) as market:
+        with pytest.raises(ShuttingDownError):
+            market.gateway.send(SHOP, "c1", "too early")
+        market.start()
+        with pytest.raises(UnknownAccountError, match="2201"):
+            market.gateway.send("2210", "c1", "to whom")
+        with pytest.raises(ValueError, match="a text or an image_url"):
+            market.gateway.send(SHOP, "c1")
+        market.gateway.stop(5.0)
+        with pytest.raises(ShuttingDownError):
+            market.gateway.send(SHOP, "c1", "too late")
+
+
+def test_a_reply_does_not_wait_for_the_next_message(tmp_path: Path) -> None:
+    """The answer to the first of two questions leaves while the second is being thought over."""
+    release = threading.Event()
+    with Market(tmp_path, SHOP) as market:
+
+        @market.gateway.on(ChatMessage)
+        def think(event: ChatMessage) -> None:
+            if event.text == "hard":
+                release.wait(30.0)
+            event.reply(f"re: {event.text}")
+
+        try:
+            market.start()
+            shop = market.shops[SHOP]
+            buyer = shop.buyer("77001")
+            shop.push([buyer.writes("easy"), buyer.writes("hard")])
+            assert [own.text for own in shop.wait_sent(1)] == ["re: easy"]
+        finally:
+            release.set()
+        shop.wait_sent(2)

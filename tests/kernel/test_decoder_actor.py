@@ -1,0 +1,328 @@
+"""The decoder actor, driven by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import pytest
+from workbench import Bench, event, push
+
+from actors.account import LinkEnded, PendingRead, SessionOpened
+from actors.decoder import DecoderActor
+from actors.messages import (
+    Decoded,
+    ErrorClass,
+    Event,
+    EventsRestored,
+    EventsStored,
+    Failure,
+    Flush,
+    Flushed,
+    Frame,
+    FramesReceived,
+    FramesRejected,
+    RepliesReceived,
+    Reply,
+    Signal,
+    SignalKind,
+    SignalsReceived,
+    WriteAcks,
+)
+from actors.ports import JournalAnswer, JournalCommand, Pending, StoreFrames
+from actors.runtime.worker import Worker
+
+
+class SlowWriter:
+    """A durable journal's writer that commits when it is told to."""
+
+    durable = True
+
+    def __init__(self) -> None:
+        self.waiting: list[tuple[Any, Any, Any]] = []
+
+    def numbers(self) -> Iterator[int]:
+        """Give numbers from 1."""
+        return iter(range(1, 1000))
+
+    def submit(
+        self,
+        command: JournalCommand,
+        then: Callable[[JournalAnswer], None],
+        *,
+        refused: Callable[[str], None] | None = None,
+    ) -> None:
+        """Keep it."""
+        self.waiting.append((command, then, refused))
+
+    def commit(self) -> None:
+        """Answer the oldest command: everything in it is new."""
+        command, then, _ = self.waiting.pop(0)
+        assert isinstance(command, StoreFrames)
+        then([each for decoded in command.frames for each in decoded.events])
+
+    def refuse(self) -> None:
+        """Refuse the oldest command."""
+        _, _, refused = self.waiting.pop(0)
+        refused("no")
+
+
+class Script:
+    """A session whose frames mean what the test says."""
+
+    def __init__(self, **meanings: Decoded) -> None:
+        self.meanings = meanings
+
+    def decode(
+        self, frame: Frame, *, received_at_ms: int, numbers: Iterator[int] | None = None
+    ) -> Decoded:
+        """Look it up."""
+        del received_at_ms, numbers
+        assert isinstance(frame, str)
+        return self.meanings[frame]
+
+
+def gulp(*frames: Frame, generation: int = 1) -> FramesReceived:
+    """Make a gulp."""
+    return FramesReceived(generation=generation, frames=frames, received_at_ms=5)
+
+
+def made(
+    bench: Bench, *, writer: Any = None, generation: int = 1, **meanings: Decoded
+) -> DecoderActor:
+    """Give a decoder that has a session."""
+    if writer is not None:
+        bench.use(writer=writer)
+    actor = DecoderActor(bench.pool, bench.account)
+    actor.receive(opened(generation, **meanings))
+    return actor
+
+
+def opened(generation: int, **meanings: Decoded) -> SessionOpened:
+    """Make the news of a session."""
+    session: Any = Script(**meanings)
+    return SessionOpened(generation=generation, session=session)
+
+
+def received(bench: Bench, actor: DecoderActor, *frames: Frame, generation: int = 1) -> None:
+    """Do as the poller does."""
+    bench.account.flow.taken(len(frames))
+    actor.receive(gulp(*frames, generation=generation))
+
+
+def row(frame: Frame, lane_seq: int, index: int = 0) -> Pending:
+    """Make a journal row."""
+    return Pending(frame=frame, index=index, lane_seq=lane_seq, received_at_ms=5, attempts=0)
+
+
+def restored(bench: Bench) -> Sequence[Event]:
+    """Give the events of the one page the dispatcher was told."""
+    (page,) = bench.heard["dispatcher"].of(EventsRestored)
+    events: Sequence[Event] = page.events
+    return events
+
+
+def test_acks_wait_for_the_commit(bench: Bench) -> None:
+    """Acknowledged and not stored is lost at the next power cut."""
+    writer = SlowWriter()
+    actor = made(bench, writer=writer, a=push(1, event(1)), b=push(2, event(2)))
+
+    received(bench, actor, "a", "b")
+    assert not bench.heard["connection"].messages
+    assert not bench.heard["dispatcher"].messages
+    assert bench.account.flow.in_hand == 2
+
+    writer.commit()
+    assert bench.heard["connection"].drain() == [WriteAcks(generation=1, acks=["ack 1", "ack 2"])]
+    assert bench.heard["dispatcher"].drain() == [EventsStored(events=[event(1), event(2)])]
+    assert bench.account.flow.in_hand == 0
+
+
+def test_push_whose_events_are_known_is_acknowledged_and_not_handled(bench: Bench) -> None:
+    """The platform pushes again what it saw no ack of."""
+    actor = made(bench, a=push(1, event(1)))
+
+    received(bench, actor, "a")
+    received(bench, actor, "a")
+
+    assert len(bench.heard["connection"].of(WriteAcks)) == 2
+    assert len(bench.heard["dispatcher"].of(EventsStored)) == 1
+
+
+def test_events_without_an_ack_are_stored_too(bench: Bench) -> None:
+    actor = made(bench, a=Decoded(raw="a", events=(event(1),)))
+
+    received(bench, actor, "a")
+
+    assert bench.heard["dispatcher"].of(EventsStored)
+    assert not bench.heard["connection"].messages
+
+
+def test_in_memory_events_count_until_they_are_settled(bench: Bench) -> None:
+    """Without a disk memory is all there is: handlers must pace reading."""
+    actor = made(bench, a=push(1, event(1), event(2)))
+
+    received(bench, actor, "a")
+
+    assert bench.account.flow.in_hand == 2
+
+
+def test_refused_frames_free_the_flow_and_are_not_acknowledged(bench: Bench) -> None:
+    """Otherwise one poisonous frame after the other would close the tap for ever."""
+    writer = SlowWriter()
+    actor = made(bench, writer=writer, a=push(1, event(1)))
+    received(bench, actor, "a")
+
+    writer.refuse()
+
+    assert bench.account.flow.in_hand == 0
+    assert not bench.heard["connection"].messages
+
+
+@pytest.mark.parametrize("generation", [1, 3])
+def test_frames_of_another_link_are_dropped(bench: Bench, generation: int) -> None:
+    """Their acks could not leave; the platform pushes them again on the link that lives."""
+    actor = made(bench, generation=2, a=push(1, event(1)))
+
+    received(bench, actor, "a", generation=generation)
+
+    assert bench.account.flow.in_hand == 0
+    assert not bench.heard["dispatcher"].messages
+
+
+def test_frames_before_any_session_are_dropped(bench: Bench) -> None:
+    """A reborn decoder can not read the link it finds; that one is cycled."""
+    actor = DecoderActor(bench.pool, bench.account)
+
+    received(bench, actor, "a", generation=0)
+
+    assert bench.account.flow.in_hand == 0
+
+
+def test_each_hearer_is_told_once_a_gulp(bench: Bench) -> None:
+    """A message a frame would cost more than reading it."""
+    reply, signal = Reply(mid="m", code=200), Signal(kind=SignalKind.READY)
+    actor = made(
+        bench,
+        r=Decoded(raw="r", reply=reply),
+        s=Decoded(raw="s", signal=signal),
+        f=Decoded(raw="f", fault="not_json"),
+    )
+
+    received(bench, actor, "r", "s", "f", "r")
+
+    assert bench.heard["connection"].drain() == [
+        RepliesReceived(generation=1, replies=[reply, reply]),
+        FramesRejected(generation=1, faults=["not_json"]),
+        SignalsReceived(generation=1, signals=[signal]),
+    ]
+    assert bench.account.flow.in_hand == 0
+
+
+def test_flushed_stands_behind_the_acks(bench: Bench) -> None:
+    """The close frame goes out after the acks of what came before it."""
+    writer = SlowWriter()
+    actor = made(bench, writer=writer, a=push(1, event(1)))
+    received(bench, actor, "a")
+
+    actor.receive(Flush(generation=1))
+    writer.commit()
+    writer.commit()
+
+    assert [type(told) for told in bench.heard["connection"].drain()] == [WriteAcks, Flushed]
+
+
+def test_end_of_a_link_is_passed_on(bench: Bench) -> None:
+    """It goes the way of the frames: a kick is often followed by the close at once."""
+    ended = LinkEnded(
+        generation=1, failure=Failure(error_class=ErrorClass.UNEXPECTED_CLOSE, reason="eof")
+    )
+    actor = made(bench)
+
+    actor.receive(ended)
+
+    assert bench.heard["connection"].drain() == [ended]
+
+
+def test_rows_become_events_with_their_old_numbers(bench: Bench) -> None:
+    """A frame of several events is read once; what is settled of it is not given again."""
+    actor = made(bench, a=push(1, event(1), event(2), event(3)), b=push(2, event(4)))
+
+    actor.receive(
+        PendingRead(
+            rows=[row("a", 7, 0), row("a", 9, 2), row("b", 10)], more=True, redelivered_below=10
+        )
+    )
+
+    (page,) = bench.heard["dispatcher"].of(EventsRestored)
+    assert page.more
+    assert [(each.event_id, each.lane_seq, each.redelivered) for each in page.events] == [
+        ("e1", 7, True),
+        ("e3", 9, True),
+        ("e4", 10, False),
+    ]
+
+
+def test_row_that_can_not_be_read_any_more_is_left_out(bench: Bench) -> None:
+    """A newer codec may see fewer events in a frame: a line for a person, no crash."""
+    actor = made(bench, a=push(1, event(1)))
+
+    actor.receive(PendingRead(rows=[row("a", 7, 1)], more=False, redelivered_below=10))
+
+    assert restored(bench) == []
+    assert bench.log.lines == [
+        ("error", "journal.row_unreadable", {"account": "shop-a", "lane_seq": 7})
+    ]
+
+
+def test_rows_wait_for_the_first_session(bench: Bench) -> None:
+    """Only a session knows how to read them. An empty page needs none."""
+    actor = DecoderActor(bench.pool, bench.account)
+    actor.receive(PendingRead(rows=(), more=False, redelivered_below=10))
+    assert restored(bench) == []
+    page = PendingRead(rows=[row("a", 7)], more=False, redelivered_below=10)
+    actor.receive(page)
+    actor.receive(page)  # a dispatcher that was reborn meanwhile asked again
+    assert not bench.heard["dispatcher"].messages
+
+    actor.receive(opened(1, a=push(1, event(1))))
+    actor.receive(opened(2, a=push(1, event(1))))
+
+    assert len(restored(bench)) == 1
+
+
+def test_what_dies_with_a_decoder_is_given_back(bench: Bench) -> None:
+    """Else the flow never falls again, and the dispatcher waits for its page for ever."""
+    actor = made(bench)
+    bench.account.flow.taken(5)
+    actor.actor_ref.tell(gulp("unknown", "b"))
+    actor.actor_ref.tell(gulp("c", "d", "e"))
+    actor.actor_ref.tell(Flush(generation=1))
+    actor.actor_ref.tell(PendingRead(rows=(), more=False, redelivered_below=0))
+
+    actor.take_turn(Worker(bench.pool._queue, name="by hand", monotonic=bench.clock.monotonic))
+
+    assert bench.account.flow.in_hand == 0
+    assert bench.heard["dispatcher"].drain() == [EventsRestored(events=(), more=True)]
+    (died,) = bench.heard["supervisor"].drain()
+    assert died.name == "decoder"
+
+
+def test_page_that_waits_for_a_session_is_given_back_too(bench: Bench) -> None:
+    actor = DecoderActor(bench.pool, bench.account)
+    actor.receive(PendingRead(rows=[row("a", 7)], more=False, redelivered_below=10))
+
+    actor.tear_down()
+    actor.tear_down()
+
+    assert bench.heard["dispatcher"].drain() == [EventsRestored(events=(), more=True)]
+
+
+def test_unknown_message_is_our_own_bug(bench: Bench) -> None:
+    with pytest.raises(TypeError, match="str"):
+        made(bench).receive("what?")
+
+
+def test_inbox_holds_whatever_the_flow_lets_in(bench: Bench) -> None:
+    """A frame that found it full would be neither stored nor pushed again on this link."""
+    assert DecoderActor.inbox_limit > 10 * bench.account.plan.flow_high

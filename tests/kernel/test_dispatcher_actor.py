@@ -1,0 +1,398 @@
+"""The dispatcher actor, driven by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import pytest
+from pykka import ActorDeadError
+from workbench import Bench, event
+
+from actors import dispatcher
+from actors.account import PendingRead
+from actors.dispatcher import DispatcherActor
+from actors.messages import (
+    DONE,
+    Content,
+    Decoded,
+    DeliveriesStored,
+    Delivery,
+    Disposition,
+    Event,
+    EventsRestored,
+    EventsStored,
+    LaneRested,
+    Outcome,
+)
+from actors.ports import StoreFrames
+from actors.runtime.handlers import LaneRun, LanesRan, RanLane
+
+RETRY = Outcome(disposition=Disposition.RETRY, reason="ValueError at bot.py:7")
+
+
+class Handed:
+    """A handler pool that keeps the runs."""
+
+    def __init__(self) -> None:
+        self.runs: list[LaneRun] = []
+        self.withdrawn: list[str] = []
+
+    def submit(self, account: str, runs: Sequence[LaneRun], reply_to: object) -> None:
+        """Keep them."""
+        del account, reply_to
+        self.runs += runs
+
+    def withdraw(self, account: str) -> None:
+        """Keep it."""
+        self.withdrawn.append(account)
+
+    def drain(self) -> list[tuple[str, list[str]]]:
+        """Give lanes and event ids of what was handed over since the last time."""
+        runs, self.runs = self.runs, []
+        return [(run.lane, [each.event_id for each in run.events]) for run in runs]
+
+
+class Floor:
+    """A dispatcher, the pool it hands to, and its journal."""
+
+    def __init__(self, bench: Bench) -> None:
+        self.bench = bench
+        self.pool = Handed()
+        bench.use(handlers=self.pool)
+        self.actor = DispatcherActor(bench.pool, bench.account)
+        self.actor.started()
+
+    def page(self) -> PendingRead:
+        """Give the page that the decoder was asked to read."""
+        (page,) = self.bench.heard["decoder"].of(PendingRead)
+        assert isinstance(page, PendingRead)
+        return page
+
+    def restore(self, *events: Event, more: bool = False) -> None:
+        """Answer as the decoder does."""
+        self.page()
+        self.actor.receive(EventsRestored(events=events, more=more))
+
+    def store(self, *events: Event) -> None:
+        """Do as the decoder does when events came in."""
+        command = StoreFrames(
+            account="shop-a",
+            generation=1,
+            received_at_ms=1,
+            frames=[Decoded(raw="f", events=events)],
+        )
+        self.bench.account.services.writer.submit(command, lambda _: None)
+        self.bench.account.flow.taken(len(events))
+        self.actor.receive(EventsStored(events=events))
+
+    def ran(self, lane: str, *settled: tuple[Event, Outcome], rest: Sequence[Event] = ()) -> None:
+        """Answer as the handler pool does."""
+        self.actor.receive(LanesRan(runs=(RanLane(lane=lane, settled=settled, rest=rest),)))
+
+    def open_events(self) -> list[int]:
+        """Give the numbers of unsettled events."""
+        return [row.lane_seq for row in self.bench.journal.pending("shop-a", 0, 10_000)]
+
+
+@pytest.fixture
+def floor(bench: Bench) -> Floor:
+    """Give a dispatcher that has caught up."""
+    made = Floor(bench)
+    made.restore()
+    return made
+
+
+def test_lane_has_one_run_in_flight_and_keeps_its_order(floor: Floor) -> None:
+    """The second question must not be answered before the first."""
+    floor.store(event(1), event(2, "c2"))
+    floor.store(event(3), event(4))
+    assert floor.pool.drain() == [("c1", ["e1"]), ("c2", ["e2"])]
+
+    floor.ran("c1", (event(1), DONE))
+
+    assert floor.pool.drain() == [("c1", ["e3", "e4"])]
+    assert floor.open_events() == [2, 3, 4]
+
+
+def test_rest_of_a_run_goes_before_what_came_later(floor: Floor) -> None:
+    floor.store(event(1), event(2))
+    floor.store(event(3))
+    floor.pool.drain()
+
+    floor.ran("c1", (event(1), DONE), rest=(event(2),))
+
+    assert floor.pool.drain() == [("c1", ["e2", "e3"])]
+
+
+def test_failed_event_is_tried_after_1_5_and_25_s_and_then_buried(floor: Floor) -> None:
+    """A handler bug must neither lose an event in silence nor stop its lane for ever."""
+    floor.store(event(1), event(2))
+    bench = floor.bench
+    for pause_s in (1.0, 5.0, 25.0):
+        assert floor.pool.drain() == [("c1", ["e1", "e2"])]
+        floor.ran("c1", (event(1), RETRY), rest=(event(2),))
+        assert floor.pool.drain() == [], "it must rest first"
+        bench.advance(pause_s - 0.1)
+        assert not bench.heard["dispatcher"].messages
+        bench.advance(0.1)
+        (rested,) = bench.heard["dispatcher"].of(LaneRested)
+        floor.actor.receive(rested)
+    floor.pool.drain()
+
+    floor.ran("c1", (event(1), RETRY), rest=(event(2),))
+
+    assert bench.watcher.dead == [("e1", "ValueError at bot.py:7")]
+    assert floor.open_events() == [2]
+    assert floor.pool.drain() == [("c1", ["e2"])]
+    assert [line[1] for line in bench.log.lines] == ["handler.failed"] * 3 + ["event.dead_lettered"]
+    assert bench.journal.counts("shop-a")["dead"] == 1
+
+
+def test_event_that_succeeds_at_last_counts_its_attempts_anew(floor: Floor) -> None:
+    floor.store(event(1), event(2, "c2"))
+    floor.ran("c1", (event(1), RETRY))
+    floor.ran("c2", (event(2, "c2"), DONE))
+    floor.actor.receive(LaneRested(lane="c1"))
+
+    floor.ran("c1", (event(1), DONE))
+
+    assert floor.actor._attempts == {}
+    assert floor.open_events() == []
+
+
+def test_resting_lane_does_not_hold_up_the_others(floor: Floor) -> None:
+    floor.store(event(1))
+    floor.pool.drain()
+    floor.ran("c1", (event(1), RETRY))
+
+    floor.store(event(2, "c2"), event(3))
+
+    assert floor.pool.drain() == [("c2", ["e2"])]
+
+
+@pytest.mark.parametrize(("reason", "shown"), [("poison", "poison"), (None, "rejected")])
+def test_handler_may_bury_an_event_at_once(floor: Floor, reason: str | None, shown: str) -> None:
+    floor.store(event(1))
+
+    floor.ran("c1", (event(1), Outcome(disposition=Disposition.DEAD, reason=reason)))
+
+    assert floor.bench.watcher.dead == [("e1", shown)]
+    assert floor.open_events() == []
+
+
+def test_replies_leave_after_the_settlement(floor: Floor) -> None:
+    """Both are one transaction: a crash between them would answer twice or never."""
+    floor.store(event(1))
+    reply = Delivery(
+        outbox_id="o-1",
+        uuid="u",
+        account="shop-a",
+        conversation_id="c1",
+        to="b",
+        content=Content(text="hi"),
+        expires_at_ms=9,
+    )
+
+    floor.ran("c1", (event(1), Outcome(replies=(reply,))))
+
+    assert floor.bench.heard["outbox"].drain() == [DeliveriesStored(deliveries=[reply])]
+    assert [row[0] for row in floor.bench.journal.unsent("shop-a")] == [reply]
+
+
+def test_settled_events_free_the_flow_of_a_journal_in_memory(floor: Floor) -> None:
+    floor.store(event(1), event(2))
+    flow = floor.bench.account.flow
+    assert flow.in_hand == 2
+
+    floor.ran("c1", (event(1), DONE), (event(2), DONE))
+
+    assert flow.in_hand == 0
+
+
+def test_refused_settlement_frees_the_flow_too(floor: Floor) -> None:
+    """After the stop of the journal nothing may hang on it."""
+    floor.store(event(1))
+    floor.bench.account.services.writer.stop(1.0)
+
+    floor.ran("c1", (event(1), DONE))
+
+    assert floor.bench.account.flow.in_hand == 0
+
+
+@pytest.mark.parametrize("refuse", [False, True])
+def test_durable_journal_paces_reading_itself(bench: Bench, *, refuse: bool) -> None:
+    """There events count only until they are on the disk."""
+    bench.journal.durable = True
+    floor = Floor(bench)
+    floor.restore()
+    floor.store(event(1))
+    submitted: list[Any] = []
+    bench.account.services.writer.submit = (  # type: ignore[method-assign]
+        lambda command, then, *, refused=None: submitted.append((command, then, refused))
+    )
+
+    floor.ran("c1", (event(1), DONE))
+    ((_, then, refused),) = submitted
+    if refuse:
+        refused("no")
+    else:
+        then([])
+
+    assert bench.account.flow.in_hand == 1
+    assert not bench.heard["outbox"].messages
+
+
+def test_stopped_pool_halts_the_lanes(floor: Floor) -> None:
+    """What was not begun stays in the journal for the next start."""
+    floor.store(event(1))
+    floor.pool.drain()
+
+    floor.ran("c1", rest=(event(1),))
+    floor.store(event(2, "c2"))
+
+    assert floor.pool.drain() == []
+    assert floor.open_events() == [1, 2]
+
+
+def test_new_dispatcher_forgets_the_runs_of_its_former_self(bench: Bench) -> None:
+    """It reads them from the journal again; twice in the pool would be handled twice."""
+    floor = Floor(bench)
+
+    assert floor.pool.withdrawn == ["shop-a"]
+
+
+def test_pages_of_the_journal_come_before_news(bench: Bench) -> None:
+    """What was pending at the start is older than anything pushed now."""
+    floor = Floor(bench)
+    assert floor.page().redelivered_below == 1
+    floor.actor.receive(EventsStored(events=[event(2), event(4)]))
+    assert floor.pool.drain() == []
+
+    floor.actor.receive(EventsRestored(events=[event(1), event(2)], more=False))
+
+    assert floor.pool.drain() == [("c1", ["e1", "e2", "e4"])]
+
+
+def test_reads_page_after_page(bench: Bench) -> None:
+    floor = Floor(bench)
+    floor.store(*(event(n) for n in range(1, 4)))
+
+    floor.restore(event(1), more=True)
+
+    assert [row.lane_seq for row in floor.page().rows] == [2, 3]
+    floor.actor.receive(EventsRestored(events=[event(2), event(3)], more=False))
+    floor.store(event(4))
+    assert floor.actor._lanes.pending == 4
+
+
+def test_next_page_waits_for_room(bench: Bench) -> None:
+    """Memory holds a bounded part of what is pending."""
+    bench.with_plan(flow_high=4, flow_low=1)
+    floor = Floor(bench)
+
+    floor.restore(event(1), event(2), more=True)
+    assert not bench.heard["decoder"].messages
+
+    floor.ran("c1", (event(1), DONE), (event(2), DONE))
+    assert bench.heard["decoder"].of(PendingRead)
+
+
+def test_too_much_news_is_left_to_the_journal(bench: Bench) -> None:
+    """Beyond the mark the dispatcher falls behind, and catches up in order."""
+    bench.with_plan(flow_high=2, flow_low=0)
+    floor = Floor(bench)
+    floor.restore()
+    floor.store(event(1), event(2), event(3))
+    floor.pool.drain()
+
+    floor.store(event(4))
+    assert floor.actor._lanes.pending == 3
+    floor.ran("c1", *((event(n), DONE) for n in (1, 2, 3)))
+
+    assert [row.lane_seq for row in floor.page().rows] == [4]
+    floor.actor.receive(EventsRestored(events=[event(4)], more=False))
+    assert floor.pool.drain() == [("c1", ["e4"])]
+
+
+def test_news_beyond_a_page_while_reading_is_read_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatcher, "PAGE", 2)
+    floor = Floor(bench)
+    floor.store(event(1), event(2), event(3))
+    floor.store(event(4))
+
+    floor.restore()
+
+    page = floor.page()
+    assert [row.lane_seq for row in page.rows] == [1, 2]
+    assert page.more
+
+
+def test_lost_news_is_read_from_the_journal(floor: Floor) -> None:
+    """A full inbox loses a hint, never an event."""
+    floor.store(event(1))
+    bench = floor.bench
+    command = StoreFrames(
+        account="shop-a",
+        generation=1,
+        received_at_ms=1,
+        frames=[Decoded(raw="f", events=[event(2)])],
+    )
+    bench.account.services.writer.submit(command, lambda _: None)
+    bench.peers.dispatcher.lost += 1  # an inbox that was full
+
+    floor.store(event(3))
+
+    assert [row.lane_seq for row in floor.page().rows] == [2, 3]
+    floor.actor.receive(EventsRestored(events=[event(2), event(3)], more=False))
+    floor.pool.drain()
+    floor.ran("c1", (event(1), DONE))
+    assert floor.pool.drain() == [("c1", ["e2", "e3"])]
+
+
+def test_page_that_finds_no_decoder_is_read_again(bench: Bench) -> None:
+    """A decoder that is being restarted must not leave the dispatcher waiting for ever."""
+    floor = Floor(bench)
+    bench.heard["decoder"].drain()
+
+    class Dead:
+        def tell(self, message: object) -> None:
+            raise ActorDeadError(str(message))
+
+    bench.peers.decoder.ref = Dead()
+    floor.actor.receive(EventsRestored(events=(), more=True))
+    bench.peers.decoder.ref = bench.heard["decoder"]
+
+    bench.advance(dispatcher.READ_AGAIN_S)
+    (again,) = bench.heard["dispatcher"].of(EventsRestored)
+    floor.actor.receive(again)
+
+    assert bench.heard["decoder"].of(PendingRead)
+
+
+def test_page_for_a_dead_dispatcher_is_not_given_to_the_next(bench: Bench) -> None:
+    """It would be handled twice: the next one reads from the beginning."""
+    floor = Floor(bench)
+    floor.page()
+    floor.actor.actor_inbox.kill()
+
+    floor.actor.receive(EventsRestored(events=(), more=True))
+
+    assert not bench.heard["decoder"].messages
+
+
+def test_event_without_a_number_keeps_the_place_in_the_journal(floor: Floor) -> None:
+    floor.store(event(5))
+    bare = msgspec.structs.replace(event(6), lane_seq=None)
+
+    floor.actor.receive(EventsStored(events=[bare]))
+
+    assert floor.actor._cursor == 5
+
+
+def test_unknown_message_is_our_own_bug(floor: Floor) -> None:
+    with pytest.raises(TypeError, match="str"):
+        floor.actor.receive("what?")

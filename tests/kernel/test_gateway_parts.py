@@ -1,0 +1,375 @@
+"""The façade's small parts: views of accounts, handlers, tickets and ids."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from actors.messages import (
+    DONE,
+    Content,
+    Delivery,
+    ErrorClass,
+    Event,
+    Failure,
+    SendOutcome,
+    SendResult,
+    StateChanged,
+)
+from actors.state import Cause, ConnectionState
+from gateway.accounts import Accounts, AccountView
+from gateway.errors import EventSettledError, UnknownAccountError
+from gateway.events import ChatMessage, OrderStatusChanged, SystemNotification
+from gateway.handlers import IGNORED, Handlers
+from gateway.sending import PENDING, ClientIds, OpenSends, SendTicket
+
+S = ConnectionState
+REFUSED = Failure(error_class=ErrorClass.NETWORK, reason="connection_refused")
+ACCEPTED = SendResult(outcome=SendOutcome.ACCEPTED, message_id="m-1")
+
+
+def change(
+    new: ConnectionState, cause: Cause, *, failure: Failure | None = None, at_ms: int = 5
+) -> StateChanged:
+    """Make a change."""
+    return StateChanged(
+        account="shop-a",
+        old=S.DISCONNECTED,
+        new=new,
+        cause=cause,
+        generation=3,
+        failure=failure,
+        at_ms=at_ms,
+    )
+
+
+# --- accounts -------------------------------------------------------------------------
+
+
+class Book:
+    """Accounts, and what was asked of the façade."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, object]] = []
+        self.accounts = Accounts(add=self.add, verb=self.verb)
+
+    def add(self, settings: object) -> AccountView:
+        """Keep it."""
+        self.asked.append(("add", settings))
+        return self.accounts.open_view(str(settings))
+
+    def verb(self, verb: str, account: str) -> None:
+        """Keep it."""
+        self.asked.append((verb, account))
+
+
+@pytest.fixture
+def book() -> Book:
+    """Give accounts of a façade."""
+    return Book()
+
+
+def test_accounts_are_a_mapping(book: Book) -> None:
+    view = book.accounts.add("shop-a")
+    book.accounts.open_view("shop-b")
+
+    assert list(book.accounts) == ["shop-a", "shop-b"]
+    assert len(book.accounts) == 2
+    assert book.accounts["shop-a"] is view
+    assert "shop-a" in book.accounts
+    assert "shop-c" not in book.accounts
+    assert book.accounts.get("shop-a") is view
+    assert repr(view) == "<account 'shop-a' disconnected>"
+
+
+def test_unknown_account_names_the_nearest(book: Book) -> None:
+    book.accounts.open_view("shop-a")
+
+    with pytest.raises(UnknownAccountError, match="did you mean 'shop-a'"):
+        book.accounts["shop-aa"]
+
+
+def test_account_that_is_closed_is_not_there(book: Book) -> None:
+    book.accounts.open_view("shop-a")
+
+    book.accounts.close_view("shop-a")
+    book.accounts.close_view("shop-a")
+
+    assert not book.accounts
+
+
+def test_accounts_may_be_added_while_somebody_looks_at_them(book: Book) -> None:
+    book.accounts.open_view("shop-a")
+
+    for name in book.accounts:
+        book.accounts.open_view(f"{name}-twin")
+
+    assert len(book.accounts) == 2
+
+
+def test_verbs_reach_the_facade(book: Book) -> None:
+    accounts = book.accounts
+    for verb in (accounts.pause, accounts.resume, accounts.reset, accounts.remove):
+        verb("shop-a")
+
+    assert book.asked == [
+        ("pause", "shop-a"),
+        ("resume", "shop-a"),
+        ("reset", "shop-a"),
+        ("remove", "shop-a"),
+    ]
+
+
+def test_view_shows_the_last_change_and_the_last_error(book: Book) -> None:
+    view = book.accounts.open_view("shop-a")
+    view.attempt = 4
+    view.apply(change(S.RECONNECTING, Cause.ATTEMPT_FAILED, failure=REFUSED))
+    assert view.attempt == 4
+
+    view.apply(change(S.CONNECTED, Cause.REGISTERED, at_ms=9))
+
+    assert (view.state, view.since_ms, view.generation) == (S.CONNECTED, 9, 3)
+    assert view.next_retry_s is None
+    assert (view.state.value, view.attempt) == ("connected", 0)
+    assert view.last_error is REFUSED
+
+
+def test_wait_is_over_at_once_in_that_state(book: Book) -> None:
+    assert book.accounts.open_view("shop-a").wait_for(S.DISCONNECTED, 0.0)
+
+
+def test_wait_ends_with_its_time(book: Book) -> None:
+    view = book.accounts.open_view("shop-a")
+    view.apply(change(S.CONNECTED, Cause.REGISTERED))
+    view.apply(change(S.RECONNECTING, Cause.LINK_LOST))
+
+    assert not view.wait_for(S.CONNECTED, 0.0), "it was connected before anybody waited"
+
+
+def test_wait_sees_a_state_that_passes(book: Book) -> None:
+    """A link that flaps must not slip between two looks of who waits for it."""
+    view = book.accounts.open_view("shop-a")
+    waiting = threading.Event()
+    seen: list[bool] = []
+
+    class Condition(threading.Condition):
+        def wait(self, timeout: float | None = None) -> bool:
+            waiting.set()
+            return super().wait(timeout)
+
+    view._changed = Condition()
+    waiter = threading.Thread(target=lambda: seen.append(view.wait_for(S.CONNECTED, 10.0)))
+    waiter.start()
+    assert waiting.wait(10.0)
+    with view._changed:
+        view.apply(change(S.CONNECTED, Cause.REGISTERED))
+        view.apply(change(S.RECONNECTING, Cause.LINK_LOST))
+    waiter.join(10.0)
+
+    assert seen == [True]
+    assert view.state is S.RECONNECTING
+
+
+# --- handlers -------------------------------------------------------------------------
+
+
+class Log:
+    """A sink that keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def deliver(self, event: Event) -> None:
+        """Keep it."""
+        self.events.append(event)
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+def deliver(event: Event, content: Content) -> Delivery:
+    """Make a delivery as the façade does."""
+    return Delivery(
+        outbox_id=f"o-{content.text}",
+        uuid="u",
+        account=event.account,
+        conversation_id=event.conversation_id or "",
+        to="b",
+        content=content,
+        expires_at_ms=0,
+        event_id=event.event_id,
+    )
+
+
+def message(account: str = "shop-a", **fields: Any) -> ChatMessage:
+    """Make a chat message."""
+    return ChatMessage(account=account, event_id="e1", conversation_id="c1", **fields)
+
+
+def test_event_that_nobody_wants_is_ignored() -> None:
+    handlers = Handlers((), deliver)
+    handlers.add(OrderStatusChanged, lambda _: None)
+
+    assert handlers(message()) is IGNORED
+
+
+def test_handlers_get_their_type_and_its_subtypes_in_order() -> None:
+    handlers = Handlers((), deliver)
+    heard: list[str] = []
+    handlers.add(ChatMessage, lambda _: heard.append("chat"))
+    handlers.add(SystemNotification, lambda _: heard.append("system"))
+    handlers.add(Event, lambda _: heard.append("all"))
+
+    assert handlers(message()) is DONE
+    assert handlers(SystemNotification(account="shop-a")) is DONE
+    assert heard == ["chat", "all", "system", "all"]
+
+
+def test_handler_of_one_account_hears_no_other() -> None:
+    handlers = Handlers((), deliver)
+    heard: list[str] = []
+    handlers.add(ChatMessage, lambda event: heard.append(event.account), account="shop-a")
+
+    handlers(message())
+    assert handlers(message("shop-b")) is IGNORED
+    assert heard == ["shop-a"]
+
+
+def test_own_messages_come_only_to_who_asks_for_them() -> None:
+    """A bot that hears itself answers itself, for ever."""
+    handlers = Handlers((), deliver)
+    heard: list[str] = []
+    handlers.add(ChatMessage, lambda _: heard.append("bot"))
+    assert handlers(message(own=True)) is IGNORED
+    handlers.add(ChatMessage, lambda _: heard.append("archive"), own=True)
+
+    handlers(message(own=True))
+    handlers(message())
+
+    assert heard == ["archive", "bot", "archive"]
+
+
+def test_handler_that_is_added_later_is_heard() -> None:
+    """Who wants what is remembered; a new wish must not be forgotten over it."""
+    handlers = Handlers((), deliver)
+    assert handlers(message()) is IGNORED
+
+    handlers.add(ChatMessage, lambda _: None)
+
+    assert handlers(message()) is DONE
+
+
+def test_sinks_take_everything_after_the_handlers() -> None:
+    sink = Log()
+    handlers = Handlers((sink,), deliver)
+    handlers.add(ChatMessage, lambda _: sink.events.append(message("handler")))
+
+    handlers(message(own=True))
+    handlers(message())
+
+    assert [each.account for each in sink.events] == ["shop-a", "handler", "shop-a"]
+
+
+def test_replies_leave_with_the_outcome_in_order() -> None:
+    handlers = Handlers((), deliver)
+    kept: list[ChatMessage] = []
+
+    def answer(event: ChatMessage) -> None:
+        kept.append(event)
+        event.reply("one")
+        event.reply_image("https://img", 2, 3)
+
+    handlers.add(ChatMessage, answer)
+    handlers.add(ChatMessage, lambda event: event.reply("two"))
+
+    outcome = handlers(message())
+
+    assert [each.content for each in outcome.replies] == [
+        Content(text="one"),
+        Content(image_url="https://img", width=2, height=3),
+        Content(text="two"),
+    ]
+    assert outcome.replies[0].event_id == "e1"
+    with pytest.raises(EventSettledError):
+        kept[0].reply("too late")
+
+
+def test_handler_that_raises_ends_the_call() -> None:
+    """The pool makes a retry of it; what was replied before is not sent twice."""
+    handlers = Handlers((), deliver)
+
+    def fail(event: ChatMessage) -> None:
+        event.reply("never sent")
+        raise KeyError("x")
+
+    handlers.add(ChatMessage, fail)
+
+    with pytest.raises(KeyError):
+        handlers(message())
+
+
+@pytest.mark.parametrize("wanted", [str, "ChatMessage", None])
+def test_only_event_classes_can_be_wanted(wanted: Any) -> None:
+    with pytest.raises(TypeError, match="not an event class: use ChatMessage"):
+        Handlers((), deliver).add(wanted, lambda _: None)
+
+
+def test_handler_must_be_callable() -> None:
+    handler: Any = "print"
+    with pytest.raises(TypeError, match="not callable"):
+        Handlers((), deliver).add(Event, handler)
+
+
+# --- sends ----------------------------------------------------------------------------
+
+
+def test_ticket_tells_its_outcome() -> None:
+    ticket = SendTicket("o-1")
+    before = ticket.done
+    assert not before
+    assert ticket.result(0.0) is PENDING
+    assert repr(ticket) == "<send o-1 pending>"
+
+    ticket.end(ACCEPTED)
+
+    assert ticket.done
+    assert ticket.result(0.0) is ACCEPTED
+    assert repr(ticket) == "<send o-1 accepted>"
+
+
+def test_client_ids_are_never_the_same_twice() -> None:
+    """Goofish takes two messages with one id for one, and drops the second."""
+    ids = ClientIds(lambda: 1_700_000_000_000)
+
+    with ThreadPoolExecutor(8) as threads:
+        drawn = list(threads.map(lambda _: ids.draw(), range(2000)))
+
+    assert len({(now_ms, int(draw * 10)) for now_ms, draw in drawn}) == 2000
+    assert all(0 <= draw < 1 for _, draw in drawn)
+
+
+def test_client_ids_follow_the_clock_and_survive_its_going_back() -> None:
+    moments = iter([1000, 2000, 1500])
+    ids = ClientIds(lambda: next(moments))
+
+    assert [ids.draw()[0] for _ in range(3)] == [1000, 2000, 2000]
+
+
+def test_open_sends_are_limited_by_account() -> None:
+    """One account that can not send must not fill the memory, nor stop the others."""
+    sends = OpenSends()
+    first = sends.open("shop-a", "o-1", 1)
+    assert first is not None
+    assert sends.open("shop-a", "o-2", 1) is None
+    assert sends.open("shop-b", "o-3", 1) is not None
+    assert sends.waiting() == 2
+
+    sends.end("o-1", ACCEPTED)
+    sends.end("o-1", ACCEPTED)
+
+    assert first.result(0.0) is ACCEPTED
+    assert sends.open("shop-a", "o-2", 1) is not None
+    assert sends.waiting() == 2
