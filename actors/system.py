@@ -97,7 +97,6 @@ class System:
         self._dialing = Role()
         self._accounts: dict[AccountId, Account] = {}
         self._budgets: dict[AccountId | None, RestartBudget] = {}
-        self._unheard: dict[Peers, list[Start | Pause | Stop | Reset]] = {}
         self._lock = threading.Lock()
         self._running = False
         self._dice = random.Random(dice_seed)  # noqa: S311  # jitter, not secrets
@@ -170,8 +169,8 @@ class System:
 
     # --- accounts ---------------------------------------------------------------------
 
-    def add(self, plan: AccountPlan) -> None:
-        """Start an account and begin to connect it."""
+    def add(self, plan: AccountPlan, *, connect: bool = True) -> None:
+        """Take an account in, and begin to connect it unless it is to wait for a resume."""
         account = Account(
             plan=plan,
             services=self.services,
@@ -181,7 +180,8 @@ class System:
         with self._lock:
             self._accounts[plan.account] = account
         self._start_supervisor(account)
-        account.peers.supervisor.tell(Start())
+        if connect:
+            account.peers.supervisor.tell(Start())
 
     def resume(self, name: AccountId) -> None:
         """Connect a paused account again."""
@@ -206,15 +206,26 @@ class System:
         if not account.peers.supervisor.post(Stop()):
             account.standing.wanted, account.standing.ending = False, True
 
-    def send(self, delivery: Delivery, stored: Callable[[], None]) -> None:
-        """Put a message into the outbox; ``stored`` is called once it is durable."""
+    def send(
+        self, delivery: Delivery, stored: Callable[[], None], refused: Callable[[str], None]
+    ) -> None:
+        """Put a message into the outbox.
+
+        Args:
+            delivery: The message.
+            stored: Called once it is durable.
+            refused: Called instead, with a reason, if it can not be stored.
+
+        Raises:
+            OverloadedError: Too much waits for the journal; it was not accepted.
+        """
         account = self._accounts[delivery.account]
 
         def committed(_: object) -> None:
             account.peers.outbox.tell(DeliveriesStored(deliveries=(delivery,)))
             stored()
 
-        self.services.writer.submit(StoreDelivery(delivery=delivery), committed)
+        self.services.writer.submit(StoreDelivery(delivery=delivery), committed, refused=refused)
 
     def new_uuid(self, name: AccountId) -> str:
         """Give a client id in the form the account's platform wants."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -12,9 +13,18 @@ from types import FrameType, TracebackType
 from typing import Any, Self, TypeVar
 
 from actors.account import AccountPlan
-from actors.messages import AccountId, Content, Delivery, Event, SendResult, StateChanged
+from actors.messages import (
+    AccountId,
+    Content,
+    Delivery,
+    Event,
+    SendOutcome,
+    SendResult,
+    StateChanged,
+)
 from actors.policy.gate import ConnectGate
 from actors.runtime.clock import SystemClock
+from actors.runtime.writer import OverloadedError as JournalOverloadedError
 from actors.state import ConnectionState
 from actors.system import System
 from gateway import logs, planning, sinks
@@ -58,6 +68,7 @@ class Gateway:
         self._ids = ClientIds(self._clock.unix_ms)
         self._open_sends = OpenSends()
         self._listeners: list[StateListener] = []
+        self._calls: dict[AccountId, deque[Callable[[], object]]] = {}
         self._sinks = [sinks.make(each) for each in settings.sinks]
         self._handlers = Handlers(self._sinks, self._reply)
         self._plans: dict[AccountId, AccountPlan] = {}
@@ -137,8 +148,7 @@ class Gateway:
             self._system = system
             self._log.info("gateway.started", accounts=len(self._plans))
             for name, plan in self._plans.items():
-                if name not in self._disabled:
-                    system.add(plan)
+                system.add(plan, connect=name not in self._disabled)
 
     def stop(self, timeout: float = 30.0) -> bool:
         """Stop in order: handlers end, links close, the journal is flushed. Idempotent.
@@ -163,12 +173,22 @@ class Gateway:
             left = min(deadline - self._clock.monotonic(), timeout / 3)
             view.wait_for(ConnectionState.CLOSED, max(0.0, left))
         survivors += system.stop(max(1.0, deadline - self._clock.monotonic()))
+        for calls in list(self._calls.values()):
+            self._call_rest(calls)
         for sink in self._sinks:
             sink.close()
         if survivors:
             self._log.error("gateway.threads_survived", threads=survivors)
         self._log.info("gateway.stopped")
         return not survivors
+
+    def _call_rest(self, calls: deque[Callable[[], object]]) -> None:
+        """Tell listeners what happened after the handlers had ended, on this thread."""
+        while calls:
+            try:
+                _call_next(calls)
+            except Exception as error:  # noqa: BLE001  # strangers' code
+                self._log.error("listener.failed", reason=type(error).__name__)
 
     def __enter__(self) -> Self:
         self.start()
@@ -254,7 +274,21 @@ class Gateway:
         if ticket is None:
             raise OverloadedError(f"outbox of {account}", limit)
         stored = threading.Event()
-        system.send(delivery, stored.set)
+
+        def refused(reason: str) -> None:
+            result = SendResult(outcome=SendOutcome.REFUSED, reason=reason)
+            self._open_sends.end(delivery.outbox_id, result)
+            stored.set()
+
+        try:
+            system.send(delivery, stored.set, refused)
+        except JournalOverloadedError as error:
+            refused(str(error))
+            waiting = system.services.writer.counters.waiting
+            raise OverloadedError("the journal's queue", waiting) from error
+        except KeyError:
+            refused("account_removed")
+            raise UnknownAccountError(account, list(self._plans)) from None
         if not stored.wait(STORE_S):
             raise TimeoutError(f"the journal did not store the send within {STORE_S:.0f} s")
         return ticket
@@ -300,9 +334,11 @@ class Gateway:
         if change.account in self.accounts:
             self.accounts[change.account].apply(change)
         system = self._system
-        if system is not None:
-            for listener in self._listeners:
-                system.services.handlers.call(change.account, partial(listener, change))
+        for listener in self._listeners:
+            calls = self._calls.setdefault(change.account, deque())
+            calls.append(partial(listener, change))
+            if system is not None:
+                system.services.handlers.call(change.account, partial(_call_next, calls))
 
     def send_ended(self, account: AccountId, outbox_id: str, result: SendResult) -> None:
         """Resolve the ticket."""
@@ -311,13 +347,15 @@ class Gateway:
 
     def retry_scheduled(self, account: AccountId, attempt: int, delay_s: float) -> None:
         """Show when the next attempt is due."""
-        view = self.accounts[account]
-        view.attempt, view.next_retry_s = attempt, delay_s
+        if account in self.accounts:
+            view = self.accounts[account]
+            view.attempt, view.next_retry_s = attempt, delay_s
 
     def dead_lettered(self, account: AccountId, event: Event, reason: str) -> None:
         """Count it; the journal keeps it."""
         del event, reason
-        self.accounts[account].dead_letters += 1
+        if account in self.accounts:
+            self.accounts[account].dead_letters += 1
 
     # --- accounts ---------------------------------------------------------------------
 
@@ -335,7 +373,9 @@ class Gateway:
             view = self._register(settings)
             logs.teach(self._redactor, settings)
             if self._system is not None:
-                self._system.add(self._plans[settings.id])
+                self._system.add(self._plans[settings.id], connect=settings.enabled)
+            elif not settings.enabled:
+                self._disabled.add(settings.id)
         return view
 
     def _account_verb(self, verb: str, account: AccountId) -> None:
@@ -347,6 +387,7 @@ class Gateway:
             if self._system is not None:
                 self._perform(self._system, verb, account)
             if verb == "remove":
+                self._disabled.discard(account)
                 del self._plans[account]
                 self.accounts.close_view(account)
 
@@ -357,3 +398,8 @@ class Gateway:
         elif verb == "resume":
             self._disabled.discard(account)
             system.add(self._plans[account])
+
+
+def _call_next(calls: deque[Callable[[], object]]) -> None:
+    if calls:
+        calls.popleft()()

@@ -249,11 +249,15 @@ class FakePlatform:
 
         Args:
             allow: Names of rules that may be broken here, e.g. ``two_sessions``.
-            all_acked: Also fail if a pushed message was never acknowledged.
+            all_acked: Also fail if a pushed message was never acknowledged; those on their way are
+                waited for.
 
         Raises:
             AssertionError: Lists what is broken.
         """
+        if all_acked:
+            with self.lock:
+                self.lock.wait_for(lambda: not any(shop.unacked for shop in self.shops), WAIT_S)
         allowed = set(allow)
         lines = [str(breach) for breach in self.breaches if breach.rule not in allowed]
         if all_acked:
