@@ -10,7 +10,7 @@ from market import WAIT_S, Market
 
 from actors.state import Cause
 from gateway import ChatMessage
-from gateway.testing import Behaviour, Rule, faults
+from gateway.testing import Behaviour, faults
 
 SICK, WELL = "2201", "2202"
 FOUND_S = 0.2 + 0.2 + 0.2 + 0.5
@@ -99,27 +99,6 @@ def test_a_slow_lane_delays_no_other(tmp_path: Path) -> None:
             assert market.ledger.wait(52)[-1] == "behind slow"
         finally:
             release.set()
-
-
-def test_a_peer_that_does_not_read_blocks_no_actor(tmp_path: Path) -> None:
-    """Writes go to a bounded buffer; its deadline ends the link, not our patience."""
-    send = {"deadline_s": 0.5, "buffer_bytes": 1 << 16}
-    overrides = {SICK: {"send": send}}
-    with Market(tmp_path, SICK, WELL, overrides=overrides) as market:
-        market.listen()
-        market.start()
-        market.fake.inject(
-            Rule(on="request", lwp="/!", do=faults.Stall(), account=SICK, connection=1)
-        )
-        text = "x" * 20_000
-        tickets = [
-            market.gateway.send(SICK, f"c{number}", text, to="77001") for number in range(200)
-        ]
-        market.shops[SICK].wait_registered(10.0, sessions=2)
-        market.undisturbed(WELL)
-        outcomes = {ticket.result(WAIT_S).reason for ticket in tickets}
-        assert "pending" not in outcomes
-        market.serves(SICK)
 
 
 def test_a_flood_is_taken_at_the_handlers_pace(tmp_path: Path) -> None:
