@@ -12,19 +12,9 @@ from typing import Any, Protocol
 import msgspec
 import pykka
 
-from actors.messages import (
-    AccountId,
-    Control,
-    Event,
-    Failure,
-    Generation,
-    Message,
-    Phase,
-    SendResult,
-    StateChanged,
-)
+from actors.messages import Control, Message, StateChanged
 from actors.policy.backoff import Delays
-from actors.ports import Clock, Dialed, Dialer, Dice, Identity, Mailbox, Pending, Platform, Session
+from actors.ports import Clock, Dialed, Dialer, Dice, Identity, Mailbox, Platform, Session
 from actors.runtime.flow import Flow
 from actors.runtime.handlers import HandlerPool
 from actors.runtime.link import Link
@@ -34,6 +24,8 @@ from actors.runtime.supervised import post
 from actors.runtime.timers import Timers
 from actors.runtime.writer import JournalWriter
 from actors.state import ConnectionState
+from actors.storage import Pending
+from actors.values import AccountId, Event, Failure, Generation, Phase, SendResult
 
 
 class AccountPlan(msgspec.Struct, frozen=True, kw_only=True):

@@ -25,26 +25,21 @@ from actors.messages import (
     ClosingExpired,
     DialFailed,
     DialStarted,
-    Failure,
     Flush,
     Flushed,
     FramesReceived,
     FramesRejected,
-    Generation,
     GiveUp,
     Introduce,
     LinkCondemned,
     LinkDown,
     LinkLost,
     Open,
-    Phase,
     RepliesReceived,
-    Reply,
     Reset,
     SendAnswered,
     SendBeat,
     Shut,
-    SignalKind,
     SignalsReceived,
     StateChanged,
     Transmit,
@@ -59,6 +54,7 @@ from actors.runtime.pool import Pool
 from actors.runtime.supervised import SupervisedActor
 from actors.runtime.timers import Timer
 from actors.state import Cause, ConnectionState, advance
+from actors.values import Failure, Generation, Phase, Reply, SignalKind
 
 REGISTRATION = "registration"
 """Purpose of the one request this actor makes for itself."""

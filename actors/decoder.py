@@ -13,24 +13,21 @@ import msgspec
 
 from actors.account import Account, LinkEnded, PendingRead, SessionOpened
 from actors.messages import (
-    Decoded,
-    Event,
     EventsRestored,
     EventsStored,
     Flush,
     Flushed,
-    Frame,
     FramesReceived,
     FramesRejected,
     RepliesReceived,
-    Reply,
-    Signal,
     SignalsReceived,
     WriteAcks,
 )
-from actors.ports import JournalAnswer, Session, StoreFrames
+from actors.ports import Session
 from actors.runtime.pool import Pool
 from actors.runtime.supervised import SupervisedActor
+from actors.storage import JournalAnswer, StoreFrames
+from actors.values import Decoded, Event, Frame, Reply, Signal
 
 
 class DecoderActor(SupervisedActor):

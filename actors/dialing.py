@@ -9,22 +9,14 @@ import threading
 from typing import Any
 
 from actors.account import CancelDial, LinkDialed, RequestDial
-from actors.messages import (
-    Control,
-    DialFailed,
-    DialStarted,
-    ErrorClass,
-    Failure,
-    Generation,
-    Message,
-    Phase,
-)
+from actors.messages import Control, DialFailed, DialStarted, Message
 from actors.policy.circuit import Circuit
 from actors.policy.gate import ConnectGate
 from actors.ports import Clock, Dialed, Dice, Mailbox
 from actors.runtime.pool import Pool
 from actors.runtime.supervised import SupervisedActor
 from actors.runtime.timers import Timer, Timers
+from actors.values import ErrorClass, Failure, Generation, Phase
 
 DIALING_CRASHED = Failure(
     error_class=ErrorClass.OTHER,

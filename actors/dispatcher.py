@@ -10,21 +10,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from actors.account import Account, PendingRead
-from actors.messages import (
-    DeliveriesStored,
-    Delivery,
-    Disposition,
-    Event,
-    EventsRestored,
-    EventsStored,
-    LaneRested,
-    Outcome,
-)
+from actors.messages import DeliveriesStored, EventsRestored, EventsStored, LaneRested
 from actors.policy.lanes import Lanes
-from actors.ports import JournalAnswer, Pending, SettleEvents, Settlement
 from actors.runtime.handlers import LaneRun, LanesRan, RanLane
 from actors.runtime.pool import Pool
 from actors.runtime.supervised import SupervisedActor
+from actors.storage import JournalAnswer, Pending, SettleEvents, Settlement
+from actors.values import Delivery, Disposition, Event, Outcome
 
 PAGE = 1000
 """Journal rows read at a time, and most news kept while they are read."""

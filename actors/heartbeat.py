@@ -5,14 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from actors.account import Account, LinkOpened
-from actors.messages import (
-    BeatAnswered,
-    BeatDue,
-    Failure,
-    LinkCondemned,
-    LinkDown,
-    SendBeat,
-)
+from actors.messages import BeatAnswered, BeatDue, LinkCondemned, LinkDown, SendBeat
 from actors.policy import failures
 from actors.policy.liveness import Dead, Liveness, SendProbe, Wait
 from actors.policy.liveness import SendBeat as BeatNow
@@ -20,6 +13,7 @@ from actors.runtime.link import Link
 from actors.runtime.pool import Pool
 from actors.runtime.supervised import SupervisedActor
 from actors.runtime.timers import Timer
+from actors.values import Failure
 
 _VERDICTS = {
     failure.reason: failure for failure in (failures.HEARTBEAT_DEAD, failures.HEARTBEAT_UNANSWERED)

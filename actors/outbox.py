@@ -15,20 +15,19 @@ from actors.account import Account, LinkOpened
 from actors.messages import (
     AttemptStored,
     DeliveriesStored,
-    Delivery,
     LinkDown,
     OutboxDue,
     SendAnswered,
-    SendOutcome,
-    SendResult,
     Transmit,
     Transmitted,
 )
 from actors.policy.rate import TokenBucket
-from actors.ports import MarkDelivery, Session
+from actors.ports import Session
 from actors.runtime.pool import Pool
 from actors.runtime.supervised import SupervisedActor
 from actors.runtime.timers import Timer
+from actors.storage import MarkDelivery
+from actors.values import Delivery, SendOutcome, SendResult
 
 EXPIRED = SendResult(outcome=SendOutcome.EXPIRED, reason="expired_before_sending")
 LINK_LOST = SendResult(outcome=SendOutcome.UNKNOWN, reason="link_lost_before_answer")

@@ -17,15 +17,12 @@ from actors.dispatcher import DispatcherActor
 from actors.heartbeat import HeartbeatActor
 from actors.messages import (
     ActorDied,
-    ErrorClass,
-    Failure,
     GiveUp,
     Introduce,
     LinkCondemned,
     LinkDown,
     Open,
     Pause,
-    Phase,
     Reset,
     RestartDue,
     RetryDue,
@@ -42,6 +39,7 @@ from actors.runtime.pool import Pool
 from actors.runtime.supervised import SupervisedActor
 from actors.runtime.timers import Timer
 from actors.state import Cause, ConnectionState
+from actors.values import ErrorClass, Failure, Phase
 
 CHILDREN = ("decoder", "dispatcher", "outbox", "heartbeat", "connection")
 """In the order they are started; they are stopped in reverse."""

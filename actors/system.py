@@ -16,20 +16,10 @@ import pykka
 
 from actors.account import Account, AccountPlan, Log, Observer, Peers, Role, Services
 from actors.dialing import DialingActor
-from actors.messages import (
-    AccountId,
-    ActorDied,
-    DeliveriesStored,
-    Delivery,
-    Introduce,
-    Pause,
-    Reset,
-    Start,
-    Stop,
-)
+from actors.messages import ActorDied, DeliveriesStored, Introduce, Pause, Reset, Start, Stop
 from actors.policy.budget import LONGEST_DELAY_S, RestartBudget
 from actors.policy.gate import ConnectGate
-from actors.ports import Clock, Handle, Journal, StoreDelivery
+from actors.ports import Clock, Handle
 from actors.runtime.clock import SystemClock
 from actors.runtime.flow import Flow
 from actors.runtime.handlers import HandlerPool
@@ -37,7 +27,9 @@ from actors.runtime.poller import Poller
 from actors.runtime.pool import Pool
 from actors.runtime.timers import Timers
 from actors.runtime.writer import JournalWriter
+from actors.storage import Journal, StoreDelivery
 from actors.supervisor import SupervisorActor
+from actors.values import AccountId, Delivery
 
 SWEEP_S = 0.25
 """Seconds between two looks for actors that are held up; then another worker joins."""

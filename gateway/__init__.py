@@ -10,15 +10,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from actors.messages import (
-        ErrorClass,
-        Event,
-        Failure,
-        SendOutcome,
-        SendResult,
-        StateChanged,
-    )
+    from actors.messages import StateChanged
     from actors.state import Cause, ConnectionState
+    from actors.values import ErrorClass, Event, Failure, SendOutcome, SendResult
     from gateway.accounts import AccountView
     from gateway.app import Gateway
     from gateway.client import WebSocketClient
@@ -47,15 +41,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "actors.messages": (
-        "ErrorClass",
-        "Event",
-        "Failure",
-        "SendOutcome",
-        "SendResult",
-        "StateChanged",
-    ),
+    "actors.messages": ("StateChanged",),
     "actors.state": ("Cause", "ConnectionState"),
+    "actors.values": ("ErrorClass", "Event", "Failure", "SendOutcome", "SendResult"),
     "gateway.accounts": ("AccountView",),
     "gateway.app": ("Gateway",),
     "gateway.client": ("WebSocketClient",),

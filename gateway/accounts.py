@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping
 
-from actors.messages import AccountId, Failure, StateChanged
+from actors.messages import StateChanged
 from actors.state import ConnectionState
+from actors.values import AccountId, Failure
 from gateway.errors import UnknownAccountError
 
 

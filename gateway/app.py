@@ -13,20 +13,13 @@ from types import FrameType, TracebackType
 from typing import Any, Self, TypeVar
 
 from actors.account import AccountPlan
-from actors.messages import (
-    AccountId,
-    Content,
-    Delivery,
-    Event,
-    SendOutcome,
-    SendResult,
-    StateChanged,
-)
+from actors.messages import StateChanged
 from actors.policy.gate import ConnectGate
 from actors.runtime.clock import SystemClock
 from actors.runtime.writer import OverloadedError as JournalOverloadedError
 from actors.state import ConnectionState
 from actors.system import System
+from actors.values import AccountId, Content, Delivery, Event, SendOutcome, SendResult
 from gateway import logs, planning, sinks
 from gateway.accounts import Accounts, AccountView
 from gateway.config import load

@@ -17,19 +17,12 @@ from actors.account import Account, AccountPlan, LinkEnded, LinkOpened, Peers, R
 from actors.connection import ConnectionActor
 from actors.heartbeat import HeartbeatActor
 from actors.messages import (
-    DONE,
     ActorDied,
-    ErrorClass,
-    Event,
-    Failure,
     Flush,
     Flushed,
-    Frame,
     FramesReceived,
     LinkDown,
     Open,
-    Outcome,
-    SendResult,
     Shut,
     StateChanged,
 )
@@ -41,6 +34,7 @@ from actors.runtime.flow import Flow
 from actors.runtime.link import Link
 from actors.state import ConnectionState
 from actors.system import System
+from actors.values import DONE, ErrorClass, Event, Failure, Frame, Outcome, SendResult
 from gateway import logs
 from gateway.journal.memory import MemoryJournal
 from gateway.platforms import registry

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from actors.messages import Content, Event
+from actors.values import Content, Event
 from gateway.errors import EventSettledError
 
 

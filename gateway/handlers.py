@@ -9,15 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from actors.messages import (
-    DONE,
-    AccountId,
-    Content,
-    Delivery,
-    Disposition,
-    Event,
-    Outcome,
-)
+from actors.values import DONE, AccountId, Content, Delivery, Disposition, Event, Outcome
 from gateway.events import delivering
 from gateway.sinks.base import Sink
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from actors.account import AccountPlan
-from actors.ports import Clock, Identity, Journal
+from actors.ports import Clock, Identity
+from actors.storage import Journal
 from gateway.journal.memory import MemoryJournal
 from gateway.journal.sqlite import SqliteJournal
 from gateway.platforms import registry

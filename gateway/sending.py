@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from actors.messages import SendOutcome, SendResult
+from actors.values import SendOutcome, SendResult
 
 PENDING = SendResult(outcome=SendOutcome.UNKNOWN, reason="pending")
 """What :meth:`SendTicket.result` gives at its timeout; the send itself lives on."""

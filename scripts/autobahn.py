@@ -30,8 +30,8 @@ from typing import Any, TypeAlias
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from actors.messages import Failure, Frame  # noqa: E402 - runs from a bare clone
 from actors.ports import Beaten, Incoming, PeerClosed, Pinged, Wire, WireBroken  # noqa: E402 - the same
+from actors.values import Failure, Frame  # noqa: E402 - runs from a bare clone
 from gateway.transport.dialer import WebSocketDialer  # noqa: E402 - the same
 
 SUITE = "autobahntestsuite==25.10.1"

@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from actors.messages import ErrorClass, Failure
+from actors.values import ErrorClass, Failure
 
 _MOST_DOUBLINGS: Final = 30
 

@@ -11,7 +11,7 @@ import enum
 from collections import deque
 from typing import Final
 
-from actors.messages import ErrorClass, Failure
+from actors.values import ErrorClass, Failure
 
 WINDOW_S: Final = 30
 LEAST_ATTEMPTS: Final = 20

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-from actors.messages import ErrorClass, Failure, Phase, SignalKind
+from actors.values import ErrorClass, Failure, Phase, SignalKind
 
 AUTH_WINDOW_S: Final = 5.0
 """A policy close (1008) this soon after the registration is the answer to it."""

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from actors.messages import Event
+from actors.values import Event
 
 
 class Run(msgspec.Struct, frozen=True, gc=False):

@@ -9,9 +9,9 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from actors.messages import ErrorClass, Failure, Phase
 from actors.policy.backoff import Delays, delay_s
 from actors.policy.failures import SESSION_REMOVED
+from actors.values import ErrorClass, Failure, Phase
 
 AUTH_LIMIT: Final = 3
 CONFIG_LIMIT: Final = 5

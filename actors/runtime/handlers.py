@@ -19,11 +19,11 @@ from itertools import count
 from queue import Empty, SimpleQueue
 from typing import Any, Final
 
-from actors.messages import DONE, Disposition, Outcome
 from actors.ports import Clock, Handle, Mailbox
 from actors.runtime.lanes import LaneRun, LanesRan, RanLane, Task, tell_results
 from actors.runtime.place import place
 from actors.runtime.roster import Roster, Worker
+from actors.values import DONE, Disposition, Outcome
 
 __all__ = ["HandlerPool", "LaneRun", "LanesRan", "RanLane", "revoked"]
 

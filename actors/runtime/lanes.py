@@ -11,9 +11,10 @@ from typing import Any
 
 import msgspec
 
-from actors.messages import Control, Event, Outcome
+from actors.messages import Control
 from actors.ports import Mailbox
 from actors.runtime.supervised import post
+from actors.values import Event, Outcome
 
 
 class LaneRun(msgspec.Struct, frozen=True, kw_only=True, gc=False):

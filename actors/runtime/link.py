@@ -12,9 +12,10 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from actors.messages import ErrorClass, Failure, Frame, FramesReceived, LinkLost
+from actors.messages import FramesReceived, LinkLost
 from actors.ports import Clock, Dialed, Mailbox
 from actors.runtime.flow import Flow
+from actors.values import ErrorClass, Failure, Frame
 
 CLOSE_TIMEOUT_S = 1.0
 """How long the peer may take to answer our close frame."""

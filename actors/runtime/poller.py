@@ -16,12 +16,13 @@ from collections import deque
 from functools import partial
 from itertools import count
 
-from actors.messages import ErrorClass, Failure, FramesReceived, LinkLost
+from actors.messages import FramesReceived, LinkLost
 from actors.ports import Clock
 from actors.runtime.link import Link
 from actors.runtime.place import place
 from actors.runtime.reading import ending, read_turn, unexpected_close
 from actors.runtime.supervised import post
+from actors.values import ErrorClass, Failure
 
 _READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 

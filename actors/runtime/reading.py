@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple, TypeAlias
 
-from actors.messages import ErrorClass, Failure, Frame
 from actors.policy.failures import from_close_code
 from actors.ports import Beaten, Clock, Incoming, PeerClosed, Pinged, Wire, WireBroken
 from actors.runtime.link import Link
+from actors.values import ErrorClass, Failure, Frame
 
 READ_BYTES: Final = 64 << 10
 """One read; a TLS read gives one record (16 KiB) at most."""

@@ -15,9 +15,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeAlias
 
-from actors.messages import Disposition, Outcome
 from actors.ports import Mailbox
 from actors.runtime.lanes import LanesRan, Queue, RanLane, Task
+from actors.values import Disposition, Outcome
 
 SLICE: Final = 64
 """Events a worker handles of one account before it reports and turns to the next one."""

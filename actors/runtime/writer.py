@@ -1,7 +1,7 @@
 """The journal writer: one thread, one transaction for whatever waits.
 
 It decides when to commit and what to do when that fails. What a commit means is the
-journal's (:class:`actors.ports.Journal`); what follows from an answer is the caller's.
+journal's (:class:`actors.storage.Journal`); what follows from an answer is the caller's.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import Final, NamedTuple, TypeAlias, TypeVar
 import msgspec
 import structlog
 
-from actors.ports import (
-    Clock,
+from actors.ports import Clock
+from actors.storage import (
     Journal,
     JournalAnswer,
     JournalCommand,
@@ -77,7 +77,7 @@ class JournalWriter:
     commits whatever waits, at once, and a batch forms by itself while the disk is busy. A
     journal that is not durable is called on the submitting thread.
 
-    **When it fails.** A :class:`~actors.ports.JournalError` is the disk's fault: nothing is
+    **When it fails.** A :class:`~actors.storage.JournalError` is the disk's fault: nothing is
     answered, everything stays in line and is tried again after 0.05 s, growing to 1 s, for as
     long as it takes. Any other exception is the fault of some command in the batch: halves
     are tried until it is alone; that one is given up, counted and logged, and its ``refused``

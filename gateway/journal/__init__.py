@@ -1,1 +1,1 @@
-"""Where messages live: SQLite on disk, or memory. Both are :class:`actors.ports.Journal`."""
+"""Where messages live: SQLite on disk, or memory. Both are :class:`actors.storage.Journal`."""

@@ -11,7 +11,7 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
-from actors.ports import JournalError
+from actors.storage import JournalError
 from gateway.journal import schema
 
 _NEXT_STEPS: Final = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from actors.messages import Event
-from actors.ports import JournalAnswer, StoreFrames
+from actors.storage import JournalAnswer, StoreFrames
+from actors.values import Event
 from gateway.journal.order import arrange, in_order
 from gateway.journal.rows import Statement, Value, storable
 from gateway.journal.schema import Flag, FrameKind

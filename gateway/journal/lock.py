@@ -13,7 +13,7 @@ from typing import IO
 
 import msgspec
 
-from actors.ports import JournalError
+from actors.storage import JournalError
 
 _LOCKED_BYTE = 1 << 20
 """Windows locks are mandatory: the locked byte lies far behind the text others read."""

@@ -7,8 +7,7 @@ import itertools
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from actors.messages import AccountId, Delivery, Disposition, Event, Frame, SendOutcome
-from actors.ports import (
+from actors.storage import (
     JournalAnswer,
     JournalCommand,
     MarkDelivery,
@@ -17,6 +16,7 @@ from actors.ports import (
     StoreDelivery,
     StoreFrames,
 )
+from actors.values import AccountId, Delivery, Disposition, Event, Frame, SendOutcome
 from gateway.journal.order import arrange, in_order
 
 
@@ -33,7 +33,7 @@ class _Account:
 
 
 class MemoryJournal:
-    """A :class:`actors.ports.Journal` without a disk; commits cost about half a microsecond.
+    """A :class:`actors.storage.Journal` without a disk; commits cost about half a microsecond.
 
     Args:
         dedup_limit: How many identities are remembered at most; at least half as many of the

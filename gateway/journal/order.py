@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import msgspec
 
-from actors.messages import Event
+from actors.values import Event
 
 OriginT = TypeVar("OriginT")
 

@@ -10,7 +10,7 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
-from actors.ports import JournalError
+from actors.storage import JournalError
 
 VERSION: Final = 1
 """``PRAGMA user_version`` of the tables below; a change of any table raises it."""

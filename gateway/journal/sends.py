@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import msgspec
 
-from actors.messages import Content, Delivery, SendOutcome
-from actors.ports import MarkDelivery
+from actors.storage import MarkDelivery
+from actors.values import Content, Delivery, SendOutcome
 from gateway.journal.rows import Statement, Value, text
 from gateway.journal.schema import SendState
 from gateway.journal.work import Work

@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Final
 
-from actors.messages import Delivery, Disposition
-from actors.ports import JournalAnswer, SettleEvents, Settlement
+from actors.storage import JournalAnswer, SettleEvents, Settlement
+from actors.values import Delivery, Disposition
 from gateway.journal.rows import Statement, Value
 from gateway.journal.work import SettledBeforeError, Work
 

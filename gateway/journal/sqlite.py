@@ -16,9 +16,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from actors.messages import AccountId, Delivery, SendOutcome
-from actors.ports import (
-    Clock,
+from actors.ports import Clock
+from actors.storage import (
     JournalAnswer,
     JournalCommand,
     JournalError,
@@ -28,6 +27,7 @@ from actors.ports import (
     StoreDelivery,
     StoreFrames,
 )
+from actors.values import AccountId, Delivery, SendOutcome
 from gateway.journal import files, inbound, schema, sends, settling
 from gateway.journal.lock import ProcessLock
 from gateway.journal.rows import text
@@ -43,7 +43,7 @@ _CHECKPOINT_COMMITS: Final = 256
 
 
 class SqliteJournal:
-    """A :class:`actors.ports.Journal` on disk.
+    """A :class:`actors.storage.Journal` on disk.
 
     Args:
         path: The file; made if it is not there, with its directory. ``<path>.lock`` beside it.

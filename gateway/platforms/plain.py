@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from actors.messages import (
+from actors.ports import ConversationPage, Identity, Page
+from actors.values import (
     Content,
     Decoded,
     Delivery,
@@ -15,7 +16,6 @@ from actors.messages import (
     SendOutcome,
     SendResult,
 )
-from actors.ports import ConversationPage, Identity, Page
 from gateway.events import ChatMessage
 
 CONVERSATION = "link"

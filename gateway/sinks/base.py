@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from actors.messages import Event
+from actors.values import Event
 
 
 class Sink(Protocol):

@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Callable
 from typing import Any
 
-from actors.messages import Event
+from actors.values import Event
 from gateway.errors import SinkError
 
 _EXAMPLE = "call: mypackage.mymodule:on_event"

@@ -6,7 +6,7 @@ import os
 import threading
 from pathlib import Path
 
-from actors.messages import Event
+from actors.values import Event
 from gateway.errors import SinkError
 from gateway.events import to_json
 

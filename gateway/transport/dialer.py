@@ -14,8 +14,8 @@ import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 
-from actors.messages import ErrorClass, Failure, Phase
 from actors.ports import Dialed
+from actors.values import ErrorClass, Failure, Phase
 from gateway.transport.address import host_name, parse_proxy, parse_target
 from gateway.transport.errors import Place, failure_of
 from gateway.transport.frames import FrameWire

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
-from actors.messages import ErrorClass, Failure, Phase
+from actors.values import ErrorClass, Failure, Phase
 from gateway.transport.address import bracketed
 from gateway.transport.proxy import ProxyRefusedError
 from gateway.transport.upgrade import BadUpgradeError, UpgradeRefusedError

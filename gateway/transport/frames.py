@@ -12,8 +12,8 @@ import os
 from codecs import utf_8_decode
 from collections.abc import Callable, Sequence
 
-from actors.messages import Frame
 from actors.ports import Beaten, Incoming, Pinged, WireBroken
+from actors.values import Frame
 from gateway.transport import rfc6455
 from gateway.transport.masking import MULTIPLIED_BYTES, SHARED_KEYS, MaskKeys, ones, xor
 from gateway.transport.rfc6455 import CONTROL, CONTROL_MAX_BYTES, FIN, OPCODE, TEXT, RefusedError

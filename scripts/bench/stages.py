@@ -162,9 +162,9 @@ def _encode() -> float:
 
 def _journal(kind: str, directory: str) -> dict[str, float]:
     """Give µs per event to store and to settle; a fresh journal, every event new."""
-    store_frames = _part("actors.ports", "StoreFrames")
-    settle_events, settlement = (_part("actors.ports", n) for n in ("SettleEvents", "Settlement"))
-    done = _part("actors.messages", "DONE")
+    store_frames = _part("actors.storage", "StoreFrames")
+    settle_events, settlement = (_part("actors.storage", n) for n in ("SettleEvents", "Settlement"))
+    done = _part("actors.values", "DONE")
     batches = list(_batches(_decoded()))
     stores = [
         store_frames(account="bench", generation=1, received_at_ms=feed.BASE_MS, frames=batch)

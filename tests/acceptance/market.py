@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from actors.messages import Event, SendOutcome, StateChanged
+from actors.messages import StateChanged
 from actors.runtime.actor import PooledActor
 from actors.state import ConnectionState
+from actors.values import Event, SendOutcome
 from gateway import ChatMessage, Gateway
 from gateway.config import from_mapping
 from gateway.testing import Behaviour, FakePlatform, Shop
@@ -88,10 +90,12 @@ class Ledger:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self.events: list[Event] = []
+        self._counts: Counter[str] = Counter()
 
     def __call__(self, event: Event) -> None:
         with self._changed:
             self.events.append(event)
+            self._counts[event.account] += 1
             self._changed.notify_all()
 
     def texts(self, account: str | None = None) -> list[str]:
@@ -105,9 +109,12 @@ class Ledger:
     def wait(self, count: int, account: str | None = None, timeout_s: float = WAIT_S) -> list[str]:
         """Wait until that many events were seen, and give their texts."""
         with self._changed:
-            done = self._changed.wait_for(lambda: len(self.texts(account)) >= count, timeout_s)
+            done = self._changed.wait_for(lambda: self._count(account) >= count, timeout_s)
         assert done, f"{len(self.texts(account))} of {count} events: {self.texts(account)[-5:]}"
         return self.texts(account)
+
+    def _count(self, account: str | None) -> int:
+        return len(self.events) if account is None else self._counts[account]
 
     def until(self, there: Callable[[list[str]], bool]) -> None:
         """Wait until the texts are as wanted."""

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from market import WAIT_S, Market
 
-from actors.ports import JournalAnswer, JournalCommand, JournalError, StoreFrames
+from actors.storage import JournalAnswer, JournalCommand, JournalError, StoreFrames
 from gateway import planning
 from gateway.journal.sqlite import SqliteJournal
 from gateway.testing import Behaviour

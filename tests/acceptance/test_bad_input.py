@@ -13,8 +13,8 @@ import pytest
 import trustme
 from market import Market, account_of, merged
 
-from actors.messages import ErrorClass, Failure
 from actors.state import Cause, ConnectionState
+from actors.values import ErrorClass, Failure
 from gateway import ChatMessage, Gateway
 from gateway.config import from_mapping
 from gateway.testing import FakePlatform, Rule, faults

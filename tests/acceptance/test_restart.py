@@ -13,8 +13,8 @@ import psutil
 import pytest
 from market import WAIT_S, Ledger, Market, account_of
 
-from actors.messages import Event, SendOutcome
 from actors.state import ConnectionState
+from actors.values import Event, SendOutcome
 from gateway import ChatMessage
 from gateway.testing import Behaviour, FakePlatform
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from market import WAIT_S, Market
 
-from actors.messages import SendOutcome
+from actors.values import SendOutcome
 from gateway import ChatMessage, OverloadedError, ShuttingDownError, UnknownAccountError
 from gateway.testing import Rule, faults
 

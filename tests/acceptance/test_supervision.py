@@ -12,8 +12,8 @@ import pytest
 from market import WAIT_S, Market
 
 import actors.system
-from actors.messages import SendOutcome
 from actors.state import ConnectionState
+from actors.values import SendOutcome
 from gateway import ChatMessage
 
 SICK, WELL = "2201", "2202"

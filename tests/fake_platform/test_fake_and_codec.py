@@ -5,16 +5,8 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
-from actors.messages import (
-    Content,
-    Delivery,
-    ErrorClass,
-    Reply,
-    Request,
-    SendOutcome,
-    SignalKind,
-)
 from actors.ports import Identity, Session
+from actors.values import Content, Delivery, ErrorClass, Reply, Request, SendOutcome, SignalKind
 from gateway.platforms.goofish import Goofish
 from gateway.testing import FakePlatform, Shop, faults
 

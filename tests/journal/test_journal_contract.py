@@ -8,7 +8,16 @@ from typing import TypeAlias
 
 import pytest
 
-from actors.messages import (
+from actors.runtime.clock import SystemClock
+from actors.storage import (
+    JournalCommand,
+    MarkDelivery,
+    SettleEvents,
+    Settlement,
+    StoreDelivery,
+    StoreFrames,
+)
+from actors.values import (
     Content,
     Decoded,
     Delivery,
@@ -19,15 +28,6 @@ from actors.messages import (
     SendOutcome,
     SendResult,
 )
-from actors.ports import (
-    JournalCommand,
-    MarkDelivery,
-    SettleEvents,
-    Settlement,
-    StoreDelivery,
-    StoreFrames,
-)
-from actors.runtime.clock import SystemClock
 from gateway.journal.memory import MemoryJournal
 from gateway.journal.sqlite import SqliteJournal
 

@@ -12,7 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from actors.messages import (
+from actors.runtime.clock import SystemClock
+from actors.storage import MarkDelivery, SettleEvents, Settlement, StoreDelivery, StoreFrames
+from actors.values import (
     Content,
     Decoded,
     Delivery,
@@ -22,14 +24,6 @@ from actors.messages import (
     SendOutcome,
     SendResult,
 )
-from actors.ports import (
-    MarkDelivery,
-    SettleEvents,
-    Settlement,
-    StoreDelivery,
-    StoreFrames,
-)
-from actors.runtime.clock import SystemClock
 from gateway.journal.memory import MemoryJournal
 from gateway.journal.order import arrange, in_order
 from gateway.journal.sqlite import SqliteJournal

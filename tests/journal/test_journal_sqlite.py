@@ -13,7 +13,16 @@ from pathlib import Path
 
 import pytest
 
-from actors.messages import (
+from actors.runtime.clock import SystemClock
+from actors.storage import (
+    JournalError,
+    MarkDelivery,
+    SettleEvents,
+    Settlement,
+    StoreDelivery,
+    StoreFrames,
+)
+from actors.values import (
     Content,
     Decoded,
     Delivery,
@@ -24,15 +33,6 @@ from actors.messages import (
     SendOutcome,
     SendResult,
 )
-from actors.ports import (
-    JournalError,
-    MarkDelivery,
-    SettleEvents,
-    Settlement,
-    StoreDelivery,
-    StoreFrames,
-)
-from actors.runtime.clock import SystemClock
 from gateway.journal import inbound, schema
 from gateway.journal.files import failure, needs_new_handle
 from gateway.journal.sqlite import SqliteJournal
@@ -130,8 +130,8 @@ def test_reopening_finds_everything(tmp_path: Path) -> None:
 
 _CHILD = """
 import itertools, sys, time
-from actors.messages import Decoded, Event, Outcome
-from actors.ports import SettleEvents, Settlement, StoreFrames
+from actors.values import Decoded, Event, Outcome
+from actors.storage import SettleEvents, Settlement, StoreFrames
 from gateway.journal.sqlite import SqliteJournal
 
 class WallClock:

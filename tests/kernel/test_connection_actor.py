@@ -17,8 +17,6 @@ from actors.messages import (
     ClosingExpired,
     DialFailed,
     DialStarted,
-    ErrorClass,
-    Failure,
     Flush,
     Flushed,
     FramesRejected,
@@ -28,15 +26,11 @@ from actors.messages import (
     LinkDown,
     LinkLost,
     Open,
-    Phase,
     RepliesReceived,
-    Reply,
     Reset,
     SendAnswered,
     SendBeat,
     Shut,
-    Signal,
-    SignalKind,
     SignalsReceived,
     Transmit,
     Transmitted,
@@ -44,6 +38,7 @@ from actors.messages import (
 )
 from actors.policy import failures
 from actors.state import Cause, ConnectionState
+from actors.values import ErrorClass, Failure, Phase, Reply, Signal, SignalKind
 from gateway.transport.frames import FrameWire
 
 REFUSED = Failure(error_class=ErrorClass.NETWORK, reason="connection_refused")

@@ -11,26 +11,19 @@ from workbench import Bench, event, push
 from actors.account import LinkEnded, PendingRead, SessionOpened
 from actors.decoder import DecoderActor
 from actors.messages import (
-    Decoded,
-    ErrorClass,
-    Event,
     EventsRestored,
     EventsStored,
-    Failure,
     Flush,
     Flushed,
-    Frame,
     FramesReceived,
     FramesRejected,
     RepliesReceived,
-    Reply,
-    Signal,
-    SignalKind,
     SignalsReceived,
     WriteAcks,
 )
-from actors.ports import JournalAnswer, JournalCommand, Pending, StoreFrames
 from actors.runtime.worker import Worker
+from actors.storage import JournalAnswer, JournalCommand, Pending, StoreFrames
+from actors.values import Decoded, ErrorClass, Event, Failure, Frame, Reply, Signal, SignalKind
 
 
 class SlowWriter:

@@ -13,11 +13,12 @@ from workbench import Bench
 from actors import dialing
 from actors.account import CancelDial, LinkDialed, RequestDial
 from actors.dialing import DialEnded, DialingActor, GateDue
-from actors.messages import DialFailed, DialStarted, ErrorClass, Failure, Phase
+from actors.messages import DialFailed, DialStarted
 from actors.policy.circuit import LEAST_ATTEMPTS, PROBE_TIMEOUT_S
 from actors.policy.gate import ConnectGate
 from actors.ports import Dialed
 from actors.runtime.worker import Worker
+from actors.values import ErrorClass, Failure, Phase
 
 ENDPOINT = "ws://127.0.0.1:9"
 REFUSED = Failure(error_class=ErrorClass.NETWORK, reason="connection_refused", phase=Phase.TCP)

@@ -13,21 +13,10 @@ from workbench import Bench, event
 from actors import dispatcher
 from actors.account import PendingRead
 from actors.dispatcher import DispatcherActor
-from actors.messages import (
-    DONE,
-    Content,
-    Decoded,
-    DeliveriesStored,
-    Delivery,
-    Disposition,
-    Event,
-    EventsRestored,
-    EventsStored,
-    LaneRested,
-    Outcome,
-)
-from actors.ports import StoreFrames
+from actors.messages import DeliveriesStored, EventsRestored, EventsStored, LaneRested
 from actors.runtime.handlers import LaneRun, LanesRan, RanLane
+from actors.storage import StoreFrames
+from actors.values import DONE, Content, Decoded, Delivery, Disposition, Event, Outcome
 
 RETRY = Outcome(disposition=Disposition.RETRY, reason="ValueError at bot.py:7")
 

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from actors.messages import (
+from actors.messages import StateChanged
+from actors.state import Cause, ConnectionState
+from actors.values import (
     DONE,
     Content,
     Delivery,
@@ -17,9 +19,7 @@ from actors.messages import (
     Failure,
     SendOutcome,
     SendResult,
-    StateChanged,
 )
-from actors.state import Cause, ConnectionState
 from gateway.accounts import Accounts, AccountView
 from gateway.errors import EventSettledError, UnknownAccountError
 from gateway.events import ChatMessage, OrderStatusChanged, SystemNotification

@@ -11,21 +11,17 @@ from workbench import Bench
 from actors.account import LinkOpened
 from actors.messages import (
     AttemptStored,
-    Content,
     DeliveriesStored,
-    Delivery,
     LinkDown,
     OutboxDue,
-    Reply,
     SendAnswered,
-    SendOutcome,
-    SendResult,
     Transmit,
     Transmitted,
 )
 from actors.outbox import OutboxActor
-from actors.ports import MarkDelivery, StoreDelivery
 from actors.runtime.manual import UNIX_MS
+from actors.storage import MarkDelivery, StoreDelivery
+from actors.values import Content, Delivery, Reply, SendOutcome, SendResult
 from gateway.platforms.plain import Plain
 
 

@@ -11,15 +11,12 @@ from workbench import Bench
 from actors.messages import (
     ActorDied,
     Control,
-    ErrorClass,
-    Failure,
     GiveUp,
     Introduce,
     LinkCondemned,
     LinkDown,
     Open,
     Pause,
-    Phase,
     Reset,
     RestartDue,
     RetryDue,
@@ -35,6 +32,7 @@ from actors.policy.retries import Retries, Retry
 from actors.runtime.worker import Worker
 from actors.state import Cause, ConnectionState
 from actors.supervisor import CHILDREN, CONNECTION_CRASHED, SupervisorActor
+from actors.values import ErrorClass, Failure, Phase
 
 S = ConnectionState
 REFUSED = Failure(error_class=ErrorClass.NETWORK, reason="connection_refused", phase=Phase.TCP)

@@ -9,7 +9,15 @@ from typing import Any
 import msgspec
 
 from actors.account import Account, AccountPlan, Peers, Role, Services
-from actors.messages import (
+from actors.messages import StateChanged
+from actors.ports import Dialed, Identity
+from actors.runtime.flow import Flow
+from actors.runtime.handlers import HandlerPool
+from actors.runtime.manual import ManualClock, ManualTimers
+from actors.runtime.poller import Poller
+from actors.runtime.pool import Pool
+from actors.runtime.writer import JournalWriter
+from actors.values import (
     DONE,
     AccountId,
     Decoded,
@@ -19,15 +27,7 @@ from actors.messages import (
     Outcome,
     Phase,
     SendResult,
-    StateChanged,
 )
-from actors.ports import Dialed, Identity
-from actors.runtime.flow import Flow
-from actors.runtime.handlers import HandlerPool
-from actors.runtime.manual import ManualClock, ManualTimers
-from actors.runtime.poller import Poller
-from actors.runtime.pool import Pool
-from actors.runtime.writer import JournalWriter
 from gateway.journal.memory import MemoryJournal
 from gateway.platforms.goofish.session import Goofish
 from gateway.transport.frames import FrameWire

@@ -9,7 +9,7 @@ import threading
 import msgspec
 import pytest
 
-from actors.messages import Content, Event
+from actors.values import Content, Event
 from gateway.errors import EventSettledError
 from gateway.events import (
     ChatMessage,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from actors.messages import Decoded, Event, SignalKind
+from actors.values import Decoded, Event, SignalKind
 from gateway.events import UndecodableEvent, as_dict
 from gateway.platforms import get
 from gateway.platforms.goofish import decode_any, decode_entry, decode_history, facts

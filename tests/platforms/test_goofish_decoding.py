@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from actors.messages import Event
+from actors.values import Event
 from gateway.events import ChatMessage
 from gateway.platforms.goofish import decode_any, facts
 from gateway.platforms.goofish.fields import query

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from actors.messages import Event, SignalKind
+from actors.values import Event, SignalKind
 from gateway.platforms import get
 from gateway.platforms.goofish import decode_entry
 from gateway.platforms.goofish.loose import NO_ENTRIES

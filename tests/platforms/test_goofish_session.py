@@ -9,17 +9,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from actors.messages import (
-    Content,
-    Delivery,
-    ErrorClass,
-    Failure,
-    Phase,
-    Reply,
-    Request,
-    SendOutcome,
-)
 from actors.ports import Identity, Platform, Session
+from actors.values import Content, Delivery, ErrorClass, Failure, Phase, Reply, Request, SendOutcome
 from gateway.platforms import get
 from gateway.platforms.goofish import GoofishSession
 from tests.platforms.goofish_captures import IDENTITY, SELLER, new_session, read

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from actors.messages import Content, Delivery, Reply, SendOutcome
 from actors.ports import Identity, Platform, Session
+from actors.values import Content, Delivery, Reply, SendOutcome
 from gateway.events import ChatMessage
 from gateway.platforms import get
 from gateway.platforms.plain import CONVERSATION

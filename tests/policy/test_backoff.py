@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.messages import ErrorClass, Failure
 from actors.policy.backoff import Delays, delay_s, window_s
+from actors.values import ErrorClass, Failure
 
 E = ErrorClass
 RETRIED = [error_class for error_class in ErrorClass if error_class is not E.NEEDS_HUMAN]

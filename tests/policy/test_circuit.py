@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.messages import ErrorClass, Failure
 from actors.policy import failures
 from actors.policy.circuit import Circuit, CircuitState, weight
+from actors.values import ErrorClass, Failure
 
 REFUSED = Failure(error_class=ErrorClass.NETWORK, reason="connection_refused")
 BUSY = failures.from_http_status(503)

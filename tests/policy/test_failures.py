@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.messages import ErrorClass, Failure, Phase, SignalKind
 from actors.policy import failures
+from actors.values import ErrorClass, Failure, Phase, SignalKind
 
 E = ErrorClass
 

@@ -10,8 +10,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from actors.messages import Event
 from actors.policy.lanes import Lanes, Run
+from actors.values import Event
 
 LANES = ["", "c1", "c2", "c3"]
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.messages import ErrorClass, Failure, Phase, SignalKind
 from actors.policy import failures
 from actors.policy.backoff import Delays
 from actors.policy.retries import GiveUp, History, Retries, Retry
+from actors.values import ErrorClass, Failure, Phase, SignalKind
 
 E = ErrorClass
 LOST = failures.from_close_code(None, since_registered_s=100.0)

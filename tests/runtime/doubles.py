@@ -7,8 +7,8 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
-from actors.messages import Frame
 from actors.ports import Beaten, Incoming, PeerClosed, Pinged, WireBroken
+from actors.values import Frame
 
 WAIT_S = 10.0
 M = TypeVar("M")

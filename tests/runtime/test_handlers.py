@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from actors.messages import DONE, Disposition, Event, Outcome
 from actors.runtime.clock import SystemClock
 from actors.runtime.handlers import HandlerPool, LaneRun, LanesRan, RanLane, revoked
+from actors.values import DONE, Disposition, Event, Outcome
 from tests.runtime.doubles import WAIT_S, Letters
 
 DONE_, RETRY, DEAD = Disposition.DONE, Disposition.RETRY, Disposition.DEAD

@@ -15,13 +15,14 @@ from typing import Any, NamedTuple
 import pytest
 import trustme
 
-from actors.messages import ErrorClass, FramesReceived, LinkLost
+from actors.messages import FramesReceived, LinkLost
 from actors.ports import Dialed, Incoming
 from actors.runtime.clock import SystemClock
 from actors.runtime.flow import Flow
 from actors.runtime.link import Link
 from actors.runtime.poller import Poller
 from actors.runtime.reading import TURN_BYTES
+from actors.values import ErrorClass
 from tests.runtime.doubles import WAIT_S, Letters, PrefixWire, packed, text
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from actors.messages import DONE, Event
 from actors.runtime.lanes import Task
 from actors.runtime.roster import QUICK_S, REPORT_S, SLICE, STARVED_S, Roster, Worker
+from actors.values import DONE, Event
 from tests.runtime.doubles import Letters
 
 KEY = (False, "a")

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from actors.messages import DONE, AccountId, Content, Decoded, Delivery, Event, SendOutcome
-from actors.ports import (
+from actors.runtime.clock import SystemClock
+from actors.runtime.writer import JournalWriter, OverloadedError
+from actors.storage import (
     Journal,
     JournalAnswer,
     JournalCommand,
@@ -23,8 +24,7 @@ from actors.ports import (
     StoreDelivery,
     StoreFrames,
 )
-from actors.runtime.clock import SystemClock
-from actors.runtime.writer import JournalWriter, OverloadedError
+from actors.values import DONE, AccountId, Content, Decoded, Delivery, Event, SendOutcome
 from gateway.journal.memory import MemoryJournal
 from gateway.journal.sqlite import SqliteJournal
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from actors.messages import Event
+from actors.values import Event
 from gateway.errors import SinkError
 from gateway.sinks.callable import CallableSink
 

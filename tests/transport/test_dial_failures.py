@@ -6,7 +6,7 @@ import errno
 
 import pytest
 
-from actors.messages import ErrorClass, Phase
+from actors.values import ErrorClass, Phase
 from gateway.transport.errors import Place, failure_of, retry_after
 from gateway.transport.upgrade import UpgradeRefusedError
 

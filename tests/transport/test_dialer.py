@@ -16,8 +16,8 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from actors.messages import ErrorClass, Failure, Phase
 from actors.ports import Dialed, Incoming
+from actors.values import ErrorClass, Failure, Phase
 from gateway.transport.dialer import PhaseLimits, WebSocketDialer
 
 Serve: TypeAlias = Callable[..., int]

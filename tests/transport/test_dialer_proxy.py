@@ -15,8 +15,8 @@ from typing import Any, TypeAlias
 import pytest
 import trustme
 
-from actors.messages import ErrorClass, Failure, Phase
 from actors.ports import Dialed
+from actors.values import ErrorClass, Failure, Phase
 from gateway.transport.dialer import PhaseLimits, WebSocketDialer
 from gateway.transport.tls import TlsOptions
 

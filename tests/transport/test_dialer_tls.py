@@ -16,8 +16,8 @@ from typing import Any, TypeAlias
 import pytest
 import trustme
 
-from actors.messages import ErrorClass, Failure, Phase
 from actors.ports import Dialed, Incoming
+from actors.values import ErrorClass, Failure, Phase
 from gateway.transport.dialer import PhaseLimits, WebSocketDialer
 from gateway.transport.timed import Deadline
 from gateway.transport.tls import TlsOptions, secure, shared_context

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actors.messages import Frame
 from actors.ports import Incoming, PeerClosed, WireBroken
+from actors.values import Frame
 from gateway.transport.frames import FrameWire
 
 LIMIT = 4096

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from actors.messages import Decoded, Event, Reply
+from actors.values import Decoded, Event, Reply
 from gateway.events import PlatformEvent, as_dict
 from gateway.platforms.goofish.entries import read_entry, undecodable
 from gateway.platforms.goofish.facts import facts

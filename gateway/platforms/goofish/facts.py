@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from actors.messages import Event
+from actors.values import Event
 from gateway.platforms.goofish.fields import at, ident, plain_id, text
 from gateway.platforms.goofish.messages import TEXT, Message, history_message, pushed_message
 from gateway.platforms.goofish.orders import inner, task_name, update_key

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from actors.messages import Decoded, Event, Frame, Reply, Signal, SignalKind
+from actors.values import Decoded, Event, Frame, Reply, Signal, SignalKind
 from gateway.platforms.goofish.entries import read_entry
 from gateway.platforms.goofish.envelope import (
     PACKAGES,

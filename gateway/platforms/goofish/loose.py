@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from actors.messages import Event, Frame, Reply, Signal, SignalKind
+from actors.values import Event, Frame, Reply, Signal, SignalKind
 from gateway.events import SystemNotification, UndecodableEvent, UnknownEvent
 from gateway.platforms.goofish.entries import base, read_entry, undecodable
 from gateway.platforms.goofish.envelope import PACKAGES, PARA, Package

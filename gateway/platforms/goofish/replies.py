@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from actors.messages import ErrorClass, Failure, Phase, Reply, SendOutcome, SendResult
 from actors.ports import Conversation, ConversationPage, Page
+from actors.values import ErrorClass, Failure, Phase, Reply, SendOutcome, SendResult
 from gateway.platforms.goofish.fields import at, ident, integer, plain_id, text
 from gateway.platforms.goofish.history import read_models
 from gateway.platforms.goofish.identity import Arrival

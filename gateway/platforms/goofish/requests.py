@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 import msgspec
 
-from actors.messages import Content, Delivery, Request
+from actors.values import Content, Delivery, Request
 from gateway.platforms.goofish.fields import with_suffix
 
 APP_KEY = "444e9908a51d1cb236a27862abc769c9"

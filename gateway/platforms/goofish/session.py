@@ -2,17 +2,8 @@
 
 from __future__ import annotations
 
-from actors.messages import (
-    Content,
-    Decoded,
-    Delivery,
-    Failure,
-    Frame,
-    Reply,
-    Request,
-    SendResult,
-)
 from actors.ports import ConversationPage, Identity, Page
+from actors.values import Content, Decoded, Delivery, Failure, Frame, Reply, Request, SendResult
 from gateway.platforms.goofish import replies, requests
 from gateway.platforms.goofish.fields import SUFFIX
 from gateway.platforms.goofish.frames import FrameReader

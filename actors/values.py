@@ -1,0 +1,266 @@
+"""What messages carry: events, failures, sends and their results.
+
+Nothing here knows a platform, a disk or a thread.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from typing import ClassVar, TypeAlias
+
+import msgspec
+
+AccountId: TypeAlias = str
+"""Name of an account in the configuration; unique in a process."""
+
+
+Generation: TypeAlias = int
+"""Number of a connection attempt of one account; grows by one an attempt, from 1."""
+
+
+Frame: TypeAlias = str | bytes
+"""One WebSocket message: text as ``str`` (valid UTF-8), binary as ``bytes``."""
+
+
+class ErrorClass(enum.Enum):
+    """What went wrong with a link, as far as the policy cares (design 5)."""
+
+    UNEXPECTED_CLOSE = "unexpected_close"
+    NETWORK = "network"
+    PROTOCOL = "protocol"
+    OTHER = "other"
+    SERVER_RESTART = "server_restart"
+    SERVER_OVERLOAD = "server_overload"
+    AUTH = "auth"
+    KICKED = "kicked"
+    NEEDS_HUMAN = "needs_human"
+    TLS_TRUST = "tls_trust"
+    CONFIG = "config"
+
+
+class Phase(enum.Enum):
+    """Step of an attempt; the one a failure happened in decides its class and deadline."""
+
+    CREDENTIALS = "credentials"
+    DNS = "dns"
+    TCP = "tcp"
+    PROXY = "proxy"
+    TLS = "tls"
+    UPGRADE = "upgrade"
+    REGISTER = "register"
+    OPEN = "open"
+
+
+class Failure(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Why a link could not be made, or was lost; safe to log and to show.
+
+    Attributes:
+        error_class: Decides what happens next; never taken from message text.
+        reason: Constant in snake_case, e.g. ``connection_refused`` or ``close_1001``.
+        detail: One sentence for a person: what, where, and the next step. No secret.
+        phase: Where it happened.
+        timed_out: The phase's deadline passed; the next deadline grows (design 5).
+        retry_after_s: A floor the server asked for, in seconds.
+        close_code: WebSocket close code, if the peer sent one.
+        http_status: Status of the refused upgrade, if there was one.
+    """
+
+    error_class: ErrorClass
+    reason: str
+    detail: str = ""
+    phase: Phase = Phase.OPEN
+    timed_out: bool = False
+    retry_after_s: float | None = None
+    close_code: int | None = None
+    http_status: int | None = None
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that happened on an account; a platform adds what it knows in a subclass.
+
+    Attributes:
+        account: Account that received it.
+        event_id: Identity, unique over all accounts and stable over redelivery.
+        conversation_id: The lane; None where the thing belongs to no conversation.
+        lane_seq: Position in the journal; grows within a lane, gaps are normal.
+            None on an event that never passed a journal.
+        occurred_at_ms: The peer's Unix time; None if it gave none.
+        received_at_ms: Our Unix time.
+        own: The account itself caused it (an echo of its own message).
+        weak_id: The peer gave no identity; ``event_id`` is a hash of the content.
+        redelivered: A handler may have seen it before a crash.
+        recovered: Read from history, not pushed.
+        late: A newer event of the lane was handled before.
+        raw: The entry as it arrived, for replay and for handlers that know better.
+    """
+
+    kind: ClassVar[str] = "unknown"
+
+    account: AccountId = ""
+    event_id: str = ""
+    conversation_id: str | None = None
+    lane_seq: int | None = None
+    occurred_at_ms: int | None = None
+    received_at_ms: int = 0
+    own: bool = False
+    weak_id: bool = False
+    redelivered: bool = False
+    recovered: bool = False
+    late: bool = False
+    raw: str | bytes = ""
+
+
+class Reply(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Answer of the platform to one of our requests.
+
+    Attributes:
+        mid: Key of the request as :class:`Request` gave it.
+        code: The platform's status code; 200 is fine, the body decides the rest.
+        headers: As received, JSON text.
+        body: As received, JSON text; empty if there was none.
+    """
+
+    mid: str
+    code: int
+    headers: bytes = b""
+    body: bytes = b""
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A frame we send that the platform answers under ``mid``."""
+
+    mid: str
+    payload: Frame
+
+
+class SignalKind(enum.Enum):
+    """What a platform tells about the session itself."""
+
+    READY = "ready"
+    BACKLOG_CUT = "backlog_cut"
+    GAP = "gap"
+    KICKED = "kicked"
+    SESSION_REMOVED = "session_removed"
+    AUTH_EXPIRED = "auth_expired"
+
+
+class Signal(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A :class:`SignalKind` with a detail safe to log."""
+
+    kind: SignalKind
+    detail: str = ""
+
+
+class Decoded(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What one frame means. A frame is a push, a reply, or a fault.
+
+    Attributes:
+        raw: The frame.
+        events: One an entry of the push, in the order of the push; an entry that can not
+            be decoded is an event too.
+        ack: Payload of the acknowledgement; to be written once everything in ``events``
+            is stored. None where the platform wants none.
+        reply: Set if the frame answers a request.
+        signal: Set if the frame says something about the session.
+        fault: Set if the frame is none of the platform's; why, in words safe to log.
+            Such a frame is counted, kept and not acknowledged.
+    """
+
+    raw: Frame
+    events: Sequence[Event] = ()
+    ack: Frame | None = None
+    reply: Reply | None = None
+    signal: Signal | None = None
+    fault: str | None = None
+
+
+class SendOutcome(enum.Enum):
+    """The honest result of a send. A successful socket write is none of them."""
+
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+    EXPIRED = "expired"
+
+
+class SendResult(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What became of a send.
+
+    Attributes:
+        outcome: One of four.
+        message_id: The platform's id if it accepted.
+        reason: The platform's or our own reason otherwise; safe to log.
+    """
+
+    outcome: SendOutcome
+    message_id: str | None = None
+    reason: str | None = None
+
+
+class Content(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What a send carries: a text, or an image that is already uploaded.
+
+    Attributes:
+        text: The text; None for an image.
+        image_url: Where the image lies; None for a text.
+        width: Image width in pixels.
+        height: Image height in pixels.
+    """
+
+    text: str | None = None
+    image_url: str | None = None
+    width: int = 0
+    height: int = 0
+
+
+class Delivery(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A message on its way out; a row of the outbox.
+
+    Attributes:
+        outbox_id: Our id, unique for ever; what ``send()`` returns.
+        uuid: The client id the platform sees; the same in each attempt.
+        account: Sending account.
+        conversation_id: Lane it leaves on.
+        to: The other user's id, where the platform wants it.
+        content: What to say.
+        expires_at_ms: Our Unix time after which it is not sent any more.
+        event_id: The event it answers, if any.
+    """
+
+    outbox_id: str
+    uuid: str
+    account: AccountId
+    conversation_id: str
+    to: str | None
+    content: Content
+    expires_at_ms: int
+    event_id: str | None = None
+
+
+class Disposition(enum.Enum):
+    """How the handling of one event ended."""
+
+    DONE = "done"
+    RETRY = "retry"
+    DEAD = "dead"
+    IGNORED = "ignored"
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What handling one event led to.
+
+    Attributes:
+        disposition: DONE: settle it. RETRY: a handler failed, the dispatcher decides.
+            DEAD: never again. IGNORED: no handler wanted it.
+        replies: Sends that leave with the settlement, in order.
+        reason: Why not DONE; exception type and place, no payload.
+    """
+
+    disposition: Disposition = Disposition.DONE
+    replies: Sequence[Delivery] = ()
+    reason: str | None = None
+
+
+DONE = Outcome()
+"""The commonest outcome, made once."""
