@@ -103,6 +103,9 @@ class Journal(Protocol):
     def commit(self, commands: Sequence[JournalCommand]) -> Sequence[JournalAnswer]:
         """Do all commands in one transaction; on return they survive a power cut.
 
+        A transaction of bare settlements (no replies) need only survive a kill: after a power
+        cut its events are pending again.
+
         Returns:
             One answer a command, in order.
 

@@ -1,9 +1,9 @@
 """The durable journal: one SQLite file, one process, one thread at a time.
 
 What :meth:`SqliteJournal.commit` answered survives a kill and, with ``synchronous="FULL"``,
-a power cut. Tables are in :mod:`gateway.journal.schema`, statements in
-:mod:`~gateway.journal.inbound`, :mod:`~gateway.journal.settling` and
-:mod:`~gateway.journal.sends`.
+a power cut; only bare settlements wait for the next sync (ADR 7). Tables are in
+:mod:`gateway.journal.schema`, statements in :mod:`~gateway.journal.inbound`,
+:mod:`~gateway.journal.settling` and :mod:`~gateway.journal.sends`.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ _PENDING: Final = (
     "SELECT raw, kind, idx, lane_seq, received_at, attempts FROM event CROSS JOIN inbox "
     "USING(raw_id) WHERE event.account=? AND status=0 AND lane_seq>? ORDER BY lane_seq LIMIT ?"
 )
+_SYNC: Final = "INSERT OR REPLACE INTO log_meta(key, value) VALUES('synced_at', ?)"
 _CHECKPOINT_COMMITS: Final = 256
 """An idle journal with fewer commits since the last checkpoint leaves its log as it is."""
 
@@ -69,6 +70,7 @@ class SqliteJournal:
         self._faults: Counter[str] = Counter()
         self._counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self._commits_since_checkpoint = 0
+        self._synced = True
         self._connection: sqlite3.Connection | None = None
         self._closed = False
         files.prepare_directory(self.path)
@@ -202,6 +204,7 @@ class SqliteJournal:
             raise JournalError(f"the journal {self.path} is closed; open it anew")
         if self._connection is None:
             self._connection = files.connect(self.path, self._synchronous)
+            self._synced = True
         return self._connection
 
     def _disconnect(self) -> None:
@@ -214,6 +217,7 @@ class SqliteJournal:
         self, commands: Sequence[JournalCommand], *, careful: bool
     ) -> tuple[list[JournalAnswer], Mapping[tuple[str, str], int]]:
         connection = self._connected()
+        self._sync(connection, wanted=not _bare_settlements(commands))
         connection.execute("BEGIN IMMEDIATE")
         try:
             work = Work(
@@ -233,7 +237,17 @@ class SqliteJournal:
             raise
         return answers, work.changes
 
+    def _sync(self, connection: sqlite3.Connection, *, wanted: bool) -> None:
+        """Let the next commit wait for the disk, or not; a sync covers all commits before it."""
+        if wanted != self._synced and self._synchronous == "FULL":
+            connection.execute(f"PRAGMA synchronous={'FULL' if wanted else 'NORMAL'}")
+            self._synced = wanted
+
     def _idle(self) -> None:
+        if not self._synced:
+            connection = self._connected()
+            self._sync(connection, wanted=True)
+            connection.execute(_SYNC, (self._clock.unix_ms(),))
         if self._commits_since_checkpoint >= _CHECKPOINT_COMMITS:
             self._connected().execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
             self._commits_since_checkpoint = 0
@@ -243,6 +257,20 @@ class SqliteJournal:
             return self._connected().execute(query, values).fetchall()
         except sqlite3.Error as error:
             raise files.failure(self.path, error) from error
+
+
+def _bare_settlements(commands: Sequence[JournalCommand]) -> bool:
+    """Tell whether nothing came in, and nothing is about to leave.
+
+    Lost in a power cut, such a commit costs that its events are handled again, flagged; so
+    nobody need wait for the disk. The log is synced in order, so what a later commit
+    promised implies it.
+    """
+    return all(
+        isinstance(command, SettleEvents)
+        and not any(settlement.outcome.replies for settlement in command.settlements)
+        for command in commands
+    )
 
 
 def _run(work: Work, commands: Sequence[JournalCommand]) -> list[JournalAnswer]:

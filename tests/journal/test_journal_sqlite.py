@@ -658,6 +658,34 @@ def test_idle_journals_move_the_log_into_the_file(tmp_path: Path) -> None:
     assert not (tmp_path / "j.db-wal").exists()
 
 
+def test_only_bare_settlements_wait_for_no_disk(tmp_path: Path) -> None:
+    """A second sync per event would double the wait of the next one (ADR 7)."""
+    full, normal = 2, 1
+    journal = opened(tmp_path / "j.db")
+
+    def level() -> int:
+        assert journal._connection is not None
+        (found,) = journal._connection.execute("PRAGMA synchronous").fetchone()
+        return int(found)
+
+    try:
+        events = store(journal, push(journal, "m1", "m2", "m3"))
+        assert level() == full
+        settle(journal, events[:1])
+        assert level() == normal
+        settle(journal, events[1:2], Outcome(replies=(sent("o1"),)))
+        assert level() == full, "a reply leaves with it"
+        settle(journal, events[2:])
+        store(journal, push(journal, "m4"))
+        assert level() == full
+        settle(journal, store(journal, push(journal, "m5")))
+        journal.commit(())
+        assert level() == full, "an idle journal syncs what waits"
+        assert rows(journal, "SELECT count(*) FROM log_meta WHERE key = 'synced_at'") == [(1,)]
+    finally:
+        journal.close()
+
+
 def test_any_thread_may_take_over(tmp_path: Path) -> None:
     journal = opened(tmp_path / "j.db")
     stored: list[Event] = []
