@@ -20,6 +20,10 @@ _VERDICTS = {
 }
 
 
+SLACK = 0.01
+"""Part of the interval a look may be late, so that many accounts look at one moment."""
+
+
 class HeartbeatActor(SupervisedActor):
     """Asks the liveness policy what to do, and does it."""
 
@@ -88,6 +92,7 @@ class HeartbeatActor(SupervisedActor):
                         max(0.0, until - now),
                         self._account.peers.heartbeat,
                         BeatDue(generation=self._generation),
+                        slack_s=self._account.plan.heartbeat_interval_s * SLACK,
                     )
                     return
                 case Dead(reason=reason):

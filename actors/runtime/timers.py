@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import logging
+import math
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -80,9 +81,20 @@ class Timers:
             thread.join(timeout_s)
         return [thread.name] if thread.is_alive() else []
 
-    def after(self, delay_s: float, mailbox: Mailbox[M], message: M) -> Timer:
-        """Tell a message in ``delay_s`` seconds; a receiver that is dead by then is no error."""
-        timer = Timer(self, self._clock.monotonic() + delay_s)
+    def after(
+        self, delay_s: float, mailbox: Mailbox[M], message: M, *, slack_s: float = 0.0
+    ) -> Timer:
+        """Tell a message in ``delay_s`` seconds; a receiver that is dead by then is no error.
+
+        Args:
+            delay_s: How long to wait at least.
+            mailbox: Whom to tell.
+            message: What.
+            slack_s: How much later it may be. All timers of one slack that are due within it
+                fire at one moment: a wake-up costs more than what most of them do.
+        """
+        due = self._clock.monotonic() + delay_s
+        timer = Timer(self, math.ceil(due / slack_s) * slack_s if slack_s else due)
         timer.fire = partial(post, mailbox, message)
         timer.mailbox, timer.message = mailbox, message
         return self._add(timer)

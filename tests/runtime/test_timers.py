@@ -43,6 +43,20 @@ def test_never_early(timers: Timers, clock: SystemClock) -> None:
     assert clock.monotonic() - began >= 0.02
 
 
+def test_slack_lets_timers_fire_together_but_never_early() -> None:
+    """Ten thousand heartbeats in fifteen seconds are not ten thousand wake-ups."""
+    clock = ManualClock(now=3.3)
+    manual = ManualTimers(clock)
+    heard: Letters[int] = Letters()
+    for number in range(100):
+        manual.after(14.0, heard, number, slack_s=0.5)
+        clock.advance(0.01)
+    moments = sorted({due for due, _, _ in manual.pending()})
+    assert len(moments) <= 3
+    assert moments[0] >= 3.3 + 14.0
+    assert moments[-1] <= clock.monotonic() + 14.0 + 0.5
+
+
 def test_a_sooner_timer_wakes_the_thread(timers: Timers) -> None:
     heard: Letters[str] = Letters()
     late = timers.after(3600.0, heard, "late")
