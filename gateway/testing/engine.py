@@ -19,13 +19,14 @@ from gateway.testing import actions
 from gateway.testing.actions import AnyAction
 from gateway.testing.calls import BEAT, REGISTER, Answered, Call, Reply
 from gateway.testing.delivery import Delivery
-from gateway.testing.faults import FaultBook
+from gateway.testing.flood import stranger_texts
 from gateway.testing.handshake import Upgrade, response, switching
 from gateway.testing.link import Link
 from gateway.testing.memory import PACKAGE_MAX, Account, Behaviour, Session
 from gateway.testing.model import Model
 from gateway.testing.peer import Peer
 from gateway.testing.recorder import ConnectionLog, Recorder
+from gateway.testing.rules import FaultBook
 from gateway.testing.server import Server
 from gateway.testing.shapes import Entry
 
@@ -53,7 +54,9 @@ class Engine:
         self.lock = lock
         self.behaviour = behaviour
         self.model = Model(behaviour)
-        self.delivery = Delivery(behaviour, unix_ms)
+        self.delivery = Delivery(
+            behaviour, unix_ms, lambda account, n: stranger_texts(self.model, account, n, unix_ms())
+        )
         self.book = FaultBook()
         self.recorder = Recorder(beat_limit_s=beat_limit_s)
         self.unix_ms = unix_ms

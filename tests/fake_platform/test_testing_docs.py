@@ -37,10 +37,8 @@ def test_the_rules_example_is_accepted(page: str) -> None:
 @pytest.mark.parametrize("page", PAGES)
 def test_every_behaviour_and_preset_is_explained(page: str) -> None:
     text = (DOCS / page).read_text(encoding="utf-8")
-    presets = {"silent", "deaf", "zombie", "refuse", "redirect", "captcha", "wrong_user",
-               "forbid_sends"}  # fmt: skip
     actions = {kind.__name__ for kind in faults.KINDS}
-    for name in {*Behaviour.__struct_fields__, *presets, *actions}:
+    for name in {*Behaviour.__struct_fields__, *faults.PRESETS, *actions}:
         assert f"`{name}" in text, name
     assert set(gateway.testing.__all__) <= set(dir(gateway.testing))
 
