@@ -179,6 +179,7 @@ def test_a_gap_is_told_in_place_of_the_push(fake: FakePlatform, shop: Shop, dial
     assert client.push()["body"]["syncExtraType"]["type"] == 1
     shop.buyer("3301").says("after it")
     assert client.push()["body"]["syncPushPackage"]["startSeq"] == 2
+    shop.wait_acked(1)
     assert len(shop.unacked) == 1
 
 
