@@ -56,7 +56,7 @@ class Pipe:
         blocked: The sink takes nothing just now.
     """
 
-    __slots__ = ("_free_at", "_last_due", "_waiting", "_waiting_bytes", "blocked", "ended",
+    __slots__ = ("_free_at", "_waiting", "_waiting_bytes", "blocked", "ended",
                  "finished", "sink", "source")  # fmt: skip
 
     def __init__(self, source: socket.socket, sink: socket.socket) -> None:
@@ -65,7 +65,6 @@ class Pipe:
         self.ended = self.finished = self.blocked = False
         self._waiting: deque[tuple[float, bytes]] = deque()
         self._waiting_bytes = 0
-        self._last_due = 0.0
         self._free_at = 0.0
 
     def wants_more(self, conditions: Conditions) -> bool:
@@ -77,9 +76,8 @@ class Pipe:
         delay_s = conditions.latency_s
         if conditions.jitter_s:
             delay_s += conditions.jitter_s * dice.random()
-        self._last_due = max(self._last_due, now + delay_s)
         self.ended = not data
-        self._waiting.append((self._last_due, data))
+        self._waiting.append((now + delay_s, data))
         self._waiting_bytes += len(data)
 
     def due_at(self, conditions: Conditions) -> float | None:

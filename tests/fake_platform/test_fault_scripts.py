@@ -159,6 +159,18 @@ def test_pushes_and_answers_drip_and_stay_whole(fake: FakePlatform, shop: Shop, 
     fake.check(all_acked=True)
 
 
+def test_what_follows_a_dripping_frame_waits_behind_it(
+    fake: FakePlatform, shop: Shop, dial: Dial
+) -> None:
+    client = dial(shop.url, "t-1")
+    fake.inject(Rule(on="push", do=faults.Drip(size_bytes=16, every_s=0.001), times=1))
+    shop.buyer("3301").says("drop by drop")
+    shop.buyer("3301").says("not in the middle of it")
+    for _ in range(2):
+        client.push()
+    shop.wait_acked(2)
+
+
 def test_a_half_open_link_says_nothing_and_never_ends(
     fake: FakePlatform, shop: Shop, dial: Dial
 ) -> None:

@@ -318,6 +318,29 @@ def test_heartbeats_follow_the_clock(factory: GatewayFactory, fake: FakePlatform
         assert clock.monotonic() >= 30.0
 
 
+def test_a_hung_handler_is_given_up_by_the_clock(
+    factory: GatewayFactory, fake: FakePlatform
+) -> None:
+    clock = ManualClock()
+    shop = fake.account("2201")
+    gateway = factory(clock=clock)
+    free = threading.Event()
+
+    @gateway.on(ChatMessage)
+    def hang(_: ChatMessage) -> None:
+        free.wait(WAIT_S)
+
+    with gateway:
+        shop.wait_registered()
+        shop.buyer("3301").says("x")
+        shop.wait_acked(1)
+        assert gateway._system is not None
+        pool = gateway._system.services.handlers
+        clock.advance_until(lambda: pool.leaked, limit_s=120.0)
+        assert clock.monotonic() >= 60.0
+        free.set()
+
+
 def test_time_that_never_suffices_is_an_error() -> None:
     clock = ManualClock()
     with pytest.raises(TimeoutError, match="2 s of manual time"):
