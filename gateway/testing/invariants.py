@@ -8,22 +8,21 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
-
-import msgspec
 
 from actors.messages import StateChanged
 from actors.ports import Clock
 from actors.state import ConnectionState, IllegalTransitionError, advance
-from actors.storage import Journal, JournalAnswer, JournalCommand, StoreFrames
-from actors.values import Decoded, Disposition, ErrorClass, Event, Failure, Outcome
+from actors.storage import Journal, JournalCommand, StoreFrames
+from actors.values import ErrorClass, Event, Failure
 from gateway import planning
 from gateway.app import Gateway
 from gateway.settings import ReconnectSettings, Settings
 from gateway.testing.memory import Push, Session
 from gateway.testing.platform import FakePlatform
+from gateway.testing.watching import WatchedHandlers, WatchedJournal, key_of
 
 _WAIT_S: Final = 5.0
 _CAPS: Final = {
@@ -39,18 +38,6 @@ _CAPS: Final = {
     ErrorClass.CONFIG: ("config_cap_s",),
 }
 _SLACK_S: Final = 0.001
-
-
-class _AckHeaders(msgspec.Struct):
-    mid: str = ""
-    sid: str = ""
-
-
-class _Ack(msgspec.Struct):
-    headers: _AckHeaders = msgspec.field(default_factory=_AckHeaders)
-
-
-_read_ack = msgspec.json.Decoder(_Ack).decode
 
 
 class Recorder:
@@ -94,7 +81,7 @@ class Recorder:
     def attach(self, gateway: Gateway) -> Gateway:
         """Watch the handlers, states and delays of a gateway that was not started."""
         inside: Any = gateway
-        inside._handlers = _WatchedHandlers(inside._handlers, self)  # noqa: SLF001  # of one house
+        inside._handlers = WatchedHandlers(inside._handlers, self.handling)  # noqa: SLF001  # of one house
         schedule = inside.retry_scheduled
 
         def scheduled(account: str, attempt: int, delay_s: float, *more: Any) -> None:
@@ -124,7 +111,7 @@ class Recorder:
             return
         with self._changed:
             for decoded in command.frames:
-                key = _key_of(decoded)
+                key = key_of(decoded)
                 if key is not None:
                     self._committed.add(key)
 
@@ -275,59 +262,6 @@ class Recorder:
         with self._changed:
             self._changed.wait_for(lambda: self._acked.keys() <= self._messages, timeout_s)
             return [item for item in self._acked.items() if item[0] not in self._messages]
-
-
-class WatchedJournal:
-    """A journal that tells what it committed, after it did; otherwise the one it wraps.
-
-    Args:
-        inner: Does the work.
-        committed: Told each command of a transaction that held, on the writer's thread.
-    """
-
-    def __init__(self, inner: Journal, committed: Callable[[JournalCommand], None]) -> None:
-        self._inner: Any = inner
-        self._committed = committed
-        self.durable: bool = inner.durable
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._inner, name)
-
-    def commit(self, commands: Sequence[JournalCommand]) -> Sequence[JournalAnswer]:
-        """Commit, then tell."""
-        answers: Sequence[JournalAnswer] = self._inner.commit(commands)
-        for command in commands:
-            self._committed(command)
-        return answers
-
-
-class _WatchedHandlers:
-    """Handlers with a recorder around each call."""
-
-    def __init__(self, inner: Any, recorder: Recorder) -> None:
-        self._inner = inner
-        self._recorder = recorder
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._inner, name)
-
-    def __call__(self, event: Event) -> Outcome:
-        with self._recorder.handling(event) as succeeded:
-            outcome: Outcome = self._inner(event)
-            if outcome.disposition is not Disposition.RETRY:
-                succeeded()
-            return outcome
-
-
-def _key_of(decoded: Decoded) -> tuple[str, str] | None:
-    """Give session and number of the push a frame was, as its acknowledgement names them."""
-    if decoded.ack is None:
-        return None
-    try:
-        headers = _read_ack(decoded.ack).headers
-    except msgspec.MsgspecError:
-        return None
-    return headers.sid, headers.mid
 
 
 def _cap_s(failure: Failure | None, delays: ReconnectSettings) -> float:

@@ -243,7 +243,7 @@ def test_what_waits_is_bounded(connect: Connect, proxy: FaultProxy) -> None:
     client.settimeout(0.2)
     with pytest.raises(TimeoutError):
         client.sendall(b"x" * (64 << 20))
-    tunnel = next(iter(proxy._tunnels))
+    tunnel = next(iter(proxy._relay.tunnels))
     assert tunnel.pipes["up"]._waiting_bytes < 128 * 1024
 
 

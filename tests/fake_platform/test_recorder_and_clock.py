@@ -25,7 +25,7 @@ from gateway.testing import (
     faults,
 )
 from gateway.testing.bench import bench_settings
-from gateway.testing.invariants import WatchedJournal
+from gateway.testing.watching import WatchedJournal
 
 if TYPE_CHECKING:
     from pathlib import Path
