@@ -23,6 +23,7 @@ from actors.ports import Clock, Handle
 from actors.runtime.clock import SystemClock
 from actors.runtime.flow import Flow
 from actors.runtime.handlers import HandlerPool
+from actors.runtime.manual import ManualClock
 from actors.runtime.poller import Poller
 from actors.runtime.pool import Pool
 from actors.runtime.timers import Timers
@@ -110,6 +111,9 @@ class System:
             log=log,
             observer=observer,
         )
+        if isinstance(clock, ManualClock):
+            for part in (self.services.timers, self.services.poller, self.services.handlers):
+                clock.on_move(part.look)
 
     # --- life -------------------------------------------------------------------------
 

@@ -15,9 +15,11 @@ from typing import Any, Self, TypeVar
 from actors.account import AccountPlan
 from actors.messages import StateChanged
 from actors.policy.gate import ConnectGate
+from actors.ports import Clock
 from actors.runtime.clock import SystemClock
 from actors.runtime.writer import OverloadedError as JournalOverloadedError
 from actors.state import ConnectionState
+from actors.storage import Journal
 from actors.system import System
 from actors.values import AccountId, Content, Delivery, Event, SendOutcome, SendResult
 from gateway import logs, planning, sinks
@@ -51,13 +53,23 @@ class Gateway:
     Args:
         settings: What to run; see :meth:`from_config`.
         log: A structlog logger; None takes the package's polite default.
+        clock: Time; None: the machine's. A test moves its own (``docs/testing.md``).
+        journal: Opens the journal; None: the one the settings name.
     """
 
-    def __init__(self, settings: Settings, *, log: Any = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        log: Any = None,
+        clock: Clock | None = None,
+        journal: Callable[[Settings, Clock], Journal] | None = None,
+    ) -> None:
         self.settings = settings
         self._redactor = logs.redactor_of(settings)
         self._log = log or logs.get_logger(self._redactor)
-        self._clock = SystemClock()
+        self._clock = clock or SystemClock()
+        self._open_journal = journal or planning.journal
         self._ids = ClientIds(self._clock.unix_ms)
         self._open_sends = OpenSends()
         self._listeners: list[StateListener] = []
@@ -123,7 +135,7 @@ class Gateway:
                 return
             connect = self.settings.connect
             system = System(
-                journal=planning.journal(self.settings, self._clock),
+                journal=self._open_journal(self.settings, self._clock),
                 handle=self._handlers,
                 observer=self,
                 log=self._log,

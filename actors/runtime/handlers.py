@@ -137,6 +137,11 @@ class HandlerPool:
         """
         self._enqueue((True, key), [Task(key, (fn,), _call, None)])
 
+    def look(self) -> None:
+        """Read the clock again, which was moved by hand."""
+        with self._lock:
+            self._alarm.notify()
+
     def stop(self, timeout_s: float) -> list[str]:
         """End: no event is begun any more, those in a handler get ``timeout_s``. Idempotent.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from actors.ports import Mailbox
@@ -17,6 +18,7 @@ class ManualClock:
     def __init__(self, now: float = 0.0, unix_ms: int = UNIX_MS) -> None:
         self.now = now
         self.wall_ms = unix_ms
+        self._looks: list[Callable[[], None]] = []
 
     def monotonic(self) -> float:
         """Give the seconds it was set to."""
@@ -26,12 +28,18 @@ class ManualClock:
         """Give the wall time it was set to."""
         return self.wall_ms
 
+    def on_move(self, look: Callable[[], None]) -> None:
+        """Have a function called after each move; whoever waits for a deadline looks again."""
+        self._looks.append(look)
+
     def advance(self, seconds: float) -> None:
         """Move both clocks on."""
         if seconds < 0:
             raise ValueError(f"time does not run backwards: {seconds}")
         self.now += seconds
         self.wall_ms += round(seconds * 1000)
+        for look in self._looks:
+            look()
 
 
 class ManualTimers(Timers):

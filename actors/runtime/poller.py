@@ -84,6 +84,12 @@ class Poller:
                 self._links.add(link)
         self.wake(link)
 
+    def look(self) -> None:
+        """Read the clock again, which was moved by hand."""
+        with self._lock:
+            if not self._closed:
+                self._ring()
+
     def wake(self, link: Link) -> None:
         """Have the poller look at a link: it can be read again, wants to write, or is done."""
         with self._lock:

@@ -115,6 +115,11 @@ class Timers:
                 self._changed.notify()
         return timer
 
+    def look(self) -> None:
+        """Read the clock again, which was moved by hand."""
+        with self._changed:
+            self._changed.notify()
+
     def cancel(self, timer: Timer) -> None:
         """Take a timer back; :meth:`Timer.cancel` says what that means."""
         with self._changed:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 
@@ -68,7 +68,10 @@ class Headers(Action, frozen=True, kw_only=True):
 
 
 class Drip(Action, frozen=True, kw_only=True):
-    """101 in pieces of ``size_bytes`` each ``every_s`` seconds."""
+    """It leaves in pieces of ``size_bytes`` each ``every_s`` seconds.
+
+    The 101, a reply or a push; what is said meanwhile waits behind it and drips too.
+    """
 
     size_bytes: int = 1
     every_s: float = 0.05
@@ -99,10 +102,30 @@ class Answer(Action, frozen=True, kw_only=True):
 
 
 class Duplicate(Action, frozen=True, kw_only=True):
-    """Sent ``times`` more, under the same ``mid`` or a new one each time."""
+    """Sent ``times`` more, under the same ``mid`` or a new one each time.
+
+    With ``after_s`` a push comes again that much later, acknowledged or not.
+    """
 
     times: int = 1
     new_mid: bool = False
+    after_s: float = 0.0
+
+
+class TooLong(Action, frozen=True, kw_only=True):
+    """Instead of the push, the signal that the stream has a gap (``protocol.md`` 6.4).
+
+    ``kind`` is 1 ("too long") or 2 ("cursor unusable").
+    """
+
+    kind: Literal[1, 2] = 1
+
+
+class Flood(Action, frozen=True, kw_only=True):
+    """The push, and ``count`` texts of a stranger behind it in packages of ``package``."""
+
+    count: Annotated[int, msgspec.Meta(ge=1, le=20_000)] = 1000
+    package: Annotated[int, msgspec.Meta(ge=1, le=32)] = 32
 
 
 class Swap(Action, frozen=True, kw_only=True):
@@ -154,6 +177,6 @@ class RemoveSession(Action, frozen=True, kw_only=True):
 
 AnyAction: TypeAlias = (
     Reset | Drop | Stall | StopReading | Close | SendBytes | Refuse | BadAccept | Headers | Drip
-    | Lose | Delay | Answer | Duplicate | Swap | Corrupt | Fragment | Oversize | Cut | Kick
-    | RemoveSession
+    | Lose | Delay | Answer | Duplicate | TooLong | Flood | Swap | Corrupt | Fragment | Oversize
+    | Cut | Kick | RemoveSession
 )  # fmt: skip

@@ -11,7 +11,7 @@ from functools import partial
 
 from gateway.testing import actions
 from gateway.testing.actions import AnyAction
-from gateway.testing.memory import PACKAGE_MAX, Behaviour, Push, Session
+from gateway.testing.memory import PACKAGE_MAX, Account, Behaviour, Push, Session
 from gateway.testing.peer import Peer, corrupted
 from gateway.testing.shapes import Entry
 
@@ -19,9 +19,15 @@ from gateway.testing.shapes import Entry
 class Delivery:
     """Pushes to registered connections."""
 
-    def __init__(self, behaviour: Behaviour, unix_ms: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        behaviour: Behaviour,
+        unix_ms: Callable[[], int],
+        strangers: Callable[[Account, int], Sequence[Entry]],
+    ) -> None:
         self._redeliver_after_s = behaviour.redeliver_after_s
         self._unix_ms = unix_ms
+        self._strangers = strangers
 
     def begin(self, peer: Peer, session: Session) -> None:
         """Push what follows a registration: the signal, the arousal, what is owed."""
@@ -42,8 +48,9 @@ class Delivery:
         package: int = PACKAGE_MAX,
         lwp: str = "/s/sync",
         reconnect: bool = False,
+        harmless: bool = False,
     ) -> None:
-        """Push entries in packages of ``package``."""
+        """Push entries in packages of ``package``; ``harmless`` ones no rule bites."""
         now_ms = self._unix_ms()
         awaited = session.account.awaited
         for at in range(0, len(entries), package):
@@ -52,14 +59,18 @@ class Delivery:
                 if entry.message_id is not None:
                     awaited[entry.message_id] = True
             push = session.package(lwp, part, now_ms=now_ms, reconnect=reconnect)
-            self._deliver(peer, session, push, peer.match("push", lwp))
+            action = None if harmless else peer.match("push", lwp)
+            self._deliver(peer, session, push, action)
 
     def _deliver(self, peer: Peer, session: Session, push: Push, action: AnyAction | None) -> None:
         if peer.link.state != "open":
             return
-        text = session.text(push)
         if isinstance(action, actions.Lose):
             return
+        if isinstance(action, actions.TooLong):
+            self._deliver(peer, session, session.too_long(action.kind), None)
+            return
+        text = session.text(push)
         now = time.monotonic()
         session.delivered(push, now)
         peer.log.pushes += 1
@@ -70,16 +81,37 @@ class Delivery:
             peer.release()
         elif isinstance(action, actions.Duplicate):
             peer.say(text)
+            body, entries = push.body, push.entries  # an acknowledged push forgets them
             for _ in range(action.times):
-                again = push
-                if action.new_mid:
-                    again = session.push(push.lwp, push.body, push.entries)
-                session.delivered(again, now)
-                peer.say(session.text(again))
+                again = partial(self._again, peer, push, action, body, entries)
+                if action.after_s:
+                    peer.link.server.call_later(action.after_s, again)
+                else:
+                    again()
+        elif isinstance(action, actions.Flood):
+            peer.say(text)
+            texts = self._strangers(session.account, action.count)
+            self.packages(peer, session, texts, package=action.package, harmless=True)
         elif isinstance(action, actions.Corrupt):
             peer.say(corrupted(session, push, action))
         else:
             peer.mangle(text, action)
+
+    @staticmethod
+    def _again(
+        peer: Peer,
+        push: Push,
+        action: actions.Duplicate,
+        body: str,
+        entries: Sequence[Entry],
+    ) -> None:
+        """Push it once more on the connection it went out on."""
+        session = peer.session
+        if session is None or peer.link.state != "open":
+            return
+        again = session.push(push.lwp, body, entries) if action.new_mid else push
+        session.delivered(again, time.monotonic())
+        peer.say(session.text(again, body))
 
     def _watch_acks(self, peer: Peer) -> None:
         limit_s = self._redeliver_after_s

@@ -19,13 +19,14 @@ from gateway.testing import actions
 from gateway.testing.actions import AnyAction
 from gateway.testing.calls import BEAT, REGISTER, Answered, Call, Reply
 from gateway.testing.delivery import Delivery
-from gateway.testing.faults import FaultBook
+from gateway.testing.flood import stranger_texts
 from gateway.testing.handshake import Upgrade, response, switching
 from gateway.testing.link import Link
-from gateway.testing.memory import PACKAGE_MAX, Account, Behaviour, Session
+from gateway.testing.memory import PACKAGE_MAX, Account, Behaviour, Push, Session
 from gateway.testing.model import Model
 from gateway.testing.peer import Peer
-from gateway.testing.recorder import ConnectionLog, Recorder
+from gateway.testing.recorder import ConnectionLog, Logbook
+from gateway.testing.rules import FaultBook
 from gateway.testing.server import Server
 from gateway.testing.shapes import Entry
 
@@ -53,14 +54,17 @@ class Engine:
         self.lock = lock
         self.behaviour = behaviour
         self.model = Model(behaviour)
-        self.delivery = Delivery(behaviour, unix_ms)
+        self.delivery = Delivery(
+            behaviour, unix_ms, lambda account, n: stranger_texts(self.model, account, n, unix_ms())
+        )
         self.book = FaultBook()
-        self.recorder = Recorder(beat_limit_s=beat_limit_s)
+        self.recorder = Logbook(beat_limit_s=beat_limit_s)
         self.unix_ms = unix_ms
         self.server: Server | None = None
         self.peers: dict[int, Peer] = {}
         self.dials: deque[float] = deque(maxlen=1_000_000)
         self._dialed: dict[str, int] = {}
+        self.on_ack: list[Callable[[Session, Push], None]] = []
 
     # --- hooks of the server ------------------------------------------------------
 
@@ -203,6 +207,10 @@ class Engine:
     def _ack(self, peer: Peer, call: Call) -> None:
         log, session = peer.log, peer.session
         log.acks += 1
+        sent = session.seen.get(call.mid) if session is not None else None
+        if session is not None and sent is not None:
+            for heard in self.on_ack:
+                heard(session, sent)  # before an acknowledged push forgets its entries
         push = session.acked(call.mid) if session is not None else None
         if session is None or push is None:
             self.recorder.breach(log, "unknown_ack", f"mid {call.mid!r} was not pushed here")

@@ -1,16 +1,10 @@
-"""Misbehaviour as data: rules that match a moment, and what then happens instead.
+"""Misbehaviour as data: everything about it under one name.
 
-A :class:`Rule` is plain data: it can be written in a test, or read from JSON or YAML with
-:func:`load`. The book decides which rule fires; performing it is the engine's business.
-No sockets, no clock.
+Actions are in ``actions.py``, rules in ``rules.py``, faults with a name in ``presets.py``,
+scripts in ``scripts.py``. Nothing else lives here.
 """
 
 from __future__ import annotations
-
-from collections.abc import Iterable, Mapping
-from typing import Literal
-
-import msgspec
 
 from gateway.testing.actions import (
     Action,
@@ -24,6 +18,7 @@ from gateway.testing.actions import (
     Drip,
     Drop,
     Duplicate,
+    Flood,
     Fragment,
     Headers,
     Kick,
@@ -36,10 +31,54 @@ from gateway.testing.actions import (
     Stall,
     StopReading,
     Swap,
+    TooLong,
+)
+from gateway.testing.presets import (
+    PRESETS,
+    bad_accept,
+    captcha,
+    close,
+    corrupt,
+    cut,
+    deaf,
+    drip,
+    duplicate,
+    flood,
+    forbid_sends,
+    fragments,
+    gap,
+    half_open,
+    kick,
+    late_answers,
+    oversize,
+    redeliver,
+    redirect,
+    refuse,
+    remove_session,
+    reorder,
+    reset,
+    silent,
+    slow_reader,
+    stall,
+    wrong_user,
+    zombie,
+)
+from gateway.testing.rules import (
+    KINDS,
+    FaultBook,
+    Moment,
+    Rule,
+)
+from gateway.testing.scripts import (
+    ScriptError,
+    load,
+    read,
+    script,
 )
 
 __all__ = [
     "KINDS",
+    "PRESETS",
     "Action",
     "Answer",
     "AnyAction",
@@ -52,6 +91,7 @@ __all__ = [
     "Drop",
     "Duplicate",
     "FaultBook",
+    "Flood",
     "Fragment",
     "Headers",
     "Kick",
@@ -62,249 +102,40 @@ __all__ = [
     "RemoveSession",
     "Reset",
     "Rule",
+    "ScriptError",
     "SendBytes",
     "Stall",
     "StopReading",
     "Swap",
+    "TooLong",
+    "bad_accept",
     "captcha",
+    "close",
+    "corrupt",
+    "cut",
     "deaf",
+    "drip",
+    "duplicate",
+    "flood",
     "forbid_sends",
+    "fragments",
+    "gap",
+    "half_open",
+    "kick",
+    "late_answers",
     "load",
+    "oversize",
+    "read",
+    "redeliver",
     "redirect",
     "refuse",
+    "remove_session",
+    "reorder",
+    "reset",
+    "script",
     "silent",
+    "slow_reader",
+    "stall",
     "wrong_user",
     "zombie",
 ]
-
-Moment = Literal["accept", "upgrade", "request", "reply", "ready", "push", "ping"]
-"""Where a rule can bite.
-
-``accept``: TCP (or TLS) begins. ``upgrade``: the HTTP request was read. ``request``: a
-request arrived, the platform has not looked at it. ``reply``: the platform has done it, the
-answer is about to leave. ``ready``: one of the two pushes after a registration. ``push``: any
-other push. ``ping``: a WebSocket ping arrived.
-"""
-
-
-_ANYWHERE = (Reset, Drop, Stall, StopReading)
-_OPEN = (*_ANYWHERE, Close, SendBytes, Lose, Delay, Kick, RemoveSession)
-_PUSH = (*_OPEN, Duplicate, Swap, Corrupt, Fragment, Oversize, Cut)
-_FITTING: Mapping[Moment, tuple[type[Action], ...]] = {
-    "accept": (*_ANYWHERE, SendBytes),
-    "upgrade": (*_ANYWHERE, SendBytes, Delay, Refuse, BadAccept, Headers, Drip),
-    "request": (*_OPEN, Answer),
-    "reply": (*_OPEN, Answer, Duplicate, Fragment, Oversize, Cut),
-    "ready": _PUSH,
-    "push": _PUSH,
-    "ping": (*_ANYWHERE, Lose, Delay, Close),
-}
-KINDS = frozenset(kind for fitting in _FITTING.values() for kind in fitting)
-"""Every action there is."""
-
-
-class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """When something goes wrong, and what.
-
-    Attributes:
-        on: The moment.
-        do: The action; not every one fits every moment.
-        account: User id; None: any. Before the registration it is known from the URL
-            (:attr:`Shop.url`) or the ``unb`` cookie.
-        connection: Which connection of that account (of the platform, if ``account`` is
-            None), from 1; None: each.
-        lwp: Path of the request, of the answered request, or of the push; a ``*`` at the
-            end matches any rest; None: each.
-        after: This many matches pass unharmed first.
-        times: This many then fire; None: all.
-
-    Raises:
-        ValueError: The action does not fit the moment, or the moment has no such match.
-    """
-
-    on: Moment
-    do: AnyAction
-    account: str | None = None
-    connection: int | None = None
-    lwp: str | None = None
-    after: int = 0
-    times: int | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse what could never fire."""
-        if not isinstance(self.do, _FITTING[self.on]):
-            fitting = ", ".join(kind.__name__ for kind in _FITTING[self.on])
-            raise ValueError(  # noqa: TRY004  # the pair is wrong, no type is
-                f"{type(self.do).__name__} can not happen on {self.on!r}; fitting: {fitting}"
-            )
-        if self.on == "accept" and self.account is not None:
-            raise ValueError("on 'accept' the account is not known yet; use connection=")
-        if self.on in ("accept", "upgrade", "ping") and self.lwp is not None:
-            raise ValueError(f"on {self.on!r} there is no lwp; leave it out")
-
-    def fits(self, account: str | None, connection: int, lwp: str | None) -> bool:
-        """Say whether it is about this; counts nothing."""
-        if self.account is not None and self.account != account:
-            return False
-        if self.connection is not None and self.connection != connection:
-            return False
-        wanted = self.lwp
-        if wanted is None:
-            return True
-        if wanted.endswith("*"):
-            return lwp is not None and lwp.startswith(wanted[:-1])
-        return wanted == lwp
-
-
-class _Armed:
-    __slots__ = ("fired", "rule", "seen")
-
-    def __init__(self, rule: Rule) -> None:
-        self.rule = rule
-        self.seen = 0
-        self.fired = 0
-
-
-class FaultBook:
-    """Which rules are armed and how often each fired. First armed, first served."""
-
-    def __init__(self) -> None:
-        self._armed: dict[Moment, list[_Armed]] = {}
-
-    @property
-    def armed(self) -> bool:
-        """Whether there is any rule."""
-        return bool(self._armed)
-
-    def arm(self, rules: Iterable[Rule]) -> None:
-        """Add rules; each counts from now."""
-        for rule in rules:
-            self._armed.setdefault(rule.on, []).append(_Armed(rule))
-
-    def heal(self, rules: Iterable[Rule] | None = None) -> None:
-        """Take rules away; None: all."""
-        if rules is None:
-            self._armed.clear()
-            return
-        gone = list(rules)
-        for moment, armed in self._armed.items():
-            self._armed[moment] = [one for one in armed if one.rule not in gone]
-        self._armed = {moment: armed for moment, armed in self._armed.items() if armed}
-
-    def fired(self, rule: Rule) -> int:
-        """Say how often a rule fired since it was armed."""
-        return sum(one.fired for one in self._armed.get(rule.on, ()) if one.rule == rule)
-
-    def match(
-        self,
-        moment: Moment,
-        account: str | None,
-        *,
-        of_account: int,
-        of_platform: int,
-        lwp: str | None = None,
-    ) -> AnyAction | None:
-        """Give the action of the first rule that fires now.
-
-        Args:
-            moment: What is happening.
-            account: Whose connection it is, if known.
-            of_account: Number of the connection among those of the account.
-            of_platform: Number of the connection among all.
-            lwp: Path, where there is one.
-        """
-        for armed in self._armed.get(moment, ()):
-            rule = armed.rule
-            number = of_platform if rule.account is None else of_account
-            if not rule.fits(account, number, lwp):
-                continue
-            armed.seen += 1
-            if armed.seen <= rule.after:
-                continue
-            if rule.times is not None and armed.fired >= rule.times:
-                continue
-            armed.fired += 1
-            return rule.do
-        return None
-
-
-def load(data: object) -> list[Rule]:
-    """Read rules from plain data: a list of mappings, ``do`` with its ``type``.
-
-    Example:
-        ``[{"on": "push", "do": {"type": "Duplicate", "times": 2}, "times": 1}]``
-
-    Raises:
-        msgspec.ValidationError: It is not a list of rules; says where.
-    """
-    return msgspec.convert(data, list[Rule])
-
-
-# --- rules with a name ----------------------------------------------------------------
-
-
-def silent(account: str | None = None, connection: int | None = None) -> list[Rule]:
-    """TCP lives, nothing is said any more: no answers, no pushes, no pongs."""
-    moments: tuple[Moment, ...] = ("request", "ready", "push", "ping")
-    return [Rule(on=on, do=Lose(), account=account, connection=connection) for on in moments]
-
-
-def deaf(account: str | None = None, connection: int | None = None) -> list[Rule]:
-    """Heartbeats get no answer; everything else works."""
-    return [Rule(on="request", lwp="/!", do=Lose(), account=account, connection=connection)]
-
-
-def zombie(account: str | None = None, connection: int | None = None) -> list[Rule]:
-    """Heartbeats and requests are answered, no push comes any more."""
-    return [Rule(on="push", do=Lose(), account=account, connection=connection)]
-
-
-def refuse(
-    status: int,
-    *,
-    retry_after_s: int | None = None,
-    account: str | None = None,
-    times: int | None = None,
-) -> list[Rule]:
-    """Refuse the upgrade."""
-    headers = {} if retry_after_s is None else {"Retry-After": str(retry_after_s)}
-    return [
-        Rule(on="upgrade", do=Refuse(status=status, headers=headers), account=account, times=times)
-    ]
-
-
-def redirect(location: str, *, account: str | None = None) -> list[Rule]:
-    """Answer the upgrade with 302."""
-    return [
-        Rule(on="upgrade", do=Refuse(status=302, headers={"Location": location}), account=account)
-    ]
-
-
-def captcha(account: str | None = None) -> list[Rule]:
-    """Answer the registration as risk control does: a person must solve a captcha."""
-    body = {
-        "reason": "FAIL_SYS_USER_VALIDATE",
-        "ret": ["FAIL_SYS_USER_VALIDATE", "RGV587_ERROR::SM::哎哟喂,被挤爆啦,请稍后重试"],
-        "data": {"url": "https://h5api.m.goofish.com/punish?action=captcha"},
-    }
-    return [Rule(on="request", lwp="/reg", do=Answer(code=401, body=body), account=account)]
-
-
-def wrong_user(user_id: str, *, account: str | None = None) -> list[Rule]:
-    """Confirm the registration, but for somebody else."""
-    headers = {"reg-uid": f"{user_id}@goofish"}
-    return [Rule(on="reply", lwp="/reg", do=Answer(headers=headers), account=account)]
-
-
-def forbid_sends(account: str | None = None, times: int | None = None) -> list[Rule]:
-    """Refuse sends with 200 and ``CSI_FORBID``, as the platform does."""
-    body = {"reason": "CSI_FORBID", "moreInfo": "CSI_FORBID||安全拦截"}
-    return [
-        Rule(
-            on="request",
-            lwp="/r/MessageSend/sendByReceiverScope",
-            do=Answer(code=200, body=body),
-            account=account,
-            times=times,
-        )
-    ]

@@ -9,6 +9,7 @@ import contextlib
 import selectors
 import socket
 import struct
+from functools import partial
 from typing import TYPE_CHECKING, Final, Literal
 
 from gateway.transport.frames import FrameWire
@@ -33,7 +34,7 @@ class Link:
         end: Why we ended it, if we did.
     """
 
-    __slots__ = ("end", "head", "mask", "number", "out", "server", "sock", "state",
+    __slots__ = ("_dripping", "end", "head", "mask", "number", "out", "server", "sock", "state",
                  "wire")  # fmt: skip
 
     def __init__(self, server: Server, number: int, sock: socket.socket) -> None:
@@ -46,12 +47,35 @@ class Link:
         self.out = bytearray()
         self.mask = selectors.EVENT_READ
         self.end: str | None = None
+        self._dripping: bytearray | None = None
 
     def write(self, data: bytes) -> None:
         """Send these bytes at the end of the turn; nothing after the end."""
-        if self.state not in ("mute", "drain", "gone"):
-            self.out += data
-            self.server.dirty[self.number] = self
+        if self.state in ("mute", "drain", "gone"):
+            return
+        if self._dripping is not None:
+            self._dripping += data
+            return
+        self.out += data
+        self.server.dirty[self.number] = self
+
+    def drip(self, data: bytes, *, size_bytes: int, every_s: float) -> None:
+        """Send these bytes in small pieces; what is written meanwhile goes the same way."""
+        if self._dripping is not None:
+            self._dripping += data
+            return
+        self._dripping = bytearray(data)
+        self._drop(max(1, size_bytes), every_s)
+
+    def _drop(self, size_bytes: int, every_s: float) -> None:
+        dripping, self._dripping = self._dripping, None
+        if not dripping or self.state not in ("head", "open"):
+            return
+        self.write(bytes(dripping[:size_bytes]))
+        del dripping[:size_bytes]
+        if dripping:
+            self._dripping = dripping
+            self.server.call_later(every_s, partial(self._drop, size_bytes, every_s))
 
     def opened(self) -> FrameWire:
         """Expect WebSocket frames from here on."""

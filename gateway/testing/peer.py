@@ -7,11 +7,11 @@ from functools import partial
 
 from gateway.testing import actions
 from gateway.testing.actions import AnyAction
-from gateway.testing.faults import FaultBook, Moment
 from gateway.testing.handshake import fragments, frame
 from gateway.testing.link import Link
 from gateway.testing.memory import Push, Session
 from gateway.testing.recorder import ConnectionLog
+from gateway.testing.rules import FaultBook, Moment
 
 _CLOSE_WAIT_S = 2.0
 
@@ -144,8 +144,12 @@ class Peer:
         match action:
             case actions.Delay(by_s=by_s):
                 link.server.call_later(by_s, partial(self.say, text))
-            case actions.Duplicate(times=times):
-                link.write(data * (1 + times))
+            case actions.Duplicate(times=times, after_s=after_s):
+                self.say(text)
+                for _ in range(times):
+                    link.server.call_later(after_s, partial(self.say, text))
+            case actions.Drip(size_bytes=size_bytes, every_s=every_s):
+                link.drip(data, size_bytes=size_bytes, every_s=every_s)
             case actions.Fragment(size_bytes=size_bytes, pings=pings):
                 link.write(fragments(text, size_bytes, pings=pings))
             case actions.Oversize(claimed_bytes=claimed):

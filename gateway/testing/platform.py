@@ -22,9 +22,9 @@ from typing import Self, TypeVar
 import msgspec
 
 from gateway.testing.engine import Engine
-from gateway.testing.faults import Rule
 from gateway.testing.memory import Behaviour
 from gateway.testing.recorder import Breach, ConnectionLog
+from gateway.testing.rules import Rule
 from gateway.testing.server import Server
 from gateway.testing.shop import WAIT_S, Shop
 

@@ -119,7 +119,7 @@ class ConnectionLog:
         return max(self.longest_gap_s, until - since)
 
 
-class Recorder:
+class Logbook:
     """All connection logs and all breaches."""
 
     def __init__(self, *, beat_limit_s: float | None) -> None:

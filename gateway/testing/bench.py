@@ -1,0 +1,290 @@
+"""Handlers on the bench: a gateway's own handlers, called here and now, without network.
+
+No thread, no socket, no journal, no waiting: an event goes in, what came of it comes out.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from typing import Any, Final, Literal, TypeVar
+
+import msgspec
+
+from actors.values import (
+    Content,
+    Delivery,
+    Disposition,
+    Event,
+    Frame,
+    Outcome,
+    SendOutcome,
+    SendResult,
+)
+from gateway.app import Gateway
+from gateway.events import PlatformEvent
+from gateway.settings import AccountSettings, Credentials, Settings
+from gateway.testing import events
+
+EventT = TypeVar("EventT", bound=Event)
+Sends = Callable[[Delivery], SendResult]
+Ended = Literal["done", "ignored", "dead"]
+
+_NOWHERE: Final = "ws://127.0.0.1:9/"
+_RECEIVED_MS: Final = 1_700_000_000_000
+_ENDED: Final[Mapping[Disposition, Ended]] = {
+    Disposition.DONE: "done",
+    Disposition.IGNORED: "ignored",
+    Disposition.DEAD: "dead",
+    Disposition.RETRY: "dead",  # the last try failed too
+}
+
+
+def _accept(delivery: Delivery) -> SendResult:
+    return SendResult(outcome=SendOutcome.ACCEPTED, message_id=f"{delivery.outbox_id[:8]}.PNM")
+
+
+class Said(msgspec.Struct, frozen=True, kw_only=True):
+    """Something a handler said.
+
+    Attributes:
+        text: The text; None for an image.
+        image_url: Of the image.
+        conversation_id: Where it goes.
+        to: The other user's id.
+        account: Who says it.
+    """
+
+    text: str | None
+    image_url: str | None
+    conversation_id: str
+    to: str | None
+    account: str
+
+    @classmethod
+    def of(cls, delivery: Delivery) -> Said:
+        """Read a delivery."""
+        content: Content = delivery.content
+        return cls(
+            text=content.text,
+            image_url=content.image_url,
+            conversation_id=delivery.conversation_id,
+            to=delivery.to,
+            account=delivery.account,
+        )
+
+
+class Handled(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of one event.
+
+    Attributes:
+        event: The event.
+        outcome: ``done``, ``ignored`` (no handler wanted it) or ``dead`` (every try failed).
+        replies: What leaves with the settlement; empty unless ``done``.
+        sent: What handlers sent by ``gateway.send`` meanwhile, failed tries included.
+        notes: What else is kept with the settlement, where a gateway has such a thing.
+        failures: What each failed try raised, oldest first.
+        waits_s: The waits before the further tries; nobody waited.
+    """
+
+    event: Event
+    outcome: Ended
+    replies: Sequence[Said] = ()
+    sent: Sequence[Said] = ()
+    notes: Sequence[Any] = ()
+    failures: Sequence[BaseException] = ()
+    waits_s: Sequence[float] = ()
+
+    @property
+    def attempts(self) -> int:
+        """How often the handlers ran; 0 if none wanted it."""
+        return 0 if self.outcome == "ignored" else len(self.failures) + (self.outcome == "done")
+
+    @property
+    def retries(self) -> int:
+        """How often they ran again after a failure."""
+        return len(self.waits_s)
+
+    @property
+    def texts(self) -> list[str | None]:
+        """The texts of the replies; None for an image."""
+        return [reply.text for reply in self.replies]
+
+    @property
+    def reply(self) -> str | None:
+        """The text of the only reply.
+
+        Raises:
+            AssertionError: There is none, or more than one; says what there is.
+        """
+        if len(self.replies) != 1:
+            raise AssertionError(f"{self.outcome}, {len(self.replies)} replies: {self.texts}")
+        return self.replies[0].text
+
+
+class HandlerBench:
+    """Feeds events to a gateway's handlers, on the calling thread.
+
+    The gateway must not run. Everything a gateway does around handlers is done: which handlers
+    want the event, replies, retries (without their waits), dead letters. A handler may call
+    ``gateway.send``; :attr:`sends` says what the platform makes of it.
+
+    Args:
+        gateway: With its handlers; None makes one with the single account ``shop-a``.
+
+    Attributes:
+        gateway: To add handlers to, as always: ``bench.gateway.on(ChatMessage)(answer)``.
+        history: Everything that was fed, oldest first.
+        sends: Gives the result of a send; by default it is accepted.
+    """
+
+    def __init__(self, gateway: Gateway | None = None) -> None:
+        self.gateway = gateway or Gateway(bench_settings())
+        self.history: list[Handled] = []
+        self.sends: Sends = _accept
+        self._sent: list[Said] = []
+        self._numbers = count(1)
+
+    @classmethod
+    def from_config(cls, path: str | Path) -> HandlerBench:
+        """Put the gateway of a configuration on the bench.
+
+        Raises:
+            ConfigError: All that is wrong with the file.
+        """
+        return cls(Gateway.from_config(path))
+
+    def on(
+        self, event_type: type[EventT], *, account: str | None = None, own: bool = False
+    ) -> Callable[[Callable[[EventT], None]], Callable[[EventT], None]]:
+        """Add a handler, as :meth:`Gateway.on` does."""
+        return self.gateway.on(event_type, account=account, own=own)
+
+    @property
+    def account(self) -> str:
+        """The gateway's first account; events of no account of it are given to this one.
+
+        Raises:
+            LookupError: It has none.
+        """
+        for name in self.gateway.accounts:
+            return name
+        raise LookupError("the gateway has no account: add one to its settings")
+
+    @property
+    def replies(self) -> list[Said]:
+        """All replies so far."""
+        return [reply for handled in self.history for reply in handled.replies]
+
+    @property
+    def failures(self) -> list[BaseException]:
+        """Everything handlers raised so far."""
+        return [failure for handled in self.history for failure in handled.failures]
+
+    # --- events in ----------------------------------------------------------------
+
+    def feed(self, event: Event) -> Handled:
+        """Hand an event to the handlers that want it, and say what came of it.
+
+        A handler that raises is called again as often as the account's ``retry_delays_s`` says.
+
+        Raises:
+            RuntimeError: The gateway is running.
+        """
+        if event.account not in self.gateway.accounts and isinstance(event, PlatformEvent):
+            event = events.of_account(event, self.account)
+        handled = self._handle(event)
+        self.history.append(handled)
+        return handled
+
+    def chat(self, text: str = "还在吗？", **fields: Any) -> Handled:
+        """Feed a customer's message; fields as :func:`gateway.testing.events.chat` takes them."""
+        return self.feed(events.chat(text, **{"account": self.account} | fields))
+
+    def frame(self, frame: Frame, *, account: str | None = None) -> list[Handled]:
+        """Feed what a captured frame carries, in its order.
+
+        Args:
+            frame: As it came over the WebSocket.
+            account: Whose session reads it; None: the gateway's first.
+
+        Raises:
+            ValueError: It is none of the platform's frames, or carries no event; says why.
+        """
+        plan = self.gateway._plans[account or self.account]  # noqa: SLF001  # of one house
+        session = plan.platform.session(plan.identity())
+        decoded = session.decode(frame, received_at_ms=_RECEIVED_MS, numbers=self._numbers)
+        if not decoded.events:
+            raise ValueError(f"the frame carries no event: {decoded.fault or 'it is no push'}")
+        return [self.feed(event) for event in decoded.events]
+
+    # --- inside -------------------------------------------------------------------
+
+    def _handle(self, event: Event) -> Handled:
+        waits = self.gateway._plans[event.account].handler_retry_s  # noqa: SLF001  # of one house
+        failures: list[BaseException] = []
+        self._sent = []
+        outcome = Outcome(disposition=Disposition.DEAD)
+        with self._standing_in():
+            for _ in range(len(waits) + 1):
+                outcome = self._try(event, failures)
+                if outcome.disposition is not Disposition.RETRY:
+                    break
+        return Handled(
+            event=event,
+            outcome=_ENDED[outcome.disposition],
+            replies=tuple(Said.of(delivery) for delivery in outcome.replies),
+            sent=tuple(self._sent),
+            notes=getattr(outcome, "notes", ()),
+            failures=tuple(failures),
+            waits_s=waits[: len(failures)],
+        )
+
+    def _try(self, event: Event, failures: list[BaseException]) -> Outcome:
+        try:
+            outcome = self.gateway._handlers(event)  # noqa: SLF001  # of one house
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001  # a stranger's code
+            failures.append(error)
+            return Outcome(disposition=Disposition.RETRY)
+        if outcome.disposition is Disposition.RETRY:
+            failures.append(RuntimeError(outcome.reason or "it asked for another try"))
+        return outcome
+
+    @contextmanager
+    def _standing_in(self) -> Iterator[None]:
+        """Take sends in place of the machinery, which does not run."""
+        gateway: Any = self.gateway
+        if gateway._system is not None:  # noqa: SLF001  # of one house
+            raise RuntimeError("the gateway is running: a bench takes one that was not started")
+        gateway._system = types.SimpleNamespace(send=self._send)  # noqa: SLF001  # the same
+        try:
+            yield
+        finally:
+            gateway._system = None  # noqa: SLF001  # the same
+
+    def _send(
+        self, delivery: Delivery, stored: Callable[[], None], _: Callable[[str], None]
+    ) -> None:
+        self._sent.append(Said.of(delivery))
+        stored()
+        self.gateway.send_ended(delivery.account, delivery.outbox_id, self.sends(delivery))
+
+
+def bench_settings(*accounts: str) -> Settings:
+    """Give settings with these accounts, ``shop-a`` if none is named; nothing is kept."""
+    return Settings(
+        durability="memory",
+        accounts=tuple(
+            AccountSettings(
+                id=name,
+                url=_NOWHERE,
+                credentials=Credentials(user_id="2201", device_id="bench", token="bench"),  # noqa: S106  # opens nothing
+            )
+            for name in accounts or (events.ACCOUNT,)
+        ),
+    )
