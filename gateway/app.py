@@ -119,7 +119,25 @@ class Gateway:
         self._listeners.append(listener)
         return listener
 
+    def tap(self, listener: Callable[[Event], None] | None) -> None:
+        """Show each event to a listener before its handlers, an attempt a time.
+
+        Args:
+            listener: Must neither raise nor block; None: nobody any more.
+        """
+        self._handlers.tap = listener
+
+    @property
+    def redact(self) -> Callable[[Any], Any]:
+        """Masks every secret of these settings in a value, at any depth."""
+        return self._redactor.value
+
     # --- life -------------------------------------------------------------------------
+
+    @property
+    def running(self) -> bool:
+        """Whether it was started and is not being stopped."""
+        return self._system is not None and not self._stopping
 
     def start(self) -> None:
         """Start the threads and begin to connect; returns at once. Idempotent.

@@ -42,6 +42,7 @@ class Handlers:
         self._sinks = tuple(sink.deliver for sink in sinks)
         self._make_delivery = make_delivery
         self._cache: dict[tuple[type[Event], AccountId, bool], tuple[Handler, ...]] = {}
+        self.tap: Callable[[Event], None] | None = None
 
     def add(
         self,
@@ -75,6 +76,9 @@ class Handlers:
 
     def __call__(self, event: Event) -> Outcome:
         """Run every handler and sink that wants the event, in the order they were added."""
+        tap = self.tap
+        if tap is not None:
+            tap(event)
         key = (type(event), event.account, event.own)
         handlers = self._cache.get(key)
         if handlers is None:

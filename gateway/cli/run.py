@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from gateway import logs, sinks
+from gateway import logs, sinks, web
 from gateway.app import Gateway
 from gateway.config import load
 from gateway.errors import ConfigError
@@ -26,4 +26,6 @@ def main(arguments: argparse.Namespace) -> int:
         settings.log.level, "json" if arguments.json else settings.log.format, settings=settings
     )
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    return Gateway(settings).run_forever()
+    gateway = Gateway(settings)
+    with web.serving(gateway):
+        return gateway.run_forever()

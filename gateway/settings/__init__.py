@@ -60,10 +60,12 @@ class HttpSettings(Record):
     Attributes:
         listen: ``host:port``; None: off.
         token: Bearer token; a must beyond loopback.
+        hosts: Further names it is asked by, e.g. that of a reverse proxy.
     """
 
     listen: str | None = None
     token: Secret | None = None
+    hosts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

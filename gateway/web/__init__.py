@@ -1,0 +1,107 @@
+"""Control over HTTP: a JSON API for a gateway, on ``http.listen``.
+
+A :class:`gateway.Gateway` never listens by itself: embedding is polite. The launcher
+(``xianyu-gateway run``) calls :func:`serving`; a program of yours may do the same. Needs the
+extra ``[http]``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+from gateway import logs
+from gateway.errors import ConfigError
+from gateway.web.application import Application
+from gateway.web.context import Context
+from gateway.web.guard import Guard, is_loopback
+from gateway.web.ports import Controlled
+from gateway.web.server import HttpServer
+
+__all__ = ["Serving", "serve", "serving"]
+
+EXTRA = "pip install 'xianyu-gateway[http]'"
+
+
+class ExtraMissingError(ConfigError):
+    """Raised when the extra ``[http]`` is not installed."""
+
+
+class Serving:
+    """A control API that answers; see :func:`serve`.
+
+    Attributes:
+        url: Where.
+    """
+
+    def __init__(self, server: HttpServer, context: Context) -> None:
+        self._server = server
+        self._context = context
+        self.url = server.url
+
+    def stop(self) -> bool:
+        """Stop answering; requests that wait are answered with what there is. Idempotent.
+
+        Returns:
+            True if every thread ended within 5 s.
+        """
+        self._context.close()
+        return self._server.stop()
+
+
+def serve(gateway: Controlled, *, log: Any = None) -> Serving | None:
+    """Listen where ``http.listen`` says, and answer until :meth:`Serving.stop`.
+
+    Args:
+        gateway: What is controlled; it need not be started yet.
+        log: A structlog logger; None takes the package's polite default.
+
+    Returns:
+        None if ``http.listen`` is not set.
+
+    Raises:
+        ConfigError: It can not listen there, or the token is missing beyond loopback.
+        ExtraMissingError: waitress is not installed.
+    """
+    http = gateway.settings.http
+    if http.listen is None:
+        return None
+    host, _, port = http.listen.rpartition(":")
+    if not http.token and not is_loopback(host):
+        told = "can be reached from other machines; set http.token, or listen on 127.0.0.1"
+        raise ConfigError([f"http.listen: {http.listen} {told}"])
+    log = log or logs.get_logger(logs.redactor_of(gateway.settings))
+    context = Context(gateway, log)
+    application = Application(context, Guard(host.strip("[]"), http.token or None, http.hosts))
+    try:
+        server = HttpServer(application, host, int(port))
+    except ImportError:
+        told = f"is set, but the HTTP server is not installed; {EXTRA}, or set it to null"
+        raise ExtraMissingError([f"http.listen: {told}"]) from None
+    except OSError as error:
+        told = f"can not listen on {http.listen} ({error.strerror})"
+        fix = "end the program that listens there, or choose another port"
+        raise ConfigError([f"http.listen: {told}; {fix}"]) from error
+    server.start()
+    log.info("control.listening", url=server.url)
+    return Serving(server, context)
+
+
+@contextlib.contextmanager
+def serving(gateway: Controlled, *, log: Any = None) -> Iterator[Serving | None]:
+    """Serve while a block runs; see :func:`serve`.
+
+    Messages matter more than control: without the extra it warns and goes on.
+    """
+    log = log or logs.get_logger(logs.redactor_of(gateway.settings))
+    try:
+        served = serve(gateway, log=log)
+    except ExtraMissingError as error:
+        log.warning("control.unavailable", detail=str(error))
+        served = None
+    try:
+        yield served
+    finally:
+        if served is not None and not served.stop():
+            log.error("control.threads_survived")

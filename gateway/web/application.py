@@ -1,0 +1,103 @@
+"""The WSGI application: who may ask, what was asked, the answer as JSON. No socket."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from http import HTTPStatus
+from typing import Any, TypeAlias
+
+import msgspec
+
+from gateway.web import routes
+from gateway.web.asked import Asked, query_of
+from gateway.web.context import Answer, Context
+from gateway.web.guard import Guard
+from gateway.web.problems import RETRY_S, Problem, of_exception
+
+Environ: TypeAlias = dict[str, Any]
+StartResponse: TypeAlias = Callable[[str, list[tuple[str, str]]], object]
+
+MOST_BODY_BYTES = 1 << 20
+"""A longer body is refused, here and by the server."""
+
+_JSON = "application/json"
+_RETRY = frozenset({429, 503})
+_HEADERS = [
+    ("Content-Type", f"{_JSON}; charset=utf-8"),
+    ("Cache-Control", "no-store"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+]
+
+
+class Application:
+    """Answers one request; called on many threads at once.
+
+    Args:
+        context: What routes are given.
+        guard: Lets requests in.
+    """
+
+    def __init__(self, context: Context, guard: Guard) -> None:
+        self._context = context
+        self._guard = guard
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Be a WSGI application (PEP 3333); never raises."""
+        try:
+            answer = self._answer(environ)
+        except Exception as error:  # noqa: BLE001  # whatever it is, it is answered
+            problem = of_exception(error) or self._unexpected(environ, error)
+            answer = Answer(status=problem.status, body=problem.body())
+        body = msgspec.json.encode(self._context.gateway.redact(answer.body))
+        headers = [*_HEADERS, ("Content-Length", str(len(body)))]
+        if answer.status in _RETRY:
+            headers.append(("Retry-After", str(RETRY_S)))
+        if answer.status == HTTPStatus.UNAUTHORIZED:
+            headers.append(("WWW-Authenticate", "Bearer"))
+        start_response(f"{answer.status} {HTTPStatus(answer.status).phrase}", headers)
+        return [body]
+
+    def _answer(self, environ: Environ) -> Answer:
+        self._guard.admit_page(
+            environ.get("HTTP_HOST"),
+            environ.get("HTTP_ORIGIN"),
+            environ.get("HTTP_SEC_FETCH_SITE"),
+        )
+        path = str(environ.get("PATH_INFO", "")).encode("latin-1").decode("utf-8", "replace")
+        if path not in routes.OPEN:
+            self._guard.admit_caller(environ.get("HTTP_AUTHORIZATION"))
+        method = str(environ["REQUEST_METHOD"])
+        route, name = routes.find(method, path)
+        return route(
+            self._context,
+            Asked(
+                method=method,
+                name=name,
+                query=query_of(environ.get("QUERY_STRING", "")),
+                body=_body(environ),
+            ),
+        )
+
+    def _unexpected(self, environ: Environ, error: Exception) -> Problem:
+        """Note what nobody expected; the caller learns nothing of its inside."""
+        self._context.log.error("control.failed", path=environ.get("PATH_INFO"), exc_info=error)
+        return Problem(
+            500,
+            "internal",
+            "the gateway failed to answer this; it goes on with its work",
+            "look for control.failed in its log",
+        )
+
+
+def _body(environ: Environ) -> bytes:
+    length = int(environ.get("CONTENT_LENGTH") or 0)
+    if length > MOST_BODY_BYTES:
+        told = f"the body is longer than {MOST_BODY_BYTES} bytes"
+        raise Problem(413, "too_large", told, "send less")
+    if not length:
+        return b""
+    if str(environ.get("CONTENT_TYPE", "")).partition(";")[0].strip().lower() != _JSON:
+        raise Problem(415, "not_json", "the body is not declared JSON", f"Content-Type: {_JSON}")
+    body: bytes = environ["wsgi.input"].read(length)
+    return body

@@ -1,0 +1,105 @@
+"""One request, read: what its path, query and body say, with bounds. Knows no route."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from gateway.web.problems import Problem, bad_request
+
+ShapeT = TypeVar("ShapeT")
+
+MOST_ROWS = 1000
+"""Rows of one answer at most."""
+
+LONGEST_WAIT_S = 60.0
+"""Seconds a request may wait for something to happen."""
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What was asked.
+
+    Attributes:
+        method: GET or POST.
+        name: What stands for ``<…>`` in the path; empty if nothing does.
+        query: The parameters; the last of a name counts.
+        body: As received.
+    """
+
+    method: str = "GET"
+    name: str = ""
+    query: Mapping[str, str] = {}
+    body: bytes = b""
+
+    def text(self, name: str) -> str | None:
+        """Give a parameter, or None if it is not there or empty."""
+        return self.query.get(name) or None
+
+    def limit(self) -> int:
+        """Give ``limit``, the most rows that are wanted.
+
+        Raises:
+            Problem: 400; no whole number from 1 to 1000.
+        """
+        told = self.query.get("limit", "100")
+        if not (told.isascii() and told.isdigit() and 1 <= int(told) <= MOST_ROWS):
+            raise bad_request(f"limit must be a whole number from 1 to {MOST_ROWS}")
+        return int(told)
+
+    def wait_s(self) -> float:
+        """Give ``wait_s``, how long the answer may take; 0 if it is not there.
+
+        Raises:
+            Problem: 400; no number from 0 to 60.
+        """
+        try:
+            return bounded_wait(float(self.query.get("wait_s", "0")))
+        except ValueError:
+            raise bounds_of_wait() from None
+
+    def json(self, shape: type[ShapeT]) -> ShapeT:
+        """Read the body.
+
+        Raises:
+            Problem: 400; it is no such JSON. Says where, never what.
+        """
+        try:
+            return msgspec.json.decode(self.body or b"{}", type=shape)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise bad_request(f"the body is not as it should be: {_where(error)}") from None
+
+
+def bounded_wait(wait_s: float) -> float:
+    """Give the wait if it is within bounds.
+
+    Raises:
+        Problem: 400; it is not.
+    """
+    if not 0.0 <= wait_s <= LONGEST_WAIT_S:
+        raise bounds_of_wait()
+    return wait_s
+
+
+def bounds_of_wait() -> Problem:
+    """Say what a wait may be."""
+    return bad_request(f"wait_s must be a number from 0 to {LONGEST_WAIT_S:.0f}")
+
+
+def query_of(text: str) -> dict[str, str]:
+    """Read a query string.
+
+    Raises:
+        Problem: 400; it is none.
+    """
+    try:
+        return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=32, errors="strict"))
+    except ValueError:
+        raise bad_request("the query of the address can not be read") from None
+
+
+def _where(error: Exception) -> Any:
+    # msgspec names type and place, never the value; its syntax errors name a position.
+    return error if isinstance(error, msgspec.MsgspecError) else "no UTF-8"

@@ -1,0 +1,75 @@
+"""What every answer is made from, and what it is. No route, no socket."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from gateway.web.ports import Controlled
+from gateway.web.problems import Problem
+from gateway.web.tail import Tail
+
+MOST_WAITING = 4
+"""Requests that may wait at once; fewer than the server has threads."""
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What is sent.
+
+    Attributes:
+        status: HTTP status.
+        body: Plain values; secrets are masked when it is sent.
+    """
+
+    status: int = 200
+    body: Any
+
+
+class Context:
+    """What routes are given.
+
+    Args:
+        gateway: What is controlled.
+        log: A structlog logger.
+
+    Attributes:
+        began_s: Monotonic time at which it was made.
+        closing: Set when waiting requests should end.
+        tail: The last events, for watchers.
+    """
+
+    def __init__(self, gateway: Controlled, log: Any) -> None:
+        self.gateway = gateway
+        self.log = log
+        self.began_s = time.monotonic()
+        self.closing = threading.Event()
+        self.tail = Tail(gateway.tap, gateway.redact)
+        self._waiting = threading.BoundedSemaphore(MOST_WAITING)
+
+    @contextlib.contextmanager
+    def waiting(self, wait_s: float) -> Iterator[None]:
+        """Hold one of the few places for requests that wait.
+
+        Raises:
+            Problem: 503; all are taken.
+        """
+        if wait_s <= 0:
+            yield
+        elif self._waiting.acquire(blocking=False):
+            try:
+                yield
+            finally:
+                self._waiting.release()
+        else:
+            told = f"{MOST_WAITING} requests wait already"
+            raise Problem(503, "busy", told, "ask with wait_s=0, or try again in a moment")
+
+    def close(self) -> None:
+        """Let everybody who waits go home. Idempotent."""
+        self.closing.set()
+        self.tail.close()

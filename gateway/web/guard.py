@@ -1,0 +1,117 @@
+"""Who may ask: pure checks of ``Host``, ``Origin`` and the token. Reads no socket.
+
+A page in somebody's browser can reach a server on loopback. It can not choose ``Host``
+(unless its own name was re-bound to our address, so foreign names are refused), it can not
+hide ``Origin``, and it does not know the token.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import ipaddress
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from gateway.web.problems import Problem
+
+_LOCAL_NAMES = frozenset({"localhost"})
+
+
+class Guard:
+    """Lets a request in, or says why not.
+
+    Args:
+        host: Name or address the server listens on.
+        token: What ``Authorization: Bearer`` must carry; None: nothing.
+        hosts: Further names that may stand in ``Host``, e.g. of a reverse proxy.
+    """
+
+    def __init__(self, host: str, token: str | None, hosts: Iterable[str] = ()) -> None:
+        self._loopback = is_loopback(host)
+        self._names = _LOCAL_NAMES | {host.lower(), *(each.lower() for each in hosts)}
+        self._token = None if token is None else _digest(token)
+
+    def admit_page(self, host: str | None, origin: str | None, fetch_site: str | None) -> None:
+        """Refuse what a foreign page could have made.
+
+        Args:
+            host: Header ``Host``.
+            origin: Header ``Origin``.
+            fetch_site: Header ``Sec-Fetch-Site``.
+
+        Raises:
+            Problem: 403, 400 without a ``Host``.
+        """
+        if not host:
+            raise Problem(400, "no_host", "the request has no Host", "send a Host header")
+        if not self._is_ours(host):
+            raise Problem(
+                403,
+                "foreign_host",
+                "the Host of the request is none of this server's names",
+                "ask by its address, or add the name to http.hosts",
+            )
+        foreign = origin is not None and urlsplit(origin).netloc.lower() != host.lower()
+        if foreign or fetch_site == "cross-site":
+            raise Problem(
+                403,
+                "foreign_origin",
+                "the request comes from a page of another origin",
+                "ask from a program, or from a page of this server",
+            )
+
+    def admit_caller(self, authorization: str | None) -> None:
+        """Refuse who does not know the token; takes the same time for any wrong one.
+
+        Raises:
+            Problem: 401.
+        """
+        if self._token is None:
+            return
+        scheme, _, given = (authorization or "").partition(" ")
+        right = hmac.compare_digest(_digest(given.strip()), self._token)
+        if scheme.lower() != "bearer" or not right:
+            raise Problem(
+                401,
+                "unauthorized",
+                "the token is missing or wrong",
+                "send `Authorization: Bearer TOKEN` with the http.token of the gateway",
+            )
+
+    def _is_ours(self, host: str) -> bool:
+        name = host_name(host)
+        if name is None:
+            return False
+        if name in self._names:
+            return True
+        try:
+            address = ipaddress.ip_address(name)
+        except ValueError:
+            return False
+        # An address can not be re-bound; on loopback only its own are ours.
+        return address.is_loopback or not self._loopback
+
+
+def host_name(host: str) -> str | None:
+    """Give the name of ``name[:port]`` or ``[address][:port]``; None if it is none."""
+    try:
+        parts = urlsplit(f"//{host}")
+        name, _ = parts.hostname, parts.port
+    except ValueError:
+        return None
+    clean = parts.netloc == host and "@" not in host
+    return name if clean and name else None
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether an address can be reached from this machine only."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.lower() in _LOCAL_NAMES
+
+
+def _digest(text: str) -> bytes:
+    # Of one length, so that the comparison does not tell the token's.
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()

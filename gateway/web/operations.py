@@ -1,0 +1,163 @@
+"""What can be asked of a running gateway: status, accounts, sends, events."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any
+
+import msgspec
+
+import gateway as package
+from actors.values import SendOutcome
+from gateway.web import shapes
+from gateway.web.asked import Asked, bounded_wait
+from gateway.web.context import Answer, Context
+from gateway.web.problems import Problem, bad_request
+
+MOST_TROUBLED = 20
+"""Accounts in trouble that the status names."""
+
+TURN_S = 0.5
+"""Longest wait for an outcome between two looks whether the server is closing."""
+
+_TOLD = {"pause": "paused", "resume": "resumed", "reset": "reset"}
+
+
+def healthz(context: Context, _asked: Asked) -> Answer:
+    """Say that the process answers."""
+    del context
+    return Answer(body={"status": "ok"})
+
+
+def readyz(context: Context, _asked: Asked) -> Answer:
+    """Say whether work is taken: started, and not being stopped."""
+    if context.gateway.running:
+        return Answer(body={"status": "ready"})
+    raise Problem(503, "not_ready", "the gateway is starting or stopping", "ask again later")
+
+
+def status(context: Context, _asked: Asked) -> Answer:
+    """Give the whole at a glance."""
+    accounts = context.gateway.accounts
+    views = [accounts[name] for name in accounts]
+    troubled = [view for view in views if view.last_error and view.state not in shapes.HEALTHY]
+    now_ms = time.time_ns() // 1_000_000
+    return Answer(
+        body={
+            "version": package.__version__,
+            "pid": os.getpid(),
+            "running": context.gateway.running,
+            "now_ms": now_ms,
+            "uptime_s": round(time.monotonic() - context.began_s, 1),
+            "data_dir": context.gateway.settings.data_dir,
+            "durability": context.gateway.settings.durability,
+            "accounts": len(views),
+            "states": shapes.tally(views),
+            "troubled": len(troubled),
+            "troubled_accounts": [shapes.account(view) for view in troubled[:MOST_TROUBLED]],
+        }
+    )
+
+
+def accounts_list(context: Context, asked: Asked) -> Answer:
+    """Give accounts by name; ``state``, ``limit`` and ``after`` (a name) choose."""
+    accounts, state, after = context.gateway.accounts, asked.text("state"), asked.text("after")
+    limit = asked.limit()
+    names = sorted(name for name in accounts if after is None or name > after)
+    views = [accounts[name] for name in names]
+    wanted = [view for view in views if state in (None, view.state.value)]
+    shown = [shapes.account(view) for view in wanted[:limit]]
+    more = shown[-1]["id"] if len(wanted) > limit else None
+    return Answer(body={"accounts": shown, "next": more})
+
+
+def account_show(context: Context, asked: Asked) -> Answer:
+    """Give one account."""
+    return Answer(body=shapes.account(context.gateway.accounts[asked.name]))
+
+
+def account_pause(context: Context, asked: Asked) -> Answer:
+    """Close an account's link and keep it away."""
+    return _verb(context, asked, "pause")
+
+
+def account_resume(context: Context, asked: Asked) -> Answer:
+    """Connect an account again."""
+    return _verb(context, asked, "resume")
+
+
+def account_reset(context: Context, asked: Asked) -> Answer:
+    """Forget an account's failures; a FAILED one tries again."""
+    return _verb(context, asked, "reset")
+
+
+def _verb(context: Context, asked: Asked, verb: str) -> Answer:
+    accounts = context.gateway.accounts
+    view = accounts[asked.name]
+    getattr(accounts, verb)(view.id)
+    context.log.info("control.performed", verb=verb, account=view.id)
+    return Answer(body={"done": _TOLD[verb], "account": shapes.account(view)})
+
+
+class SendBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What ``POST /v1/send`` takes; see :meth:`gateway.Gateway.send`.
+
+    Attributes:
+        wait_s: Seconds to wait for the outcome; 0: answer as soon as it is in the outbox.
+    """
+
+    account: str
+    conversation: str
+    text: str | None = None
+    to: str | None = None
+    image_url: str | None = None
+    width: int = 0
+    height: int = 0
+    expires_s: float | None = None
+    wait_s: float = 0.0
+
+
+def send(context: Context, asked: Asked) -> Answer:
+    """Accept a message; 200 with its outcome, or 202 while there is none."""
+    body = asked.json(SendBody)
+    wait_s = bounded_wait(body.wait_s)
+    if not body.conversation or (body.text is None) == (body.image_url is None):
+        raise bad_request("give a conversation, and a text or an image_url, one of them")
+    with context.waiting(wait_s):
+        ticket = context.gateway.send(
+            body.account,
+            body.conversation,
+            body.text,
+            to=body.to,
+            image_url=body.image_url,
+            width=body.width,
+            height=body.height,
+            expires_s=body.expires_s,
+        )
+        deadline = time.monotonic() + wait_s
+        while not (ticket.done or context.closing.is_set()):
+            left = deadline - time.monotonic()
+            if left <= 0:
+                break
+            ticket.result(min(left, TURN_S))
+    result: dict[str, Any] = {"outbox_id": ticket.outbox_id, "outcome": None}
+    if not ticket.done:
+        return Answer(status=202, body=result)
+    ended = ticket.result(0)
+    result |= shapes.plain(ended)
+    result["confirmed"] = ended.outcome is SendOutcome.ACCEPTED
+    return Answer(body=result)
+
+
+def events(context: Context, asked: Asked) -> Answer:
+    """Give events after a cursor; waits up to ``wait_s`` for the first."""
+    wait_s = asked.wait_s()
+    with context.waiting(wait_s):
+        page = context.tail.read(
+            asked.text("after"),
+            account=asked.text("account"),
+            limit=asked.limit(),
+            wait_s=wait_s,
+        )
+    return Answer(body={"events": page.events, "next": page.next, "missed": page.missed})

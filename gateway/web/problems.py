@@ -1,0 +1,105 @@
+"""What the control API says when it can not do what was asked: one shape, both ends.
+
+The server turns exceptions into it, the command line reads it back. Knows no route and no
+socket.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from actors.storage import JournalError
+from gateway.errors import (
+    AccountExistsError,
+    ConfigError,
+    GatewayError,
+    OverloadedError,
+    ShuttingDownError,
+    UnknownAccountError,
+)
+
+_KNOWN: Final[list[tuple[type[Exception], int, str, str]]] = [
+    (UnknownAccountError, 404, "unknown_account", "`xianyu-gateway accounts list` names them"),
+    (AccountExistsError, 409, "account_exists", "choose another id"),
+    (OverloadedError, 429, "overloaded", "wait until some have left, then try again"),
+    (ShuttingDownError, 503, "shutting_down", "start it again, then try again"),
+    (
+        JournalError,
+        503,
+        "journal_unavailable",
+        "do that; `xianyu-gateway doctor` looks at the disk",
+    ),
+    (TimeoutError, 504, "timeout", "look whether it was done before trying again"),
+    (ConfigError, 409, "config", "correct the configuration"),
+]
+
+RETRY_S = 1
+"""``Retry-After`` of what may work later, in seconds."""
+
+
+class Problem(GatewayError):  # noqa: N818  # RFC 9457 calls it so
+    """A refusal as JSON: ``{error, detail, next_step}``.
+
+    Attributes:
+        status: HTTP status.
+        error: Constant in snake_case.
+        detail: What is wrong, in a sentence; no secret, no payload.
+        next_step: What a person can do about it.
+    """
+
+    def __init__(self, status: int, error: str, detail: str, next_step: str) -> None:
+        super().__init__(status, error, detail, next_step)
+        self.status = status
+        self.error = error
+        self.detail = detail
+        self.next_step = next_step
+
+    def __str__(self) -> str:
+        return f"{self.detail}\n  → {self.next_step}"
+
+    def body(self) -> dict[str, str]:
+        """Give what is sent."""
+        return {"error": self.error, "detail": self.detail, "next_step": self.next_step}
+
+
+def bad_request(detail: str, next_step: str = "see docs/control.md") -> Problem:
+    """Say that the question itself is wrong."""
+    return Problem(400, "bad_request", detail, next_step)
+
+
+def not_found(what: str, name: str, next_step: str) -> Problem:
+    """Say that there is no such thing."""
+    return Problem(404, f"unknown_{what.replace(' ', '_')}", f"no {what} {name!r}", next_step)
+
+
+def missing(what: str) -> Problem:
+    """Say that this gateway can not do it, whoever asks."""
+    return Problem(
+        501,
+        "not_available",
+        f"this gateway has no {what}",
+        "use a version that has it; `xianyu-gateway status` names the one that runs",
+    )
+
+
+def of_exception(error: Exception) -> Problem | None:
+    """Give the problem an exception stands for; None if nobody expected it."""
+    if isinstance(error, Problem):
+        return error
+    for kind, status, name, next_step in _KNOWN:
+        if isinstance(error, kind):
+            return Problem(status, name, str(error) or "it took too long", next_step)
+    return None
+
+
+def from_body(status: int, body: Any) -> Problem:
+    """Read a refusal as it came over the wire; what is not ours gets words of its own."""
+    if isinstance(body, Mapping) and {"error", "detail", "next_step"} <= set(body):
+        return Problem(status, str(body["error"]), str(body["detail"]), str(body["next_step"]))
+    return Problem(
+        status,
+        "not_a_gateway",
+        f"something that is no gateway answered, with HTTP status {status}",
+        "check the address: -c FILE (http.listen) or --url",
+    )

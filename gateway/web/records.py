@@ -1,0 +1,127 @@
+"""What can be asked of the journal, in use or not: dead letters, outbox, upkeep."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from gateway.web import shapes
+from gateway.web.asked import Asked
+from gateway.web.context import Answer, Context
+from gateway.web.ports import dead_letters_of, journal_of, sends_of
+from gateway.web.problems import Problem, bad_request, not_found
+
+BACKUPS = "backups"
+"""Folder of the data directory that backups of a journal in use go to."""
+
+_LETTERS = "list them: GET /v1/dead-letters, or `xianyu-gateway dead-letters list`"
+_SENDS = "list them: GET /v1/outbox, or `xianyu-gateway outbox list`"
+
+
+def letters_list(context: Context, asked: Asked) -> Answer:
+    """Give dead letters, of ``account`` if it is named."""
+    letters = dead_letters_of(context.gateway)
+    rows = letters.list(account=asked.text("account"), limit=asked.limit())
+    return Answer(body={"dead_letters": [shapes.plain(row) for row in rows]})
+
+
+def letters_show(context: Context, asked: Asked) -> Answer:
+    """Give one dead letter, whole."""
+    letters = dead_letters_of(context.gateway)
+    return Answer(body=shapes.plain(_found(letters.show, asked.name, "dead letter", _LETTERS)))
+
+
+def letters_replay(context: Context, asked: Asked) -> Answer:
+    """Put a dead letter back into its lane, at its end, with all its tries."""
+    letters = dead_letters_of(context.gateway)
+    _found(letters.replay, asked.name, "dead letter", _LETTERS)
+    context.log.info("control.performed", verb="replay", event_id=asked.name)
+    return Answer(body={"done": "replayed", "event_id": asked.name})
+
+
+def letters_drop(context: Context, asked: Asked) -> Answer:
+    """Forget a dead letter."""
+    letters = dead_letters_of(context.gateway)
+    _found(letters.drop, asked.name, "dead letter", _LETTERS)
+    context.log.info("control.performed", verb="drop", event_id=asked.name)
+    return Answer(body={"done": "dropped", "event_id": asked.name})
+
+
+def outbox_list(context: Context, asked: Asked) -> Answer:
+    """Give sends, of ``account`` and in ``state`` if they are named."""
+    sends = sends_of(context.gateway)
+    rows = sends.list(account=asked.text("account"), state=asked.text("state"), limit=asked.limit())
+    return Answer(body={"sends": [shapes.plain(row) for row in rows]})
+
+
+def outbox_show(context: Context, asked: Asked) -> Answer:
+    """Give one send."""
+    sends = sends_of(context.gateway)
+    return Answer(body=shapes.plain(_found(sends.get, asked.name, "send", _SENDS)))
+
+
+def outbox_cancel(context: Context, asked: Asked) -> Answer:
+    """Take a send back before it leaves; 409 if it is too late."""
+    sends = sends_of(context.gateway)
+    _found(sends.get, asked.name, "send", _SENDS)
+    if sends.cancel(asked.name) is False:
+        told = f"the send {asked.name!r} has left or ended, so it can not be taken back"
+        raise Problem(409, "too_late", told, "look at its state: `xianyu-gateway outbox show ID`")
+    context.log.info("control.performed", verb="cancel", outbox_id=asked.name)
+    return Answer(body={"done": "cancelled", "outbox_id": asked.name})
+
+
+def journal_check(context: Context, _asked: Asked) -> Answer:
+    """Say how the journal is."""
+    return Answer(body=shapes.plain(journal_of(context.gateway).check()))
+
+
+class BackupBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What ``POST /v1/journal/backup`` takes: a file name in ``backups/`` of the data_dir."""
+
+    name: str | None = None
+
+
+def journal_backup(context: Context, asked: Asked) -> Answer:
+    """Copy the journal while it is in use; never over an existing file."""
+    care = journal_of(context.gateway)
+    name = asked.json(BackupBody).name or time.strftime("journal-%Y%m%d-%H%M%S.sqlite3")
+    if name != Path(name).name or name.startswith("."):
+        told = "a backup of a journal in use goes to backups/ of the data_dir"
+        raise bad_request(told, "give a file name without a folder, and move the file afterwards")
+    folder = Path(context.gateway.settings.data_dir) / BACKUPS
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    target = folder / name
+    try:
+        report = care.backup(target)
+    except FileExistsError:
+        told = f"{target} is there already"
+        raise Problem(409, "exists", told, "give another name") from None
+    context.log.info("control.performed", verb="backup", path=str(target))
+    return Answer(body={"done": "backed up", "path": str(target), "report": shapes.plain(report)})
+
+
+def journal_prune(context: Context, _asked: Asked) -> Answer:
+    """Delete what is settled and older than its retention."""
+    report = journal_of(context.gateway).prune()
+    context.log.info("control.performed", verb="prune")
+    return Answer(body={"done": "pruned", "report": shapes.plain(report)})
+
+
+def _found(ask: Callable[[str], Any], name: str, what: str, next_step: str) -> Any:
+    """Ask for something by its id.
+
+    Raises:
+        Problem: 404; there is none.
+    """
+    try:
+        answer = ask(name)
+    except LookupError:
+        answer = None
+    if answer is None or answer is False:
+        raise not_found(what, name, next_step)
+    return answer

@@ -1,0 +1,65 @@
+"""The table: method and path → function. ``<…>`` stands for one name, slashes and all."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Final, TypeAlias
+
+from gateway.web import operations, records
+from gateway.web.asked import Asked
+from gateway.web.context import Answer, Context
+from gateway.web.problems import Problem
+
+Route: TypeAlias = Callable[[Context, Asked], Answer]
+
+TABLE: Final[dict[tuple[str, str], Route]] = {
+    ("GET", "/healthz"): operations.healthz,
+    ("GET", "/readyz"): operations.readyz,
+    ("GET", "/v1/status"): operations.status,
+    ("GET", "/v1/accounts"): operations.accounts_list,
+    ("POST", "/v1/accounts/<account>/pause"): operations.account_pause,
+    ("POST", "/v1/accounts/<account>/resume"): operations.account_resume,
+    ("POST", "/v1/accounts/<account>/reset"): operations.account_reset,
+    ("GET", "/v1/accounts/<account>"): operations.account_show,
+    ("POST", "/v1/send"): operations.send,
+    ("GET", "/v1/events"): operations.events,
+    ("GET", "/v1/dead-letters"): records.letters_list,
+    ("POST", "/v1/dead-letters/<event_id>/replay"): records.letters_replay,
+    ("POST", "/v1/dead-letters/<event_id>/drop"): records.letters_drop,
+    ("GET", "/v1/dead-letters/<event_id>"): records.letters_show,
+    ("GET", "/v1/outbox"): records.outbox_list,
+    ("POST", "/v1/outbox/<outbox_id>/cancel"): records.outbox_cancel,
+    ("GET", "/v1/outbox/<outbox_id>"): records.outbox_show,
+    ("GET", "/v1/journal/check"): records.journal_check,
+    ("POST", "/v1/journal/backup"): records.journal_backup,
+    ("POST", "/v1/journal/prune"): records.journal_prune,
+}
+"""Every route there is; ``docs/control.md`` shows it, and a test compares."""
+
+OPEN: Final = frozenset({"/healthz", "/readyz"})
+"""Paths that need no token: they tell nothing but alive and ready."""
+
+_PATTERNS: Final = [
+    (method, re.compile(re.sub(r"<\w+>", "(.+)", path)), route)
+    for (method, path), route in TABLE.items()
+]
+
+
+def find(method: str, path: str) -> tuple[Route, str]:
+    """Give the route of a path and the name in it.
+
+    Raises:
+        Problem: 404, or 405 if the path has another method.
+    """
+    allowed = []
+    for its_method, pattern, route in _PATTERNS:
+        match = pattern.fullmatch(path)
+        if match and its_method == method:
+            return route, match[1] if pattern.groups else ""
+        if match:
+            allowed.append(its_method)
+    if allowed:
+        told = f"{path} takes {' or '.join(sorted(set(allowed)))}, not {method}"
+        raise Problem(405, "method_not_allowed", told, "see docs/control.md")
+    raise Problem(404, "unknown_path", f"there is no {path}", "see docs/control.md")
