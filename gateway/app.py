@@ -196,7 +196,7 @@ class Gateway:
         while calls:
             try:
                 _call_next(calls)
-            except Exception as error:  # noqa: BLE001  # strangers' code
+            except (Exception, SystemExit) as error:  # noqa: BLE001  # strangers' code
                 self._log.error("listener.failed", reason=type(error).__name__)
 
     def __enter__(self) -> Self:

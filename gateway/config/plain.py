@@ -31,8 +31,6 @@ def _shown(cls: type, name: str, value: Any) -> Any:
             return shown(value)
         case tuple():
             return [_shown(cls, name, inner) for inner in value]
-        case Mapping():
-            return dict(masked(cls, name, value))
         case _:
             return masked(cls, name, value)
 

@@ -77,8 +77,12 @@ def masked(cls: type, name: str, value: Any) -> Any:
         case str():
             marked = _is_marked(hints_of(cls).get(name))
             return MASK if value and (marked or is_secret_name(name)) else str(mask_url(value))
+        case Mapping() | list() if value and is_secret_name(name):
+            return MASK
         case Mapping():
-            return {key: masked(object, str(key), inner) for key, inner in value.items()}
+            return {
+                mask_url(str(key)): masked(object, str(key), inner) for key, inner in value.items()
+            }
         case list():
             return [masked(object, name, inner) for inner in value]
         case _:
