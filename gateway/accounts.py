@@ -5,10 +5,27 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping
 
+from msgspec import structs
+
 from actors.messages import StateChanged
 from actors.state import ConnectionState
 from actors.values import AccountId, Failure
 from gateway.errors import UnknownAccountError
+from gateway.redaction import Redactor
+
+
+def masked_failure(failure: Failure, redactor: Redactor) -> Failure:
+    """Give a failure without our secrets; a server may repeat one in its words."""
+    told = redactor.text(failure.detail)
+    return failure if told == failure.detail else structs.replace(failure, detail=told)
+
+
+def masked_change(change: StateChanged, redactor: Redactor) -> StateChanged:
+    """Give a change whose failure tells no secret of ours."""
+    if change.failure is None:
+        return change
+    failure = masked_failure(change.failure, redactor)
+    return change if failure is change.failure else structs.replace(change, failure=failure)
 
 
 class AccountView:

@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -23,16 +23,17 @@ from actors.storage import Journal
 from actors.system import System
 from actors.values import AccountId, Content, Delivery, Event, SendOutcome, SendResult
 from gateway import logs, planning, sinks
-from gateway.accounts import Accounts, AccountView
-from gateway.config import load
+from gateway.accounts import Accounts, AccountView, masked_change
+from gateway.config import check, load
 from gateway.errors import (
     AccountExistsError,
+    ConfigError,
     OverloadedError,
     ShuttingDownError,
     UnknownAccountError,
 )
 from gateway.handlers import Handlers
-from gateway.sending import ClientIds, OpenSends, SendTicket
+from gateway.sending import ClientIds, OpenSends, SendTicket, masked_result
 from gateway.settings import AccountSettings, Settings
 
 EventT = TypeVar("EventT", bound=Event)
@@ -55,6 +56,9 @@ class Gateway:
         log: A structlog logger; None takes the package's polite default.
         clock: Time; None: the machine's. A test moves its own (``docs/testing.md``).
         journal: Opens the journal; None: the one the settings name.
+
+    Raises:
+        ConfigError: All that is wrong with the settings, a line each.
     """
 
     def __init__(
@@ -65,9 +69,14 @@ class Gateway:
         clock: Clock | None = None,
         journal: Callable[[Settings, Clock], Journal] | None = None,
     ) -> None:
+        given: object = settings  # callers without a type checker pass anything
+        if not isinstance(given, Settings):
+            told = "Gateway takes Settings; use Gateway.from_config or gateway.config.from_mapping"
+            raise TypeError(f"{told}, not {type(given).__name__}")
+        self._notes = check(settings)
         self.settings = settings
         self._redactor = logs.redactor_of(settings)
-        self._log = log or logs.get_logger(self._redactor)
+        self._log = logs.logger_for(log, self._redactor)
         self._clock = clock or SystemClock()
         self._open_journal = journal or planning.journal
         self._ids = ClientIds(self._clock.unix_ms)
@@ -169,9 +178,16 @@ class Gateway:
             )
             system.start()
             self._system = system
+            self._warn(self._notes)
+            for told in planning.exposed(self.settings):
+                self._log.warning("file.exposed", detail=told)
             self._log.info("gateway.started", accounts=len(self._plans))
             for name, plan in self._plans.items():
                 system.add(plan, connect=name not in self._disabled)
+
+    def _warn(self, notes: Iterable[str]) -> None:
+        for note in notes:
+            self._log.warning("config.noted", detail=note)
 
     def stop(self, timeout: float = 30.0) -> bool:
         """Stop in order: handlers end, links close, the journal is flushed. Idempotent.
@@ -210,7 +226,7 @@ class Gateway:
         while calls:
             try:
                 _call_next(calls)
-            except Exception as error:  # noqa: BLE001  # strangers' code
+            except (Exception, SystemExit) as error:  # noqa: BLE001  # strangers' code
                 self._log.error("listener.failed", reason=type(error).__name__)
 
     def __enter__(self) -> Self:
@@ -353,7 +369,11 @@ class Gateway:
     # --- the kernel tells (Observer) --------------------------------------------------
 
     def state_changed(self, change: StateChanged) -> None:
-        """Take a change over and pass it to the listeners."""
+        """Take a change over and pass it to the listeners, without our secrets.
+
+        A server may repeat a token in its words; they go on in the failure's detail.
+        """
+        change = masked_change(change, self._redactor)
         if change.account in self.accounts:
             self.accounts[change.account].apply(change)
         system = self._system
@@ -366,7 +386,7 @@ class Gateway:
     def send_ended(self, account: AccountId, outbox_id: str, result: SendResult) -> None:
         """Resolve the ticket."""
         del account
-        self._open_sends.end(outbox_id, result)
+        self._open_sends.end(outbox_id, masked_result(result, self._redactor))
 
     def retry_scheduled(self, account: AccountId, attempt: int, delay_s: float) -> None:
         """Show when the next attempt is due."""
@@ -385,16 +405,21 @@ class Gateway:
     def _register(self, account: AccountSettings) -> AccountView:
         if account.id in self._plans:
             raise AccountExistsError(account.id)
-        self._plans[account.id] = planning.plan(account, self.settings)
+        try:
+            self._plans[account.id] = planning.plan(account, self.settings)
+        except ValueError as error:
+            raise ConfigError([f"account {account.id!r}: {error}"]) from error
         self._send_limits[account.id] = (account.send.limit, account.send.expires_s)
         return self.accounts.open_view(account.id)
 
     def _add_account(self, settings: object) -> AccountView:
         if not isinstance(settings, AccountSettings):
             raise TypeError(f"accounts.add takes AccountSettings, not {type(settings).__name__}")
+        notes = check(Settings(accounts=(settings,)), source="accounts.add")
         with self._lock:
-            view = self._register(settings)
             logs.teach(self._redactor, settings)
+            view = self._register(settings)
+            self._warn(notes)
             if self._system is not None:
                 self._system.add(self._plans[settings.id], connect=settings.enabled)
             elif not settings.enabled:

@@ -36,6 +36,7 @@ from actors.state import ConnectionState
 from actors.system import System
 from actors.values import DONE, ErrorClass, Event, Failure, Frame, Outcome, SendResult
 from gateway import logs
+from gateway.accounts import masked_failure
 from gateway.journal.memory import MemoryJournal
 from gateway.platforms import registry
 from gateway.transport.dialer import WebSocketDialer
@@ -96,7 +97,9 @@ class WebSocketClient:
         self.on_message = on_message
         self.reconnect_delay = 0.0
         self.last_error: Failure | None = None
-        self._log = log or logs.get_logger()
+        redactor = logs.redactor_of_link(url=url, headers=headers or {}, proxy=proxy)
+        self._redactor = redactor
+        self._log = logs.logger_for(log, redactor)
         delays = delays or Delays()
         self._plan = AccountPlan(
             account=NAME,
@@ -372,7 +375,7 @@ class WebSocketClient:
                 self._retries.connected(now)
                 return
             if change.failure is not None:
-                self.last_error = change.failure
+                self.last_error = masked_failure(change.failure, self._redactor)
                 verdict = self._retries.failed(change.failure, now, self._dice.random())
                 self._gave_up = isinstance(verdict, retries.GiveUp)
                 if isinstance(verdict, retries.Retry):

@@ -43,8 +43,8 @@ class GatewayError(Exception):
     retryable: ClassVar[bool] = False
 
 
-class ConfigError(GatewayError):
-    """Raised when settings can not be used.
+class ConfigError(GatewayError, ValueError):
+    """Raised when settings can not be used; a ``ValueError``, too.
 
     Attributes:
         problems: One line each: where, what is wrong, what would be right.

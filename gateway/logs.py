@@ -12,14 +12,15 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import Any, Literal, TextIO
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import structlog
 
 from gateway.redaction import Redactor, cookie_values, is_secret_name
-from gateway.settings import AccountSettings, Settings
+from gateway.settings import AccountSettings, Credentials, HttpSettings, Settings
+from gateway.settings.record import secret_names
 
 Level = Literal["debug", "info", "warning", "error"]
 
@@ -39,6 +40,11 @@ def redactor_of(settings: Settings) -> Redactor:
     return redactor
 
 
+def redactor_of_link(*, url: str, headers: Mapping[str, str], proxy: str | None) -> Redactor:
+    """Make the redactor of a single link: what its headers and its URLs carry."""
+    return Redactor([*_url_secrets(url), *_url_secrets(proxy or ""), *_named_secrets(headers)])
+
+
 def teach(redactor: Redactor, account: AccountSettings) -> None:
     """Let a redactor know the secrets of an account that was added later."""
     redactor.learn(_account_secrets(account), public=_public(account))
@@ -53,8 +59,10 @@ def _public(*accounts: AccountSettings) -> Iterator[str]:
 
 
 def _secrets(settings: Settings) -> Iterator[str]:
-    if settings.http.token:
-        yield settings.http.token
+    for key in secret_names(HttpSettings):
+        value = getattr(settings.http, key)
+        if value:
+            yield value
     for account in settings.accounts:
         yield from _account_secrets(account)
     for sink in settings.sinks:
@@ -63,11 +71,11 @@ def _secrets(settings: Settings) -> Iterator[str]:
 
 def _account_secrets(account: AccountSettings) -> Iterator[str]:
     credentials = account.credentials
-    if credentials.token:
-        yield credentials.token
-    if credentials.cookie:
-        yield credentials.cookie
-        yield from cookie_values(credentials.cookie)
+    for key in secret_names(Credentials):
+        value = getattr(credentials, key)
+        if value:
+            yield value
+    yield from cookie_values(credentials.cookie or "")
     yield from _url_secrets(account.url)
     yield from _url_secrets(account.proxy or "")
     yield from _named_secrets(account.headers)
@@ -80,6 +88,8 @@ def _named_secrets(values: Mapping[str, Any]) -> Iterator[str]:
         elif isinstance(value, str) and is_secret_name(name):
             yield value
             yield value.rpartition(" ")[2]  # Bearer …
+            if "cookie" in name.lower():
+                yield from cookie_values(value)
         elif isinstance(value, str) and "://" in value:
             yield from _url_secrets(value)
 
@@ -122,6 +132,35 @@ def get_logger(redactor: Redactor | None = None, **bound: Any) -> Any:
         cache_logger_on_first_use=True,
         **bound,
     )
+
+
+def logger_for(log: Any, redactor: Redactor) -> Any:
+    """Give the logger to use: the host's own, behind the redactor, or the default one."""
+    return get_logger(redactor) if log is None else _Masking(log, redactor)
+
+
+class _Masking:
+    """A logger as far as the gateway cares; masks, then passes on."""
+
+    def __init__(self, log: Any, redactor: Redactor) -> None:
+        self._log = log
+        self._redactor = redactor
+
+    def debug(self, event: str, **fields: Any) -> None:
+        self._say(self._log.debug, event, fields)
+
+    def info(self, event: str, **fields: Any) -> None:
+        self._say(self._log.info, event, fields)
+
+    def warning(self, event: str, **fields: Any) -> None:
+        self._say(self._log.warning, event, fields)
+
+    def error(self, event: str, **fields: Any) -> None:
+        self._say(self._log.error, event, fields)
+
+    def _say(self, say: Callable[..., Any], event: str, fields: dict[str, Any]) -> None:
+        masked = dict(self._redactor(None, "", {"event": event, **fields}))
+        say(masked.pop("event"), **masked)
 
 
 def _as_text(

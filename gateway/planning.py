@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
 
 from actors.account import AccountPlan
@@ -30,6 +32,26 @@ def journal(settings: Settings, clock: Clock) -> Journal:
         synchronous="FULL" if settings.durability == "full" else "NORMAL",
         clock=clock,
     )
+
+
+def exposed(settings: Settings) -> list[str]:
+    """Say which files of the journal others may read, and what to do; POSIX only.
+
+    The directory counts first: what lies in a closed one is closed.
+    """
+    directory = Path(settings.data_dir)
+    if os.name != "posix" or settings.durability == "memory" or not _open_to_others(directory):
+        return []
+    files = [directory / f"{JOURNAL_FILE}{ending}" for ending in ("", "-wal", "-shm")]
+    lax = [str(file) for file in files if _open_to_others(file)]
+    return [f"{file} holds messages and others may read it; run: chmod 600 {file}" for file in lax]
+
+
+def _open_to_others(path: Path) -> bool:
+    try:
+        return bool(path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO))
+    except OSError:
+        return False
 
 
 def plan(account: AccountSettings, settings: Settings) -> AccountPlan:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import functools
+import itertools
 import json
 import re
 import sys
@@ -27,21 +28,30 @@ _DEEPEST = 8
 _HARMLESS = frozenset({"", "None", "null", "true", "false", "True", "False", MASK})
 
 _SECRET_WORDS = frozenset({
+    "accesskey",
     "apikey",
+    "auth",
     "authorization",
+    "bearer",
     "cookie",
     "cookies",
+    "credential",
     "credentials",
+    "jwt",
+    "passphrase",
     "passwd",
     "password",
+    "pwd",
     "secret",
     "secrets",
     "sid",
     "sign",
+    "signature",
     "tk",
     "token",
     "tokens",
 })  # fmt: skip
+_BEFORE_KEY = frozenset({"access", "api", "app", "private", "session"})
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 _USERINFO = re.compile(r"(?<=://)[^\s/?#@'\"]+(?:@[^\s/?#@'\"]+)*@(?=[^\s/?#@])")
@@ -63,9 +73,12 @@ def is_secret_name(name: str) -> bool:
     """Say whether what stands under ``name`` is a secret whatever its value.
 
     Names are read as words: ``x-access-token``, ``accessToken`` and ``_m_h5_tk`` are
-    secret; ``signal`` and ``tokenizer`` are not.
+    secret, and so is ``X-Api-Key``; ``signal``, ``tokenizer`` and ``key`` are not.
     """
-    return any(word.lower() in _SECRET_WORDS for word in _WORD.findall(name))
+    words = [word.lower() for word in _WORD.findall(name)]
+    return not _SECRET_WORDS.isdisjoint(words) or any(
+        second == "key" and first in _BEFORE_KEY for first, second in itertools.pairwise(words)
+    )
 
 
 def cookie_values(cookie: str) -> list[str]:

@@ -5,10 +5,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+from msgspec import structs
+
 from actors.values import SendOutcome, SendResult
+from gateway.redaction import Redactor
 
 PENDING = SendResult(outcome=SendOutcome.UNKNOWN, reason="pending")
 """What :meth:`SendTicket.result` gives at its timeout; the send itself lives on."""
+
+
+def masked_result(result: SendResult, redactor: Redactor) -> SendResult:
+    """Give a result without our secrets; a platform may repeat one in its reason."""
+    told = redactor.text(result.reason or "")
+    return result if told == (result.reason or "") else structs.replace(result, reason=told)
 
 
 class SendTicket:

@@ -20,8 +20,6 @@ def main(arguments: argparse.Namespace) -> int:
     problems = sinks.check(settings.sinks, source=arguments.config)
     if problems:
         raise ConfigError(problems)
-    for note in settings.notes:
-        sys.stderr.write(f"{note}\n")
     logs.configure(
         settings.log.level, "json" if arguments.json else settings.log.format, settings=settings
     )

@@ -11,18 +11,21 @@ from __future__ import annotations
 import dataclasses
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
-from gateway.config import document, legacy, rules
+from gateway.config import document, legacy, plain, rules
 from gateway.config.building import build, substituted
 from gateway.config.problems import Problems
 from gateway.errors import ConfigError
-from gateway.settings import Record, Settings, SinkSettings
-from gateway.settings.record import masked
+from gateway.settings import Settings
 
-__all__ = ["effective", "from_mapping", "load", "load_legacy", "validate"]
+__all__ = ["check", "effective", "from_mapping", "load", "load_legacy", "validate"]
+
+_made_here: WeakValueDictionary[int, Settings] = WeakValueDictionary()
+"""By identity: what was read here was checked here; 10,000 accounts take a second."""
 
 _OTHERS_MAY_READ = stat.S_IRWXG | stat.S_IRWXO
 
@@ -53,7 +56,7 @@ def load(path: str | Path, *, environment: Mapping[str, str] | None = None) -> S
     notes = [f"{path}: {note}" for note in notes]
     notes += [_placed(problems, where, text) for where, text in rules.warnings(settings)]
     notes += _lax(path, problems)
-    return dataclasses.replace(settings, notes=tuple(notes))
+    return _remembered(settings, notes)
 
 
 def load_legacy(path: str | Path, *, environment: Mapping[str, str] | None = None) -> Settings:
@@ -87,20 +90,51 @@ def from_mapping(
     problems = Problems(source)
     values = substituted(mapping, _or_ours(environment), problems)
     settings = _settings(values, problems)
-    notes = tuple(_placed(problems, where, text) for where, text in rules.warnings(settings))
-    return dataclasses.replace(settings, notes=notes)
+    notes = [_placed(problems, where, text) for where, text in rules.warnings(settings)]
+    return _remembered(settings, notes)
 
 
-def validate(settings: Settings) -> tuple[str, ...]:
+def validate(settings: Settings, *, source: str = "settings") -> tuple[str, ...]:
     """Say what is wrong with settings that were made in Python; nothing if all is right."""
-    problems = Problems("settings")
-    build(_mapping(settings, masked_too=False), problems)
+    problems = Problems(source)
+    for where, text in plain.misfits(settings):
+        problems.add(where, text)
+    if not problems.found:
+        build(plain.changed(settings), problems)
     return tuple(problems.texts())
+
+
+def check(settings: Settings, *, source: str = "settings") -> tuple[str, ...]:
+    """Refuse settings made in Python that no file could hold; those of a loader pass.
+
+    Args:
+        settings: To be checked.
+        source: What problems and notes name as their place.
+
+    Returns:
+        What is allowed and hardly meant, a line each.
+
+    Raises:
+        ConfigError: All that is wrong, one line each.
+    """
+    if _made_here.get(id(settings)) is settings:
+        return settings.notes
+    problems = validate(settings, source=source)
+    if problems:
+        raise ConfigError(problems)
+    found = rules.warnings(settings) if settings.accounts else ()
+    return tuple(f"{source}: {where} {text}" for where, text in found)
 
 
 def effective(settings: Settings) -> dict[str, Any]:
     """Give settings as a YAML file would hold them, every default filled in, secrets masked."""
-    return _mapping(settings, masked_too=True)
+    return plain.shown(settings)
+
+
+def _remembered(settings: Settings, notes: Iterable[str]) -> Settings:
+    settings = dataclasses.replace(settings, notes=tuple(notes))
+    _made_here[id(settings)] = settings
+    return settings
 
 
 def _or_ours(environment: Mapping[str, str] | None) -> Mapping[str, str]:
@@ -127,29 +161,3 @@ def _lax(path: Path, problems: Problems) -> list[str]:
         return []
     told = f"{path}: holds secrets and others may read it (mode {mode:04o})"
     return [f"{told}; run: chmod 600 {path}, or take them from the environment with ${{NAME}}"]
-
-
-def _mapping(record: Record, *, masked_too: bool) -> dict[str, Any]:
-    plain: dict[str, Any] = {}
-    for key in dataclasses.fields(record):
-        value = getattr(record, key.name)
-        if key.name != "notes":
-            plain[key.name] = _plain(type(record), key.name, value, masked_too=masked_too)
-    return plain
-
-
-def _plain(cls: type, name: str, value: Any, *, masked_too: bool) -> Any:
-    match value:
-        case SinkSettings():
-            options = (
-                masked(SinkSettings, "options", value.options) if masked_too else value.options
-            )
-            return {"kind": value.kind, **options}
-        case Record():
-            return _mapping(value, masked_too=masked_too)
-        case tuple():
-            return [_plain(cls, name, inner, masked_too=masked_too) for inner in value]
-        case Mapping():
-            return dict(masked(cls, name, value) if masked_too else value)
-        case _:
-            return masked(cls, name, value) if masked_too else value

@@ -69,5 +69,5 @@ def shown(value: Any, *, secret: bool = False) -> str:
         case bool():
             told = str(value).lower()
         case _:
-            told = str(value)
+            told = mask_url(str(value))
     return told[: _LONGEST_SHOWN + 2]

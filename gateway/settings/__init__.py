@@ -113,7 +113,7 @@ class SinkSettings(Record):
     options: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False, weakref_slot=True)
 class Settings(Record):
     """All of a gateway.
 

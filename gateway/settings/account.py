@@ -41,7 +41,7 @@ class Credentials(Record):
 
     kind: Literal["static"] = "static"
     user_id: str | None = None
-    device_id: str | None = None
+    device_id: Secret | None = None
     token: Secret | None = None
     cookie: Secret | None = None
 

@@ -60,6 +60,11 @@ def _hints(cls: type) -> dict[str, Any]:
     return typing.get_type_hints(cls, include_extras=True)
 
 
+def secret_names(cls: type) -> tuple[str, ...]:
+    """Give the keys of a record whose value is never shown."""
+    return tuple(name for name, hint in hints_of(cls).items() if _is_marked(hint))
+
+
 def masked(cls: type, name: str, value: Any) -> Any:
     """Give the value of a key as it may be shown.
 
@@ -70,15 +75,22 @@ def masked(cls: type, name: str, value: Any) -> Any:
     """
     match value:
         case str():
-            hint = hints_of(cls).get(name)
-            marked = any(SECRET in getattr(part, "__metadata__", ()) for part in _parts(hint))
+            marked = _is_marked(hints_of(cls).get(name))
             return MASK if value and (marked or is_secret_name(name)) else str(mask_url(value))
+        case Mapping() | list() if value and is_secret_name(name):
+            return MASK
         case Mapping():
-            return {key: masked(object, str(key), inner) for key, inner in value.items()}
+            return {
+                mask_url(str(key)): masked(object, str(key), inner) for key, inner in value.items()
+            }
         case list():
             return [masked(object, name, inner) for inner in value]
         case _:
             return value
+
+
+def _is_marked(hint: Any) -> bool:
+    return any(SECRET in getattr(part, "__metadata__", ()) for part in _parts(hint))
 
 
 def _parts(hint: Any) -> tuple[Any, ...]:

@@ -1,0 +1,119 @@
+"""Settings with a secret in every place that may hold one, found by walking the model.
+
+A new key is planted by itself; one that is public must be named in :data:`PUBLIC`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import gc
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from gateway.settings import Record, Settings, SinkSettings
+from gateway.settings.record import hints_of
+
+PLANTED = "hunter2"
+"""In every planted value; must be in no output."""
+
+PUBLIC = frozenset({
+    "accounts[].id", "accounts[].platform", "accounts[].user_agent", "accounts[].tls.ca_file",
+    "accounts[].credentials.user_id", "accounts[].tls.server_name", "data_dir", "http.listen",
+    "notes[]", "sinks[].kind", "sinks[].options",
+})  # fmt: skip
+"""Texts that may be shown: names, addresses and paths."""
+
+FORMS: Mapping[str, Any] = {
+    "accounts[].url": f"wss://h/p?access_token={PLANTED}-url&sid={PLANTED}-sid",
+    "accounts[].proxy": f"socks5://{PLANTED}-user:{PLANTED}%20proxy@127.0.0.1:1",
+    "accounts[].headers": {
+        "Authorization": f"Bearer {PLANTED}-bearer",
+        "X-Api-Key": f"{PLANTED}-api-key",
+        "X-Auth": f"{PLANTED}-auth",
+        "Proxy-Authorization": f"Basic {PLANTED}-basic",
+    },
+    "accounts[].credentials.cookie": (
+        f"unb=2201; cookie2={PLANTED}-part; _m_h5_tk={PLANTED}tk_17000; other={PLANTED}-other"
+    ),
+}
+"""Where a bare word would not be accepted."""
+
+SINK = {
+    "url": f"https://u:{PLANTED}-sink@h/?token={PLANTED}-sink-query",
+    "token": f"{PLANTED}-sink-token",
+    "headers": {"X-Token": f"{PLANTED}-sink-header"},
+}
+
+
+def planted_tree() -> dict[str, Any]:
+    """Give what a file would hold, with a secret in every place that may hold one."""
+    tree = _tree(Settings, "")
+    account = tree["accounts"][0]
+    account |= {"id": "shop-a", "credentials": {**account["credentials"], "user_id": "2201"}}
+    return {**tree, "sinks": [{"kind": "webhook", **SINK}]}
+
+
+def planted_values(value: Any) -> Iterator[str]:
+    """Give every text with a secret in a tree, whole."""
+    match value:
+        case str() if PLANTED in value:
+            yield value
+        case Mapping():
+            for inner in value.values():
+                yield from planted_values(inner)
+        case list():
+            for inner in value:
+                yield from planted_values(inner)
+        case _:
+            pass
+
+
+def _tree(cls: type[Record], path: str) -> dict[str, Any]:
+    tree = {}
+    for key in dataclasses.fields(cls):
+        where = f"{path}.{key.name}" if path else key.name
+        value = _value(hints_of(cls)[key.name], where)
+        if value is not None:
+            tree[key.name] = value
+    return tree
+
+
+def _value(hint: Any, where: str) -> Any:
+    if typing.get_origin(hint) is typing.Annotated:
+        hint = typing.get_args(hint)[0]
+    if typing.get_origin(hint) in {typing.Union, types.UnionType}:
+        present = [part for part in typing.get_args(hint) if part is not types.NoneType]
+        return _value(present[0], where)
+    if typing.get_origin(hint) is tuple:
+        inner = _value(typing.get_args(hint)[0], f"{where}[]")
+        return [inner] if inner and typing.get_args(hint)[0] is not SinkSettings else None
+    if isinstance(hint, type) and issubclass(hint, Record):
+        return _tree(hint, where) or None
+    if where in PUBLIC or where.removesuffix(".kind") in PUBLIC:
+        return None
+    if where in FORMS:
+        return FORMS[where]
+    assert typing.get_origin(hint) is not Mapping, f"say in FORMS what {where} may hold"
+    return f"{PLANTED}-{where}" if hint is str else None
+
+
+def all_texts() -> Iterator[tuple[str, str]]:
+    """Give type and ``repr`` and ``str`` of every living object of ours, and what it holds."""
+    seen: set[int] = set()
+    for tracked in gc.get_objects():
+        for value in (tracked, *(gc.get_referents(tracked) if _is_ours(tracked) else ())):
+            if id(value) in seen or not _is_ours(value):
+                continue
+            seen.add(id(value))
+            kind = f"{type(value).__module__}.{type(value).__qualname__}"
+            yield kind, f"{value!r} {value!s}"
+
+
+def _is_ours(value: object) -> bool:
+    module = getattr(type(value), "__module__", "")
+    if isinstance(value, type) or not isinstance(module, str):
+        return False
+    ours = module.partition(".")[0] in {"actors", "gateway"}
+    return ours and not module.startswith("gateway.testing")
