@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from actors.account import AccountPlan
+from actors.account import AccountPlan, RecoveryPlan
 from actors.ports import Clock, Identity
 from actors.storage import Journal
 from gateway.journal.memory import MemoryJournal
@@ -92,4 +92,7 @@ def plan(account: AccountSettings, settings: Settings) -> AccountPlan:
         send_limit=send.limit,
         send_buffer_bytes=send.buffer_bytes,
         send_deadline_s=send.deadline_s,
+        recovery=RecoveryPlan(
+            **{name: getattr(account.recovery, name) for name in RecoveryPlan.__struct_fields__}
+        ),
     )
