@@ -340,7 +340,8 @@ class SupervisorActor(SupervisedActor):
     def _restart(self, name: str) -> None:
         if name in self._children:
             return
-        self._spawn(name)
+        if name != "recovery":  # the connection says what it is to read
+            self._spawn(name)
         match name:
             case "connection":
                 self._resume_connection()
