@@ -20,12 +20,41 @@ from actors.runtime.handlers import HandlerPool
 from actors.runtime.link import Link
 from actors.runtime.poller import Poller
 from actors.runtime.pool import Pool
+from actors.runtime.rate import SharedRate
 from actors.runtime.supervised import post
 from actors.runtime.timers import Timers
 from actors.runtime.writer import JournalWriter
 from actors.state import ConnectionState
 from actors.storage import Pending
-from actors.values import AccountId, Event, Failure, Generation, Phase, SendResult
+from actors.values import AccountId, Event, Failure, Generation, Phase, Recovered, SendResult
+
+
+class RecoveryPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """How an account's history is read again (``reliability.md`` 2.2).
+
+    Attributes:
+        probe_s: Seconds between two looks whether the platform is ahead, ± 20 %; 0: none.
+        zombie_s: Seconds the platform may be ahead with nothing pushed; then the link is left.
+        first_s: So much of the past is read on the first contact ever; 0: none.
+        margin_s: So much before the cursor is read again.
+        reply_s: Seconds the platform has to answer a request.
+        retry_s: Pause before a request is tried again.
+        rate_per_s: Requests a second.
+        burst: Requests at once after a quiet time.
+        pages: Pages after which it counts as not recovered and goes on in the background.
+        hold_s: Longest time live events wait for it; 0: they do not.
+    """
+
+    probe_s: float = 60.0
+    zombie_s: float = 10.0
+    first_s: float = 600.0
+    margin_s: float = 600.0
+    reply_s: float = 10.0
+    retry_s: float = 1.0
+    rate_per_s: float = 2.0
+    burst: int = 20
+    pages: int = 500
+    hold_s: float = 60.0
 
 
 class AccountPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,6 +84,7 @@ class AccountPlan(msgspec.Struct, frozen=True, kw_only=True):
         send_buffer_bytes: Most bytes waiting for a peer that does not read.
         send_deadline_s: Longest such wait; then the link is lost.
         backpressure_limit_s: Longest time without reading; then the link is left.
+        recovery: How history is read again.
     """
 
     account: AccountId
@@ -80,6 +110,7 @@ class AccountPlan(msgspec.Struct, frozen=True, kw_only=True):
     send_buffer_bytes: int = 1 << 20
     send_deadline_s: float = 5.0
     backpressure_limit_s: float = 20.0
+    recovery: RecoveryPlan = RecoveryPlan()
 
 
 class Log(Protocol):
@@ -113,6 +144,9 @@ class Observer(Protocol):
     def dead_lettered(self, account: AccountId, event: Event, reason: str) -> None:
         """An event will not be tried again."""
 
+    def recovery_ended(self, outcome: Recovered) -> None:
+        """An account's history was read again, or could not be."""
+
 
 class Services(msgspec.Struct, frozen=True, kw_only=True):
     """What all accounts of a process share."""
@@ -127,6 +161,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     dice: Dice
     log: Log
     observer: Observer
+    history_rate: SharedRate
 
 
 class Role:
@@ -158,7 +193,9 @@ class Role:
 class Peers:
     """The roles of one account. Actors hold this, never each other's refs."""
 
-    __slots__ = ("connection", "decoder", "dispatcher", "heartbeat", "outbox", "supervisor")
+    __slots__ = (
+        "connection", "decoder", "dispatcher", "heartbeat", "outbox", "recovery", "supervisor",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.connection = Role()
@@ -166,6 +203,7 @@ class Peers:
         self.decoder = Role()
         self.dispatcher = Role()
         self.outbox = Role()
+        self.recovery = Role()
         self.supervisor = Role()
 
 
@@ -261,3 +299,19 @@ class LinkOpened(Control, frozen=True, kw_only=True, gc=False):
     generation: Generation
     link: Link
     session: Session
+
+
+class BeginRecovery(Message, frozen=True, kw_only=True, gc=False):
+    """Read an account's history again over its link. The supervisor starts the actor.
+
+    Attributes:
+        generation: Of the link.
+        session: Its codec.
+        reason: What it is for: ``registered``, ``gap``, ``backlog_cut``, ``probe``, ….
+        forced: Read even if the platform's state says that nothing happened.
+    """
+
+    generation: Generation
+    session: Session
+    reason: str
+    forced: bool

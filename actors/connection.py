@@ -19,9 +19,11 @@ from actors.account import (
     RequestDial,
     SessionOpened,
 )
+from actors.catchup import CatchUp
 from actors.messages import (
     AttemptExpired,
     BeatAnswered,
+    CatchUpDue,
     ClosingExpired,
     DialFailed,
     DialStarted,
@@ -34,11 +36,16 @@ from actors.messages import (
     LinkCondemned,
     LinkDown,
     LinkLost,
+    MentionsRead,
+    MessagesMentioned,
     Open,
+    RecoveryEnded,
     RepliesReceived,
+    RequestAnswered,
     Reset,
     SendAnswered,
     SendBeat,
+    SendRequest,
     Shut,
     SignalsReceived,
     StateChanged,
@@ -54,10 +61,16 @@ from actors.runtime.pool import Pool
 from actors.runtime.supervised import SupervisedActor
 from actors.runtime.timers import Timer
 from actors.state import Cause, ConnectionState, advance
-from actors.values import Failure, Generation, Phase, Reply, SignalKind
+from actors.values import Failure, Frame, Generation, Phase, Reply, SignalKind
 
 REGISTRATION = "registration"
 """Purpose of the one request this actor makes for itself."""
+
+RECOVERY = "recovery"
+"""Purpose of requests that read history."""
+
+PROBE = "probe"
+"""Purpose of the question where the platform stands."""
 
 PENDING_LIMIT = 2048
 """Most requests waiting for an answer; the oldest is forgotten (its owner has a deadline)."""
@@ -94,6 +107,7 @@ class ConnectionActor(SupervisedActor):
         self._session: Session | None = None
         self._pending: dict[str, str | int] = {}
         self._timer: Timer | None = None
+        self._catch_up: CatchUp | None = None
         self._registered_at = 0.0
         self._leaving: Cause | None = None
         self._stretch: Mapping[Phase, float] = {}
@@ -110,6 +124,9 @@ class ConnectionActor(SupervisedActor):
                 self._give_up(message)
             case Introduce(name="dialing"):
                 self._ask_again()
+            case Introduce(name="recovery"):
+                if self._catch_up is not None:
+                    self._catch_up.begin_again()
             case Introduce():
                 self._introduce(message.name)
             case Reset():
@@ -199,6 +216,8 @@ class ConnectionActor(SupervisedActor):
             case WriteAcks():
                 if self._link is not None:
                     self._link.write_frames(message.acks)
+                if self._catch_up is not None:
+                    self._catch_up.stored(message.point)
             case RepliesReceived():
                 for reply in message.replies:
                     self._answered(reply)
@@ -210,6 +229,13 @@ class ConnectionActor(SupervisedActor):
                 for signal in message.signals:
                     if signal.kind in _SIGNAL_CAUSES and self._alive():
                         self._lose(_SIGNAL_CAUSES[signal.kind], failures.from_signal(signal.kind))
+                    elif self._catch_up is not None:
+                        self._catch_up.signalled(signal.kind)
+            case SendRequest():
+                self._request(message.mid, message.payload, RECOVERY)
+            case CatchUpDue() | RecoveryEnded() | MessagesMentioned() | MentionsRead():
+                if self._catch_up is not None:
+                    self._follow(message, self._catch_up)
             case FramesRejected():
                 self._count_faults(message)
             case DialStarted():
@@ -287,6 +313,11 @@ class ConnectionActor(SupervisedActor):
             self._judge(reply)
         elif isinstance(purpose, int):
             self._peers.heartbeat.tell(BeatAnswered(generation=self._generation, number=purpose))
+        elif purpose == RECOVERY:
+            self._peers.recovery.tell(RequestAnswered(reply=reply))
+        elif purpose == PROBE:
+            if self._catch_up is not None:
+                self._catch_up.answered(reply)
         else:
             self._peers.outbox.tell(SendAnswered(mid=reply.mid, reply=reply))
 
@@ -303,6 +334,9 @@ class ConnectionActor(SupervisedActor):
         self._disarm()
         self._registered_at = self._services.clock.monotonic()
         self._move(Cause.REGISTERED)
+        session = self._session
+        if session is not None and session.get_state("") is not None:
+            self._catch_up = CatchUp(self._account, self._generation, session)
         self._introduce("heartbeat")
         self._introduce("outbox")
 
@@ -337,6 +371,29 @@ class ConnectionActor(SupervisedActor):
         self._peers.outbox.tell(
             Transmitted(generation=message.generation, outbox_id=message.outbox_id, written=written)
         )
+
+    # --- history ----------------------------------------------------------------------
+
+    def _request(self, mid: str, payload: Frame, purpose: str) -> None:
+        """Write a request; one that can not leave has a deadline with whoever asked."""
+        if self._link is not None and self._leaving is None:
+            self._expect(mid, purpose)
+            self._link.write_frames((payload,))
+
+    def _follow(self, message: Any, catch_up: CatchUp) -> None:
+        match message:
+            case RecoveryEnded():
+                catch_up.ended(message)
+            case MessagesMentioned():
+                catch_up.mentioned(message.event_ids)
+            case MentionsRead():
+                catch_up.mentions_read(message)
+            case _ if catch_up.is_zombie():
+                self._lose(Cause.ZOMBIE, failures.ZOMBIE)
+            case _:
+                probe = catch_up.probe()
+                if probe is not None:
+                    self._request(probe.mid, probe.payload, PROBE)
 
     def _count_faults(self, message: FramesRejected) -> None:
         for fault in message.faults:
@@ -394,6 +451,11 @@ class ConnectionActor(SupervisedActor):
         down = LinkDown(generation=self._generation)
         self._peers.heartbeat.tell(down)
         self._peers.outbox.tell(down)
+        if self._catch_up is not None:
+            self._catch_up.close()
+            self._catch_up = None
+        if self._peers.recovery.ref is not None:
+            self._peers.recovery.tell(down)
 
     def _move(self, cause: Cause, failure: Failure | None = None) -> None:
         old, self._state = self._state, advance(self._state, cause)

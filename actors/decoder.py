@@ -19,6 +19,12 @@ from actors.messages import (
     Flushed,
     FramesReceived,
     FramesRejected,
+    HistoryFound,
+    HistoryRefused,
+    HistoryStored,
+    LanesHeld,
+    LanesReleased,
+    MessagesMentioned,
     RepliesReceived,
     SignalsReceived,
     WriteAcks,
@@ -26,8 +32,11 @@ from actors.messages import (
 from actors.ports import Session
 from actors.runtime.pool import Pool
 from actors.runtime.supervised import SupervisedActor
-from actors.storage import JournalAnswer, StoreFrames
-from actors.values import Decoded, Event, Frame, Reply, Signal
+from actors.storage import CloseHold, HoldClosed, JournalAnswer, OpenHold, StoreFrames
+from actors.values import Decoded, Event, Frame, Reply, Signal, SignalKind
+
+_GAPS = (SignalKind.GAP, SignalKind.BACKLOG_CUT)
+"""Signals after which older messages may still come, out of history."""
 
 
 class DecoderActor(SupervisedActor):
@@ -57,6 +66,8 @@ class DecoderActor(SupervisedActor):
             case SessionOpened():
                 self._generation = message.generation
                 self._session = message.session
+                if message.session.get_state("") is not None:
+                    self._hold(next(self._numbers))
                 page, self._unread = self._unread, None
                 if page is not None:
                     self._restore(page, message.session)
@@ -65,6 +76,8 @@ class DecoderActor(SupervisedActor):
                     self._unread = message  # a later one is asked for by the next dispatcher
                 else:
                     self._restore(message, self._session)
+            case HistoryFound():
+                self._store_history(message)
             case Flush():
                 self._flush(message)
             case LinkEnded():
@@ -82,6 +95,8 @@ class DecoderActor(SupervisedActor):
                 self._account.flow.returned(len(message.frames))
             elif isinstance(message, PendingRead):
                 self._account.peers.dispatcher.tell(EventsRestored(events=(), more=True))
+            elif isinstance(message, HistoryFound):
+                self._account.peers.recovery.tell(HistoryRefused())
         super().tear_down()
 
     def _read(self, message: FramesReceived, session: Session) -> None:
@@ -106,6 +121,9 @@ class DecoderActor(SupervisedActor):
             connection.tell(RepliesReceived(generation=generation, replies=replies))
         if faults:
             connection.tell(FramesRejected(generation=generation, faults=faults))
+        if any(signal.kind in _GAPS for signal in signals):
+            first = next((push.events[0].lane_seq for push in pushes if push.events), None)
+            self._hold(next(self._numbers) if first is None else first)
         if pushes:
             self._store(message, pushes)
         else:
@@ -117,6 +135,8 @@ class DecoderActor(SupervisedActor):
         account, generation, taken = self._account, message.generation, len(message.frames)
         durable = account.services.writer.durable
         acks: list[Frame] = [push.ack for push in pushes if push.ack is not None]
+        point = max([push.point for push in pushes])
+        mentions = [event_id for push in pushes if push.mentions for event_id in push.mentions]
 
         def committed(answer: JournalAnswer) -> None:
             events: Sequence[Event] = answer  # type: ignore[assignment]  # StoreFrames' answer
@@ -124,9 +144,15 @@ class DecoderActor(SupervisedActor):
                 account.flow.taken(len(events))
             account.flow.returned(taken)
             if acks:
-                account.peers.connection.tell(WriteAcks(generation=generation, acks=acks))
+                account.peers.connection.tell(
+                    WriteAcks(generation=generation, acks=acks, point=point)
+                )
             if events:
                 account.peers.dispatcher.tell(EventsStored(events=events))
+            if mentions:
+                account.peers.connection.tell(
+                    MessagesMentioned(generation=generation, event_ids=mentions)
+                )
 
         account.services.writer.submit(
             StoreFrames(
@@ -158,9 +184,71 @@ class DecoderActor(SupervisedActor):
                     decoded.events[row.index],
                     lane_seq=row.lane_seq,
                     redelivered=row.lane_seq < page.redelivered_below,
+                    late=row.late,
                 )
             )
         self._account.peers.dispatcher.tell(EventsRestored(events=events, more=page.more))
+
+    # --- what a recovery found --------------------------------------------------------
+
+    def _hold(self, held_from: int) -> None:
+        """Let what comes from this number on wait for what it may have skipped."""
+        account = self._account
+        if not account.plan.recovery.hold_s:
+            return
+
+        def opened(answer: JournalAnswer) -> None:
+            assert isinstance(answer, int)
+            account.peers.dispatcher.tell(LanesHeld(held_from=answer))
+
+        account.services.writer.submit(OpenHold(account=account.name, held_from=held_from), opened)
+
+    def _store_history(self, found: HistoryFound) -> None:
+        """Number recovered events, and store each as a frame of its own.
+
+        Only the decoder numbers an account's events, and it hands them to the journal in
+        that order: so whatever is pushed later stands behind what a hold put in order.
+        """
+        account, numbers = self._account, self._numbers
+        frames = [
+            Decoded(raw=event.raw, events=[msgspec.structs.replace(event, lane_seq=next(numbers))])
+            for event in found.events
+        ]
+        durable = account.services.writer.durable
+
+        def committed(answer: JournalAnswer) -> None:
+            closed = answer if isinstance(answer, HoldClosed) else None
+            events: Sequence[Event] = closed.events if closed else answer  # type: ignore[assignment]  # the command's
+            if not durable:
+                account.flow.taken(len(events))
+            if events:
+                account.peers.dispatcher.tell(EventsStored(events=events))
+            if closed is not None and closed.held_from is not None:
+                account.peers.dispatcher.tell(LanesReleased(held_from=closed.held_from))
+            account.peers.recovery.tell(
+                HistoryStored(found=len(events), foreign=sum(not event.own for event in events))
+            )
+
+        now_ms = account.services.clock.unix_ms()
+        command = (
+            CloseHold(
+                account=account.name,
+                generation=found.generation,
+                received_at_ms=now_ms,
+                frames=frames,
+                cursor=found.cursor,
+            )
+            if found.closes
+            else StoreFrames(
+                account=account.name,
+                generation=found.generation,
+                received_at_ms=now_ms,
+                frames=frames,
+            )
+        )
+        account.services.writer.submit(
+            command, committed, refused=lambda _: account.peers.recovery.tell(HistoryRefused())
+        )
 
     def _flush(self, flush: Flush) -> None:
         """Stand in the journal's line behind everything that was stored before."""

@@ -10,16 +10,36 @@ from collections.abc import Sequence
 from typing import Any
 
 from actors.account import Account, PendingRead
-from actors.messages import DeliveriesStored, EventsRestored, EventsStored, LaneRested
+from actors.messages import (
+    DeliveriesStored,
+    EventsRestored,
+    EventsStored,
+    HoldExpired,
+    LaneRested,
+    LanesHeld,
+    LanesReleased,
+)
 from actors.policy.lanes import Lanes
 from actors.runtime.handlers import LaneRun, LanesRan, RanLane
 from actors.runtime.pool import Pool
 from actors.runtime.supervised import SupervisedActor
-from actors.storage import JournalAnswer, Pending, SettleEvents, Settlement
+from actors.runtime.timers import Timer
+from actors.storage import (
+    CloseHold,
+    HoldClosed,
+    Journal,
+    JournalAnswer,
+    Pending,
+    SettleEvents,
+    Settlement,
+)
 from actors.values import Delivery, Disposition, Event, Outcome
 
 PAGE = 1000
 """Journal rows read at a time, and most news kept while they are read."""
+
+HELD_LIMIT = 20_000
+"""Most events that wait for a recovery in a journal that is only memory."""
 
 READ_AGAIN_S = 1.0
 """Pause before a page is read again that found no decoder."""
@@ -31,6 +51,9 @@ class DispatcherActor(SupervisedActor):
     Memory holds a bounded part of what is pending; the journal holds all of it. Beyond the
     bound, and after a start, the dispatcher is *behind*: it reads pages of the journal, in
     its order, and takes news from memory again once it has caught up.
+
+    While a recovery holds the lanes, events from a number on stay in the journal: what is
+    found in history gets its place before them there (``reliability.md`` I7).
     """
 
     def __init__(self, pool: Pool, account: Account) -> None:
@@ -45,6 +68,11 @@ class DispatcherActor(SupervisedActor):
         self._news: list[Event] | None = None
         self._born_at = 0
         self._lost = 0
+        self._held_from: int | None = None
+        self._hold_read = False
+        self._hold_timer: Timer | None = None
+        self._parked = 0
+        self._outdated = False
 
     def started(self) -> None:
         """Take over from whoever was dispatcher before, in this life or an earlier one."""
@@ -54,11 +82,15 @@ class DispatcherActor(SupervisedActor):
         self._lost = self._account.peers.dispatcher.lost
         self._catch_up()
 
+    def stopped(self) -> None:
+        """Leave no timer behind."""
+        self._disarm_hold()
+
     def receive(self, message: Any) -> None:
         """Take new events, results, and lanes whose pause is over."""
         if self._lost != self._account.peers.dispatcher.lost:  # news, perhaps: the journal has them
             self._lost = self._account.peers.dispatcher.lost
-            self._behind, self._news = True, None
+            self._behind, self._news, self._hold_read = True, None, False
         match message:
             case EventsStored():
                 self._take_news(message.events)
@@ -68,6 +100,14 @@ class DispatcherActor(SupervisedActor):
                 self._take_page(message)
             case LaneRested():
                 self._lanes.release(message.lane)
+            case LanesHeld():
+                self._hold(message.held_from)
+            case LanesReleased():
+                if message.held_from == self._held_from:
+                    self._release()
+            case HoldExpired():
+                if message.held_from == self._held_from:
+                    self._end_hold()
             case _:
                 raise TypeError(f"dispatcher can not receive {type(message).__name__}")
         self._catch_up()
@@ -86,6 +126,8 @@ class DispatcherActor(SupervisedActor):
     # --- from the journal and from memory ---------------------------------------------
 
     def _take_news(self, events: Sequence[Event]) -> None:
+        if self._held_from is not None:
+            events = self._leave_held(events, self._held_from)
         if not self._behind:
             self._append(events)
             self._behind = self._lanes.pending > self._account.plan.flow_high
@@ -96,9 +138,20 @@ class DispatcherActor(SupervisedActor):
 
     def _take_page(self, page: EventsRestored) -> None:
         self._reading = False
-        self._append(page.events)
+        if self._outdated:  # read before lanes were put in order: its numbers are not theirs
+            self._outdated = False
+            return
+        events, more = page.events, page.more
+        if self._held_from is not None:
+            events = [event for event in events if (event.lane_seq or 0) < self._held_from]
+            more = more and len(events) == len(page.events)
+        elif self._parked:
+            unparked = min(self._parked, len(events))
+            self._parked -= unparked
+            self._account.flow.taken(unparked)
+        self._append(events)
         news, self._news = self._news, None
-        if not page.more and news is not None:
+        if not more and news is not None:
             self._behind = False
             self._take_news([event for event in news if (event.lane_seq or 0) > self._cursor])
 
@@ -115,14 +168,73 @@ class DispatcherActor(SupervisedActor):
         name, cursor, born_at = self._account.name, self._cursor, self._born_at
         peers, timers, ref = self._account.peers, self._account.services.timers, self.actor_ref
 
-        def read(rows: Sequence[Pending]) -> None:
+        hold_read, self._hold_read = self._hold_read, True
+
+        def read(found: tuple[Sequence[Pending], int | None]) -> None:
+            rows, held_from = found
+            if held_from is not None:
+                peers.dispatcher.tell(LanesHeld(held_from=held_from))
             page = PendingRead(rows=rows, more=len(rows) >= PAGE, redelivered_below=born_at)
             if ref.is_alive() and not peers.decoder.post(page):
                 timers.after(READ_AGAIN_S, peers.dispatcher, EventsRestored(events=(), more=True))
 
-        self._account.services.writer.fetch(
-            lambda journal: journal.pending(name, cursor, PAGE), read
+        def pages(journal: Journal) -> tuple[Sequence[Pending], int | None]:
+            held_from = None if hold_read else journal.recovery(name).held_from
+            return journal.pending(name, cursor, PAGE), held_from
+
+        self._account.services.writer.fetch(pages, read)
+
+    # --- while a recovery is open -----------------------------------------------------
+
+    def _hold(self, held_from: int) -> None:
+        """Leave events from a number on in the journal, for ``hold_s`` at most."""
+        if held_from == self._held_from:
+            return
+        if self._held_from is not None:  # its release was lost; what it held is unread
+            self._behind, self._news = True, None
+        self._held_from = held_from
+        self._born_at = min(self._born_at, held_from)  # no handler has seen what waits
+        self._disarm_hold()
+        self._hold_timer = self._account.services.timers.after(
+            self._account.plan.recovery.hold_s,
+            self._account.peers.dispatcher,
+            HoldExpired(held_from=held_from),
         )
+
+    def _leave_held(self, events: Sequence[Event], held_from: int) -> Sequence[Event]:
+        """Give what does not wait; the journal has the rest."""
+        kept = [event for event in events if (event.lane_seq or 0) < held_from]
+        held = len(events) - len(kept)
+        if held and not self._account.services.writer.durable:
+            self._account.flow.returned(held)  # or reading stops, and the recovery with it
+            self._parked += held
+            if self._parked > HELD_LIMIT:
+                self._end_hold()
+        return kept
+
+    def _end_hold(self) -> None:
+        """Wait no longer: the journal is told first, so that no number changes afterwards."""
+        account, held_from = self._account, self._held_from
+        assert held_from is not None
+
+        def closed(answer: JournalAnswer) -> None:
+            assert isinstance(answer, HoldClosed)
+            for ended in {held_from, answer.held_from or held_from}:
+                account.peers.dispatcher.tell(LanesReleased(held_from=ended))
+
+        account.services.writer.submit(CloseHold(account=account.name), closed)
+
+    def _release(self) -> None:
+        """Go on with what waited, from the journal; its numbers may have changed."""
+        self._disarm_hold()
+        self._held_from = None
+        self._behind, self._news = True, None
+        self._outdated = self._reading
+
+    def _disarm_hold(self) -> None:
+        if self._hold_timer is not None:
+            self._hold_timer.cancel()
+            self._hold_timer = None
 
     # --- results ----------------------------------------------------------------------
 

@@ -22,6 +22,8 @@ from actors.values import (
     Frame,
     Generation,
     Phase,
+    Position,
+    Recovered,
     Reply,
     Signal,
 )
@@ -76,10 +78,14 @@ class ActorDied(Control, frozen=True, kw_only=True, gc=False):
 
 
 class WriteAcks(Message, frozen=True, kw_only=True, gc=False):
-    """Everything these frames carried is stored: acknowledge them, in order."""
+    """Everything these frames carried is stored: acknowledge them, in order.
+
+    ``point`` is how far the platform's stream is stored with them; 0: they do not say.
+    """
 
     generation: Generation
     acks: Sequence[Frame]
+    point: int = 0
 
 
 class EventsStored(Message, frozen=True, kw_only=True, gc=False):
@@ -266,6 +272,135 @@ class LaneRested(Message, frozen=True, kw_only=True, gc=False):
     """The pause before a lane's next try is over."""
 
     lane: str
+
+
+class LanesHeld(Message, frozen=True, kw_only=True, gc=False):
+    """A hold is open in the journal: events from this number on wait for a recovery.
+
+    This and :class:`LanesReleased` go the way of :class:`EventsStored`, in the journal's
+    order: so the dispatcher never has an event in a lane that the journal may move.
+    """
+
+    held_from: int
+
+
+class LanesReleased(Message, frozen=True, kw_only=True, gc=False):
+    """The journal has ended this hold; what waited is there, in order."""
+
+    held_from: int
+
+
+class HoldExpired(Message, frozen=True, kw_only=True, gc=False):
+    """A hold has lasted as long as it may."""
+
+    held_from: int
+
+
+# --- recovery -------------------------------------------------------------------------
+
+
+class SendRequest(Message, frozen=True, kw_only=True, gc=False):
+    """Write a request of the recovery; its answer comes back as :class:`RequestAnswered`."""
+
+    generation: Generation
+    mid: str
+    payload: Frame
+
+
+class RequestAnswered(Message, frozen=True, kw_only=True, gc=False):
+    """The platform answered a request of the recovery."""
+
+    reply: Reply
+
+
+class RecoveryDue(Message, frozen=True, kw_only=True, gc=False):
+    """A rate pause, a retry's pause or an answer's deadline is over."""
+
+    number: int
+
+
+class RecordRead(Message, frozen=True, kw_only=True, gc=False):
+    """How far the journal says the account was read; None: never yet."""
+
+    cursor: Position | None
+
+
+class KnownRead(Message, frozen=True, kw_only=True, gc=False):
+    """Which of the events asked for the journal has; True: a handler may have seen it.
+
+    ``held``: the rest of their conversations waits for the recovery.
+    """
+
+    known: Mapping[str, bool]
+    held: bool
+
+
+class HistoryFound(Message, frozen=True, kw_only=True, gc=False):
+    """Store what a recovery found, oldest first. The decoder hears it: it alone numbers.
+
+    Attributes:
+        generation: Of the link it was read over.
+        events: Recovered; without a number.
+        closes: It was the last: end the hold.
+        cursor: Where the account's stream is read to with it; only if ``closes``.
+    """
+
+    generation: Generation
+    events: Sequence[Event]
+    closes: bool = False
+    cursor: Position | None = None
+
+
+class HistoryStored(Message, frozen=True, kw_only=True, gc=False):
+    """What a :class:`HistoryFound` held is in the journal.
+
+    Attributes:
+        found: How many of the events were new.
+        foreign: How many of those the account did not write itself.
+    """
+
+    found: int
+    foreign: int
+
+
+class HistoryRefused(Message, frozen=True, kw_only=True, gc=False):
+    """The journal can never store what a :class:`HistoryFound` held."""
+
+
+class RecoveryEnded(Message, frozen=True, kw_only=True, gc=False):
+    """A recovery is over. Connection and supervisor hear it.
+
+    Attributes:
+        generation: Of the link it ran on.
+        outcome: What became of it.
+        position: Where the stream is read to; None if it failed.
+        foreign: New events that the account did not write itself.
+    """
+
+    generation: Generation
+    outcome: Recovered
+    position: Position | None = None
+    foreign: int = 0
+
+
+class CatchUpDue(Message, frozen=True, kw_only=True, gc=False):
+    """The connection is to look whether the platform is ahead of us."""
+
+    generation: Generation
+
+
+class MessagesMentioned(Message, frozen=True, kw_only=True, gc=False):
+    """Pushes spoke of messages that they did not carry; their event ids."""
+
+    generation: Generation
+    event_ids: Sequence[str]
+
+
+class MentionsRead(Message, frozen=True, kw_only=True, gc=False):
+    """So many mentioned messages the journal does not have."""
+
+    generation: Generation
+    unknown: int
 
 
 # --- outbox ---------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from actors.values import (
     Frame,
     Outcome,
     Phase,
+    Position,
     Reply,
     Request,
     SendResult,
@@ -165,6 +166,9 @@ class Session(Protocol):
 
     def state(self, reply: Reply) -> bytes | None:
         """Give the state exactly as received, or None if the answer is a refusal."""
+
+    def position(self, state: bytes) -> Position:
+        """Read where a state that :meth:`state` gave stands."""
 
     def ack_diff(self, mid: str, state: bytes) -> Request:
         """Acknowledge exactly a state that :meth:`state` gave."""

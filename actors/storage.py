@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol, TypeAlias
 
 import msgspec
@@ -14,6 +14,7 @@ from actors.values import (
     Event,
     Frame,
     Outcome,
+    Position,
     SendOutcome,
     SendResult,
 )
@@ -63,10 +64,49 @@ class MarkDelivery(msgspec.Struct, frozen=True, kw_only=True):
     result: SendResult | None = None
 
 
-JournalCommand: TypeAlias = StoreFrames | SettleEvents | StoreDelivery | MarkDelivery
+class OpenHold(msgspec.Struct, frozen=True, kw_only=True):
+    """Note that events from a number on wait for a recovery. Answer: the hold that is open.
+
+    One that is open already, perhaps since before a restart, stays as it is.
+    """
+
+    account: AccountId
+    held_from: int
 
 
-JournalAnswer: TypeAlias = Sequence[Event] | Sequence[Delivery] | Delivery | None
+class CloseHold(msgspec.Struct, frozen=True, kw_only=True):
+    """End a hold, if one is open. Answer: the new events, and which hold was ended.
+
+    In one transaction: what ``frames`` carry is stored; lanes that got recovered events
+    are put in order of time from the hold's number on (``reliability.md`` I7); the cursor
+    moves, if one is given.
+    """
+
+    account: AccountId
+    generation: int = 0
+    received_at_ms: int = 0
+    frames: Sequence[Decoded] = ()
+    cursor: Position | None = None
+
+
+JournalCommand: TypeAlias = (
+    StoreFrames | SettleEvents | StoreDelivery | MarkDelivery | OpenHold | CloseHold
+)
+
+
+class HoldClosed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Answer to :class:`CloseHold`.
+
+    Attributes:
+        events: What was new; with an open hold their numbers may have changed since.
+        held_from: The hold that was open; None: none was.
+    """
+
+    events: Sequence[Event]
+    held_from: int | None
+
+
+JournalAnswer: TypeAlias = Sequence[Event] | Sequence[Delivery] | Delivery | int | HoldClosed | None
 
 
 class Pending(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,6 +118,7 @@ class Pending(msgspec.Struct, frozen=True, kw_only=True):
         lane_seq: Its number, kept for ever.
         received_at_ms: When it came.
         attempts: How often handlers tried.
+        late: A newer event of its lane was handed out before.
     """
 
     frame: Frame
@@ -85,6 +126,19 @@ class Pending(msgspec.Struct, frozen=True, kw_only=True):
     lane_seq: int
     received_at_ms: int
     attempts: int
+    late: bool = False
+
+
+class RecoveryRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """Where an account's recovery stands.
+
+    Attributes:
+        cursor: How far everything was read; None: never yet.
+        held_from: Events from this number on wait for a recovery; None: no hold is open.
+    """
+
+    cursor: Position | None = None
+    held_from: int | None = None
 
 
 class JournalError(Exception):
@@ -118,6 +172,12 @@ class Journal(Protocol):
 
     def unsent(self, account: AccountId) -> Sequence[tuple[Delivery, SendOutcome | None]]:
         """Give open sends in the order they were accepted; UNKNOWN if one was tried."""
+
+    def recovery(self, account: AccountId) -> RecoveryRecord:
+        """Give the account's cursor and its hold."""
+
+    def known(self, account: AccountId, event_ids: Sequence[str]) -> Mapping[str, bool]:
+        """Say which of these events are stored; True: it may have reached a handler."""
 
     def close(self) -> None:
         """Flush, checkpoint and release the file. Idempotent."""

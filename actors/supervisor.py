@@ -10,7 +10,7 @@ from typing import Any
 
 import pykka
 
-from actors.account import Account
+from actors.account import Account, BeginRecovery
 from actors.connection import ConnectionActor
 from actors.decoder import DecoderActor
 from actors.dispatcher import DispatcherActor
@@ -23,6 +23,7 @@ from actors.messages import (
     LinkDown,
     Open,
     Pause,
+    RecoveryEnded,
     Reset,
     RestartDue,
     RetryDue,
@@ -35,11 +36,13 @@ from actors.messages import (
 from actors.outbox import OutboxActor
 from actors.policy import failures, retries
 from actors.policy.budget import LONGEST_DELAY_S, RestartBudget
+from actors.policy.rate import TokenBucket
+from actors.recovery import RecoveryActor, report
 from actors.runtime.pool import Pool
 from actors.runtime.supervised import SupervisedActor
 from actors.runtime.timers import Timer
 from actors.state import Cause, ConnectionState
-from actors.values import ErrorClass, Failure, Phase
+from actors.values import ErrorClass, Failure, Phase, Recovered
 
 CHILDREN = ("decoder", "dispatcher", "outbox", "heartbeat", "connection")
 """In the order they are started; they are stopped in reverse."""
@@ -81,6 +84,7 @@ class SupervisorActor(SupervisedActor):
             plan.delays, max_attempts=plan.max_attempts, stable_s=plan.stable_s
         )
         self._budgets: dict[str, RestartBudget] = {}
+        self._history_rate: TokenBucket | None = None
         self._children: dict[str, pykka.ActorRef[Any]] = {}
         standing = account.standing
         self._state, self._generation = standing.state, standing.generation
@@ -109,6 +113,10 @@ class SupervisorActor(SupervisedActor):
             case StabilityReached():
                 if message.generation == self._generation:
                     self._retries.stable(self._services.clock.monotonic())
+            case BeginRecovery():
+                self._begin_recovery(message)
+            case RecoveryEnded():
+                self._end_recovery()
             case ActorDied():
                 self._died(message)
             case RestartDue():
@@ -127,7 +135,7 @@ class SupervisorActor(SupervisedActor):
         """Stop the children in reverse order; leave no timer behind."""
         self._disarm()
         self._disarm_stable()
-        for name in reversed(CHILDREN):
+        for name in ("recovery", *reversed(CHILDREN)):
             child = self._children.pop(name, None)
             if child is not None and child.is_alive():
                 child.stop(block=False)
@@ -257,6 +265,11 @@ class SupervisorActor(SupervisedActor):
         )
         if died.name == "connection":
             self._connection_died()
+        if died.name == "recovery":
+            self._peers.recovery.ref = None
+            if delay_s is None:
+                self._give_recovery_up()
+                return
         if delay_s is None:
             delay_s = LONGEST_DELAY_S
             self._crash_loop = _crash_loop(died.name)
@@ -285,13 +298,50 @@ class SupervisorActor(SupervisedActor):
             )
         )
 
+    # --- recoveries -------------------------------------------------------------------
+
+    def _begin_recovery(self, order: BeginRecovery) -> None:
+        """Start the actor that reads history; one that still runs for another link ends."""
+        if order.generation != self._generation:
+            return
+        self._end_recovery()
+        plan = self._account.plan.recovery
+        if self._history_rate is None:  # outlives the actor, or each reconnect were a burst
+            self._history_rate = TokenBucket(
+                rate_per_s=plan.rate_per_s,
+                burst=plan.burst,
+                now=self._services.clock.monotonic(),
+            )
+        ref = RecoveryActor.start(self._pool, self._account, order, self._history_rate)
+        self._children["recovery"] = self._peers.recovery.ref = ref
+
+    def _end_recovery(self) -> None:
+        self._peers.recovery.ref = None
+        child = self._children.pop("recovery", None)
+        if child is not None and child.is_alive():
+            child.stop(block=False)
+
+    def _give_recovery_up(self) -> None:
+        """It keeps dying: the link stays, the gap is told, a later probe tries again."""
+        outcome = Recovered(
+            account=self._account.name,
+            recovered=False,
+            from_ms=None,
+            to_ms=None,
+            found=0,
+            reason="crashed",
+        )
+        report(self._account, outcome)
+        self._peers.connection.tell(RecoveryEnded(generation=self._generation, outcome=outcome))
+
     def _give_up(self, crash_loop: Failure) -> None:
         self._peers.connection.tell(GiveUp(failure=crash_loop, budget_exceeded=True))
 
     def _restart(self, name: str) -> None:
         if name in self._children:
             return
-        self._spawn(name)
+        if name != "recovery":  # the connection says what it is to read
+            self._spawn(name)
         match name:
             case "connection":
                 self._resume_connection()

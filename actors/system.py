@@ -26,6 +26,7 @@ from actors.runtime.handlers import HandlerPool
 from actors.runtime.manual import ManualClock
 from actors.runtime.poller import Poller
 from actors.runtime.pool import Pool
+from actors.runtime.rate import SharedRate
 from actors.runtime.timers import Timers
 from actors.runtime.writer import JournalWriter
 from actors.storage import Journal, StoreDelivery
@@ -67,6 +68,8 @@ class System:
         handler_threads: Most threads that run handlers at once.
         handlers_per_account: Most of them for one account.
         handler_deadline_s: Seconds a handler may take.
+        history_rate_per_s: Pages of history a second, over all accounts.
+        history_burst: Pages at once after a quiet time.
         dice_seed: Fixes the dice; None takes entropy.
     """
 
@@ -83,6 +86,8 @@ class System:
         handler_threads: int = 32,
         handlers_per_account: int = 4,
         handler_deadline_s: float = 60.0,
+        history_rate_per_s: float = 20.0,
+        history_burst: int = 20,
         dice_seed: int | None = None,
     ) -> None:
         clock = clock or SystemClock()
@@ -110,6 +115,9 @@ class System:
             dice=self._dice,
             log=log,
             observer=observer,
+            history_rate=SharedRate(
+                rate_per_s=history_rate_per_s, burst=history_burst, now=clock.monotonic()
+            ),
         )
         if isinstance(clock, ManualClock):
             for part in (self.services.timers, self.services.poller, self.services.handlers):

@@ -152,6 +152,41 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     detail: str = ""
 
 
+class Position(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Where a platform's stream of an account stands (``protocol.md`` 6.2).
+
+    Attributes:
+        marker: Names the stream; positions of different markers can not be compared.
+        point: Grows with what happens on the account.
+        at_ms: The platform's Unix time at which it stood there.
+    """
+
+    marker: str
+    point: int
+    at_ms: int
+
+
+class Recovered(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What became of re-reading an account's history (``reliability.md`` I10).
+
+    Attributes:
+        account: Whose.
+        recovered: True: all of the interval that the platform keeps is in the journal.
+            False: there may be a gap; it is tried again.
+        from_ms: Begin of the interval, the platform's Unix time; None: not known yet.
+        to_ms: Its end.
+        found: Events that were not in the journal.
+        reason: What began it (``registered``, ``gap``, ``probe``, …), or why it failed.
+    """
+
+    account: AccountId
+    recovered: bool
+    from_ms: int | None
+    to_ms: int | None
+    found: int
+    reason: str
+
+
 class Decoded(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What one frame means. A frame is a push, a reply, or a fault.
 
@@ -165,6 +200,8 @@ class Decoded(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         signal: Set if the frame says something about the session.
         fault: Set if the frame is none of the platform's; why, in words safe to log.
             Such a frame is counted, kept and not acknowledged.
+        point: How far the account's stream is with it; 0: it does not say.
+        mentions: Event ids of messages it speaks of without carrying them.
     """
 
     raw: Frame
@@ -173,6 +210,8 @@ class Decoded(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     reply: Reply | None = None
     signal: Signal | None = None
     fault: str | None = None
+    point: int = 0
+    mentions: Sequence[str] = ()
 
 
 class SendOutcome(enum.Enum):

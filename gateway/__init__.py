@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from actors.messages import StateChanged
     from actors.state import Cause, ConnectionState
-    from actors.values import ErrorClass, Event, Failure, SendOutcome, SendResult
+    from actors.values import ErrorClass, Event, Failure, Recovered, SendOutcome, SendResult
     from gateway.accounts import AccountView
     from gateway.app import Gateway
     from gateway.client import WebSocketClient
@@ -43,7 +43,14 @@ __version__ = "0.1.0"
 _HOMES = {
     "actors.messages": ("StateChanged",),
     "actors.state": ("Cause", "ConnectionState"),
-    "actors.values": ("ErrorClass", "Event", "Failure", "SendOutcome", "SendResult"),
+    "actors.values": (
+        "ErrorClass",
+        "Event",
+        "Failure",
+        "Recovered",
+        "SendOutcome",
+        "SendResult",
+    ),
     "gateway.accounts": ("AccountView",),
     "gateway.app": ("Gateway",),
     "gateway.client": ("WebSocketClient",),
@@ -88,6 +95,7 @@ __all__ = [
     "OrderStatusChanged",
     "OverloadedError",
     "PlatformEvent",
+    "Recovered",
     "SendOutcome",
     "SendResult",
     "SendTicket",

@@ -21,7 +21,15 @@ from actors.runtime.writer import OverloadedError as JournalOverloadedError
 from actors.state import ConnectionState
 from actors.storage import Journal
 from actors.system import System
-from actors.values import AccountId, Content, Delivery, Event, SendOutcome, SendResult
+from actors.values import (
+    AccountId,
+    Content,
+    Delivery,
+    Event,
+    Recovered,
+    SendOutcome,
+    SendResult,
+)
 from gateway import logs, planning, sinks
 from gateway.accounts import Accounts, AccountView, masked_change
 from gateway.config import check, load
@@ -38,6 +46,7 @@ from gateway.settings import AccountSettings, Settings
 
 EventT = TypeVar("EventT", bound=Event)
 StateListener = Callable[[StateChanged], None]
+RecoveryListener = Callable[[Recovered], None]
 
 STORE_S = 10.0
 """Seconds ``send()`` waits for the journal before it says so."""
@@ -82,6 +91,7 @@ class Gateway:
         self._ids = ClientIds(self._clock.unix_ms)
         self._open_sends = OpenSends()
         self._listeners: list[StateListener] = []
+        self._recovery_listeners: list[RecoveryListener] = []
         self._calls: dict[AccountId, deque[Callable[[], object]]] = {}
         self._sinks = [sinks.make(each) for each in settings.sinks]
         self._handlers = Handlers(self._sinks, self._reply)
@@ -141,6 +151,15 @@ class Gateway:
         """Masks every secret of these settings in a value, at any depth."""
         return self._redactor.value
 
+    def on_recovery(self, listener: RecoveryListener) -> RecoveryListener:
+        """Call a function each time an account's history was read again, or could not be.
+
+        It gets a :class:`Recovered`; ``recovered`` False says that messages of the interval
+        may be missing for now. State changes and these come in order per account.
+        """
+        self._recovery_listeners.append(listener)
+        return listener
+
     # --- life -------------------------------------------------------------------------
 
     @property
@@ -175,6 +194,8 @@ class Gateway:
                 handlers_per_account=self.settings.handlers.per_account,
                 handler_threads=self.settings.handlers.threads,
                 handler_deadline_s=self.settings.handlers.deadline_s,
+                history_rate_per_s=self.settings.history.rate_per_s,
+                history_burst=self.settings.history.burst,
             )
             system.start()
             self._system = system
@@ -376,12 +397,21 @@ class Gateway:
         change = masked_change(change, self._redactor)
         if change.account in self.accounts:
             self.accounts[change.account].apply(change)
-        system = self._system
         for listener in self._listeners:
-            calls = self._calls.setdefault(change.account, deque())
-            calls.append(partial(listener, change))
-            if system is not None:
-                system.services.handlers.call(change.account, partial(_call_next, calls))
+            self._call(change.account, partial(listener, change))
+
+    def recovery_ended(self, outcome: Recovered) -> None:
+        """Pass it to the listeners."""
+        for listener in self._recovery_listeners:
+            self._call(outcome.account, partial(listener, outcome))
+
+    def _call(self, account: AccountId, what: Callable[[], object]) -> None:
+        """Have a listener called, after those before it."""
+        system = self._system
+        calls = self._calls.setdefault(account, deque())
+        calls.append(what)
+        if system is not None:
+            system.services.handlers.call(account, partial(_call_next, calls))
 
     def send_ended(self, account: AccountId, outbox_id: str, result: SendResult) -> None:
         """Resolve the ticket."""

@@ -34,7 +34,7 @@ from actors.runtime.flow import Flow
 from actors.runtime.link import Link
 from actors.state import ConnectionState
 from actors.system import System
-from actors.values import DONE, ErrorClass, Event, Failure, Frame, Outcome, SendResult
+from actors.values import DONE, ErrorClass, Event, Failure, Frame, Outcome, Recovered, SendResult
 from gateway import logs
 from gateway.accounts import masked_failure
 from gateway.journal.memory import MemoryJournal
@@ -394,6 +394,9 @@ class WebSocketClient:
 
     def dead_lettered(self, account: str, event: Event, reason: str) -> None:
         """Observe nothing: there are no events."""
+
+    def recovery_ended(self, outcome: Recovered) -> None:
+        """Observe nothing: there is no history."""
 
 
 class Flushing:

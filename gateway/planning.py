@@ -6,7 +6,7 @@ import os
 import stat
 from pathlib import Path
 
-from actors.account import AccountPlan
+from actors.account import AccountPlan, RecoveryPlan
 from actors.ports import Clock, Identity
 from actors.storage import Journal
 from gateway.journal.memory import MemoryJournal
@@ -114,4 +114,7 @@ def plan(account: AccountSettings, settings: Settings) -> AccountPlan:
         send_limit=send.limit,
         send_buffer_bytes=send.buffer_bytes,
         send_deadline_s=send.deadline_s,
+        recovery=RecoveryPlan(
+            **{name: getattr(account.recovery, name) for name in RecoveryPlan.__struct_fields__}
+        ),
     )

@@ -18,6 +18,7 @@ import structlog
 
 from actors.ports import Clock
 from actors.storage import (
+    CloseHold,
     Journal,
     JournalAnswer,
     JournalCommand,
@@ -436,7 +437,7 @@ class JournalWriter:
 
 
 def _rows(command: JournalCommand) -> int:
-    if isinstance(command, StoreFrames):
+    if isinstance(command, StoreFrames | CloseHold):
         return sum([len(decoded.events) for decoded in command.frames])
     if isinstance(command, SettleEvents):
         return len(command.settlements)

@@ -1,7 +1,8 @@
 """``demo``: three accounts against the bundled fake platform, live, with an echo reply.
 
-Everything is real but the platform: sockets, registration, pushes, acknowledgements,
-the journal on disk, replies and their confirmation.
+Everything is real but the platform: sockets, registration, pushes, acknowledgements, the
+journal on disk, replies and their confirmation. What is asked while a connection is cut is
+never pushed: it comes out of the platform's history.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any, TextIO
 
 from actors.messages import StateChanged
 from actors.state import ConnectionState
+from actors.values import Recovered
 from gateway import logs
 from gateway.app import Gateway
 from gateway.config import from_mapping
@@ -44,6 +46,7 @@ class Screen:
         self._lock = threading.Lock()
         self.events = 0
         self.reconnects = 0
+        self.recovered = 0
         self.asked: dict[str, int] = {}
 
     def line(self, account: str, sign: str, text: str) -> None:
@@ -68,9 +71,18 @@ class Screen:
         """Show an event."""
         with self._lock:
             self.events += 1
+            self.recovered += event.recovered
         what = event.text or event.summary or event.subtype or event.kind
         who = event.sender_nick or event.sender_id or ""
-        self.line(event.account, "←", f"{event.kind}  {who} {what}".rstrip())
+        mark = "  (recovered)" if event.recovered else ""
+        self.line(event.account, "←", f"{event.kind}  {who} {what}".rstrip() + mark)
+
+    def recovery(self, outcome: Recovered) -> None:
+        """Show what re-reading the history gave."""
+        said = "complete" if outcome.recovered else "incomplete"
+        self.line(
+            outcome.account, "•", f"history {said}, {outcome.found} missed  ({outcome.reason})"
+        )
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -78,7 +90,7 @@ def main(arguments: argparse.Namespace) -> int:
     logs.configure("error", "console")
     screen = Screen(sys.stdout, quiet=arguments.json)
     seconds = DEFAULT_SECONDS if arguments.seconds is None else max(3.0, arguments.seconds)
-    with FakePlatform(Behaviour(backlog="push")) as fake, _gateway(fake) as gateway:
+    with FakePlatform(Behaviour(backlog="history")) as fake, _gateway(fake) as gateway:
         _wire(gateway, screen)
         gateway.start()
         for view in gateway.accounts.values():
@@ -110,6 +122,7 @@ def _wire(gateway: Gateway, screen: Screen) -> None:
             screen.line(event.account, "→", f"收到：{event.text}")
 
     gateway.on_state(screen.state)
+    gateway.on_recovery(screen.recovery)
 
 
 @contextlib.contextmanager
@@ -150,6 +163,7 @@ def _tell(tally: Tally, screen: Screen, *, as_json: bool) -> None:
             "pushed": tally.pushed,
             "acknowledged": tally.acked,
             "events": screen.events,
+            "recovered": screen.recovered,
             "reconnects": screen.reconnects,
         }
         sys.stdout.write(json.dumps(counts) + "\n")
@@ -158,6 +172,7 @@ def _tell(tally: Tally, screen: Screen, *, as_json: bool) -> None:
         "\n"
         f"  {len(ACCOUNTS)} accounts, {screen.events} events, "
         f"{screen.reconnects} forced reconnect\n"
+        f"  {screen.recovered} events were never pushed and came out of history\n"
         f"  {tally.pushed} messages pushed, {tally.acked} acknowledged after their commit\n"
         f"  {tally.asked} questions, {tally.answered} answered, "
         f"{tally.doubled} twice, {tally.lost} lost\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from actors.storage import JournalAnswer, StoreFrames
+from actors.storage import CloseHold, JournalAnswer, StoreFrames
 from actors.values import Event
 from gateway.journal.order import arrange, in_order
 from gateway.journal.rows import Statement, Value, storable
@@ -65,7 +65,9 @@ def local_id(event_id: str, prefix: str) -> str:
 
 
 def store(
-    work: Work, commands: Sequence[tuple[int, StoreFrames]], answers: list[JournalAnswer]
+    work: Work,
+    commands: Sequence[tuple[int, StoreFrames | CloseHold]],
+    answers: list[JournalAnswer],
 ) -> None:
     """Store all frames; the answers are the new events, lanes in order.
 
@@ -113,7 +115,7 @@ def store(
 
 
 def _cut(
-    work: Work, command: StoreFrames, inbox: list[Value]
+    work: Work, command: StoreFrames | CloseHold, inbox: list[Value]
 ) -> tuple[list[Event], list[tuple[int, int]]]:
     """Add a command's frames to the inbox rows; give its events and where they came from."""
     account, generation, at = command.account, command.generation, command.received_at_ms
@@ -179,7 +181,9 @@ def _count_duplicates(work: Work, account: str, count: int) -> None:
 
 
 def _leave_out_known(
-    work: Work, commands: Sequence[tuple[int, StoreFrames]], answers: list[JournalAnswer]
+    work: Work,
+    commands: Sequence[tuple[int, StoreFrames | CloseHold]],
+    answers: list[JournalAnswer],
 ) -> None:
     """Find the duplicates and take them from the answers.
 

@@ -5,31 +5,42 @@ from __future__ import annotations
 import bisect
 import itertools
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from actors.storage import (
+    CloseHold,
+    HoldClosed,
     JournalAnswer,
     JournalCommand,
     MarkDelivery,
+    OpenHold,
     Pending,
+    RecoveryRecord,
     SettleEvents,
     StoreDelivery,
     StoreFrames,
 )
-from actors.values import AccountId, Delivery, Disposition, Event, Frame, SendOutcome
-from gateway.journal.order import arrange, in_order
+from actors.values import AccountId, Delivery, Disposition, Event, Frame, Position, SendOutcome
+from gateway.journal.order import arrange, in_order, merge
 
 
 class _Account:
     """What is kept of one account: open events, and counters."""
 
-    __slots__ = ("attempts", "dead", "done", "duplicates", "ignored", "pending", "stored")
+    __slots__ = (
+        "attempts", "cursor", "dead", "done", "duplicates", "held", "held_from", "ignored", "late",
+        "pending", "stored",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.pending: dict[int, tuple[Frame, int, int]] = {}  # frame, index, received_at_ms
         self.attempts: dict[int, int] = {}  # only of those tried before
         self.stored = self.duplicates = 0
         self.done = self.dead = self.ignored = 0
+        self.late: set[int] = set()
+        self.cursor: Position | None = None
+        self.held_from: int | None = None
+        self.held: dict[int, Event] = {}  # what was stored while the hold was open
 
 
 class MemoryJournal:
@@ -71,6 +82,7 @@ class MemoryJournal:
                 lane_seq=number,
                 received_at_ms=events[number][2],
                 attempts=kept.attempts.get(number, 0),
+                late=number in kept.late,
             )
             for number in numbers[begin : begin + limit]
         ]
@@ -93,6 +105,20 @@ class MemoryJournal:
             "pending": len(kept.pending),
         }
 
+    def recovery(self, account: AccountId) -> RecoveryRecord:
+        """Give the account's cursor and its hold."""
+        kept = self._accounts[account]
+        return RecoveryRecord(cursor=kept.cursor, held_from=kept.held_from)
+
+    def known(self, account: AccountId, event_ids: Sequence[str]) -> Mapping[str, bool]:
+        """Say which of these events are stored; True: it may have reached a handler."""
+        held = {event.event_id for event in self._accounts[account].held.values()}
+        return {
+            each: each not in held
+            for each in event_ids
+            if each in self._recent or each in self._older
+        }
+
     def close(self) -> None:
         """Do nothing: there is nothing to flush."""
 
@@ -104,10 +130,38 @@ class MemoryJournal:
         if isinstance(command, StoreDelivery):
             self._open.setdefault(command.delivery.outbox_id, (command.delivery, None))
             return command.delivery
-        self._mark(command)
+        if isinstance(command, MarkDelivery):
+            self._mark(command)
+        elif isinstance(command, OpenHold):
+            kept = self._accounts[command.account]
+            if kept.held_from is None:
+                kept.held_from = command.held_from
+            return kept.held_from
+        else:
+            return self._close_hold(command)
         return None
 
-    def _store(self, command: StoreFrames) -> list[Event]:
+    def _close_hold(self, command: CloseHold) -> HoldClosed:
+        events = self._store(command)
+        kept = self._accounts[command.account]
+        held_from, kept.held_from = kept.held_from, None
+        held, kept.held = kept.held, {}
+        waiting = [
+            (number, event.conversation_id, event.occurred_at_ms, event.recovered)
+            for number, event in sorted(held.items(), key=_number)
+            if number in kept.pending
+        ]
+        moved = merge(waiting)
+        origins = {new: kept.pending.pop(old) for old, new in moved}
+        kept.pending.update(origins)
+        late = {new for old, new in moved if old in kept.late}
+        kept.late.difference_update([old for old, _ in moved])
+        kept.late |= late
+        if command.cursor is not None:
+            kept.cursor = command.cursor
+        return HoldClosed(events=events, held_from=held_from)
+
+    def _store(self, command: StoreFrames | CloseHold) -> list[Event]:
         recent, older, at = self._recent, self._older, command.received_at_ms
         events: list[Event] = []
         origins: list[tuple[Frame, int, int]] = []
@@ -130,6 +184,10 @@ class MemoryJournal:
         for event, origin in zip(events, origins, strict=True):
             assert event.lane_seq is not None
             pending[event.lane_seq] = origin
+            if event.late:
+                kept.late.add(event.lane_seq)
+        if kept.held_from is not None:
+            kept.held.update((event.lane_seq or 0, event) for event in events)
         kept.stored += len(events)
         kept.duplicates += received - len(events)
         return events
@@ -147,6 +205,8 @@ class MemoryJournal:
                 attempts[number] = settlement.attempts
                 continue
             del pending[number]
+            if kept.late:
+                kept.late.discard(number)
             if attempts:
                 attempts.pop(number, None)
             if disposition is Disposition.DONE:
@@ -172,3 +232,7 @@ class MemoryJournal:
                 self._open[mark.outbox_id] = (entry[0], SendOutcome.UNKNOWN)
             else:
                 del self._open[mark.outbox_id]
+
+
+def _number(held: tuple[int, Event]) -> int:
+    return held[0]

@@ -59,8 +59,9 @@ def arrange(
         if event.conversation_id is not None:
             lanes.setdefault(event.conversation_id, []).append(place)
     order = list(range(len(events)))
+    clocks = [event.occurred_at_ms for event in events]
     for places in lanes.values():
-        for place, source in zip(places, _by_time(events, places), strict=True):
+        for place, source in zip(places, _by_time(clocks, places), strict=True):
             order[place] = source
     arranged = [
         event if event.lane_seq == number else msgspec.structs.replace(event, lane_seq=number)
@@ -69,12 +70,39 @@ def arrange(
     return arranged, [origins[source] for source in order]
 
 
-def _by_time(events: Sequence[Event], places: Sequence[int]) -> list[int]:
+def merge(
+    rows: Sequence[tuple[int, str | bytes | None, int | None, bool]],
+) -> list[tuple[int, int]]:
+    """Put lanes that got recovered events in order of time (``reliability.md`` I7).
+
+    A lane's own numbers are dealt out anew, so that what is stored later stays behind it.
+
+    Args:
+        rows: Number, lane, time, and whether recovered, of events none of which was handled;
+            by number.
+
+    Returns:
+        Old and new number of each that moves.
+    """
+    lanes: dict[str | bytes, list[int]] = {}
+    touched = {lane for _, lane, _, recovered in rows if recovered and lane is not None}
+    for place, (_, lane, _, _) in enumerate(rows):
+        if lane in touched and lane is not None:
+            lanes.setdefault(lane, []).append(place)
+    moved: list[tuple[int, int]] = []
+    for places in lanes.values():
+        for place, source in zip(places, _by_time([row[2] for row in rows], places), strict=True):
+            if place != source:
+                moved.append((rows[source][0], rows[place][0]))
+    return moved
+
+
+def _by_time(clocks: Sequence[int | None], places: Sequence[int]) -> list[int]:
     """Sort places of one lane by time; stable, a missing time is that of the one before."""
     times: dict[int, float] = {}
     at = float("-inf")
     for place in places:
-        own = events[place].occurred_at_ms
+        own = clocks[place]
         at = at if own is None else own
         times[place] = at
     return sorted(places, key=times.__getitem__)

@@ -18,24 +18,27 @@ from typing import Any, Final, Literal
 
 from actors.ports import Clock
 from actors.storage import (
+    CloseHold,
     JournalAnswer,
     JournalCommand,
     JournalError,
     MarkDelivery,
+    OpenHold,
     Pending,
+    RecoveryRecord,
     SettleEvents,
     StoreDelivery,
     StoreFrames,
 )
 from actors.values import AccountId, Delivery, SendOutcome
-from gateway.journal import files, inbound, schema, sends, settling
+from gateway.journal import cursors, files, inbound, schema, sends, settling
 from gateway.journal.lock import ProcessLock
-from gateway.journal.rows import text
-from gateway.journal.schema import FrameKind, Status
+from gateway.journal.rows import Value, storable, text
+from gateway.journal.schema import Flag, FrameKind, Status
 from gateway.journal.work import SettledBeforeError, Work
 
 _PENDING: Final = (
-    "SELECT raw, kind, idx, lane_seq, received_at, attempts FROM event CROSS JOIN inbox "
+    "SELECT raw, kind, idx, lane_seq, received_at, attempts, flags FROM event CROSS JOIN inbox "
     "USING(raw_id) WHERE event.account=? AND status=0 AND lane_seq>? ORDER BY lane_seq LIMIT ?"
 )
 _SYNC: Final = "INSERT OR REPLACE INTO log_meta(key, value) VALUES('synced_at', ?)"
@@ -135,8 +138,9 @@ class SqliteJournal:
                 lane_seq=number,
                 received_at_ms=received_at,
                 attempts=attempts,
+                late=bool(flags & Flag.LATE),
             )
-            for raw, kind, index, number, received_at, attempts in self._read(
+            for raw, kind, index, number, received_at, attempts, flags in self._read(
                 _PENDING, (account, after, limit)
             )
         ]
@@ -144,6 +148,24 @@ class SqliteJournal:
     def unsent(self, account: AccountId) -> Sequence[tuple[Delivery, SendOutcome | None]]:
         """Give open sends in the order they were accepted; UNKNOWN if one was tried."""
         return [sends.sent_row(row) for row in self._read(sends.UNSENT, (account,))]
+
+    def recovery(self, account: AccountId) -> RecoveryRecord:
+        """Give the account's cursor and its hold."""
+        (row,) = self._read(cursors.RECORD, cursors.record_key(account))
+        return cursors.record(row)
+
+    def known(self, account: AccountId, event_ids: Sequence[str]) -> Mapping[str, bool]:
+        """Say which of these events are stored; True: it may have reached a handler."""
+        held_from = self.recovery(account).held_from
+        prefix = account + "/"
+        asked = {storable(inbound.local_id(each, prefix)): each for each in event_ids}
+        values: list[Value] = [value for identity in asked for value in (identity, account)]
+        known: dict[str, bool] = {}
+        for query, part in cursors.KNOWN.parts(values):
+            for identity, number, status in self._read(query, part):
+                waits = held_from is not None and number >= held_from
+                known[asked[identity]] = not (waits and status == Status.PENDING)
+        return known
 
     def counts(self, account: AccountId) -> dict[str, int]:
         """Give the accounting identity (``reliability.md`` I12) of an account, exactly.
@@ -252,7 +274,7 @@ class SqliteJournal:
             self._connected().execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
             self._commits_since_checkpoint = 0
 
-    def _read(self, query: str, values: Sequence[str | int]) -> list[Any]:
+    def _read(self, query: str, values: Sequence[Value]) -> list[Any]:
         try:
             return self._connected().execute(query, values).fetchall()
         except sqlite3.Error as error:
@@ -276,10 +298,11 @@ def _bare_settlements(commands: Sequence[JournalCommand]) -> bool:
 def _run(work: Work, commands: Sequence[JournalCommand]) -> list[JournalAnswer]:
     """Do all commands: what came in first, then settlements, then sends."""
     answers: list[JournalAnswer] = [None] * len(commands)
-    frames: list[tuple[int, StoreFrames]] = []
+    frames: list[tuple[int, StoreFrames | CloseHold]] = []
     settles: list[tuple[int, SettleEvents]] = []
     deliveries: list[tuple[int, Delivery]] = []
     marks: list[MarkDelivery] = []
+    holds: list[tuple[int, CloseHold]] = []
     for place, command in enumerate(commands):
         if isinstance(command, StoreFrames):
             frames.append((place, command))
@@ -288,12 +311,19 @@ def _run(work: Work, commands: Sequence[JournalCommand]) -> list[JournalAnswer]:
         elif isinstance(command, StoreDelivery):
             answers[place] = command.delivery
             deliveries.append((place, command.delivery))
-        else:
+        elif isinstance(command, MarkDelivery):
             marks.append(command)
+        elif isinstance(command, OpenHold):
+            answers[place] = cursors.open_hold(work, command)
+        else:
+            frames.append((place, command))
+            holds.append((place, command))
     if frames:
         inbound.store(work, frames, answers)
     if settles:
         settling.settle(work, settles, answers, deliveries)
+    for place, close in holds:
+        answers[place] = cursors.close_hold(work, close, answers[place])
     # The outbox keeps the order of the commands, whichever kind they were.
     deliveries.sort(key=_place)
     sends.accept(work, [delivery for _, delivery in deliveries])

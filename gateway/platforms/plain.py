@@ -11,6 +11,7 @@ from actors.values import (
     Delivery,
     Failure,
     Frame,
+    Position,
     Reply,
     Request,
     SendOutcome,
@@ -108,6 +109,14 @@ class PlainSession:
         """Give nothing."""
         del reply
         return None
+
+    def position(self, state: bytes) -> Position:
+        """Refuse; :meth:`state` never gave a state.
+
+        Raises:
+            ValueError: Always.
+        """
+        raise _no_history(state)
 
     def ack_diff(self, mid: str, state: bytes) -> Request:
         """Refuse; :meth:`state` never gave a state.

@@ -18,6 +18,7 @@ from gateway.settings.account import (
     HeartbeatSettings,
     LimitSettings,
     ReconnectSettings,
+    RecoverySettings,
     RetrySettings,
     SendSettings,
     TlsSettings,
@@ -32,11 +33,13 @@ __all__ = [
     "FlowSettings",
     "HandlerSettings",
     "HeartbeatSettings",
+    "HistorySettings",
     "HttpSettings",
     "LimitSettings",
     "LogSettings",
     "ReconnectSettings",
     "Record",
+    "RecoverySettings",
     "RetrySettings",
     "SendSettings",
     "Settings",
@@ -86,6 +89,19 @@ class ConnectSettings(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class HistorySettings(Record):
+    """How fast history is read, over all accounts; each has its own limit, too.
+
+    Attributes:
+        rate_per_s: Pages a second, on average.
+        burst: Pages at once after a pause.
+    """
+
+    rate_per_s: Rate = 20.0
+    burst: Count = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class HandlerSettings(Record):
     """Where the host's code runs (``reliability.md`` 2.10).
 
@@ -129,6 +145,7 @@ class Settings(Record):
     http: HttpSettings = HttpSettings()
     connect: ConnectSettings = ConnectSettings()
     handlers: HandlerSettings = HandlerSettings()
+    history: HistorySettings = HistorySettings()
     accounts: tuple[AccountSettings, ...] = ()
     sinks: tuple[SinkSettings, ...] = ()
     notes: tuple[str, ...] = field(default=(), compare=False)

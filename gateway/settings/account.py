@@ -202,6 +202,35 @@ class SendSettings(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class RecoverySettings(Record):
+    """How history is read again for what was not pushed (``reliability.md`` 2.2).
+
+    Attributes:
+        probe_s: Between two looks whether the platform is ahead of us, ± 20 %; 0: none.
+        zombie_s: It may be ahead so long with nothing pushed; then the link is left.
+        first_s: So much of the past is read on the first contact ever; 0: none.
+        margin_s: So much before the last known point is read again.
+        reply_s: The platform's answer is due within this.
+        retry_s: Wait before a request is tried again, twice.
+        rate_per_s: Requests a second, on average.
+        burst: Requests at once after a pause.
+        pages: So many, and it counts as not recovered; it goes on in the background.
+        hold_s: Live events wait so long at most for older ones; 0: they do not wait.
+    """
+
+    probe_s: Wait = 60.0
+    zombie_s: Wait = 10.0
+    first_s: Wait = 600.0
+    margin_s: Wait = 600.0
+    reply_s: Deadline = 10.0
+    retry_s: Wait = 1.0
+    rate_per_s: Rate = 2.0
+    burst: Count = 20
+    pages: Count = 500
+    hold_s: Wait = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class RetrySettings(Record):
     """What happens when a handler raises.
 
@@ -242,3 +271,4 @@ class AccountSettings(Record):
     handlers: RetrySettings = RetrySettings()
     flow: FlowSettings = FlowSettings()
     send: SendSettings = SendSettings()
+    recovery: RecoverySettings = RecoverySettings()

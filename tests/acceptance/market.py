@@ -24,6 +24,7 @@ HASTE: dict[str, Any] = {
     "handlers": {"retry_delays_s": [0.01, 0.01]},
     "send": {"rate_per_s": 1000, "burst": 1000, "reply_s": 0.5},
     "deadlines": {"close_s": 0.5, "register_s": 1.0, "upgrade_s": 1.0, "tls_s": 1.0, "tcp_s": 1.0},
+    "recovery": {"rate_per_s": 1000, "burst": 1000, "retry_s": 0.01, "reply_s": 0.5},
     "reconnect": {
         "unexpected_close_step_s": 0.05,
         "unexpected_close_cap_s": 0.05,
@@ -174,6 +175,7 @@ class Market:
             "data_dir": str(directory),
             "durability": "normal",
             "connect": {"rate_per_s": 1000, "burst": 1000, "deadline_s": 2.0},
+            "history": {"rate_per_s": 10_000, "burst": 10_000},
             "defaults": merged(HASTE, defaults or {}),
             "accounts": [
                 merged(account_of(shop), overrides.get(name, {}))

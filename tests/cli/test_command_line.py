@@ -210,6 +210,7 @@ def test_demo_ends_by_itself_with_nothing_lost() -> None:
     assert told["lost"] == told["doubled"] == 0
     assert told["answered"] == told["asked"] > 0
     assert told["reconnects"] >= 1
+    assert told["recovered"] >= 3, "asked while the link was cut, and never pushed"
 
 
 def test_demo_shows_states_events_and_replies() -> None:
@@ -221,4 +222,6 @@ def test_demo_shows_states_events_and_replies() -> None:
     assert "connected → reconnecting" in out
     assert "← chat_message" in out
     assert "→ 收到：" in out
+    assert "history complete, " in out
+    assert "(recovered)" in out
     assert "0 lost" in out

@@ -66,6 +66,10 @@ class Script:
     def __init__(self, **meanings: Decoded) -> None:
         self.meanings = meanings
 
+    def get_state(self, mid: str) -> None:
+        """Have no history."""
+        del mid
+
     def decode(
         self, frame: Frame, *, received_at_ms: int, numbers: Iterator[int] | None = None
     ) -> Decoded:

@@ -13,9 +13,17 @@ from workbench import Bench, event
 from actors import dispatcher
 from actors.account import PendingRead
 from actors.dispatcher import DispatcherActor
-from actors.messages import DeliveriesStored, EventsRestored, EventsStored, LaneRested
+from actors.messages import (
+    DeliveriesStored,
+    EventsRestored,
+    EventsStored,
+    HoldExpired,
+    LaneRested,
+    LanesHeld,
+    LanesReleased,
+)
 from actors.runtime.handlers import LaneRun, LanesRan, RanLane
-from actors.storage import StoreFrames
+from actors.storage import OpenHold, StoreFrames
 from actors.values import DONE, Content, Decoded, Delivery, Disposition, Event, Outcome
 
 RETRY = Outcome(disposition=Disposition.RETRY, reason="ValueError at bot.py:7")
@@ -385,3 +393,98 @@ def test_event_without_a_number_keeps_the_place_in_the_journal(floor: Floor) -> 
 def test_unknown_message_is_our_own_bug(floor: Floor) -> None:
     with pytest.raises(TypeError, match="str"):
         floor.actor.receive("what?")
+
+
+# --- while a recovery is open ---------------------------------------------------------
+
+
+def held(floor: Floor, held_from: int) -> None:
+    """Open a hold as the decoder does."""
+    command = OpenHold(account="shop-a", held_from=held_from)
+    floor.bench.account.services.writer.submit(command, lambda _: None)
+    floor.actor.receive(LanesHeld(held_from=held_from))
+
+
+def test_events_from_the_number_on_wait_in_the_journal(floor: Floor) -> None:
+    held(floor, 3)
+    floor.store(event(1), event(3, "c2"))
+    assert floor.pool.drain() == [("c1", ["e1"])]
+    assert floor.bench.account.flow.in_hand == 1, "or reading stops, and the recovery with it"
+
+    floor.actor.receive(LanesReleased(held_from=3))
+    floor.restore(event(3, "c2"))
+
+    assert floor.pool.drain() == [("c2", ["e3"])]
+    assert floor.bench.account.flow.in_hand == 2
+
+
+def test_the_release_of_another_hold_is_ignored(floor: Floor) -> None:
+    held(floor, 3)
+    floor.actor.receive(LanesReleased(held_from=2))
+    floor.store(event(3))
+    assert floor.pool.drain() == []
+
+
+def test_a_hold_ends_after_its_time(floor: Floor) -> None:
+    """The journal is told first: no number may change once an event is in a lane."""
+    held(floor, 2)
+    floor.store(event(2))
+    floor.bench.advance(60.0)
+    (expired,) = floor.bench.heard["dispatcher"].of(HoldExpired)
+    floor.actor.receive(expired)
+    assert floor.bench.journal.recovery("shop-a").held_from is None
+    (released,) = floor.bench.heard["dispatcher"].of(LanesReleased)
+    floor.actor.receive(released)
+    floor.restore(event(2))
+    assert floor.pool.drain() == [("c1", ["e2"])]
+    floor.actor.receive(expired)
+    assert floor.bench.heard["dispatcher"].drain() == []
+
+
+def test_too_much_waiting_in_memory_ends_a_hold(
+    floor: Floor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatcher, "HELD_LIMIT", 1)
+    held(floor, 2)
+    floor.store(event(2), event(3))
+    assert floor.bench.heard["dispatcher"].of(LanesReleased)
+
+
+def test_a_hold_of_an_earlier_life_is_found(bench: Bench) -> None:
+    """What waited then was seen by nobody, and is not marked as redelivered."""
+    writer = bench.account.services.writer
+    writer.submit(OpenHold(account="shop-a", held_from=2), lambda _: None)
+    for _ in range(5):
+        next(writer.numbers())
+    floor = Floor(bench)
+    (told,) = bench.heard["dispatcher"].of(LanesHeld)
+    floor.actor.receive(told)
+    floor.restore(event(1), event(2), event(3))
+    assert floor.pool.drain() == [("c1", ["e1"])]
+    floor.actor.receive(LanesReleased(held_from=2))
+    floor.ran("c1", (event(1), DONE))
+    assert floor.page().redelivered_below == 2
+
+
+def test_a_page_from_before_the_release_is_read_again(bench: Bench) -> None:
+    floor = Floor(bench)
+    floor.actor.receive(LanesHeld(held_from=2))
+    floor.actor.receive(LanesReleased(held_from=2))
+    floor.restore(event(2))
+    assert floor.pool.drain() == []
+    floor.restore(event(2))
+    assert floor.pool.drain() == [("c1", ["e2"])]
+
+
+def test_a_new_hold_whose_elders_release_was_lost(floor: Floor) -> None:
+    held(floor, 2)
+    floor.store(event(2))
+    floor.actor.receive(LanesHeld(held_from=5))
+    floor.restore(event(2))
+    assert floor.pool.drain() == [("c1", ["e2"])]
+
+
+def test_a_stopped_dispatcher_leaves_no_timer(floor: Floor) -> None:
+    held(floor, 2)
+    floor.actor.stopped()
+    assert floor.bench.timers.pending() == []

@@ -16,6 +16,7 @@ from actors.runtime.handlers import HandlerPool
 from actors.runtime.manual import ManualClock, ManualTimers
 from actors.runtime.poller import Poller
 from actors.runtime.pool import Pool
+from actors.runtime.rate import SharedRate
 from actors.runtime.writer import JournalWriter
 from actors.values import (
     DONE,
@@ -26,6 +27,7 @@ from actors.values import (
     Frame,
     Outcome,
     Phase,
+    Recovered,
     SendResult,
 )
 from gateway.journal.memory import MemoryJournal
@@ -64,6 +66,7 @@ class Watcher:
         self.changes: list[StateChanged] = []
         self.sends: list[tuple[str, SendResult]] = []
         self.dead: list[tuple[str, str]] = []
+        self.recoveries: list[Recovered] = []
 
     def state_changed(self, change: StateChanged) -> None:
         """Keep it."""
@@ -81,6 +84,10 @@ class Watcher:
         """Keep it."""
         del account
         self.dead.append((event.event_id, reason))
+
+    def recovery_ended(self, outcome: Recovered) -> None:
+        """Keep it."""
+        self.recoveries.append(outcome)
 
 
 class Lines:
@@ -158,6 +165,7 @@ class Bench:
                 dice=random.Random(7),
                 log=self.log,
                 observer=self.watcher,
+                history_rate=SharedRate(rate_per_s=1000, burst=1000, now=0.0),
             ),
             peers=self.peers,
             flow=Flow(4096, 1024, monotonic=self.clock.monotonic),

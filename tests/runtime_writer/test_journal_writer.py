@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,7 @@ from actors.storage import (
     JournalError,
     MarkDelivery,
     Pending,
+    RecoveryRecord,
     SettleEvents,
     Settlement,
     StoreDelivery,
@@ -72,6 +73,14 @@ class Disk:
     def unsent(self, account: AccountId) -> Sequence[tuple[Delivery, SendOutcome | None]]:
         """Give what is unsent."""
         return self.kept.unsent(account)
+
+    def recovery(self, account: AccountId) -> RecoveryRecord:
+        """Give where its recovery stands."""
+        return self.kept.recovery(account)
+
+    def known(self, account: AccountId, event_ids: Sequence[str]) -> Mapping[str, bool]:
+        """Give what is known."""
+        return self.kept.known(account, event_ids)
 
     def close(self) -> None:
         """Count it."""

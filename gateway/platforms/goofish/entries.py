@@ -22,6 +22,9 @@ from gateway.platforms.goofish.messages import message_event, pushed_message
 from gateway.platforms.goofish.orders import order_status, read_trade
 from gateway.platforms.goofish.payload import UndecodableError, unpack
 
+MARKER = "new_message_marker"
+"""Subtype of an entry that says no more than: something about this message."""
+
 
 def read_entry(data: str, arrival: Arrival) -> PlatformEvent:
     """Decode a ``data`` text. Never raises."""
@@ -48,6 +51,11 @@ def read_value(value: Any, data: str, arrival: Arrival) -> PlatformEvent:
             subtype="unknown",
         )
     )
+
+
+def mentioned_by(event: PlatformEvent) -> str | None:
+    """Give the id of the message a marker speaks of (protocol 12.3); None: it is no marker."""
+    return event.message_id if event.subtype == MARKER else None
 
 
 def undecodable(
@@ -185,7 +193,7 @@ def _about_conversation(value: Any, data: str, arrival: Arrival) -> PlatformEven
         return SystemNotification(
             **base(arrival, data),
             event_id=about_message(arrival, told, "marker", when),
-            subtype="new_message_marker",
+            subtype=MARKER,
             message_id=told,
             conversation_id=conversation_id,
             occurred_at_ms=when,

@@ -26,6 +26,7 @@ class Package(msgspec.Struct, kw_only=True, gc=False):
     startSeq: int = 0  # noqa: N815 - the wire's name
     endSeq: int = 0  # noqa: N815 - the wire's name
     data: list[Entry]
+    maxPts: int = 0  # noqa: N815 - the wire's name
     hasMore: int = 0  # noqa: N815 - the wire's name
     timestamp: int = 0
 

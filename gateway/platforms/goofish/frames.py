@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from actors.values import Decoded, Event, Frame, Reply, Signal, SignalKind
-from gateway.platforms.goofish.entries import read_entry
+from gateway.platforms.goofish.entries import mentioned_by, read_entry
 from gateway.platforms.goofish.envelope import (
     PACKAGES,
     PARA,
@@ -19,7 +19,7 @@ from gateway.platforms.goofish.envelope import (
     decode_headers,
     decode_push,
 )
-from gateway.platforms.goofish.identity import Arrival
+from gateway.platforms.goofish.identity import Arrival, of_message
 from gateway.platforms.goofish.loose import LoosePush, Places, read_loosely
 from gateway.platforms.goofish.quick import quick_text
 
@@ -63,6 +63,7 @@ class FrameReader:
         package = body.syncPushPackage
         extra = body.syncExtraType
         events: list[Event] = []
+        mentions: tuple[str, ...] = ()
         for entry in package.data:
             data = entry.data
             lane_seq = None if numbers is None else next(numbers)
@@ -72,12 +73,17 @@ class FrameReader:
             if event is None:
                 arrival = self._arrival(push, len(events), received_at_ms, lane_seq)
                 event = read_entry(data, arrival)
+                mentioned = mentioned_by(event)
+                if mentioned is not None:
+                    mentions = (*mentions, of_message(arrival, mentioned))
             events.append(event)
         return Decoded(
             raw=frame,
             events=events,
             ack=f'{{"code":200,"headers":{headers}}}',
             signal=self._signal(lwp, extra.type if extra else 0, package, received_at_ms),
+            point=package.maxPts,
+            mentions=mentions,
         )
 
     def _arrival(
@@ -107,6 +113,7 @@ class FrameReader:
                 ack=read.ack,
                 signal=read.signal
                 or self._signal(read.lwp, read.extra_type, read.package, received_at_ms),
+                point=read.package.maxPts,
             )
         if isinstance(read, Reply):
             return Decoded(raw=frame, reply=read, signal=self._expired(read))

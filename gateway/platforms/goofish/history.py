@@ -10,6 +10,9 @@ from gateway.platforms.goofish.identity import Arrival, by_content
 from gateway.platforms.goofish.messages import history_message, message_event
 from gateway.platforms.goofish.payload import BROKEN, mending, unpack_json
 
+BAD_PAGE = "history_page"
+"""Subtype of the one event that keeps a page nobody can read."""
+
 
 class _History(msgspec.Struct, gc=False):
     userMessageModels: list[msgspec.Raw] = []  # noqa: N815 - the wire's name
@@ -28,7 +31,7 @@ def read_models(body: str, arrival: Arrival) -> tuple[PlatformEvent, ...]:
         models = mending(_decode_history, body).userMessageModels
     except (ValueError, RecursionError):
         arrival = msgspec.structs.replace(arrival, recovered=True)
-        return (undecodable("bad_history", body, arrival, subtype="history_page"),)
+        return (undecodable("bad_history", body, arrival, subtype=BAD_PAGE),)
     return tuple([read_model(str(model, "utf-8"), arrival) for model in models])
 
 

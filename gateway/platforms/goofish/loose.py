@@ -224,6 +224,7 @@ def _sequence(package: dict[str, Raw]) -> Package:
         data=[],
         startSeq=_integer(package, "startSeq"),
         endSeq=_integer(package, "endSeq"),
+        maxPts=_integer(package, "maxPts"),
         hasMore=_integer(package, "hasMore") or _value(package.get("hasMore", UNSET)) is True,
     )
 

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from actors.ports import Conversation, ConversationPage, Page
-from actors.values import ErrorClass, Failure, Phase, Reply, SendOutcome, SendResult
+from actors.values import ErrorClass, Failure, Phase, Position, Reply, SendOutcome, SendResult
 from gateway.platforms.goofish.fields import at, ident, integer, plain_id, text
-from gateway.platforms.goofish.history import read_models
+from gateway.platforms.goofish.history import BAD_PAGE, read_models
 from gateway.platforms.goofish.identity import Arrival
 from gateway.platforms.goofish.payload import mending, unpack_json
 
@@ -140,6 +140,17 @@ def read_state(reply: Reply) -> bytes | None:
     return reply.body if reply.code == OK and at(_body(reply), "pts") is not None else None
 
 
+def read_position(state: bytes) -> Position:
+    """Read where a state stands (protocol 6.2); without a time, ``pts`` tells it."""
+    value = _json(state)
+    point = integer(at(value, "pts")) or 0
+    return Position(
+        marker=text(at(value, "tooLong2Tag")) or "",
+        point=point,
+        at_ms=integer(at(value, "timestamp")) or point // 1000,
+    )
+
+
 def read_conversations(reply: Reply, self_id: str) -> ConversationPage | None:
     """Read a page of conversations; None: the answer is a refusal."""
     body = _page(reply)
@@ -158,6 +169,8 @@ def read_messages(reply: Reply, arrival: Arrival) -> Page | None:
     if body is None:
         return None
     events = read_models(reply.body.decode(), arrival)
+    if events and events[0].subtype == BAD_PAGE:
+        return None
     return Page(events=events, next_cursor=_next_cursor(body))
 
 

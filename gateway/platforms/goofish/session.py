@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from actors.ports import ConversationPage, Identity, Page
-from actors.values import Content, Decoded, Delivery, Failure, Frame, Reply, Request, SendResult
+from actors.values import (
+    Content,
+    Decoded,
+    Delivery,
+    Failure,
+    Frame,
+    Position,
+    Reply,
+    Request,
+    SendResult,
+)
 from gateway.platforms.goofish import replies, requests
 from gateway.platforms.goofish.fields import SUFFIX
 from gateway.platforms.goofish.frames import FrameReader
@@ -89,6 +99,10 @@ class GoofishSession:
     def state(self, reply: Reply) -> bytes | None:
         """Give the state exactly as received."""
         return replies.read_state(reply)
+
+    def position(self, state: bytes) -> Position:
+        """Read where a state stands."""
+        return replies.read_position(state)
 
     def ack_diff(self, mid: str, state: bytes) -> Request:
         """Acknowledge exactly a state that :meth:`state` gave."""

@@ -1,0 +1,391 @@
+"""Reading an account's history again: one actor, alive only while a recovery runs.
+
+It asks one question at a time over the account's link and has the decoder store what was
+missing. The platform is told that we have everything only after the commit, and with exactly
+the state it gave before the reading began (``protocol.md`` 17.5). What to ask is decided by
+:mod:`actors.policy.recovery`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from actors.account import Account, BeginRecovery
+from actors.messages import (
+    HistoryFound,
+    HistoryRefused,
+    HistoryStored,
+    KnownRead,
+    LinkDown,
+    RecordRead,
+    RecoveryDue,
+    RecoveryEnded,
+    RequestAnswered,
+    SendRequest,
+)
+from actors.policy.rate import TokenBucket
+from actors.policy.recovery import AskConversations, Reading, continuous, extent
+from actors.ports import Page
+from actors.runtime.pool import Pool
+from actors.runtime.supervised import SupervisedActor
+from actors.runtime.timers import Timer
+from actors.storage import Journal
+from actors.values import Event, Position, Recovered, Reply, Request
+
+MESSAGES_A_PAGE = 100
+"""Most the platform gives (``protocol.md`` 15)."""
+
+TRIES = 3
+"""Times a question is asked before the recovery fails."""
+
+OK = 200
+
+
+def report(account: Account, outcome: Recovered) -> None:
+    """Tell log and observer what became of a recovery."""
+    log = account.services.log
+    fields = {
+        name: value
+        for name, value in msgspec.structs.asdict(outcome).items()
+        if name != "recovered"
+    }
+    if outcome.recovered:
+        log.info("recovery.ended", **fields)
+    else:
+        log.warning("recovery.failed", **fields)
+    account.services.observer.recovery_ended(outcome)
+
+
+class RecoveryActor(SupervisedActor):
+    """State, conversations, messages, commit, acknowledgement; then it is gone."""
+
+    def __init__(
+        self, pool: Pool, account: Account, order: BeginRecovery, rate: TokenBucket
+    ) -> None:
+        super().__init__(pool, name="recovery", supervisor=account.peers.supervisor)
+        self._account = account
+        self._plan = account.plan.recovery
+        self._services = account.services
+        self._order = order
+        self._session = order.session
+        self._rate = rate
+        self._rated = False
+        self._cursor: Position | None = None
+        self._state = b""
+        self._position: Position | None = None
+        self._reading: Reading | None = None
+        self._page: Page | None = None
+        self._found = self._foreign = 0
+        self._ending: Recovered | None = None  # it is so once the journal has answered
+        self._ended: Recovered | None = None
+        self._background = False
+        self._link_down = False
+        self._ask: Callable[[str], Request] = self._ask_state
+        self._take: Callable[[Reply], bool] = self._take_state
+        self._paged = False
+        self._tries = 0
+        self._mid: str | None = None
+        self._timer: Timer | None = None
+        self._due: Callable[[], None] = self._send
+        self._number = 0
+
+    def receive(self, message: Any) -> None:
+        """Take an answer, or do what is due."""
+        match message:
+            case RequestAnswered():
+                if message.reply.mid == self._mid:
+                    self._answered(message.reply)
+            case RecoveryDue():
+                if message.number == self._number:
+                    self._timer = None
+                    self._due()
+            case RecordRead():
+                self._cursor = message.cursor
+                self._question(self._ask_state, self._take_state)
+            case KnownRead():
+                self._take_known(message)
+            case HistoryStored():
+                self._stored(message)
+            case HistoryRefused():
+                self._refused()
+            case LinkDown():
+                if message.generation == self._order.generation:
+                    self._lose_link()
+            case _:
+                raise TypeError(f"recovery can not receive {type(message).__name__}")
+
+    def started(self) -> None:
+        """Ask the journal how far we are."""
+        name, peers = self._account.name, self._account.peers
+        self._services.writer.fetch(
+            lambda journal: journal.recovery(name).cursor,
+            lambda cursor: peers.recovery.tell(RecordRead(cursor=cursor)),
+        )
+        self._arm(self._plan.reply_s, self._unread)
+
+    def stopped(self) -> None:
+        """Leave no timer behind."""
+        self._disarm()
+
+    # --- the platform's state ---------------------------------------------------------
+
+    def _ask_state(self, mid: str) -> Request:
+        request = self._session.get_state(mid)
+        assert request is not None, "the platform has no history"
+        return request
+
+    def _take_state(self, reply: Reply) -> bool:
+        state = self._session.state(reply)
+        if state is None:
+            return False
+        self._state, self._position = state, self._session.position(state)
+        reach = extent(
+            self._cursor,
+            self._position,
+            window_ms=int(self._plan.first_s * 1000),
+            margin_ms=int(self._plan.margin_s * 1000),
+        )
+        if reach is None or (not self._order.forced and continuous(self._cursor, self._position)):
+            self._finish(())
+        else:
+            self._reading = Reading(reach)
+            self._read_on()
+        return True
+
+    # --- pages ------------------------------------------------------------------------
+
+    def _read_on(self, found: Sequence[Event] = ()) -> None:
+        """Store what was found, if anything, else ask the next question; or finish."""
+        reading = self._reading
+        assert reading is not None
+        question = reading.next()
+        if question is None:
+            self._finish(found)
+        elif found:
+            self._store(found)
+        elif not self._background and reading.pages >= self._plan.pages:
+            self._background = True
+            self._give_over(recovered=False, reason="page_limit")
+        elif isinstance(question, AskConversations):
+            cursor = question.cursor
+            self._question(
+                lambda mid: self._session.list_conversations(mid, cursor),
+                self._take_conversations,
+                paged=True,
+            )
+        else:
+            lane, cursor = question.conversation_id, question.cursor
+            self._question(
+                lambda mid: self._session.list_messages(mid, lane, cursor, MESSAGES_A_PAGE),
+                self._take_messages,
+                paged=True,
+            )
+
+    def _take_conversations(self, reply: Reply) -> bool:
+        page = self._session.conversations(reply)
+        if page is None or self._reading is None:
+            return False
+        self._reading.conversations(
+            [(each.conversation_id, each.modified_at_ms) for each in page.conversations],
+            page.next_cursor,
+        )
+        self._read_on()
+        return True
+
+    def _take_messages(self, reply: Reply) -> bool:
+        page = self._session.messages(reply, received_at_ms=self._services.clock.unix_ms())
+        if page is None:
+            return False
+        self._page = page
+        name, ids = self._account.name, [event.event_id for event in page.events]
+        peers = self._account.peers
+
+        def known(journal: Journal) -> tuple[Mapping[str, bool], bool]:
+            return journal.known(name, ids), journal.recovery(name).held_from is not None
+
+        self._services.writer.fetch(
+            known,
+            lambda read: peers.recovery.tell(KnownRead(known=read[0], held=read[1])),
+        )
+        self._arm(self._plan.reply_s, self._unread)
+        return True
+
+    def _take_known(self, read: KnownRead) -> None:
+        page, self._page = self._page, None
+        if page is not None and self._reading is not None:
+            self._disarm()
+            self._read_on(
+                self._reading.messages(page.events, page.next_cursor, read.known, held=read.held)
+            )
+
+    # --- the journal ------------------------------------------------------------------
+
+    def _store(self, events: Sequence[Event], *, cursor: Position | None = None) -> None:
+        self._account.peers.decoder.tell(
+            HistoryFound(
+                generation=self._order.generation,
+                events=events,
+                closes=self._ending is not None,
+                cursor=cursor,
+            )
+        )
+
+    def _stored(self, stored: HistoryStored) -> None:
+        self._found += stored.found
+        self._foreign += stored.foreign
+        ended, self._ending = self._ending, None
+        if ended is None:
+            self._read_on()
+            return
+        self._publish(ended)
+        if self._link_down:
+            self._leave()
+        elif ended.recovered:
+            self._question(self._ask_ack, self._take_ack)
+        elif ended.reason == "page_limit":
+            self._read_on()
+        else:
+            self._leave()
+
+    def _refused(self) -> None:
+        """Nothing was stored, and never will be."""
+        ending, self._ending = self._ending, None
+        if ending is None or ending.recovered:
+            self._give_over(recovered=False, reason="journal_refused")
+        else:
+            self._publish(ending)
+            self._leave()
+
+    def _unread(self) -> None:
+        self._page = None
+        self._give_over(recovered=False, reason="journal_silent")
+
+    # --- the end ----------------------------------------------------------------------
+
+    def _finish(self, found: Sequence[Event]) -> None:
+        """Everything was read: the last items and the cursor go in one transaction."""
+        self._ending = self._outcome(recovered=True, reason=self._order.reason)
+        self._store(found, cursor=self._position)
+
+    def _give_over(self, *, recovered: bool, reason: str) -> None:
+        """Let live events wait no longer; the cursor stays, nothing is acknowledged."""
+        self._disarm()
+        self._ending = self._outcome(recovered=recovered, reason=reason)
+        self._store(())
+
+    def _ask_ack(self, mid: str) -> Request:
+        return self._session.ack_diff(mid, self._state)
+
+    def _take_ack(self, reply: Reply) -> bool:
+        if reply.code != OK:
+            return False
+        self._leave()
+        return True
+
+    def _lose_link(self) -> None:
+        """End; what is on its way into the journal is waited for."""
+        self._disarm()
+        self._link_down = True
+        if self._ending is None:
+            if self._ended is None or not self._ended.recovered:
+                self._publish(self._outcome(recovered=False, reason="link_lost"))
+            self._leave()
+
+    def _outcome(self, *, recovered: bool, reason: str) -> Recovered:
+        reading, position = self._reading, self._position
+        return Recovered(
+            account=self._account.name,
+            recovered=recovered,
+            from_ms=None if reading is None else reading.since_ms,
+            to_ms=None if position is None else position.at_ms,
+            found=0,
+            reason=reason,
+        )
+
+    def _publish(self, outcome: Recovered) -> None:
+        self._ended = msgspec.structs.replace(outcome, found=self._found)
+        report(self._account, self._ended)
+
+    def _leave(self) -> None:
+        """Tell how it ended, and be gone."""
+        self._disarm()
+        ended = self._ended
+        assert ended is not None
+        message = RecoveryEnded(
+            generation=self._order.generation,
+            outcome=ended,
+            position=self._position if ended.recovered else None,
+            foreign=self._foreign,
+        )
+        self._account.peers.supervisor.tell(message)  # first: the connection may begin another
+        self._account.peers.connection.tell(message)
+        self.actor_ref.stop(block=False)
+
+    # --- one question at a time -------------------------------------------------------
+
+    def _question(
+        self,
+        ask: Callable[[str], Request],
+        take: Callable[[Reply], bool],
+        *,
+        paged: bool = False,
+    ) -> None:
+        self._ask, self._take, self._paged, self._tries = ask, take, paged, 0
+        self._send()
+
+    def _send(self) -> None:
+        """Ask, as soon as the account's rate, and for pages the process's, allow it."""
+        services = self._services
+        now = services.clock.monotonic()
+        wait_s = 0.0 if self._rated else self._rate.take(now)
+        self._rated = not wait_s
+        if not wait_s and self._paged:
+            wait_s = services.history_rate.take(now)
+        if wait_s:
+            self._arm(wait_s, self._send)
+            return
+        self._rated = False
+        request = self._ask(self._session.mid(services.clock.unix_ms(), services.dice.random()))
+        self._mid = request.mid
+        self._account.peers.connection.tell(
+            SendRequest(generation=self._order.generation, mid=request.mid, payload=request.payload)
+        )
+        self._arm(self._plan.reply_s, self._unanswered)
+
+    def _answered(self, reply: Reply) -> None:
+        self._mid = None
+        self._disarm()
+        if not self._take(reply):
+            self._try_again("refused")
+
+    def _unanswered(self) -> None:
+        self._mid = None
+        self._try_again("unanswered")
+
+    def _try_again(self, reason: str) -> None:
+        self._tries += 1
+        if self._tries < TRIES:
+            self._arm(self._plan.retry_s, self._send)
+        elif self._ended is not None and self._ended.recovered:
+            self._services.log.warning(
+                "recovery.ack_failed", account=self._account.name, reason=reason
+            )
+            self._leave()
+        else:
+            self._give_over(recovered=False, reason=reason)
+
+    def _arm(self, delay_s: float, due: Callable[[], None]) -> None:
+        self._disarm()
+        self._due = due
+        self._timer = self._services.timers.after(
+            delay_s, self._account.peers.recovery, RecoveryDue(number=self._number)
+        )
+
+    def _disarm(self) -> None:
+        self._number += 1
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

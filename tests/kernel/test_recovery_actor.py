@@ -1,0 +1,377 @@
+"""The recovery actor and the connection's part of it, driven by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import pytest
+from workbench import Bench
+
+from actors.account import BeginRecovery
+from actors.catchup import CatchUp
+from actors.messages import (
+    HistoryFound,
+    HistoryRefused,
+    HistoryStored,
+    KnownRead,
+    LinkDown,
+    MentionsRead,
+    RecordRead,
+    RecoveryDue,
+    RecoveryEnded,
+    RequestAnswered,
+    SendRequest,
+)
+from actors.policy.rate import TokenBucket
+from actors.recovery import RecoveryActor
+from actors.values import Position, Recovered, Reply, SignalKind
+
+NOW_MS = 1_700_000_000_000
+STATE = {"tooLong2Tag": "PNM,1", "pts": NOW_MS * 1000, "timestamp": NOW_MS}
+BEHIND = Position(marker="PNM,1", point=1, at_ms=NOW_MS - 1000)
+
+
+class Table:
+    """A recovery whose link, journal and decoder are the test."""
+
+    def __init__(self, bench: Bench, *, forced: bool = True, burst: int = 100) -> None:
+        self.bench = bench
+        self.heard = bench.heard
+        plan = bench.account.plan
+        order = BeginRecovery(
+            generation=4,
+            session=plan.platform.session(bench.identity),
+            reason="registered",
+            forced=forced,
+        )
+        rate = TokenBucket(rate_per_s=2.0, burst=burst, now=0.0)
+        self.actor = RecoveryActor(bench.pool, bench.account, order, rate)
+        self.actor.started()
+        self.pump()
+
+    def pump(self) -> None:
+        """Hand the actor what it is told by timers and the journal."""
+        while told := self.heard["recovery"].drain():
+            for message in told:
+                self.actor.receive(message)
+
+    def asked(self) -> SendRequest:
+        """Give the one question that left."""
+        (request,) = self.heard["connection"].of(SendRequest)
+        assert isinstance(request, SendRequest)
+        return request
+
+    def answer(self, body: object, code: int = 200) -> None:
+        """Answer the question that left."""
+        reply = Reply(mid=self.asked().mid, code=code, body=msgspec.json.encode(body))
+        self.actor.receive(RequestAnswered(reply=reply))
+        self.pump()
+
+    def read(self, *conversations: str) -> None:
+        """Answer with the state and a list."""
+        self.answer(STATE)
+        lines = [
+            {
+                "singleChatUserConversation": {
+                    "singleChatConversation": {"cid": cid},
+                    "modifyTime": NOW_MS,
+                }
+            }
+            for cid in conversations
+        ]
+        self.answer({"userConvs": lines, "hasMore": 0})
+
+    def found(self) -> HistoryFound:
+        """Give what the decoder is to store."""
+        (found,) = self.heard["decoder"].of(HistoryFound)
+        assert isinstance(found, HistoryFound)
+        return found
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        self.bench.advance(seconds)
+        self.pump()
+
+    @property
+    def outcomes(self) -> Sequence[Recovered]:
+        """Give what the observer heard."""
+        return self.bench.watcher.recoveries
+
+
+def test_commit_then_the_very_state_then_gone(bench: Bench) -> None:
+    table = Table(bench)
+    table.read()
+    found = table.found()
+    assert found.closes
+    assert found.cursor is not None
+    assert found.cursor.point == STATE["pts"]
+    assert table.heard["connection"].of(SendRequest) == [], "nothing before the commit"
+
+    table.actor.receive(HistoryStored(found=2, foreign=1))
+
+    ack = table.asked()
+    assert msgspec.json.decode(ack.payload)["body"] == [STATE]
+    (outcome,) = table.outcomes
+    assert (outcome.recovered, outcome.found, outcome.to_ms) == (True, 2, NOW_MS)
+    table.actor.receive(RequestAnswered(reply=Reply(mid=ack.mid, code=200)))
+    (ended,) = table.heard["connection"].of(RecoveryEnded)
+    assert (ended.position, ended.foreign) == (found.cursor, 1)
+    assert table.heard["supervisor"].of(RecoveryEnded) == [ended]
+    assert bench.timers.pending() == []
+
+
+def test_nothing_happened_needs_no_page(bench: Bench) -> None:
+    table = Table(bench, forced=False)
+    table.actor.receive(RecordRead(cursor=Position(marker="PNM,1", point=STATE["pts"], at_ms=1)))  # type: ignore[arg-type]
+    table.heard["connection"].messages.pop(0)
+    table.answer(STATE)
+    assert table.found().closes
+
+
+@pytest.mark.parametrize("reason", ["refused", "unanswered"])
+def test_three_tries_then_nothing_is_acknowledged(bench: Bench, reason: str) -> None:
+    table = Table(bench)
+    for _ in range(3):
+        if reason == "refused":
+            table.answer({"reason": "busy"}, code=400)
+            table.advance(1.0)
+        else:
+            table.asked()
+            table.advance(10.0)
+            table.advance(1.0)
+    found = table.found()
+    assert (found.closes, found.cursor) == (True, None)
+    table.actor.receive(HistoryStored(found=0, foreign=0))
+    assert [(each.recovered, each.reason) for each in table.outcomes] == [(False, reason)]
+    assert table.heard["connection"].of(SendRequest) == []
+    (ended,) = table.heard["connection"].of(RecoveryEnded)
+    assert ended.position is None
+
+
+@pytest.mark.parametrize("stage", ["list", "messages"])
+def test_a_page_nobody_can_read_is_a_refusal(bench: Bench, stage: str) -> None:
+    table = Table(bench)
+    if stage == "list":
+        table.answer(STATE)
+        table.answer({"reason": "no"})
+    else:
+        table.read("c1")
+        table.answer({"userMessageModels": 7})
+    table.advance(1.0)
+    assert table.asked().generation == 4
+
+
+def test_the_account_and_the_process_have_a_rate(bench: Bench) -> None:
+    table = Table(bench, burst=1)
+    table.answer(STATE)
+    assert table.heard["connection"].of(SendRequest) == []
+    table.advance(0.5)
+    table.answer({"userConvs": [], "hasMore": 0})
+    assert table.found().closes
+
+
+def test_an_ack_that_is_refused_loses_nothing(bench: Bench) -> None:
+    table = Table(bench)
+    table.read()
+    table.actor.receive(HistoryStored(found=0, foreign=0))
+    for _ in range(3):
+        table.answer({}, code=400)
+        table.advance(1.0)
+    (ended,) = table.heard["connection"].of(RecoveryEnded)
+    assert ended.position is not None
+    assert ("warning", "recovery.ack_failed") in [line[:2] for line in bench.log.lines]
+
+
+def test_a_link_lost_while_reading(bench: Bench) -> None:
+    table = Table(bench)
+    table.actor.receive(LinkDown(generation=3))
+    assert table.outcomes == []
+    table.actor.receive(LinkDown(generation=4))
+    assert [each.reason for each in table.outcomes] == ["link_lost"]
+    assert bench.timers.pending() == []
+
+
+def test_a_link_lost_while_committing_waits_for_the_commit(bench: Bench) -> None:
+    table = Table(bench)
+    table.read()
+    table.actor.receive(LinkDown(generation=4))
+    assert table.outcomes == []
+    table.actor.receive(HistoryStored(found=1, foreign=1))
+    assert [each.recovered for each in table.outcomes] == [True]
+    assert table.heard["connection"].of(SendRequest) == []
+
+
+def test_a_link_lost_after_the_commit_changes_nothing(bench: Bench) -> None:
+    table = Table(bench)
+    table.read()
+    table.actor.receive(HistoryStored(found=1, foreign=1))
+    table.actor.receive(LinkDown(generation=4))
+    assert [each.recovered for each in table.outcomes] == [True]
+
+
+def test_what_no_journal_can_store(bench: Bench) -> None:
+    table = Table(bench)
+    table.read()
+    table.found()
+    table.actor.receive(HistoryRefused())
+    assert table.found().cursor is None
+    table.actor.receive(HistoryRefused())
+    assert [each.reason for each in table.outcomes] == ["journal_refused"]
+
+
+def test_a_journal_that_is_silent(bench: Bench) -> None:
+    table = Table(bench)
+    table.read("c1")
+    asked = table.asked()
+    table.actor.receive(RequestAnswered(reply=Reply(mid=asked.mid, code=200, body=b"{}")))
+    table.heard["recovery"].of(KnownRead)
+    table.advance(10.0)
+    table.actor.receive(HistoryStored(found=0, foreign=0))
+    assert [each.reason for each in table.outcomes] == ["journal_silent"]
+    table.actor.receive(KnownRead(known={}, held=True))
+
+
+def test_what_comes_too_late_is_not_taken(bench: Bench) -> None:
+    table = Table(bench)
+    table.actor.receive(RequestAnswered(reply=Reply(mid="another", code=200)))
+    table.actor.receive(RecoveryDue(number=-1))
+    assert table.asked().generation == 4
+    with pytest.raises(TypeError, match="can not receive str"):
+        table.actor.receive("?")
+
+
+# --- the connection's part ------------------------------------------------------------
+
+
+class Watch:
+    """A catch-up, by hand."""
+
+    def __init__(self, bench: Bench, **plan: Any) -> None:
+        recovery = msgspec.structs.replace(bench.account.plan.recovery, **plan)
+        account = bench.with_plan(recovery=recovery)
+        self.bench = bench
+        self.it = CatchUp(account, 4, account.plan.platform.session(bench.identity))
+
+    def begun(self) -> list[tuple[str, bool]]:
+        """Give reason and force of the recoveries that were begun."""
+        told = self.bench.heard["supervisor"].of(BeginRecovery)
+        return [(order.reason, order.forced) for order in told]
+
+    def ended(
+        self, reason: str = "registered", *, recovered: bool = True, foreign: int = 0
+    ) -> None:
+        """End a recovery."""
+        outcome = Recovered(
+            account="shop-a", recovered=recovered, from_ms=0, to_ms=0, found=foreign, reason=reason
+        )
+        position = BEHIND if recovered else None
+        self.it.ended(
+            RecoveryEnded(generation=4, outcome=outcome, position=position, foreign=foreign)
+        )
+
+    def probe(self, point: int) -> None:
+        """Let a probe be answered with where the platform stands."""
+        assert self.it.probe() is not None
+        body = msgspec.json.encode(STATE | {"pts": point})
+        self.it.answered(Reply(mid="1", code=200, body=body))
+
+
+@pytest.fixture
+def watch(bench: Bench) -> Watch:
+    """Give one whose first recovery is over."""
+    made = Watch(bench)
+    made.it.signalled(SignalKind.READY)
+    assert made.begun() == [("registered", False)]
+    made.it.signalled(SignalKind.READY)
+    made.ended()
+    return made
+
+
+def test_a_platform_that_never_says_ready(bench: Bench) -> None:
+    watch = Watch(bench)
+    bench.clock.advance(3.0)
+    assert watch.it.probe() is None
+    assert watch.begun() == [("registered", False)]
+
+
+def test_a_cut_forces_and_comes_before_ready(bench: Bench) -> None:
+    watch = Watch(bench)
+    watch.it.signalled(SignalKind.BACKLOG_CUT)
+    assert watch.begun() == [("registered", True)]
+    watch.it.signalled(SignalKind.GAP)
+    watch.ended()
+    assert watch.begun() == [("gap", True)]
+
+
+def test_what_was_pushed_is_not_ahead(watch: Watch) -> None:
+    watch.it.stored(7)
+    watch.probe(7)
+    assert watch.begun() == []
+    watch.it.answered(Reply(mid="2", code=200))
+    watch.probe(8)
+    watch.it.stored(8)
+    assert watch.it.probe() is None
+    assert watch.begun() == [], "it was on its way"
+
+
+def test_ahead_and_foreign_and_silent_is_a_zombie(watch: Watch) -> None:
+    watch.bench.clock.advance(60.0)
+    watch.probe(9)
+    watch.it.probe()
+    assert watch.begun() == [("probe", False)]
+    watch.ended("probe", foreign=1)
+    assert watch.it.is_zombie()
+    watch.bench.clock.advance(1.0)
+    watch.it.stored(9)
+    assert not watch.it.is_zombie()
+    assert watch.it.probe() is None
+
+
+@pytest.mark.parametrize("probe_s", [0.0, 60.0])
+def test_a_failed_recovery_is_retried(bench: Bench, probe_s: float) -> None:
+    watch = Watch(bench, probe_s=probe_s)
+    bench.advance(3.0)
+    watch.it.probe()
+    watch.begun()
+    watch.ended(recovered=False)
+    bench.clock.advance(72.0)
+    assert bench.timers.fire_due() == 1
+    assert watch.it.probe() is None
+    assert watch.begun() == [("retried", True)]
+
+
+def test_without_probes_there_is_no_timer(bench: Bench) -> None:
+    watch = Watch(bench, probe_s=0.0)
+    bench.advance(3.0)
+    watch.it.probe()
+    watch.ended()
+    watch.ended()
+    assert bench.timers.pending() == []
+
+
+def test_an_unanswered_probe_is_the_heartbeats_business(watch: Watch) -> None:
+    assert watch.it.probe() is not None
+    assert watch.it.probe() is None
+    assert watch.begun() == []
+    assert watch.it.probe() is not None
+
+
+def test_mentions_are_looked_up_a_little_later(watch: Watch) -> None:
+    watch.it.mentioned(["shop-a/1"])
+    watch.it.mentioned(["shop-a/2"])
+    watch.it.probe()
+    (read,) = watch.bench.heard["connection"].of(MentionsRead)
+    assert read.unknown == 2
+    watch.it.mentions_read(read)
+    assert watch.begun() == [("unknown_marker", True)]
+    watch.it.mentions_read(read)
+    watch.it.mentioned(["shop-a/3"])
+    watch.it.begin_again()
+    assert watch.begun() == [("restarted", True)]
+    watch.ended()
+    assert watch.begun() == [("unknown_marker", True)]
+    watch.ended()
+    watch.it.begin_again()
+    assert watch.it.probe() is None, "it looks up what was mentioned meanwhile"

@@ -1,0 +1,168 @@
+"""What is read again, and what of it is missing (``reliability.md`` 2.2)."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from actors.policy import recovery
+from actors.policy.recovery import (
+    AskConversations,
+    AskMessages,
+    Extent,
+    Reading,
+    continuous,
+    extent,
+)
+from actors.values import Event, Position
+
+DAY_MS = 24 * 3600 * 1000
+
+
+def at(point: int, at_ms: int = 0, marker: str = "PNM,1") -> Position:
+    return Position(marker=marker, point=point, at_ms=at_ms)
+
+
+def said(number: int, at_ms: int | None, lane: str = "c") -> Event:
+    return Event(event_id=f"e{number}", conversation_id=lane, occurred_at_ms=at_ms)
+
+
+@pytest.mark.parametrize(
+    ("cursor", "state", "is_so"),
+    [
+        (None, at(5), False),
+        (at(5), at(5), True),
+        (at(6), at(5), True),
+        (at(5), at(6), False),
+        (at(5, marker="PNM,2"), at(5), False),
+    ],
+)
+def test_continuous_is_the_same_stream_not_ahead(
+    cursor: Position | None, state: Position, *, is_so: bool
+) -> None:
+    assert continuous(cursor, state) is is_so
+
+
+def test_how_far_back() -> None:
+    state = at(9, at_ms=100 * DAY_MS)
+    first = extent(None, state, window_ms=10, margin_ms=99)
+    assert first == Extent(since_ms=state.at_ms - 10, known_ms=None)
+    assert extent(None, state, window_ms=0, margin_ms=99) is None
+    lately = at(1, at_ms=99 * DAY_MS)
+    assert extent(lately, state, window_ms=0, margin_ms=10) == Extent(
+        since_ms=lately.at_ms - 10, known_ms=lately.at_ms
+    )
+
+
+def test_nothing_that_may_be_forgotten_is_read_again() -> None:
+    """Past the journal's memory a handled message would look missing."""
+    old = at(1, at_ms=90 * DAY_MS)
+    assert extent(old, at(9, at_ms=100 * DAY_MS), window_ms=0, margin_ms=10) == Extent(
+        since_ms=old.at_ms, known_ms=old.at_ms
+    )
+
+
+def test_the_list_is_read_until_its_last_line_is_older() -> None:
+    reading = Reading(Extent(since_ms=100, known_ms=None))
+    assert reading.next() == AskConversations(None)
+    reading.conversations([("pinned", 5), ("a", 300), ("b", 200)], 200)
+    assert reading.next() == AskConversations(200)
+    reading.conversations([("b", 200), ("c", 150), ("old", 99)], 99)
+    assert reading.next() == AskMessages("a", None)
+    asked = []
+    while isinstance(question := reading.next(), AskMessages):
+        asked.append(question.conversation_id)
+        assert reading.messages((), None, {}, held=True) == []
+    assert asked == ["a", "b", "c"]
+    assert (reading.next(), reading.pages) == (None, 5)
+
+
+def test_a_cursor_that_does_not_move_ends_the_list() -> None:
+    reading = Reading(Extent(since_ms=0, known_ms=None))
+    reading.conversations([], 7)
+    assert reading.next() == AskConversations(7)
+    reading.conversations([], 7)
+    assert reading.next() is None
+
+
+def lane(since_ms: int = 0, known_ms: int | None = None) -> Reading:
+    reading = Reading(Extent(since_ms=since_ms, known_ms=known_ms))
+    reading.conversations([("c", since_ms)], None)
+    return reading
+
+
+def test_a_conversation_is_read_back_to_what_was_known_before() -> None:
+    reading = lane(known_ms=50)
+    live = [said(9, 90), said(8, 80)]
+    assert reading.messages(live, 80, {"e9": False}, held=True) == ()
+    assert reading.next() == AskMessages("c", 80)
+    found = reading.messages(
+        [said(7, 70), said(6, None), said(5, 50), said(4, 40)], 40, {"e5": True}, held=True
+    )
+    assert [event.event_id for event in found] == ["e4", "e6", "e7", "e8"]
+    assert not any(event.late for event in found if event.event_id in ("e7", "e8"))
+    assert found[0].late, "a handler may have seen e5"
+    assert reading.next() is None
+
+
+def test_a_known_event_without_a_time_says_nothing() -> None:
+    reading = lane(known_ms=50)
+    assert reading.messages([said(1, None)], 40, {"e1": True}, held=True) == ()
+    assert reading.next() == AskMessages("c", 40)
+
+
+def test_nothing_older_than_wanted_is_found() -> None:
+    reading = lane(since_ms=60)
+    assert [
+        event.event_id for event in reading.messages([said(2, 70), said(1, 59)], 9, {}, held=True)
+    ] == ["e2"]
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_a_long_conversation_is_given_out_in_parts(
+    monkeypatch: pytest.MonkeyPatch, *, held: bool
+) -> None:
+    monkeypatch.setattr(recovery, "LANE_EVENTS", 2)
+    reading = lane()
+    first = reading.messages([said(4, 40), said(3, 30)], 30, {}, held=held)
+    second = reading.messages([said(2, 20), said(1, 10)], 10, {}, held=held)
+    last = reading.messages([], None, {}, held=held)
+    assert [event.event_id for event in (*first, *second, *last)] == ["e3", "e4", "e1", "e2"]
+    assert [event.late for event in (*first, *second)] == [False, False, not held, not held]
+
+
+@given(
+    times=st.lists(st.integers(0, 200), max_size=40),
+    cursor=st.integers(0, 200),
+    margin=st.integers(0, 50),
+    page=st.integers(1, 7),
+    data=st.data(),
+)
+def test_everything_missing_since_the_cursor_is_found_once_in_order(
+    times: list[int], cursor: int, margin: int, page: int, data: st.DataObject
+) -> None:
+    """Whatever was stored of a conversation, reading it gives exactly the rest."""
+    history = [said(number, at_ms) for number, at_ms in enumerate(sorted(times))]
+    stored = {
+        event.event_id: True
+        for event in history
+        if (event.occurred_at_ms or 0) <= cursor or data.draw(st.booleans())
+    }
+    reading = lane(since_ms=max(0, cursor - margin), known_ms=cursor)
+    found: list[Event] = []
+    newest_first, begin = history[::-1], 0
+    while reading.next() is not None:
+        part = newest_first[begin : begin + page]
+        begin += page
+        following = 1000 - begin if begin < len(history) else None
+        known = {event.event_id: True for event in part if event.event_id in stored}
+        found += reading.messages(part, following, known, held=True)
+    assert [event.event_id for event in found] == [
+        event.event_id for event in history if event.event_id not in stored
+    ]
+    newest_handed = max(
+        (e.occurred_at_ms or 0 for e in history if e.event_id in stored), default=-1
+    )
+    for event in found:
+        assert event.late is ((event.occurred_at_ms or 0) < newest_handed)
