@@ -19,6 +19,7 @@ from actors.messages import (
     Flushed,
     FramesReceived,
     FramesRejected,
+    OwnStored,
     RepliesReceived,
     SignalsReceived,
     WriteAcks,
@@ -127,6 +128,9 @@ class DecoderActor(SupervisedActor):
                 account.peers.connection.tell(WriteAcks(generation=generation, acks=acks))
             if events:
                 account.peers.dispatcher.tell(EventsStored(events=events))
+                own = [event for event in events if event.own]
+                if own:
+                    account.peers.outbox.tell(OwnStored(events=own))
 
         account.services.writer.submit(
             StoreFrames(

@@ -16,7 +16,16 @@ import pykka
 
 from actors.account import Account, AccountPlan, Log, Observer, Peers, Role, Services
 from actors.dialing import DialingActor
-from actors.messages import ActorDied, DeliveriesStored, Introduce, Pause, Reset, Start, Stop
+from actors.messages import (
+    ActorDied,
+    DeliveriesStored,
+    Introduce,
+    Pause,
+    Reset,
+    SendDropped,
+    Start,
+    Stop,
+)
 from actors.policy.budget import LONGEST_DELAY_S, RestartBudget
 from actors.policy.gate import ConnectGate
 from actors.ports import Clock, Handle
@@ -25,6 +34,7 @@ from actors.runtime.flow import Flow
 from actors.runtime.handlers import HandlerPool
 from actors.runtime.poller import Poller
 from actors.runtime.pool import Pool
+from actors.runtime.sends import OpenSends
 from actors.runtime.timers import Timers
 from actors.runtime.writer import JournalWriter
 from actors.storage import Journal, StoreDelivery
@@ -66,6 +76,7 @@ class System:
         handler_threads: Most threads that run handlers at once.
         handlers_per_account: Most of them for one account.
         handler_deadline_s: Seconds a handler may take.
+        sends: Bounds and rate of all outboxes together.
         dice_seed: Fixes the dice; None takes entropy.
     """
 
@@ -82,6 +93,7 @@ class System:
         handler_threads: int = 32,
         handlers_per_account: int = 4,
         handler_deadline_s: float = 60.0,
+        sends: OpenSends | None = None,
         dice_seed: int | None = None,
     ) -> None:
         clock = clock or SystemClock()
@@ -109,6 +121,7 @@ class System:
             dice=self._dice,
             log=log,
             observer=observer,
+            sends=sends or OpenSends(),
         )
 
     # --- life -------------------------------------------------------------------------
@@ -125,24 +138,29 @@ class System:
         self._start_dialing()
         services.timers.call_after(SWEEP_S, self._sweep)
 
-    def stop(self, timeout_s: float) -> list[str]:
+    def stop(self, *, journal_s: float, threads_s: float) -> list[str]:
         """Stop the shared threads; the accounts must be stopped before.
+
+        Args:
+            journal_s: Seconds for the last commit and a checkpoint.
+            threads_s: Seconds for all other threads together.
 
         Returns:
             Names of threads that did not end in time.
         """
         self._running = False
         services = self.services
-        deadline = services.clock.monotonic() + timeout_s
+        deadline = services.clock.monotonic() + threads_s
 
         def left() -> float:
             return max(0.1, deadline - services.clock.monotonic())
 
-        survivors = services.handlers.stop(min(left(), timeout_s / 2))
+        survivors = services.handlers.stop(threads_s / 2)
         if isinstance(self._dialing.ref, pykka.ActorRef):
             self._dialing.ref.stop(block=False)
         survivors += services.poller.stop(left())
-        survivors += services.writer.stop(left())
+        deadline += journal_s
+        survivors += services.writer.stop(journal_s)
         survivors += services.timers.stop(left())
         survivors += services.pool.stop(left())
         return survivors
@@ -218,6 +236,12 @@ class System:
             stored()
 
         self.services.writer.submit(StoreDelivery(delivery=delivery), committed, refused=refused)
+
+    def tell_outbox(self, name: AccountId, message: SendDropped) -> None:
+        """Leave a message with an account's outbox, if there is one."""
+        account = self._accounts.get(name)
+        if account is not None:
+            account.peers.outbox.tell(message)
 
     def new_uuid(self, name: AccountId) -> str:
         """Give a client id in the form the account's platform wants."""

@@ -92,4 +92,7 @@ def plan(account: AccountSettings, settings: Settings) -> AccountPlan:
         send_limit=send.limit,
         send_buffer_bytes=send.buffer_bytes,
         send_deadline_s=send.deadline_s,
+        send_recheck_s=send.recheck_s,
+        send_review_s=send.review_s,
+        send_strict_lane=send.strict_lane,
     )

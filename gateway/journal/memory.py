@@ -5,18 +5,21 @@ from __future__ import annotations
 import bisect
 import itertools
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
+from actors.runtime.clock import SystemClock
 from actors.storage import (
     JournalAnswer,
     JournalCommand,
-    MarkDelivery,
     Pending,
+    SendQuery,
+    SendRecord,
     SettleEvents,
     StoreDelivery,
     StoreFrames,
 )
 from actors.values import AccountId, Delivery, Disposition, Event, Frame, SendOutcome
+from gateway.journal.memory_sends import MemorySends
 from gateway.journal.order import arrange, in_order
 
 
@@ -38,17 +41,20 @@ class MemoryJournal:
     Args:
         dedup_limit: How many identities are remembered at most; at least half as many of the
             newest always are.
+        unix_ms: For the times of sends; None: the wall clock.
     """
 
     durable = False
 
-    def __init__(self, *, dedup_limit: int = 200_000) -> None:
+    def __init__(
+        self, *, dedup_limit: int = 200_000, unix_ms: Callable[[], int] | None = None
+    ) -> None:
         self._generation_size = max(1, dedup_limit // 2)
         self._recent: set[str] = set()
         self._older: set[str] = set()
         self._numbers = itertools.count(1)
         self._accounts: defaultdict[str, _Account] = defaultdict(_Account)
-        self._open: dict[str, tuple[Delivery, SendOutcome | None]] = {}
+        self._sends = MemorySends(unix_ms or SystemClock().unix_ms)
 
     def numbers(self) -> Iterator[int]:
         """Give the source of ``lane_seq``; safe to draw from any thread."""
@@ -77,7 +83,11 @@ class MemoryJournal:
 
     def unsent(self, account: AccountId) -> Sequence[tuple[Delivery, SendOutcome | None]]:
         """Give open sends in the order they were accepted; UNKNOWN if one was tried."""
-        return [entry for entry in self._open.values() if entry[0].account == account]
+        return self._sends.unsent(account)
+
+    def sends(self, query: SendQuery) -> Sequence[SendRecord]:
+        """Give sends in the order they were accepted; of ended ones, the last 10,000."""
+        return self._sends.find(query)
 
     def counts(self, account: AccountId) -> dict[str, int]:
         """Give the accounting identity of an account; keys as on disk."""
@@ -102,10 +112,9 @@ class MemoryJournal:
         if isinstance(command, SettleEvents):
             return self._settle(command)
         if isinstance(command, StoreDelivery):
-            self._open.setdefault(command.delivery.outbox_id, (command.delivery, None))
+            self._sends.accept(command.delivery)
             return command.delivery
-        self._mark(command)
-        return None
+        return self._sends.mark(command)
 
     def _store(self, command: StoreFrames) -> list[Event]:
         recent, older, at = self._recent, self._older, command.received_at_ms
@@ -158,17 +167,5 @@ class MemoryJournal:
             if outcome.replies:
                 replies += outcome.replies
         for reply in replies:
-            self._open.setdefault(reply.outbox_id, (reply, None))
+            self._sends.accept(reply)
         return replies
-
-    def _mark(self, mark: MarkDelivery) -> None:
-        entry = self._open.get(mark.outbox_id)
-        if entry is None:
-            return
-        if mark.mid is not None:
-            self._open[mark.outbox_id] = (entry[0], SendOutcome.UNKNOWN)
-        if mark.result is not None:
-            if mark.result.outcome is SendOutcome.UNKNOWN:
-                self._open[mark.outbox_id] = (entry[0], SendOutcome.UNKNOWN)
-            else:
-                del self._open[mark.outbox_id]

@@ -23,6 +23,8 @@ from actors.storage import (
     JournalError,
     MarkDelivery,
     Pending,
+    SendQuery,
+    SendRecord,
     SettleEvents,
     StoreDelivery,
     StoreFrames,
@@ -143,6 +145,10 @@ class SqliteJournal:
         """Give open sends in the order they were accepted; UNKNOWN if one was tried."""
         return [sends.sent_row(row) for row in self._read(sends.UNSENT, (account,))]
 
+    def sends(self, query: SendQuery) -> Sequence[SendRecord]:
+        """Give sends in the order they were accepted."""
+        return [sends.record(row) for row in self._read(*sends.select(query))]
+
     def counts(self, account: AccountId) -> dict[str, int]:
         """Give the accounting identity (``reliability.md`` I12) of an account, exactly.
 
@@ -251,7 +257,7 @@ def _run(work: Work, commands: Sequence[JournalCommand]) -> list[JournalAnswer]:
     frames: list[tuple[int, StoreFrames]] = []
     settles: list[tuple[int, SettleEvents]] = []
     deliveries: list[tuple[int, Delivery]] = []
-    marks: list[MarkDelivery] = []
+    marks: list[tuple[int, MarkDelivery]] = []
     for place, command in enumerate(commands):
         if isinstance(command, StoreFrames):
             frames.append((place, command))
@@ -261,7 +267,7 @@ def _run(work: Work, commands: Sequence[JournalCommand]) -> list[JournalAnswer]:
             answers[place] = command.delivery
             deliveries.append((place, command.delivery))
         else:
-            marks.append(command)
+            marks.append((place, command))
     if frames:
         inbound.store(work, frames, answers)
     if settles:
@@ -269,8 +275,8 @@ def _run(work: Work, commands: Sequence[JournalCommand]) -> list[JournalAnswer]:
     # The outbox keeps the order of the commands, whichever kind they were.
     deliveries.sort(key=_place)
     sends.accept(work, [delivery for _, delivery in deliveries])
-    for note in marks:
-        sends.mark(work, note)
+    for place, note in marks:
+        answers[place] = sends.mark(work, note)
     return answers
 
 
