@@ -187,6 +187,7 @@ class Outbox:
         self._sends: dict[str, Send] = {}
         self._mids: dict[str, tuple[Send, float]] = {}
         self._claims: dict[str, None] = {}
+        self._reviewed: dict[str, Delivery] = {}
         self._looking: _Looking | None = None
         self._linked = False
         self._history = False
@@ -209,7 +210,7 @@ class Outbox:
     @property
     def idle(self) -> bool:
         """Say whether it holds nothing, not even the key of a late answer."""
-        return not (self._sends or self._mids)
+        return not (self._sends or self._mids or self._reviewed)
 
     def accept(self, delivery: Delivery) -> bool:
         """Take a send in, at the end of its lane; False: it is known."""
@@ -226,8 +227,12 @@ class Outbox:
             first_ms: When it was first tried, in our Unix time of then.
             review: It needs review.
         """
-        if delivery.outbox_id in self._sends or (review and not self._limits.strict):
+        if delivery.outbox_id in self._sends:
             return False
+        if review:
+            self._reviewed[delivery.outbox_id] = delivery
+            if not self._limits.strict:
+                return False
         send = Send(delivery)
         send.state, send.first_ms, send.review = SendState.UNKNOWN, first_ms, review
         self._add(send)
@@ -243,6 +248,7 @@ class Outbox:
 
     def drop(self, outbox_id: str) -> bool:
         """Forget a send that somebody else has ended; False: it is not here."""
+        self._reviewed.pop(outbox_id, None)
         send = self._sends.get(outbox_id)
         if send is None:
             return False
@@ -366,6 +372,8 @@ class Outbox:
         first_ms = send.first_ms
         if message_id in self._claims or first_ms is None or at_ms < first_ms - SLACK_MS:
             return []
+        if self._rivals(send):
+            return []
         if send.state is SendState.SENDING and send.written:
             send.echo = message_id
             return []
@@ -399,8 +407,9 @@ class Outbox:
         if read is None:
             return self._looked(send, now, absent=False), None
         unclaimed = [match for match in read.matches if match[0] not in self._claims]
+        rivals = self._rivals(send)
         for message_id, at_ms in unclaimed:
-            if at_ms >= since_ms - SLACK_MS:
+            if at_ms >= since_ms - SLACK_MS and not rivals:
                 return self._found(send, message_id), None
         looking.intact &= read.intact and not any(
             at_ms >= since_ms - DOUBT_MS for _, at_ms in unclaimed
@@ -413,6 +422,15 @@ class Outbox:
             return self._looked(send, now, absent=looking.intact and all_read), None
         looking.due = now + self._limits.reply_s
         return [], self._page(send, read.next_cursor)
+
+    def _rivals(self, send: Send) -> bool:
+        """Say whether a send nobody could tell of says the same: whose copy is it then?"""
+        lane, content = send.delivery.conversation_id, send.delivery.content
+        return any(
+            other.content == content and other.conversation_id == lane
+            for other in self._reviewed.values()
+            if other is not send.delivery
+        )
 
     def _page(self, send: Send, cursor: int | None) -> Look:
         since_ms = (send.first_ms or 0) - DOUBT_MS
@@ -449,6 +467,7 @@ class Outbox:
     def _review(self, send: Send) -> list[Step]:
         """Nobody but a person can tell; in strict lanes it stays at the head."""
         steps = self._end(send, REVIEW, keep=self._limits.strict)
+        self._reviewed[send.delivery.outbox_id] = send.delivery
         send.review, send.due = True, None
         return steps
 
@@ -507,6 +526,7 @@ class Outbox:
             self._remove(send)
         if result is not REVIEW:
             self._forget_mids(send)
+            self._reviewed.pop(send.delivery.outbox_id, None)
         return [Ended(send.delivery, result)]
 
     def _requeue(self, send: Send, why: str) -> list[Step]:
