@@ -15,9 +15,10 @@ from market import WAIT_S, Market
 
 from actors.state import ConnectionState
 from actors.values import SendOutcome, SendState
-from gateway import ChatMessage, ShuttingDownError
+from gateway import ChatMessage, Gateway, ShuttingDownError
 from gateway.stopping import SHARE, STEPS, Steps, stacks_of
 from gateway.testing import Behaviour, FakePlatform, Rule, faults
+from gateway.testing.faults import Moment
 
 SHOP, OTHER = "2201", "2202"
 SEND = "/r/MessageSend/*"
@@ -41,9 +42,9 @@ def test_answers_that_are_under_way_are_waited_for(tmp_path: Path) -> None:
         first = market.gateway.send(SHOP, "c1", "first", to="77001")
         second = market.gateway.send(SHOP, "c1", "second", to="77001")
         market.shops[SHOP].wait_sent(1)
-        assert market.gateway.ready
+        readiness = [market.gateway.ready]
         assert market.gateway.stop(10.0)
-        assert not market.gateway.ready
+        assert [*readiness, market.gateway.ready] == [True, False]
         assert first.result(0.0).outcome is SendOutcome.ACCEPTED
         assert second.result(0.0).reason == "pending", "nothing new is begun"
         assert [own.text for own in market.shops[SHOP].sent] == ["first"]
@@ -180,7 +181,7 @@ threading.Event().wait()
 
 
 @pytest.mark.parametrize("lose", ["reply", "request"])
-def test_a_hundred_sends_survive_a_kill(tmp_path: Path, lose: str) -> None:
+def test_a_hundred_sends_survive_a_kill(tmp_path: Path, lose: Moment) -> None:
     """K6 to K8: accepted before the kill is one copy after it, whatever was under way."""
     with FakePlatform(Behaviour(echo=False)) as fake:
         shop = fake.account(SHOP)
@@ -203,8 +204,6 @@ def test_a_hundred_sends_survive_a_kill(tmp_path: Path, lose: str) -> None:
             finally:
                 child.kill()
         shop.wait_gone()
-        from gateway import Gateway
-
         with Gateway.from_config(config) as gateway:
             tickets = [gateway.ticket(outbox_id) for outbox_id in ids]
             outcomes = {ticket.result(2 * WAIT_S).outcome for ticket in tickets}
