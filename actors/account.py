@@ -21,11 +21,12 @@ from actors.runtime.link import Link
 from actors.runtime.poller import Poller
 from actors.runtime.pool import Pool
 from actors.runtime.rate import SharedRate
+from actors.runtime.sends import OpenSends
 from actors.runtime.supervised import post
 from actors.runtime.timers import Timers
 from actors.runtime.writer import JournalWriter
 from actors.state import ConnectionState
-from actors.storage import Pending
+from actors.storage import Pending, SendRecord
 from actors.values import AccountId, Event, Failure, Generation, Phase, Recovered, SendResult
 
 
@@ -83,6 +84,9 @@ class AccountPlan(msgspec.Struct, frozen=True, kw_only=True):
         send_limit: Most sends waiting; more are refused before they are accepted.
         send_buffer_bytes: Most bytes waiting for a peer that does not read.
         send_deadline_s: Longest such wait; then the link is lost.
+        send_recheck_s: Seconds between two looks for a send without an answer.
+        send_review_s: Seconds after which only a person can tell what became of it.
+        send_strict_lane: Such a send holds up its conversation until it is resolved.
         backpressure_limit_s: Longest time without reading; then the link is left.
         recovery: How history is read again.
     """
@@ -109,6 +113,9 @@ class AccountPlan(msgspec.Struct, frozen=True, kw_only=True):
     send_limit: int = 1000
     send_buffer_bytes: int = 1 << 20
     send_deadline_s: float = 5.0
+    send_recheck_s: float = 5.0
+    send_review_s: float = 300.0
+    send_strict_lane: bool = False
     backpressure_limit_s: float = 20.0
     recovery: RecoveryPlan = RecoveryPlan()
 
@@ -162,6 +169,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     log: Log
     observer: Observer
     history_rate: SharedRate
+    sends: OpenSends = msgspec.field(default_factory=OpenSends)
 
 
 class Role:
@@ -291,6 +299,18 @@ class PendingRead(Message, frozen=True, kw_only=True, gc=False):
     rows: Sequence[Pending]
     more: bool
     redelivered_below: int
+
+
+class SendsRestored(Message, frozen=True, kw_only=True, gc=False):
+    """What the journal holds of the account's outbox.
+
+    Attributes:
+        records: Open sends in the order they were accepted; None: it can not say now.
+        claimed: Server ids of sends that were confirmed lately.
+    """
+
+    records: Sequence[SendRecord] | None
+    claimed: Sequence[str] = ()
 
 
 class LinkOpened(Control, frozen=True, kw_only=True, gc=False):

@@ -25,6 +25,7 @@ from actors.messages import (
     LanesHeld,
     LanesReleased,
     MessagesMentioned,
+    OwnStored,
     RepliesReceived,
     SignalsReceived,
     WriteAcks,
@@ -153,6 +154,9 @@ class DecoderActor(SupervisedActor):
                 account.peers.connection.tell(
                     MessagesMentioned(generation=generation, event_ids=mentions)
                 )
+                own = [event for event in events if event.own]
+                if own:
+                    account.peers.outbox.tell(OwnStored(events=own))
 
         account.services.writer.submit(
             StoreFrames(

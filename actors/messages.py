@@ -435,6 +435,18 @@ class SendAnswered(Message, frozen=True, kw_only=True, gc=False):
     reply: Reply
 
 
+class OwnStored(Message, frozen=True, kw_only=True, gc=False):
+    """The account itself said something, through us or elsewhere; it is stored."""
+
+    events: Sequence[Event]
+
+
+class SendDropped(Message, frozen=True, kw_only=True, gc=False):
+    """A send was ended elsewhere: cancelled, or resolved by hand."""
+
+    outbox_id: str
+
+
 class OutboxDue(Message, frozen=True, kw_only=True, gc=False):
     """A rate pause, an answer's deadline or an expiry has come."""
 

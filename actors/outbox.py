@@ -1,52 +1,71 @@
-"""The outbox of one account: durable sends, one unresolved a lane, and an honest result.
+"""The outbox of one account: durable sends and an honest result.
 
 A send is noted in the journal before its bytes are written; what the platform did not
-confirm is UNKNOWN, never "delivered".
+confirm is looked for in its history, never sent again blindly and never called delivered.
+What becomes of a send is decided in :mod:`actors.policy.outbox`; here it is done.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from typing import Any
+import contextlib
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, Final
 
-import msgspec
-
-from actors.account import Account, LinkOpened
+from actors.account import Account, LinkOpened, SendsRestored
 from actors.messages import (
     AttemptStored,
     DeliveriesStored,
     LinkDown,
     OutboxDue,
+    OwnStored,
     SendAnswered,
+    SendDropped,
     Transmit,
     Transmitted,
+)
+from actors.policy.outbox import (
+    DOUBT_MS,
+    NEEDS_REVIEW,
+    UNWRITTEN,
+    Doubted,
+    Ended,
+    Limits,
+    Look,
+    Outbox,
+    PageRead,
+    Requeued,
+    Send,
+    Step,
 )
 from actors.policy.rate import TokenBucket
 from actors.ports import Session
 from actors.runtime.pool import Pool
 from actors.runtime.supervised import SupervisedActor
 from actors.runtime.timers import Timer
-from actors.storage import MarkDelivery
-from actors.values import Delivery, SendOutcome, SendResult
+from actors.storage import (
+    Journal,
+    JournalAnswer,
+    JournalError,
+    MarkDelivery,
+    SendQuery,
+    SendRecord,
+)
+from actors.values import Delivery, Event, Reply, SendOutcome, SendResult, SendState
 
-EXPIRED = SendResult(outcome=SendOutcome.EXPIRED, reason="expired_before_sending")
-LINK_LOST = SendResult(outcome=SendOutcome.UNKNOWN, reason="link_lost_before_answer")
-INTERRUPTED = SendResult(outcome=SendOutcome.UNKNOWN, reason="interrupted")
-UNANSWERED = SendResult(outcome=SendOutcome.UNKNOWN, reason="no_answer")
-UNCONFIRMED = SendResult(outcome=SendOutcome.UNKNOWN, reason="platform_does_not_confirm")
+INTERRUPTED: Final = SendResult(outcome=SendOutcome.UNKNOWN, reason="interrupted")
 
+PAGE_LIMIT: Final = 50
+"""Messages a page of history is asked for."""
 
+REREAD_S: Final = 1.0
+"""Pause before the journal is asked again what is open."""
+
+_CLAIMS_AMONG = 20_000
+_LOOK = "look/"
 _ENDED = {outcome: f"send.{outcome.value}" for outcome in SendOutcome}
 """Log events by outcome."""
-
-
-class _Sending(msgspec.Struct):
-    """The head of a lane, once its attempt has begun."""
-
-    delivery: Delivery
-    generation: int
-    mid: str
-    due: float | None = None
+_QUIET = (SendOutcome.ACCEPTED, SendOutcome.CANCELLED)
 
 
 class OutboxActor(SupervisedActor):
@@ -60,230 +79,392 @@ class OutboxActor(SupervisedActor):
         self._services = account.services
         self._session: Session | None = None
         self._generation = 0
-        self._lanes: dict[str, deque[Delivery]] = {}
-        self._sending: dict[str, _Sending] = {}
-        self._by_mid: dict[str, _Sending] = {}
-        self._known: set[str] = set()
-        self._tried: set[str] = set()
+        self._box: Outbox | None = None  # an idle account has none
+        self._reading = False
         self._lost = 0
         self._bucket: TokenBucket | None = None
+        self._slot_at: float | None = None
+        self._look_mid: str | None = None
         self._timer: Timer | None = None
 
     def started(self) -> None:
-        """Read what was accepted and never tried; what was tried is not sent again blindly."""
+        """Read what was accepted and has not ended; until then nothing leaves.
+
+        Sends that are told meanwhile are among what is read: the journal answers in order.
+        """
         account, outbox = self._account.name, self._account.peers.outbox
-        self._lost = outbox.lost
-        self._services.writer.fetch(
-            lambda journal: journal.unsent(account),
-            lambda rows: outbox.tell(
-                DeliveriesStored(deliveries=[row for row, tried in rows if tried is None])
-            ),
-        )
+        self._lost, self._reading = outbox.lost, True
+        self._services.writer.fetch(partial(_read_open, account), outbox.tell)
 
     def receive(self, message: Any) -> None:
         """Take sends, news of the link and answers; then write what may leave."""
         if self._lost != self._account.peers.outbox.lost:  # sends, perhaps: the journal has them
             self.started()
+        now = self._services.clock.monotonic()
         match message:
             case DeliveriesStored():
-                for delivery in message.deliveries:
-                    if delivery.outbox_id not in self._known:
-                        self._known.add(delivery.outbox_id)
-                        self._lanes.setdefault(delivery.conversation_id, deque()).append(delivery)
+                self._accept(message.deliveries)
+            case SendsRestored():
+                self._restore(message, now)
             case LinkOpened():
-                self._generation, self._session = message.generation, message.session
+                self._link_up(message, now)
             case LinkDown():
                 self._link_down(message)
             case AttemptStored():
-                self._write(message)
+                self._write(message, now)
             case Transmitted():
-                self._transmitted(message)
+                self._transmitted(message, now)
             case SendAnswered():
-                self._answered(message)
+                self._answered(message, now)
+            case OwnStored():
+                self._seen(message.events)
+            case SendDropped():
+                self._drop(message.outbox_id)
             case OutboxDue():
                 self._timer = None
-                self._expire()
+                self._due(now)
             case _:
                 raise TypeError(f"outbox can not receive {type(message).__name__}")
-        self._pump()
+        self._pump(now)
 
     def stopped(self) -> None:
-        """Leave no timer behind, and say what can be said of sends that have begun.
-
-        The next life sends only what was never tried.
-        """
-        if self._timer is not None:
-            self._timer.cancel()
-        for queue in self._lanes.values():
-            if queue[0].outbox_id in self._tried:
-                self._conclude(queue[0], INTERRUPTED)
+        """Leave no timer behind, and say what can be said of sends that have begun."""
+        for send in self._leave():
+            if send.state is SendState.SENDING:
+                self._mark(
+                    MarkDelivery(
+                        outbox_id=send.delivery.outbox_id, generation=0, result=INTERRUPTED
+                    )
+                )
+            self._services.observer.send_ended(
+                self._account.name, send.delivery.outbox_id, INTERRUPTED
+            )
 
     def died(self, error: str) -> None:
-        """Do as at a stop, then report."""
-        self.stopped()
+        """Report; the next life asks the history about what has begun."""
+        self._leave()
         super().died(error)
 
-    # --- attempts ---------------------------------------------------------------------
+    def _leave(self) -> list[Send]:
+        """Give back what no byte was written of; give the rest of what has begun."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        box, self._box = self._box, None
+        if box is None:
+            return []
+        begun: list[Send] = []
+        for send in box.tried():
+            outbox_id = send.delivery.outbox_id
+            if send.state is SendState.SENDING and not send.written:
+                self._requeued(outbox_id, send.mid, UNWRITTEN)
+            elif not send.review:
+                begun.append(send)
+        for outbox_id in box.ids():
+            self._services.sends.ended(outbox_id)
+        return begun
 
-    def _pump(self) -> None:
-        """Begin an attempt for the head of each idle lane, as far as the rate allows."""
-        now = self._services.clock.monotonic()
-        wait_s: float | None = None
-        session = self._session
-        if session is not None:
-            for lane, queue in self._lanes.items():
-                if lane in self._sending or self._expired(queue[0]):
-                    continue
-                wait_s = self._rate(now)
-                if wait_s:
-                    break
-                self._begin(lane, queue[0], session)
-        self._arm(now, wait_s)
+    # --- coming in --------------------------------------------------------------------
 
-    def _begin(self, lane: str, delivery: Delivery, session: Session) -> None:
-        clock = self._services.clock
-        mid = session.mid(clock.unix_ms(), self._services.dice.random())
-        generation, outbox = self._generation, self._account.peers.outbox
-        self._tried.add(delivery.outbox_id)
-        self._sending[lane] = _Sending(delivery=delivery, generation=generation, mid=mid)
-        self._services.writer.submit(
-            MarkDelivery(outbox_id=delivery.outbox_id, generation=generation, mid=mid),
-            lambda _: outbox.tell(
-                AttemptStored(generation=generation, outbox_id=delivery.outbox_id, mid=mid)
-            ),
-        )
-
-    def _write(self, stored: AttemptStored) -> None:
-        sending = self._find(stored.outbox_id, stored.generation)
-        session = self._session
-        if sending is None or session is None:
-            return
-        delivery = sending.delivery
-        try:
-            request = session.send(stored.mid, delivery)
-            payload = session.plain(delivery.content) if request is None else request.payload
-        except ValueError as error:
-            refused = SendResult(outcome=SendOutcome.REFUSED, reason=str(error))
-            self._finish(sending, refused)
-            return
-        sending.due = self._services.clock.monotonic() + self._account.plan.send_reply_s
-        if request is not None:
-            sending.mid = request.mid
-            self._by_mid[request.mid] = sending
-        self._account.peers.connection.tell(
-            Transmit(
-                generation=stored.generation,
-                outbox_id=delivery.outbox_id,
-                payload=payload,
-                mid=None if request is None else request.mid,
+    def _boxed(self) -> Outbox:
+        if self._box is None:
+            plan = self._account.plan
+            self._box = Outbox(
+                Limits(
+                    reply_s=plan.send_reply_s,
+                    recheck_s=plan.send_recheck_s,
+                    review_s=plan.send_review_s,
+                    strict=plan.send_strict_lane,
+                )
             )
-        )
+            if self._session is not None:
+                self._box.link_up(
+                    self._services.clock.monotonic(), history=_has_history(self._session)
+                )
+        return self._box
 
-    def _transmitted(self, told: Transmitted) -> None:
-        sending = self._find(told.outbox_id, told.generation)
-        if sending is None:
+    def _accept(self, deliveries: Sequence[Delivery]) -> None:
+        if self._reading:
             return
-        if not told.written:
-            self._requeue(sending)
-        elif sending.mid not in self._by_mid:
-            self._finish(sending, UNCONFIRMED)
+        box, sends, account = self._boxed(), self._services.sends, self._account.name
+        for delivery in deliveries:
+            if box.accept(delivery):
+                sends.opened(account, delivery.outbox_id)
 
-    def _answered(self, answered: SendAnswered) -> None:
-        sending = self._by_mid.get(answered.mid)
-        if sending is not None and self._session is not None:
-            self._finish(sending, self._session.sent(answered.reply))
+    def _restore(self, restored: SendsRestored, now: float) -> None:
+        if restored.records is None:
+            self._timer = self._services.timers.after(
+                REREAD_S, self._account.peers.outbox, OutboxDue()
+            )
+            return
+        self._reading = False
+        if not restored.records:
+            return
+        box, name = self._boxed(), self._account.name
+        box.claim(restored.claimed)
+        begun = False
+        for record in restored.records:
+            delivery = record.delivery
+            if record.state is SendState.QUEUED:
+                new = box.accept(delivery)
+            else:
+                review = record.reason == NEEDS_REVIEW
+                self._resume(box.find(delivery.outbox_id))
+                new = box.restore(delivery, first_ms=record.first_attempt_ms, review=review)
+                begun |= new
+            if new:
+                self._services.sends.opened(name, delivery.outbox_id)
+        if begun and self._session is not None:
+            self._do(box.link_up(now, history=_has_history(self._session)))
+
+    def _resume(self, send: Send | None) -> None:
+        """Say once more that its attempt is stored, in case that hint was lost."""
+        if send is not None and send.state is SendState.SENDING and not send.written:
+            self._account.peers.outbox.tell(
+                AttemptStored(
+                    generation=send.generation, outbox_id=send.delivery.outbox_id, mid=send.mid
+                )
+            )
+
+    def _drop(self, outbox_id: str) -> None:
+        if self._box is not None:
+            self._box.drop(outbox_id)
+        self._services.sends.ended(outbox_id)
+
+    # --- the link ---------------------------------------------------------------------
+
+    def _link_up(self, opened: LinkOpened, now: float) -> None:
+        if self._session is not None and self._box is not None:
+            self._do(self._box.link_down())
+        self._generation, self._session = opened.generation, opened.session
+        self._look_mid = None
+        if self._box is not None:
+            self._do(self._box.link_up(now, history=_has_history(opened.session)))
 
     def _link_down(self, down: LinkDown) -> None:
         if down.generation != self._generation:
             return
-        self._session = None
-        for sending in list(self._sending.values()):
-            if sending.due is None:
-                self._requeue(sending)
-            else:
-                self._finish(sending, LINK_LOST)
+        self._session, self._look_mid = None, None
+        if self._box is not None:
+            self._do(self._box.link_down())
 
-    # --- ends -------------------------------------------------------------------------
+    # --- attempts ---------------------------------------------------------------------
 
-    def _expire(self) -> None:
-        now = self._services.clock.monotonic()
-        for sending in list(self._sending.values()):
-            if sending.due is not None and sending.due <= now:
-                self._finish(sending, UNANSWERED)
-        for lane, queue in list(self._lanes.items()):
-            waiting = list(queue)[1:] if lane in self._sending else list(queue)
-            for delivery in waiting:
-                if self._expired(delivery):
-                    queue.remove(delivery)
-                    self._conclude(delivery, EXPIRED)
-            if not queue:
-                del self._lanes[lane]
+    def _pump(self, now: float) -> None:
+        """Begin attempts as far as the rates allow, ask for history, and set the timer."""
+        box, session = self._box, self._session
+        if box is None:
+            return
+        wait_s: float | None = None
+        if session is not None and not self._reading:
+            for delivery in list(box.ready(self._services.clock.unix_ms())):
+                wait_s = self._rate(now)
+                if wait_s or not self._services.sends.depart(delivery.outbox_id):
+                    break
+                self._begin(box, delivery, session)
+            look = box.look(now)
+            if look is not None:
+                self._ask(look, session)
+        if box.idle:
+            self._box = box = None
+        self._arm(box, now, wait_s)
 
-    def _finish(self, sending: _Sending, result: SendResult) -> None:
-        """End the head of a lane; the next one may go, after the other lanes."""
-        delivery = sending.delivery
-        lane = delivery.conversation_id
-        self._by_mid.pop(sending.mid, None)
-        del self._sending[lane]
-        queue = self._lanes.pop(lane)
-        queue.popleft()
-        if queue:
-            self._lanes[lane] = queue
-        self._conclude(delivery, result)
+    def _begin(self, box: Outbox, delivery: Delivery, session: Session) -> None:
+        mid = self._mid(session)
+        generation, outbox_id = self._generation, delivery.outbox_id
+        box.begin(outbox_id, mid=mid, generation=generation)
+        outbox = self._account.peers.outbox
 
-    def _conclude(self, delivery: Delivery, result: SendResult) -> None:
-        self._known.discard(delivery.outbox_id)
-        self._tried.discard(delivery.outbox_id)
-        account, observer = self._account.name, self._services.observer
-        if result.outcome is not SendOutcome.ACCEPTED:
-            self._services.log.warning(
-                _ENDED[result.outcome],
-                account=account,
-                outbox_id=delivery.outbox_id,
-                reason=result.reason,
-            )
+        def stored(held: JournalAnswer) -> None:
+            told = AttemptStored(generation=generation, outbox_id=outbox_id, mid=mid)
+            outbox.tell(told if held else SendDropped(outbox_id=outbox_id))
+
         self._services.writer.submit(
-            MarkDelivery(outbox_id=delivery.outbox_id, generation=self._generation, result=result),
-            lambda _: observer.send_ended(account, delivery.outbox_id, result),
+            MarkDelivery(outbox_id=outbox_id, generation=generation, mid=mid), stored
         )
 
-    def _requeue(self, sending: _Sending) -> None:
-        """Not a byte of it left: it waits for the next link."""
-        self._by_mid.pop(sending.mid, None)
-        del self._sending[sending.delivery.conversation_id]
+    def _write(self, stored: AttemptStored, now: float) -> None:
+        box, session = self._box, self._session
+        if box is None or session is None or stored.generation != self._generation:
+            return
+        delivery = box.stored(stored.outbox_id, stored.mid)
+        if delivery is None:
+            return
+        try:
+            request = session.send(stored.mid, delivery)
+            payload = session.plain(delivery.content) if request is None else request.payload
+        except ValueError as error:
+            self._do(box.refuse(stored.outbox_id, str(error)))
+            return
+        key = None if request is None else request.mid
+        box.handed(stored.outbox_id, key=key, now=now, now_ms=self._services.clock.unix_ms())
+        self._account.peers.connection.tell(
+            Transmit(
+                generation=stored.generation, outbox_id=stored.outbox_id, payload=payload, mid=key
+            )
+        )
+
+    def _transmitted(self, told: Transmitted, now: float) -> None:
+        box = self._box
+        if box is None:
+            return
+        if told.outbox_id.startswith(_LOOK):
+            if not told.written and told.generation == self._generation:
+                self._read(box, None, now)
+            return
+        self._do(box.transmitted(told.outbox_id, generation=told.generation, written=told.written))
+
+    def _answered(self, answered: SendAnswered, now: float) -> None:
+        box, session = self._box, self._session
+        if box is None or session is None:
+            return
+        if answered.mid == self._look_mid:
+            self._read(box, answered.reply, now)
+            return
+        result = session.sent(answered.reply)
+        if result.throttled:
+            self._rates(now).slow(now)
+            self._services.log.warning("send.slowed", account=self._account.name)
+        self._do(box.answered(answered.mid, result, now))
+
+    # --- doubt ------------------------------------------------------------------------
+
+    def _ask(self, look: Look, session: Session) -> None:
+        """Ask for a page of history; the connection treats it as it treats a send."""
+        lane = look.delivery.conversation_id
+        request = session.list_messages(self._mid(session), lane, look.cursor, PAGE_LIMIT)
+        self._look_mid = request.mid
+        self._account.peers.connection.tell(
+            Transmit(
+                generation=self._generation,
+                outbox_id=_LOOK + look.delivery.outbox_id,
+                payload=request.payload,
+                mid=request.mid,
+            )
+        )
+
+    def _read(self, box: Outbox, reply: Reply | None, now: float) -> None:
+        """Read a page, or take note that there is none."""
+        self._look_mid = None
+        session, delivery = self._session, box.looked_for
+        page = None
+        if session is not None and reply is not None and delivery is not None:
+            page = session.messages(reply, received_at_ms=self._services.clock.unix_ms())
+        read = None
+        if page is not None and session is not None and delivery is not None:
+            times = [each.occurred_at_ms for each in page.events]
+            read = PageRead(
+                matches=[
+                    (message_id, event.occurred_at_ms or 0)
+                    for event in page.events
+                    if (message_id := session.echoed(event, delivery)) is not None
+                ],
+                oldest_ms=min((time for time in times if time is not None), default=None),
+                next_cursor=page.next_cursor,
+                intact=None not in times,
+            )
+        steps, look = box.page(read, now)
+        self._do(steps)
+        if look is not None and session is not None:
+            self._ask(look, session)
+
+    def _seen(self, events: Sequence[Event]) -> None:
+        """Look whether what the account said is one of the sends in doubt."""
+        box, session = self._box, self._session
+        if box is None or session is None:
+            return
+        for event in events:
+            send = box.unresolved(event.conversation_id)
+            if send is None or event.occurred_at_ms is None:
+                continue
+            message_id = session.echoed(event, send.delivery)
+            if message_id is not None:
+                self._do(box.seen(send, message_id, event.occurred_at_ms))
+
+    # --- steps ------------------------------------------------------------------------
+
+    def _do(self, steps: Sequence[Step]) -> None:
+        for step in steps:
+            outbox_id = step.delivery.outbox_id
+            self._services.sends.landed(outbox_id)
+            match step:
+                case Ended():
+                    self._conclude(step.delivery, step.result)
+                case Doubted():
+                    doubt = SendResult(outcome=SendOutcome.UNKNOWN, reason=step.reason)
+                    self._mark(
+                        MarkDelivery(outbox_id=outbox_id, generation=self._generation, result=doubt)
+                    )
+                    self._services.log.warning(
+                        "send.doubted",
+                        account=self._account.name,
+                        outbox_id=outbox_id,
+                        reason=step.reason,
+                    )
+                case Requeued():
+                    self._requeued(outbox_id, step.mid, step.why)
+
+    def _conclude(self, delivery: Delivery, result: SendResult) -> None:
+        account, outbox_id = self._account.name, delivery.outbox_id
+        services = self._services
+        if result.outcome not in _QUIET:
+            services.log.warning(
+                _ENDED[result.outcome], account=account, outbox_id=outbox_id, reason=result.reason
+            )
+        services.sends.ended(outbox_id)
+        services.writer.submit(
+            MarkDelivery(outbox_id=outbox_id, generation=self._generation, result=result),
+            lambda _: services.observer.send_ended(account, outbox_id, result),
+        )
+
+    def _requeued(self, outbox_id: str, mid: str, why: str) -> None:
+        self._mark(
+            MarkDelivery(outbox_id=outbox_id, generation=self._generation, mid=mid, requeued=why)
+        )
+
+    def _mark(self, note: MarkDelivery) -> None:
+        self._services.writer.submit(note, lambda _: None)
 
     # --- small things -----------------------------------------------------------------
 
-    def _find(self, outbox_id: str, generation: int) -> _Sending | None:
-        for sending in self._sending.values():
-            if sending.delivery.outbox_id == outbox_id and sending.generation == generation:
-                return sending
-        return None
+    def _due(self, now: float) -> None:
+        if self._reading:
+            self.started()
+        if self._box is not None:
+            looked_for = self._box.looked_for
+            self._do(self._box.expire(now, self._services.clock.unix_ms()))
+            if looked_for is not self._box.looked_for:
+                self._look_mid = None
 
-    def _expired(self, delivery: Delivery) -> bool:
-        return delivery.expires_at_ms <= self._services.clock.unix_ms()
+    def _mid(self, session: Session) -> str:
+        return session.mid(self._services.clock.unix_ms(), self._services.dice.random())
 
-    def _rate(self, now: float) -> float:
+    def _rates(self, now: float) -> TokenBucket:
         if self._bucket is None:
             plan = self._account.plan
             self._bucket = TokenBucket(
                 rate_per_s=plan.send_rate_per_s, burst=plan.send_burst, now=now
             )
-        return self._bucket.take(now)
+        return self._bucket
 
-    def _arm(self, now: float, rate_wait_s: float | None) -> None:
+    def _rate(self, now: float) -> float:
+        """Take a token of the account, then a slot of the process; seconds to wait, or 0."""
+        if self._slot_at is None:
+            wait_s = self._rates(now).take(now)
+            if wait_s:
+                return wait_s
+            self._slot_at = now + self._services.sends.slot_s(now)
+        if self._slot_at > now:
+            return self._slot_at - now
+        self._slot_at = None
+        return 0.0
+
+    def _arm(self, box: Outbox | None, now: float, rate_wait_s: float | None) -> None:
         """Set one timer to whatever is due first."""
-        waits = [sending.due - now for sending in self._sending.values() if sending.due is not None]
-        if rate_wait_s:
-            waits.append(rate_wait_s)
-        if self._lanes:
-            wall_ms = self._services.clock.unix_ms()
-            waits += [
-                (delivery.expires_at_ms - wall_ms) / 1000
-                for lane, queue in self._lanes.items()
-                if lane not in self._sending
-                for delivery in (queue[0],)
-            ]
+        if self._reading:
+            return
+        wait_s = None if box is None else box.wait_s(now, self._services.clock.unix_ms())
+        waits = [each for each in (wait_s, rate_wait_s or None) if each is not None]
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -291,3 +472,36 @@ class OutboxActor(SupervisedActor):
             self._timer = self._services.timers.after(
                 max(0.001, min(waits)), self._account.peers.outbox, OutboxDue()
             )
+
+
+def _has_history(session: Session) -> bool:
+    """Say whether the platform can be asked what was said."""
+    with contextlib.suppress(ValueError):
+        session.list_messages("0", "0", None, 1)
+        return True
+    return False
+
+
+def _read_open(account: str, journal: Journal) -> SendsRestored:
+    """Read the open sends and, if some were tried, which messages are known to be ours.
+
+    On the writer's thread; a journal that can not answer now is asked again.
+    """
+    try:
+        records = journal.sends(SendQuery(account=account, open_only=True))
+        tried = [each for each in records if each.state is not SendState.QUEUED]
+        claimed = _claimed(account, tried, journal) if tried else ()
+    except JournalError:
+        return SendsRestored(records=None)
+    return SendsRestored(records=records, claimed=claimed)
+
+
+def _claimed(account: str, tried: Sequence[SendRecord], journal: Journal) -> Sequence[str]:
+    since_ms = min(each.first_attempt_ms or each.accepted_at_ms for each in tried) - 2 * DOUBT_MS
+    query = SendQuery(
+        account=account,
+        state=SendState.ACCEPTED,
+        ended_since_ms=since_ms,
+        among_last=_CLAIMS_AMONG,
+    )
+    return [each.message_id for each in journal.sends(query) if each.message_id is not None]

@@ -161,6 +161,13 @@ class Session(Protocol):
     def sent(self, reply: Reply) -> SendResult:
         """Judge the answer to a send: ACCEPTED or REFUSED, UNKNOWN if it says neither."""
 
+    def echoed(self, event: Event, delivery: Delivery) -> str | None:
+        """Give the platform's id of an own message if it says what ``delivery`` says.
+
+        By the client id where the platform shows it, otherwise by conversation and content:
+        whoever asks must look at the time, and at what is known to be another send's.
+        """
+
     def get_state(self, mid: str) -> Request | None:
         """Ask where the account's sync stream stands; None: there is no such call."""
 

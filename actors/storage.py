@@ -17,6 +17,7 @@ from actors.values import (
     Position,
     SendOutcome,
     SendResult,
+    SendState,
 )
 
 
@@ -51,17 +52,26 @@ class StoreDelivery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MarkDelivery(msgspec.Struct, frozen=True, kw_only=True):
-    """Note an attempt or the end of a send. Answer: None.
+    """Note an attempt of a send, its end, or that it waits again. Answer: whether it held.
+
+    An attempt begins, and EXPIRED and CANCELLED end, only what is queued: so whoever comes
+    first wins, and a send that was cancelled is never written.
 
     Attributes:
-        mid: Set when an attempt begins; the row is then ``sending``.
+        mid: Set when an attempt begins; the row is then ``sending``. With ``requeued``: the
+            attempt that is meant.
         result: Set when the send ended; UNKNOWN leaves the row open for reconciling.
+        requeued: Set when it waits again, with why: ``UNWRITTEN`` or ``ABSENT`` of
+            :mod:`actors.policy.outbox`.
+        by_hand: A person says so, of a send that is UNKNOWN.
     """
 
     outbox_id: str
     generation: int
     mid: str | None = None
     result: SendResult | None = None
+    requeued: str | None = None
+    by_hand: bool = False
 
 
 class OpenHold(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,7 +116,57 @@ class HoldClosed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     held_from: int | None
 
 
-JournalAnswer: TypeAlias = Sequence[Event] | Sequence[Delivery] | Delivery | int | HoldClosed | None
+JournalAnswer: TypeAlias = (
+    Sequence[Event] | Sequence[Delivery] | Delivery | int | HoldClosed | bool | None
+)
+
+
+class SendRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A send as the journal has it.
+
+    Attributes:
+        delivery: What, to whom, until when.
+        state: Where it stands.
+        reason: The platform's or our own; ``needs_review``: only a person can tell.
+        message_id: The platform's id of it.
+        attempts: Those of which bytes may have left.
+        first_attempt_ms: Our Unix time of the first of them.
+        accepted_at_ms: When it came in, in our Unix time.
+        ended_at_ms: When it ended; None while it is open.
+    """
+
+    delivery: Delivery
+    state: SendState
+    reason: str | None = None
+    message_id: str | None = None
+    attempts: int = 0
+    first_attempt_ms: int | None = None
+    accepted_at_ms: int = 0
+    ended_at_ms: int | None = None
+
+
+class SendQuery(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Which sends; every condition that is given must hold.
+
+    Attributes:
+        outbox_id: That one.
+        account: Of that account.
+        state: In that state.
+        open_only: Not ended.
+        ended_since_ms: Ended at or after that Unix time.
+        among_last: Only among so many that were accepted last; bounds the search.
+        newest_first: The other way round than they were accepted.
+        limit: Most to give.
+    """
+
+    outbox_id: str | None = None
+    account: AccountId | None = None
+    state: SendState | None = None
+    open_only: bool = False
+    ended_since_ms: int | None = None
+    among_last: int | None = None
+    newest_first: bool = False
+    limit: int = 100_000
 
 
 class Pending(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,6 +199,10 @@ class RecoveryRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     cursor: Position | None = None
     held_from: int | None = None
+
+
+class OverloadedError(Exception):
+    """Too much waits; nothing was accepted."""
 
 
 class JournalError(Exception):
@@ -178,6 +242,9 @@ class Journal(Protocol):
 
     def known(self, account: AccountId, event_ids: Sequence[str]) -> Mapping[str, bool]:
         """Say which of these events are stored; True: it may have reached a handler."""
+
+    def sends(self, query: SendQuery) -> Sequence[SendRecord]:
+        """Give sends in the order they were accepted."""
 
     def close(self) -> None:
         """Flush, checkpoint and release the file. Idempotent."""

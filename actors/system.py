@@ -16,7 +16,16 @@ import pykka
 
 from actors.account import Account, AccountPlan, Log, Observer, Peers, Role, Services
 from actors.dialing import DialingActor
-from actors.messages import ActorDied, DeliveriesStored, Introduce, Pause, Reset, Start, Stop
+from actors.messages import (
+    ActorDied,
+    DeliveriesStored,
+    Introduce,
+    Pause,
+    Reset,
+    SendDropped,
+    Start,
+    Stop,
+)
 from actors.policy.budget import LONGEST_DELAY_S, RestartBudget
 from actors.policy.gate import ConnectGate
 from actors.ports import Clock, Handle
@@ -27,6 +36,7 @@ from actors.runtime.manual import ManualClock
 from actors.runtime.poller import Poller
 from actors.runtime.pool import Pool
 from actors.runtime.rate import SharedRate
+from actors.runtime.sends import OpenSends
 from actors.runtime.timers import Timers
 from actors.runtime.writer import JournalWriter
 from actors.storage import Journal, StoreDelivery
@@ -70,6 +80,7 @@ class System:
         handler_deadline_s: Seconds a handler may take.
         history_rate_per_s: Pages of history a second, over all accounts.
         history_burst: Pages at once after a quiet time.
+        sends: Bounds and rate of all outboxes together.
         dice_seed: Fixes the dice; None takes entropy.
     """
 
@@ -88,6 +99,7 @@ class System:
         handler_deadline_s: float = 60.0,
         history_rate_per_s: float = 20.0,
         history_burst: int = 20,
+        sends: OpenSends | None = None,
         dice_seed: int | None = None,
     ) -> None:
         clock = clock or SystemClock()
@@ -118,6 +130,7 @@ class System:
             history_rate=SharedRate(
                 rate_per_s=history_rate_per_s, burst=history_burst, now=clock.monotonic()
             ),
+            sends=sends or OpenSends(),
         )
         if isinstance(clock, ManualClock):
             for part in (self.services.timers, self.services.poller, self.services.handlers):
@@ -137,24 +150,29 @@ class System:
         self._start_dialing()
         services.timers.call_after(SWEEP_S, self._sweep)
 
-    def stop(self, timeout_s: float) -> list[str]:
+    def stop(self, *, journal_s: float, threads_s: float) -> list[str]:
         """Stop the shared threads; the accounts must be stopped before.
+
+        Args:
+            journal_s: Seconds for the last commit and a checkpoint.
+            threads_s: Seconds for all other threads together.
 
         Returns:
             Names of threads that did not end in time.
         """
         self._running = False
         services = self.services
-        deadline = services.clock.monotonic() + timeout_s
+        deadline = services.clock.monotonic() + threads_s
 
         def left() -> float:
             return max(0.1, deadline - services.clock.monotonic())
 
-        survivors = services.handlers.stop(min(left(), timeout_s / 2))
+        survivors = services.handlers.stop(threads_s / 2)
         if isinstance(self._dialing.ref, pykka.ActorRef):
             self._dialing.ref.stop(block=False)
         survivors += services.poller.stop(left())
-        survivors += services.writer.stop(left())
+        deadline += journal_s
+        survivors += services.writer.stop(journal_s)
         survivors += services.timers.stop(left())
         survivors += services.pool.stop(left())
         return survivors
@@ -230,6 +248,12 @@ class System:
             stored()
 
         self.services.writer.submit(StoreDelivery(delivery=delivery), committed, refused=refused)
+
+    def tell_outbox(self, name: AccountId, message: SendDropped) -> None:
+        """Leave a message with an account's outbox, if there is one."""
+        account = self._accounts.get(name)
+        if account is not None:
+            account.peers.outbox.tell(message)
 
     def new_uuid(self, name: AccountId) -> str:
         """Give a client id in the form the account's platform wants."""

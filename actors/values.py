@@ -221,20 +221,38 @@ class SendOutcome(enum.Enum):
     REFUSED = "refused"
     UNKNOWN = "unknown"
     EXPIRED = "expired"
+    CANCELLED = "cancelled"
+
+
+class SendState(enum.Enum):
+    """Where a send stands (``reliability.md`` O2); below ACCEPTED it is open.
+
+    Only QUEUED, EXPIRED and CANCELLED say that no attempt of it is under way.
+    """
+
+    QUEUED = "queued"
+    SENDING = "sending"
+    UNKNOWN = "unknown"
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
 
 
 class SendResult(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What became of a send.
 
     Attributes:
-        outcome: One of four.
+        outcome: One of five.
         message_id: The platform's id if it accepted.
         reason: The platform's or our own reason otherwise; safe to log.
+        throttled: The refusal means "too fast" (``reliability.md`` O8).
     """
 
     outcome: SendOutcome
     message_id: str | None = None
     reason: str | None = None
+    throttled: bool = False
 
 
 class Content(msgspec.Struct, frozen=True, kw_only=True, gc=False):

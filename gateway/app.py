@@ -17,9 +17,9 @@ from actors.messages import StateChanged
 from actors.policy.gate import ConnectGate
 from actors.ports import Clock
 from actors.runtime.clock import SystemClock
-from actors.runtime.writer import OverloadedError as JournalOverloadedError
-from actors.state import ConnectionState
+from actors.runtime.sends import OpenSends
 from actors.storage import Journal
+from actors.storage import OverloadedError as JournalOverloadedError
 from actors.system import System
 from actors.values import (
     AccountId,
@@ -30,7 +30,7 @@ from actors.values import (
     SendOutcome,
     SendResult,
 )
-from gateway import logs, planning, sinks
+from gateway import logs, planning, sinks, stopping
 from gateway.accounts import Accounts, AccountView, masked_change
 from gateway.config import check, load
 from gateway.errors import (
@@ -41,15 +41,12 @@ from gateway.errors import (
     UnknownAccountError,
 )
 from gateway.handlers import Handlers
-from gateway.sending import ClientIds, OpenSends, SendTicket, masked_result
+from gateway.sending import ASK_S, ClientIds, Sends, SendTicket, Tickets, masked_result
 from gateway.settings import AccountSettings, Settings
 
 EventT = TypeVar("EventT", bound=Event)
 StateListener = Callable[[StateChanged], None]
 RecoveryListener = Callable[[Recovered], None]
-
-STORE_S = 10.0
-"""Seconds ``send()`` waits for the journal before it says so."""
 
 INTERNAL_FAILURE = 70
 """Exit code when the ordered stop was cut short or threads survived it."""
@@ -89,7 +86,7 @@ class Gateway:
         self._clock = clock or SystemClock()
         self._open_journal = journal or planning.journal
         self._ids = ClientIds(self._clock.unix_ms)
-        self._open_sends = OpenSends()
+        self._tickets = Tickets()
         self._listeners: list[StateListener] = []
         self._recovery_listeners: list[RecoveryListener] = []
         self._calls: dict[AccountId, deque[Callable[[], object]]] = {}
@@ -102,6 +99,7 @@ class Gateway:
         self._system: System | None = None
         self._stopping = False
         self.accounts = Accounts(add=self._add_account, verb=self._account_verb)
+        self.sends = Sends(lambda: self._system, self._tickets)
         for account in settings.accounts:
             self._register(account)
 
@@ -196,6 +194,11 @@ class Gateway:
                 handler_deadline_s=self.settings.handlers.deadline_s,
                 history_rate_per_s=self.settings.history.rate_per_s,
                 history_burst=self.settings.history.burst,
+                sends=OpenSends(
+                    limit=self.settings.outbox.limit,
+                    rate_per_s=self.settings.outbox.rate_per_s,
+                    burst=self.settings.outbox.burst,
+                ),
             )
             system.start()
             self._system = system
@@ -210,8 +213,13 @@ class Gateway:
         for note in notes:
             self._log.warning("config.noted", detail=note)
 
+    @property
+    def ready(self) -> bool:
+        """Tell whether it takes work: it was started, and is not being stopped."""
+        return self._system is not None
+
     def stop(self, timeout: float = 30.0) -> bool:
-        """Stop in order: handlers end, links close, the journal is flushed. Idempotent.
+        """Stop in order; see :mod:`gateway.stopping` for the steps. Idempotent.
 
         Args:
             timeout: Seconds for all of it.
@@ -224,21 +232,17 @@ class Gateway:
             system, self._system = self._system, None
         if system is None:
             return True
-        deadline = self._clock.monotonic() + timeout
-        survivors = system.services.handlers.stop(timeout / 3)
-        running = [name for name in self._plans if name not in self._disabled]
-        for name in running:
-            system.remove(name)
-        for view in map(self.accounts.__getitem__, running):
-            left = min(deadline - self._clock.monotonic(), timeout / 3)
-            view.wait_for(ConnectionState.CLOSED, max(0.0, left))
-        survivors += system.stop(max(1.0, deadline - self._clock.monotonic()))
+        survivors = stopping.stop(
+            system,
+            self.accounts,
+            list(self._plans),
+            stopping.STEPS.within(timeout * stopping.SHARE),
+            self._log,
+        )
         for calls in list(self._calls.values()):
             self._call_rest(calls)
         for sink in self._sinks:
             sink.close()
-        if survivors:
-            self._log.error("gateway.threads_survived", threads=survivors)
         self._log.info("gateway.stopped")
         return not survivors
 
@@ -330,14 +334,16 @@ class Gateway:
         content = Content(text=text, image_url=image_url, width=width, height=height)
         limit, _ = self._send_limits[account]
         delivery = self._delivery(account, conversation, content, to=to, expires_s=expires_s)
-        ticket = self._open_sends.open(account, delivery.outbox_id, limit)
-        if ticket is None:
-            raise OverloadedError(f"outbox of {account}", limit)
+        full = system.services.sends.reserve(account, delivery.outbox_id, limit)
+        if full is not None:
+            raise OverloadedError(*full)
+        ticket = self._tickets.open(delivery.outbox_id)
         stored = threading.Event()
 
         def refused(reason: str) -> None:
+            system.services.sends.ended(delivery.outbox_id)
             result = SendResult(outcome=SendOutcome.REFUSED, reason=reason)
-            self._open_sends.end(delivery.outbox_id, result)
+            self._tickets.end(delivery.outbox_id, result)
             stored.set()
 
         try:
@@ -349,11 +355,23 @@ class Gateway:
         except KeyError:
             refused("account_removed")
             raise UnknownAccountError(account, list(self._plans)) from None
-        if not stored.wait(STORE_S):
-            raise TimeoutError(f"the journal did not store the send within {STORE_S:.0f} s")
+        if not stored.wait(ASK_S):
+            raise TimeoutError(f"the journal did not store the send within {ASK_S:.0f} s")
         return ticket
 
+    def ticket(self, outbox_id: str) -> SendTicket:
+        """Give a ticket for a send, perhaps of an earlier life; see :meth:`Sends.ticket`."""
+        return self.sends.ticket(outbox_id)
+
     def _reply(self, event: Event, content: Content) -> Delivery:
+        """Make the send of a reply.
+
+        Raises:
+            OverloadedError: The account's outbox is full: the event is tried again later.
+        """
+        system, (limit, _) = self._system, self._send_limits[event.account]
+        if system is not None and system.services.sends.count(event.account) >= limit:
+            raise OverloadedError(f"outbox of {event.account}", limit)
         return self._delivery(
             event.account,
             event.conversation_id or "",
@@ -416,7 +434,7 @@ class Gateway:
     def send_ended(self, account: AccountId, outbox_id: str, result: SendResult) -> None:
         """Resolve the ticket."""
         del account
-        self._open_sends.end(outbox_id, masked_result(result, self._redactor))
+        self._tickets.end(outbox_id, masked_result(result, self._redactor))
 
     def retry_scheduled(self, account: AccountId, attempt: int, delay_s: float) -> None:
         """Show when the next attempt is due."""
@@ -475,7 +493,7 @@ class Gateway:
             getattr(system, verb)(account)
         elif verb == "resume":
             self._disabled.discard(account)
-            system.add(self._plans[account])
+            system.resume(account)
 
 
 def _call_next(calls: deque[Callable[[], object]]) -> None:

@@ -319,7 +319,7 @@ class WebSocketClient:
             self._changed.wait_for(
                 lambda: self._state is ConnectionState.CLOSED, self._plan.close_timeout_s + 2.0
             )
-        system.stop(5.0)
+        system.stop(journal_s=1.0, threads_s=4.0)
         with self._changed:
             self._link = None
             self._state = ConnectionState.DISCONNECTED

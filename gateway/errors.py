@@ -8,6 +8,8 @@ neither a secret nor a payload. Errors that never leave the kernel live with the
     ├── UnknownAccountError    no account of that name
     ├── AccountExistsError     the name is taken
     ├── OverloadedError        a bound is reached; nothing was accepted       (retryable)
+    ├── UnknownSendError       no send of that id in the journal
+    ├── SendStateError         the send is not in a state that allows it
     ├── ShuttingDownError      the gateway is stopping; nothing was accepted
     ├── EventSettledError      the event is finished and can not be answered any more
     └── SinkError              a sink can not be opened or written to         (retryable)
@@ -18,6 +20,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from typing import ClassVar
+
+from actors import storage
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
@@ -89,7 +93,7 @@ class AccountExistsError(GatewayError):
         return f"account {self.account!r} exists; remove it first or choose another id"
 
 
-class OverloadedError(GatewayError):
+class OverloadedError(GatewayError, storage.OverloadedError):
     """Raised before anything was accepted, because a bound is reached.
 
     Attributes:
@@ -106,6 +110,42 @@ class OverloadedError(GatewayError):
 
     def __str__(self) -> str:
         return f"{self.what} is full ({self.limit}); nothing was accepted, try again later"
+
+
+class UnknownSendError(GatewayError):
+    """Raised when the journal has no send of that id.
+
+    Attributes:
+        outbox_id: The id that was asked for.
+    """
+
+    def __init__(self, outbox_id: str) -> None:
+        super().__init__(outbox_id)
+        self.outbox_id = outbox_id
+
+    def __str__(self) -> str:
+        return (
+            f"no send {self.outbox_id!r}; take the id from the ticket or from sends.list(), "
+            "ended sends are kept as long as the journal's retention says"
+        )
+
+
+class SendStateError(GatewayError):
+    """Raised when a send is not in a state in which that can be done with it.
+
+    Attributes:
+        outbox_id: The send.
+        state: Where it stands.
+    """
+
+    def __init__(self, outbox_id: str, state: str, wanted: str) -> None:
+        super().__init__(outbox_id, state, wanted)
+        self.outbox_id = outbox_id
+        self.state = state
+        self._wanted = wanted
+
+    def __str__(self) -> str:
+        return f"send {self.outbox_id!r} is {self.state}; {self._wanted}"
 
 
 class ShuttingDownError(GatewayError):

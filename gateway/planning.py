@@ -117,4 +117,7 @@ def plan(account: AccountSettings, settings: Settings) -> AccountPlan:
         recovery=RecoveryPlan(
             **{name: getattr(account.recovery, name) for name in RecoveryPlan.__struct_fields__}
         ),
+        send_recheck_s=send.recheck_s,
+        send_review_s=send.review_s,
+        send_strict_lane=send.strict_lane,
     )

@@ -1,17 +1,32 @@
-"""Sends as the host sees them: a ticket now, an honest result later."""
+"""Sends as the host sees them: a ticket now, an honest result later, and all of them by id."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
 
+import msgspec
 from msgspec import structs
 
-from actors.values import SendOutcome, SendResult
+from actors.messages import SendDropped
+from actors.policy.outbox import NEEDS_REVIEW
+from actors.storage import Journal, JournalAnswer, MarkDelivery, SendQuery, SendRecord
+from actors.values import AccountId, SendOutcome, SendResult, SendState
+from gateway.errors import SendStateError, ShuttingDownError, UnknownSendError
+from gateway.journal import sends
 from gateway.redaction import Redactor
+
+if TYPE_CHECKING:
+    from actors.system import System
 
 PENDING = SendResult(outcome=SendOutcome.UNKNOWN, reason="pending")
 """What :meth:`SendTicket.result` gives at its timeout; the send itself lives on."""
+
+ASK_S = 10.0
+"""Seconds to wait for the journal before saying so."""
+
+T = TypeVar("T")
 
 
 def masked_result(result: SendResult, redactor: Redactor) -> SendResult:
@@ -54,7 +69,7 @@ class SendTicket:
         return self._result or PENDING
 
     def end(self, result: SendResult) -> None:
-        """Set the outcome; called by the kernel, once."""
+        """Set the outcome; called by the kernel."""
         self._result = result
         self._ended.set()
 
@@ -78,35 +93,231 @@ class ClientIds:
             return self._last // 10, (self._last % 10 + 0.5) / 10
 
 
-class OpenSends:
-    """Tickets by id, and how many sends of each account have no outcome yet."""
+class Tickets:
+    """Who waits for which send."""
 
     def __init__(self) -> None:
-        self._tickets: dict[str, tuple[str, SendTicket]] = {}
-        self._counts: dict[str, int] = {}
+        self._tickets: dict[str, SendTicket] = {}
         self._lock = threading.Lock()
 
-    def open(self, account: str, outbox_id: str, limit: int) -> SendTicket | None:
-        """Give a ticket, or None if ``limit`` sends of the account are open."""
-        ticket = SendTicket(outbox_id)
+    def open(self, outbox_id: str) -> SendTicket:
+        """Give the ticket of a send that has no outcome yet."""
         with self._lock:
-            count = self._counts.get(account, 0)
-            if count >= limit:
-                return None
-            self._counts[account] = count + 1
-            self._tickets[outbox_id] = (account, ticket)
-        return ticket
+            return self._tickets.setdefault(outbox_id, SendTicket(outbox_id))
 
     def end(self, outbox_id: str, result: SendResult) -> None:
         """Resolve a ticket; one that nobody holds is fine."""
         with self._lock:
-            account, ticket = self._tickets.pop(outbox_id, (None, None))
-            if account is not None:
-                self._counts[account] -= 1
+            ticket = self._tickets.pop(outbox_id, None)
         if ticket is not None:
             ticket.end(result)
 
-    def waiting(self) -> int:
-        """Count the sends without an outcome."""
-        with self._lock:
-            return len(self._tickets)
+
+class SendView(msgspec.Struct, frozen=True, kw_only=True):
+    """One send, as it stood when it was asked for.
+
+    Attributes:
+        outbox_id: Our id of it.
+        account: Who sends.
+        conversation_id: Where to.
+        to: The other user's id.
+        text: What it says; None for an image.
+        image_url: The image; None for a text.
+        state: ``queued sending unknown accepted refused expired cancelled``.
+        outcome: As :attr:`SendResult.outcome`; None: it is still being worked on.
+        reason: Of the state; ``needs_review``: resolve it by hand.
+        message_id: The platform's id of it.
+        attempts: How often bytes of it may have left.
+        accepted_at_ms: Our Unix time it came in.
+        expires_at_ms: Our Unix time from which it is not sent any more.
+        ended_at_ms: Our Unix time it ended; None while it is open.
+        event_id: The event it answers.
+    """
+
+    outbox_id: str
+    account: AccountId
+    conversation_id: str
+    to: str | None
+    text: str | None
+    image_url: str | None
+    state: SendState
+    outcome: SendOutcome | None
+    reason: str | None
+    message_id: str | None
+    attempts: int
+    accepted_at_ms: int
+    expires_at_ms: int
+    ended_at_ms: int | None
+    event_id: str | None
+
+    @classmethod
+    def of(cls, record: SendRecord) -> SendView:
+        """Show a row of the journal."""
+        sent, result = record.delivery, result_of(record)
+        return cls(
+            outbox_id=sent.outbox_id,
+            account=sent.account,
+            conversation_id=sent.conversation_id,
+            to=sent.to,
+            text=sent.content.text,
+            image_url=sent.content.image_url,
+            state=record.state,
+            outcome=None if result is None else result.outcome,
+            reason=record.reason,
+            message_id=record.message_id,
+            attempts=record.attempts,
+            accepted_at_ms=record.accepted_at_ms,
+            expires_at_ms=sent.expires_at_ms,
+            ended_at_ms=record.ended_at_ms,
+            event_id=sent.event_id,
+        )
+
+
+def result_of(record: SendRecord) -> SendResult | None:
+    """Give the outcome of a row of the journal, or None if it is still worked on."""
+    if record.ended_at_ms is None and record.reason != NEEDS_REVIEW:
+        return None
+    return SendResult(
+        outcome=SendOutcome(record.state.value),
+        message_id=record.message_id,
+        reason=record.reason,
+    )
+
+
+class Sends:
+    """All sends by id, of this life and of earlier ones. From any thread.
+
+    Args:
+        system: Gives the running system, or None.
+        tickets: Who waits.
+    """
+
+    def __init__(self, system: Callable[[], System | None], tickets: Tickets) -> None:
+        self._system = system
+        self._tickets = tickets
+
+    def get(self, outbox_id: str) -> SendView | None:
+        """Give a send, or None if the journal has none of that id.
+
+        Raises:
+            ShuttingDownError: The gateway is not running.
+            TimeoutError: The journal did not answer in 10 s.
+        """
+        record = self._read(lambda journal: sends.find(journal, outbox_id))
+        return None if record is None else SendView.of(record)
+
+    def list(
+        self,
+        account: AccountId | None = None,
+        state: SendState | str | None = None,
+        limit: int = 100,
+    ) -> list[SendView]:
+        """Give the newest sends, newest first.
+
+        Args:
+            account: Only this account's.
+            state: Only in this state, by its name.
+            limit: Most to give.
+
+        Raises:
+            ValueError: There is no such state; names those there are.
+            ShuttingDownError: The gateway is not running.
+            TimeoutError: The journal did not answer in 10 s.
+        """
+        query = SendQuery(
+            account=account,
+            state=None if state is None else _state(state),
+            newest_first=True,
+            limit=limit,
+        )
+        return [SendView.of(each) for each in self._read(lambda journal: journal.sends(query))]
+
+    def cancel(self, outbox_id: str) -> SendView:
+        """Cancel a send of which nothing has left.
+
+        Raises:
+            UnknownSendError: There is none of that id.
+            SendStateError: It is not queued any more; it may have left.
+            ShuttingDownError: The gateway is not running.
+            TimeoutError: The journal did not answer in 10 s.
+        """
+        return self._end(sends.cancelling(outbox_id), "only what is queued can be cancelled")
+
+    def resolve(
+        self, outbox_id: str, outcome: SendOutcome | str, message_id: str | None = None
+    ) -> SendView:
+        """End a send that is UNKNOWN, by the word of a person who has looked.
+
+        Args:
+            outbox_id: Which send.
+            outcome: ``accepted``: it arrived. ``refused``: it did not; send anew if wanted.
+            message_id: The platform's id of it, if known.
+
+        Raises:
+            ValueError: Another outcome.
+            UnknownSendError: There is none of that id.
+            SendStateError: It is not UNKNOWN.
+            ShuttingDownError: The gateway is not running.
+            TimeoutError: The journal did not answer in 10 s.
+        """
+        note = sends.resolving(outbox_id, SendOutcome(outcome), message_id)
+        return self._end(note, "only what is unknown can be resolved by hand")
+
+    def ticket(self, outbox_id: str) -> SendTicket:
+        """Give a ticket for a send, perhaps of an earlier life.
+
+        Raises:
+            UnknownSendError: There is none of that id.
+            ShuttingDownError: The gateway is not running.
+            TimeoutError: The journal did not answer in 10 s.
+        """
+        ticket = self._tickets.open(outbox_id)  # before it is read, so that no end is missed
+        record = self._read(lambda journal: sends.find(journal, outbox_id))
+        if record is None:
+            self._tickets.end(outbox_id, PENDING)
+            raise UnknownSendError(outbox_id)
+        result = result_of(record)
+        if result is not None:
+            self._tickets.end(outbox_id, result)
+        return ticket
+
+    def _end(self, note: MarkDelivery, wanted: str) -> SendView:
+        """Let the journal decide, then tell the account's outbox."""
+        system, outbox_id = self._running(), note.outbox_id
+        record = self._read(lambda journal: sends.find(journal, outbox_id))
+        if record is None:
+            raise UnknownSendError(outbox_id)
+        held, result, done = False, note.result, threading.Event()
+        assert result is not None
+
+        def committed(answer: JournalAnswer) -> None:
+            nonlocal held
+            held = bool(answer)
+            done.set()
+
+        system.services.writer.submit(note, committed, refused=lambda _: done.set())
+        if not done.wait(ASK_S):
+            raise TimeoutError(f"the journal did not note it within {ASK_S:.0f} s")
+        after = self._read(lambda journal: sends.find(journal, outbox_id)) or record
+        if not held:
+            raise SendStateError(outbox_id, after.state.value, wanted)
+        system.tell_outbox(record.delivery.account, SendDropped(outbox_id=outbox_id))
+        self._tickets.end(outbox_id, result)
+        return SendView.of(after)
+
+    def _read(self, fn: Callable[[Journal], T]) -> T:
+        return self._running().services.writer.read(fn, ASK_S)
+
+    def _running(self) -> System:
+        system = self._system()
+        if system is None:
+            raise ShuttingDownError
+        return system
+
+
+def _state(name: SendState | str) -> SendState:
+    try:
+        return SendState(name)
+    except ValueError:
+        known = ", ".join(each.value for each in SendState)
+        raise ValueError(f"no state {name!r}; there are {known}") from None

@@ -23,6 +23,7 @@ from actors.storage import (
     JournalAnswer,
     JournalCommand,
     JournalError,
+    OverloadedError,
     SettleEvents,
     StoreDelivery,
     StoreFrames,
@@ -38,11 +39,9 @@ LONGEST_PAUSE_S: Final = 1.0
 IDLE_S: Final = 1.0
 """After so long without work the journal is told once that it is idle."""
 
+__all__ = ["JournalWriter", "OverloadedError", "WriterCounters"]
+
 _log = structlog.get_logger(__name__)
-
-
-class OverloadedError(Exception):
-    """Too much waits for the disk; the send was not accepted."""
 
 
 class WriterCounters(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import bisect
 import itertools
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from actors.runtime.clock import SystemClock
 from actors.storage import (
     CloseHold,
     HoldClosed,
@@ -16,11 +17,14 @@ from actors.storage import (
     OpenHold,
     Pending,
     RecoveryRecord,
+    SendQuery,
+    SendRecord,
     SettleEvents,
     StoreDelivery,
     StoreFrames,
 )
 from actors.values import AccountId, Delivery, Disposition, Event, Frame, Position, SendOutcome
+from gateway.journal.memory_sends import MemorySends
 from gateway.journal.order import arrange, in_order, merge
 
 
@@ -49,17 +53,20 @@ class MemoryJournal:
     Args:
         dedup_limit: How many identities are remembered at most; at least half as many of the
             newest always are.
+        unix_ms: For the times of sends; None: the wall clock.
     """
 
     durable = False
 
-    def __init__(self, *, dedup_limit: int = 200_000) -> None:
+    def __init__(
+        self, *, dedup_limit: int = 200_000, unix_ms: Callable[[], int] | None = None
+    ) -> None:
         self._generation_size = max(1, dedup_limit // 2)
         self._recent: set[str] = set()
         self._older: set[str] = set()
         self._numbers = itertools.count(1)
         self._accounts: defaultdict[str, _Account] = defaultdict(_Account)
-        self._open: dict[str, tuple[Delivery, SendOutcome | None]] = {}
+        self._sends = MemorySends(unix_ms or SystemClock().unix_ms)
 
     def numbers(self) -> Iterator[int]:
         """Give the source of ``lane_seq``; safe to draw from any thread."""
@@ -89,7 +96,11 @@ class MemoryJournal:
 
     def unsent(self, account: AccountId) -> Sequence[tuple[Delivery, SendOutcome | None]]:
         """Give open sends in the order they were accepted; UNKNOWN if one was tried."""
-        return [entry for entry in self._open.values() if entry[0].account == account]
+        return self._sends.unsent(account)
+
+    def sends(self, query: SendQuery) -> Sequence[SendRecord]:
+        """Give sends in the order they were accepted; of ended ones, the last 10,000."""
+        return self._sends.find(query)
 
     def counts(self, account: AccountId) -> dict[str, int]:
         """Give the accounting identity of an account; keys as on disk."""
@@ -128,18 +139,16 @@ class MemoryJournal:
         if isinstance(command, SettleEvents):
             return self._settle(command)
         if isinstance(command, StoreDelivery):
-            self._open.setdefault(command.delivery.outbox_id, (command.delivery, None))
+            self._sends.accept(command.delivery)
             return command.delivery
         if isinstance(command, MarkDelivery):
-            self._mark(command)
-        elif isinstance(command, OpenHold):
+            return self._sends.mark(command)
+        if isinstance(command, OpenHold):
             kept = self._accounts[command.account]
             if kept.held_from is None:
                 kept.held_from = command.held_from
             return kept.held_from
-        else:
-            return self._close_hold(command)
-        return None
+        return self._close_hold(command)
 
     def _close_hold(self, command: CloseHold) -> HoldClosed:
         events = self._store(command)
@@ -218,20 +227,8 @@ class MemoryJournal:
             if outcome.replies:
                 replies += outcome.replies
         for reply in replies:
-            self._open.setdefault(reply.outbox_id, (reply, None))
+            self._sends.accept(reply)
         return replies
-
-    def _mark(self, mark: MarkDelivery) -> None:
-        entry = self._open.get(mark.outbox_id)
-        if entry is None:
-            return
-        if mark.mid is not None:
-            self._open[mark.outbox_id] = (entry[0], SendOutcome.UNKNOWN)
-        if mark.result is not None:
-            if mark.result.outcome is SendOutcome.UNKNOWN:
-                self._open[mark.outbox_id] = (entry[0], SendOutcome.UNKNOWN)
-            else:
-                del self._open[mark.outbox_id]
 
 
 def _number(held: tuple[int, Event]) -> int:

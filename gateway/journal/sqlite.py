@@ -26,6 +26,8 @@ from actors.storage import (
     OpenHold,
     Pending,
     RecoveryRecord,
+    SendQuery,
+    SendRecord,
     SettleEvents,
     StoreDelivery,
     StoreFrames,
@@ -167,6 +169,10 @@ class SqliteJournal:
                 known[asked[identity]] = not (waits and status == Status.PENDING)
         return known
 
+    def sends(self, query: SendQuery) -> Sequence[SendRecord]:
+        """Give sends in the order they were accepted."""
+        return [sends.record(row) for row in self._read(*sends.select(query))]
+
     def counts(self, account: AccountId) -> dict[str, int]:
         """Give the accounting identity (``reliability.md`` I12) of an account, exactly.
 
@@ -301,7 +307,7 @@ def _run(work: Work, commands: Sequence[JournalCommand]) -> list[JournalAnswer]:
     frames: list[tuple[int, StoreFrames | CloseHold]] = []
     settles: list[tuple[int, SettleEvents]] = []
     deliveries: list[tuple[int, Delivery]] = []
-    marks: list[MarkDelivery] = []
+    marks: list[tuple[int, MarkDelivery]] = []
     holds: list[tuple[int, CloseHold]] = []
     for place, command in enumerate(commands):
         if isinstance(command, StoreFrames):
@@ -312,7 +318,7 @@ def _run(work: Work, commands: Sequence[JournalCommand]) -> list[JournalAnswer]:
             answers[place] = command.delivery
             deliveries.append((place, command.delivery))
         elif isinstance(command, MarkDelivery):
-            marks.append(command)
+            marks.append((place, command))
         elif isinstance(command, OpenHold):
             answers[place] = cursors.open_hold(work, command)
         else:
@@ -327,8 +333,8 @@ def _run(work: Work, commands: Sequence[JournalCommand]) -> list[JournalAnswer]:
     # The outbox keeps the order of the commands, whichever kind they were.
     deliveries.sort(key=_place)
     sends.accept(work, [delivery for _, delivery in deliveries])
-    for note in marks:
-        sends.mark(work, note)
+    for place, note in marks:
+        answers[place] = sends.mark(work, note)
     return answers
 
 

@@ -9,6 +9,7 @@ from actors.values import (
     Content,
     Decoded,
     Delivery,
+    Event,
     Failure,
     Frame,
     Position,
@@ -99,6 +100,11 @@ class PlainSession:
         """Know nothing: there are no answers."""
         del reply
         return SendResult(outcome=SendOutcome.UNKNOWN, reason="a plain link answers nothing")
+
+    def echoed(self, event: Event, delivery: Delivery) -> str | None:
+        """Give nothing: a plain server says nothing of our own messages."""
+        del event, delivery
+        return None
 
     def get_state(self, mid: str) -> Request | None:
         """Give nothing: there is no sync stream."""

@@ -37,6 +37,7 @@ __all__ = [
     "HttpSettings",
     "LimitSettings",
     "LogSettings",
+    "OutboxSettings",
     "ReconnectSettings",
     "Record",
     "RecoverySettings",
@@ -117,6 +118,21 @@ class HandlerSettings(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class OutboxSettings(Record):
+    """What all accounts together may send (``reliability.md`` 2.10, O8).
+
+    Attributes:
+        limit: Most that wait; more are refused before they are accepted.
+        rate_per_s: Sends a second, on average.
+        burst: Sends that may leave at once after a pause.
+    """
+
+    limit: Count = 100_000
+    rate_per_s: Rate = 50.0
+    burst: Count = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class SinkSettings(Record):
     """Where events go besides the handlers.
 
@@ -146,6 +162,7 @@ class Settings(Record):
     connect: ConnectSettings = ConnectSettings()
     handlers: HandlerSettings = HandlerSettings()
     history: HistorySettings = HistorySettings()
+    outbox: OutboxSettings = OutboxSettings()
     accounts: tuple[AccountSettings, ...] = ()
     sinks: tuple[SinkSettings, ...] = ()
     notes: tuple[str, ...] = field(default=(), compare=False)

@@ -190,6 +190,10 @@ class SendSettings(Record):
         limit: Most that wait; more are refused before they are accepted.
         buffer_bytes: Most bytes that wait for a peer that does not read.
         deadline_s: Longest such wait; then the link is lost.
+        recheck_s: Between two looks into the history for a send without an answer; one that
+            two looks did not find is sent again.
+        review_s: So long it is looked for; then only a person can tell (``needs_review``).
+        strict_lane: Such a send holds up its conversation until it is resolved.
     """
 
     expires_s: Deadline = 300.0
@@ -199,6 +203,9 @@ class SendSettings(Record):
     limit: Count = 1000
     buffer_bytes: Bytes = 1 << 20
     deadline_s: Deadline = 5.0
+    recheck_s: Wait = 5.0
+    review_s: Deadline = 300.0
+    strict_lane: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

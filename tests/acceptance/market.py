@@ -22,7 +22,7 @@ WAIT_S = 10.0
 HASTE: dict[str, Any] = {
     "heartbeat": {"interval_s": 0.2, "reply_timeout_s": 0.2, "probe_timeout_s": 0.2},
     "handlers": {"retry_delays_s": [0.01, 0.01]},
-    "send": {"rate_per_s": 1000, "burst": 1000, "reply_s": 0.5},
+    "send": {"rate_per_s": 1000, "burst": 1000, "reply_s": 0.5, "recheck_s": 0.1},
     "deadlines": {"close_s": 0.5, "register_s": 1.0, "upgrade_s": 1.0, "tls_s": 1.0, "tcp_s": 1.0},
     "recovery": {"rate_per_s": 1000, "burst": 1000, "retry_s": 0.01, "reply_s": 0.5},
     "reconnect": {
@@ -176,6 +176,7 @@ class Market:
             "durability": "normal",
             "connect": {"rate_per_s": 1000, "burst": 1000, "deadline_s": 2.0},
             "history": {"rate_per_s": 10_000, "burst": 10_000},
+            "outbox": {"rate_per_s": 10_000, "burst": 10_000},
             "defaults": merged(HASTE, defaults or {}),
             "accounts": [
                 merged(account_of(shop), overrides.get(name, {}))

@@ -9,12 +9,15 @@ from pathlib import Path
 import pytest
 from market import WAIT_S, Market
 
-from actors.values import SendOutcome
+from actors.storage import OverloadedError as KernelOverloadedError
+from actors.values import SendOutcome, SendState
 from gateway import ChatMessage, OverloadedError, ShuttingDownError, UnknownAccountError
-from gateway.testing import Rule, faults
+from gateway.errors import SendStateError, UnknownSendError
+from gateway.testing import Behaviour, Rule, faults
 
 SHOP = "2201"
 SEND = "/r/MessageSend/*"
+HISTORY = "/r/MessageManager/listUserMessages"
 
 
 def test_accepted_means_the_platform_said_so(tmp_path: Path) -> None:
@@ -41,31 +44,136 @@ def test_a_refusal_with_200_is_a_refusal(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("on", ["reply", "request"])
-def test_a_lost_answer_is_unknown_and_not_sent_again(tmp_path: Path, on: str) -> None:
-    """Sent twice is worse than asked for: only a person, or the history, can tell."""
-    with Market(tmp_path, SHOP) as market:
+def test_a_lost_answer_and_a_lost_request_leave_one_copy(tmp_path: Path, on: str) -> None:
+    """U1, U2: the history tells them apart; neither is sent blindly again, neither is lost."""
+    behaviour = Behaviour(backlog="push", echo=False)
+    with Market(tmp_path, SHOP, behaviour=behaviour) as market:
         market.start()
         moment = Rule(on="reply", lwp=SEND, do=faults.Lose(), times=1)
         if on == "request":
             moment = Rule(on="request", lwp=SEND, do=faults.Lose(), times=1)
         market.fake.inject(moment)
-        result = market.gateway.send(SHOP, "c1", "first", to="77001").result(WAIT_S)
-        assert (result.outcome, result.reason) == (SendOutcome.UNKNOWN, "no_answer")
-        second = market.gateway.send(SHOP, "c1", "second", to="77001").result(WAIT_S)
-        assert second.outcome is SendOutcome.ACCEPTED
-        texts = [own.text for own in market.shops[SHOP].sent]
-        assert texts == (["first", "second"] if on == "reply" else ["second"])
-
-
-def test_a_link_cut_under_a_send(tmp_path: Path) -> None:
-    with Market(tmp_path, SHOP) as market:
-        market.start()
-        market.fake.inject(Rule(on="reply", lwp=SEND, do=faults.Reset(), times=1))
         first = market.gateway.send(SHOP, "c1", "first", to="77001")
         second = market.gateway.send(SHOP, "c1", "second", to="77001")
-        assert first.result(WAIT_S).outcome is SendOutcome.UNKNOWN
+        result = first.result(WAIT_S)
+        assert result.outcome is SendOutcome.ACCEPTED
+        assert second.result(WAIT_S).outcome is SendOutcome.ACCEPTED
+        sent = market.shops[SHOP].sent
+        assert [own.text for own in sent] == ["first", "second"]
+        assert result.message_id == sent[0].message_id
+        market.log.wait("send.doubted", account=SHOP, reason="no_answer")
+        found = market.gateway.sends.get(first.outbox_id)
+        assert found is not None
+        assert (found.state, found.attempts) == (SendState.ACCEPTED, 1 if on == "reply" else 2)
+        market.fake.check()
+
+
+@pytest.mark.parametrize("on", ["reply", "request"])
+def test_a_link_cut_under_a_send(tmp_path: Path, on: str) -> None:
+    """U3: on the next link the history is asked first."""
+    behaviour = Behaviour(backlog="push", echo=False)
+    with Market(tmp_path, SHOP, behaviour=behaviour) as market:
+        market.start()
+        rule = Rule(on="reply", lwp=SEND, do=faults.Reset(), times=1)
+        if on == "request":
+            rule = Rule(on="request", lwp=SEND, do=faults.Reset(), times=1)
+        market.fake.inject(rule)
+        first = market.gateway.send(SHOP, "c1", "first", to="77001")
+        second = market.gateway.send(SHOP, "c1", "second", to="77001")
+        assert first.result(WAIT_S).outcome is SendOutcome.ACCEPTED
         assert second.result(WAIT_S).outcome is SendOutcome.ACCEPTED
         assert [own.text for own in market.shops[SHOP].wait_sent(2)] == ["first", "second"]
+        market.fake.check()
+
+
+def test_the_echo_stands_in_for_a_lost_answer(tmp_path: Path) -> None:
+    """O3: the platform's own push says that it has the message, and which one it is."""
+    with Market(tmp_path, SHOP) as market:
+        market.start()
+        market.fake.inject(Rule(on="reply", lwp=SEND, do=faults.Lose(), times=1))
+        market.fake.inject(Rule(on="request", lwp=HISTORY, do=faults.Lose()))
+        result = market.gateway.send(SHOP, "c1", "你好", to="77001").result(WAIT_S)
+        (own,) = market.shops[SHOP].sent
+        assert (result.outcome, result.message_id) == (SendOutcome.ACCEPTED, own.message_id)
+
+
+def test_a_late_answer_still_counts(tmp_path: Path) -> None:
+    """O4: it says more than any search."""
+    behaviour = Behaviour(backlog="push", echo=False)
+    with Market(tmp_path, SHOP, behaviour=behaviour) as market:
+        market.start()
+        market.fake.inject(Rule(on="request", lwp=HISTORY, do=faults.Answer(code=500)))
+        market.fake.inject(Rule(on="reply", lwp=SEND, do=faults.Delay(by_s=0.8), times=1))
+        ticket = market.gateway.send(SHOP, "c1", "slowly", to="77001")
+        market.log.wait("send.doubted", account=SHOP, outbox_id=ticket.outbox_id)
+        assert ticket.result(WAIT_S).outcome is SendOutcome.ACCEPTED
+        assert [own.text for own in market.shops[SHOP].sent] == ["slowly"]
+
+
+def test_what_nobody_can_tell_is_resolved_by_a_person(tmp_path: Path) -> None:
+    """No history, no answer: it stays UNKNOWN, visible, and does not hold up the others."""
+    behaviour = Behaviour(backlog="push", echo=False)
+    overrides = {SHOP: {"send": {"review_s": 0.3}}}
+    with Market(tmp_path, SHOP, behaviour=behaviour, overrides=overrides) as market:
+        market.start()
+        market.fake.inject(Rule(on="request", lwp=HISTORY, do=faults.Answer(code=500)))
+        market.fake.inject(Rule(on="reply", lwp=SEND, do=faults.Lose(), times=1))
+        sends = market.gateway.sends
+        first = market.gateway.send(SHOP, "c1", "first", to="77001")
+        second = market.gateway.send(SHOP, "c1", "second", to="77001")
+        result = first.result(WAIT_S)
+        assert (result.outcome, result.reason) == (SendOutcome.UNKNOWN, "needs_review")
+        assert second.result(WAIT_S).outcome is SendOutcome.ACCEPTED
+        (open_,) = sends.list(account=SHOP, state="unknown")
+        assert (open_.outbox_id, open_.reason) == (first.outbox_id, "needs_review")
+        market.gateway.stop(5.0)
+        market.gateway = market.make()
+        market.start()
+        sends = market.gateway.sends
+        assert market.gateway.ticket(first.outbox_id).result(0.0) == result
+        with pytest.raises(SendStateError, match="is unknown; only what is queued"):
+            sends.cancel(first.outbox_id)
+        view = sends.resolve(first.outbox_id, "accepted", "1.PNM")
+        assert (view.state, view.message_id, view.reason) == (
+            SendState.ACCEPTED,
+            "1.PNM",
+            "by_hand",
+        )
+        assert sends.list(state=SendState.UNKNOWN) == []
+        with pytest.raises(SendStateError, match="is accepted"):
+            sends.resolve(first.outbox_id, SendOutcome.REFUSED)
+        assert [own.text for own in market.shops[SHOP].sent] == ["first", "second"]
+
+
+def test_sends_can_be_asked_for_and_cancelled(tmp_path: Path) -> None:
+    with Market(tmp_path, SHOP) as market:
+        with pytest.raises(ShuttingDownError):
+            market.gateway.sends.list()
+        market.start()
+        sends = market.gateway.sends
+        market.gateway.accounts.pause(SHOP)
+        market.shops[SHOP].wait_gone()
+        tickets = [market.gateway.send(SHOP, "c1", str(n), to="77001") for n in range(3)]
+        assert [view.text for view in sends.list(limit=2)] == ["2", "1"]
+        queued = sends.get(tickets[1].outbox_id)
+        assert queued is not None
+        assert (queued.state, queued.outcome, queued.attempts) == (SendState.QUEUED, None, 0)
+        assert sends.cancel(tickets[1].outbox_id).state is SendState.CANCELLED
+        assert tickets[1].result(WAIT_S).outcome is SendOutcome.CANCELLED
+        again = market.gateway.ticket(tickets[2].outbox_id)
+        market.gateway.accounts.resume(SHOP)
+        assert again.result(WAIT_S).outcome is SendOutcome.ACCEPTED
+        assert [own.text for own in market.shops[SHOP].sent] == ["0", "2"]
+        with pytest.raises(SendStateError, match="is accepted; only what is queued"):
+            sends.cancel(tickets[0].outbox_id)
+        assert sends.get("nobody") is None
+        for ask in (sends.cancel, sends.ticket):
+            with pytest.raises(UnknownSendError, match="no send 'nobody'"):
+                ask("nobody")
+        with pytest.raises(ValueError, match="no state 'lost'; there are queued"):
+            sends.list(state="lost")
+        with pytest.raises(ValueError, match="ACCEPTED"):
+            sends.resolve(tickets[0].outbox_id, "expired")
 
 
 def test_what_could_not_leave_in_time_never_leaves(tmp_path: Path) -> None:
@@ -112,8 +220,20 @@ def test_too_much_is_refused_before_it_is_accepted(tmp_path: Path) -> None:
         tickets = [market.gateway.send(SHOP, "c1", str(n), to="77001") for n in range(3)]
         with pytest.raises(OverloadedError, match="outbox of 2201"):
             market.gateway.send(SHOP, "c1", "too much", to="77001")
-        market.gateway.accounts.resume(SHOP)
-        assert all(ticket.result(WAIT_S).outcome is SendOutcome.ACCEPTED for ticket in tickets)
+        with pytest.raises(KernelOverloadedError):
+            market.gateway.send(SHOP, "c2", "one class", to="77001")
+        market.gateway.stop(5.0)
+        market.gateway = market.make()
+        market.fake.inject(Rule(on="upgrade", do=faults.Delay(by_s=0.5), times=1))
+        market.gateway.start()
+        system = market.gateway._system  # what an earlier life accepted counts, too
+        assert system is not None
+        market.fake.wait(lambda: system.services.sends.count(SHOP) == 3, WAIT_S, "the rows")
+        with pytest.raises(OverloadedError):
+            market.gateway.send(SHOP, "c1", "too much", to="77001")
+        again = [market.gateway.ticket(each.outbox_id) for each in tickets]
+        results = [ticket.result(WAIT_S) for ticket in again]
+        assert {each.outcome for each in results} == {SendOutcome.ACCEPTED}, results
         more = market.gateway.send(SHOP, "c1", "3", to="77001")
         assert more.result(WAIT_S).outcome is SendOutcome.ACCEPTED
         assert [own.text for own in market.shops[SHOP].sent] == list("0123")

@@ -8,10 +8,12 @@ from typing import TypeAlias
 
 import pytest
 
+from actors.policy.outbox import UNCONFIRMED, UNWRITTEN
 from actors.runtime.clock import SystemClock
 from actors.storage import (
     JournalCommand,
     MarkDelivery,
+    SendQuery,
     SettleEvents,
     Settlement,
     StoreDelivery,
@@ -27,7 +29,9 @@ from actors.values import (
     Outcome,
     SendOutcome,
     SendResult,
+    SendState,
 )
+from gateway.journal import sends
 from gateway.journal.memory import MemoryJournal
 from gateway.journal.sqlite import SqliteJournal
 
@@ -330,19 +334,89 @@ def test_sends_end_once_and_unknown_stays_open(journal: AnyJournal) -> None:
         "lost": SendResult(outcome=SendOutcome.UNKNOWN, reason="no_answer"),
     }
     marks = [
-        MarkDelivery(outbox_id=name, generation=1, mid=f"mid-{name}") for name in [*ends, "tried"]
+        MarkDelivery(outbox_id=name, generation=1, mid=f"mid-{name}")
+        for name in [*ends, "tried"]
+        if name != "late"  # only what was never tried expires
     ]
     results = [MarkDelivery(outbox_id=name, generation=1, result=end) for name, end in ends.items()]
     late = MarkDelivery(outbox_id="ok", generation=1, mid="mid-again")
     stray = MarkDelivery(outbox_id="nobody", generation=1, result=ends["ok"])
     empty = MarkDelivery(outbox_id="fresh", generation=1)
     answers = journal.commit([*marks, *results, late, stray, empty])
-    assert list(answers) == [None] * len(answers)
+    assert list(answers) == [True] * 8 + [False, False, True]
     assert [(sent.outbox_id, tried) for sent, tried in journal.unsent("a")] == [
         ("lost", SendOutcome.UNKNOWN),
         ("tried", SendOutcome.UNKNOWN),
         ("fresh", None),
     ]
+
+
+def test_whoever_comes_first_wins(journal: AnyJournal) -> None:
+    """A send that was cancelled is never written; one that may have left is not cancelled."""
+    cancelled = SendResult(outcome=SendOutcome.CANCELLED, reason="by_hand")
+    for name in ("free", "left", "back"):
+        journal.commit([StoreDelivery(delivery=delivery(name))])
+    assert sends.cancel(journal, "free")
+    begin = [MarkDelivery(outbox_id=name, generation=1, mid=f"m-{name}") for name in ("free",)]
+    assert journal.commit(begin) == [False]
+    assert journal.commit([MarkDelivery(outbox_id="left", generation=1, mid="m-left")]) == [True]
+    assert not sends.cancel(journal, "left")
+    assert not sends.cancel(journal, "nobody")
+    journal.commit(
+        [
+            MarkDelivery(outbox_id="back", generation=1, mid="m-back"),
+            MarkDelivery(outbox_id="back", generation=1, mid="m-back", requeued=UNWRITTEN),
+        ]
+    )
+    found = sends.find(journal, "back")
+    assert found is not None
+    assert (found.state, found.reason, found.attempts) == (SendState.QUEUED, UNWRITTEN, 0)
+    assert sends.cancel(journal, "back")
+    found = sends.find(journal, "free")
+    assert found is not None
+    assert (found.state, found.reason, found.attempts) == (
+        SendState.CANCELLED,
+        cancelled.reason,
+        0,
+    )
+
+
+def test_what_is_unknown_is_resolved_by_hand(journal: AnyJournal) -> None:
+    """The person who looked knows more than we do, and is asked only about what is in doubt."""
+    lost = SendResult(outcome=SendOutcome.UNKNOWN, reason="needs_review")
+    for name in ("seen", "gone", "fresh"):
+        journal.commit([StoreDelivery(delivery=delivery(name))])
+    for name in ("seen", "gone"):
+        journal.commit([MarkDelivery(outbox_id=name, generation=1, mid=f"m-{name}")])
+        assert not sends.resolve(journal, name, SendOutcome.ACCEPTED), "an attempt is under way"
+        journal.commit([MarkDelivery(outbox_id=name, generation=1, result=lost)])
+    assert not sends.resolve(journal, "fresh", SendOutcome.REFUSED)
+    assert sends.resolve(journal, "seen", SendOutcome.ACCEPTED, "9")
+    assert sends.resolve(journal, "gone", SendOutcome.REFUSED)
+    with pytest.raises(ValueError, match="ACCEPTED"):
+        sends.resolve(journal, "fresh", SendOutcome.EXPIRED)
+    found = {each.delivery.outbox_id: each for each in journal.sends(SendQuery(account="a"))}
+    seen = found["seen"]
+    assert (seen.state, seen.message_id, seen.reason) == (SendState.ACCEPTED, "9", "by_hand")
+    assert (seen.attempts, seen.first_attempt_ms is not None) == (1, True)
+    assert found["gone"].state is SendState.REFUSED
+    newest = journal.sends(SendQuery(newest_first=True, limit=1))
+    assert [each.delivery.outbox_id for each in newest] == ["fresh"]
+    accepted = SendQuery(state=SendState.ACCEPTED, ended_since_ms=1, among_last=2)
+    assert [each.message_id for each in journal.sends(accepted)] in (["9"], [])
+    assert not journal.sends(SendQuery(open_only=True, account="b"))
+
+
+def test_what_nobody_will_ever_know_is_at_its_end(journal: AnyJournal) -> None:
+    """A platform without answers must not fill the outbox with open questions."""
+    journal.commit([StoreDelivery(delivery=delivery("s1"))])
+    never = SendResult(outcome=SendOutcome.UNKNOWN, reason=UNCONFIRMED)
+    journal.commit([MarkDelivery(outbox_id="s1", generation=1, mid="m", result=never)])
+    assert not journal.sends(SendQuery(open_only=True))
+    found = sends.find(journal, "s1")
+    assert found is not None
+    assert (found.state, found.reason) == (SendState.UNKNOWN, UNCONFIRMED)
+    assert found.ended_at_ms is not None
 
 
 def test_a_send_stored_twice_is_one_send(journal: AnyJournal) -> None:

@@ -12,8 +12,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from actors.policy.outbox import ABSENT
 from actors.runtime.clock import SystemClock
-from actors.storage import MarkDelivery, SettleEvents, Settlement, StoreDelivery, StoreFrames
+from actors.storage import (
+    MarkDelivery,
+    SendQuery,
+    SettleEvents,
+    Settlement,
+    StoreDelivery,
+    StoreFrames,
+)
 from actors.values import (
     Content,
     Decoded,
@@ -23,6 +31,7 @@ from actors.values import (
     Outcome,
     SendOutcome,
     SendResult,
+    SendState,
 )
 from gateway.journal.memory import MemoryJournal
 from gateway.journal.order import arrange, in_order
@@ -61,7 +70,8 @@ class JournalMachine(RuleBasedStateMachine):
         self.pending: dict[str, dict[str, Event]] = {a: {} for a in ACCOUNTS}
         self.frames: dict[str, tuple[str, int]] = {}
         self.totals = {a: dict.fromkeys(("received", "duplicates", "done"), 0) for a in ACCOUNTS}
-        self.open: dict[str, SendOutcome | None] = {}
+        self.open: dict[str, SendState | None] = {}
+        self.ended: dict[str, SendOutcome] = {}
         self.pushed = self.sent = 0
 
     def opened(self) -> SqliteJournal | MemoryJournal:
@@ -156,17 +166,48 @@ class JournalMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.open)
     @rule(data=st.data())
     def mark(self, data: st.DataObject) -> None:
-        """Begin an attempt, end it, or both."""
+        """Begin an attempt, give it back, end it, or begin and end it."""
         name = data.draw(st.sampled_from(sorted(self.open)))
         self.sent += 1
         mid = f"mid-{self.sent}" if data.draw(st.booleans()) else None
         outcome = data.draw(st.none() | st.sampled_from(list(SendOutcome)))
         result = None if outcome is None else SendResult(outcome=outcome)
-        self.journal.commit([MarkDelivery(outbox_id=name, generation=1, mid=mid, result=result)])
-        if outcome not in (None, SendOutcome.UNKNOWN):
+        requeued = data.draw(st.none() | st.just(ABSENT)) if mid is not None else None
+        by_hand = data.draw(st.booleans())
+        note = MarkDelivery(
+            outbox_id=name,
+            generation=1,
+            mid=mid,
+            result=result,
+            requeued=requeued,
+            by_hand=by_hand,
+        )
+        assert self.journal.commit([note]) == [self.marked(name, note)]
+
+    def marked(self, name: str, note: MarkDelivery) -> bool:
+        """Do it in the model."""
+        state = self.open[name]
+        if note.requeued is not None:
+            self.open[name] = None
+            return state is not None
+        if note.mid is not None:
+            if state is not None:
+                return False
+            state = self.open[name] = SendState.SENDING
+        if note.result is None:
+            return True
+        outcome = note.result.outcome
+        if outcome in (SendOutcome.EXPIRED, SendOutcome.CANCELLED):
+            if state is not None:
+                return False
+        elif note.by_hand and state is not SendState.UNKNOWN:
+            return False
+        if outcome is SendOutcome.UNKNOWN:
+            self.open[name] = SendState.UNKNOWN
+        else:
             del self.open[name]
-        elif mid is not None or outcome is SendOutcome.UNKNOWN:
-            self.open[name] = SendOutcome.UNKNOWN
+            self.ended[name] = outcome
+        return True
 
     @precondition(lambda self: self.reopens)
     @rule()
@@ -194,7 +235,13 @@ class JournalMachine(RuleBasedStateMachine):
                 (p.lane_seq, p.frame, p.index) for p in self.journal.pending(account, 0, 1000)
             ] == [(number, *self.frames[name]) for number, name in expected]
         unsent = [entry for account in ACCOUNTS for entry in self.journal.unsent(account)]
-        assert {sent.outbox_id: tried for sent, tried in unsent} == self.open
+        assert {sent.outbox_id: tried is not None for sent, tried in unsent} == {
+            name: state is not None for name, state in self.open.items()
+        }
+        records = self.journal.sends(SendQuery())
+        assert {each.delivery.outbox_id: each.state.value for each in records} == {
+            name: (state or SendState.QUEUED).value for name, state in self.open.items()
+        } | {name: outcome.value for name, outcome in self.ended.items()}
 
     def frames_of(
         self,

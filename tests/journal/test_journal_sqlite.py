@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from actors.policy.outbox import ABSENT
 from actors.runtime.clock import SystemClock
 from actors.storage import (
     JournalError,
@@ -623,11 +624,12 @@ def test_attempts_and_results_are_rows(tmp_path: Path) -> None:
             [
                 MarkDelivery(outbox_id="s1", generation=1, mid="m1"),
                 MarkDelivery(outbox_id="s1", generation=1, result=lost),
+                MarkDelivery(outbox_id="s1", generation=1, mid="m1", requeued=ABSENT),
                 MarkDelivery(outbox_id="s1", generation=2, mid="m2", result=taken),
             ]
         )
         assert rows(journal, "SELECT mid, gen, result FROM attempt ORDER BY rowid") == [
-            ("m1", 1, "unknown"),
+            ("m1", 1, ABSENT),
             ("m2", 2, "accepted"),
         ]
         ended = rows(journal, "SELECT state, server_message_id, ended_at > 0 FROM outbox")

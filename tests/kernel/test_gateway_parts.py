@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from actors.messages import StateChanged
+from actors.runtime.sends import OpenSends
 from actors.state import Cause, ConnectionState
 from actors.values import (
     DONE,
@@ -24,7 +25,7 @@ from gateway.accounts import Accounts, AccountView
 from gateway.errors import EventSettledError, UnknownAccountError
 from gateway.events import ChatMessage, OrderStatusChanged, SystemNotification
 from gateway.handlers import IGNORED, Handlers
-from gateway.sending import PENDING, ClientIds, OpenSends, SendTicket
+from gateway.sending import PENDING, ClientIds, SendTicket, Tickets
 
 S = ConnectionState
 REFUSED = Failure(error_class=ErrorClass.NETWORK, reason="connection_refused")
@@ -360,16 +361,29 @@ def test_client_ids_follow_the_clock_and_survive_its_going_back() -> None:
 
 def test_open_sends_are_limited_by_account() -> None:
     """One account that can not send must not fill the memory, nor stop the others."""
-    sends = OpenSends()
-    first = sends.open("shop-a", "o-1", 1)
-    assert first is not None
-    assert sends.open("shop-a", "o-2", 1) is None
-    assert sends.open("shop-b", "o-3", 1) is not None
-    assert sends.waiting() == 2
+    sends = OpenSends(limit=2)
+    assert sends.reserve("shop-a", "o-1", 1) is None
+    assert sends.reserve("shop-a", "o-2", 1) == ("outbox of shop-a", 1)
+    assert sends.reserve("shop-b", "o-3", 1) is None
+    assert sends.reserve("shop-c", "o-4", 1) == ("outbox of the gateway", 2)
+    assert len(sends) == 2
 
-    sends.end("o-1", ACCEPTED)
-    sends.end("o-1", ACCEPTED)
+    sends.ended("o-1")
+    sends.ended("o-1")
+
+    assert (sends.count("shop-a"), len(sends)) == (0, 1)
+    assert sends.reserve("shop-a", "o-2", 1) is None
+    sends.opened("shop-a", "o-2")
+    sends.opened("shop-a", "o-5")
+    assert sends.count("shop-a") == 2
+
+
+def test_tickets_are_found_by_id() -> None:
+    tickets = Tickets()
+    first = tickets.open("o-1")
+    assert tickets.open("o-1") is first
+
+    tickets.end("o-1", ACCEPTED)
+    tickets.end("o-1", PENDING)
 
     assert first.result(0.0) is ACCEPTED
-    assert sends.open("shop-a", "o-2", 1) is not None
-    assert sends.waiting() == 2

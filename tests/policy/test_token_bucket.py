@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.policy.rate import TokenBucket
+from actors.policy.rate import SLOW_S, SLOWEST, Slots, TokenBucket
 
 
 def test_a_burst_and_then_the_rate() -> None:
@@ -44,3 +44,25 @@ def test_never_above_burst_and_rate(rate: float, burst: int, apart_s: list[float
     for first, begin in enumerate(taken):
         for last in range(first, len(taken)):
             assert last - first + 1 <= burst + rate * (taken[last] - begin) + 1e-6
+
+
+def test_too_fast_halves_the_rate_for_ten_minutes() -> None:
+    bucket = TokenBucket(rate_per_s=2.0, burst=2, now=0.0)
+    bucket.slow(0.0)
+    assert bucket.take(0.0) == 1.0
+    bucket.slow(0.0)
+    assert bucket.take(0.0) == 2.0
+    for _ in range(10):
+        bucket.slow(0.0)
+    assert bucket.take(0.0) == 1 / (2.0 * SLOWEST)
+    assert bucket.take(SLOW_S) == 0.0
+    assert [bucket.take(SLOW_S + 1.0) for _ in range(3)] == [0.0, 0.0, 0.5]
+
+
+def test_slots_are_given_away_one_by_one() -> None:
+    slots = Slots(rate_per_s=2.0, burst=2)
+    assert [slots.take(10.0) for _ in range(4)] == [0.0, 0.0, 0.5, 1.0]
+    assert slots.take(11.0) == 0.5
+    assert [slots.take(100.0) for _ in range(3)] == [0.0, 0.0, 0.5]
+    with pytest.raises(ValueError, match="burst"):
+        Slots(rate_per_s=1.0, burst=0)

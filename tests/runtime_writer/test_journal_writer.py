@@ -20,6 +20,8 @@ from actors.storage import (
     MarkDelivery,
     Pending,
     RecoveryRecord,
+    SendQuery,
+    SendRecord,
     SettleEvents,
     Settlement,
     StoreDelivery,
@@ -69,6 +71,10 @@ class Disk:
     def pending(self, account: AccountId, after: int, limit: int) -> Sequence[Pending]:
         """Give what is pending."""
         return self.kept.pending(account, after, limit)
+
+    def sends(self, query: SendQuery) -> Sequence[SendRecord]:
+        """Give what is kept."""
+        return self.kept.sends(query)
 
     def unsent(self, account: AccountId) -> Sequence[tuple[Delivery, SendOutcome | None]]:
         """Give what is unsent."""

@@ -6,9 +6,17 @@ import msgspec
 
 from gateway.events import PlatformEvent, UnknownEvent
 from gateway.platforms.goofish.entries import base, undecodable
+from gateway.platforms.goofish.fields import at, text
 from gateway.platforms.goofish.identity import Arrival, by_content
-from gateway.platforms.goofish.messages import history_message, message_event
-from gateway.platforms.goofish.payload import BROKEN, mending, unpack_json
+from gateway.platforms.goofish.messages import history_message, message_event, pushed_message
+from gateway.platforms.goofish.orders import inner
+from gateway.platforms.goofish.payload import (
+    BROKEN,
+    UndecodableError,
+    mending,
+    unpack,
+    unpack_json,
+)
 
 BAD_PAGE = "history_page"
 """Subtype of the one event that keeps a page nobody can read."""
@@ -33,6 +41,18 @@ def read_models(body: str, arrival: Arrival) -> tuple[PlatformEvent, ...]:
         arrival = msgspec.structs.replace(arrival, recovered=True)
         return (undecodable("bad_history", body, arrival, subtype=BAD_PAGE),)
     return tuple([read_model(str(model, "utf-8"), arrival) for model in models])
+
+
+def own_images(raw: str) -> tuple[str, ...]:
+    """Give the addresses of the pictures of a message, from its push entry or history model."""
+    try:
+        value, _ = unpack(raw)
+    except UndecodableError:
+        return ()
+    message = pushed_message(value) or history_message(value)
+    pictures = at(inner(message.content), "image", "pics") if message is not None else None
+    urls = [text(at(each, "url")) for each in pictures] if type(pictures) is list else []
+    return tuple(url for url in urls if url is not None)
 
 
 def read_model(model: str, arrival: Arrival) -> PlatformEvent:

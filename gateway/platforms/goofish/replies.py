@@ -10,9 +10,20 @@ from collections.abc import Iterator
 from typing import Any
 
 from actors.ports import Conversation, ConversationPage, Page
-from actors.values import ErrorClass, Failure, Phase, Position, Reply, SendOutcome, SendResult
+from actors.values import (
+    Delivery,
+    ErrorClass,
+    Event,
+    Failure,
+    Phase,
+    Position,
+    Reply,
+    SendOutcome,
+    SendResult,
+)
+from gateway.events import ChatMessage
 from gateway.platforms.goofish.fields import at, ident, integer, plain_id, text
-from gateway.platforms.goofish.history import BAD_PAGE, read_models
+from gateway.platforms.goofish.history import BAD_PAGE, own_images, read_models
 from gateway.platforms.goofish.identity import Arrival
 from gateway.platforms.goofish.payload import mending, unpack_json
 
@@ -126,6 +137,8 @@ def judge_send(reply: Reply) -> SendResult:
     if reply.code == OK and message_id is not None:
         return SendResult(outcome=SendOutcome.ACCEPTED, message_id=message_id)
     reason = _reason(body)
+    if at(body, "code") == _THROTTLED:
+        return SendResult(outcome=SendOutcome.REFUSED, reason=reason or "throttled", throttled=True)
     if reply.code >= _SERVER_ERRORS:
         return SendResult(outcome=SendOutcome.UNKNOWN, reason=reason or f"code_{reply.code}")
     if reply.code != OK:
@@ -133,6 +146,23 @@ def judge_send(reply: Reply) -> SendResult:
     if reason is not None:
         return SendResult(outcome=SendOutcome.REFUSED, reason=reason)
     return SendResult(outcome=SendOutcome.UNKNOWN, reason="answer without messageId")
+
+
+def match_own(event: Event, delivery: Delivery) -> str | None:
+    """Give the id of an own message with the content of a send; None if it is another."""
+    if not (
+        isinstance(event, ChatMessage)
+        and event.own
+        and event.conversation_id == delivery.conversation_id
+    ):
+        return None
+    content = delivery.content
+    if content.text is not None:
+        return event.message_id if event.text == content.text else None
+    # The address stands in the content as JSON text, inside what came: a history model
+    # (base64 in JSON) or the entry of a push.
+    urls = own_images(str(event.raw)) if event.subtype == "image" else ()
+    return event.message_id if content.image_url in urls else None
 
 
 def read_state(reply: Reply) -> bytes | None:

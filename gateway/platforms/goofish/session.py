@@ -7,6 +7,7 @@ from actors.values import (
     Content,
     Decoded,
     Delivery,
+    Event,
     Failure,
     Frame,
     Position,
@@ -91,6 +92,13 @@ class GoofishSession:
     def sent(self, reply: Reply) -> SendResult:
         """Judge the answer to a send."""
         return replies.judge_send(reply)
+
+    def echoed(self, event: Event, delivery: Delivery) -> str | None:
+        """Give the id of an own message that says what ``delivery`` says.
+
+        Neither pushes nor history show the client id (protocol 12.1, 15), so content decides.
+        """
+        return replies.match_own(event, delivery)
 
     def get_state(self, mid: str) -> Request:
         """Ask where the account's sync stream stands."""

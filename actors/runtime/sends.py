@@ -1,0 +1,103 @@
+"""What all outboxes of a process share: how much is open, how fast it leaves, and the stop."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+
+from actors.policy.rate import Slots
+
+
+class OpenSends:
+    """Bounds of reliability O1, the rate of O8, and who is under way. Any thread.
+
+    Args:
+        limit: Most open sends of the process.
+        rate_per_s: Attempts a second, over all accounts.
+        burst: Attempts at once after a quiet time.
+    """
+
+    def __init__(self, *, limit: int = 100_000, rate_per_s: float = 50.0, burst: int = 50) -> None:
+        self.limit = limit
+        self._slots = Slots(rate_per_s=rate_per_s, burst=burst)
+        self._open: dict[str, str] = {}
+        self._counts: Counter[str] = Counter()
+        self._under_way: set[str] = set()
+        self._closing = False
+        self._changed = threading.Condition()
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def count(self, account: str) -> int:
+        """Give the open sends of an account."""
+        return self._counts.get(account, 0)
+
+    def reserve(self, account: str, outbox_id: str, limit: int) -> tuple[str, int] | None:
+        """Count a send that is about to be accepted.
+
+        Returns:
+            None, or what is full and its bound; then nothing was counted.
+        """
+        with self._changed:
+            if self.count(account) >= limit:
+                return f"outbox of {account}", limit
+            if len(self._open) >= self.limit:
+                return "outbox of the gateway", self.limit
+            self._add(account, outbox_id)
+        return None
+
+    def opened(self, account: str, outbox_id: str) -> None:
+        """Count a send that is stored, whoever accepted it; one that is counted stays so."""
+        with self._changed:
+            self._add(account, outbox_id)
+
+    def ended(self, outbox_id: str) -> None:
+        """Count it no more."""
+        with self._changed:
+            account = self._open.pop(outbox_id, None)
+            if account is not None:
+                self._counts[account] -= 1
+                if not self._counts[account]:
+                    del self._counts[account]
+            self._land(outbox_id)
+
+    def slot_s(self, now: float) -> float:
+        """Take the next slot of the process's rate; gives the seconds until it."""
+        with self._changed:
+            return self._slots.take(now)
+
+    # --- the stop ---------------------------------------------------------------------
+
+    def depart(self, outbox_id: str) -> bool:
+        """Note that an attempt begins; False: nothing begins any more."""
+        with self._changed:
+            if not self._closing:
+                self._under_way.add(outbox_id)
+            return not self._closing
+
+    def landed(self, outbox_id: str) -> None:
+        """Note that an attempt is over: answered, given back, or in doubt."""
+        with self._changed:
+            self._land(outbox_id)
+
+    def close(self) -> None:
+        """Let no attempt begin from now on."""
+        with self._changed:
+            self._closing = True
+
+    def wait_landed(self, timeout_s: float) -> int:
+        """Wait until no attempt is under way; gives how many still are."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._under_way, timeout_s)
+            return len(self._under_way)
+
+    def _add(self, account: str, outbox_id: str) -> None:
+        if outbox_id not in self._open:
+            self._open[outbox_id] = account
+            self._counts[account] += 1
+
+    def _land(self, outbox_id: str) -> None:
+        self._under_way.discard(outbox_id)
+        if not self._under_way:
+            self._changed.notify_all()

@@ -1,0 +1,509 @@
+"""The outbox as a state machine, against a platform that loses requests, answers, or both."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from actors.policy.outbox import (
+    ABSENT,
+    CLAIMS,
+    DOUBT_MS,
+    LATE_S,
+    NEEDS_REVIEW,
+    PAGES,
+    SLACK_MS,
+    UNCONFIRMED,
+    UNWRITTEN,
+    Doubted,
+    Ended,
+    Limits,
+    Look,
+    Outbox,
+    PageRead,
+    Requeued,
+    Step,
+)
+from actors.values import Content, Delivery, SendOutcome, SendResult, SendState
+
+LIMITS = Limits(reply_s=10.0, recheck_s=5.0, review_s=300.0)
+EXPIRES_MS = 10_000_000
+
+
+def send(name: str, lane: str = "c", *, text: str | None = None) -> Delivery:
+    """Make a send."""
+    return Delivery(
+        outbox_id=name,
+        uuid=f"u-{name}",
+        account="a",
+        conversation_id=lane,
+        to="b",
+        content=Content(text=text or name),
+        expires_at_ms=EXPIRES_MS,
+    )
+
+
+class World:
+    """A platform with a history, a journal that survives, and a clock."""
+
+    def __init__(self, data: st.DataObject, *, same_text: bool) -> None:
+        self.data = data
+        self.same_text = same_text
+        self.now = 0.0
+        self.box = Outbox(LIMITS)
+        self.generation = 0
+        self.linked = False
+        self.copies: list[tuple[str, str, str, int]] = []  # outbox_id, lane, message_id, ms
+        self.sent: list[Delivery] = []
+        self.rows: dict[str, tuple[SendState, str | None]] = {}
+        self.first: dict[str, int] = {}
+        self.ends: dict[str, list[SendResult]] = {}
+        self.late: list[tuple[str, SendResult]] = []
+        self.faulty = True
+        self.mids = 0
+
+    @property
+    def now_ms(self) -> int:
+        """Our Unix time."""
+        return 1_000_000 + int(self.now * 1000)
+
+    def draw(self, *chances: str) -> str:
+        """Let the data decide; a healthy platform answers."""
+        return self.data.draw(st.sampled_from(chances)) if self.faulty else chances[0]
+
+    def accept(self) -> None:
+        """Accept a send; durable from here on."""
+        name = f"s{len(self.sent)}"
+        lane = self.draw("c1", "c2")
+        delivery = send(name, lane, text="same" if self.same_text else name)
+        self.sent.append(delivery)
+        self.rows[name] = SendState.QUEUED, None
+        self.box.accept(delivery)
+
+    def do(self, steps: list[Step]) -> None:
+        """Note in the journal what the machine decided."""
+        for step in steps:
+            name = step.delivery.outbox_id
+            match step:
+                case Ended(result=result):
+                    self.ends.setdefault(name, []).append(result)
+                    self.rows[name] = SendState(result.outcome.value), result.reason
+                case Doubted(reason=reason):
+                    self.rows[name] = SendState.UNKNOWN, reason
+                case Requeued(why=why):
+                    if why == UNWRITTEN and not self.tried_before(name):
+                        self.first.pop(name, None)
+                    self.rows[name] = SendState.QUEUED, why
+
+    def tried_before(self, name: str) -> bool:
+        """Say whether a byte of it ever left."""
+        found = self.box.find(name)
+        return found is not None and found.first_ms is not None
+
+    def up(self) -> None:
+        """Bring a link up."""
+        self.generation += 1
+        self.linked = True
+        self.do(self.box.link_up(self.now, history=True))
+
+    def down(self) -> None:
+        """Cut it."""
+        self.linked = False
+        self.do(self.box.link_down())
+
+    def pump(self) -> None:
+        """Do as the actor does."""
+        for delivery in list(self.box.ready(self.now_ms)):
+            self.attempt(delivery)
+            if not self.linked:
+                return
+        look = self.box.look(self.now)
+        if look is not None:
+            self.search(look)
+
+    def attempt(self, delivery: Delivery) -> None:
+        """One attempt, with all that may go wrong."""
+        name = delivery.outbox_id
+        self.mids += 1
+        mid = f"m{self.mids}"
+        self.box.begin(name, mid=mid, generation=self.generation)
+        self.rows[name] = SendState.SENDING, None
+        fate = self.draw("fine", "cut before", "not taken", "request lost", "answer lost", "late",
+                         "cut after", "cut under way", "refused", "nonsense")  # fmt: skip
+        if fate == "cut before":
+            self.down()
+            return
+        assert self.box.stored(name, mid) == delivery
+        self.first.setdefault(name, self.now_ms)
+        self.box.handed(name, key=mid, now=self.now, now_ms=self.now_ms)
+        if fate == "not taken":
+            self.do(self.box.transmitted(name, generation=self.generation, written=False))
+            return
+        self.do(self.box.transmitted(name, generation=self.generation, written=True))
+        if fate == "refused":
+            result = SendResult(outcome=SendOutcome.REFUSED, reason="no")
+            self.do(self.box.answered(mid, result, self.now))
+            return
+        if fate not in ("request lost", "cut under way"):
+            message_id = f"p{len(self.copies)}"
+            self.copies.append((name, delivery.conversation_id, message_id, self.now_ms))
+            accepted = SendResult(outcome=SendOutcome.ACCEPTED, message_id=message_id)
+            if fate == "fine":
+                self.do(self.box.answered(mid, accepted, self.now))
+            elif fate == "late":
+                self.late.append((mid, accepted))
+            elif fate == "nonsense":
+                unclear = SendResult(outcome=SendOutcome.UNKNOWN, reason="unclear")
+                self.do(self.box.answered(mid, unclear, self.now))
+        if fate.startswith("cut"):
+            self.down()
+
+    def search(self, look: Look | None) -> None:
+        """Answer with the truth, page by page, or not at all."""
+        while look is not None:
+            fate = self.draw("fine", "refused", "no answer", "cut")
+            if fate == "cut":
+                self.down()
+                return
+            if fate == "no answer":
+                return
+            read = self.page(look) if fate == "fine" else None
+            steps, look = self.box.page(read, self.now)
+            self.do(steps)
+
+    def page(self, look: Look) -> PageRead:
+        """Give a page of at most two messages."""
+        lane = look.delivery.conversation_id
+        said = [copy for copy in reversed(self.copies) if copy[1] == lane]
+        texts = {each.outbox_id: each.content for each in self.sent}
+        start = look.cursor or 0
+        part = said[start : start + 2]
+        return PageRead(
+            matches=[
+                (message_id, at_ms)
+                for name, _, message_id, at_ms in part
+                if texts[name] == look.delivery.content
+            ],
+            oldest_ms=min((at_ms for *_, at_ms in part), default=None),
+            next_cursor=start + 2 if len(said) > start + 2 else None,
+        )
+
+    def restart(self) -> None:
+        """Kill the process: only the journal is left (O10)."""
+        self.linked = False
+        self.late.clear()
+        self.box = Outbox(LIMITS)
+        self.box.claim(
+            result.message_id
+            for results in self.ends.values()
+            for result in results
+            if result.message_id is not None
+        )
+        for delivery in self.sent:
+            name = delivery.outbox_id
+            state, reason = self.rows[name]
+            if state is SendState.QUEUED:
+                self.box.accept(delivery)
+            elif state in (SendState.SENDING, SendState.UNKNOWN):
+                review = reason == NEEDS_REVIEW
+                self.box.restore(delivery, first_ms=self.first.get(name), review=review)
+
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass; what is due happens."""
+        self.now += seconds
+        self.do(self.box.expire(self.now, self.now_ms))
+
+    def late_answers(self) -> None:
+        """Late answers arrive, as long as the link they are on is up."""
+        for key, result in self.late if self.linked else ():
+            self.do(self.box.answered(key, result, self.now))
+        self.late.clear()
+
+    def check(self) -> None:
+        """What always holds."""
+        counts: dict[str, int] = {}
+        for name, *_ in self.copies:
+            counts[name] = counts.get(name, 0) + 1
+        assert max(counts.values(), default=0) <= 1, "sent twice"
+        for name, results in self.ends.items():
+            outcomes = [each.outcome for each in results]
+            assert len(outcomes) == 1 or outcomes == [SendOutcome.UNKNOWN, SendOutcome.ACCEPTED]
+            if outcomes[-1] is SendOutcome.ACCEPTED:
+                assert counts.get(name) == 1, "claimed, and not there"
+                (copy,) = [each for each in self.copies if each[0] == name]
+                assert results[-1].message_id == copy[2], "another one's message"
+            elif outcomes[-1] in (SendOutcome.REFUSED, SendOutcome.EXPIRED):
+                assert name not in counts, "it is there"
+        for lane in ("c1", "c2"):
+            arrived = [int(name[1:]) for name, where, *_ in self.copies if where == lane]
+            assert arrived == sorted(arrived), "out of order"
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data(), st.booleans())
+def test_one_copy_and_the_truth(data: st.DataObject, same_text: bool) -> None:  # noqa: FBT001
+    """Requests, answers and links are lost, processes killed: one copy each, never a lie."""
+    world = World(data, same_text=same_text)
+    for _ in range(data.draw(st.integers(1, 25))):
+        match data.draw(st.sampled_from(["send", "send", "up", "cut", "kill", "wait", "late"])):
+            case "send":
+                world.accept()
+            case "up" if not world.linked:
+                world.up()
+            case "cut" if world.linked:
+                world.down()
+            case "kill":
+                world.restart()
+            case "wait":
+                world.pass_time(data.draw(st.sampled_from([0.1, 5.0, 10.0, 61.0])))
+            case "late":
+                world.late_answers()
+            case _:
+                pass
+        world.pump()
+        world.check()
+    world.faulty = False
+    for _ in range(400):
+        if not world.linked:
+            world.up()
+        world.pump()
+        wait_s = world.box.wait_s(world.now, world.now_ms)
+        if all(each.outbox_id in world.ends for each in world.sent):
+            break
+        assert wait_s is not None, "it would sleep for ever"
+        world.pass_time(max(0.001, wait_s))
+        world.check()
+    assert set(world.ends) == {each.outbox_id for each in world.sent}, "not all have an outcome"
+
+
+# --- the corners ----------------------------------------------------------------------
+
+
+def doubted(limits: Limits = LIMITS) -> Outbox:
+    """Give an outbox with a link, and ``s1`` without an answer; first tried at 1,000,000 ms."""
+    box = Outbox(limits)
+    assert box.accept(send("s1"))
+    assert not box.accept(send("s1"))
+    box.link_up(0.0, history=True)
+    attempt(box, "s1", "m1")
+    assert box.expire(10.0, 1_010_000) == [Doubted(send("s1"), "no_answer")]
+    return box
+
+
+def attempt(box: Outbox, name: str, mid: str, *, key: bool = True, now: float = 0.0) -> None:
+    """Begin an attempt and hand its bytes over."""
+    box.begin(name, mid=mid, generation=1)
+    assert box.stored(name, "other") is None
+    assert box.stored(name, mid) is not None
+    box.handed(name, key=mid if key else None, now=now, now_ms=1_000_000)
+    assert box.stored(name, mid) is None, "written once"
+
+
+def page(*matches: tuple[str, int], more: int | None = None, intact: bool = True) -> PageRead:
+    """Make a page."""
+    oldest = min((at_ms for _, at_ms in matches), default=None)
+    return PageRead(matches=matches, oldest_ms=oldest, next_cursor=more, intact=intact)
+
+
+def absent(box: Outbox, read: PageRead, *, now: float) -> list[Step]:
+    """Look twice with the same page."""
+    steps: list[Step] = []
+    for at in (now, now + 5.0):
+        assert box.look(at) is not None
+        steps, _ = box.page(read, at)
+    return steps
+
+
+@pytest.mark.parametrize("at_ms", [1_000_000 - SLACK_MS, 1_000_000, 2_000_000])
+def test_found(at_ms: int) -> None:
+    box = doubted()
+    assert box.look(10.0) is not None
+    assert box.look(10.0) is None, "one page at a time"
+    steps, more = box.page(page(("p1", at_ms)), 10.0)
+    assert steps == [Ended(send("s1"), SendResult(outcome=SendOutcome.ACCEPTED, message_id="p1"))]
+    assert (more, box.idle) == (None, True)
+
+
+def test_absent_twice_and_again_under_a_new_mid() -> None:
+    box = doubted()
+    long_ago = page(("p0", 1_000_000 - DOUBT_MS - 1))
+    assert absent(box, long_ago, now=10.0) == [Requeued(send("s1"), "m1", ABSENT)]
+    assert [each.outbox_id for each in box.ready(1_020_000)] == ["s1"]
+    late = SendResult(outcome=SendOutcome.REFUSED, reason="late")
+    assert box.answered("m1", late, 16.0) == [], "of an attempt that is over"
+    expired = box.expire(20.0, EXPIRES_MS)
+    assert [type(each) for each in expired] == [Ended]
+    assert "expired_after_proven_absent" in str(expired)
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        page(("p1", 1_000_000 - SLACK_MS - 1)),
+        page(intact=False),
+        None,
+    ],
+    ids=["clocks may differ", "a hole", "refused"],
+)
+def test_no_proof(read: PageRead | None) -> None:
+    box = doubted()
+    for number in range(10):
+        assert box.look(10.0 + 5 * number) is not None
+        assert box.page(read, 10.0 + 5 * number) == ([], None)
+    steps = box.expire(310.0, 1_310_000)
+    assert [each.result.reason for each in steps if isinstance(each, Ended)] == [NEEDS_REVIEW]
+    assert box.page(read, 311.0) == ([], None), "nobody is looking any more"
+    assert not box.idle, "a late answer may still come"
+    assert box.wait_s(310.0, 1_310_000) == LATE_S - 310.0
+    box.expire(LATE_S, 0)
+    assert not box.drop("s1")
+    assert box.idle
+
+
+def test_endless_history_proves_nothing() -> None:
+    box = doubted()
+    look: Look | None = box.look(10.0)
+    for number in range(PAGES):
+        assert look is not None
+        _, look = box.page(page(("p1", 900_000), more=number), 10.0)
+        box.claim(["p1"])
+    assert look is None
+    assert next(each.delivery for each in box.tried()).outbox_id == "s1"
+
+
+def test_equal_text_that_nobody_could_tell_of() -> None:
+    """One copy is there, two sends say so: whose it is only a person can tell."""
+    box = doubted()
+    box.accept(send("s2", text="s1"))
+    box.expire(10.0, 0)
+    box.look(10.0)
+    box.page(None, 10.0)
+    box.expire(310.0, 0)
+    attempt(box, "s2", "m2", now=310.0)
+    box.expire(320.0, 0)
+    s2 = box.unresolved("c")
+    assert s2 is not None
+    assert box.seen(s2, "p1", 1_000_000) == []
+    assert absent(box, page(("p1", 1_000_000)), now=320.0) == []
+    assert s2.state is SendState.UNKNOWN
+
+
+def test_platform_without_history() -> None:
+    box = Outbox(LIMITS)
+    for name in ("s1", "s2", "s3"):
+        box.accept(send(name))
+    box.link_up(0.0, history=False)
+    attempt(box, "s1", "m1", key=False)
+    (ended,) = box.transmitted("s1", generation=1, written=True)
+    assert isinstance(ended, Ended)
+    assert ended.result.reason == UNCONFIRMED
+    attempt(box, "s2", "m2", key=False)
+    (ended,) = box.link_down()
+    assert isinstance(ended, Ended)
+    assert ended.result.reason == NEEDS_REVIEW
+    assert box.restore(send("s4", "c4"), first_ms=1, review=False)
+    assert not box.restore(send("s4", "c4"), first_ms=1, review=False)
+    (ended,) = box.link_up(1.0, history=False)
+    assert isinstance(ended, Ended)
+    assert ended.result.reason == NEEDS_REVIEW
+    assert box.look(1.0) is None
+
+
+def test_strict_lane() -> None:
+    box = doubted(Limits(strict=True))
+    box.accept(send("s2"))
+    box.expire(310.0, 0)
+    assert list(box.ready(0)) == []
+    assert box.look(400.0) is None
+    assert box.expire(999.0, 0) == []
+    box.link_down()
+    assert box.link_up(1_000.0, history=True) == []
+    assert box.wait_s(1_000.0, 0) is None
+    assert box.drop("s1")
+    assert [each.outbox_id for each in box.ready(0)] == ["s2"]
+    restored = Outbox(Limits(strict=True))
+    assert restored.restore(send("s1"), first_ms=1, review=True)
+    assert restored.link_up(0.0, history=True) == []
+    assert not Outbox(LIMITS).restore(send("s1"), first_ms=1, review=True)
+
+
+def test_what_is_stale_changes_nothing() -> None:
+    box = doubted()
+    unclear = SendResult(outcome=SendOutcome.UNKNOWN, reason="unclear")
+    assert box.answered("m1", unclear, 11.0) == []
+    assert box.answered("m0", unclear, 11.0) == []
+    assert box.transmitted("s1", generation=1, written=False) == []
+    assert box.transmitted("s9", generation=1, written=True) == []
+    assert box.stored("s9", "m") is None
+    s1 = box.unresolved("c")
+    assert s1 is not None
+    assert box.unresolved(None) is None
+    assert box.seen(s1, "old", 1_000_000 - SLACK_MS - 1) == []
+    box.look(11.0)
+    assert [type(each) for each in box.seen(s1, "p1", 1_000_000)] == [Ended]
+    assert box.page(page(), 12.0) == ([], None)
+
+
+def test_content_that_fits_no_frame() -> None:
+    box = Outbox(LIMITS)
+    box.accept(send("s1"))
+    box.accept(send("s2"))
+    box.link_up(0.0, history=True)
+    box.begin("s1", mid="m1", generation=1)
+    (ended,) = box.refuse("s1", "too big")
+    assert isinstance(ended, Ended)
+    assert ended.result.outcome is SendOutcome.REFUSED
+    assert box.ids() == ["s2"]
+
+
+def test_echo_before_the_answer() -> None:
+    """It is kept for the case that the answer does not come."""
+    box = doubted()
+    assert absent(box, page(), now=10.0) == [Requeued(send("s1"), "m1", ABSENT)]
+    attempt(box, "s1", "m2", now=20.0)
+    s1 = box.unresolved("c")
+    assert s1 is not None
+    assert box.seen(s1, "p1", 1_000_000) == []
+    (ended,) = box.link_down()
+    assert isinstance(ended, Ended)
+    assert ended.result.message_id == "p1"
+
+
+def test_page_that_does_not_come() -> None:
+    box = doubted()
+    assert box.wait_s(10.0, 0) == 0.0
+    box.look(10.0)
+    assert [box.looked_for] == [send("s1")]
+    assert box.wait_s(10.0, 0) == 10.0
+    assert box.expire(20.0, 0) == []
+    assert [box.looked_for] == [None]
+    assert box.wait_s(20.0, 0) == 5.0
+    box.accept(send("s2", "c2"))
+    assert box.wait_s(20.0, EXPIRES_MS - 1000) == 1.0
+
+
+def test_late_answer_after_review() -> None:
+    """O4: for ten minutes it is better than any person's word."""
+    box = doubted()
+    box.expire(310.0, 0)
+    yes = SendResult(outcome=SendOutcome.ACCEPTED, message_id="p1")
+    assert box.answered("m1", yes, 400.0) == [Ended(send("s1"), yes)]
+    assert box.idle
+
+
+def test_second_attempt_that_never_left_keeps_the_first_mid() -> None:
+    box = doubted()
+    absent(box, page(), now=10.0)
+    attempt(box, "s1", "m2", now=20.0)
+    assert box.transmitted("s1", generation=1, written=False) == [
+        Requeued(send("s1"), "m2", UNWRITTEN)
+    ]
+    yes = SendResult(outcome=SendOutcome.ACCEPTED, message_id="p1")
+    assert box.answered("m1", yes, 21.0) == [Ended(send("s1"), yes)]
+
+
+def test_claims_are_bounded() -> None:
+    box = Outbox(LIMITS)
+    box.claim(str(number) for number in range(CLAIMS + 5))
+    assert len(box._claims) == CLAIMS
