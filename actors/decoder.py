@@ -11,8 +11,9 @@ from typing import Any
 
 import msgspec
 
-from actors.account import Account, LinkEnded, PendingRead, SessionOpened
+from actors.account import Account, LinkEnded, PendingRead, PutBack, SessionOpened
 from actors.messages import (
+    EventsReplayed,
     EventsRestored,
     EventsStored,
     Flush,
@@ -26,8 +27,8 @@ from actors.messages import (
 from actors.ports import Session
 from actors.runtime.pool import Pool
 from actors.runtime.supervised import SupervisedActor
-from actors.storage import JournalAnswer, StoreFrames
-from actors.values import Decoded, Event, Frame, Reply, Signal
+from actors.storage import JournalAnswer, ReplayEvent, StoreFrames
+from actors.values import Decoded, Event, Frame, Reply, Signal, Tries
 
 
 class DecoderActor(SupervisedActor):
@@ -67,6 +68,8 @@ class DecoderActor(SupervisedActor):
                     self._restore(message, self._session)
             case Flush():
                 self._flush(message)
+            case PutBack():
+                self._put_back(message)
             case LinkEnded():
                 self._account.peers.connection.tell(message)
             case _:
@@ -142,6 +145,7 @@ class DecoderActor(SupervisedActor):
     def _restore(self, page: PendingRead, session: Session | None) -> None:
         """Make events of journal rows again, with the numbers they were given."""
         events: list[Event] = []
+        tries: dict[str, Tries] = {}
         frame, decoded = None, None
         for row in page.rows:
             assert session is not None
@@ -153,14 +157,35 @@ class DecoderActor(SupervisedActor):
                     "journal.row_unreadable", account=self._account.name, lane_seq=row.lane_seq
                 )
                 continue
-            events.append(
-                msgspec.structs.replace(
-                    decoded.events[row.index],
-                    lane_seq=row.lane_seq,
-                    redelivered=row.lane_seq < page.redelivered_below,
-                )
+            event = msgspec.structs.replace(
+                decoded.events[row.index],
+                lane_seq=row.lane_seq,
+                redelivered=row.lane_seq < page.redelivered_below or row.replayed,
             )
-        self._account.peers.dispatcher.tell(EventsRestored(events=events, more=page.more))
+            events.append(event)
+            if row.attempts or row.crashes:
+                tries[event.event_id] = Tries(row.attempts, row.crashes)
+        self._account.peers.dispatcher.tell(
+            EventsRestored(events=events, more=page.more, tries=tries)
+        )
+
+    def _put_back(self, message: PutBack) -> None:
+        """Number an event anew, after everything that was stored before."""
+        account = self._account
+        durable = account.services.writer.durable
+
+        def committed(answer: JournalAnswer) -> None:
+            if answer:
+                if not durable:
+                    account.flow.taken(1)
+                account.peers.dispatcher.tell(EventsReplayed())
+            message.answered(bool(answer))
+
+        account.services.writer.submit(
+            ReplayEvent(event_id=message.event_id, lane_seq=next(self._numbers)),
+            committed,
+            refused=lambda _: message.answered(False),
+        )
 
     def _flush(self, flush: Flush) -> None:
         """Stand in the journal's line behind everything that was stored before."""

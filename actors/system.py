@@ -14,7 +14,17 @@ from functools import partial
 
 import pykka
 
-from actors.account import Account, AccountPlan, Log, Observer, Peers, Role, Services
+from actors.account import (
+    Account,
+    AccountPlan,
+    Log,
+    Observer,
+    Parking,
+    Peers,
+    PutBack,
+    Role,
+    Services,
+)
 from actors.dialing import DialingActor
 from actors.messages import ActorDied, DeliveriesStored, Introduce, Pause, Reset, Start, Stop
 from actors.policy.budget import LONGEST_DELAY_S, RestartBudget
@@ -27,7 +37,7 @@ from actors.runtime.poller import Poller
 from actors.runtime.pool import Pool
 from actors.runtime.timers import Timers
 from actors.runtime.writer import JournalWriter
-from actors.storage import Journal, StoreDelivery
+from actors.storage import Journal, ReplayEvent, StoreDelivery
 from actors.supervisor import SupervisorActor
 from actors.values import AccountId, Delivery
 
@@ -67,6 +77,7 @@ class System:
         handlers_per_account: Most of them for one account.
         handler_deadline_s: Seconds a handler may take.
         dice_seed: Fixes the dice; None takes entropy.
+        parking: Which events must not be handled a second time after a crash; None: none.
     """
 
     def __init__(
@@ -83,6 +94,7 @@ class System:
         handlers_per_account: int = 4,
         handler_deadline_s: float = 60.0,
         dice_seed: int | None = None,
+        parking: Parking | None = None,
     ) -> None:
         clock = clock or SystemClock()
         self._gate = gate
@@ -109,6 +121,7 @@ class System:
             dice=self._dice,
             log=log,
             observer=observer,
+            parking=parking,
         )
 
     # --- life -------------------------------------------------------------------------
@@ -218,6 +231,26 @@ class System:
             stored()
 
         self.services.writer.submit(StoreDelivery(delivery=delivery), committed, refused=refused)
+
+    def replay(self, name: AccountId, event_id: str, answered: Callable[[bool], None]) -> None:
+        """Make a dead or parked event pending again, at the end of its lane.
+
+        Args:
+            name: Whose it is.
+            event_id: Which.
+            answered: Called with whether there was such an event; not at all, if the account's
+                decoder dies meanwhile.
+        """
+        account = self._accounts.get(name)
+        if account is not None:
+            account.peers.decoder.tell(PutBack(event_id=event_id, answered=answered))
+            return
+        writer = self.services.writer
+        writer.submit(
+            ReplayEvent(event_id=event_id, lane_seq=next(writer.numbers())),
+            lambda answer: answered(bool(answer)),
+            refused=lambda _: answered(False),
+        )
 
     def new_uuid(self, name: AccountId) -> str:
         """Give a client id in the form the account's platform wants."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from actors.messages import StateChanged
     from actors.state import Cause, ConnectionState
+    from actors.storage import Letter, Tally
     from actors.values import ErrorClass, Event, Failure, SendOutcome, SendResult
     from gateway.accounts import AccountView
     from gateway.app import Gateway
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
         ShuttingDownError,
         SinkError,
         UnknownAccountError,
+        UnknownLetterError,
     )
     from gateway.events import (
         ChatMessage,
@@ -43,6 +45,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "actors.messages": ("StateChanged",),
     "actors.state": ("Cause", "ConnectionState"),
+    "actors.storage": ("Letter", "Tally"),
     "actors.values": ("ErrorClass", "Event", "Failure", "SendOutcome", "SendResult"),
     "gateway.accounts": ("AccountView",),
     "gateway.app": ("Gateway",),
@@ -56,6 +59,7 @@ _HOMES = {
         "ShuttingDownError",
         "SinkError",
         "UnknownAccountError",
+        "UnknownLetterError",
     ),
     "gateway.events": (
         "ChatMessage",
@@ -85,6 +89,7 @@ __all__ = [
     "Failure",
     "Gateway",
     "GatewayError",
+    "Letter",
     "OrderStatusChanged",
     "OverloadedError",
     "PlatformEvent",
@@ -96,9 +101,11 @@ __all__ = [
     "SinkError",
     "StateChanged",
     "SystemNotification",
+    "Tally",
     "UndecodableEvent",
     "UnknownAccountError",
     "UnknownEvent",
+    "UnknownLetterError",
     "UserInteraction",
     "WebSocketClient",
 ]

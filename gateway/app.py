@@ -18,6 +18,7 @@ from actors.policy.gate import ConnectGate
 from actors.runtime.clock import SystemClock
 from actors.runtime.writer import OverloadedError as JournalOverloadedError
 from actors.state import ConnectionState
+from actors.storage import Journal, Tally
 from actors.system import System
 from actors.values import AccountId, Content, Delivery, Event, SendOutcome, SendResult
 from gateway import logs, planning, sinks
@@ -29,7 +30,8 @@ from gateway.errors import (
     ShuttingDownError,
     UnknownAccountError,
 )
-from gateway.handlers import Handlers
+from gateway.handlers import Handlers, OnCrash
+from gateway.letters import DeadLetters
 from gateway.sending import ClientIds, OpenSends, SendTicket
 from gateway.settings import AccountSettings, Settings
 
@@ -70,7 +72,9 @@ class Gateway:
         self._lock = threading.RLock()
         self._system: System | None = None
         self._stopping = False
-        self.accounts = Accounts(add=self._add_account, verb=self._account_verb)
+        self._journal: Journal | None = None
+        self.accounts = Accounts(add=self._add_account, verb=self._account_verb, tally=self._tally)
+        self.dead_letters = DeadLetters(lambda: self._system)
         for account in settings.accounts:
             self._register(account)
 
@@ -86,7 +90,12 @@ class Gateway:
     # --- handlers ---------------------------------------------------------------------
 
     def on(
-        self, event_type: type[EventT], *, account: AccountId | None = None, own: bool = False
+        self,
+        event_type: type[EventT],
+        *,
+        account: AccountId | None = None,
+        own: bool = False,
+        on_crash: OnCrash = "redeliver",
     ) -> Callable[[Callable[[EventT], None]], Callable[[EventT], None]]:
         """Decorate a function that takes one event of this type.
 
@@ -94,10 +103,13 @@ class Gateway:
             event_type: An event class; ``Event`` for everything.
             account: Only this account's events.
             own: Also what the account itself wrote; off, so that answers answer nobody twice.
+            on_crash: ``redeliver``: an event whose handling the process did not survive is
+                handled again, marked ``redelivered``. ``park``: it is kept for a person
+                (:attr:`dead_letters`); for handlers whose effects must never happen twice.
         """
 
         def decorate(handler: Callable[[EventT], None]) -> Callable[[EventT], None]:
-            self._handlers.add(event_type, handler, account=account, own=own)
+            self._handlers.add(event_type, handler, account=account, own=own, on_crash=on_crash)
             return handler
 
         return decorate
@@ -122,8 +134,9 @@ class Gateway:
             if self._system is not None:
                 return
             connect = self.settings.connect
+            journal = self._journal = planning.journal(self.settings, self._clock)
             system = System(
-                journal=planning.journal(self.settings, self._clock),
+                journal=journal,
                 handle=self._handlers,
                 observer=self,
                 log=self._log,
@@ -136,6 +149,7 @@ class Gateway:
                 handlers_per_account=self.settings.handlers.per_account,
                 handler_threads=self.settings.handlers.threads,
                 handler_deadline_s=self.settings.handlers.deadline_s,
+                parking=self._handlers,
             )
             system.start()
             self._system = system
@@ -285,6 +299,28 @@ class Gateway:
         if not stored.wait(STORE_S):
             raise TimeoutError(f"the journal did not store the send within {STORE_S:.0f} s")
         return ticket
+
+    def note(self, account: AccountId, conversation: str | None, key: str) -> str | None:
+        """Give what handlers noted last with ``event.note``; None if nothing.
+
+        Args:
+            account: Whose note.
+            conversation: Id of the conversation; None: noted ``account_wide``.
+            key: Its name.
+
+        Raises:
+            ShuttingDownError: The gateway is not running.
+            TimeoutError: The journal did not answer in 10 s.
+        """
+        system = self._system
+        if system is None:
+            raise ShuttingDownError
+        return system.services.writer.read(
+            lambda journal: journal.note(account, conversation or "", key), STORE_S
+        )
+
+    def _tally(self, account: AccountId) -> Tally:
+        return Tally() if self._journal is None else self._journal.tally(account)
 
     def _reply(self, event: Event, content: Content) -> Delivery:
         return self._delivery(
