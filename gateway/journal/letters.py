@@ -38,7 +38,7 @@ _PARKED = Statement(
     ")",
 )
 _FIND: Final = (
-    "SELECT lane_seq, account, status FROM dead_letter JOIN event USING(lane_seq) "
+    "SELECT lane_seq, event.account, status FROM dead_letter JOIN event USING(lane_seq) "
     "WHERE dead_letter.event_id=? AND status IN (3,4)"
 )
 _AGAIN: Final = (
