@@ -14,6 +14,7 @@ import pykka
 
 from actors.messages import Control, Message, StateChanged
 from actors.policy.backoff import Delays
+from actors.policy.tries import TryRules
 from actors.ports import Clock, Dialed, Dialer, Dice, Identity, Mailbox, Platform, Session
 from actors.runtime.flow import Flow
 from actors.runtime.handlers import HandlerPool
@@ -75,7 +76,7 @@ class AccountPlan(msgspec.Struct, frozen=True, kw_only=True):
         delays: Delays by error class.
         max_attempts: Failures in a row after which the account is FAILED; None: never.
         stable_s: Seconds CONNECTED after which failures are forgotten.
-        handler_retry_s: Pauses before an event's 2nd, 3rd, … try; then it is a dead letter.
+        tries: When an event is given up.
         flow_high: Work in hand (frames and events) at which reading pauses.
         flow_low: Work in hand at which it goes on.
         send_reply_s: Seconds the platform has to answer a send; then its outcome is UNKNOWN.
@@ -104,7 +105,7 @@ class AccountPlan(msgspec.Struct, frozen=True, kw_only=True):
     delays: Delays = Delays()
     max_attempts: int | None = None
     stable_s: float = 60.0
-    handler_retry_s: tuple[float, ...] = (1.0, 5.0, 25.0)
+    tries: TryRules = TryRules(pauses_s=(1.0, 5.0, 25.0))
     flow_high: int = 256
     flow_low: int = 64
     send_reply_s: float = 10.0
@@ -155,6 +156,17 @@ class Observer(Protocol):
         """An account's history was read again, or could not be."""
 
 
+class Parking(Protocol):
+    """Which events must not be handled a second time after a crash. Any thread."""
+
+    @property
+    def active(self) -> bool:
+        """False: none, so nobody needs to ask."""
+
+    def parks(self, event: Event) -> bool:
+        """Say whether it is parked when nobody knows what its handlers did."""
+
+
 class Services(msgspec.Struct, frozen=True, kw_only=True):
     """What all accounts of a process share."""
 
@@ -170,6 +182,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     observer: Observer
     history_rate: SharedRate
     sends: OpenSends = msgspec.field(default_factory=OpenSends)
+    parking: Parking | None = None
 
 
 class Role:
@@ -242,6 +255,8 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     peers: Peers
     flow: Flow
     standing: Standing = msgspec.field(default_factory=Standing)
+    running: dict[int, Event] = msgspec.field(default_factory=dict)
+    """Events handed to parking handlers, by ``lane_seq``; the dispatcher's, over its lives."""
 
     @property
     def name(self) -> AccountId:
@@ -311,6 +326,18 @@ class SendsRestored(Message, frozen=True, kw_only=True, gc=False):
 
     records: Sequence[SendRecord] | None
     claimed: Sequence[str] = ()
+
+
+class PutBack(Message, frozen=True, kw_only=True, gc=False):
+    """Make a dead or parked event pending again; the decoder numbers all events.
+
+    Attributes:
+        event_id: Which.
+        answered: Called with whether there was such an event.
+    """
+
+    event_id: str
+    answered: Callable[[bool], None]
 
 
 class LinkOpened(Control, frozen=True, kw_only=True, gc=False):

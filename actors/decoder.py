@@ -11,8 +11,9 @@ from typing import Any
 
 import msgspec
 
-from actors.account import Account, LinkEnded, PendingRead, SessionOpened
+from actors.account import Account, LinkEnded, PendingRead, PutBack, SessionOpened
 from actors.messages import (
+    EventsReplayed,
     EventsRestored,
     EventsStored,
     Flush,
@@ -33,8 +34,8 @@ from actors.messages import (
 from actors.ports import Session
 from actors.runtime.pool import Pool
 from actors.runtime.supervised import SupervisedActor
-from actors.storage import CloseHold, HoldClosed, JournalAnswer, OpenHold, StoreFrames
-from actors.values import Decoded, Event, Frame, Reply, Signal, SignalKind
+from actors.storage import CloseHold, HoldClosed, JournalAnswer, OpenHold, ReplayEvent, StoreFrames
+from actors.values import Decoded, Event, Frame, Reply, Signal, SignalKind, Tries
 
 _GAPS = (SignalKind.GAP, SignalKind.BACKLOG_CUT)
 """Signals after which older messages may still come, out of history."""
@@ -81,6 +82,8 @@ class DecoderActor(SupervisedActor):
                 self._store_history(message)
             case Flush():
                 self._flush(message)
+            case PutBack():
+                self._put_back(message)
             case LinkEnded():
                 self._account.peers.connection.tell(message)
             case _:
@@ -172,6 +175,7 @@ class DecoderActor(SupervisedActor):
     def _restore(self, page: PendingRead, session: Session | None) -> None:
         """Make events of journal rows again, with the numbers they were given."""
         events: list[Event] = []
+        tries: dict[str, Tries] = {}
         frame, decoded = None, None
         for row in page.rows:
             assert session is not None
@@ -183,15 +187,36 @@ class DecoderActor(SupervisedActor):
                     "journal.row_unreadable", account=self._account.name, lane_seq=row.lane_seq
                 )
                 continue
-            events.append(
-                msgspec.structs.replace(
-                    decoded.events[row.index],
-                    lane_seq=row.lane_seq,
-                    redelivered=row.lane_seq < page.redelivered_below,
-                    late=row.late,
-                )
+            event = msgspec.structs.replace(
+                decoded.events[row.index],
+                lane_seq=row.lane_seq,
+                redelivered=row.lane_seq < page.redelivered_below or row.replayed,
+                late=row.late,
             )
-        self._account.peers.dispatcher.tell(EventsRestored(events=events, more=page.more))
+            events.append(event)
+            if row.attempts or row.crashes:
+                tries[event.event_id] = Tries(row.attempts, row.crashes)
+        self._account.peers.dispatcher.tell(
+            EventsRestored(events=events, more=page.more, tries=tries)
+        )
+
+    def _put_back(self, message: PutBack) -> None:
+        """Number an event anew, after everything that was stored before."""
+        account = self._account
+        durable = account.services.writer.durable
+
+        def committed(answer: JournalAnswer) -> None:
+            if answer:
+                if not durable:
+                    account.flow.taken(1)
+                account.peers.dispatcher.tell(EventsReplayed())
+            message.answered(bool(answer))
+
+        account.services.writer.submit(
+            ReplayEvent(event_id=message.event_id, lane_seq=next(self._numbers)),
+            committed,
+            refused=lambda _: message.answered(False),
+        )
 
     # --- what a recovery found --------------------------------------------------------
 

@@ -12,6 +12,7 @@ from typing import Any
 from actors.account import Account, PendingRead
 from actors.messages import (
     DeliveriesStored,
+    EventsReplayed,
     EventsRestored,
     EventsStored,
     HoldExpired,
@@ -20,7 +21,8 @@ from actors.messages import (
     LanesReleased,
 )
 from actors.policy.lanes import Lanes
-from actors.runtime.handlers import LaneRun, LanesRan, RanLane
+from actors.policy.tries import pause_s
+from actors.runtime.handlers import LanesRan, RanLane
 from actors.runtime.pool import Pool
 from actors.runtime.supervised import SupervisedActor
 from actors.runtime.timers import Timer
@@ -33,6 +35,7 @@ from actors.storage import (
     SettleEvents,
     Settlement,
 )
+from actors.trials import Trials
 from actors.values import Delivery, Disposition, Event, Outcome
 
 PAGE = 1000
@@ -43,6 +46,9 @@ HELD_LIMIT = 20_000
 
 READ_AGAIN_S = 1.0
 """Pause before a page is read again that found no decoder."""
+
+BEGIN_AGAIN_S = 1.0
+"""Pause before an event is taken up again whose begin the journal did not answer."""
 
 
 class DispatcherActor(SupervisedActor):
@@ -60,7 +66,7 @@ class DispatcherActor(SupervisedActor):
         super().__init__(pool, name="dispatcher", supervisor=account.peers.supervisor)
         self._account = account
         self._lanes = Lanes()
-        self._attempts: dict[str, int] = {}
+        self._trials = Trials(account)
         self._halted = False
         self._cursor = 0
         self._behind = True
@@ -78,6 +84,7 @@ class DispatcherActor(SupervisedActor):
         """Take over from whoever was dispatcher before, in this life or an earlier one."""
         services = self._account.services
         services.handlers.withdraw(self._account.name)
+        self._trials.park_unheard()
         self._born_at = next(services.writer.numbers())
         self._lost = self._account.peers.dispatcher.lost
         self._catch_up()
@@ -97,7 +104,10 @@ class DispatcherActor(SupervisedActor):
             case LanesRan():
                 self._settle(message.runs)
             case EventsRestored():
+                self._trials.restored(message.events, message.tries)
                 self._take_page(message)
+            case EventsReplayed():
+                self._behind, self._news = True, None
             case LaneRested():
                 self._lanes.release(message.lane)
             case LanesHeld():
@@ -118,9 +128,7 @@ class DispatcherActor(SupervisedActor):
         runs = self._lanes.take()
         if runs:
             self._account.services.handlers.submit(
-                self._account.name,
-                [LaneRun(lane=run.lane, events=run.events) for run in runs],
-                self.actor_ref,
+                self._account.name, self._trials.admit(runs), self.actor_ref
             )
 
     # --- from the journal and from memory ---------------------------------------------
@@ -240,70 +248,94 @@ class DispatcherActor(SupervisedActor):
 
     def _settle(self, runs: Sequence[RanLane]) -> None:
         settlements: list[Settlement] = []
+        ended = 0
         for run in runs:
             if not run.settled:  # the pool has stopped; the journal keeps the rest
                 self._halted = True
-            gone = 0
+            before = len(settlements)
             for event, outcome in run.settled:
                 settlement = self._judge(run.lane, event, outcome)
                 if settlement is not None:
                     settlements.append(settlement)
-                    gone += 1
+            gone = len(settlements) - before
+            if gone and settlements[-1].outcome.disposition is Disposition.RETRY:
+                gone -= 1  # it can only be the last; it stays at the head of its lane
             self._lanes.finish(run.lane, gone)
+            ended += gone
         if settlements:
-            self._store(settlements)
+            self._store(settlements, ended)
+        if self._trials.wary and not self._lanes.pending and not self._behind:
+            self._trials.calm()
 
     def _judge(self, lane: str, event: Event, outcome: Outcome) -> Settlement | None:
         """Say how an event ended, or hold its lane for another try."""
-        failed_before = self._attempts.pop(event.event_id, 0) if self._attempts else 0
-        attempts = failed_before + 1
-        if outcome.disposition is not Disposition.RETRY:
-            if outcome.disposition is Disposition.DEAD:
-                self._report_dead(event, outcome, attempts)
-            return Settlement(event=event, outcome=outcome, attempts=attempts)
-        pauses = self._account.plan.handler_retry_s
-        services = self._account.services
-        if failed_before >= len(pauses):
-            dead = Outcome(disposition=Disposition.DEAD, reason=outcome.reason)
-            self._report_dead(event, dead, attempts)
-            return Settlement(event=event, outcome=dead, attempts=attempts)
-        self._attempts[event.event_id] = attempts
+        trials = self._trials
+        if (
+            outcome.disposition is Disposition.DONE
+            and not trials.tries
+            and not trials.wary
+            and not self._account.running
+        ):
+            return Settlement(event=event, outcome=outcome)
+        settlement = trials.end(event, outcome)
+        if settlement is None:
+            self._rest(lane, BEGIN_AGAIN_S)
+        else:
+            self._follow(lane, settlement)
+        return settlement
+
+    def _follow(self, lane: str, settlement: Settlement) -> None:
+        """Say what a person should know of an end, and hold the lane of what failed."""
+        event, outcome, attempts = settlement.event, settlement.outcome, settlement.attempts
+        services, name = self._account.services, self._account.name
+        match outcome.disposition:
+            case Disposition.RETRY:
+                retry_in_s = pause_s(self._account.plan.tries, attempts) or 0.0
+                services.log.warning(
+                    "handler.failed",
+                    account=name,
+                    event_id=event.event_id,
+                    reason=outcome.reason,
+                    attempt=attempts,
+                    retry_in_s=retry_in_s,
+                )
+                self._rest(lane, retry_in_s)
+            case Disposition.DEAD:
+                reason = outcome.reason or "rejected"
+                services.log.error(
+                    "event.dead_lettered",
+                    account=name,
+                    event_id=event.event_id,
+                    reason=reason,
+                    attempts=attempts,
+                )
+                services.observer.dead_lettered(name, event, reason)
+            case Disposition.PARKED:
+                services.log.error(
+                    "event.parked", account=name, event_id=event.event_id, reason=outcome.reason
+                )
+            case Disposition.EXPIRED:
+                services.log.debug("event.expired", account=name, event_id=event.event_id)
+            case Disposition.DONE | Disposition.IGNORED:
+                pass
+
+    def _rest(self, lane: str, pause_s: float) -> None:
         self._lanes.hold(lane)
-        pause_s = pauses[failed_before]
-        services.log.warning(
-            "handler.failed",
-            account=self._account.name,
-            event_id=event.event_id,
-            reason=outcome.reason,
-            attempt=attempts,
-            retry_in_s=pause_s,
-        )
-        services.timers.after(pause_s, self._account.peers.dispatcher, LaneRested(lane=lane))
-        return None
+        timers, dispatcher = self._account.services.timers, self._account.peers.dispatcher
+        timers.after(pause_s, dispatcher, LaneRested(lane=lane))
 
-    def _report_dead(self, event: Event, outcome: Outcome, attempts: int) -> None:
-        reason = outcome.reason or "rejected"
-        self._account.services.log.error(
-            "event.dead_lettered",
-            account=self._account.name,
-            event_id=event.event_id,
-            reason=reason,
-            attempts=attempts,
-        )
-        self._account.services.observer.dead_lettered(self._account.name, event, reason)
-
-    def _store(self, settlements: Sequence[Settlement]) -> None:
-        account, count = self._account, len(settlements)
+    def _store(self, settlements: Sequence[Settlement], ended: int) -> None:
+        account = self._account
         durable = account.services.writer.durable
 
         def refused(_: str) -> None:
             if not durable:
-                account.flow.returned(count)
+                account.flow.returned(ended)
 
         def committed(answer: JournalAnswer) -> None:
             deliveries: Sequence[Delivery] = answer  # type: ignore[assignment]  # its answer
             if not durable:
-                account.flow.returned(count)
+                account.flow.returned(ended)
             if deliveries:
                 account.peers.outbox.tell(DeliveriesStored(deliveries=deliveries))
 

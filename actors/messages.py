@@ -26,6 +26,7 @@ from actors.values import (
     Recovered,
     Reply,
     Signal,
+    Tries,
 )
 
 
@@ -262,14 +263,25 @@ class LinkDown(Control, frozen=True, kw_only=True, gc=False):
 
 
 class EventsRestored(Message, frozen=True, kw_only=True, gc=False):
-    """Events read back from the journal, in its order; ``more`` of them lie there."""
+    """Events read back from the journal, in its order; ``more`` of them lie there.
+
+    Attributes:
+        events: As they are.
+        more: There are more.
+        tries: What the journal knows of tries, by ``event_id``; of most: nothing.
+    """
 
     events: Sequence[Event]
     more: bool
+    tries: Mapping[str, Tries] = {}
 
 
-class LaneRested(Message, frozen=True, kw_only=True, gc=False):
-    """The pause before a lane's next try is over."""
+class EventsReplayed(Message, frozen=True, kw_only=True, gc=False):
+    """Somebody put events back; they are in the journal, behind everything told before."""
+
+
+class LaneRested(Control, frozen=True, kw_only=True, gc=False):
+    """The pause before a lane's next try is over. Control: lost, it would hold its lane."""
 
     lane: str
 

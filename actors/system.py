@@ -14,7 +14,17 @@ from functools import partial
 
 import pykka
 
-from actors.account import Account, AccountPlan, Log, Observer, Peers, Role, Services
+from actors.account import (
+    Account,
+    AccountPlan,
+    Log,
+    Observer,
+    Parking,
+    Peers,
+    PutBack,
+    Role,
+    Services,
+)
 from actors.dialing import DialingActor
 from actors.messages import (
     ActorDied,
@@ -39,7 +49,7 @@ from actors.runtime.rate import SharedRate
 from actors.runtime.sends import OpenSends
 from actors.runtime.timers import Timers
 from actors.runtime.writer import JournalWriter
-from actors.storage import Journal, StoreDelivery
+from actors.storage import Journal, ReplayEvent, StoreDelivery
 from actors.supervisor import SupervisorActor
 from actors.values import AccountId, Delivery
 
@@ -82,6 +92,7 @@ class System:
         history_burst: Pages at once after a quiet time.
         sends: Bounds and rate of all outboxes together.
         dice_seed: Fixes the dice; None takes entropy.
+        parking: Which events must not be handled a second time after a crash; None: none.
     """
 
     def __init__(
@@ -101,6 +112,7 @@ class System:
         history_burst: int = 20,
         sends: OpenSends | None = None,
         dice_seed: int | None = None,
+        parking: Parking | None = None,
     ) -> None:
         clock = clock or SystemClock()
         self._gate = gate
@@ -131,6 +143,7 @@ class System:
                 rate_per_s=history_rate_per_s, burst=history_burst, now=clock.monotonic()
             ),
             sends=sends or OpenSends(),
+            parking=parking,
         )
         if isinstance(clock, ManualClock):
             for part in (self.services.timers, self.services.poller, self.services.handlers):
@@ -254,6 +267,26 @@ class System:
         account = self._accounts.get(name)
         if account is not None:
             account.peers.outbox.tell(message)
+
+    def replay(self, name: AccountId, event_id: str, answered: Callable[[bool], None]) -> None:
+        """Make a dead or parked event pending again, at the end of its lane.
+
+        Args:
+            name: Whose it is.
+            event_id: Which.
+            answered: Called with whether there was such an event; not at all, if the account's
+                decoder dies meanwhile.
+        """
+        account = self._accounts.get(name)
+        if account is not None:
+            account.peers.decoder.tell(PutBack(event_id=event_id, answered=answered))
+            return
+        writer = self.services.writer
+        writer.submit(
+            ReplayEvent(event_id=event_id, lane_seq=next(writer.numbers())),
+            lambda answer: answered(bool(answer)),
+            refused=lambda _: answered(False),
+        )
 
     def new_uuid(self, name: AccountId) -> str:
         """Give a client id in the form the account's platform wants."""

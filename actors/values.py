@@ -302,6 +302,34 @@ class Disposition(enum.Enum):
     RETRY = "retry"
     DEAD = "dead"
     IGNORED = "ignored"
+    PARKED = "parked"
+    EXPIRED = "expired"
+
+
+class Tries(msgspec.Struct, frozen=True, gc=False):
+    """What is known of the tries of one event.
+
+    Attributes:
+        failures: Tries that raised.
+        crashes: Tries that were noted when they began and ended with the process.
+    """
+
+    failures: int = 0
+    crashes: int = 0
+
+
+class Note(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A value a handler keeps; the last one of its key counts.
+
+    Attributes:
+        conversation_id: Whose; empty: the account's.
+        key: Its name.
+        value: What to keep; None forgets it.
+    """
+
+    conversation_id: str
+    key: str
+    value: str | None
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -309,13 +337,16 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     Attributes:
         disposition: DONE: settle it. RETRY: a handler failed, the dispatcher decides.
-            DEAD: never again. IGNORED: no handler wanted it.
+            DEAD: never again. IGNORED: no handler wanted it. PARKED: nobody knows what its
+            handlers did. EXPIRED: it was too old to be handled.
         replies: Sends that leave with the settlement, in order.
+        notes: Values that are kept with the settlement, in order.
         reason: Why not DONE; exception type and place, no payload.
     """
 
     disposition: Disposition = Disposition.DONE
     replies: Sequence[Delivery] = ()
+    notes: Sequence[Note] = ()
     reason: str | None = None
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from actors.messages import StateChanged
     from actors.state import Cause, ConnectionState
+    from actors.storage import Letter, Tally
     from actors.values import ErrorClass, Event, Failure, Recovered, SendOutcome, SendResult
     from gateway.accounts import AccountView
     from gateway.app import Gateway
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
         ShuttingDownError,
         SinkError,
         UnknownAccountError,
+        UnknownLetterError,
     )
     from gateway.events import (
         ChatMessage,
@@ -43,6 +45,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "actors.messages": ("StateChanged",),
     "actors.state": ("Cause", "ConnectionState"),
+    "actors.storage": ("Letter", "Tally"),
     "actors.values": (
         "ErrorClass",
         "Event",
@@ -63,6 +66,7 @@ _HOMES = {
         "ShuttingDownError",
         "SinkError",
         "UnknownAccountError",
+        "UnknownLetterError",
     ),
     "gateway.events": (
         "ChatMessage",
@@ -92,6 +96,7 @@ __all__ = [
     "Failure",
     "Gateway",
     "GatewayError",
+    "Letter",
     "OrderStatusChanged",
     "OverloadedError",
     "PlatformEvent",
@@ -104,9 +109,11 @@ __all__ = [
     "SinkError",
     "StateChanged",
     "SystemNotification",
+    "Tally",
     "UndecodableEvent",
     "UnknownAccountError",
     "UnknownEvent",
+    "UnknownLetterError",
     "UserInteraction",
     "WebSocketClient",
 ]

@@ -9,6 +9,7 @@ from msgspec import structs
 
 from actors.messages import StateChanged
 from actors.state import ConnectionState
+from actors.storage import Tally
 from actors.values import AccountId, Failure
 from gateway.errors import UnknownAccountError
 from gateway.redaction import Redactor
@@ -40,8 +41,14 @@ class AccountView:
         next_retry_s: Delay before that attempt, as it was drawn.
     """
 
-    def __init__(self, account: AccountId, changed: threading.Condition) -> None:
+    def __init__(
+        self,
+        account: AccountId,
+        changed: threading.Condition,
+        tally: Callable[[AccountId], Tally],
+    ) -> None:
         self.id = account
+        self._tally = tally
         self.state = ConnectionState.DISCONNECTED
         self.since_ms = 0
         self.generation = 0
@@ -52,6 +59,11 @@ class AccountView:
         self._changes = 0
         self._entered: dict[ConnectionState, int] = {}
         self._changed = changed
+
+    @property
+    def counters(self) -> Tally:
+        """Tell what became of all events, over the life of the journal; zeros before the start."""
+        return self._tally(self.id)
 
     def __repr__(self) -> str:
         return f"<account {self.id!r} {self.state.value}>"
@@ -95,7 +107,9 @@ class Accounts(Mapping[AccountId, AccountView]):
         *,
         add: Callable[[object], AccountView],
         verb: Callable[[str, AccountId], None],
+        tally: Callable[[AccountId], Tally] = lambda _: Tally(),
     ) -> None:
+        self._tally = tally
         self._views: dict[AccountId, AccountView] = {}
         self._changed = threading.Condition()
         self._add = add
@@ -118,7 +132,7 @@ class Accounts(Mapping[AccountId, AccountView]):
 
     def open_view(self, account: AccountId) -> AccountView:
         """Make an account visible; the façade calls it."""
-        view = self._views[account] = AccountView(account, self._changed)
+        view = self._views[account] = AccountView(account, self._changed, self._tally)
         return view
 
     def close_view(self, account: AccountId) -> None:

@@ -18,7 +18,7 @@ from actors.policy.gate import ConnectGate
 from actors.ports import Clock
 from actors.runtime.clock import SystemClock
 from actors.runtime.sends import OpenSends
-from actors.storage import Journal
+from actors.storage import Journal, Tally
 from actors.storage import OverloadedError as JournalOverloadedError
 from actors.system import System
 from actors.values import (
@@ -40,7 +40,8 @@ from gateway.errors import (
     ShuttingDownError,
     UnknownAccountError,
 )
-from gateway.handlers import Handlers
+from gateway.handlers import Handlers, OnCrash
+from gateway.letters import DeadLetters
 from gateway.sending import ASK_S, ClientIds, Sends, SendTicket, Tickets, masked_result
 from gateway.settings import AccountSettings, Settings
 
@@ -98,7 +99,9 @@ class Gateway:
         self._lock = threading.RLock()
         self._system: System | None = None
         self._stopping = False
-        self.accounts = Accounts(add=self._add_account, verb=self._account_verb)
+        self._journal: Journal | None = None
+        self.accounts = Accounts(add=self._add_account, verb=self._account_verb, tally=self._tally)
+        self.dead_letters = DeadLetters(lambda: self._system)
         self.sends = Sends(lambda: self._system, self._tickets)
         for account in settings.accounts:
             self._register(account)
@@ -115,7 +118,12 @@ class Gateway:
     # --- handlers ---------------------------------------------------------------------
 
     def on(
-        self, event_type: type[EventT], *, account: AccountId | None = None, own: bool = False
+        self,
+        event_type: type[EventT],
+        *,
+        account: AccountId | None = None,
+        own: bool = False,
+        on_crash: OnCrash = "redeliver",
     ) -> Callable[[Callable[[EventT], None]], Callable[[EventT], None]]:
         """Decorate a function that takes one event of this type.
 
@@ -123,10 +131,13 @@ class Gateway:
             event_type: An event class; ``Event`` for everything.
             account: Only this account's events.
             own: Also what the account itself wrote; off, so that answers answer nobody twice.
+            on_crash: ``redeliver``: an event whose handling the process did not survive is
+                handled again, marked ``redelivered``. ``park``: it is kept for a person
+                (:attr:`dead_letters`); for handlers whose effects must never happen twice.
         """
 
         def decorate(handler: Callable[[EventT], None]) -> Callable[[EventT], None]:
-            self._handlers.add(event_type, handler, account=account, own=own)
+            self._handlers.add(event_type, handler, account=account, own=own, on_crash=on_crash)
             return handler
 
         return decorate
@@ -178,8 +189,9 @@ class Gateway:
             if self._system is not None:
                 return
             connect = self.settings.connect
+            journal = self._journal = self._open_journal(self.settings, self._clock)
             system = System(
-                journal=self._open_journal(self.settings, self._clock),
+                journal=journal,
                 handle=self._handlers,
                 observer=self,
                 log=self._log,
@@ -199,6 +211,7 @@ class Gateway:
                     rate_per_s=self.settings.outbox.rate_per_s,
                     burst=self.settings.outbox.burst,
                 ),
+                parking=self._handlers,
             )
             system.start()
             self._system = system
@@ -362,6 +375,28 @@ class Gateway:
     def ticket(self, outbox_id: str) -> SendTicket:
         """Give a ticket for a send, perhaps of an earlier life; see :meth:`Sends.ticket`."""
         return self.sends.ticket(outbox_id)
+
+    def note(self, account: AccountId, conversation: str | None, key: str) -> str | None:
+        """Give what handlers noted last with ``event.note``; None if nothing.
+
+        Args:
+            account: Whose note.
+            conversation: Id of the conversation; None: noted ``account_wide``.
+            key: Its name.
+
+        Raises:
+            ShuttingDownError: The gateway is not running.
+            TimeoutError: The journal did not answer in 10 s.
+        """
+        system = self._system
+        if system is None:
+            raise ShuttingDownError
+        return system.services.writer.read(
+            lambda journal: journal.note(account, conversation or "", key), ASK_S
+        )
+
+    def _tally(self, account: AccountId) -> Tally:
+        return Tally() if self._journal is None else self._journal.tally(account)
 
     def _reply(self, event: Event, content: Content) -> Delivery:
         """Make the send of a reply.

@@ -11,6 +11,7 @@ neither a secret nor a payload. Errors that never leave the kernel live with the
     ├── UnknownSendError       no send of that id in the journal
     ├── SendStateError         the send is not in a state that allows it
     ├── ShuttingDownError      the gateway is stopping; nothing was accepted
+    ├── UnknownLetterError     the event is neither a dead letter nor parked
     ├── EventSettledError      the event is finished and can not be answered any more
     └── SinkError              a sink can not be opened or written to         (retryable)
 """
@@ -153,6 +154,24 @@ class ShuttingDownError(GatewayError):
 
     def __str__(self) -> str:
         return "the gateway is stopping; nothing was accepted"
+
+
+class UnknownLetterError(GatewayError):
+    """Raised when an event is neither a dead letter nor parked.
+
+    Attributes:
+        event_id: Identity that was asked for.
+    """
+
+    def __init__(self, event_id: str) -> None:
+        super().__init__(event_id)
+        self.event_id = event_id
+
+    def __str__(self) -> str:
+        return (
+            f"event {self.event_id!r} is neither a dead letter nor parked; "
+            "it was replayed, dropped, or never was one: list them"
+        )
 
 
 class EventSettledError(GatewayError):

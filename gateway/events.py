@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import base64
 from contextvars import ContextVar, Token
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import msgspec
 
-from actors.values import Content, Event
+from actors.values import Content, Event, Note
 from gateway.errors import EventSettledError
+
+NOTE_KEY_CHARS: Final = 200
+NOTE_VALUE_CHARS: Final = 16_384
 
 
 # Its own fields may be given by position, which makes a text in a fifth of the time:
@@ -67,11 +70,40 @@ class PlatformEvent(Event, frozen=True, gc=False):
         """
         self._answer(Content(image_url=url, width=width, height=height))
 
+    def note(self, key: str, value: str | None, *, account_wide: bool = False) -> None:
+        """Keep a value about this conversation; it is there once this event is settled.
+
+        ``Gateway.note(account, conversation, key)`` reads it. A handler that raises keeps
+        nothing; in a journal on disk notes outlive the process.
+
+        Args:
+            key: Its name, up to 200 characters; a second note of that name replaces the first.
+            value: Up to 16,384 characters; None forgets the note.
+            account_wide: Keep it about the account instead.
+
+        Raises:
+            EventSettledError: No handler is being called with this event just now.
+            ValueError: The key is empty, or the key or the value is too long.
+        """
+        current = self._being_handled()
+        if not 0 < len(key) <= NOTE_KEY_CHARS or len(value or "") > NOTE_VALUE_CHARS:
+            raise ValueError(
+                f"a note's key has 1 to {NOTE_KEY_CHARS} characters, its value at most "
+                f"{NOTE_VALUE_CHARS}; keep more than that in a store of your own"
+            )
+        lane = "" if account_wide else self.conversation_id or ""
+        if current.notes is None:
+            current.notes = []
+        current.notes.append(Note(conversation_id=lane, key=key, value=value))
+
     def _answer(self, content: Content) -> None:
+        self._being_handled().replies.append(content)
+
+    def _being_handled(self) -> Delivering:
         current = _current.get()
         if current is None or current.event is not self:
             raise EventSettledError(self.event_id)
-        current.replies.append(content)
+        return current
 
 
 class ChatMessage(PlatformEvent, frozen=True, gc=False):
@@ -116,21 +148,23 @@ class UndecodableEvent(PlatformEvent, frozen=True, kw_only=True, gc=False):
     reason: str = ""
 
 
-# --- replies that leave with the settlement -------------------------------------------
+# --- replies and notes that leave with the settlement -------------------------------------------
 
 
 class Delivering:
     """One call of a handler; use as ``with delivering(event) as replies:``.
 
-    What the handler replies is appended to the list, in order. Leaving the block ends it,
-    so a task or thread the handler left behind gets an error instead of a lost reply.
+    What the handler replies is appended to the list, in order, and what it notes to ``notes``,
+    which is None while there is nothing. Leaving the block ends it, so a task or thread the
+    handler left behind gets an error instead of a lost reply.
     """
 
-    __slots__ = ("_token", "event", "replies")
+    __slots__ = ("_token", "event", "notes", "replies")
 
     def __init__(self, event: Event) -> None:
         self.event: Event | None = event
         self.replies: list[Content] = []
+        self.notes: list[Note] | None = None
 
     def __enter__(self) -> list[Content]:
         self._token: Token[Delivering | None] = _current.set(self)

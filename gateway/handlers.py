@@ -7,7 +7,7 @@ others that want the event; so handlers of one event share its fate.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal, TypeAlias, get_args
 
 from actors.values import DONE, AccountId, Content, Delivery, Disposition, Event, Outcome
 from gateway.events import delivering
@@ -15,34 +15,57 @@ from gateway.sinks.base import Sink
 
 Handler = Callable[[Any], None]
 
+OnCrash: TypeAlias = Literal["redeliver", "park"]
+"""What becomes of an event whose handler the process did not survive (``reliability.md`` I9)."""
+
 IGNORED = Outcome(disposition=Disposition.IGNORED, reason="no_handler")
 
 
 class _Wish:
-    __slots__ = ("account", "event_type", "handler", "own")
+    __slots__ = ("account", "event_type", "handler", "own", "park")
 
     def __init__(
-        self, event_type: type[Event], handler: Handler, account: AccountId | None, *, own: bool
+        self,
+        event_type: type[Event],
+        handler: Handler,
+        account: AccountId | None,
+        *,
+        own: bool,
+        park: bool,
     ) -> None:
         self.event_type = event_type
         self.handler = handler
         self.account = account
         self.own = own
+        self.park = park
+
+    def wants(self, event_type: type[Event], account: AccountId, *, own: bool) -> bool:
+        return (
+            issubclass(event_type, self.event_type)
+            and self.account in (None, account)
+            and (self.own or not own)
+        )
 
 
 class Handlers:
-    """Calls whoever wants an event; the kernel's ``Handle``."""
+    """Calls whoever wants an event; the kernel's ``Handle`` and ``Parking``.
+
+    Attributes:
+        active: Some handler wants its events parked.
+    """
 
     def __init__(
         self,
         sinks: Sequence[Sink],
         make_delivery: Callable[[Event, Content], Delivery],
     ) -> None:
+        self.active = False
         self._wishes: list[_Wish] = []
         self._sinks = tuple(sink.deliver for sink in sinks)
         self._make_delivery = make_delivery
         self._cache: dict[tuple[type[Event], AccountId, bool], tuple[Handler, ...]] = {}
         self.tap: Callable[[Event], None] | None = None
+        self._parks: dict[tuple[type[Event], AccountId, bool], bool] = {}
 
     def add(
         self,
@@ -51,6 +74,7 @@ class Handlers:
         *,
         account: AccountId | None = None,
         own: bool = False,
+        on_crash: OnCrash = "redeliver",
     ) -> None:
         """Want events of a type and its subtypes.
 
@@ -59,10 +83,15 @@ class Handlers:
             handler: Called with the event; may block, raise and reply.
             account: Only this account's; None: every account's.
             own: Also what the account itself wrote, on whatever device.
+            on_crash: ``park``: an event of which nobody knows what this handler did is kept for
+                a person, and no handler gets it again; costs a commit before each event.
 
         Raises:
             TypeError: Not an event class, or not callable.
+            ValueError: ``on_crash`` is neither ``redeliver`` nor ``park``.
         """
+        if on_crash not in get_args(OnCrash):
+            raise ValueError(f"on_crash is {on_crash!r}: use 'redeliver' or 'park'")
         wanted: object = event_type  # callers without a type checker pass anything
         if not (isinstance(wanted, type) and issubclass(wanted, Event)):
             raise TypeError(
@@ -71,8 +100,22 @@ class Handlers:
             )
         if not callable(handler):
             raise TypeError(f"{handler!r} is not callable: a handler takes one event")
-        self._wishes.append(_Wish(event_type, handler, account, own=own))
+        park = on_crash == "park"
+        self._wishes.append(_Wish(event_type, handler, account, own=own, park=park))
         self._cache.clear()
+        self._parks.clear()
+        self.active = self.active or park
+
+    def parks(self, event: Event) -> bool:
+        """Say whether a handler that wants the event wants it parked."""
+        key = (type(event), event.account, event.own)
+        found = self._parks.get(key)
+        if found is None:
+            event_type, account, own = key
+            found = self._parks[key] = any(
+                wish.park and wish.wants(event_type, account, own=own) for wish in self._wishes
+            )
+        return found
 
     def __call__(self, event: Event) -> Outcome:
         """Run every handler and sink that wants the event, in the order they were added."""
@@ -85,12 +128,16 @@ class Handlers:
             handlers = self._cache[key] = self._wanting(*key)
         if not handlers:
             return IGNORED
-        with delivering(event) as contents:
+        call = delivering(event)
+        with call as contents:
             for handler in handlers:
                 handler(event)
-        if not contents:
+        if not contents and call.notes is None:
             return DONE
-        return Outcome(replies=tuple(self._make_delivery(event, content) for content in contents))
+        return Outcome(
+            replies=tuple(self._make_delivery(event, content) for content in contents),
+            notes=tuple(call.notes or ()),
+        )
 
     def _wanting(
         self,
@@ -99,12 +146,6 @@ class Handlers:
         own: bool,  # noqa: FBT001  # a cache key
     ) -> tuple[Handler, ...]:
         return (
-            *(
-                wish.handler
-                for wish in self._wishes
-                if issubclass(event_type, wish.event_type)
-                and wish.account in (None, account)
-                and (wish.own or not own)
-            ),
+            *(wish.handler for wish in self._wishes if wish.wants(event_type, account, own=own)),
             *self._sinks,
         )

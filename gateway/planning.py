@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 
 from actors.account import AccountPlan, RecoveryPlan
+from actors.policy.tries import TryRules
 from actors.ports import Clock, Identity
 from actors.storage import Journal
 from gateway.journal.memory import MemoryJournal
@@ -26,7 +27,7 @@ def journal(settings: Settings, clock: Clock) -> Journal:
         JournalError: It can not be opened; says why and what to do.
     """
     if settings.durability == "memory":
-        return MemoryJournal()
+        return MemoryJournal(clock=clock)
     return SqliteJournal(
         Path(settings.data_dir) / JOURNAL_FILE,
         synchronous="FULL" if settings.durability == "full" else "NORMAL",
@@ -104,7 +105,11 @@ def plan(account: AccountSettings, settings: Settings) -> AccountPlan:
         delays=reconnect.delays(),
         max_attempts=reconnect.max_attempts,
         stable_s=reconnect.stable_s,
-        handler_retry_s=account.handlers.retry_delays_s,
+        tries=TryRules(
+            pauses_s=account.handlers.retry_delays_s,
+            crash_limit=account.handlers.crash_limit,
+            expire_s=account.handlers.expire_s,
+        ),
         flow_high=account.flow.high,
         flow_low=account.flow.low,
         backpressure_limit_s=account.flow.backpressure_s,

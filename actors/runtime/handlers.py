@@ -15,6 +15,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import count
 from queue import Empty, SimpleQueue
 from typing import Any, Final
@@ -23,7 +24,7 @@ from actors.ports import Clock, Handle, Mailbox
 from actors.runtime.lanes import LaneRun, LanesRan, RanLane, Task, tell_results
 from actors.runtime.place import place
 from actors.runtime.roster import Roster, Worker
-from actors.values import DONE, Disposition, Outcome
+from actors.values import DONE, Disposition, Event, Outcome
 
 __all__ = ["HandlerPool", "LaneRun", "LanesRan", "RanLane", "revoked"]
 
@@ -117,7 +118,17 @@ class HandlerPool:
         Every run is reported to ``reply_to`` once, several in a message. After a stop all of a
         run is its ``rest``.
         """
-        tasks = [Task(run.lane, run.events, self._handle, reply_to) for run in runs if run.events]
+        handle = self._handle
+        tasks = [
+            Task(
+                run.lane,
+                run.events,
+                handle if run.admit is None else partial(_admitted, run.admit, handle),
+                reply_to,
+            )
+            for run in runs
+            if run.events
+        ]
         done = [] if len(tasks) == len(runs) else [run for run in runs if not run.events]
         if tasks and not self._enqueue((False, account), tasks):
             done = list(runs)
@@ -294,6 +305,13 @@ def _run(task: Task, item: Any) -> Outcome:
     if task.reply_to is None:
         _log.error("a callback of %r failed: %s", task.lane, reason)
     return Outcome(disposition=Disposition.RETRY, reason=reason)
+
+
+def _admitted(admit: Callable[[Event], Outcome | None], handle: Handle, event: Event) -> Outcome:
+    outcome = admit(event)
+    if outcome is not None or revoked():  # of one given up nobody hears the outcome
+        return outcome or DONE
+    return handle(event)
 
 
 def _call(fn: Callable[[], None]) -> Outcome:

@@ -76,7 +76,7 @@ def translate(values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
             interval_s=values.get("HEARTBEAT_INTERVAL"),
             reply_timeout_s=values.get("HEARTBEAT_TIMEOUT"),
         ),
-        "send": _given(expires_s=_seconds(values.get("MESSAGE_EXPIRE_TIME"), notes)),
+        "handlers": _given(expire_s=_seconds(values.get("MESSAGE_EXPIRE_TIME"), notes)),
     }
     notes += _missing(credentials)
     for key in values:
@@ -110,8 +110,8 @@ def _seconds(expire_ms: Any, notes: list[str]) -> Any:
     if not isinstance(expire_ms, (int, float)) or isinstance(expire_ms, bool):
         return expire_ms
     notes.append(
-        "MESSAGE_EXPIRE_TIME became send.expires_s: an old message is still handed to your "
-        "handlers (event.occurred_at_ms tells its age); a reply not out in time is not sent"
+        "MESSAGE_EXPIRE_TIME became handlers.expire_s: an older message is stored and counted as "
+        "expired, not handed to your handlers; send.expires_s does the same for replies"
     )
     return expire_ms / 1000
 

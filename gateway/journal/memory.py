@@ -4,43 +4,70 @@ from __future__ import annotations
 
 import bisect
 import itertools
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
+import msgspec
+
+from actors.ports import Clock
 from actors.runtime.clock import SystemClock
 from actors.storage import (
+    BeginEvent,
     CloseHold,
+    DropEvent,
     HoldClosed,
     JournalAnswer,
     JournalCommand,
+    Letter,
     MarkDelivery,
     OpenHold,
+    ParkEvents,
     Pending,
     RecoveryRecord,
+    ReplayEvent,
     SendQuery,
     SendRecord,
     SettleEvents,
+    Settlement,
     StoreDelivery,
     StoreFrames,
+    Tally,
 )
 from actors.values import AccountId, Delivery, Disposition, Event, Frame, Position, SendOutcome
+from gateway.journal.letters import UNKNOWN_EFFECT
 from gateway.journal.memory_sends import MemorySends
 from gateway.journal.order import arrange, in_order, merge
+
+LETTERS: Final = 10_000
+"""Dead and parked events that are kept; beyond them the oldest are only counted."""
 
 
 class _Account:
     """What is kept of one account: open events, and counters."""
 
     __slots__ = (
-        "attempts", "cursor", "dead", "done", "duplicates", "held", "held_from", "ignored", "late",
-        "pending", "stored",
-    )  # fmt: skip
+        "cursor",
+        "done",
+        "duplicates",
+        "ended",
+        "held",
+        "held_from",
+        "late",
+        "notes",
+        "pending",
+        "running",
+        "stored",
+        "tried",
+    )
 
     def __init__(self) -> None:
         self.pending: dict[int, tuple[Frame, int, int]] = {}  # frame, index, received_at_ms
-        self.attempts: dict[int, int] = {}  # only of those tried before
-        self.stored = self.duplicates = 0
-        self.done = self.dead = self.ignored = 0
+        self.running: dict[int, tuple[Event, tuple[Frame, int, int]]] = {}
+        self.tried: dict[int, tuple[int, int, bool]] = {}  # attempts, crashes, replayed
+        self.notes: dict[tuple[str, str], str] = {}
+        self.stored = self.duplicates = self.done = 0
+        self.ended: Counter[str] = Counter()  # the rarer ends
         self.late: set[int] = set()
         self.cursor: Position | None = None
         self.held_from: int | None = None
@@ -53,20 +80,20 @@ class MemoryJournal:
     Args:
         dedup_limit: How many identities are remembered at most; at least half as many of the
             newest always are.
-        unix_ms: For the times of sends; None: the wall clock.
+        clock: For the times of letters and sends; None: the system's.
     """
 
     durable = False
 
-    def __init__(
-        self, *, dedup_limit: int = 200_000, unix_ms: Callable[[], int] | None = None
-    ) -> None:
+    def __init__(self, *, dedup_limit: int = 200_000, clock: Clock | None = None) -> None:
+        self._clock = clock or SystemClock()
         self._generation_size = max(1, dedup_limit // 2)
         self._recent: set[str] = set()
         self._older: set[str] = set()
         self._numbers = itertools.count(1)
         self._accounts: defaultdict[str, _Account] = defaultdict(_Account)
-        self._sends = MemorySends(unix_ms or SystemClock().unix_ms)
+        self._sends = MemorySends(self._clock.unix_ms)
+        self._letters: dict[str, Letter] = {}
 
     def numbers(self) -> Iterator[int]:
         """Give the source of ``lane_seq``; safe to draw from any thread."""
@@ -82,17 +109,23 @@ class MemoryJournal:
         events = kept.pending
         numbers = sorted(events)
         begin = bisect.bisect_right(numbers, after)
-        return [
-            Pending(
-                frame=events[number][0],
-                index=events[number][1],
-                lane_seq=number,
-                received_at_ms=events[number][2],
-                attempts=kept.attempts.get(number, 0),
-                late=number in kept.late,
+        rows = []
+        for number in numbers[begin : begin + limit]:
+            frame, index, received_at_ms = events[number]
+            attempts, crashes, replayed = kept.tried.get(number, (0, 0, False))
+            rows.append(
+                Pending(
+                    frame=frame,
+                    index=index,
+                    lane_seq=number,
+                    received_at_ms=received_at_ms,
+                    attempts=attempts,
+                    crashes=crashes,
+                    replayed=replayed,
+                    late=number in kept.late,
+                )
             )
-            for number in numbers[begin : begin + limit]
-        ]
+        return rows
 
     def unsent(self, account: AccountId) -> Sequence[tuple[Delivery, SendOutcome | None]]:
         """Give open sends in the order they were accepted; UNKNOWN if one was tried."""
@@ -102,19 +135,33 @@ class MemoryJournal:
         """Give sends in the order they were accepted; of ended ones, the last 10,000."""
         return self._sends.find(query)
 
-    def counts(self, account: AccountId) -> dict[str, int]:
-        """Give the accounting identity of an account; keys as on disk."""
+    def letters(self, account: AccountId | None, limit: int) -> Sequence[Letter]:
+        """Give dead and parked events, the newest first."""
+        found = [
+            msgspec.structs.replace(letter, frame=None)
+            for letter in reversed(self._letters.values())
+            if account in (None, letter.account)
+        ]
+        return found[:limit]
+
+    def letter(self, event_id: str) -> Letter | None:
+        """Give one of them with its frame."""
+        return self._letters.get(event_id)
+
+    def note(self, account: AccountId, conversation_id: str, key: str) -> str | None:
+        """Give what handlers noted last."""
+        return self._accounts[account].notes.get((conversation_id, key))
+
+    def tally(self, account: AccountId) -> Tally:
+        """Give the counters of an account."""
         kept = self._accounts[account]
-        return {
-            "received": kept.stored + kept.duplicates,
-            "duplicates": kept.duplicates,
-            "done": kept.done,
-            "ignored": kept.ignored,
-            "dead": kept.dead,
-            "parked": 0,
-            "stale": 0,
-            "pending": len(kept.pending),
-        }
+        return Tally(
+            received=kept.stored + kept.duplicates,
+            duplicates=kept.duplicates,
+            done=kept.done,
+            pending=len(kept.pending) + len(kept.running),
+            **kept.ended,
+        )
 
     def recovery(self, account: AccountId) -> RecoveryRecord:
         """Give the account's cursor and its hold."""
@@ -143,12 +190,17 @@ class MemoryJournal:
             return command.delivery
         if isinstance(command, MarkDelivery):
             return self._sends.mark(command)
-        if isinstance(command, OpenHold):
-            kept = self._accounts[command.account]
-            if kept.held_from is None:
-                kept.held_from = command.held_from
-            return kept.held_from
-        return self._close_hold(command)
+        if isinstance(command, OpenHold | CloseHold):
+            return self._hold(command)
+        return self._single(command)
+
+    def _hold(self, command: OpenHold | CloseHold) -> int | HoldClosed:
+        if isinstance(command, CloseHold):
+            return self._close_hold(command)
+        kept = self._accounts[command.account]
+        if kept.held_from is None:
+            kept.held_from = command.held_from
+        return kept.held_from
 
     def _close_hold(self, command: CloseHold) -> HoldClosed:
         events = self._store(command)
@@ -163,6 +215,8 @@ class MemoryJournal:
         moved = merge(waiting)
         origins = {new: kept.pending.pop(old) for old, new in moved}
         kept.pending.update(origins)
+        tried = {new: kept.tried.pop(old) for old, new in moved if old in kept.tried}
+        kept.tried.update(tried)
         late = {new for old, new in moved if old in kept.late}
         kept.late.difference_update([old for old, _ in moved])
         kept.late |= late
@@ -203,32 +257,112 @@ class MemoryJournal:
 
     def _settle(self, command: SettleEvents) -> list[Delivery]:
         kept = self._accounts[command.account]
-        pending, attempts = kept.pending, kept.attempts
+        pending, tried = kept.pending, kept.tried
         replies: list[Delivery] = []
         for settlement in command.settlements:
             number, outcome = settlement.event.lane_seq, settlement.outcome
-            if number is None or number not in pending:
+            if number is None:
+                continue
+            if settlement.begun and number in kept.running:
+                pending[number] = kept.running.pop(number)[1]
+            if number not in pending:
                 continue
             disposition = outcome.disposition
             if disposition is Disposition.RETRY:
-                attempts[number] = settlement.attempts
+                replayed = number in tried and tried[number][2]
+                tried[number] = (settlement.attempts, settlement.crashes, replayed)
                 continue
-            del pending[number]
+            origin = pending.pop(number)
+            if tried:
+                tried.pop(number, None)
             if kept.late:
                 kept.late.discard(number)
-            if attempts:
-                attempts.pop(number, None)
             if disposition is Disposition.DONE:
                 kept.done += 1
-            elif disposition is Disposition.DEAD:
-                kept.dead += 1
             else:
-                kept.ignored += 1
+                self._end_otherwise(kept, settlement, origin)
             if outcome.replies:
                 replies += outcome.replies
+            for note in outcome.notes:
+                if note.value is None:
+                    kept.notes.pop((note.conversation_id, note.key), None)
+                else:
+                    kept.notes[note.conversation_id, note.key] = note.value
         for reply in replies:
             self._sends.accept(reply)
         return replies
+
+    def _end_otherwise(
+        self, kept: _Account, settlement: Settlement, origin: tuple[Frame, int, int]
+    ) -> None:
+        event, outcome = settlement.event, settlement.outcome
+        kept.ended[outcome.disposition.value] += 1
+        if outcome.disposition in (Disposition.DEAD, Disposition.PARKED):
+            self._put(event, outcome.disposition, outcome.reason, settlement.attempts, origin)
+
+    def _put(
+        self,
+        event: Event,
+        disposition: Disposition,
+        reason: str | None,
+        attempts: int,
+        origin: tuple[Frame, int, int],
+    ) -> None:
+        frame, index, received_at_ms = origin
+        if len(self._letters) >= LETTERS:
+            del self._letters[next(iter(self._letters))]
+        self._letters[event.event_id] = Letter(
+            event_id=event.event_id,
+            account=event.account,
+            conversation_id=event.conversation_id,
+            lane_seq=event.lane_seq or 0,
+            status=disposition.value,
+            reason=reason,
+            attempts=attempts,
+            at_ms=self._clock.unix_ms(),
+            received_at_ms=received_at_ms,
+            frame=frame,
+            index=index,
+        )
+
+    def _single(self, command: BeginEvent | ParkEvents | ReplayEvent | DropEvent) -> int:
+        """Do one of the commands about single events; give its answer."""
+        match command:
+            case BeginEvent():
+                return self._begin(command)
+            case ParkEvents():
+                kept = self._accounts[command.account]
+                found = [number for number in command.lane_seqs if number in kept.running]
+                for number in found:
+                    event, origin = kept.running.pop(number)
+                    kept.ended["parked"] += 1
+                    self._put(event, Disposition.PARKED, UNKNOWN_EFFECT, 1, origin)
+                return len(found)
+            case ReplayEvent() | DropEvent():
+                letter = self._letters.pop(command.event_id, None)
+                if letter is None:
+                    return False
+                kept = self._accounts[letter.account]
+                kept.ended[letter.status] -= 1
+                if isinstance(command, DropEvent):
+                    kept.ended["ignored"] += 1
+                else:
+                    assert letter.frame is not None
+                    number = command.lane_seq
+                    kept.pending[number] = (letter.frame, letter.index, letter.received_at_ms)
+                    kept.tried[number] = (0, 0, True)
+                return True
+
+    def _begin(self, command: BeginEvent) -> bool:
+        event = command.event
+        kept, number = self._accounts[event.account], event.lane_seq
+        if number is None or number not in kept.pending:
+            return False
+        attempts, _, replayed = kept.tried.get(number, (0, 0, False))
+        kept.tried[number] = (attempts, command.crashes, replayed)
+        if command.park:
+            kept.running[number] = (event, kept.pending.pop(number))
+        return True
 
 
 def _number(held: tuple[int, Event]) -> int:

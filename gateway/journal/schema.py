@@ -12,7 +12,7 @@ from typing import Final
 
 from actors.storage import JournalError
 
-VERSION: Final = 1
+VERSION: Final = 2
 """``PRAGMA user_version`` of the tables below; a change of any table raises it."""
 
 APPLICATION_ID: Final = 0x58594757
@@ -29,7 +29,7 @@ WAL_BYTES: Final = 64 * 1024 * 1024
 
 
 class Status(enum.IntEnum):
-    """State of an event. Only PENDING is open."""
+    """State of an event. PENDING and RUNNING are open; only PENDING is handed to handlers."""
 
     PENDING = 0
     DONE = 1
@@ -37,6 +37,8 @@ class Status(enum.IntEnum):
     DEAD = 3
     PARKED = 4
     STALE = 5
+    RUNNING = 6
+    EXPIRED = 7
 
 
 class SendState(enum.IntEnum):
@@ -66,12 +68,19 @@ class Flag(enum.IntFlag):
     OWN = 1
     WEAK_ID = 2
     LATE = 4
+    REPLAYED = 8
 
 
 # raw_id and lane_seq come from one sequence: the raw_id of a frame is the number of its
 # first event, so both tables grow at their end. event.event_id lacks its account
 # (inbound.local_id). Text is kept as text; what UTF-8 cannot say, as bytes (rows.storable).
 # event_open: the rowid (lane_seq) is part of any index, so it is in lane order already.
+# dead_letter also holds what is running (letters.RUNNING), so that a start finds it at once.
+_NOTE = """
+CREATE TABLE note(
+  account TEXT NOT NULL, lane NOT NULL, key NOT NULL, value, at INTEGER NOT NULL,
+  PRIMARY KEY(account, lane, key)) WITHOUT ROWID;
+"""
 _TABLES = """
 CREATE TABLE log_meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE inbox(
@@ -82,6 +91,7 @@ CREATE TABLE event(
   idx INTEGER NOT NULL, account TEXT NOT NULL, lane, server_time INTEGER,
   source INTEGER NOT NULL, flags INTEGER NOT NULL,
   status INTEGER NOT NULL DEFAULT 0, attempts INTEGER NOT NULL DEFAULT 0,
+  crashes INTEGER NOT NULL DEFAULT 0,
   UNIQUE(event_id, account));
 CREATE INDEX event_open ON event(account) WHERE status = 0;
 CREATE TABLE dead_letter(
@@ -106,12 +116,17 @@ CREATE TABLE account_state(
   not_before INTEGER, history, duplicates INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
 """
 
+UPGRADES: Final = {
+    1: f"ALTER TABLE event ADD COLUMN crashes INTEGER NOT NULL DEFAULT 0; {_NOTE}",
+}
+"""What makes the tables of a version those of the next."""
+
 
 def create(connection: sqlite3.Connection, now_ms: int) -> None:
     """Make an empty file a journal."""
     connection.executescript(f"PRAGMA page_size={PAGE_BYTES}; PRAGMA journal_mode=WAL;")
     connection.executescript(
-        f"BEGIN; {_TABLES}"
+        f"BEGIN; {_TABLES} {_NOTE}"
         f"INSERT INTO log_meta VALUES('epoch', 1), ('created_at', {int(now_ms)});"
         f"PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={VERSION}; COMMIT;"
     )
@@ -148,7 +163,7 @@ def verify(connection: sqlite3.Connection, path: Path) -> None:
             f"{path} is not a journal of this program and was left as it is; "
             "move it away, restore the journal there, or set another data_dir"
         )
-    if version != VERSION:
+    if version != VERSION and version not in UPGRADES:
         raise JournalError(
             f"{path} has journal schema {version}, this program knows {VERSION}; "
             "run the version that wrote it, or a newer one"
@@ -161,6 +176,19 @@ def verify(connection: sqlite3.Connection, path: Path) -> None:
         (found,) = connection.execute(f"PRAGMA quick_check{table}").fetchone()
         if found != "ok":
             raise JournalError(damaged(path, "quick_check failed"))
+    if version != VERSION:
+        upgrade(connection, version)
+
+
+def upgrade(connection: sqlite3.Connection, version: int) -> None:
+    """Bring the tables from an older version to ours, in one transaction."""
+    steps = " ".join(UPGRADES[step] for step in range(version, VERSION))
+    try:
+        connection.executescript(f"BEGIN; {steps} PRAGMA user_version={VERSION}; COMMIT;")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
 
 
 def damaged(path: Path, cause: str) -> str:

@@ -1,4 +1,4 @@
-"""Settling events: their marks, their dead letters, and the replies that leave with them."""
+"""Settling events: their marks, their dead letters, and what leaves with them: replies, notes."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from collections.abc import Sequence
 from typing import Final
 
 from actors.storage import JournalAnswer, SettleEvents, Settlement
-from actors.values import Delivery, Disposition
+from actors.values import Delivery, Disposition, Note
+from gateway.journal import letters
 from gateway.journal.rows import Statement, Value
 from gateway.journal.work import SettledBeforeError, Work
 
 # status numbers are schema.Status; SQL and Status are held together by a test
 _SETTLE: Final = {
     name: Statement(
-        f"UPDATE OR FAIL event SET {new} WHERE status=0 AND lane_seq IN (",  # noqa: S608  # ours
+        f"UPDATE OR FAIL event SET {new} WHERE status IN (0,6) AND lane_seq IN (",  # noqa: S608  # ours
         "?",
         ")",
     )
@@ -22,22 +23,31 @@ _SETTLE: Final = {
         ("done", "status=1, attempts=1"),
         ("ignored", "status=2, attempts=1"),
         ("dead", "status=3, attempts=1"),
+        ("parked", "status=4, attempts=1"),
+        ("expired", "status=7, attempts=1"),
     )
 }
-_OPEN = Statement("SELECT lane_seq FROM event WHERE status=0 AND lane_seq IN (", "?", ")")
+_OPEN = Statement("SELECT lane_seq FROM event WHERE status IN (0,6) AND lane_seq IN (", "?", ")")
 _ATTEMPTS: Final = "UPDATE event SET attempts=? WHERE lane_seq=?"
-_DEAD = Statement(
-    "INSERT OR REPLACE INTO dead_letter(lane_seq,account,event_id,reason,at) VALUES", "(?,?,?,?,?)"
+_AGAIN: Final = (
+    "UPDATE event SET status=0, attempts=?, crashes=? WHERE lane_seq=? AND status IN (0,6)"
 )
+_NOTE: Final = "INSERT OR REPLACE INTO note(account,lane,key,value,at) VALUES(?,?,?,?,?)"
+_FORGET: Final = "DELETE FROM note WHERE account=? AND lane=? AND key=?"
+NOTED: Final = "SELECT value FROM note WHERE account=? AND lane=? AND key=?"
+"""Query of a note."""
 
 
 class _Ended:
-    """What settlements do to the tables: numbers by counter, attempts, dead letters."""
+    """What settlements do to the tables: numbers by counter, attempts, letters, notes."""
 
     def __init__(self) -> None:
         self.numbers: defaultdict[str, list[Value]] = defaultdict(list)
         self.attempts: list[tuple[Value, Value]] = []
-        self.dead: list[Value] = []
+        self.again: list[tuple[Value, Value, Value]] = []
+        self.begun: list[Value] = []
+        self.letters: list[Value] = []
+        self.notes: list[tuple[str, Note]] = []
 
 
 def settle(
@@ -56,7 +66,7 @@ def settle(
     for place, command in commands:
         settlements = command.settlements
         if still_open is not None:
-            settlements = [s for s in settlements if _taken(still_open, s.event.lane_seq)]
+            settlements = [s for s in settlements if _taken(still_open, s)]
         replies = _end(work, command.account, settlements, ended)
         answers[place] = replies
         deliveries += [(place, reply) for reply in replies]
@@ -65,13 +75,21 @@ def settle(
             raise SettledBeforeError
     for values in ended.attempts:
         work.one(_ATTEMPTS, values)
-    work.many(_DEAD, ended.dead)
+    for again in ended.again:
+        work.one(_AGAIN, again)
+    work.many(letters.TAKE_AWAY, ended.begun)
+    work.many(letters.PUT, ended.letters)
+    for account, note in ended.notes:
+        _keep(work, account, note)
 
 
 def _end(
     work: Work, account: str, settlements: Sequence[Settlement], ended: _Ended
 ) -> list[Delivery]:
-    """Sort settlements by what they do to the tables; give the replies among them."""
+    """Sort settlements by what they do to the tables; give the replies among them.
+
+    Each event is named once: what has ended is not ended again.
+    """
     replies: list[Delivery] = []
     done = ended.numbers["done"]
     before = len(done)
@@ -88,23 +106,37 @@ def _end(
             done.append(number)
             if settlement.attempts != 1:
                 ended.attempts.append((settlement.attempts, number))
+        if settlement.begun:
+            ended.begun.append(number)
         if outcome.replies:
             replies += outcome.replies
+        if outcome.notes:
+            ended.notes += [(account, note) for note in outcome.notes]
     work.changes[account, "done"] += len(done) - before
     return replies
 
 
 def _end_otherwise(work: Work, account: str, settlement: Settlement, ended: _Ended) -> None:
     event, outcome = settlement.event, settlement.outcome
-    if settlement.attempts != 1 or outcome.disposition is Disposition.RETRY:
-        ended.attempts.append((settlement.attempts, event.lane_seq))
     if outcome.disposition is Disposition.RETRY:
+        ended.again.append((settlement.attempts, settlement.crashes, event.lane_seq))
+        if settlement.begun:
+            ended.begun.append(event.lane_seq)
         return
+    if settlement.attempts != 1:
+        ended.attempts.append((settlement.attempts, event.lane_seq))
     name = outcome.disposition.value
     ended.numbers[name].append(event.lane_seq)
     work.changes[account, name] += 1
-    if outcome.disposition is Disposition.DEAD:
-        ended.dead += (event.lane_seq, account, event.event_id, outcome.reason, work.now_ms)
+    if outcome.disposition in (Disposition.DEAD, Disposition.PARKED):
+        ended.letters += (event.lane_seq, account, event.event_id, outcome.reason, work.now_ms)
+
+
+def _keep(work: Work, account: str, note: Note) -> None:
+    if note.value is None:
+        work.one(_FORGET, (account, note.conversation_id, note.key))
+    else:
+        work.one(_NOTE, (account, note.conversation_id, note.key, note.value, work.now_ms))
 
 
 def _still_open(work: Work, commands: Sequence[tuple[int, SettleEvents]]) -> set[Value]:
@@ -112,9 +144,11 @@ def _still_open(work: Work, commands: Sequence[tuple[int, SettleEvents]]) -> set
     return {number for (number,) in work.fetch(_OPEN, asked)}
 
 
-def _taken(numbers: set[Value], number: int | None) -> bool:
-    """Take a number out of a set; False if it is not (or no longer) in it."""
-    if number in numbers:
+def _taken(numbers: set[Value], settlement: Settlement) -> bool:
+    """Say whether an event is open; if it ends here, it is not any more."""
+    number = settlement.event.lane_seq
+    if number not in numbers:
+        return False
+    if settlement.outcome.disposition is not Disposition.RETRY:
         numbers.discard(number)
-        return True
-    return False
+    return True

@@ -3,7 +3,8 @@
 What :meth:`SqliteJournal.commit` answered survives a kill and, with ``synchronous="FULL"``,
 a power cut; only bare settlements wait for the next sync (ADR 7). Tables are in
 :mod:`gateway.journal.schema`, statements in :mod:`~gateway.journal.inbound`,
-:mod:`~gateway.journal.settling` and :mod:`~gateway.journal.sends`.
+:mod:`~gateway.journal.settling`, :mod:`~gateway.journal.letters` and
+:mod:`~gateway.journal.sends`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import sqlite3
+import threading
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -18,30 +20,37 @@ from typing import Any, Final, Literal
 
 from actors.ports import Clock
 from actors.storage import (
+    BeginEvent,
     CloseHold,
+    DropEvent,
     JournalAnswer,
     JournalCommand,
     JournalError,
+    Letter,
     MarkDelivery,
     OpenHold,
+    ParkEvents,
     Pending,
     RecoveryRecord,
+    ReplayEvent,
     SendQuery,
     SendRecord,
     SettleEvents,
     StoreDelivery,
     StoreFrames,
+    Tally,
 )
 from actors.values import AccountId, Delivery, SendOutcome
-from gateway.journal import cursors, files, inbound, schema, sends, settling
+from gateway.journal import cursors, files, inbound, letters, schema, sends, settling
 from gateway.journal.lock import ProcessLock
 from gateway.journal.rows import Value, storable, text
 from gateway.journal.schema import Flag, FrameKind, Status
 from gateway.journal.work import SettledBeforeError, Work
 
 _PENDING: Final = (
-    "SELECT raw, kind, idx, lane_seq, received_at, attempts, flags FROM event CROSS JOIN inbox "
-    "USING(raw_id) WHERE event.account=? AND status=0 AND lane_seq>? ORDER BY lane_seq LIMIT ?"
+    "SELECT raw, kind, idx, lane_seq, received_at, attempts, crashes, flags "
+    "FROM event CROSS JOIN inbox USING(raw_id) "
+    "WHERE event.account=? AND status=0 AND lane_seq>? ORDER BY lane_seq LIMIT ?"
 )
 _SYNC: Final = "INSERT OR REPLACE INTO log_meta(key, value) VALUES('synced_at', ?)"
 _CHECKPOINT_COMMITS: Final = 256
@@ -74,6 +83,7 @@ class SqliteJournal:
         self._clock = clock
         self._faults: Counter[str] = Counter()
         self._counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        self._counting = threading.Lock()
         self._commits_since_checkpoint = 0
         self._synced = True
         self._connection: sqlite3.Connection | None = None
@@ -94,7 +104,8 @@ class SqliteJournal:
     def commit(self, commands: Sequence[JournalCommand]) -> Sequence[JournalAnswer]:
         """Do all commands in one transaction.
 
-        Within it frames come first, then settlements, then sends and their marks. With no
+        Within it frames come first, then settlements, then begun, parked, replayed and dropped
+        events in their order, then sends and their marks. With no
         command it is the caller's way to say that it is idle: the log is checkpointed if it
         grew.
 
@@ -126,8 +137,9 @@ class SqliteJournal:
             if files.needs_new_handle(error):
                 self._disconnect()
             raise files.failure(self.path, error) from error
-        for (account, name), count in changes.items():
-            self._counts[account][name] += count
+        with self._counting:
+            for (account, name), count in changes.items():
+                self._counts[account][name] += count
         self._commits_since_checkpoint += 1
         return answers
 
@@ -141,8 +153,10 @@ class SqliteJournal:
                 received_at_ms=received_at,
                 attempts=attempts,
                 late=bool(flags & Flag.LATE),
+                crashes=crashes,
+                replayed=bool(flags & Flag.REPLAYED),
             )
-            for raw, kind, index, number, received_at, attempts, flags in self._read(
+            for raw, kind, index, number, received_at, attempts, crashes, flags in self._read(
                 _PENDING, (account, after, limit)
             )
         ]
@@ -173,20 +187,34 @@ class SqliteJournal:
         """Give sends in the order they were accepted."""
         return [sends.record(row) for row in self._read(*sends.select(query))]
 
-    def counts(self, account: AccountId) -> dict[str, int]:
-        """Give the accounting identity (``reliability.md`` I12) of an account, exactly.
+    def letters(self, account: AccountId | None, limit: int) -> Sequence[Letter]:
+        """Give dead and parked events, the newest first."""
+        rows = self._read(letters.LIST, (account, limit))
+        return [letters.letter_row(row) for row in rows]
 
-        ``received = duplicates + done + dead + ignored + parked + stale + pending``, over the
-        life of the file.
-        """
-        counts = self._counts[account]
-        ended = {status.name.lower(): counts[status.name.lower()] for status in list(Status)[1:]}
-        return {
-            "received": counts["stored"] + counts["duplicates"],
-            "duplicates": counts["duplicates"],
+    def letter(self, event_id: str) -> Letter | None:
+        """Give one of them with its frame."""
+        rows = self._read(letters.SHOW, (storable(event_id),))
+        return letters.letter_row(rows[0]) if rows else None
+
+    def note(self, account: AccountId, conversation_id: str, key: str) -> str | None:
+        """Give what handlers noted last."""
+        rows = self._read(settling.NOTED, (account, storable(conversation_id), storable(key)))
+        return text(rows[0][0]) if rows else None
+
+    def tally(self, account: AccountId) -> Tally:
+        """Give the counters of an account, exactly, over the life of the file."""
+        with self._counting:
+            counts = Counter(self._counts.get(account))
+        ended = {name: counts[name] for name in ("done", "dead", "ignored", "expired")}
+        parked = counts["parked"] + counts["stale"]
+        return Tally(
+            received=counts["stored"] + counts["duplicates"],
+            duplicates=counts["duplicates"],
+            parked=parked,
+            pending=counts["stored"] - sum(ended.values()) - parked,
             **ended,
-            "pending": counts["stored"] - sum(ended.values()),
-        }
+        )
 
     def close(self) -> None:
         """Checkpoint (SQLite does, as the last to leave) and release the file. Idempotent."""
@@ -203,11 +231,12 @@ class SqliteJournal:
                 files.create(self.path, self._clock.unix_ms())
             connection = self._connected()
             schema.verify(connection, self.path)
+            letters.park_left_running(connection)
             for account, status, count in connection.execute(
                 "SELECT account, status, count(*) FROM event GROUP BY account, status"
             ):
                 self._counts[account]["stored"] += count
-                if status != Status.PENDING:
+                if status not in (Status.PENDING, Status.RUNNING):
                     self._counts[account][Status(status).name.lower()] += count
             for account, count in connection.execute(
                 "SELECT account, duplicates FROM account_state WHERE duplicates > 0"
@@ -296,7 +325,10 @@ def _bare_settlements(commands: Sequence[JournalCommand]) -> bool:
     """
     return all(
         isinstance(command, SettleEvents)
-        and not any(settlement.outcome.replies for settlement in command.settlements)
+        and not any(
+            settlement.outcome.replies or settlement.outcome.notes
+            for settlement in command.settlements
+        )
         for command in commands
     )
 
@@ -309,6 +341,7 @@ def _run(work: Work, commands: Sequence[JournalCommand]) -> list[JournalAnswer]:
     deliveries: list[tuple[int, Delivery]] = []
     marks: list[tuple[int, MarkDelivery]] = []
     holds: list[tuple[int, CloseHold]] = []
+    singles: list[tuple[int, BeginEvent | ParkEvents | ReplayEvent | DropEvent]] = []
     for place, command in enumerate(commands):
         if isinstance(command, StoreFrames):
             frames.append((place, command))
@@ -321,15 +354,19 @@ def _run(work: Work, commands: Sequence[JournalCommand]) -> list[JournalAnswer]:
             marks.append((place, command))
         elif isinstance(command, OpenHold):
             answers[place] = cursors.open_hold(work, command)
-        else:
+        elif isinstance(command, CloseHold):
             frames.append((place, command))
             holds.append((place, command))
+        else:
+            singles.append((place, command))
     if frames:
         inbound.store(work, frames, answers)
     if settles:
         settling.settle(work, settles, answers, deliveries)
     for place, close in holds:
         answers[place] = cursors.close_hold(work, close, answers[place])
+    for place, single in singles:
+        answers[place] = letters.do(work, single)
     # The outbox keeps the order of the commands, whichever kind they were.
     deliveries.sort(key=_place)
     sends.accept(work, [delivery for _, delivery in deliveries])

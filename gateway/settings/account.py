@@ -239,13 +239,17 @@ class RecoverySettings(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class RetrySettings(Record):
-    """What happens when a handler raises.
+    """What happens when a handler raises or the process dies in it (``reliability.md`` 2.1).
 
     Attributes:
         retry_delays_s: Wait before each further try; after the last the event is a dead letter.
+        crash_limit: An event that ends the process so often is a dead letter.
+        expire_s: An event older than this is counted as expired, not handled; None: never.
     """
 
     retry_delays_s: tuple[Wait, ...] = (1.0, 5.0, 25.0)
+    crash_limit: Annotated[int, Within(3, 1000)] = 3
+    expire_s: Deadline | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

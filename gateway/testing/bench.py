@@ -224,7 +224,7 @@ class HandlerBench:
     # --- inside -------------------------------------------------------------------
 
     def _handle(self, event: Event) -> Handled:
-        waits = self.gateway._plans[event.account].handler_retry_s  # noqa: SLF001  # of one house
+        waits = self.gateway._plans[event.account].tries.pauses_s  # noqa: SLF001  # of one house
         failures: list[BaseException] = []
         self._sent = []
         outcome = Outcome(disposition=Disposition.DEAD)

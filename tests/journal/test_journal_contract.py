@@ -18,6 +18,7 @@ from actors.storage import (
     Settlement,
     StoreDelivery,
     StoreFrames,
+    Tally,
 )
 from actors.values import (
     Content,
@@ -165,8 +166,8 @@ def test_a_redelivery_is_counted_and_not_answered(journal: AnyJournal) -> None:
     (nothing,) = stored(journal, frames(journal, [("m1", "c", 1)]))
     assert (names(first), names(again), nothing) == (["m1", "m2"], ["m3"], [])
     assert [(p.frame, p.index) for p in journal.pending("a", 0, 9)][-1] == ("frame 0", 1)
-    counts = journal.counts("a")
-    assert (counts["received"], counts["duplicates"], counts["pending"]) == (5, 2, 3)
+    counts = journal.tally("a")
+    assert (counts.received, counts.duplicates, counts.pending) == (5, 2, 3)
 
 
 def test_duplicates_within_one_commit_count_once(journal: AnyJournal) -> None:
@@ -176,7 +177,7 @@ def test_duplicates_within_one_commit_count_once(journal: AnyJournal) -> None:
         frames(journal, [("m2", "c", 2), ("m3", "c", 3)]),
     )
     assert (names(one), names(other)) == (["m1", "m2"], ["m3"])
-    assert journal.counts("a")["duplicates"] == 3
+    assert journal.tally("a").duplicates == 3
 
 
 def test_a_settled_event_stays_known(journal: AnyJournal) -> None:
@@ -221,7 +222,7 @@ def test_a_copy_does_not_decide_where_an_event_goes(journal: AnyJournal) -> None
         frames(journal, [("b5", "A", 5), ("old", "A", 0), ("a3", "A", 3), ("m", "A", None)]),
     )
     assert (names(one), names(other)) == (["a3", "a4", "n"], ["b5", "m"])
-    assert journal.counts("a")["duplicates"] == 3
+    assert journal.tally("a").duplicates == 3
     places = [(p.frame, p.index) for p in journal.pending("a", 1, 9)]
     assert places[2] == ("frame 0", 1)
 
@@ -268,16 +269,7 @@ def test_each_end_is_counted_and_none_is_pending(journal: AnyJournal) -> None:
     )
     pending = [(p.lane_seq, p.attempts) for p in journal.pending("a", 0, 9)]
     assert pending == [(again.lane_seq, 2), (left.lane_seq, 0)]
-    assert journal.counts("a") == {
-        "received": 6,
-        "duplicates": 0,
-        "done": 2,
-        "ignored": 1,
-        "dead": 1,
-        "parked": 0,
-        "stale": 0,
-        "pending": 2,
-    }
+    assert journal.tally("a") == Tally(received=6, done=2, ignored=1, dead=1, pending=2)
 
 
 def test_a_second_settlement_changes_nothing(journal: AnyJournal) -> None:
@@ -299,8 +291,8 @@ def test_a_second_settlement_changes_nothing(journal: AnyJournal) -> None:
         [],
     ]
     assert [sent.outbox_id for sent, _ in journal.unsent("a")] == ["r1", "r2"]
-    counts = journal.counts("a")
-    assert (counts["done"], counts["pending"]) == (2, 0)
+    counts = journal.tally("a")
+    assert (counts.done, counts.pending) == (2, 0)
 
 
 def test_replies_leave_with_the_settlement_in_order(journal: AnyJournal) -> None:

@@ -220,16 +220,16 @@ class JournalMachine(RuleBasedStateMachine):
     def agrees(self) -> None:
         """Compare all that can be asked."""
         for account in ACCOUNTS:
-            counts = self.journal.counts(account)
-            ended = counts["done"] + counts["dead"] + counts["ignored"]
+            counts = self.journal.tally(account)
+            ended = counts.done + counts.dead + counts.ignored
             totals = self.totals[account]
-            assert (counts["received"], counts["duplicates"]) == (
+            assert (counts.received, counts.duplicates) == (
                 totals["received"],
                 totals["duplicates"],
             )
             assert ended == totals["done"]
-            assert counts["pending"] == len(self.pending[account])
-            assert counts["received"] == ended + counts["duplicates"] + counts["pending"]
+            assert counts.pending == len(self.pending[account])
+            assert counts.received == ended + counts.duplicates + counts.pending
             expected = sorted((e.lane_seq or 0, n) for n, e in self.pending[account].items())
             assert [
                 (p.lane_seq, p.frame, p.index) for p in self.journal.pending(account, 0, 1000)

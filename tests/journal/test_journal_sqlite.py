@@ -108,7 +108,7 @@ def test_reopening_finds_everything(tmp_path: Path) -> None:
     journal.commit([StoreDelivery(delivery=sent("s1", "你好")), StoreDelivery(delivery=sent("s2"))])
     unknown = SendResult(outcome=SendOutcome.UNKNOWN)
     journal.commit([MarkDelivery(outbox_id="s2", generation=1, mid="x", result=unknown)])
-    before = journal.counts("a")
+    before = journal.tally("a")
     journal.close()
 
     journal = opened(path)
@@ -116,8 +116,8 @@ def test_reopening_finds_everything(tmp_path: Path) -> None:
         assert [(p.frame, p.index, p.lane_seq) for p in journal.pending("a", 0, 9)] == [
             ("帧", 2, events[2].lane_seq)
         ]
-        assert journal.counts("a") == before
-        assert before["received"] == 4
+        assert journal.tally("a") == before
+        assert before.received == 4
         assert journal.unsent("a") == [
             (sent("s1", "你好"), None),
             (sent("s2"), SendOutcome.UNKNOWN),
@@ -192,8 +192,8 @@ def test_a_killed_process_loses_nothing_it_answered(tmp_path: Path) -> None:
         assert len(pending) == sum(status == 0 for status in found.values())
         per_frame = rows(journal, "SELECT count(*) FROM event GROUP BY raw_id")
         assert {count for (count,) in per_frame} == {3}, "half a frame was stored"
-        counts = journal.counts("a")
-        assert counts["received"] == len(found) == counts["done"] + counts["pending"]
+        counts = journal.tally("a")
+        assert counts.received == len(found) == counts.done + counts.pending
     finally:
         journal.close()
 
@@ -303,7 +303,7 @@ def test_another_schema_is_refused(tmp_path: Path) -> None:
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA user_version=99")
     connection.close()
-    with pytest.raises(JournalError, match="schema 99, this program knows 1"):
+    with pytest.raises(JournalError, match="schema 99, this program knows 2"):
         opened(path)
 
 
@@ -361,10 +361,10 @@ def test_a_full_disk_does_nothing_by_half_and_heals(tmp_path: Path) -> None:
                 journal.commit([big, StoreDelivery(delivery=sent("s1"))])
         assert [p.lane_seq for p in journal.pending("a", 0, 9)] == [kept[0].lane_seq]
         assert journal.unsent("a") == []
-        assert journal.counts("a")["received"] == 1
+        assert journal.tally("a").received == 1
         rows(journal, "PRAGMA max_page_count=1000000")
         assert [e.event_id for e in store(journal, big)] == ["a/m2"]
-        assert journal.counts("a")["received"] == 2
+        assert journal.tally("a").received == 2
     finally:
         journal.close()
 
@@ -520,7 +520,7 @@ def test_what_can_never_be_stored_is_a_value_error(tmp_path: Path) -> None:
         )
         with pytest.raises(ValueError, match="lane_seq that others have"):
             journal.commit([command])
-        assert journal.counts("a")["received"] == 1
+        assert journal.tally("a").received == 1
     finally:
         journal.close()
 
@@ -601,7 +601,7 @@ def test_flags_and_source_are_noted(tmp_path: Path) -> None:
 def test_settled_marks_are_the_statuses_of_the_schema(tmp_path: Path) -> None:
     journal = opened(tmp_path / "j.db")
     try:
-        for disposition in (Disposition.DONE, Disposition.IGNORED, Disposition.DEAD):
+        for disposition in set(Disposition) - {Disposition.RETRY}:
             events = store(journal, push(journal, disposition.value))
             settle(journal, events, Outcome(disposition=disposition))
         found = {name: status for name, status in rows(journal, _ALL)}  # noqa: C416  # pairs
@@ -609,6 +609,8 @@ def test_settled_marks_are_the_statuses_of_the_schema(tmp_path: Path) -> None:
             "done": schema.Status.DONE,
             "ignored": schema.Status.IGNORED,
             "dead": schema.Status.DEAD,
+            "parked": schema.Status.PARKED,
+            "expired": schema.Status.EXPIRED,
         }
     finally:
         journal.close()

@@ -144,7 +144,7 @@ def test_failed_event_is_tried_after_1_5_and_25_s_and_then_buried(floor: Floor) 
     assert floor.open_events() == [2]
     assert floor.pool.drain() == [("c1", ["e2"])]
     assert [line[1] for line in bench.log.lines] == ["handler.failed"] * 3 + ["event.dead_lettered"]
-    assert bench.journal.counts("shop-a")["dead"] == 1
+    assert bench.journal.tally("shop-a").dead == 1
 
 
 def test_event_that_succeeds_at_last_counts_its_attempts_anew(floor: Floor) -> None:
@@ -155,7 +155,7 @@ def test_event_that_succeeds_at_last_counts_its_attempts_anew(floor: Floor) -> N
 
     floor.ran("c1", (event(1), DONE))
 
-    assert floor.actor._attempts == {}
+    assert floor.actor._trials.tries == {}
     assert floor.open_events() == []
 
 

@@ -618,7 +618,7 @@ def test_journal_that_can_not_be_read_is_read_later(bench: Bench) -> None:
                 raise JournalError
             return super().sends(query)
 
-    journal = Sick(unix_ms=bench.clock.unix_ms)
+    journal = Sick(clock=bench.clock)
     bench.use(writer=JournalWriter(journal, clock=bench.clock))
     desk = Desk(bench)
     desk.actor.started()

@@ -136,7 +136,7 @@ class Bench:
         self.watcher = Watcher()
         self.log = Lines()
         self.dialing = Heard()
-        self.journal = MemoryJournal(unix_ms=self.clock.unix_ms)
+        self.journal = MemoryJournal(clock=self.clock)
         self.peers = Peers()
         self.sockets: list[socket.socket] = []
         self.outcome: Outcome = DONE

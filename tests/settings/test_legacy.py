@@ -33,7 +33,7 @@ def test_the_example_is_recognised_and_taken_over() -> None:
     assert (credentials.user_id, credentials.device_id) == ("2201414", "D")
     assert (credentials.token, credentials.cookie) == ("hunter2token", COOKIE)
     assert (account.heartbeat.interval_s, account.heartbeat.reply_timeout_s) == (15.0, 5.0)
-    assert account.send.expires_s == 300.0
+    assert account.handlers.expire_s == 300.0
     assert account.enabled
     assert account.user_agent is not None
     assert account.user_agent.startswith("Mozilla/5.0")
@@ -79,7 +79,7 @@ def test_keys_of_its_other_parts_are_explained_and_typing_errors_found(tmp_path:
     ("text", "told"),
     [
         ("HEARTBEAT_INTERVAL: fast", "accounts[0].heartbeat.interval_s: expected a number"),
-        ("MESSAGE_EXPIRE_TIME: soon", "accounts[0].send.expires_s: expected a number"),
+        ("MESSAGE_EXPIRE_TIME: soon", "accounts[0].handlers.expire_s: expected a number"),
         ("WEBSOCKET_HEADERS: [a]", "accounts[0].headers: expected a mapping"),
         ("WEBSOCKET_URL: http://h", "accounts[0].url: expected wss://host/"),
     ],

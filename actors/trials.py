@@ -1,0 +1,133 @@
+"""What a dispatcher knows of the tries of its events, and what it makes of their ends.
+
+The rules are :mod:`actors.policy.tries`; the journal is asked on handler threads by
+:class:`~actors.runtime.admission.Admission`. Ordinary events pass here untouched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from actors.account import Account
+from actors.policy.lanes import Run
+from actors.policy.tries import CRASH_LOOP, EXPIRED, UNTRIED, pause_s, to_be_noted
+from actors.runtime.admission import NOT_BEGUN, Admission
+from actors.runtime.handlers import LaneRun
+from actors.runtime.roster import TIMED_OUT
+from actors.storage import BeginEvent, JournalAnswer, ParkEvents, Settlement
+from actors.values import Disposition, Event, Outcome, Tries
+
+
+class Trials:
+    """Tries of one account's events, in one life of its dispatcher.
+
+    Attributes:
+        tries: By ``event_id``, of events that failed or may have ended a process.
+        wary: There may be events that a handler has seen in an earlier life.
+    """
+
+    __slots__ = ("_account", "_admissions", "_expiry", "_noted", "tries", "wary")
+
+    def __init__(self, account: Account) -> None:
+        self._account = account
+        self._admissions: dict[str, Admission] = {}
+        self._noted: dict[str, int] = {}
+        self._expiry: Admission | None = None
+        if account.plan.tries.expire_s is not None:
+            self._expiry = self._admission(UNTRIED, None)
+        self.tries: dict[str, Tries] = {}
+        self.wary = False
+
+    def park_unheard(self) -> None:
+        """Park what parking handlers were given by a former dispatcher: it can not hear of them."""
+        account, running = self._account, self._account.running
+        if not running:
+            return
+        command = ParkEvents(account=account.name, lane_seqs=tuple(running))
+        running.clear()
+        writer = account.services.writer
+
+        def parked(answer: JournalAnswer) -> None:
+            count = answer if isinstance(answer, int) else 0
+            if count:
+                account.services.log.error(
+                    "event.parked", account=account.name, reason="dispatcher_died", count=count
+                )
+            if not writer.durable:
+                account.flow.returned(count)
+
+        writer.submit(command, parked)
+
+    def restored(self, events: Sequence[Event], tries: Mapping[str, Tries]) -> None:
+        """Hear of events read from the journal."""
+        self.tries.update(tries)
+        self.wary = self.wary or bool(tries) or any(event.redelivered for event in events)
+
+    def calm(self) -> None:
+        """Nothing of an earlier life is left."""
+        self.wary = False
+        self._noted.clear()
+
+    def admit(self, runs: Sequence[Run]) -> list[LaneRun]:
+        """Give the runs as the handler pool takes them."""
+        parking = self._account.services.parking
+        if self.wary or self._expiry is not None or (parking is not None and parking.active):
+            return [self._admit(run) for run in runs]
+        return [LaneRun(lane=run.lane, events=run.events) for run in runs]
+
+    def end(self, event: Event, outcome: Outcome) -> Settlement | None:
+        """Say what a try's end means to the journal; None: it was none."""
+        admission = self._admissions.pop(event.event_id, None)
+        if outcome is NOT_BEGUN and admission is not None:
+            self._admissions[event.event_id] = admission
+            return None
+        tries = self.tries.pop(event.event_id, UNTRIED)
+        begun = self._account.running.pop(event.lane_seq or 0, None) is not None
+        attempts = tries.failures + 1
+        if outcome is CRASH_LOOP or outcome is EXPIRED:
+            attempts = tries.failures + tries.crashes
+        elif outcome is TIMED_OUT and begun:
+            outcome = Outcome(disposition=Disposition.PARKED, reason=outcome.reason)
+        elif outcome.disposition is Disposition.RETRY:
+            if pause_s(self._account.plan.tries, attempts) is None:
+                outcome = Outcome(disposition=Disposition.DEAD, reason=outcome.reason)
+            else:
+                self.tries[event.event_id] = Tries(attempts, tries.crashes)
+        return Settlement(
+            event=event, outcome=outcome, attempts=attempts, crashes=tries.crashes, begun=begun
+        )
+
+    def _admit(self, run: Run) -> LaneRun:
+        """Cut a run so that an event whose try must be noted is alone in its run."""
+        parking, lane, events = self._account.services.parking, run.lane, run.events
+        noted = self._noted.get(lane, 0)
+        for place, event in enumerate(events):
+            parks = parking is not None and parking.active and parking.parks(event)
+            tries = self.tries.get(event.event_id, UNTRIED)
+            if parks or to_be_noted(event, tries, noted):
+                if place == 0:
+                    admission = self._begin(lane, event, tries, park=parks)
+                    return LaneRun(lane=lane, events=events[:1], admit=admission)
+                events = events[:place]
+                break
+        return LaneRun(lane=lane, events=events, admit=self._expiry)
+
+    def _begin(self, lane: str, event: Event, tries: Tries, *, park: bool) -> Admission:
+        if park and event.lane_seq is not None:
+            self._account.running[event.lane_seq] = event
+        admission = self._admissions.get(event.event_id)
+        if admission is None:
+            self._noted[lane] = self._noted.get(lane, 0) + event.redelivered
+            begin = BeginEvent(event=event, crashes=tries.crashes + 1, park=park)
+            admission = self._admissions[event.event_id] = self._admission(tries, begin)
+        return admission
+
+    def _admission(self, tries: Tries, begin: BeginEvent | None) -> Admission:
+        account, services = self._account, self._account.services
+        return Admission(
+            rules=account.plan.tries,
+            clock=services.clock,
+            writer=services.writer,
+            tries=tries,
+            begin=begin,
+        )

@@ -1,0 +1,103 @@
+"""Dead letters and parked events of a running gateway: list, show, replay, drop.
+
+On a journal that no gateway has open, :mod:`gateway.journal.letters` does the same.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Final, TypeVar
+
+from actors.storage import DropEvent, Journal, Letter
+from actors.system import System
+from actors.values import AccountId
+from gateway.errors import ShuttingDownError, UnknownLetterError
+from gateway.journal import letters
+
+T = TypeVar("T")
+
+ANSWER_S: Final = 10.0
+"""Seconds the journal has to answer."""
+
+
+class DeadLetters:
+    """Events that wait for a person (``reliability.md`` I9, I11). Any thread.
+
+    All methods raise ShuttingDownError if the gateway is not running, and TimeoutError if the
+    journal does not answer in 10 s; then it is unknown whether it was done.
+    """
+
+    def __init__(self, system: Callable[[], System | None]) -> None:
+        self._system = system
+
+    def list(self, account: AccountId | None = None, limit: int = 100) -> Sequence[Letter]:
+        """Give dead and parked events, the newest first, without their frames.
+
+        Args:
+            account: Only this account's; None: of all, removed ones included.
+            limit: How many at most.
+        """
+        return self._read(lambda journal: letters.list_letters(journal, account, limit))
+
+    def show(self, event_id: str) -> Letter:
+        """Give one with the frame it came in.
+
+        Raises:
+            UnknownLetterError: It is neither dead nor parked.
+        """
+        letter = self._read(lambda journal: letters.show(journal, event_id))
+        if letter is None:
+            raise UnknownLetterError(event_id)
+        return letter
+
+    def replay(self, event_id: str) -> None:
+        """Hand it to the handlers again, at the end of its conversation, as if never tried.
+
+        An account that was never connected since the start handles it once it is.
+
+        Raises:
+            UnknownLetterError: It is neither dead nor parked.
+        """
+        account = self.show(event_id).account
+        self._do(event_id, lambda system, answered: system.replay(account, event_id, answered))
+
+    def drop(self, event_id: str) -> None:
+        """Let it go: it counts as ignored and is listed no more.
+
+        Raises:
+            UnknownLetterError: It is neither dead nor parked.
+        """
+
+        def submit(system: System, answered: Callable[[bool], None]) -> None:
+            system.services.writer.submit(
+                DropEvent(event_id=event_id),
+                lambda answer: answered(bool(answer)),
+                refused=lambda _: answered(False),
+            )
+
+        self._do(event_id, submit)
+
+    def _do(self, event_id: str, submit: Callable[[System, Callable[[bool], None]], None]) -> None:
+        """Have a command done and wait for its answer."""
+        found: list[bool] = []
+        done = threading.Event()
+
+        def answered(was_there: bool) -> None:  # noqa: FBT001  # a callback
+            found.append(was_there)
+            done.set()
+
+        submit(self._running(), answered)
+        if not done.wait(ANSWER_S):
+            raise TimeoutError(f"the journal did not answer within {ANSWER_S:.0f} s")
+        if not found[0]:
+            raise UnknownLetterError(event_id)
+
+    def _read(self, fn: Callable[[Journal], T]) -> T:
+        return self._running().services.writer.read(fn, ANSWER_S)
+
+    def _running(self) -> System:
+        system = self._system()
+        if system is None:
+            raise ShuttingDownError
+        return system

@@ -1,0 +1,133 @@
+"""When an event is given up, and which tries must be noted first."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from actors.policy.tries import (
+    CRASH_LOOP,
+    EXPIRED,
+    SUSPECTS,
+    UNTRIED,
+    TryRules,
+    pause_s,
+    to_be_noted,
+    verdict,
+)
+from actors.values import Event, Tries
+
+RULES = TryRules(pauses_s=(1.0, 5.0, 25.0))
+
+
+def test_three_pauses_make_four_tries() -> None:
+    """H5: 1, 5 and 25 s, then a dead letter."""
+    assert [pause_s(RULES, failures) for failures in (1, 2, 3, 4, 9)] == [
+        1.0,
+        5.0,
+        25.0,
+        None,
+        None,
+    ]
+    assert pause_s(TryRules(pauses_s=()), 1) is None
+
+
+def test_first_crash_is_never_noted_so_it_counts_by_itself() -> None:
+    """Three lives ended: one before anything was noted, two with the note in the journal."""
+    assert [verdict(RULES, Tries(0, crashes), Event(), 0) for crashes in (0, 1, 2)] == [
+        None,
+        None,
+        CRASH_LOOP,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("occurred", "received", "now", "ended"),
+    [
+        (None, 1_000, 11_000, None),
+        (None, 1_000, 11_001, EXPIRED),
+        (500, 1_000, 10_501, EXPIRED),
+        (500, 1_000, 10_500, None),
+        (99_000, 1_000, 50_000, None),  # the peer's clock is ahead of ours
+    ],
+)
+def test_age_counts_from_when_it_happened(
+    occurred: int | None, received: int, now: int, ended: object
+) -> None:
+    rules = TryRules(pauses_s=(), expire_s=10.0)
+    event = Event(occurred_at_ms=occurred, received_at_ms=received)
+    assert verdict(rules, UNTRIED, event, now) is ended
+
+
+def test_nothing_expires_unless_somebody_says_so() -> None:
+    assert verdict(RULES, UNTRIED, Event(occurred_at_ms=0), 1 << 50) is None
+
+
+def test_fresh_event_is_not_noted() -> None:
+    """The ordinary path pays no second commit."""
+    assert not to_be_noted(Event(), UNTRIED, 0)
+    assert not to_be_noted(Event(), Tries(3, 0), 0)
+
+
+def test_only_the_first_of_a_lane_may_have_been_in_a_handler() -> None:
+    old = Event(redelivered=True)
+    assert to_be_noted(old, UNTRIED, SUSPECTS - 1)
+    assert not to_be_noted(old, UNTRIED, SUSPECTS)
+    assert to_be_noted(old, Tries(0, 1), SUSPECTS), "a suspect is never let out of sight"
+
+
+class Lane:
+    """A lane of a process that dies in one event; the journal as far as tries go."""
+
+    def __init__(self, length: int, limit: int) -> None:
+        self.rules = TryRules(pauses_s=(), crash_limit=limit)
+        self.pending = list(range(length))
+        self.crashes = dict.fromkeys(self.pending, 0)
+        self.runs = dict.fromkeys(self.pending, 0)
+        self.dead: list[int] = []
+        self.lives = 0
+
+    def live(self, poison: int, unsettled: int) -> bool:
+        """Run until the poison; True if the process died. The last settlements get lost."""
+        self.lives += 1
+        noted, handled = 0, []
+        for number in self.pending:
+            tries = Tries(0, self.crashes[number])
+            event = Event(redelivered=self.lives > 1)
+            if verdict(self.rules, tries, event, 0) is CRASH_LOOP:
+                self.dead.append(number)
+                handled.append(number)
+                continue
+            note = to_be_noted(event, tries, noted)
+            if note:
+                noted += 1
+                self.crashes[number] += 1
+            self.runs[number] += 1
+            if number == poison:
+                # A note is committed behind the settlements before it, so they are kept then.
+                kept = handled if note else handled[: max(0, len(handled) - unsettled)]
+                self.pending = [each for each in self.pending if each not in kept]
+                return True
+            handled.append(number)
+        self.pending = []
+        return False
+
+
+@given(
+    length=st.integers(1, 60),
+    place=st.integers(0, 59),
+    limit=st.integers(3, 6),
+    unsettled=st.integers(0, SUSPECTS - 1),
+)
+def test_poison_dies_and_takes_nobody_with_it(
+    length: int, place: int, limit: int, unsettled: int
+) -> None:
+    """It ends as many lives as allowed, wherever it stands; its neighbours are all handled."""
+    poison = place % length
+    lane = Lane(length, limit)
+    while lane.live(poison, unsettled):
+        assert lane.lives <= limit, "it went on for ever"
+    assert lane.dead == [poison]
+    assert lane.runs[poison] == limit
+    assert all(lane.runs[n] in (1, 2) for n in range(length) if n != poison)
