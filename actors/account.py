@@ -24,7 +24,7 @@ from actors.runtime.supervised import post
 from actors.runtime.timers import Timers
 from actors.runtime.writer import JournalWriter
 from actors.state import ConnectionState
-from actors.storage import Pending
+from actors.storage import Past, Pending
 from actors.values import AccountId, Event, Failure, Generation, Phase, SendResult
 
 
@@ -170,9 +170,12 @@ class Peers:
 
 
 class Standing:
-    """What a supervisor leaves to its next life; nobody else reads or writes it.
+    """What a supervisor leaves to its next life, and what others note for it.
 
     Attributes:
+        past: Failures, and a verdict that still holds; the journal has it too.
+        pushed_at_ms: Our Unix time of the last push; the decoder notes it.
+        unsent: The outbox holds something; the outbox notes it.
         begun: There was a life before.
         state: Of the connection, as last heard.
         generation: Of the last attempt; numbers go on, or two links would share one.
@@ -180,9 +183,21 @@ class Standing:
         ending: The account is being stopped for good.
     """
 
-    __slots__ = ("begun", "ending", "generation", "state", "wanted")
+    __slots__ = (
+        "begun",
+        "ending",
+        "generation",
+        "past",
+        "pushed_at_ms",
+        "state",
+        "unsent",
+        "wanted",
+    )
 
-    def __init__(self) -> None:
+    def __init__(self, past: Past | None = None) -> None:
+        self.past = past
+        self.pushed_at_ms = 0
+        self.unsent = False
         self.begun = self.wanted = self.ending = False
         self.state = ConnectionState.DISCONNECTED
         self.generation: Generation = 0

@@ -23,8 +23,11 @@ from actors.messages import (
     AttemptExpired,
     BeatAnswered,
     ClosingExpired,
+    DialAllowed,
+    DialBarred,
     DialFailed,
     DialStarted,
+    EndpointFailed,
     Flush,
     Flushed,
     FramesReceived,
@@ -46,7 +49,7 @@ from actors.messages import (
     Transmitted,
     WriteAcks,
 )
-from actors.policy import failures
+from actors.policy import circuit, failures
 from actors.policy.strikes import Strikes
 from actors.ports import Session
 from actors.runtime.link import Link
@@ -64,6 +67,9 @@ PENDING_LIMIT = 2048
 
 _OFF = (ConnectionState.DISCONNECTED, ConnectionState.FAILED)
 """Where a pause changes nothing."""
+
+_DIALLING = (ConnectionState.CONNECTING, ConnectionState.RECONNECTING)
+"""Where a dial may be asked for: at the gate, or behind an open circuit."""
 
 _SIGNAL_CAUSES = {
     SignalKind.KICKED: Cause.KICKED,
@@ -96,6 +102,7 @@ class ConnectionActor(SupervisedActor):
         self._timer: Timer | None = None
         self._registered_at = 0.0
         self._leaving: Cause | None = None
+        self._barred = False
         self._stretch: Mapping[Phase, float] = {}
         self._faults = Strikes(limit=3, window_s=60.0)
 
@@ -152,6 +159,7 @@ class ConnectionActor(SupervisedActor):
             ConnectionState.RECONNECTING: Cause.RETRY,
         }.get(self._state, Cause.AUTO_PROBE)
         self._generation += 1
+        self._barred = False
         self._move(cause)
         self._stretch = command.stretch
         self._ask(urgent=command.urgent)
@@ -171,6 +179,8 @@ class ConnectionActor(SupervisedActor):
         started = self._timer is not None or self._link is not None
         if self._state is ConnectionState.CONNECTING and not started:
             self._ask(urgent=False)
+        elif self._state is ConnectionState.RECONNECTING and self._barred:
+            self._peers.supervisor.tell(DialAllowed(generation=self._generation))
 
     def _shut(self, cause: Cause) -> None:
         if self._state is ConnectionState.CLOSED:
@@ -190,7 +200,7 @@ class ConnectionActor(SupervisedActor):
             return
         self._retire(verdict.failure.reason)
         cause = Cause.BUDGET_EXCEEDED if verdict.budget_exceeded else Cause.GAVE_UP
-        self._move(cause, verdict.failure)
+        self._move(cause, verdict.failure, why=verdict.why)
 
     # --- news of the current generation -----------------------------------------------
 
@@ -219,6 +229,9 @@ class ConnectionActor(SupervisedActor):
                 )
             case LinkDialed():
                 self._register(message)
+            case DialBarred():
+                self._barred = True
+                self._move(Cause.CIRCUIT_OPEN, failures.CIRCUIT_OPEN)
             case DialFailed():
                 self._lose(Cause.ATTEMPT_FAILED, message.failure)
             case AttemptExpired():
@@ -369,6 +382,10 @@ class ConnectionActor(SupervisedActor):
 
     def _lose(self, cause: Cause, failure: Failure) -> None:
         leaving = self._leaving
+        if self._link is not None and circuit.weight(failure):
+            self._services.dialing.tell(
+                EndpointFailed(endpoint=self._plan.dialer.endpoint, failure=failure)
+            )
         self._retire(failure.reason)
         if leaving is None:
             self._move(cause, failure)
@@ -380,7 +397,7 @@ class ConnectionActor(SupervisedActor):
         self._disarm()
         self._leaving = None
         self._pending.clear()
-        if self._state is ConnectionState.CONNECTING and self._link is None:
+        if self._state in _DIALLING and self._link is None:
             self._services.dialing.tell(
                 CancelDial(account=self._account.name, generation=self._generation)
             )
@@ -395,7 +412,9 @@ class ConnectionActor(SupervisedActor):
         self._peers.heartbeat.tell(down)
         self._peers.outbox.tell(down)
 
-    def _move(self, cause: Cause, failure: Failure | None = None) -> None:
+    def _move(
+        self, cause: Cause, failure: Failure | None = None, *, why: str | None = None
+    ) -> None:
         old, self._state = self._state, advance(self._state, cause)
         change = StateChanged(
             account=self._account.name,
@@ -405,6 +424,7 @@ class ConnectionActor(SupervisedActor):
             generation=self._generation,
             failure=failure,
             at_ms=self._services.clock.unix_ms(),
+            why=why,
         )
         self._services.log.info(
             "connection.state_changed",

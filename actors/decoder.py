@@ -115,6 +115,7 @@ class DecoderActor(SupervisedActor):
 
     def _store(self, message: FramesReceived, pushes: Sequence[Decoded]) -> None:
         account, generation, taken = self._account, message.generation, len(message.frames)
+        account.standing.pushed_at_ms = message.received_at_ms
         durable = account.services.writer.durable
         acks: list[Frame] = [push.ack for push in pushes if push.ack is not None]
 

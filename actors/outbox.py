@@ -106,6 +106,7 @@ class OutboxActor(SupervisedActor):
             case _:
                 raise TypeError(f"outbox can not receive {type(message).__name__}")
         self._pump()
+        self._account.standing.unsent = bool(self._lanes)
 
     def stopped(self) -> None:
         """Leave no timer behind, and say what can be said of sends that have begun.

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol, TypeAlias
 
 import msgspec
 
+from actors.messages import GiveUp
+from actors.policy.retries import History
 from actors.values import (
     AccountId,
     Decoded,
@@ -63,7 +65,28 @@ class MarkDelivery(msgspec.Struct, frozen=True, kw_only=True):
     result: SendResult | None = None
 
 
-JournalCommand: TypeAlias = StoreFrames | SettleEvents | StoreDelivery | MarkDelivery
+class Past(msgspec.Struct, frozen=True, kw_only=True):
+    """What a later life of an account must know of the failures of this one.
+
+    Attributes:
+        at_ms: Our Unix time when it was noted.
+        history: The failures.
+        given_up: The verdict that holds until somebody resets the account.
+    """
+
+    at_ms: int
+    history: History
+    given_up: GiveUp | None = None
+
+
+class StorePast(msgspec.Struct, frozen=True, kw_only=True):
+    """Note an account's past; None: there is nothing to know any more. Answer: None."""
+
+    account: AccountId
+    past: Past | None
+
+
+JournalCommand: TypeAlias = StoreFrames | SettleEvents | StoreDelivery | MarkDelivery | StorePast
 
 
 JournalAnswer: TypeAlias = Sequence[Event] | Sequence[Delivery] | Delivery | None
@@ -115,6 +138,9 @@ class Journal(Protocol):
 
     def unsent(self, account: AccountId) -> Sequence[tuple[Delivery, SendOutcome | None]]:
         """Give open sends in the order they were accepted; UNKNOWN if one was tried."""
+
+    def pasts(self) -> Mapping[AccountId, Past]:
+        """Give what former lives left of each account that failed and was not stable since."""
 
     def close(self) -> None:
         """Flush, checkpoint and release the file. Idempotent."""

@@ -14,7 +14,16 @@ from functools import partial
 
 import pykka
 
-from actors.account import Account, AccountPlan, Log, Observer, Peers, Role, Services
+from actors.account import (
+    Account,
+    AccountPlan,
+    Log,
+    Observer,
+    Peers,
+    Role,
+    Services,
+    Standing,
+)
 from actors.dialing import DialingActor
 from actors.messages import ActorDied, DeliveriesStored, Introduce, Pause, Reset, Start, Stop
 from actors.policy.budget import LONGEST_DELAY_S, RestartBudget
@@ -27,7 +36,7 @@ from actors.runtime.poller import Poller
 from actors.runtime.pool import Pool
 from actors.runtime.timers import Timers
 from actors.runtime.writer import JournalWriter
-from actors.storage import Journal, StoreDelivery
+from actors.storage import Journal, StoreDelivery, StorePast
 from actors.supervisor import SupervisorActor
 from actors.values import AccountId, Delivery
 
@@ -87,6 +96,12 @@ class System:
         clock = clock or SystemClock()
         self._gate = gate
         self._dialing = Role()
+        try:
+            self._pasts = dict(journal.pasts())
+        except BaseException:
+            journal.close()
+            raise
+        self._left: set[AccountId] = set()
         self._accounts: dict[AccountId, Account] = {}
         self._budgets: dict[AccountId | None, RestartBudget] = {}
         self._lock = threading.Lock()
@@ -168,9 +183,12 @@ class System:
             services=self.services,
             peers=Peers(),
             flow=Flow(plan.flow_high, plan.flow_low, monotonic=self.services.clock.monotonic),
+            standing=Standing(self._pasts.pop(plan.account, None)),
         )
         with self._lock:
             self._accounts[plan.account] = account
+        if plan.account in self._left:  # who joins anew has no past
+            self.services.writer.submit(StorePast(account=plan.account, past=None), _ignore)
         self._start_supervisor(account)
         if connect:
             account.peers.supervisor.tell(Start())
@@ -195,6 +213,7 @@ class System:
         """Stop an account for good; its state becomes CLOSED when the link is down."""
         with self._lock:
             account = self._accounts.pop(name)
+            self._left.add(name)
         if not account.peers.supervisor.post(Stop()):
             account.standing.wanted, account.standing.ending = False, True
 
@@ -276,3 +295,7 @@ class System:
         for actor in services.pool.stuck(now, HANG_S):
             services.pool.abandon(actor)
         services.timers.call_after(SWEEP_S, self._sweep)
+
+
+def _ignore(_: object) -> None:
+    """Nobody waits for this answer."""

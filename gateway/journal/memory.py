@@ -11,10 +11,12 @@ from actors.storage import (
     JournalAnswer,
     JournalCommand,
     MarkDelivery,
+    Past,
     Pending,
     SettleEvents,
     StoreDelivery,
     StoreFrames,
+    StorePast,
 )
 from actors.values import AccountId, Delivery, Disposition, Event, Frame, SendOutcome
 from gateway.journal.order import arrange, in_order
@@ -48,6 +50,7 @@ class MemoryJournal:
         self._older: set[str] = set()
         self._numbers = itertools.count(1)
         self._accounts: defaultdict[str, _Account] = defaultdict(_Account)
+        self._pasts: dict[AccountId, Past] = {}
         self._open: dict[str, tuple[Delivery, SendOutcome | None]] = {}
 
     def numbers(self) -> Iterator[int]:
@@ -79,6 +82,10 @@ class MemoryJournal:
         """Give open sends in the order they were accepted; UNKNOWN if one was tried."""
         return [entry for entry in self._open.values() if entry[0].account == account]
 
+    def pasts(self) -> dict[AccountId, Past]:
+        """Give what former lives left of each account that failed and was not stable since."""
+        return dict(self._pasts)
+
     def counts(self, account: AccountId) -> dict[str, int]:
         """Give the accounting identity of an account; keys as on disk."""
         kept = self._accounts[account]
@@ -104,6 +111,12 @@ class MemoryJournal:
         if isinstance(command, StoreDelivery):
             self._open.setdefault(command.delivery.outbox_id, (command.delivery, None))
             return command.delivery
+        if isinstance(command, StorePast):
+            if command.past is None:
+                self._pasts.pop(command.account, None)
+            else:
+                self._pasts[command.account] = command.past
+            return None
         self._mark(command)
         return None
 

@@ -22,13 +22,15 @@ from actors.storage import (
     JournalCommand,
     JournalError,
     MarkDelivery,
+    Past,
     Pending,
     SettleEvents,
     StoreDelivery,
     StoreFrames,
+    StorePast,
 )
 from actors.values import AccountId, Delivery, SendOutcome
-from gateway.journal import files, inbound, schema, sends, settling
+from gateway.journal import files, inbound, schema, sends, settling, standing
 from gateway.journal.lock import ProcessLock
 from gateway.journal.rows import text
 from gateway.journal.schema import FrameKind, Status
@@ -143,6 +145,11 @@ class SqliteJournal:
         """Give open sends in the order they were accepted; UNKNOWN if one was tried."""
         return [sends.sent_row(row) for row in self._read(sends.UNSENT, (account,))]
 
+    def pasts(self) -> dict[AccountId, Past]:
+        """Give what former lives left of each account that failed and was not stable since."""
+        rows = map(standing.past_row, self._read(standing.PASTS, ()))
+        return dict(row for row in rows if row is not None)
+
     def counts(self, account: AccountId) -> dict[str, int]:
         """Give the accounting identity (``reliability.md`` I12) of an account, exactly.
 
@@ -252,6 +259,7 @@ def _run(work: Work, commands: Sequence[JournalCommand]) -> list[JournalAnswer]:
     settles: list[tuple[int, SettleEvents]] = []
     deliveries: list[tuple[int, Delivery]] = []
     marks: list[MarkDelivery] = []
+    pasts: list[StorePast] = []
     for place, command in enumerate(commands):
         if isinstance(command, StoreFrames):
             frames.append((place, command))
@@ -260,6 +268,8 @@ def _run(work: Work, commands: Sequence[JournalCommand]) -> list[JournalAnswer]:
         elif isinstance(command, StoreDelivery):
             answers[place] = command.delivery
             deliveries.append((place, command.delivery))
+        elif isinstance(command, StorePast):
+            pasts.append(command)
         else:
             marks.append(command)
     if frames:
@@ -271,6 +281,8 @@ def _run(work: Work, commands: Sequence[JournalCommand]) -> list[JournalAnswer]:
     sends.accept(work, [delivery for _, delivery in deliveries])
     for note in marks:
         sends.mark(work, note)
+    for past in pasts:
+        standing.store(work, past)
     return answers
 
 

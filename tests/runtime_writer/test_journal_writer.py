@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,7 @@ from actors.storage import (
     JournalCommand,
     JournalError,
     MarkDelivery,
+    Past,
     Pending,
     SettleEvents,
     Settlement,
@@ -72,6 +73,10 @@ class Disk:
     def unsent(self, account: AccountId) -> Sequence[tuple[Delivery, SendOutcome | None]]:
         """Give what is unsent."""
         return self.kept.unsent(account)
+
+    def pasts(self) -> Mapping[AccountId, Past]:
+        """Give what former lives left."""
+        return self.kept.pasts()
 
     def close(self) -> None:
         """Count it."""
