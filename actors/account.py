@@ -48,6 +48,7 @@ class AccountPlan(msgspec.Struct, frozen=True, kw_only=True):
         handler_retry_s: Pauses before an event's 2nd, 3rd, … try; then it is a dead letter.
         flow_high: Work in hand (frames and events) at which reading pauses.
         flow_low: Work in hand at which it goes on.
+        flow_high_bytes: Bytes in hand at which reading pauses, whatever their number.
         send_reply_s: Seconds the platform has to answer a send; then its outcome is UNKNOWN.
         send_rate_per_s: Sends a second.
         send_burst: Sends at once after a quiet time.
@@ -73,6 +74,7 @@ class AccountPlan(msgspec.Struct, frozen=True, kw_only=True):
     handler_retry_s: tuple[float, ...] = (1.0, 5.0, 25.0)
     flow_high: int = 256
     flow_low: int = 64
+    flow_high_bytes: int = 8 << 20
     send_reply_s: float = 10.0
     send_rate_per_s: float = 1.0
     send_burst: int = 3

@@ -363,7 +363,7 @@ class ConnectionActor(SupervisedActor):
         Lost ones were not acknowledged; a decoder that is gone has its link cycled.
         """
         if not self._peers.decoder.post(gulp):
-            self._account.flow.returned(len(gulp.frames))
+            self._account.flow.returned(len(gulp.frames), gulp.size_bytes)
 
     # --- leaving ----------------------------------------------------------------------
 

@@ -49,6 +49,7 @@ class FramesReceived(Message, frozen=True, kw_only=True, gc=False):
     generation: Generation
     frames: Sequence[Frame]
     received_at_ms: int
+    size_bytes: int = 0
 
 
 class LinkLost(Control, frozen=True, kw_only=True, gc=False):

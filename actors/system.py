@@ -182,7 +182,12 @@ class System:
             plan=plan,
             services=self.services,
             peers=Peers(),
-            flow=Flow(plan.flow_high, plan.flow_low, monotonic=self.services.clock.monotonic),
+            flow=Flow(
+                plan.flow_high,
+                plan.flow_low,
+                high_bytes=plan.flow_high_bytes,
+                monotonic=self.services.clock.monotonic,
+            ),
             standing=Standing(self._pasts.pop(plan.account, None)),
         )
         with self._lock:

@@ -173,11 +173,13 @@ class FlowSettings(Record):
     Attributes:
         high: Events in flight at which its socket is not read any more.
         low: Events at which it is read again.
+        high_bytes: Bytes in flight at which it is not read either.
         backpressure_s: Longest time without reading; then the link is left.
     """
 
     high: Count = 256
     low: Annotated[int, Within(0, 1_000_000)] = 64
+    high_bytes: Bytes = 8 << 20
     backpressure_s: Deadline = 20.0
 
 

@@ -238,6 +238,24 @@ def test_flow_has_two_marks() -> None:
     assert lows == [4]
 
 
+def test_flow_counts_bytes_too() -> None:
+    """Two hundred frames of a mebibyte are too much, few as they are."""
+    flow = Flow(10, 4, high_bytes=1000)
+    lows: list[int] = []
+    flow.on_low = lambda: lows.append(flow.in_hand_bytes)
+    flow.taken(1, 999)
+    assert not flow.full
+    flow.taken(1, 1)
+    assert flow.full
+    flow.returned(1, 700)
+    assert flow.full, "a quarter of the bytes is the low mark"
+    flow.returned(1, 300)
+    assert lows == [0]
+    flow.taken(10)
+    flow.returned(6, 0)
+    assert (flow.full, flow.in_hand_bytes) == (False, 0)
+
+
 def test_flow_without_a_listener_and_with_bad_marks() -> None:
     flow = Flow(1, 0)
     flow.taken(1)
