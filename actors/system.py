@@ -297,7 +297,7 @@ class System:
         now = services.clock.monotonic()
         if services.pool.stuck(now, SWEEP_S):
             services.pool.reinforce(MOST_WORKERS)
-        for actor in services.pool.stuck(now, HANG_S):
+        for actor in (*services.pool.mend(), *services.pool.stuck(now, HANG_S)):
             services.pool.abandon(actor)
         services.timers.call_after(SWEEP_S, self._sweep)
 

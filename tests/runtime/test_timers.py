@@ -243,13 +243,14 @@ def test_flow_counts_bytes_too() -> None:
     flow = Flow(10, 4, high_bytes=1000)
     lows: list[int] = []
     flow.on_low = lambda: lows.append(flow.in_hand_bytes)
-    flow.taken(1, 999)
-    assert not flow.full
-    flow.taken(1, 1)
-    assert flow.full
-    flow.returned(1, 700)
-    assert flow.full, "a quarter of the bytes is the low mark"
-    flow.returned(1, 300)
+    full: list[bool] = []
+    for size_bytes in (999, 1):
+        flow.taken(1, size_bytes)
+        full.append(flow.full)
+    for size_bytes in (700, 300):  # a quarter of the bytes is the low mark
+        flow.returned(1, size_bytes)
+        full.append(flow.full)
+    assert full == [False, True, True, False]
     assert lows == [0]
     flow.taken(10)
     flow.returned(6, 0)
