@@ -178,6 +178,7 @@ class Standing:
         past: Failures, and a verdict that still holds; the journal has it too.
         pushed_at_ms: Our Unix time of the last push; the decoder notes it.
         unsent: The outbox holds something; the outbox notes it.
+        unheard: Commands that came between two lives, oldest first.
         begun: There was a life before.
         state: Of the connection, as last heard.
         generation: Of the last attempt; numbers go on, or two links would share one.
@@ -192,6 +193,7 @@ class Standing:
         "past",
         "pushed_at_ms",
         "state",
+        "unheard",
         "unsent",
         "wanted",
     )
@@ -200,6 +202,7 @@ class Standing:
         self.past = past
         self.pushed_at_ms = 0
         self.unsent = False
+        self.unheard: tuple[Message, ...] = ()
         self.begun = self.wanted = self.ending = False
         self.state = ConnectionState.DISCONNECTED
         self.generation: Generation = 0

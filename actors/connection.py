@@ -149,6 +149,13 @@ class ConnectionActor(SupervisedActor):
         self._retire("connection_died")
         super().died(error)
 
+    def tear_down(self) -> None:
+        """Close links that were dialled for it and that it did not live to take."""
+        for message in self.actor_inbox.urgent or ():
+            if isinstance(message, LinkDialed):
+                _discard(message.dialed.sock)
+        super().tear_down()
+
     # --- commands ---------------------------------------------------------------------
 
     def _open(self, command: Open) -> None:

@@ -152,6 +152,10 @@ class SupervisorActor(SupervisedActor):
             for name in CHILDREN:
                 self._spawn(name)
             self._resume_connection()
+            standing = self._account.standing
+            unheard, standing.unheard = standing.unheard, ()
+            for command in unheard:
+                self.receive(command)
 
     def stopped(self) -> None:
         """Stop the children in reverse order; leave no timer behind."""
@@ -171,6 +175,14 @@ class SupervisorActor(SupervisedActor):
         standing.state, standing.generation = self._state, self._generation
         standing.wanted, standing.ending = self._wanted, self._ending
         super().died(error)
+
+    def tear_down(self) -> None:
+        """Leave to the next life the commands this one did not live to hear."""
+        mail = self.actor_inbox.urgent or ()
+        unheard = [each for each in mail if isinstance(each, (Start, Pause, Stop, Reset))]
+        standing = self._account.standing
+        standing.unheard = (*unheard, *standing.unheard)
+        super().tear_down()
 
     # --- commands ---------------------------------------------------------------------
 

@@ -25,7 +25,16 @@ from actors.account import (
     Standing,
 )
 from actors.dialing import DialingActor
-from actors.messages import ActorDied, DeliveriesStored, Introduce, Pause, Reset, Start, Stop
+from actors.messages import (
+    ActorDied,
+    DeliveriesStored,
+    Introduce,
+    Message,
+    Pause,
+    Reset,
+    Start,
+    Stop,
+)
 from actors.policy.budget import LONGEST_DELAY_S, RestartBudget
 from actors.policy.gate import ConnectGate
 from actors.ports import Clock, Handle
@@ -200,27 +209,22 @@ class System:
 
     def resume(self, name: AccountId) -> None:
         """Connect a paused account again."""
-        account = self._accounts[name]
-        if not account.peers.supervisor.post(Start()):  # it is between two lives
-            account.standing.wanted = True
+        _command(self._accounts[name], Start())
 
     def pause(self, name: AccountId) -> None:
         """Close an account's link and keep it away."""
-        account = self._accounts[name]
-        if not account.peers.supervisor.post(Pause()):  # it is between two lives
-            account.standing.wanted = False
+        _command(self._accounts[name], Pause())
 
     def reset(self, name: AccountId) -> None:
         """Forget an account's failures and try again."""
-        self._accounts[name].peers.supervisor.tell(Reset())
+        _command(self._accounts[name], Reset())
 
     def remove(self, name: AccountId) -> None:
         """Stop an account for good; its state becomes CLOSED when the link is down."""
         with self._lock:
             account = self._accounts.pop(name)
             self._left.add(name)
-        if not account.peers.supervisor.post(Stop()):
-            account.standing.wanted, account.standing.ending = False, True
+        _command(account, Stop())
 
     def send(
         self, delivery: Delivery, stored: Callable[[], None], refused: Callable[[str], None]
@@ -304,3 +308,9 @@ class System:
 
 def _ignore(_: object) -> None:
     """Nobody waits for this answer."""
+
+
+def _command(account: Account, command: Message) -> None:
+    """Tell a supervisor; if it is between two lives, the next one hears it."""
+    if not account.peers.supervisor.post(command):
+        account.standing.unheard = (*account.standing.unheard, command)

@@ -448,3 +448,15 @@ def test_close_that_is_the_endpoint_s_fault_is_told_to_its_circuit(
     actor.receive(LinkEnded(generation=1, failure=failure))
     assert len(bench.dialing.of(EndpointFailed)) == told
     assert states(bench)[-1] is S.RECONNECTING
+
+
+def test_link_that_came_too_late_for_the_dead_is_closed(bench: Bench) -> None:
+    """It lay in the mail of an actor that died: nobody else knows of the socket."""
+    actor = opened(bench)
+    link, theirs, _ = bench.dialed()
+    session = bench.account.plan.platform.session(bench.identity)
+    actor.actor_ref.tell(LinkDialed(generation=1, session=session, dialed=link))
+
+    actor.tear_down()
+
+    assert theirs.recv(1) == b""

@@ -8,7 +8,17 @@ from test_supervisor_actor import CAPTCHA, REFUSED, House, S
 from workbench import Bench
 
 from actors.account import Standing
-from actors.messages import DialAllowed, GiveUp, Open, Reset, RetryDue, StabilityReached, Start
+from actors.messages import (
+    DialAllowed,
+    GiveUp,
+    Open,
+    Pause,
+    Reset,
+    RetryDue,
+    Shut,
+    StabilityReached,
+    Start,
+)
 from actors.policy import failures
 from actors.policy.retries import FLAPPING_LINKS
 from actors.state import Cause
@@ -205,3 +215,20 @@ def test_crash_loop_is_probed_three_times(house: House) -> None:
     assert house.due(RetryDue) == 0
     house.actor.receive(Reset())
     assert house.actor._probes == 0
+
+
+def test_command_in_the_mail_of_the_dead_is_heard_by_the_next(house: House) -> None:
+    """An operator's word is not lost because we crashed at that moment."""
+    house.connected()
+    house.actor.actor_ref.tell(Pause())
+    house.actor.actor_ref.tell(RetryDue(number=1))
+    house.actor.died("ValueError at x.py:1")
+    house.actor.tear_down()
+    house.bench.account.standing.unheard += (Start(),)  # came when nobody was there
+
+    again = House(house.bench)
+    again.actor.started()
+
+    assert [type(each) for each in again.told("connection")] == [Open, Shut, Open]
+    assert again.actor._wanted
+    assert again.bench.account.standing.unheard == ()
