@@ -188,11 +188,9 @@ class SupervisorActor(SupervisedActor):
 
     def _start(self) -> None:
         resumed, self._wanted = not self._wanted, True
-        first = not self._children
-        for name in CHILDREN:
-            if name not in self._children:
+        if not self._children:  # a single one that is missing is restarted in its turn
+            for name in CHILDREN:
                 self._spawn(name)
-        if first:
             self._resume_connection()
         elif self._state is ConnectionState.DISCONNECTED or (
             resumed and self._state is ConnectionState.RECONNECTING

@@ -14,6 +14,7 @@ from actors.messages import (
     Open,
     Pause,
     Reset,
+    RestartDue,
     RetryDue,
     Shut,
     StabilityReached,
@@ -232,3 +233,16 @@ def test_command_in_the_mail_of_the_dead_is_heard_by_the_next(house: House) -> N
     assert [type(each) for each in again.told("connection")] == [Open, Shut, Open]
     assert again.actor._wanted
     assert again.bench.account.standing.unheard == ()
+
+
+def test_resume_while_the_connection_is_between_two_lives(house: House) -> None:
+    """Else its restart would find it there already, and nobody would tell it to dial."""
+    house.start()
+    house.fail()
+    house.kill("connection")
+
+    house.actor.receive(Start())
+    house.bench.advance(3600)
+    house.due(RestartDue)
+
+    assert [type(each) for each in house.told("connection")] == [Open]

@@ -41,7 +41,7 @@ SIZES = [pytest.param(SCALED, id="100"), pytest.param(FULL, marks=pytest.mark.sl
 def storm(directory: Path, size: Size) -> Market:
     """Make a market whose waits after a loss are short against the gate's."""
     names = [str(30_000 + number) for number in range(size.accounts)]
-    beat = {"interval_s": 60, "reply_timeout_s": 10, "probe_timeout_s": 5}
+    beat = {"interval_s": 15, "reply_timeout_s": 10, "probe_timeout_s": 5}
     return Market(
         directory,
         *names,
