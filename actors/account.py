@@ -27,7 +27,7 @@ from actors.runtime.supervised import post
 from actors.runtime.timers import Timers
 from actors.runtime.writer import JournalWriter
 from actors.state import ConnectionState
-from actors.storage import Pending, SendRecord
+from actors.storage import Past, Pending, SendRecord
 from actors.values import AccountId, Event, Failure, Generation, Phase, Recovered, SendResult
 
 
@@ -79,6 +79,7 @@ class AccountPlan(msgspec.Struct, frozen=True, kw_only=True):
         tries: When an event is given up.
         flow_high: Work in hand (frames and events) at which reading pauses.
         flow_low: Work in hand at which it goes on.
+        flow_high_bytes: Bytes in hand at which reading pauses, whatever their number.
         send_reply_s: Seconds the platform has to answer a send; then its outcome is UNKNOWN.
         send_rate_per_s: Sends a second.
         send_burst: Sends at once after a quiet time.
@@ -108,6 +109,7 @@ class AccountPlan(msgspec.Struct, frozen=True, kw_only=True):
     tries: TryRules = TryRules(pauses_s=(1.0, 5.0, 25.0))
     flow_high: int = 256
     flow_low: int = 64
+    flow_high_bytes: int = 8 << 20
     send_reply_s: float = 10.0
     send_rate_per_s: float = 1.0
     send_burst: int = 3
@@ -229,9 +231,13 @@ class Peers:
 
 
 class Standing:
-    """What a supervisor leaves to its next life; nobody else reads or writes it.
+    """What a supervisor leaves to its next life, and what others note for it.
 
     Attributes:
+        past: Failures, and a verdict that still holds; the journal has it too.
+        pushed_at_ms: Our Unix time of the last push; the decoder notes it.
+        unsent: The outbox holds something; the outbox notes it.
+        unheard: Commands that came between two lives, oldest first.
         begun: There was a life before.
         state: Of the connection, as last heard.
         generation: Of the last attempt; numbers go on, or two links would share one.
@@ -239,9 +245,23 @@ class Standing:
         ending: The account is being stopped for good.
     """
 
-    __slots__ = ("begun", "ending", "generation", "state", "wanted")
+    __slots__ = (
+        "begun",
+        "ending",
+        "generation",
+        "past",
+        "pushed_at_ms",
+        "state",
+        "unheard",
+        "unsent",
+        "wanted",
+    )
 
-    def __init__(self) -> None:
+    def __init__(self, past: Past | None = None) -> None:
+        self.past = past
+        self.pushed_at_ms = 0
+        self.unsent = False
+        self.unheard: tuple[Message, ...] = ()
         self.begun = self.wanted = self.ending = False
         self.state = ConnectionState.DISCONNECTED
         self.generation: Generation = 0

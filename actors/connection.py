@@ -25,8 +25,11 @@ from actors.messages import (
     BeatAnswered,
     CatchUpDue,
     ClosingExpired,
+    DialAllowed,
+    DialBarred,
     DialFailed,
     DialStarted,
+    EndpointFailed,
     Flush,
     Flushed,
     FramesReceived,
@@ -53,7 +56,7 @@ from actors.messages import (
     Transmitted,
     WriteAcks,
 )
-from actors.policy import failures
+from actors.policy import circuit, failures
 from actors.policy.strikes import Strikes
 from actors.ports import Session
 from actors.runtime.link import Link
@@ -77,6 +80,9 @@ PENDING_LIMIT = 2048
 
 _OFF = (ConnectionState.DISCONNECTED, ConnectionState.FAILED)
 """Where a pause changes nothing."""
+
+_DIALLING = (ConnectionState.CONNECTING, ConnectionState.RECONNECTING)
+"""Where a dial may be asked for: at the gate, or behind an open circuit."""
 
 _SIGNAL_CAUSES = {
     SignalKind.KICKED: Cause.KICKED,
@@ -110,6 +116,7 @@ class ConnectionActor(SupervisedActor):
         self._catch_up: CatchUp | None = None
         self._registered_at = 0.0
         self._leaving: Cause | None = None
+        self._barred = False
         self._stretch: Mapping[Phase, float] = {}
         self._faults = Strikes(limit=3, window_s=60.0)
 
@@ -159,6 +166,13 @@ class ConnectionActor(SupervisedActor):
         self._retire("connection_died")
         super().died(error)
 
+    def tear_down(self) -> None:
+        """Close links that were dialled for it and that it did not live to take."""
+        for message in self.actor_inbox.urgent or ():
+            if isinstance(message, LinkDialed):
+                _discard(message.dialed.sock)
+        super().tear_down()
+
     # --- commands ---------------------------------------------------------------------
 
     def _open(self, command: Open) -> None:
@@ -169,6 +183,7 @@ class ConnectionActor(SupervisedActor):
             ConnectionState.RECONNECTING: Cause.RETRY,
         }.get(self._state, Cause.AUTO_PROBE)
         self._generation += 1
+        self._barred = False
         self._move(cause)
         self._stretch = command.stretch
         self._ask(urgent=command.urgent)
@@ -188,6 +203,8 @@ class ConnectionActor(SupervisedActor):
         started = self._timer is not None or self._link is not None
         if self._state is ConnectionState.CONNECTING and not started:
             self._ask(urgent=False)
+        elif self._state is ConnectionState.RECONNECTING and self._barred:
+            self._peers.supervisor.tell(DialAllowed(generation=self._generation))
 
     def _shut(self, cause: Cause) -> None:
         if self._state is ConnectionState.CLOSED:
@@ -207,7 +224,7 @@ class ConnectionActor(SupervisedActor):
             return
         self._retire(verdict.failure.reason)
         cause = Cause.BUDGET_EXCEEDED if verdict.budget_exceeded else Cause.GAVE_UP
-        self._move(cause, verdict.failure)
+        self._move(cause, verdict.failure, why=verdict.why)
 
     # --- news of the current generation -----------------------------------------------
 
@@ -245,6 +262,9 @@ class ConnectionActor(SupervisedActor):
                 )
             case LinkDialed():
                 self._register(message)
+            case DialBarred():
+                self._barred = True
+                self._move(Cause.CIRCUIT_OPEN, failures.CIRCUIT_OPEN)
             case DialFailed():
                 self._lose(Cause.ATTEMPT_FAILED, message.failure)
             case AttemptExpired():
@@ -407,7 +427,7 @@ class ConnectionActor(SupervisedActor):
         Lost ones were not acknowledged; a decoder that is gone has its link cycled.
         """
         if not self._peers.decoder.post(gulp):
-            self._account.flow.returned(len(gulp.frames))
+            self._account.flow.returned(len(gulp.frames), gulp.size_bytes)
 
     # --- leaving ----------------------------------------------------------------------
 
@@ -426,6 +446,10 @@ class ConnectionActor(SupervisedActor):
 
     def _lose(self, cause: Cause, failure: Failure) -> None:
         leaving = self._leaving
+        if self._link is not None and circuit.weight(failure):
+            self._services.dialing.tell(
+                EndpointFailed(endpoint=self._plan.dialer.endpoint, failure=failure)
+            )
         self._retire(failure.reason)
         if leaving is None:
             self._move(cause, failure)
@@ -437,7 +461,7 @@ class ConnectionActor(SupervisedActor):
         self._disarm()
         self._leaving = None
         self._pending.clear()
-        if self._state is ConnectionState.CONNECTING and self._link is None:
+        if self._state in _DIALLING and self._link is None:
             self._services.dialing.tell(
                 CancelDial(account=self._account.name, generation=self._generation)
             )
@@ -457,7 +481,9 @@ class ConnectionActor(SupervisedActor):
         if self._peers.recovery.ref is not None:
             self._peers.recovery.tell(down)
 
-    def _move(self, cause: Cause, failure: Failure | None = None) -> None:
+    def _move(
+        self, cause: Cause, failure: Failure | None = None, *, why: str | None = None
+    ) -> None:
         old, self._state = self._state, advance(self._state, cause)
         change = StateChanged(
             account=self._account.name,
@@ -467,6 +493,7 @@ class ConnectionActor(SupervisedActor):
             generation=self._generation,
             failure=failure,
             at_ms=self._services.clock.unix_ms(),
+            why=why,
         )
         self._services.log.info(
             "connection.state_changed",

@@ -64,7 +64,7 @@ class DecoderActor(SupervisedActor):
                 if message.generation == self._generation and self._session is not None:
                     self._read(message, self._session)
                 else:
-                    self._account.flow.returned(len(message.frames))
+                    self._account.flow.returned(len(message.frames), message.size_bytes)
             case SessionOpened():
                 self._generation = message.generation
                 self._session = message.session
@@ -96,7 +96,7 @@ class DecoderActor(SupervisedActor):
         self._at_hand = self._unread = None
         for message in unread:
             if isinstance(message, FramesReceived):
-                self._account.flow.returned(len(message.frames))
+                self._account.flow.returned(len(message.frames), message.size_bytes)
             elif isinstance(message, PendingRead):
                 self._account.peers.dispatcher.tell(EventsRestored(events=(), more=True))
             elif isinstance(message, HistoryFound):
@@ -131,12 +131,14 @@ class DecoderActor(SupervisedActor):
         if pushes:
             self._store(message, pushes)
         else:
-            self._account.flow.returned(len(message.frames))
+            self._account.flow.returned(len(message.frames), message.size_bytes)
         if signals:
             connection.tell(SignalsReceived(generation=generation, signals=signals))
 
     def _store(self, message: FramesReceived, pushes: Sequence[Decoded]) -> None:
-        account, generation, taken = self._account, message.generation, len(message.frames)
+        account, generation = self._account, message.generation
+        taken, taken_bytes = len(message.frames), message.size_bytes
+        account.standing.pushed_at_ms = message.received_at_ms
         durable = account.services.writer.durable
         acks: list[Frame] = [push.ack for push in pushes if push.ack is not None]
         point = max([push.point for push in pushes])
@@ -146,20 +148,20 @@ class DecoderActor(SupervisedActor):
             events: Sequence[Event] = answer  # type: ignore[assignment]  # StoreFrames' answer
             if not durable:  # then memory is all there is, and settling must pace reading
                 account.flow.taken(len(events))
-            account.flow.returned(taken)
+            account.flow.returned(taken, taken_bytes)
             if acks:
                 account.peers.connection.tell(
                     WriteAcks(generation=generation, acks=acks, point=point)
                 )
             if events:
                 account.peers.dispatcher.tell(EventsStored(events=events))
+                own = [event for event in events if event.own]
+                if own:
+                    account.peers.outbox.tell(OwnStored(events=own))
             if mentions:
                 account.peers.connection.tell(
                     MessagesMentioned(generation=generation, event_ids=mentions)
                 )
-                own = [event for event in events if event.own]
-                if own:
-                    account.peers.outbox.tell(OwnStored(events=own))
 
         account.services.writer.submit(
             StoreFrames(
@@ -169,7 +171,7 @@ class DecoderActor(SupervisedActor):
                 frames=pushes,
             ),
             committed,
-            refused=lambda _: account.flow.returned(taken),
+            refused=lambda _: account.flow.returned(taken, taken_bytes),
         )
 
     def _restore(self, page: PendingRead, session: Session | None) -> None:

@@ -9,9 +9,17 @@ import threading
 from typing import Any
 
 from actors.account import CancelDial, LinkDialed, RequestDial
-from actors.messages import Control, DialFailed, DialStarted, Message
-from actors.policy.circuit import Circuit
-from actors.policy.gate import ConnectGate
+from actors.messages import (
+    Control,
+    DialAllowed,
+    DialBarred,
+    DialFailed,
+    DialStarted,
+    EndpointFailed,
+    Message,
+)
+from actors.policy.circuit import Circuit, CircuitState
+from actors.policy.gate import ConnectGate, Line
 from actors.ports import Clock, Dialed, Dice, Mailbox
 from actors.runtime.pool import Pool
 from actors.runtime.supervised import SupervisedActor
@@ -70,7 +78,8 @@ class DialingActor(SupervisedActor):
         self._mailbox = mailbox
         self._circuits: dict[str, Circuit] = {}
         self._waiting: dict[str, RequestDial] = {}
-        self._barred: dict[str, list[str]] = {}
+        self._barred: dict[str, Line] = {}
+        self._allowed: set[str] = set()
         self._timer: Timer | None = None
 
     def receive(self, message: Any) -> None:
@@ -82,6 +91,8 @@ class DialingActor(SupervisedActor):
                 self._cancel(message)
             case DialEnded():
                 self._ended(message)
+            case EndpointFailed():
+                self._judge(message.endpoint, message.failure)
             case GateDue():
                 self._timer = None
             case _:
@@ -98,62 +109,96 @@ class DialingActor(SupervisedActor):
         waiting = (*self._waiting.values(), *(self.actor_inbox.mail or ()))
         self._waiting.clear()
         for request in waiting:
-            if isinstance(request, RequestDial):
-                request.account.peers.connection.tell(
+            if not isinstance(request, RequestDial):
+                continue
+            peers = request.account.peers
+            if request.account.name in self._barred.get(request.account.plan.dialer.endpoint, ()):
+                peers.supervisor.tell(DialAllowed(generation=request.generation))
+            else:
+                peers.connection.tell(
                     DialFailed(generation=request.generation, failure=DIALING_CRASHED)
                 )
         super().tear_down()
 
     def _queue(self, request: RequestDial) -> None:
-        name = request.account.name
-        if name in self._waiting:
-            self._waiting[name] = request
-            return
-        self._waiting[name] = request
-        endpoint = request.account.plan.dialer.endpoint
+        name, endpoint = request.account.name, request.account.plan.dialer.endpoint
         now = self._clock.monotonic()
-        circuit = self._circuits.get(endpoint)
-        if circuit is not None and not circuit.allows(now):
-            self._barred.setdefault(endpoint, []).append(name)
+        if name in self._waiting:  # the newer attempt takes the place of the older
+            passes = name not in self._barred.get(endpoint, ())
         else:
+            passes = self._passes(name, endpoint, now)
+        self._waiting[name] = request
+        if passes:
             self._gate.ask(name, now, urgent=request.urgent)
+        else:
+            self._bar(request)
+
+    def _passes(self, name: str, endpoint: str, now: float) -> bool:
+        """Say whether the circuit lets an account through, or did so a moment ago."""
+        circuit = self._circuits.get(endpoint)
+        allowed = name in self._allowed
+        self._allowed.discard(name)
+        if circuit is None or (allowed and circuit.state is not CircuitState.OPEN):
+            return True
+        return circuit.allows(now)
+
+    def _bar(self, request: RequestDial) -> None:
+        """Let an account wait for the circuit; it is RECONNECTING until then."""
+        line = self._barred.setdefault(request.account.plan.dialer.endpoint, Line())
+        line.join(request.account.name, urgent=request.urgent)
+        request.account.peers.connection.tell(DialBarred(generation=request.generation))
 
     def _cancel(self, cancelled: CancelDial) -> None:
+        self._allowed.discard(cancelled.account)
         request = self._waiting.get(cancelled.account)
         if request is None or request.generation != cancelled.generation:
             return
         del self._waiting[cancelled.account]
         self._gate.cancel(cancelled.account)
-        barred = self._barred.get(request.account.plan.dialer.endpoint, [])
-        if cancelled.account in barred:  # else it would use up a permit of the circuit
-            barred.remove(cancelled.account)
+        line = self._barred.get(request.account.plan.dialer.endpoint)
+        if line is not None:  # else it would use up a permit of the circuit
+            line.leave(cancelled.account)
 
     def _ended(self, ended: DialEnded) -> None:
-        now = self._clock.monotonic()
         self._gate.ended(ended.account)
         if ended.failure is not None and ended.failure.phase is Phase.CREDENTIALS:
             return  # the endpoint was not asked
-        circuit = self._circuits.setdefault(ended.endpoint, Circuit())
-        if ended.failure is None:
+        self._judge(ended.endpoint, ended.failure)
+
+    def _judge(self, endpoint: str, failure: Failure | None) -> None:
+        """Tell the circuit; if it opens, whoever waits at the gate waits for it instead."""
+        now = self._clock.monotonic()
+        circuit = self._circuits.setdefault(endpoint, Circuit())
+        if failure is None:
             circuit.succeeded(now)
-        else:
-            circuit.failed(ended.failure, now, self._dice.random())
+            return
+        before = circuit.state
+        circuit.failed(failure, now, self._dice.random())
+        if circuit.state is not CircuitState.OPEN or before is CircuitState.OPEN:
+            return
+        line = self._barred.get(endpoint, ())
+        for name, request in self._waiting.items():
+            if request.account.plan.dialer.endpoint == endpoint and name not in line:
+                self._gate.cancel(name)
+                self._bar(request)
 
     def _grant(self) -> None:
         now = self._clock.monotonic()
         for endpoint in list(self._barred):
-            names, circuit = self._barred[endpoint], self._circuits[endpoint]
-            while names and circuit.allows(now):
-                name = names.pop(0)
-                self._gate.ask(name, now, urgent=self._waiting[name].urgent)
-            if not names:
+            line, circuit = self._barred[endpoint], self._circuits[endpoint]
+            while line and circuit.allows(now):
+                name = line.next()
+                request = self._waiting.pop(name)
+                self._allowed.add(name)
+                request.account.peers.supervisor.tell(DialAllowed(generation=request.generation))
+            if not line:
                 del self._barred[endpoint]
         for name in self._gate.grant(now):
-            request = self._waiting.pop(name, None)
-            if request is None:
+            granted = self._waiting.pop(name, None)
+            if granted is None:
                 self._gate.ended(name)
             else:
-                self._start(request)
+                self._start(granted)
         self._arm(now)
 
     def _arm(self, now: float) -> None:

@@ -42,8 +42,18 @@ class HeartbeatActor(SupervisedActor):
         match message:
             case LinkOpened():
                 self._watch(message)
-            case _ if message.generation != self._generation:
-                return
+            case BeatAnswered() | BeatDue() | LinkDown():
+                if message.generation == self._generation:
+                    self._follow(message)
+            case _:
+                raise TypeError(f"heartbeat can not receive {type(message).__name__}")
+
+    def stopped(self) -> None:
+        """Leave no timer behind."""
+        self._forget()
+
+    def _follow(self, message: BeatAnswered | BeatDue | LinkDown) -> None:
+        match message:
             case BeatAnswered():
                 if self._liveness is not None:
                     self._liveness.answered(self._services.clock.monotonic(), message.number)
@@ -51,12 +61,6 @@ class HeartbeatActor(SupervisedActor):
                 self._look()
             case LinkDown():
                 self._forget()
-            case _:
-                raise TypeError(f"heartbeat can not receive {type(message).__name__}")
-
-    def stopped(self) -> None:
-        """Leave no timer behind."""
-        self._forget()
 
     def _watch(self, opened: LinkOpened) -> None:
         self._forget()

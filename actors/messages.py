@@ -52,6 +52,7 @@ class FramesReceived(Message, frozen=True, kw_only=True, gc=False):
     generation: Generation
     frames: Sequence[Frame]
     received_at_ms: int
+    size_bytes: int = 0
 
 
 class LinkLost(Control, frozen=True, kw_only=True, gc=False):
@@ -123,9 +124,17 @@ class Shut(Control, frozen=True, kw_only=True, gc=False):
 
 
 class GiveUp(Control, frozen=True, kw_only=True, gc=False):
-    """The supervisor's verdict: FAILED, until somebody resets the account."""
+    """The supervisor's verdict: FAILED, until somebody resets the account.
+
+    Attributes:
+        failure: The last one.
+        why: Constant in snake_case, as in :class:`actors.policy.retries.GiveUp`, or
+            ``crash_loop``.
+        budget_exceeded: Our own actors crash too often; no fault of the link.
+    """
 
     failure: Failure
+    why: str
     budget_exceeded: bool = False
 
 
@@ -137,6 +146,25 @@ class DialStarted(Control, frozen=True, kw_only=True, gc=False):
     """The connect gate let the attempt through; its deadline runs from now."""
 
     generation: Generation
+
+
+class DialBarred(Control, frozen=True, kw_only=True, gc=False):
+    """The endpoint's circuit is open: the attempt waits in line, and is not counted."""
+
+    generation: Generation
+
+
+class DialAllowed(Control, frozen=True, kw_only=True, gc=False):
+    """The circuit lets a barred account through; its supervisor opens it again."""
+
+    generation: Generation
+
+
+class EndpointFailed(Message, frozen=True, kw_only=True, gc=False):
+    """An open link ended by a fault of its endpoint (``reliability.md`` 2.5)."""
+
+    endpoint: str
+    failure: Failure
 
 
 class DialFailed(Control, frozen=True, kw_only=True, gc=False):
@@ -226,6 +254,7 @@ class StateChanged(Control, frozen=True, kw_only=True, gc=False):
         generation: Of the attempt or link it concerns.
         failure: What went wrong, where the cause is a failure.
         at_ms: Our Unix time.
+        why: Why it was given up, on the way to FAILED; as in :class:`GiveUp`.
     """
 
     account: AccountId
@@ -235,6 +264,7 @@ class StateChanged(Control, frozen=True, kw_only=True, gc=False):
     generation: Generation
     failure: Failure | None = None
     at_ms: int = 0
+    why: str | None = None
 
 
 # --- heartbeat ------------------------------------------------------------------------

@@ -126,6 +126,7 @@ class OutboxActor(SupervisedActor):
             case _:
                 raise TypeError(f"outbox can not receive {type(message).__name__}")
         self._pump(now)
+        self._account.standing.unsent = self._box is not None
 
     def stopped(self) -> None:
         """Leave no timer behind, and say what can be said of sends that have begun."""

@@ -7,6 +7,8 @@ from typing import Protocol, TypeAlias
 
 import msgspec
 
+from actors.messages import GiveUp
+from actors.policy.retries import History
 from actors.values import (
     AccountId,
     Decoded,
@@ -124,6 +126,27 @@ class MarkDelivery(msgspec.Struct, frozen=True, kw_only=True):
     by_hand: bool = False
 
 
+class Past(msgspec.Struct, frozen=True, kw_only=True):
+    """What a later life of an account must know of the failures of this one.
+
+    Attributes:
+        at_ms: Our Unix time when it was noted.
+        history: The failures.
+        given_up: The verdict that holds until somebody resets the account.
+    """
+
+    at_ms: int
+    history: History
+    given_up: GiveUp | None = None
+
+
+class StorePast(msgspec.Struct, frozen=True, kw_only=True):
+    """Note an account's past; None: there is nothing to know any more. Answer: None."""
+
+    account: AccountId
+    past: Past | None
+
+
 class OpenHold(msgspec.Struct, frozen=True, kw_only=True):
     """Note that events from a number on wait for a recovery. Answer: the hold that is open.
 
@@ -160,6 +183,7 @@ JournalCommand: TypeAlias = (
     | MarkDelivery
     | OpenHold
     | CloseHold
+    | StorePast
 )
 
 
@@ -384,6 +408,9 @@ class Journal(Protocol):
 
     def tally(self, account: AccountId) -> Tally:
         """Give an account's counters as of the last commit. Any thread."""
+
+    def pasts(self) -> Mapping[AccountId, Past]:
+        """Give what former lives left of each account that failed and was not stable since."""
 
     def close(self) -> None:
         """Flush, checkpoint and release the file. Idempotent."""

@@ -17,6 +17,8 @@ from actors.dispatcher import DispatcherActor
 from actors.heartbeat import HeartbeatActor
 from actors.messages import (
     ActorDied,
+    Control,
+    DialAllowed,
     GiveUp,
     Introduce,
     LinkCondemned,
@@ -42,6 +44,7 @@ from actors.runtime.pool import Pool
 from actors.runtime.supervised import SupervisedActor
 from actors.runtime.timers import Timer
 from actors.state import Cause, ConnectionState
+from actors.storage import Past, StorePast
 from actors.values import ErrorClass, Failure, Phase, Recovered
 
 CHILDREN = ("decoder", "dispatcher", "outbox", "heartbeat", "connection")
@@ -62,12 +65,28 @@ CONNECTION_CRASHED = Failure(
 )
 
 
-def _crash_loop(name: str) -> Failure:
-    return Failure(
+BARRED_S = 150.0
+"""After so long behind an open circuit an account asks again: its turn may have got lost."""
+
+URGENT_MS = 600_000
+"""So long after a push somebody may wait for an answer (``reliability.md`` 2.7)."""
+
+CRASH_LOOP = "crash_loop"
+CRASH_PROBES = 3
+"""How often an account that failed by crashes is tried again by itself."""
+
+
+def _crash_loop(name: str) -> GiveUp:
+    failure = Failure(
         error_class=ErrorClass.OTHER,
-        reason="crash_loop",
+        reason=CRASH_LOOP,
         detail=f"The {name} actor keeps dying; see actor.died in the log, then reset the account.",
     )
+    return GiveUp(failure=failure, why=CRASH_LOOP, budget_exceeded=True)
+
+
+class PastStored(Control, frozen=True, kw_only=True, gc=False):
+    """The journal has noted the account's past, or never will."""
 
 
 class SupervisorActor(SupervisedActor):
@@ -89,10 +108,14 @@ class SupervisorActor(SupervisedActor):
         standing = account.standing
         self._state, self._generation = standing.state, standing.generation
         self._wanted, self._ending = standing.wanted, standing.ending
-        self._crash_loop: Failure | None = None
+        self._given_up: GiveUp | None = None
+        self._probes = 0
+        self._storing = self._unstored = False
         self._number = 0
         self._timer: Timer | None = None
         self._stable: Timer | None = None
+        if standing.past is not None:
+            self._recall(standing.past)
 
     def receive(self, message: Any) -> None:
         """Obey the façade; react to the account's own actors."""
@@ -109,10 +132,17 @@ class SupervisorActor(SupervisedActor):
                 self._changed(message)
             case RetryDue():
                 if message.number == self._number and self._wanted:
+                    self._retry()
+            case DialAllowed():
+                if message.generation == self._generation and self._wanted:
                     self._open()
             case StabilityReached():
                 if message.generation == self._generation:
-                    self._retries.stable(self._services.clock.monotonic())
+                    self._settle()
+            case PastStored():
+                self._storing = False
+                if self._unstored:
+                    self._keep()
             case BeginRecovery():
                 self._begin_recovery(message)
             case RecoveryEnded():
@@ -130,6 +160,10 @@ class SupervisorActor(SupervisedActor):
             for name in CHILDREN:
                 self._spawn(name)
             self._resume_connection()
+            standing = self._account.standing
+            unheard, standing.unheard = standing.unheard, ()
+            for command in unheard:
+                self.receive(command)
 
     def stopped(self) -> None:
         """Stop the children in reverse order; leave no timer behind."""
@@ -145,19 +179,28 @@ class SupervisorActor(SupervisedActor):
         self.stopped()
         self._connection_died()
         standing = self._account.standing
-        standing.begun = True
+        standing.begun, standing.past = True, self._past()
         standing.state, standing.generation = self._state, self._generation
         standing.wanted, standing.ending = self._wanted, self._ending
         super().died(error)
+
+    def tear_down(self) -> None:
+        """Leave to the next life the commands this one did not live to hear."""
+        mail = self.actor_inbox.urgent or ()
+        unheard = [each for each in mail if isinstance(each, (Start, Pause, Stop, Reset))]
+        standing = self._account.standing
+        standing.unheard = (*unheard, *standing.unheard)
+        super().tear_down()
 
     # --- commands ---------------------------------------------------------------------
 
     def _start(self) -> None:
         resumed, self._wanted = not self._wanted, True
-        for name in CHILDREN:
-            if name not in self._children:
+        if not self._children:  # a single one that is missing is restarted in its turn
+            for name in CHILDREN:
                 self._spawn(name)
-        if self._state is ConnectionState.DISCONNECTED or (
+            self._resume_connection()
+        elif self._state is ConnectionState.DISCONNECTED or (
             resumed and self._state is ConnectionState.RECONNECTING
         ):
             self._open()
@@ -171,7 +214,9 @@ class SupervisorActor(SupervisedActor):
 
     def _reset(self) -> None:
         self._retries.reset()
-        self._crash_loop = None
+        self._given_up = None
+        self._probes = 0
+        self._keep()
         if self._state is ConnectionState.FAILED:
             self._peers.connection.tell(Reset())
         elif self._state is ConnectionState.RECONNECTING and self._wanted:
@@ -180,8 +225,26 @@ class SupervisorActor(SupervisedActor):
     def _open(self) -> None:
         self._disarm()
         stretch = {phase: self._retries.stretch(phase) for phase in Phase}
+        standing = self._account.standing
+        quiet_ms = self._services.clock.unix_ms() - standing.pushed_at_ms
         self._peers.connection.tell(
-            Open(stretch={phase: factor for phase, factor in stretch.items() if factor > 1})
+            Open(
+                stretch={phase: factor for phase, factor in stretch.items() if factor > 1},
+                urgent=standing.unsent or quiet_ms < URGENT_MS,
+            )
+        )
+
+    def _retry(self) -> None:
+        if self._state is ConnectionState.FAILED:
+            self._probes += 1
+            self._given_up = None
+            self._keep()
+        self._open()
+
+    def _wait(self, delay_s: float) -> None:
+        self._disarm()
+        self._timer = self._services.timers.after(
+            delay_s, self._peers.supervisor, RetryDue(number=self._number)
         )
 
     # --- the connection's news --------------------------------------------------------
@@ -202,13 +265,15 @@ class SupervisorActor(SupervisedActor):
             case ConnectionState.FAILED:
                 self._disarm()
                 self._report_failed(change)
+                if change.why == CRASH_LOOP and self._probes < CRASH_PROBES and self._wanted:
+                    self._wait(self._account.plan.delays.crash_probe_s)
             case ConnectionState.DISCONNECTED:
                 if self._wanted:
                     self._open()
             case ConnectionState.CLOSED:
                 self.actor_ref.stop(block=False)
             case ConnectionState.CONNECTING:
-                pass
+                self._disarm()
 
     def _decide(self, change: StateChanged) -> None:
         if not self._wanted:
@@ -216,14 +281,21 @@ class SupervisorActor(SupervisedActor):
         if change.cause is Cause.RESET or change.failure is None:
             self._open()
             return
+        if change.cause is Cause.CIRCUIT_OPEN:
+            self._wait(BARRED_S)
+            return
         services = self._services
         verdict = self._retries.failed(
             change.failure, services.clock.monotonic(), services.dice.random()
         )
         if isinstance(verdict, retries.GiveUp):
-            self._peers.connection.tell(GiveUp(failure=verdict.failure))
+            self._give_up(GiveUp(failure=verdict.failure, why=verdict.why))
             return
-        self._number += 1
+        self._keep()
+        if verdict.flapping:
+            services.log.error(
+                "link.flapping", account=self._account.name, delay_s=round(verdict.delay_s, 2)
+            )
         services.log.warning(
             "reconnect.scheduled",
             account=self._account.name,
@@ -233,19 +305,52 @@ class SupervisorActor(SupervisedActor):
             error_class=change.failure.error_class.value,
         )
         services.observer.retry_scheduled(self._account.name, verdict.attempt, verdict.delay_s)
-        self._disarm()
-        self._timer = services.timers.after(
-            verdict.delay_s, self._peers.supervisor, RetryDue(number=self._number)
-        )
+        self._wait(verdict.delay_s)
 
     def _report_failed(self, change: StateChanged) -> None:
         failure = change.failure
         self._services.log.error(
             "account.failed",
             account=self._account.name,
+            why=change.why or change.cause.value,
             reason=failure.reason if failure else change.cause.value,
             detail=failure.detail if failure else "",
         )
+
+    # --- the past ---------------------------------------------------------------------
+
+    def _settle(self) -> None:
+        self._retries.stable(self._services.clock.monotonic())
+        self._probes = 0
+        if self._account.standing.past is not None:
+            self._keep()
+
+    def _past(self) -> Past | None:
+        history = self._retries.snapshot(self._services.clock.monotonic())
+        if history == retries.History() and self._given_up is None:
+            return None
+        return Past(at_ms=self._services.clock.unix_ms(), history=history, given_up=self._given_up)
+
+    def _keep(self) -> None:
+        """Leave the past to the next life of the account; one write at a time is under way."""
+        before, past = self._account.standing.past, self._past()
+        self._account.standing.past = past
+        self._unstored = self._storing
+        if self._storing or (past is None and before is None):
+            return
+        self._storing = True
+        supervisor = self._peers.supervisor
+        self._services.writer.submit(
+            StorePast(account=self._account.name, past=past),
+            lambda _: supervisor.tell(PastStored()),
+            refused=lambda _: supervisor.tell(PastStored()),
+        )
+
+    def _recall(self, past: Past) -> None:
+        clock = self._services.clock
+        away_s = (clock.unix_ms() - past.at_ms) / 1000
+        self._retries.restore(past.history, clock.monotonic(), away_s=away_s)
+        self._given_up = past.given_up
 
     # --- the dead ---------------------------------------------------------------------
 
@@ -272,8 +377,7 @@ class SupervisorActor(SupervisedActor):
                 return
         if delay_s is None:
             delay_s = LONGEST_DELAY_S
-            self._crash_loop = _crash_loop(died.name)
-            self._give_up(self._crash_loop)
+            self._give_up(_crash_loop(died.name))
         self._services.timers.after(delay_s, self._peers.supervisor, RestartDue(name=died.name))
 
     def _connection_died(self) -> None:
@@ -334,8 +438,10 @@ class SupervisorActor(SupervisedActor):
         report(self._account, outcome)
         self._peers.connection.tell(RecoveryEnded(generation=self._generation, outcome=outcome))
 
-    def _give_up(self, crash_loop: Failure) -> None:
-        self._peers.connection.tell(GiveUp(failure=crash_loop, budget_exceeded=True))
+    def _give_up(self, verdict: GiveUp) -> None:
+        self._given_up = verdict
+        self._keep()
+        self._peers.connection.tell(verdict)
 
     def _restart(self, name: str) -> None:
         if name in self._children:
@@ -356,10 +462,16 @@ class SupervisorActor(SupervisedActor):
         """Tell a reborn connection what its former self did not live to hear or to do."""
         if not self._wanted:
             self._peers.connection.tell(Shut(for_good=self._ending))
-        elif self._crash_loop is not None:
-            self._give_up(self._crash_loop)
-        elif self._state is not ConnectionState.FAILED:
-            self._open()
+        elif self._state is ConnectionState.FAILED:
+            return
+        elif self._given_up is not None:
+            self._peers.connection.tell(self._given_up)
+        else:
+            left_s = self._retries.left_s(self._services.clock.monotonic())
+            if left_s > 0:
+                self._wait(left_s)
+            else:
+                self._open()
 
     def _spawn(self, name: str) -> None:
         if name == "connection":

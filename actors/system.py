@@ -24,12 +24,14 @@ from actors.account import (
     PutBack,
     Role,
     Services,
+    Standing,
 )
 from actors.dialing import DialingActor
 from actors.messages import (
     ActorDied,
     DeliveriesStored,
     Introduce,
+    Message,
     Pause,
     Reset,
     SendDropped,
@@ -49,7 +51,7 @@ from actors.runtime.rate import SharedRate
 from actors.runtime.sends import OpenSends
 from actors.runtime.timers import Timers
 from actors.runtime.writer import JournalWriter
-from actors.storage import Journal, ReplayEvent, StoreDelivery
+from actors.storage import Journal, ReplayEvent, StoreDelivery, StorePast
 from actors.supervisor import SupervisorActor
 from actors.values import AccountId, Delivery
 
@@ -117,6 +119,12 @@ class System:
         clock = clock or SystemClock()
         self._gate = gate
         self._dialing = Role()
+        try:
+            self._pasts = dict(journal.pasts())
+        except BaseException:
+            journal.close()
+            raise
+        self._left: set[AccountId] = set()
         self._accounts: dict[AccountId, Account] = {}
         self._budgets: dict[AccountId | None, RestartBudget] = {}
         self._lock = threading.Lock()
@@ -210,36 +218,40 @@ class System:
             plan=plan,
             services=self.services,
             peers=Peers(),
-            flow=Flow(plan.flow_high, plan.flow_low, monotonic=self.services.clock.monotonic),
+            flow=Flow(
+                plan.flow_high,
+                plan.flow_low,
+                high_bytes=plan.flow_high_bytes,
+                monotonic=self.services.clock.monotonic,
+            ),
+            standing=Standing(self._pasts.pop(plan.account, None)),
         )
         with self._lock:
             self._accounts[plan.account] = account
+        if plan.account in self._left:  # who joins anew has no past
+            self.services.writer.submit(StorePast(account=plan.account, past=None), _ignore)
         self._start_supervisor(account)
         if connect:
             account.peers.supervisor.tell(Start())
 
     def resume(self, name: AccountId) -> None:
         """Connect a paused account again."""
-        account = self._accounts[name]
-        if not account.peers.supervisor.post(Start()):  # it is between two lives
-            account.standing.wanted = True
+        _command(self._accounts[name], Start())
 
     def pause(self, name: AccountId) -> None:
         """Close an account's link and keep it away."""
-        account = self._accounts[name]
-        if not account.peers.supervisor.post(Pause()):  # it is between two lives
-            account.standing.wanted = False
+        _command(self._accounts[name], Pause())
 
     def reset(self, name: AccountId) -> None:
         """Forget an account's failures and try again."""
-        self._accounts[name].peers.supervisor.tell(Reset())
+        _command(self._accounts[name], Reset())
 
     def remove(self, name: AccountId) -> None:
         """Stop an account for good; its state becomes CLOSED when the link is down."""
         with self._lock:
             account = self._accounts.pop(name)
-        if not account.peers.supervisor.post(Stop()):
-            account.standing.wanted, account.standing.ending = False, True
+            self._left.add(name)
+        _command(account, Stop())
 
     def send(
         self, delivery: Delivery, stored: Callable[[], None], refused: Callable[[str], None]
@@ -342,6 +354,16 @@ class System:
         now = services.clock.monotonic()
         if services.pool.stuck(now, SWEEP_S):
             services.pool.reinforce(MOST_WORKERS)
-        for actor in services.pool.stuck(now, HANG_S):
+        for actor in (*services.pool.mend(), *services.pool.stuck(now, HANG_S)):
             services.pool.abandon(actor)
         services.timers.call_after(SWEEP_S, self._sweep)
+
+
+def _ignore(_: object) -> None:
+    """Nobody waits for this answer."""
+
+
+def _command(account: Account, command: Message) -> None:
+    """Tell a supervisor; if it is between two lives, the next one hears it."""
+    if not account.peers.supervisor.post(command):
+        account.standing.unheard = (*account.standing.unheard, command)

@@ -201,7 +201,7 @@ class WebSocketClient:
                 self._settle()
             return None
         if self._account is not None:
-            self._account.flow.returned(1)
+            self._account.flow.returned(1, len(message))
         return message
 
     def reconnect(self) -> bool:

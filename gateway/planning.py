@@ -112,6 +112,7 @@ def plan(account: AccountSettings, settings: Settings) -> AccountPlan:
         ),
         flow_high=account.flow.high,
         flow_low=account.flow.low,
+        flow_high_bytes=account.flow.high_bytes,
         backpressure_limit_s=account.flow.backpressure_s,
         send_reply_s=send.reply_s,
         send_rate_per_s=send.rate_per_s,

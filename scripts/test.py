@@ -17,7 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from scripts.environment import ROOT, SetUpError, ensure
 
-LONGEST = 500
+LONGEST = 600
 """Lines of a Python file outside the tests; beyond, it has two subjects."""
 
 _SKIPPED = frozenset({"tests", "build", "dist"})

@@ -44,6 +44,7 @@ class Delays(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         stretch_cap: Most of that growth.
         flapping_wait_s: Wait of an account whose links die young.
         flapping_spread: Jitter of that wait, to both sides.
+        crash_probe_s: Wait before an account that failed by crashes of its actors is tried again.
     """
 
     unexpected_close_step_s: float = 3.0
@@ -70,6 +71,7 @@ class Delays(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     stretch_cap: float = 4.0
     flapping_wait_s: float = 300.0
     flapping_spread: float = 0.2
+    crash_probe_s: float = 900.0
 
     def __post_init__(self) -> None:
         """Refuse what would make a delay negative or a deadline shrink.

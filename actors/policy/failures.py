@@ -210,11 +210,17 @@ ATTEMPT_TIMED_OUT: Final = Failure(
     timed_out=True,
 )
 REGISTRATION_TIMED_OUT: Final = Failure(
-    error_class=ErrorClass.NETWORK,
+    error_class=ErrorClass.OTHER,  # the endpoint was reached: no fault of the network's
     reason="registration_timed_out",
     detail="The link opened but the registration was not answered; it is tried again.",
     phase=Phase.REGISTER,
     timed_out=True,
+)
+CIRCUIT_OPEN: Final = Failure(
+    error_class=ErrorClass.NETWORK,
+    reason="circuit_open",
+    detail="So many dials to this endpoint failed that all wait; nothing is to be done here.",
+    phase=Phase.TCP,
 )
 JOURNAL_UNAVAILABLE: Final = Failure(
     error_class=ErrorClass.OTHER,

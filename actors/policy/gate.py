@@ -12,6 +12,51 @@ from typing import Final
 URGENT_IN_A_ROW: Final = 4
 """Then an ordinary one passes, so that restless urgent accounts starve nobody."""
 
+
+class Line:
+    """Who waits, in order; urgent ones first, but never for ever."""
+
+    __slots__ = ("_ordinary", "_urgent", "_urgent_run")
+
+    def __init__(self) -> None:
+        self._urgent: OrderedDict[str, None] = OrderedDict()
+        self._ordinary: OrderedDict[str, None] = OrderedDict()
+        self._urgent_run = 0
+
+    def __len__(self) -> int:
+        return len(self._urgent) + len(self._ordinary)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._urgent or key in self._ordinary
+
+    def join(self, key: str, *, urgent: bool) -> None:
+        """Queue up. Who waits already keeps the place, but may become urgent."""
+        if key in self._urgent:
+            return
+        if urgent:
+            self._ordinary.pop(key, None)
+            self._urgent[key] = None
+        else:
+            self._ordinary[key] = None
+
+    def leave(self, key: str) -> None:
+        """Leave; nothing happens to who is not in it."""
+        self._urgent.pop(key, None)
+        self._ordinary.pop(key, None)
+
+    def next(self) -> str:
+        """Take the next one out.
+
+        Raises:
+            KeyError: Nobody waits.
+        """
+        if self._urgent and (not self._ordinary or self._urgent_run < URGENT_IN_A_ROW):
+            self._urgent_run += 1
+            return self._urgent.popitem(last=False)[0]
+        self._urgent_run = 0
+        return self._ordinary.popitem(last=False)[0]
+
+
 _WHOLE: Final = 1.0 - 1e-6
 """A token, as far as floating clocks can tell; what is short is owed."""
 
@@ -47,9 +92,7 @@ class ConnectGate:
         self._permit_s = permit_s
         self._tokens = float(burst)
         self._filled_at: float | None = None
-        self._urgent: OrderedDict[str, None] = OrderedDict()
-        self._ordinary: OrderedDict[str, None] = OrderedDict()
-        self._urgent_run = 0
+        self._line = Line()
         self._number = 0
         self._under_way: OrderedDict[int, tuple[str, float]] = OrderedDict()
         self._permits: dict[str, list[int]] = {}
@@ -57,7 +100,7 @@ class ConnectGate:
     @property
     def waiting(self) -> int:
         """Say how many wait."""
-        return len(self._urgent) + len(self._ordinary)
+        return len(self._line)
 
     @property
     def in_flight(self) -> int:
@@ -84,18 +127,11 @@ class ConnectGate:
             urgent: Goes before those that are not.
         """
         self._fill(now)
-        if key in self._urgent:
-            return
-        if urgent:
-            self._ordinary.pop(key, None)
-            self._urgent[key] = None
-        else:
-            self._ordinary[key] = None
+        self._line.join(key, urgent=urgent)
 
     def cancel(self, key: str) -> None:
         """Leave the queue; nothing happens to who is not in it."""
-        self._urgent.pop(key, None)
-        self._ordinary.pop(key, None)
+        self._line.leave(key)
 
     def grant(self, now: float) -> list[str]:
         """Let through whom the bucket and the limit allow, in order.
@@ -105,12 +141,8 @@ class ConnectGate:
         self._fill(now)
         self._expire(now)
         granted: list[str] = []
-        while (
-            self._tokens >= _WHOLE
-            and len(self._under_way) < self._max_in_flight
-            and (self._urgent or self._ordinary)
-        ):
-            key = self._next()
+        while self._tokens >= _WHOLE and len(self._under_way) < self._max_in_flight and self._line:
+            key = self._line.next()
             self._tokens -= 1.0
             self._number += 1
             self._under_way[self._number] = (key, now)
@@ -129,7 +161,7 @@ class ConnectGate:
 
     def next_at(self, now: float) -> float | None:
         """Say when :meth:`grant` can give something; None while nobody waits."""
-        if not (self._urgent or self._ordinary):
+        if not self._line:
             return None
         self._fill(now)
         token_at = now
@@ -139,13 +171,6 @@ class ConnectGate:
             return token_at
         _, granted_at = next(iter(self._under_way.values()))
         return max(token_at, granted_at + self._permit_s)
-
-    def _next(self) -> str:
-        if self._urgent and (not self._ordinary or self._urgent_run < URGENT_IN_A_ROW):
-            self._urgent_run += 1
-            return self._urgent.popitem(last=False)[0]
-        self._urgent_run = 0
-        return self._ordinary.popitem(last=False)[0]
 
     def _fill(self, now: float) -> None:
         if self._filled_at is None:

@@ -188,8 +188,12 @@ class Retries:
             by_class={error_class.value: n for error_class, n in self._by_class.items()},
             kicked=self._kicked,
             short_links_ago_s=tuple(now_s - at for at in self._short_links),
-            wait_s=0.0 if self._due_at is None else max(0.0, self._due_at - now_s),
+            wait_s=self.left_s(now_s),
         )
+
+    def left_s(self, now_s: float) -> float:
+        """Give the seconds until the next attempt is due; 0 if nothing is waited for."""
+        return 0.0 if self._due_at is None else max(0.0, self._due_at - now_s)
 
     def restore(self, history: History, now_s: float, *, away_s: float = 0.0) -> float:
         """Go on where a snapshot left off, so that a crash can not bypass a wait.

@@ -14,41 +14,69 @@ from collections.abc import Callable
 class Flow:
     """A gauge with two marks. Any thread; owned by one account, shared by its links.
 
+    Args:
+        high: Units at which reading stops.
+        low: Units at which it goes on.
+        high_bytes: Bytes at which it stops as well; it goes on at a quarter of them.
+        monotonic: Seconds.
+
     Attributes:
         in_hand: Units taken and not returned.
-        full: Reading must stop. Becomes True at ``high``, False again at ``low``.
+        in_hand_bytes: The same in bytes; a text counts its characters.
+        full: Reading must stop. Becomes True at a high mark, False again below both low ones.
         on_low: Called once each time reading may go on, on the thread that returned the work.
     """
 
-    __slots__ = ("_full_since", "_high", "_lock", "_low", "_monotonic", "full", "in_hand", "on_low")
+    __slots__ = (
+        "_full_since",
+        "_high",
+        "_high_bytes",
+        "_lock",
+        "_low",
+        "_monotonic",
+        "full",
+        "in_hand",
+        "in_hand_bytes",
+        "on_low",
+    )
 
     def __init__(
-        self, high: int, low: int, *, monotonic: Callable[[], float] = time.monotonic
+        self,
+        high: int,
+        low: int,
+        *,
+        high_bytes: int = 8 << 20,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         if not 0 <= low < high:
             raise ValueError(f"flow marks must satisfy 0 <= low < high, not low={low} high={high}")
         self._high = high
+        self._high_bytes = high_bytes
         self._low = low
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._full_since = 0.0
-        self.in_hand = 0
+        self.in_hand = self.in_hand_bytes = 0
         self.full = False
         self.on_low: Callable[[], None] | None = None
 
-    def taken(self, count: int) -> None:
+    def taken(self, count: int, size_bytes: int = 0) -> None:
         """Note work that came in."""
         with self._lock:
             self.in_hand += count
-            if self.in_hand >= self._high and not self.full:
+            self.in_hand_bytes += size_bytes
+            many = self.in_hand >= self._high or self.in_hand_bytes >= self._high_bytes
+            if many and not self.full:
                 self._full_since = self._monotonic()
                 self.full = True
 
-    def returned(self, count: int) -> None:
+    def returned(self, count: int, size_bytes: int = 0) -> None:
         """Note work that was disposed of."""
         with self._lock:
             self.in_hand -= count
-            if not self.full or self.in_hand > self._low:
+            self.in_hand_bytes -= size_bytes
+            much = self.in_hand > self._low or self.in_hand_bytes > self._high_bytes // 4
+            if not self.full or much:
                 return
             self.full = False
             on_low = self.on_low

@@ -222,12 +222,14 @@ class Poller:
             self._unread[link] = None
         if turn.frames and link.failure is None:
             link.frames_in += len(turn.frames)
-            link.flow.taken(len(turn.frames))
+            size_bytes = sum(map(len, turn.frames))
+            link.flow.taken(len(turn.frames), size_bytes)
             link.frames_to(
                 FramesReceived(
                     generation=link.generation,
                     frames=turn.frames,
                     received_at_ms=self._clock.unix_ms(),
+                    size_bytes=size_bytes,
                 )
             )
         if turn.end is not None:

@@ -91,6 +91,20 @@ class Pool:
             seen = [(worker.actor, worker.since) for worker in self._workers]
         return [actor for actor, since in seen if actor is not None and now - since >= limit_s]
 
+    def mend(self) -> list[PooledActor]:
+        """Replace idle workers whose thread has ended by itself.
+
+        Returns:
+            The actors that were on such a thread; they will not return, see :meth:`abandon`.
+        """
+        with self._lock:
+            ended = [worker for worker in self._workers if not worker.thread.is_alive()]
+            for worker in ended:
+                if worker.actor is None and not self._stopped:
+                    self._workers.remove(worker)
+                    self._hire()
+        return [worker.actor for worker in ended if worker.actor is not None]
+
     def reinforce(self, limit: int) -> None:
         """Add a worker, up to ``limit`` of them: one that is held up must not hold up the rest.
 

@@ -23,6 +23,7 @@ from actors.storage import (
     MarkDelivery,
     OpenHold,
     ParkEvents,
+    Past,
     Pending,
     RecoveryRecord,
     ReplayEvent,
@@ -32,6 +33,7 @@ from actors.storage import (
     Settlement,
     StoreDelivery,
     StoreFrames,
+    StorePast,
     Tally,
 )
 from actors.values import AccountId, Delivery, Disposition, Event, Frame, Position, SendOutcome
@@ -94,6 +96,7 @@ class MemoryJournal:
         self._accounts: defaultdict[str, _Account] = defaultdict(_Account)
         self._sends = MemorySends(self._clock.unix_ms)
         self._letters: dict[str, Letter] = {}
+        self._pasts: dict[AccountId, Past] = {}
 
     def numbers(self) -> Iterator[int]:
         """Give the source of ``lane_seq``; safe to draw from any thread."""
@@ -130,6 +133,10 @@ class MemoryJournal:
     def unsent(self, account: AccountId) -> Sequence[tuple[Delivery, SendOutcome | None]]:
         """Give open sends in the order they were accepted; UNKNOWN if one was tried."""
         return self._sends.unsent(account)
+
+    def pasts(self) -> dict[AccountId, Past]:
+        """Give what former lives left of each account that failed and was not stable since."""
+        return dict(self._pasts)
 
     def sends(self, query: SendQuery) -> Sequence[SendRecord]:
         """Give sends in the order they were accepted; of ended ones, the last 10,000."""
@@ -190,13 +197,19 @@ class MemoryJournal:
             return command.delivery
         if isinstance(command, MarkDelivery):
             return self._sends.mark(command)
-        if isinstance(command, OpenHold | CloseHold):
-            return self._hold(command)
+        if isinstance(command, OpenHold | CloseHold | StorePast):
+            return self._keep(command)
         return self._single(command)
 
-    def _hold(self, command: OpenHold | CloseHold) -> int | HoldClosed:
+    def _keep(self, command: OpenHold | CloseHold | StorePast) -> int | HoldClosed | None:
         if isinstance(command, CloseHold):
             return self._close_hold(command)
+        if isinstance(command, StorePast):
+            if command.past is None:
+                self._pasts.pop(command.account, None)
+            else:
+                self._pasts[command.account] = command.past
+            return None
         kept = self._accounts[command.account]
         if kept.held_from is None:
             kept.held_from = command.held_from

@@ -30,6 +30,7 @@ from actors.storage import (
     MarkDelivery,
     OpenHold,
     ParkEvents,
+    Past,
     Pending,
     RecoveryRecord,
     ReplayEvent,
@@ -38,10 +39,11 @@ from actors.storage import (
     SettleEvents,
     StoreDelivery,
     StoreFrames,
+    StorePast,
     Tally,
 )
 from actors.values import AccountId, Delivery, SendOutcome
-from gateway.journal import cursors, files, inbound, letters, schema, sends, settling
+from gateway.journal import cursors, files, inbound, letters, schema, sends, settling, standing
 from gateway.journal.lock import ProcessLock
 from gateway.journal.rows import Value, storable, text
 from gateway.journal.schema import Flag, FrameKind, Status
@@ -164,6 +166,11 @@ class SqliteJournal:
     def unsent(self, account: AccountId) -> Sequence[tuple[Delivery, SendOutcome | None]]:
         """Give open sends in the order they were accepted; UNKNOWN if one was tried."""
         return [sends.sent_row(row) for row in self._read(sends.UNSENT, (account,))]
+
+    def pasts(self) -> dict[AccountId, Past]:
+        """Give what former lives left of each account that failed and was not stable since."""
+        rows = map(standing.past_row, self._read(standing.PASTS, ()))
+        return dict(row for row in rows if row is not None)
 
     def recovery(self, account: AccountId) -> RecoveryRecord:
         """Give the account's cursor and its hold."""
@@ -342,6 +349,7 @@ def _run(work: Work, commands: Sequence[JournalCommand]) -> list[JournalAnswer]:
     marks: list[tuple[int, MarkDelivery]] = []
     holds: list[tuple[int, CloseHold]] = []
     singles: list[tuple[int, BeginEvent | ParkEvents | ReplayEvent | DropEvent]] = []
+    pasts: list[StorePast] = []
     for place, command in enumerate(commands):
         if isinstance(command, StoreFrames):
             frames.append((place, command))
@@ -357,6 +365,8 @@ def _run(work: Work, commands: Sequence[JournalCommand]) -> list[JournalAnswer]:
         elif isinstance(command, CloseHold):
             frames.append((place, command))
             holds.append((place, command))
+        elif isinstance(command, StorePast):
+            pasts.append(command)
         else:
             singles.append((place, command))
     if frames:
@@ -372,6 +382,8 @@ def _run(work: Work, commands: Sequence[JournalCommand]) -> list[JournalAnswer]:
     sends.accept(work, [delivery for _, delivery in deliveries])
     for place, note in marks:
         answers[place] = sends.mark(work, note)
+    for past in pasts:
+        standing.store(work, past)
     return answers
 
 

@@ -74,6 +74,8 @@ class ReconnectSettings(Record):
         jitter: Share of the wait the dice decide: 0.5 draws from its upper half.
         stretch_factor: Growth of a phase's deadline by a timeout of it, up to ``stretch_cap``.
         flapping_wait_s: Wait of an account whose links die young, ± ``flapping_spread``.
+        crash_probe_s: Wait before an account that FAILED by crashes of its actors is tried
+            again by itself, three times at most.
     """
 
     max_attempts: Count | None = None
@@ -102,6 +104,7 @@ class ReconnectSettings(Record):
     stretch_cap: Factor = 4.0
     flapping_wait_s: Wait = 300.0
     flapping_spread: Share = 0.2
+    crash_probe_s: Wait = 900.0
 
     def delays(self) -> Delays:
         """Give them as the kernel takes them."""
@@ -170,11 +173,13 @@ class FlowSettings(Record):
     Attributes:
         high: Events in flight at which its socket is not read any more.
         low: Events at which it is read again.
+        high_bytes: Bytes in flight at which it is not read either.
         backpressure_s: Longest time without reading; then the link is left.
     """
 
     high: Count = 256
     low: Annotated[int, Within(0, 1_000_000)] = 64
+    high_bytes: Bytes = 8 << 20
     backpressure_s: Deadline = 20.0
 
 

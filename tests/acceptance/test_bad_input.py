@@ -82,6 +82,7 @@ def test_a_certificate_nobody_vouches_for(tmp_path: Path) -> None:
         assert all(not log.path for log in secure.logs), "something was said without trust"
 
 
+@pytest.mark.row("C13", "once more at once, then after a wait; the third ends in FAILED(auth)")
 def test_a_refused_registration(market: Market) -> None:
     """The first 401 is worth one immediate try; the third in a row needs another token."""
     market.fake.inject(
@@ -116,6 +117,7 @@ def test_a_captcha_waits_for_a_person(market: Market) -> None:
     assert not market.log.found("reconnect.scheduled", account=SICK)
 
 
+@pytest.mark.row("N15", "reclaimed once; the second kick ends in FAILED(kicked)")
 def test_a_kick_is_answered_once(market: Market) -> None:
     """Two programs that fight for a session help nobody."""
     market.start()
@@ -126,6 +128,7 @@ def test_a_kick_is_answered_once(market: Market) -> None:
     assert len(market.shops[SICK].sessions) == 2
 
 
+@pytest.mark.row("N16", "FAILED(session_removed) at once")
 def test_a_removed_session_is_left_alone(market: Market) -> None:
     market.start()
     market.shops[SICK].remove_session()

@@ -6,6 +6,7 @@ import threading
 import time
 from pathlib import Path
 
+import pytest
 from market import WAIT_S, Market
 
 from actors.state import Cause
@@ -17,6 +18,7 @@ FOUND_S = 0.2 + 0.2 + 0.2 + 0.5
 """Interval, answer and probe of the scaled heartbeat, and half a second for a busy machine."""
 
 
+@pytest.mark.row("N10", "heartbeat_dead within interval, answer and probe")
 def test_a_silent_peer_is_left(tmp_path: Path) -> None:
     """A cable that was pulled tells nobody; only the missing answer does."""
     with Market(tmp_path, SICK, WELL) as market:
@@ -32,6 +34,7 @@ def test_a_silent_peer_is_left(tmp_path: Path) -> None:
         market.undisturbed(WELL)
 
 
+@pytest.mark.row("N11", "left after two answers in a row are missing")
 def test_unanswered_heartbeats_end_a_link_that_pushes(tmp_path: Path) -> None:
     """A platform that answers no heartbeat has forgotten the session, whatever it pushes."""
     with Market(tmp_path, SICK, WELL) as market:

@@ -76,6 +76,7 @@ def works(market: Market) -> None:
     market.fake.check()
 
 
+@pytest.mark.row("A1", "restarted; at most the account's own link is cycled")
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_actor_dies(market: Market, kind: str) -> None:
     """One exception costs at most one link of one account, never a message."""
@@ -98,6 +99,7 @@ def test_an_actor_leaves_by_the_back_door(market: Market, kind: str) -> None:
     works(market)
 
 
+@pytest.mark.row("A4", "abandoned and replaced; nobody else is held up")
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_actor_hangs(market: Market, kind: str) -> None:
     """Pykka reports no hang; the sweep finds it and a new worker serves all others."""
@@ -164,6 +166,7 @@ def test_a_paused_account_stays_paused_when_its_supervisor_dies(market: Market) 
     market.serves(SICK)
 
 
+@pytest.mark.row("A7", "FAILED(crash_loop); the neighbour sees nothing")
 def test_an_actor_that_always_dies_ends_in_failed(
     market: Market, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
 import pytest
 
+from actors.messages import GiveUp
 from actors.policy.outbox import UNCONFIRMED, UNWRITTEN
+from actors.policy.retries import History
 from actors.runtime.clock import SystemClock
 from actors.storage import (
     JournalCommand,
     MarkDelivery,
+    Past,
     SendQuery,
     SettleEvents,
     Settlement,
     StoreDelivery,
     StoreFrames,
+    StorePast,
     Tally,
 )
 from actors.values import (
@@ -25,7 +31,9 @@ from actors.values import (
     Decoded,
     Delivery,
     Disposition,
+    ErrorClass,
     Event,
+    Failure,
     Frame,
     Outcome,
     SendOutcome,
@@ -423,6 +431,41 @@ def test_large_commands_are_one_commit(journal: AnyJournal) -> None:
     assert len(events) == 640
     journal.commit([settled(events[:601])])
     assert [p.lane_seq for p in journal.pending("a", 0, 999)] == [e.lane_seq for e in events[601:]]
+
+
+def past(at_ms: int, why: str | None = None) -> Past:
+    failure = Failure(error_class=ErrorClass.AUTH, reason="http_401", http_status=401)
+    return Past(
+        at_ms=at_ms,
+        history=History(failures=3, by_class={"auth": 3}, wait_s=7.5, short_links_ago_s=(2.0,)),
+        given_up=None if why is None else GiveUp(failure=failure, why=why),
+    )
+
+
+def test_the_last_past_of_each_account_is_known(journal: AnyJournal) -> None:
+    """Backoff and verdicts outlive the process; counters beside them are untouched."""
+    stored(journal, frames(journal, [("m1", "c", 1), ("m1", "c", 1)]))
+    journal.commit([StorePast(account="a", past=past(1)), StorePast(account="b", past=past(2))])
+    journal.commit([StorePast(account="a", past=past(3, "auth"))])
+    assert journal.pasts() == {"a": past(3, "auth"), "b": past(2)}
+    journal.commit([StorePast(account="b", past=None), StorePast(account="c", past=None)])
+    assert journal.pasts() == {"a": past(3, "auth")}
+    assert journal.tally("a").duplicates == 1
+
+
+def test_pasts_are_there_after_a_reopening(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite3"
+    journal = SqliteJournal(path, clock=SystemClock())
+    journal.commit([StorePast(account="a", past=past(3, "auth"))])
+    journal.close()
+    with contextlib.closing(sqlite3.connect(path)) as file:
+        row = file.execute("SELECT failed_reason, n, not_before FROM account_state").fetchone()
+        assert row == ("auth", 3, 3 + 7500)
+        file.execute("INSERT INTO account_state(account, history) VALUES('x', '{}')")
+        file.commit()
+    journal = SqliteJournal(path, clock=SystemClock())
+    assert journal.pasts() == {"a": past(3, "auth")}
+    journal.close()
 
 
 def test_close_is_idempotent(journal: AnyJournal) -> None:

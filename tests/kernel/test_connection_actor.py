@@ -9,14 +9,17 @@ from typing import Any
 import pytest
 from workbench import Bench, read
 
-from actors.account import CancelDial, LinkDialed, LinkOpened, RequestDial, SessionOpened
+from actors.account import CancelDial, LinkDialed, LinkEnded, LinkOpened, RequestDial, SessionOpened
 from actors.connection import ConnectionActor
 from actors.messages import (
     AttemptExpired,
     BeatAnswered,
     ClosingExpired,
+    DialAllowed,
+    DialBarred,
     DialFailed,
     DialStarted,
+    EndpointFailed,
     Flush,
     Flushed,
     FramesRejected,
@@ -356,7 +359,7 @@ def test_given_up_until_reset(bench: Bench) -> None:
     """FAILED stays FAILED until somebody says otherwise."""
     actor = opened(bench)
     actor.receive(DialFailed(generation=1, failure=REFUSED))
-    actor.receive(GiveUp(failure=REFUSED))
+    actor.receive(GiveUp(failure=REFUSED, why="max_attempts"))
     assert states(bench)[-1] is S.FAILED
 
     actor.receive(Reset())
@@ -369,7 +372,7 @@ def test_pause_of_a_failed_account_changes_nothing(bench: Bench) -> None:
     """It is away already; only a reset brings it back."""
     actor = opened(bench)
     actor.receive(DialFailed(generation=1, failure=REFUSED))
-    actor.receive(GiveUp(failure=REFUSED))
+    actor.receive(GiveUp(failure=REFUSED, why="max_attempts"))
 
     actor.receive(Shut(for_good=False))
 
@@ -419,3 +422,41 @@ def test_registration_deadline_stretches_after_timeouts(bench: Bench) -> None:
     assert not bench.heard["connection"].of(AttemptExpired)
     bench.advance(bench.account.plan.register_timeout_s)
     assert bench.heard["connection"].of(AttemptExpired)
+
+
+def test_barred_by_the_circuit_it_waits_reconnecting(bench: Bench) -> None:
+    """It is not dialling: nobody must take it for an attempt that takes long."""
+    actor = opened(bench)
+    actor.receive(DialBarred(generation=1))
+    (_, change) = bench.watcher.changes
+    assert (change.new, change.cause) == (S.RECONNECTING, Cause.CIRCUIT_OPEN)
+    assert change.failure == failures.CIRCUIT_OPEN
+
+    actor.receive(Introduce(name="dialing"))  # which died with its line
+    assert bench.heard["supervisor"].of(DialAllowed) == [DialAllowed(generation=1)]
+    actor.receive(Shut(for_good=False))
+    assert bench.dialing.of(CancelDial) == [CancelDial(account="shop-a", generation=1)]
+    assert states(bench)[-1] is S.DISCONNECTED
+
+
+@pytest.mark.parametrize(("code", "told"), [(1000, 0), (1011, 1), (1012, 1), (1013, 1)])
+def test_close_that_is_the_endpoint_s_fault_is_told_to_its_circuit(
+    bench: Bench, code: int, told: int
+) -> None:
+    actor, _, _ = connected(bench)
+    failure = failures.from_close_code(code, since_registered_s=60.0)
+    actor.receive(LinkEnded(generation=1, failure=failure))
+    assert len(bench.dialing.of(EndpointFailed)) == told
+    assert states(bench)[-1] is S.RECONNECTING
+
+
+def test_link_that_came_too_late_for_the_dead_is_closed(bench: Bench) -> None:
+    """It lay in the mail of an actor that died: nobody else knows of the socket."""
+    actor = opened(bench)
+    link, theirs, _ = bench.dialed()
+    session = bench.account.plan.platform.session(bench.identity)
+    actor.actor_ref.tell(LinkDialed(generation=1, session=session, dialed=link))
+
+    actor.tear_down()
+
+    assert theirs.recv(1) == b""

@@ -6,15 +6,23 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 from pykka import ActorDeadError
-from workbench import Bench
+from workbench import Bench, Heard
 
 from actors import dialing
-from actors.account import CancelDial, LinkDialed, RequestDial
+from actors.account import CancelDial, LinkDialed, Peers, RequestDial
 from actors.dialing import DialEnded, DialingActor, GateDue
-from actors.messages import DialFailed, DialStarted
-from actors.policy.circuit import LEAST_ATTEMPTS, PROBE_TIMEOUT_S
+from actors.messages import (
+    DialAllowed,
+    DialBarred,
+    DialFailed,
+    DialStarted,
+    EndpointFailed,
+)
+from actors.policy import failures
+from actors.policy.circuit import LEAST_ATTEMPTS, OVERLOADS, PROBE_TIMEOUT_S
 from actors.policy.gate import ConnectGate
 from actors.ports import Dialed
 from actors.runtime.worker import Worker
@@ -22,6 +30,7 @@ from actors.values import ErrorClass, Failure, Phase
 
 ENDPOINT = "ws://127.0.0.1:9"
 REFUSED = Failure(error_class=ErrorClass.NETWORK, reason="connection_refused", phase=Phase.TCP)
+OVERLOADED = failures.from_close_code(1013, since_registered_s=60.0)
 UNUSABLE = Failure(error_class=ErrorClass.AUTH, reason="no", phase=Phase.CREDENTIALS)
 
 
@@ -32,6 +41,7 @@ class Hall:
         self.bench = bench
         self.threads: list[str] = []
         self.exhausted = False
+        self.supervisors: dict[str, Heard] = {}
         self.worker = Worker(bench.pool._queue, name="hand", monotonic=bench.clock.monotonic)
         hall = self
 
@@ -67,7 +77,10 @@ class Hall:
 
     def request(self, name: str, generation: int = 1) -> RequestDial:
         """Make an account's request."""
-        account = self.bench.with_plan(account=name)
+        peers = Peers()
+        peers.connection.ref = self.bench.heard["connection"]
+        peers.supervisor.ref = self.supervisors.setdefault(name, Heard())
+        account = msgspec.structs.replace(self.bench.with_plan(account=name), peers=peers)
         return RequestDial(account=account, generation=generation, stretch={})
 
     def ask(self, *names: str) -> None:
@@ -86,6 +99,9 @@ class Hall:
         self.bench.advance(seconds)
         for due in self.bench.dialing.drain():
             self.actor.receive(due)
+        for name, supervisor in self.supervisors.items():
+            for allowed in supervisor.of(DialAllowed):
+                self.actor.receive(self.request(name, generation=allowed.generation + 1))
 
     def granted(self) -> list[str]:
         """Give who was let through since the last time."""
@@ -174,6 +190,7 @@ def test_circuit_bars_an_endpoint_that_is_down_and_tries_with_one(hall: Hall) ->
     hall.open_circuit()
     hall.ask("a", "b", "c")
     assert hall.granted() == []
+    assert hall.bench.heard["connection"].of(DialBarred) == [DialBarred(generation=1)] * 3
 
     hall.until_circuit_looks()
     assert hall.granted() == ["a"]
@@ -256,9 +273,73 @@ def test_death_fails_the_attempts_that_wait(hall: Hall) -> None:
     hall.actor.take_turn(hall.worker)
 
     assert hall.bench.heard["connection"].of(DialFailed) == [
-        DialFailed(generation=1, failure=dialing.DIALING_CRASHED),
-        DialFailed(generation=5, failure=dialing.DIALING_CRASHED),
+        DialFailed(generation=5, failure=dialing.DIALING_CRASHED)
     ]
+    assert hall.supervisors["a"].of(DialAllowed) == [DialAllowed(generation=1)]
+
+
+def test_circuit_that_opens_takes_the_gate_s_queue(hall: Hall) -> None:
+    """Else a thousand that wait at the gate would go on asking a platform that is down."""
+    hall.made(ConnectGate(max_in_flight=1))
+    hall.ask("a", "b", "c")
+    assert hall.granted() == ["a"]
+
+    hall.open_circuit()
+
+    assert hall.granted() == []
+    assert hall.actor._gate.waiting == 0
+    assert len(hall.bench.heard["connection"].of(DialBarred)) == 2
+    hall.ended("a", REFUSED)
+    hall.until_circuit_looks()
+    assert hall.granted() == ["b"]
+
+
+def test_barred_account_that_asks_anew_keeps_its_place(hall: Hall) -> None:
+    """An operator's reset must not put it behind a thousand others."""
+    hall.open_circuit()
+    hall.ask("a", "b")
+    hall.bench.heard["connection"].drain()
+
+    hall.actor.receive(hall.request("a", generation=2))
+
+    assert hall.bench.heard["connection"].of(DialBarred) == [DialBarred(generation=2)]
+    hall.until_circuit_looks()
+    assert hall.granted() == ["a"]
+
+
+def test_account_let_through_is_barred_again_if_the_circuit_opens_again(hall: Hall) -> None:
+    hall.open_circuit()
+    hall.ask("a")
+    hall.bench.clock.advance(hall.actor._circuits[ENDPOINT].next_at(0.0) or 0.0)
+    hall.actor.receive(GateDue())
+    assert hall.supervisors["a"].of(DialAllowed) == [DialAllowed(generation=1)]
+    hall.ended("x", REFUSED)
+
+    hall.actor.receive(hall.request("a", generation=2))
+
+    assert hall.granted() == []
+    assert hall.bench.heard["connection"].of(DialBarred)[-1] == DialBarred(generation=2)
+
+
+def test_account_let_through_that_is_paused_leaves_nothing_behind(hall: Hall) -> None:
+    hall.open_circuit()
+    hall.ask("a")
+    hall.bench.clock.advance(hall.actor._circuits[ENDPOINT].next_at(0.0) or 0.0)
+    hall.actor.receive(GateDue())
+
+    hall.actor.receive(CancelDial(account="a", generation=1))
+
+    assert hall.actor._allowed == set()
+
+
+def test_open_links_closed_for_overload_count(hall: Hall) -> None:
+    """Five closes with 1013 say the same as five refused upgrades."""
+    for _ in range(OVERLOADS):
+        hall.actor.receive(EndpointFailed(endpoint=ENDPOINT, failure=OVERLOADED))
+
+    hall.ask("a")
+
+    assert hall.granted() == []
 
 
 def test_unknown_message_is_our_own_bug(hall: Hall) -> None:

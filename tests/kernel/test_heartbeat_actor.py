@@ -166,7 +166,7 @@ def test_stopped_heartbeat_leaves_no_timer(watch: Watch) -> None:
 
 def test_unknown_message_is_our_own_bug(watch: Watch) -> None:
     class Wrong:
-        generation = 1
+        """It has no generation either."""
 
     message: Any = Wrong()
     with pytest.raises(TypeError, match="Wrong"):

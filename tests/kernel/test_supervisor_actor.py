@@ -65,7 +65,13 @@ class House:
         assert [type(each) for each in self.told("connection")] == [Open]
         self.moved(S.CONNECTING, Cause.START)
 
-    def moved(self, new: ConnectionState, cause: Cause, failure: Failure | None = None) -> None:
+    def moved(
+        self,
+        new: ConnectionState,
+        cause: Cause,
+        failure: Failure | None = None,
+        why: str | None = None,
+    ) -> None:
         """Tell what the connection says when it moves."""
         if new is S.CONNECTING:
             self.generation += 1
@@ -77,6 +83,7 @@ class House:
                 cause=cause,
                 generation=self.generation,
                 failure=failure,
+                why=why,
             )
         )
 
@@ -189,12 +196,17 @@ def test_some_failures_need_a_person(house: House) -> None:
 
     house.fail(CAPTCHA)
 
-    assert house.told("connection") == [GiveUp(failure=CAPTCHA)]
-    house.moved(S.FAILED, Cause.GAVE_UP, CAPTCHA)
+    assert house.told("connection") == [GiveUp(failure=CAPTCHA, why="needs_human")]
+    house.moved(S.FAILED, Cause.GAVE_UP, CAPTCHA, why="needs_human")
     assert house.bench.log.lines[-1] == (
         "error",
         "account.failed",
-        {"account": "shop-a", "reason": "captcha", "detail": "Log in by hand."},
+        {
+            "account": "shop-a",
+            "why": "needs_human",
+            "reason": "captcha",
+            "detail": "Log in by hand.",
+        },
     )
     house.bench.advance(3600)
     assert house.due(RetryDue) == 0

@@ -252,6 +252,25 @@ def test_flow_has_two_marks() -> None:
     assert lows == [4]
 
 
+def test_flow_counts_bytes_too() -> None:
+    """Two hundred frames of a mebibyte are too much, few as they are."""
+    flow = Flow(10, 4, high_bytes=1000)
+    lows: list[int] = []
+    flow.on_low = lambda: lows.append(flow.in_hand_bytes)
+    full: list[bool] = []
+    for size_bytes in (999, 1):
+        flow.taken(1, size_bytes)
+        full.append(flow.full)
+    for size_bytes in (700, 300):  # a quarter of the bytes is the low mark
+        flow.returned(1, size_bytes)
+        full.append(flow.full)
+    assert full == [False, True, True, False]
+    assert lows == [0]
+    flow.taken(10)
+    flow.returned(6, 0)
+    assert (flow.full, flow.in_hand_bytes) == (False, 0)
+
+
 def test_flow_without_a_listener_and_with_bad_marks() -> None:
     flow = Flow(1, 0)
     flow.taken(1)

@@ -19,6 +19,7 @@ from actors.storage import (
     JournalError,
     Letter,
     MarkDelivery,
+    Past,
     Pending,
     RecoveryRecord,
     SendQuery,
@@ -101,6 +102,10 @@ class Disk:
 
     def tally(self, account: AccountId) -> Tally:
         raise AssertionError(account)
+
+    def pasts(self) -> Mapping[AccountId, Past]:
+        """Give what former lives left."""
+        return self.kept.pasts()
 
     def close(self) -> None:
         """Count it."""

@@ -1,0 +1,332 @@
+"""Rows N1 to N20: everything that can go wrong with a link that is registered."""
+
+from __future__ import annotations
+
+import itertools
+import ssl
+import struct
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+import trustme
+from market import Market
+from rows import row
+from stage import SICK, WELL, Open, S, Stopwatch, back, delays, given_up, lost, port_of, untouched
+from wire import BadWire
+
+from actors.messages import LinkCondemned
+from actors.policy import failures
+from actors.policy.backoff import Delays
+from actors.policy.retries import Retries, Retry
+from actors.state import Cause
+from actors.values import ErrorClass, SendOutcome
+from gateway.testing import Behaviour, ConnectionLog, FakePlatform, Rule, faults
+from gateway.testing.actions import AnyAction
+from gateway.testing.handshake import frame
+
+FOUND_S = 0.2 + 0.2 + 0.2 + 1.0
+"""Interval, answer and probe of the scaled heartbeat, and a second for a busy machine."""
+
+
+def end(stopwatch: Stopwatch, deed: Callable[[], object]) -> None:
+    """Let the fault happen now."""
+    stopwatch.start()
+    deed()
+
+
+@row("N1", "RECONNECTING, not CLOSED: class unexpected_close")
+@row("N2", "class unexpected_close")
+@pytest.mark.parametrize("code", [1000, 1001, 1011])
+def test_server_closes(stage: Open, stopwatch: Stopwatch, code: int) -> None:
+    market = stage()
+    market.start()
+    end(stopwatch, lambda: market.shops[SICK].close(code))
+    change = lost(market, ErrorClass.UNEXPECTED_CLOSE)
+    stopwatch.detected(1.0)
+    assert change.failure is not None
+    assert change.failure.close_code == code
+    back(market, 2)
+    stopwatch.recovered(1.0)
+    assert S.CLOSED not in [c.new for c in market.states.of(SICK)]
+    untouched(market)
+
+
+@row("N3", "right after the registration class auth, later class other")
+@pytest.mark.parametrize(
+    ("window_s", "error_class"), [(60.0, ErrorClass.AUTH), (0.0, ErrorClass.OTHER)]
+)
+def test_server_closes_by_policy(
+    stage: Open,
+    stopwatch: Stopwatch,
+    monkeypatch: pytest.MonkeyPatch,
+    window_s: float,
+    error_class: ErrorClass,
+) -> None:
+    monkeypatch.setattr(failures, "AUTH_WINDOW_S", window_s)
+    market = stage()
+    market.start()
+    end(stopwatch, lambda: market.shops[SICK].close(1008))
+    lost(market, error_class)
+    stopwatch.detected(1.0)
+    back(market, 2)
+    stopwatch.recovered(1.0)
+    untouched(market)
+
+
+@row("N4", "class server_restart; 200 accounts spread evenly over 5 to 30 s")
+def test_server_restarts(stage: Open, stopwatch: Stopwatch) -> None:
+    market = stage({"reconnect": {"server_restart_min_s": 0.1, "server_restart_max_s": 0.3}})
+    market.start()
+    end(stopwatch, lambda: market.shops[SICK].close(1012))
+    change = lost(market, ErrorClass.SERVER_RESTART)
+    stopwatch.detected(1.0)
+    back(market, 2)
+    stopwatch.recovered(0.3 + 1.0)
+    assert 0.1 <= delays(market)[0] <= 0.3
+    untouched(market)
+    assert change.failure is not None
+    waits: list[float] = []
+    for number in range(200):
+        verdict = Retries(Delays()).failed(change.failure, 0.0, number / 200)
+        assert isinstance(verdict, Retry)
+        waits.append(verdict.delay_s)
+    assert min(waits) == 5.0
+    assert max(waits) == pytest.approx(30.0, abs=0.2)
+    for low in range(5, 30, 5):  # five fifths of the accounts in five fifths of the time
+        assert sum(low <= wait < low + 5 for wait in waits) == pytest.approx(40, abs=1)
+
+
+@row("N5", "class server_overload; told to the circuit of the endpoint")
+def test_server_is_too_busy(stage: Open, stopwatch: Stopwatch) -> None:
+    market = stage(defaults={"reconnect": {"overload_base_s": 0.1, "overload_cap_s": 0.1}})
+    market.start()
+    end(stopwatch, lambda: market.shops[SICK].close(1013))
+    lost(market, ErrorClass.SERVER_OVERLOAD)
+    stopwatch.detected(1.0)
+    back(market, 2)
+    stopwatch.recovered(0.1 + 1.0)
+    (circuit,) = market.actor("DialingActor")._circuits.values()
+    assert len(circuit._overloads) == 1
+    untouched(market)
+
+
+def says(market: Market, text: str) -> None:
+    """Let a buyer write to the sick account."""
+    market.shops[SICK].buyer("77001").says(text)
+
+
+@row("N6", "class unexpected_close; half a frame is neither handed on nor acknowledged")
+@row("N7", "class unexpected_close when connected, network before")
+@pytest.mark.parametrize(
+    "deed", [faults.Drop(), faults.Cut(reset=False), faults.Cut(reset=True), faults.Reset()]
+)
+def test_stream_ends(stage: Open, stopwatch: Stopwatch, deed: AnyAction) -> None:
+    market = stage(behaviour=Behaviour(backlog="push", redeliver_on_reconnect=True))
+    market.start()
+    market.fake.inject(Rule(on="push", do=deed, account=SICK, times=1))
+    end(stopwatch, lambda: says(market, "torn"))
+    lost(market, ErrorClass.UNEXPECTED_CLOSE)
+    stopwatch.detected(1.0)
+    back(market, 2)
+    stopwatch.recovered(1.0)
+    assert market.ledger.texts(SICK).count("torn") == 1
+    assert not market.log.found("frame.rejected")
+    untouched(market)
+
+
+@row("N7", "class unexpected_close when connected, network before")
+def test_reset_in_the_handshake(stage: Open, stopwatch: Stopwatch) -> None:
+    market = stage()
+    market.fake.inject(Rule(on="upgrade", do=faults.Reset(), account=SICK, times=1))
+    stopwatch.start()
+    market.start(*WELL)
+    lost(market, ErrorClass.NETWORK)
+    stopwatch.detected(1.0)
+    back(market)
+    stopwatch.recovered(1.0)
+    untouched(market)
+
+
+@row("N8", "class protocol; the link is replaced, nothing crashes")
+@pytest.mark.parametrize(
+    "payload",
+    [struct.pack(">H", code) for code in (1005, 1006, 1015)]
+    + [b"\x03", struct.pack(">H", 1000) + b"\xff"],
+    ids=["1005", "1006", "1015", "one byte", "bad utf-8"],
+)
+def test_close_frame_is_forbidden(stage: Open, stopwatch: Stopwatch, payload: bytes) -> None:
+    market = stage()
+    market.start()
+    deed = faults.SendBytes(data=frame(0x8, payload))
+    market.fake.inject(Rule(on="push", do=deed, account=SICK, times=1))
+    end(stopwatch, lambda: says(market, "swan song"))
+    lost(market, ErrorClass.PROTOCOL)
+    stopwatch.detected(1.0)
+    back(market, 2)
+    stopwatch.recovered(1.0)
+    assert not market.log.found("actor.died")
+    untouched(market)
+
+
+@row("N9", "heartbeat_dead within interval, answer and probe, though no end says a word")
+def test_peer_vanishes(stage: Open, stopwatch: Stopwatch) -> None:
+    with FakePlatform(Behaviour(second_session="allow")) as far:
+        shop = far.account(SICK)
+        with BadWire(port_of(far.url)) as wire:
+            market = stage({"url": f"ws://127.0.0.1:{wire.port}/?account={SICK}"})
+            market.start()
+            end(stopwatch, wire.swallow)
+            change = lost(market, ErrorClass.UNEXPECTED_CLOSE)
+            stopwatch.detected(FOUND_S)
+            assert change.cause is Cause.HEARTBEAT_DEAD
+            shop.wait_registered(sessions=2)
+            stopwatch.recovered(1.0)
+            market.connected(SICK)
+            untouched(market)
+            market.gateway.stop(5.0)
+
+
+@row("N12", "left after two missing answers; the send under way is UNKNOWN, not sent twice")
+def test_what_we_send_vanishes(stage: Open, stopwatch: Stopwatch) -> None:
+    market = stage()
+    market.start()
+    market.fake.inject(Rule(on="request", do=faults.Lose(), account=SICK, connection=1))
+    stopwatch.start()
+    ticket = market.gateway.send(SICK, "c9", "into the void", to="77001")
+    for number in itertools.count():
+        says(market, str(number))
+        market.ledger.wait(number + 1, SICK)
+        if any(c.cause is Cause.HEARTBEAT_DEAD for c in market.states.of(SICK)):
+            break
+    stopwatch.detected(0.2 * 3 + FOUND_S)
+    change = lost(market, ErrorClass.UNEXPECTED_CLOSE)
+    assert change.failure == failures.HEARTBEAT_UNANSWERED
+    assert ticket.result(5.0).outcome is SendOutcome.UNKNOWN
+    back(market, 2)
+    stopwatch.recovered(2.0)
+    assert "into the void" not in [sent.text for sent in market.shops[SICK].sent]
+    untouched(market)
+
+
+@row("N17", "stays CONNECTED (scaled by 10; loss shows as latency above TCP)")
+def test_slow_line(stage: Open) -> None:
+    with FakePlatform() as far:
+        shop = far.account(SICK)
+        wire = BadWire(
+            port_of(far.url), latency_s=0.1, jitter_s=0.1, rate_bytes_s=64_000 / 8, seed=17
+        )
+        with wire:
+            beat = {"interval_s": 0.5, "reply_timeout_s": 1.0, "probe_timeout_s": 0.5}
+            market = stage(
+                {"url": f"ws://127.0.0.1:{wire.port}/?account={SICK}", "heartbeat": beat}
+            )
+            market.start()
+            for number in range(3):
+                shop.buyer("77001").says(str(number))
+            assert market.ledger.wait(3, SICK) == list("012")
+            log = shop.session
+            assert log is not None
+            far.wait(lambda: log.beats >= 2, what="two heartbeats")
+            assert len(shop.sessions) == 1
+            untouched(market)
+            market.gateway.stop(5.0)
+
+
+@row("N18", "every frame whole, nothing rejected")
+def test_segments_of_one_byte(stage: Open) -> None:
+    with FakePlatform() as far:
+        shop = far.account(SICK)
+        with BadWire(port_of(far.url), slice_bytes=1) as wire:
+            market = stage({"url": f"ws://127.0.0.1:{wire.port}/?account={SICK}"})
+            market.start()
+            for number in range(20):
+                shop.buyer("77001").says(f"片段 {number}")
+            assert market.ledger.wait(20, SICK) == [f"片段 {n}" for n in range(20)]
+            shop.wait_acked(20)
+            assert len(shop.sessions) == 1
+            assert not market.log.found("frame.rejected")
+            untouched(market)
+            market.gateway.stop(5.0)
+
+
+@row("N19", "failures are not forgotten; after the fifth short link a long rest and an alert")
+def test_link_flaps(stage: Open, stopwatch: Stopwatch) -> None:
+    market = stage({"reconnect": {"flapping_wait_s": 0.5, "flapping_spread": 0.0}})
+    market.start()
+    stopwatch.start()
+    for session in range(1, 6):
+        market.shops[SICK].wait_registered(sessions=session)
+        market.connected(SICK)
+        market.shops[SICK].drop()
+    (alert,) = market.log.wait("link.flapping", account=SICK)
+    stopwatch.detected(5.0)
+    assert alert["delay_s"] == 0.5
+    lines = market.log.found("reconnect.scheduled", account=SICK)
+    assert [line["attempt"] for line in lines] == [1, 2, 3, 4, 5]
+    back(market, 6)
+    assert stopwatch.recovered(0.5 + 1.0) >= 0.4
+    untouched(market)
+
+
+def gone(log: ConnectionLog) -> bool:
+    """Say whether a connection has ended."""
+    return log.ended_at is not None
+
+
+@row("N20", "not one bogus frame; every message once and in order")
+def test_abort_in_the_middle_of_tls(stage: Open, tmp_path: Path) -> None:
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    behaviour = Behaviour(backlog="push", echo=False, redeliver_after_s=None)
+    with FakePlatform(behaviour, tls=context, beat_limit_s=None) as far:
+        shop = far.account(SICK)
+        market = stage({"url": shop.url, "tls": {"ca_file": str(tmp_path / "ca.pem")}})
+        market.start()
+        rounds = 40
+        for number in range(rounds):
+            log = shop.wait_registered(sessions=number + 1)
+            shop.flood(100)
+            market.ledger.wait(100 * number + 1, SICK)  # some of it came, the rest is under way
+            view = market.gateway.accounts[SICK]
+            market.actor("ConnectionActor", SICK).actor_ref.tell(
+                LinkCondemned(generation=view.generation, failure=failures.ZOMBIE)
+            )
+            far.wait(partial(gone, log), 1.0, "the reader to end")
+        market.ledger.wait(100 * rounds, SICK, 20.0)
+        assert market.ledger.texts(SICK) == [f"flood {n}" for n in range(100)] * rounds
+        assert not market.log.found("frame.rejected")
+        assert not [c for c in market.states.of(SICK) if c.cause is Cause.PROTOCOL_ERRORS]
+        untouched(market)
+        market.gateway.stop(5.0)
+
+
+@row("N15", "reclaimed once; the second kick ends in FAILED(kicked)")
+@row("N16", "FAILED(session_removed) at once")
+@pytest.mark.parametrize("removed", [False, True])
+def test_verdict_outlives_the_process(stage: Open, *, removed: bool) -> None:
+    """A restart must neither reclaim a session that was lost in a fight nor ask again."""
+    market = stage()
+    market.start()
+    if removed:
+        market.shops[SICK].remove_session()
+    else:
+        market.shops[SICK].kick()
+        market.shops[SICK].wait_registered(sessions=2)
+        market.shops[SICK].kick()
+    why = "session_removed" if removed else "kicked"
+    given_up(market, why)
+    sessions = len(market.shops[SICK].sessions)
+    market.gateway.stop(5.0)
+    market.gateway = market.make()
+    market.listen()
+    market.gateway.start()
+    for name in WELL:
+        market.shops[name].wait_registered(sessions=2)
+    market.reached(SICK, S.FAILED)
+    assert len(market.shops[SICK].sessions) == sessions
+    market.gateway.accounts.reset(SICK)
+    back(market, sessions + 1)
