@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import msgspec
 import pytest
 from workbench import Bench, event, push
 
@@ -323,3 +324,13 @@ def test_unknown_message_is_our_own_bug(bench: Bench) -> None:
 def test_inbox_holds_whatever_the_flow_lets_in(bench: Bench) -> None:
     """A frame that found it full would be neither stored nor pushed again on this link."""
     assert DecoderActor.inbox_limit > 10 * bench.account.plan.flow_high
+
+
+def test_what_was_stored_as_late_is_late_when_it_is_read_back(bench: Bench) -> None:
+    actor = made(bench, a=push(1, event(1), event(2)))
+    rows = [row("a", 7, 0), msgspec.structs.replace(row("a", 8, 1), late=True)]
+
+    actor.receive(PendingRead(rows=rows, more=False, redelivered_below=0))
+
+    (page,) = bench.heard["dispatcher"].of(EventsRestored)
+    assert [each.late for each in page.events] == [False, True]

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from workbench import Bench
 
+from actors.account import BeginRecovery
 from actors.messages import (
     ActorDied,
     Control,
@@ -17,6 +18,7 @@ from actors.messages import (
     LinkDown,
     Open,
     Pause,
+    RecoveryEnded,
     Reset,
     RestartDue,
     RetryDue,
@@ -32,7 +34,7 @@ from actors.policy.retries import Retries, Retry
 from actors.runtime.worker import Worker
 from actors.state import Cause, ConnectionState
 from actors.supervisor import CHILDREN, CONNECTION_CRASHED, SupervisorActor
-from actors.values import ErrorClass, Failure, Phase
+from actors.values import ErrorClass, Failure, Phase, Recovered
 
 S = ConnectionState
 REFUSED = Failure(error_class=ErrorClass.NETWORK, reason="connection_refused", phase=Phase.TCP)
@@ -494,3 +496,55 @@ def test_connection_that_keeps_dying_is_told_to_give_up(house: House) -> None:
 def test_unknown_message_is_our_own_bug(house: House) -> None:
     with pytest.raises(TypeError, match="str"):
         house.actor.receive("what?")
+
+
+# --- recoveries -----------------------------------------------------------------------
+
+
+def order(house: House, generation: int | None = None) -> BeginRecovery:
+    """Give what the connection asks for."""
+    account = house.bench.account
+    return BeginRecovery(
+        generation=house.generation if generation is None else generation,
+        session=account.plan.platform.session(house.bench.identity),
+        reason="registered",
+        forced=True,
+    )
+
+
+def recovery(house: House) -> Any:
+    """Give who plays the recovery now."""
+    return house.bench.peers.recovery.ref
+
+
+def test_a_recovery_lives_as_long_as_it_runs(house: House) -> None:
+    """An idle account has no such actor."""
+    house.connected()
+    house.bench.peers.recovery.ref = None
+    house.actor.receive(order(house, generation=99))
+    assert recovery(house) is None
+    house.actor.receive(order(house))
+    first = recovery(house)
+    house.actor.receive(order(house))
+    assert recovery(house) is not first
+    outcome = Recovered(
+        account="shop-a", recovered=True, from_ms=0, to_ms=1, found=0, reason="registered"
+    )
+    house.actor.receive(RecoveryEnded(generation=house.generation, outcome=outcome))
+    assert recovery(house) is None
+    assert "recovery" not in house.actor._children
+
+
+def test_a_dead_recovery_is_asked_for_again_then_given_up(house: House) -> None:
+    """Its budget is its own: the link stays, and the gap is told."""
+    house.connected()
+    for _ in range(5):
+        house.actor.receive(order(house))
+        house.revive("recovery")
+        assert house.told("connection")[-1:] == [Introduce(name="recovery")]
+    house.actor.receive(order(house))
+    house.kill("recovery")
+    (told,) = house.told("connection")
+    assert (told.outcome.recovered, told.outcome.reason) == (False, "crashed")
+    assert house.bench.watcher.recoveries == [told.outcome]
+    assert house.actor._state is S.CONNECTED
