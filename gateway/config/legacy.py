@@ -130,9 +130,16 @@ def _headers(values: Mapping[str, Any], notes: list[str]) -> tuple[Any, Any]:
             notes.append("the Cookie of WEBSOCKET_HEADERS is not read; put it into COOKIES.value")
         elif lower not in _OUR_HEADERS and not lower.startswith("sec-websocket-"):
             headers[str(name)] = value
-        elif lower == "host" and value != urlsplit(str(values.get("WEBSOCKET_URL"))).netloc:
+        elif lower == "host" and value != _netloc(values.get("WEBSOCKET_URL")):
             notes.append("the Host of WEBSOCKET_HEADERS is not read; the URL's host is sent")
     return headers, user_agent
+
+
+def _netloc(url: Any) -> str | None:
+    try:
+        return urlsplit(str(url)).netloc
+    except ValueError:  # no URL at all; the reader says so
+        return None
 
 
 def _missing(credentials: Mapping[str, Any]) -> list[str]:

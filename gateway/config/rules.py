@@ -9,10 +9,11 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterator
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from gateway.config.document import key_path
 from gateway.config.problems import shown
+from gateway.hostnames import ascii_host
 from gateway.settings import (
     AccountSettings,
     Credentials,
@@ -22,6 +23,8 @@ from gateway.settings import (
 )
 
 Finding = tuple[str, str]
+
+_SOCKS5_LOGIN_BYTES = 255
 
 _PAIRS = {
     "flow": [("low", "high")],
@@ -156,6 +159,8 @@ def _url(url: str, path: str) -> Iterator[Finding]:
         yield path, told
     elif "@" in urlsplit(url).netloc:
         yield path, "name and password do not belong there; use an Authorization header"
+    elif ";" in urlsplit(url).path:
+        yield path, "a ';' in the path must be written as %3B"
 
 
 def _proxy(url: str, path: str) -> Iterator[Finding]:
@@ -164,6 +169,14 @@ def _proxy(url: str, path: str) -> Iterator[Finding]:
         yield path, told
     elif not urlsplit(url).port:
         yield path, "the port is missing; write http://host:port or socks5://host:port"
+    elif url.startswith("socks5") and _login_is_long(url):
+        yield path, "SOCKS5 takes at most 255 bytes of name and of password"
+
+
+def _login_is_long(url: str) -> bool:
+    parts = urlsplit(url)
+    login = (unquote(part or "").encode() for part in (parts.username, parts.password))
+    return any(len(part) > _SOCKS5_LOGIN_BYTES for part in login)
 
 
 def _address(url: str, schemes: set[str], example: str) -> str | None:
@@ -180,6 +193,8 @@ def _address(url: str, schemes: set[str], example: str) -> str | None:
         if "://" in url and parts.scheme not in schemes:
             got = shown(f"{parts.scheme}://")
         return f"expected {example}, got {got}"
+    if ":" not in parts.hostname and ascii_host(parts.hostname) is None:
+        return f"{shown(parts.hostname)} is no host name; write {example}"
     return None if port_is_right else "the port must be a number from 1 to 65535"
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from urllib.parse import SplitResult, quote, unquote, urlsplit
+
+from gateway.hostnames import ascii_host
 
 _DEFAULT_PORT = {"ws": 80, "wss": 443}
 _PROXY_SCHEMES = {"http": "http", "socks5": "socks5", "socks5h": "socks5"}
-_NAME_MAX = 253
-_LABEL = re.compile(r"[A-Za-z0-9_-]{1,63}").fullmatch
 _KEPT_IN_PATH = "/%:@!$&'()*+,=~-._?"
 
 
@@ -144,12 +143,8 @@ def host_name(setting: str, host: str) -> str:
     Raises:
         ValueError: It is none; names the setting.
     """
-    try:
-        name = host if host.isascii() else host.encode("idna").decode("ascii")
-    except UnicodeError:
-        name = ""
-    labels = name.removesuffix(".").split(".")
-    if len(name) > _NAME_MAX or not all(_LABEL(label) for label in labels):
+    name = ascii_host(host)
+    if name is None:
         raise ValueError(f"{setting}: {host[:80]!r} is no host name")
     return name
 

@@ -166,10 +166,9 @@ def test_a_client_tells_no_secret() -> None:
     """A refusal that repeats the cookie, a bad handler, and the object itself."""
     token = f"{PLANTED}-bearer"
     log = Log()
-    heard = threading.Event()
 
     def hear(message: object) -> None:
-        heard.set()
+        client.disconnect()
         raise ValueError(f"{PLANTED}-part {token} {message!r}")
 
     with FakePlatform() as fake:
@@ -190,8 +189,10 @@ def test_a_client_tells_no_secret() -> None:
         assert client.receive(WAIT_S) is None
         told += [repr(client), repr(client.last_error), repr(client.websocket)]
         told += living()
-        client.disconnect()
-    assert client.last_error is not None
+        assert client.connect()
+        assert client.send('{"lwp":"/!","headers":{"mid":"2 0"}}')
+        client.run()
+    assert f"{log.found('handler.failed')}".count("***") >= 2
     assert leaks([*told, repr(log.lines)]) == []
 
 

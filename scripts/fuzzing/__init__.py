@@ -1,0 +1,1 @@
+"""A small coverage-guided fuzzer: mutations, edges of our own modules, targets. No pytest here."""
