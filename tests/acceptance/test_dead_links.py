@@ -104,10 +104,11 @@ def test_a_slow_lane_delays_no_other(tmp_path: Path) -> None:
             release.set()
 
 
-def test_a_flood_is_taken_at_the_handlers_pace(tmp_path: Path) -> None:
+@pytest.mark.parametrize("flow", [{"high": 64, "low": 16}, {"high_bytes": 20_000}])
+def test_a_flood_is_taken_at_the_handlers_pace(tmp_path: Path, flow: dict[str, int]) -> None:
     """Backpressure: reading pauses instead of memory filling, and nothing is lost."""
     behaviour = Behaviour(backlog="push", echo=False)
-    overrides = {SICK: {"flow": {"high": 64, "low": 16}}}
+    overrides = {SICK: {"flow": flow}}
     with Market(
         tmp_path, SICK, WELL, behaviour=behaviour, overrides=overrides, durability="memory"
     ) as market:
@@ -117,3 +118,5 @@ def test_a_flood_is_taken_at_the_handlers_pace(tmp_path: Path) -> None:
         assert market.ledger.wait(5_000, SICK, 30.0) == [f"flood {n}" for n in range(5_000)]
         market.undisturbed(WELL)
         market.fake.check(all_acked=True)
+        gauge = market.actor("ConnectionActor", SICK)._account.flow
+        assert gauge.in_hand_bytes == 0
