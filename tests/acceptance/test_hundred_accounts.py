@@ -97,6 +97,13 @@ def test_twenty_thousand_messages_over_a_hundred_accounts(tmp_path: Path) -> Non
             for shop in shops:
                 shop.wait_acked(sum(len(lane) for lane in expected[shop.user_id].values()))
         fake.check(all_acked=True)
+        for name, view in gateway.accounts.items():
+            tally = view.counters
+            assert tally.balanced, (name, tally)
+            assert (tally.done, tally.pending) == (sum(map(len, expected[name].values())), 0)
+            assert tally.received == tally.done + tally.ignored + tally.duplicates, tally
+        received = sum(view.counters.duplicates for view in gateway.accounts.values())
+        assert received, "nothing came twice: the test does not test what it says"
     assert book.count == MESSAGES
     assert book.failed, "no handler failed: the test does not test what it says"
     for shop in shops:

@@ -58,6 +58,9 @@ def test_what_was_not_handled_is_handled_after_the_restart(tmp_path: Path) -> No
             [*(f"old {n}" for n in range(30) if n % 3 == lane), "new"] for lane in range(3)
         )
         market.gateway.stop(5.0)
+        tally = market.gateway.accounts[SHOP].counters
+        assert tally.balanced, tally
+        assert (tally.done, tally.pending, tally.dead) == (33, 0, 0)
         third(market, "after all")
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import hypothesis.strategies as st
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -15,7 +16,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from actors.policy.outbox import ABSENT
 from actors.runtime.clock import SystemClock
 from actors.storage import (
+    BeginEvent,
     MarkDelivery,
+    ParkEvents,
+    ReplayEvent,
     SendQuery,
     SettleEvents,
     Settlement,
@@ -33,12 +37,22 @@ from actors.values import (
     SendResult,
     SendState,
 )
+from gateway.journal import letters
 from gateway.journal.memory import MemoryJournal
 from gateway.journal.order import arrange, in_order
 from gateway.journal.sqlite import SqliteJournal
 
 ACCOUNTS = ("a", "b")
-ENDS = (Disposition.DONE, Disposition.DEAD, Disposition.IGNORED)
+ENDS = (
+    Disposition.DONE,
+    Disposition.DEAD,
+    Disposition.IGNORED,
+    Disposition.PARKED,
+    Disposition.EXPIRED,
+)
+LETTERS = (Disposition.DEAD, Disposition.PARKED)
+
+T = TypeVar("T")
 
 Entry: TypeAlias = tuple[int, str | None, int | None]
 
@@ -72,6 +86,8 @@ class JournalMachine(RuleBasedStateMachine):
         self.totals = {a: dict.fromkeys(("received", "duplicates", "done"), 0) for a in ACCOUNTS}
         self.open: dict[str, SendState | None] = {}
         self.ended: dict[str, SendOutcome] = {}
+        self.running: dict[str, Event] = {}
+        self.letters: dict[str, tuple[str, Event]] = {}
         self.pushed = self.sent = 0
 
     def opened(self) -> SqliteJournal | MemoryJournal:
@@ -149,12 +165,78 @@ class JournalMachine(RuleBasedStateMachine):
             if name not in seen:
                 seen.add(name)
                 replies += outcome.replies
+                if outcome.disposition in LETTERS:
+                    self.letters[name] = (outcome.disposition.value, event)
         (answer,) = self.journal.commit([SettleEvents(account=account, settlements=settlements)])
         assert answer == replies
         for name in seen:
             del self.pending[account][name]
         self.totals[account]["done"] += len(seen)
         self.open.update({reply.outbox_id: None for reply in replies})
+
+    @precondition(lambda self: any(self.pending.values()))
+    @rule(data=st.data(), park=st.booleans())
+    def begin(self, data: st.DataObject, park: bool) -> None:  # noqa: FBT001  # hypothesis draws it
+        """Note a try; a parking one is running, and does not begin twice."""
+        name, event = self.drawn(data, {n: e for a in ACCOUNTS for n, e in self.pending[a].items()})
+        command = BeginEvent(event=event, crashes=1, park=park)
+        assert self.journal.commit([command, command]) == [True, not park]
+        if park:
+            self.running[name] = self.pending[event.account].pop(name)
+
+    @precondition(lambda self: self.running)
+    @rule(data=st.data(), how=st.sampled_from([*ENDS, Disposition.RETRY]))
+    def end_running(self, data: st.DataObject, how: Disposition) -> None:
+        """End what is running, or its try."""
+        name, event = self.drawn(data, self.running)
+        settlement = Settlement(event=event, outcome=Outcome(disposition=how), begun=True)
+        self.journal.commit([SettleEvents(account=event.account, settlements=[settlement])])
+        del self.running[name]
+        if how is Disposition.RETRY:
+            self.pending[event.account][name] = event
+            return
+        self.totals[event.account]["done"] += 1
+        if how in LETTERS:
+            self.letters[name] = (how.value, event)
+
+    @precondition(lambda self: self.running)
+    @rule()
+    def park(self) -> None:
+        """Give up what is running, as a new dispatcher does."""
+        for account in ACCOUNTS:
+            numbers = [e.lane_seq or 0 for e in self.running.values() if e.account == account]
+            command = ParkEvents(account=account, lane_seqs=numbers)
+            assert self.journal.commit([command]) == [len(numbers)]
+        self.parked()
+
+    def parked(self) -> None:
+        """Expect what was running among the letters."""
+        for name, event in self.running.items():
+            self.letters[name] = ("parked", event)
+            self.totals[event.account]["done"] += 1
+        self.running = {}
+
+    @precondition(lambda self: self.letters)
+    @rule(data=st.data(), replay=st.booleans())
+    def review(self, data: st.DataObject, replay: bool) -> None:  # noqa: FBT001  # drawn
+        """Put a letter back or drop it, once."""
+        name, (_, event) = self.drawn(data, self.letters)
+        del self.letters[name]
+        if not replay:
+            assert letters.drop(self.journal, name)
+            return
+        number = next(self.journal.numbers())
+        command = ReplayEvent(event_id=name, lane_seq=number)
+        assert self.journal.commit([command, command]) == [True, False]
+        again = msgspec.structs.replace(event, lane_seq=number)
+        self.pending[event.account][name] = again
+        self.totals[event.account]["done"] -= 1
+
+    @staticmethod
+    def drawn(data: st.DataObject, among: Mapping[str, T]) -> tuple[str, T]:
+        """Draw one of these."""
+        name = data.draw(st.sampled_from(sorted(among)))
+        return name, among[name]
 
     @rule(account=st.sampled_from(ACCOUNTS))
     def send(self, account: str) -> None:
@@ -212,28 +294,34 @@ class JournalMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.reopens)
     @rule()
     def reopen(self) -> None:
-        """Stop and start again."""
+        """Stop and start again; what was running is parked."""
         self.journal.close()
         self.journal = self.opened()
+        self.parked()
 
     @invariant()
     def agrees(self) -> None:
         """Compare all that can be asked."""
         for account in ACCOUNTS:
             counts = self.journal.tally(account)
-            ended = counts.done + counts.dead + counts.ignored
+            assert counts.balanced
+            ended = counts.done + counts.dead + counts.ignored + counts.parked + counts.expired
             totals = self.totals[account]
             assert (counts.received, counts.duplicates) == (
                 totals["received"],
                 totals["duplicates"],
             )
             assert ended == totals["done"]
-            assert counts.pending == len(self.pending[account])
-            assert counts.received == ended + counts.duplicates + counts.pending
+            running = sum(event.account == account for event in self.running.values())
+            assert counts.pending == len(self.pending[account]) + running
             expected = sorted((e.lane_seq or 0, n) for n, e in self.pending[account].items())
             assert [
                 (p.lane_seq, p.frame, p.index) for p in self.journal.pending(account, 0, 1000)
             ] == [(number, *self.frames[name]) for number, name in expected]
+        found = self.journal.letters(None, 1000)
+        assert {each.event_id: each.status for each in found} == {
+            name: status for name, (status, _) in self.letters.items()
+        }
         unsent = [entry for account in ACCOUNTS for entry in self.journal.unsent(account)]
         assert {sent.outbox_id: tried is not None for sent, tried in unsent} == {
             name: state is not None for name, state in self.open.items()
