@@ -28,6 +28,9 @@ DOUBT_MS: Final = 900_000
 CLAIMS: Final = 2048
 """Server ids of our own sends that are remembered, so that none is taken for another."""
 
+CLAIM_S: Final = 1800.0
+"""So long at least they are, and twice that at most once nothing is in doubt."""
+
 PAGES: Final = 20
 """Most pages of history one look reads."""
 
@@ -187,6 +190,8 @@ class Outbox:
         self._sends: dict[str, Send] = {}
         self._mids: dict[str, tuple[Send, float]] = {}
         self._claims: dict[str, None] = {}
+        self._older: dict[str, None] = {}
+        self._turn_at: float | None = None
         self._reviewed: dict[str, Delivery] = {}
         self._looking: _Looking | None = None
         self._linked = False
@@ -210,7 +215,7 @@ class Outbox:
     @property
     def idle(self) -> bool:
         """Say whether it holds nothing, not even the key of a late answer."""
-        return not (self._sends or self._mids or self._reviewed)
+        return not (self._sends or self._mids or self._reviewed or self._claims or self._older)
 
     def accept(self, delivery: Delivery) -> bool:
         """Take a send in, at the end of its lane; False: it is known."""
@@ -245,6 +250,9 @@ class Outbox:
             self._claims[message_id] = None
             if len(self._claims) > CLAIMS:
                 del self._claims[next(iter(self._claims))]
+
+    def _claimed(self, message_id: str) -> bool:
+        return message_id in self._claims or message_id in self._older
 
     def drop(self, outbox_id: str) -> bool:
         """Forget a send that somebody else has ended; False: it is not here."""
@@ -370,7 +378,7 @@ class Outbox:
         While the answer may still come, that one is believed first.
         """
         first_ms = send.first_ms
-        if message_id in self._claims or first_ms is None or at_ms < first_ms - SLACK_MS:
+        if self._claimed(message_id) or first_ms is None or at_ms < first_ms - SLACK_MS:
             return []
         if self._rivals(send):
             return []
@@ -406,7 +414,7 @@ class Outbox:
         send, since_ms = looking.send, looking.send.first_ms or 0
         if read is None:
             return self._looked(send, now, absent=False), None
-        unclaimed = [match for match in read.matches if match[0] not in self._claims]
+        unclaimed = [match for match in read.matches if not self._claimed(match[0])]
         rivals = self._rivals(send)
         for message_id, at_ms in unclaimed:
             if at_ms >= since_ms - SLACK_MS and not rivals:
@@ -500,8 +508,10 @@ class Outbox:
                 times.append(now + (head.delivery.expires_at_ms - now_ms) / 1000)
             else:
                 times += self._times(head)
-        if not self._sends and self._mids:
-            times.append(next(iter(self._mids.values()))[1])
+        if not self._sends:
+            times += [until for _, until in list(self._mids.values())[:1]]
+            if self._claims or self._older:
+                times.append(now + CLAIM_S if self._turn_at is None else self._turn_at)
         return None if not times else max(0.0, min(times) - now)
 
     def _times(self, head: Send) -> Iterator[float]:
@@ -557,6 +567,10 @@ class Outbox:
             if until > now:
                 break
             del self._mids[key]
+        if self._turn_at is None:
+            self._turn_at = now + CLAIM_S
+        elif self._turn_at <= now and not any(self.tried()):
+            self._older, self._claims, self._turn_at = self._claims, {}, now + CLAIM_S
 
     def _forget_mids(self, send: Send, only: str | None = None) -> None:
         for key in [key for key, (owner, _) in self._mids.items() if owner is send]:
