@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from actors.messages import StateChanged
     from actors.state import Cause, ConnectionState
-    from actors.values import ErrorClass, Event, Failure, SendOutcome, SendResult
+    from actors.values import ErrorClass, Event, Failure, SendOutcome, SendResult, SendState
     from gateway.accounts import AccountView
     from gateway.app import Gateway
     from gateway.client import WebSocketClient
@@ -22,9 +22,11 @@ if TYPE_CHECKING:
         EventSettledError,
         GatewayError,
         OverloadedError,
+        SendStateError,
         ShuttingDownError,
         SinkError,
         UnknownAccountError,
+        UnknownSendError,
     )
     from gateway.events import (
         ChatMessage,
@@ -43,7 +45,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "actors.messages": ("StateChanged",),
     "actors.state": ("Cause", "ConnectionState"),
-    "actors.values": ("ErrorClass", "Event", "Failure", "SendOutcome", "SendResult"),
+    "actors.values": ("ErrorClass", "Event", "Failure", "SendOutcome", "SendResult", "SendState"),
     "gateway.accounts": ("AccountView",),
     "gateway.app": ("Gateway",),
     "gateway.client": ("WebSocketClient",),
@@ -53,9 +55,11 @@ _HOMES = {
         "EventSettledError",
         "GatewayError",
         "OverloadedError",
+        "SendStateError",
         "ShuttingDownError",
         "SinkError",
         "UnknownAccountError",
+        "UnknownSendError",
     ),
     "gateway.events": (
         "ChatMessage",
@@ -90,6 +94,8 @@ __all__ = [
     "PlatformEvent",
     "SendOutcome",
     "SendResult",
+    "SendState",
+    "SendStateError",
     "SendTicket",
     "Settings",
     "ShuttingDownError",
@@ -99,6 +105,7 @@ __all__ = [
     "UndecodableEvent",
     "UnknownAccountError",
     "UnknownEvent",
+    "UnknownSendError",
     "UserInteraction",
     "WebSocketClient",
 ]

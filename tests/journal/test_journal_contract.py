@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import pytest
 
-from actors.policy.outbox import UNCONFIRMED, UNWRITTEN
+from actors.policy.sends import UNCONFIRMED, UNWRITTEN
 from actors.runtime.clock import SystemClock
 from actors.storage import (
     JournalCommand,

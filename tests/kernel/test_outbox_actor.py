@@ -24,7 +24,8 @@ from actors.messages import (
     Transmitted,
 )
 from actors.outbox import OutboxActor
-from actors.policy.outbox import CLAIM_S, NEEDS_REVIEW, UNWRITTEN
+from actors.policy.claims import CLAIM_S
+from actors.policy.sends import NEEDS_REVIEW, UNWRITTEN
 from actors.runtime.manual import UNIX_MS
 from actors.runtime.sends import OpenSends
 from actors.runtime.writer import JournalWriter
@@ -481,7 +482,7 @@ def test_idle_outbox_holds_nothing(desk: Desk) -> None:
     (transmit,) = desk.written()
     desk.answer(transmit)
 
-    for _ in range(2):
+    for _ in range(3):
         desk.advance(CLAIM_S)
 
     assert desk.actor._box is None

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actors.policy.outbox import (
+from actors.policy.claims import CLAIM_S, MOST
+from actors.policy.outbox import Outbox
+from actors.policy.sends import (
     ABSENT,
-    CLAIM_S,
-    CLAIMS,
     DOUBT_MS,
     LATE_S,
     NEEDS_REVIEW,
@@ -21,7 +21,6 @@ from actors.policy.outbox import (
     Ended,
     Limits,
     Look,
-    Outbox,
     PageRead,
     Requeued,
     Step,
@@ -532,5 +531,5 @@ def test_claims_outlive_their_send() -> None:
 
 def test_claims_are_bounded() -> None:
     box = Outbox(LIMITS)
-    box.claim(str(number) for number in range(CLAIMS + 5))
-    assert len(box._claims) == CLAIMS
+    box.claim(str(number) for number in range(MOST + 5))
+    assert len(box._claims) == MOST
