@@ -7,7 +7,6 @@ What becomes of a send is decided in :mod:`actors.policy.outbox`; here it is don
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 from functools import partial
 from typing import Any, Final
@@ -24,33 +23,26 @@ from actors.messages import (
     Transmit,
     Transmitted,
 )
-from actors.policy.outbox import (
-    DOUBT_MS,
+from actors.outgoing import has_history, read_open, read_page
+from actors.policy.outbox import Outbox
+from actors.policy.rate import TokenBucket
+from actors.policy.sends import (
     NEEDS_REVIEW,
     UNWRITTEN,
     Doubted,
     Ended,
     Limits,
     Look,
-    Outbox,
-    PageRead,
     Requeued,
     Send,
     Step,
 )
-from actors.policy.rate import TokenBucket
 from actors.ports import Session
 from actors.runtime.pool import Pool
+from actors.runtime.sends import Pace
 from actors.runtime.supervised import SupervisedActor
 from actors.runtime.timers import Timer
-from actors.storage import (
-    Journal,
-    JournalAnswer,
-    JournalError,
-    MarkDelivery,
-    SendQuery,
-    SendRecord,
-)
+from actors.storage import JournalAnswer, MarkDelivery
 from actors.values import Delivery, Event, Reply, SendOutcome, SendResult, SendState
 
 INTERRUPTED: Final = SendResult(outcome=SendOutcome.UNKNOWN, reason="interrupted")
@@ -61,7 +53,6 @@ PAGE_LIMIT: Final = 50
 REREAD_S: Final = 1.0
 """Pause before the journal is asked again what is open."""
 
-_CLAIMS_AMONG = 20_000
 _LOOK = "look/"
 _ENDED = {outcome: f"send.{outcome.value}" for outcome in SendOutcome}
 """Log events by outcome."""
@@ -82,8 +73,7 @@ class OutboxActor(SupervisedActor):
         self._box: Outbox | None = None  # an idle account has none
         self._reading = False
         self._lost = 0
-        self._bucket: TokenBucket | None = None
-        self._slot_at: float | None = None
+        self._pace: Pace | None = None
         self._look_mid: str | None = None
         self._timer: Timer | None = None
 
@@ -94,7 +84,7 @@ class OutboxActor(SupervisedActor):
         """
         account, outbox = self._account.name, self._account.peers.outbox
         self._lost, self._reading = outbox.lost, True
-        self._services.writer.fetch(partial(_read_open, account), outbox.tell)
+        self._services.writer.fetch(partial(read_open, account), outbox.tell)
 
     def receive(self, message: Any) -> None:
         """Take sends, news of the link and answers; then write what may leave."""
@@ -180,7 +170,7 @@ class OutboxActor(SupervisedActor):
             )
             if self._session is not None:
                 self._box.link_up(
-                    self._services.clock.monotonic(), history=_has_history(self._session)
+                    self._services.clock.monotonic(), history=has_history(self._session)
                 )
         return self._box
 
@@ -216,7 +206,7 @@ class OutboxActor(SupervisedActor):
             if new:
                 self._services.sends.opened(name, delivery.outbox_id)
         if begun and self._session is not None:
-            self._do(box.link_up(now, history=_has_history(self._session)))
+            self._do(box.link_up(now, history=has_history(self._session)))
 
     def _resume(self, send: Send | None) -> None:
         """Say once more that its attempt is stored, in case that hint was lost."""
@@ -240,7 +230,7 @@ class OutboxActor(SupervisedActor):
         self._generation, self._session = opened.generation, opened.session
         self._look_mid = None
         if self._box is not None:
-            self._do(self._box.link_up(now, history=_has_history(opened.session)))
+            self._do(self._box.link_up(now, history=has_history(opened.session)))
 
     def _link_down(self, down: LinkDown) -> None:
         if down.generation != self._generation:
@@ -259,7 +249,7 @@ class OutboxActor(SupervisedActor):
         wait_s: float | None = None
         if session is not None and not self._reading:
             for delivery in list(box.ready(self._services.clock.unix_ms())):
-                wait_s = self._rate(now)
+                wait_s = self._paced(now).take(now)
                 if wait_s or not self._services.sends.depart(delivery.outbox_id):
                     break
                 self._begin(box, delivery, session)
@@ -324,7 +314,7 @@ class OutboxActor(SupervisedActor):
             return
         result = session.sent(answered.reply)
         if result.throttled:
-            self._rates(now).slow(now)
+            self._paced(now).slow(now)
             self._services.log.warning("send.slowed", account=self._account.name)
         self._do(box.answered(answered.mid, result, now))
 
@@ -348,22 +338,9 @@ class OutboxActor(SupervisedActor):
         """Read a page, or take note that there is none."""
         self._look_mid = None
         session, delivery = self._session, box.looked_for
-        page = None
-        if session is not None and reply is not None and delivery is not None:
-            page = session.messages(reply, received_at_ms=self._services.clock.unix_ms())
         read = None
-        if page is not None and session is not None and delivery is not None:
-            times = [each.occurred_at_ms for each in page.events]
-            read = PageRead(
-                matches=[
-                    (message_id, event.occurred_at_ms or 0)
-                    for event in page.events
-                    if (message_id := session.echoed(event, delivery)) is not None
-                ],
-                oldest_ms=min((time for time in times if time is not None), default=None),
-                next_cursor=page.next_cursor,
-                intact=None not in times,
-            )
+        if session is not None and reply is not None and delivery is not None:
+            read = read_page(session, reply, delivery, self._services.clock.unix_ms())
         steps, look = box.page(read, now)
         self._do(steps)
         if look is not None and session is not None:
@@ -440,25 +417,12 @@ class OutboxActor(SupervisedActor):
     def _mid(self, session: Session) -> str:
         return session.mid(self._services.clock.unix_ms(), self._services.dice.random())
 
-    def _rates(self, now: float) -> TokenBucket:
-        if self._bucket is None:
+    def _paced(self, now: float) -> Pace:
+        if self._pace is None:
             plan = self._account.plan
-            self._bucket = TokenBucket(
-                rate_per_s=plan.send_rate_per_s, burst=plan.send_burst, now=now
-            )
-        return self._bucket
-
-    def _rate(self, now: float) -> float:
-        """Take a token of the account, then a slot of the process; seconds to wait, or 0."""
-        if self._slot_at is None:
-            wait_s = self._rates(now).take(now)
-            if wait_s:
-                return wait_s
-            self._slot_at = now + self._services.sends.slot_s(now)
-        if self._slot_at > now:
-            return self._slot_at - now
-        self._slot_at = None
-        return 0.0
+            bucket = TokenBucket(rate_per_s=plan.send_rate_per_s, burst=plan.send_burst, now=now)
+            self._pace = Pace(bucket, self._services.sends)
+        return self._pace
 
     def _arm(self, box: Outbox | None, now: float, rate_wait_s: float | None) -> None:
         """Set one timer to whatever is due first."""
@@ -473,36 +437,3 @@ class OutboxActor(SupervisedActor):
             self._timer = self._services.timers.after(
                 max(0.001, min(waits)), self._account.peers.outbox, OutboxDue()
             )
-
-
-def _has_history(session: Session) -> bool:
-    """Say whether the platform can be asked what was said."""
-    with contextlib.suppress(ValueError):
-        session.list_messages("0", "0", None, 1)
-        return True
-    return False
-
-
-def _read_open(account: str, journal: Journal) -> SendsRestored:
-    """Read the open sends and, if some were tried, which messages are known to be ours.
-
-    On the writer's thread; a journal that can not answer now is asked again.
-    """
-    try:
-        records = journal.sends(SendQuery(account=account, open_only=True))
-        tried = [each for each in records if each.state is not SendState.QUEUED]
-        claimed = _claimed(account, tried, journal) if tried else ()
-    except JournalError:
-        return SendsRestored(records=None)
-    return SendsRestored(records=records, claimed=claimed)
-
-
-def _claimed(account: str, tried: Sequence[SendRecord], journal: Journal) -> Sequence[str]:
-    since_ms = min(each.first_attempt_ms or each.accepted_at_ms for each in tried) - 2 * DOUBT_MS
-    query = SendQuery(
-        account=account,
-        state=SendState.ACCEPTED,
-        ended_since_ms=since_ms,
-        among_last=_CLAIMS_AMONG,
-    )
-    return [each.message_id for each in journal.sends(query) if each.message_id is not None]

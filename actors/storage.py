@@ -114,7 +114,7 @@ class MarkDelivery(msgspec.Struct, frozen=True, kw_only=True):
             attempt that is meant.
         result: Set when the send ended; UNKNOWN leaves the row open for reconciling.
         requeued: Set when it waits again, with why: ``UNWRITTEN`` or ``ABSENT`` of
-            :mod:`actors.policy.outbox`.
+            :mod:`actors.policy.sends`.
         by_hand: A person says so, of a send that is UNKNOWN.
     """
 

@@ -13,7 +13,15 @@ if TYPE_CHECKING:
     from actors.messages import StateChanged
     from actors.state import Cause, ConnectionState
     from actors.storage import Letter, Tally
-    from actors.values import ErrorClass, Event, Failure, Recovered, SendOutcome, SendResult
+    from actors.values import (
+        ErrorClass,
+        Event,
+        Failure,
+        Recovered,
+        SendOutcome,
+        SendResult,
+        SendState,
+    )
     from gateway.accounts import AccountView
     from gateway.app import Gateway
     from gateway.client import WebSocketClient
@@ -23,10 +31,12 @@ if TYPE_CHECKING:
         EventSettledError,
         GatewayError,
         OverloadedError,
+        SendStateError,
         ShuttingDownError,
         SinkError,
         UnknownAccountError,
         UnknownLetterError,
+        UnknownSendError,
     )
     from gateway.events import (
         ChatMessage,
@@ -53,6 +63,7 @@ _HOMES = {
         "Recovered",
         "SendOutcome",
         "SendResult",
+        "SendState",
     ),
     "gateway.accounts": ("AccountView",),
     "gateway.app": ("Gateway",),
@@ -63,10 +74,12 @@ _HOMES = {
         "EventSettledError",
         "GatewayError",
         "OverloadedError",
+        "SendStateError",
         "ShuttingDownError",
         "SinkError",
         "UnknownAccountError",
         "UnknownLetterError",
+        "UnknownSendError",
     ),
     "gateway.events": (
         "ChatMessage",
@@ -103,6 +116,8 @@ __all__ = [
     "Recovered",
     "SendOutcome",
     "SendResult",
+    "SendState",
+    "SendStateError",
     "SendTicket",
     "Settings",
     "ShuttingDownError",
@@ -114,6 +129,7 @@ __all__ = [
     "UnknownAccountError",
     "UnknownEvent",
     "UnknownLetterError",
+    "UnknownSendError",
     "UserInteraction",
     "WebSocketClient",
 ]

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import structs
 
 from actors.messages import SendDropped
-from actors.policy.outbox import NEEDS_REVIEW
+from actors.policy.sends import NEEDS_REVIEW
 from actors.storage import Journal, JournalAnswer, MarkDelivery, SendQuery, SendRecord
 from actors.values import AccountId, SendOutcome, SendResult, SendState
 from gateway.errors import SendStateError, ShuttingDownError, UnknownSendError

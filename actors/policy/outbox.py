@@ -9,159 +9,30 @@ is monotonic seconds, ``now_ms`` is Unix time.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Final, TypeAlias
+from collections.abc import Iterable, Iterator
 
-import msgspec
-
-from actors.values import Delivery, SendOutcome, SendResult, SendState
-
-LATE_S: Final = 600.0
-"""So long an old mid is known, that a late answer still counts (O4)."""
-
-SLACK_MS: Final = 60_000
-"""A message this much older than the first attempt may still be it (O6)."""
-
-DOUBT_MS: Final = 900_000
-"""One that matches and is older, up to this much, proves neither: clocks may differ."""
-
-CLAIMS: Final = 2048
-"""Server ids of our own sends that are remembered, so that none is taken for another."""
-
-PAGES: Final = 20
-"""Most pages of history one look reads."""
-
-UNWRITTEN: Final = "unwritten"
-"""Not a byte of the attempt left."""
-
-ABSENT: Final = "absent"
-"""The platform's history has proven that the attempt did not arrive."""
-
-NEEDS_REVIEW: Final = "needs_review"
-"""Reason of an UNKNOWN that only a person can resolve."""
-
-UNCONFIRMED: Final = "platform_does_not_confirm"
-"""Reason of UNKNOWN on a platform that answers no sends: nothing will ever be known."""
-
-EXPIRED: Final = SendResult(outcome=SendOutcome.EXPIRED, reason="expired_before_sending")
-EXPIRED_ABSENT: Final = SendResult(
-    outcome=SendOutcome.EXPIRED, reason="expired_after_proven_absent"
+from actors.policy.claims import Claims
+from actors.policy.sends import (
+    ABSENT,
+    DOUBT_MS,
+    EXPIRED,
+    EXPIRED_ABSENT,
+    LATE_S,
+    PAGES,
+    REVIEW,
+    SLACK_MS,
+    UNCONFIRMED,
+    UNWRITTEN,
+    Doubted,
+    Ended,
+    Limits,
+    Look,
+    PageRead,
+    Requeued,
+    Send,
+    Step,
 )
-REVIEW: Final = SendResult(outcome=SendOutcome.UNKNOWN, reason=NEEDS_REVIEW)
-
-
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """The machine's times.
-
-    Attributes:
-        reply_s: An answer is due within this, to a send and to a page of history.
-        recheck_s: Between two looks into the history.
-        review_s: From the first look to ``needs_review``.
-        strict: A send that needs review blocks its lane until somebody resolves it (O7).
-    """
-
-    reply_s: float = 10.0
-    recheck_s: float = 5.0
-    review_s: float = 300.0
-    strict: bool = False
-
-
-class Send:
-    """One open send.
-
-    Attributes:
-        delivery: What it is.
-        state: QUEUED, SENDING or UNKNOWN.
-        generation: Link of the current attempt.
-        mid: Of the current attempt; empty before the first.
-        key: What its answer comes under; None: there will be none.
-        written: Its bytes were handed to the connection.
-        first_ms: Our Unix time of the first attempt that may have left.
-        due: SENDING: the answer is due. UNKNOWN: the next look is due.
-        review_at: When hope ends; None before the first look.
-        absences: Looks in a row that did not find it.
-        echo: Server id of an own message that looks like it, seen while SENDING.
-        review: It waits for a person.
-    """
-
-    __slots__ = (
-        "absences",
-        "delivery",
-        "due",
-        "echo",
-        "first_ms",
-        "generation",
-        "key",
-        "mid",
-        "review",
-        "review_at",
-        "state",
-        "written",
-    )
-
-    def __init__(self, delivery: Delivery) -> None:
-        self.delivery = delivery
-        self.state = SendState.QUEUED
-        self.generation = 0
-        self.mid = ""
-        self.key: str | None = None
-        self.written = False
-        self.first_ms: int | None = None
-        self.due: float | None = None
-        self.review_at: float | None = None
-        self.absences = 0
-        self.echo: str | None = None
-        self.review = False
-
-
-class Ended(msgspec.Struct, frozen=True, gc=False):
-    """It has its outcome: note it, and tell whoever waits."""
-
-    delivery: Delivery
-    result: SendResult
-
-
-class Doubted(msgspec.Struct, frozen=True, gc=False):
-    """It is UNKNOWN for now: note it; the history will be asked."""
-
-    delivery: Delivery
-    reason: str
-
-
-class Requeued(msgspec.Struct, frozen=True, gc=False):
-    """It waits again: note it, with why (:data:`UNWRITTEN`, :data:`ABSENT`)."""
-
-    delivery: Delivery
-    mid: str
-    why: str
-
-
-Step: TypeAlias = Ended | Doubted | Requeued
-"""What the caller must do. Steps come in the order they are to be done."""
-
-
-class Look(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Ask for a page of the history of a send's lane; ``cursor`` None: the newest."""
-
-    delivery: Delivery
-    cursor: int | None
-    since_ms: int
-
-
-class PageRead(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What a page of history says about the send that was looked for.
-
-    Attributes:
-        matches: Own messages with its content: server id and time, newest first.
-        oldest_ms: Time of the oldest message on the page; None: the page is empty.
-        next_cursor: Where the next page begins; None: that was all.
-        intact: Every message on it could be read.
-    """
-
-    matches: Sequence[tuple[str, int]]
-    oldest_ms: int | None
-    next_cursor: int | None
-    intact: bool = True
+from actors.values import Delivery, SendOutcome, SendResult, SendState
 
 
 class _Looking:
@@ -186,7 +57,7 @@ class Outbox:
         self._lanes: dict[str, deque[Send]] = {}
         self._sends: dict[str, Send] = {}
         self._mids: dict[str, tuple[Send, float]] = {}
-        self._claims: dict[str, None] = {}
+        self._claims = Claims()
         self._reviewed: dict[str, Delivery] = {}
         self._looking: _Looking | None = None
         self._linked = False
@@ -210,7 +81,7 @@ class Outbox:
     @property
     def idle(self) -> bool:
         """Say whether it holds nothing, not even the key of a late answer."""
-        return not (self._sends or self._mids or self._reviewed)
+        return not (self._sends or self._mids or self._reviewed or self._claims)
 
     def accept(self, delivery: Delivery) -> bool:
         """Take a send in, at the end of its lane; False: it is known."""
@@ -240,11 +111,7 @@ class Outbox:
 
     def claim(self, message_ids: Iterable[str]) -> None:
         """Know these server ids as those of our own sends."""
-        for message_id in message_ids:
-            self._claims.pop(message_id, None)
-            self._claims[message_id] = None
-            if len(self._claims) > CLAIMS:
-                del self._claims[next(iter(self._claims))]
+        self._claims.add(message_ids)
 
     def drop(self, outbox_id: str) -> bool:
         """Forget a send that somebody else has ended; False: it is not here."""
@@ -500,8 +367,9 @@ class Outbox:
                 times.append(now + (head.delivery.expires_at_ms - now_ms) / 1000)
             else:
                 times += self._times(head)
-        if not self._sends and self._mids:
-            times.append(next(iter(self._mids.values()))[1])
+        if not self._sends:
+            times += [until for _, until in list(self._mids.values())[:1]]
+            times += self._claims.times(now)
         return None if not times else max(0.0, min(times) - now)
 
     def _times(self, head: Send) -> Iterator[float]:
@@ -557,6 +425,8 @@ class Outbox:
             if until > now:
                 break
             del self._mids[key]
+        if not any(self.tried()):
+            self._claims.age(now)
 
     def _forget_mids(self, send: Send, only: str | None = None) -> None:
         for key in [key for key, (owner, _) in self._mids.items() if owner is send]:

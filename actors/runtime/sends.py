@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 
-from actors.policy.rate import Slots
+from actors.policy.rate import Slots, TokenBucket
 
 
 class OpenSends:
@@ -101,3 +101,30 @@ class OpenSends:
         self._under_way.discard(outbox_id)
         if not self._under_way:
             self._changed.notify_all()
+
+
+class Pace:
+    """When an account may send: its own bucket first, then the process's next slot."""
+
+    __slots__ = ("_bucket", "_sends", "_slot_at")
+
+    def __init__(self, bucket: TokenBucket, sends: OpenSends) -> None:
+        self._bucket = bucket
+        self._sends = sends
+        self._slot_at: float | None = None
+
+    def take(self, now: float) -> float:
+        """Give 0.0 if a send may leave now, otherwise the seconds to wait and ask again."""
+        if self._slot_at is None:
+            wait_s = self._bucket.take(now)
+            if wait_s:
+                return wait_s
+            self._slot_at = now + self._sends.slot_s(now)
+        if self._slot_at > now:
+            return self._slot_at - now
+        self._slot_at = None
+        return 0.0
+
+    def slow(self, now: float) -> None:
+        """Go slower: the platform said so."""
+        self._bucket.slow(now)

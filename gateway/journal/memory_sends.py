@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from actors.policy.outbox import UNCONFIRMED, UNWRITTEN
+from actors.policy.sends import UNCONFIRMED, UNWRITTEN
 from actors.storage import MarkDelivery, SendQuery, SendRecord
 from actors.values import AccountId, Delivery, SendOutcome, SendState
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from actors.policy.outbox import UNCONFIRMED
+from actors.policy.sends import UNCONFIRMED
 from actors.storage import Journal, MarkDelivery, SendQuery, SendRecord
 from actors.values import Content, Delivery, SendOutcome, SendResult
 from actors.values import SendState as State

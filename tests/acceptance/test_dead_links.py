@@ -10,8 +10,9 @@ import pytest
 from market import WAIT_S, Market
 
 from actors.state import Cause
+from actors.values import SendOutcome
 from gateway import ChatMessage
-from gateway.testing import Behaviour, faults
+from gateway.testing import Behaviour, Rule, faults
 
 SICK, WELL = "2201", "2202"
 FOUND_S = 0.2 + 0.2 + 0.2 + 0.5
@@ -120,3 +121,34 @@ def test_a_flood_is_taken_at_the_handlers_pace(tmp_path: Path, flow: dict[str, i
         market.fake.check(all_acked=True)
         gauge = market.actor("ConnectionActor", SICK)._account.flow
         assert gauge.in_hand_bytes == 0
+
+
+def test_a_peer_that_does_not_read_blocks_no_actor(tmp_path: Path) -> None:
+    """H4: writes go to a bounded buffer; a deadline ends the link, every send has an outcome."""
+    behaviour = Behaviour(echo=False)  # redelivered in one package, these echoes are a giant frame
+    overrides = {
+        SICK: {
+            "send": {"deadline_s": 0.3, "buffer_bytes": 1 << 20},
+            "heartbeat": {"reply_timeout_s": 5.0, "probe_timeout_s": 5.0},
+        }
+    }
+    with Market(tmp_path, SICK, WELL, behaviour=behaviour, overrides=overrides) as market:
+        market.listen()
+        market.start()
+        stall = Rule(on="request", lwp="/!", do=faults.Stall(), account=SICK, connection=1)
+        market.fake.inject(stall)
+        market.fake.wait(lambda: market.fake.fired(stall), WAIT_S, "the stall")
+        text = "x" * 100_000
+        tickets = [
+            market.gateway.send(SICK, f"c{number}", text, to="77001") for number in range(60)
+        ]
+        lost = market.states.wait(SICK, lambda change: change.failure is not None)
+        assert lost.failure is not None
+        assert lost.failure.reason == "send_timeout"
+        market.undisturbed(WELL)
+        outcomes = [ticket.result(WAIT_S).outcome for ticket in tickets]
+        assert set(outcomes) == {SendOutcome.ACCEPTED}
+        assert len(market.shops[SICK].sent) == 60
+        market.serves(SICK)
+        assert len(market.shops[SICK].sessions) == 2
+        market.fake.check(allow=["two_sessions"])  # it does not read that the first is over

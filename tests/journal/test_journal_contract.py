@@ -11,8 +11,8 @@ from typing import TypeAlias
 import pytest
 
 from actors.messages import GiveUp
-from actors.policy.outbox import UNCONFIRMED, UNWRITTEN
 from actors.policy.retries import History
+from actors.policy.sends import UNCONFIRMED, UNWRITTEN
 from actors.runtime.clock import SystemClock
 from actors.storage import (
     JournalCommand,

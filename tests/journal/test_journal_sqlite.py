@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from actors.policy.outbox import ABSENT
+from actors.policy.sends import ABSENT
 from actors.runtime.clock import SystemClock
 from actors.storage import (
     JournalError,

@@ -24,7 +24,8 @@ from actors.messages import (
     Transmitted,
 )
 from actors.outbox import OutboxActor
-from actors.policy.outbox import NEEDS_REVIEW, UNWRITTEN
+from actors.policy.claims import CLAIM_S
+from actors.policy.sends import NEEDS_REVIEW, UNWRITTEN
 from actors.runtime.manual import UNIX_MS
 from actors.runtime.sends import OpenSends
 from actors.runtime.writer import JournalWriter
@@ -166,7 +167,6 @@ def test_send_that_the_platform_confirms_is_accepted(desk: Desk) -> None:
         ("o1", SendResult(outcome=SendOutcome.ACCEPTED, message_id="m-1"))
     ]
     assert desk.unsent() == []
-    assert desk.bench.timers.pending() == []
 
 
 def test_attempt_is_in_the_journal_before_a_byte_is_written(desk: Desk) -> None:
@@ -482,7 +482,11 @@ def test_idle_outbox_holds_nothing(desk: Desk) -> None:
     (transmit,) = desk.written()
     desk.answer(transmit)
 
+    for _ in range(3):
+        desk.advance(CLAIM_S)
+
     assert desk.actor._box is None
+    assert desk.bench.timers.pending() == []
     assert len(desk.bench.account.services.sends) == 0
 
 

@@ -1,0 +1,67 @@
+"""What an outbox reads: open sends from the journal, pages of history from answers."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from typing import Final
+
+from actors.account import SendsRestored
+from actors.policy.sends import DOUBT_MS, PageRead
+from actors.ports import Session
+from actors.storage import Journal, JournalError, SendQuery, SendRecord
+from actors.values import Delivery, Reply, SendState
+
+CLAIMS_AMONG: Final = 20_000
+"""Sends that are searched for those that were confirmed lately."""
+
+
+def read_page(session: Session, reply: Reply, delivery: Delivery, now_ms: int) -> PageRead | None:
+    """Say what a page of history tells about a send; None: it is a refusal."""
+    page = session.messages(reply, received_at_ms=now_ms)
+    if page is None:
+        return None
+    times = [event.occurred_at_ms for event in page.events]
+    return PageRead(
+        matches=[
+            (message_id, event.occurred_at_ms or 0)
+            for event in page.events
+            if (message_id := session.echoed(event, delivery)) is not None
+        ],
+        oldest_ms=min((time for time in times if time is not None), default=None),
+        next_cursor=page.next_cursor,
+        intact=None not in times,
+    )
+
+
+def has_history(session: Session) -> bool:
+    """Say whether the platform can be asked what was said."""
+    with contextlib.suppress(ValueError):
+        session.list_messages("0", "0", None, 1)
+        return True
+    return False
+
+
+def read_open(account: str, journal: Journal) -> SendsRestored:
+    """Read the open sends and, if some were tried, which messages are known to be ours.
+
+    On the writer's thread; a journal that can not answer now is asked again.
+    """
+    try:
+        records = journal.sends(SendQuery(account=account, open_only=True))
+        tried = [each for each in records if each.state is not SendState.QUEUED]
+        claimed = _claimed(account, tried, journal) if tried else ()
+    except JournalError:
+        return SendsRestored(records=None)
+    return SendsRestored(records=records, claimed=claimed)
+
+
+def _claimed(account: str, tried: Sequence[SendRecord], journal: Journal) -> Sequence[str]:
+    since_ms = min(each.first_attempt_ms or each.accepted_at_ms for each in tried) - 2 * DOUBT_MS
+    query = SendQuery(
+        account=account,
+        state=SendState.ACCEPTED,
+        ended_since_ms=since_ms,
+        among_last=CLAIMS_AMONG,
+    )
+    return [each.message_id for each in journal.sends(query) if each.message_id is not None]
