@@ -1,8 +1,8 @@
 """The command line: parses, then hands over to the one module that does the work.
 
 Imports nothing but argparse until a command is chosen, so that ``--help`` answers at once.
-Exit codes: 0 fine, 1 something in the input could not be decoded, 2 usage or
-configuration, 70 internal failure.
+Exit codes: 0 fine, 1 a negative answer (refused, not found, not running, undecodable), 2
+usage or configuration, 70 internal failure.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ import os
 import sys
 from collections.abc import Sequence
 
+from gateway.cli.arguments import add_control
+
+NEGATIVE = 1
 USAGE = 2
 INTERNAL_FAILURE = 70
 
@@ -44,6 +47,7 @@ def parser() -> argparse.ArgumentParser:
         "decode", help="captured payloads or frames in, events as JSON lines out"
     )
     decode.add_argument("file", nargs="?", default="-", metavar="FILE", help="- is stdin")
+    add_control(commands)
     return top
 
 
@@ -61,17 +65,29 @@ def main(argv: Sequence[str] | None = None) -> int:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(encoding="utf-8", errors="replace")
-    module = importlib.import_module(f"gateway.cli.{arguments.command}")
-    from gateway.errors import ConfigError, GatewayError  # noqa: PLC0415  # not for --help
+    module = importlib.import_module(f"gateway.cli.{arguments.command.replace('-', '_')}")
+    from actors.storage import JournalError  # noqa: PLC0415  # not for --help
+    from gateway.errors import ConfigError, GatewayError  # noqa: PLC0415  # the same
+    from gateway.web.problems import Problem  # noqa: PLC0415  # the same
 
     try:
         return int(module.main(arguments))
     except ConfigError as error:
         print(error, file=sys.stderr)  # noqa: T201  # the command line prints
         return USAGE
+    except Problem as problem:
+        print(f"xianyu-gateway: {problem}", file=sys.stderr)  # noqa: T201  # the same
+        return _code(problem.status)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (GatewayError, OSError) as error:
+    except (GatewayError, JournalError, OSError) as error:
         print(f"xianyu-gateway: {error}", file=sys.stderr)  # noqa: T201  # the same
         return INTERNAL_FAILURE
+
+
+def _code(status: int) -> int:
+    """Give the exit code of a refusal."""
+    if status >= 500:
+        return INTERNAL_FAILURE if status == 500 else NEGATIVE
+    return USAGE if status in {400, 401, 403, 405, 413, 415} else NEGATIVE

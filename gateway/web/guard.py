@@ -76,7 +76,7 @@ class Guard:
                 401,
                 "unauthorized",
                 "the token is missing or wrong",
-                "send `Authorization: Bearer TOKEN` with the http.token of the gateway",
+                "give http.token as a bearer; commands: --token-file or XIANYU_GATEWAY_TOKEN",
             )
 
     def _is_ours(self, host: str) -> bool:

@@ -12,6 +12,7 @@ from actors.state import ConnectionState
 from actors.values import AccountId, Event, Failure, SendResult
 from gateway.settings import Settings
 from gateway.web.problems import missing
+from gateway.web.upkeep import FileCare
 
 
 class Account(Protocol):
@@ -85,11 +86,11 @@ class DeadLetters(Protocol):
     def show(self, event_id: str) -> Any:
         """Give one, whole; None or LookupError if there is none."""
 
-    def replay(self, event_id: str) -> bool:
-        """Put it back into its lane; False if there is none."""
+    def replay(self, event_id: str) -> object:
+        """Put it back into its lane; False, or an error that says so, if there is none."""
 
-    def drop(self, event_id: str) -> bool:
-        """Forget it; False if there is none."""
+    def drop(self, event_id: str) -> object:
+        """Forget it; False, or an error that says so, if there is none."""
 
 
 class Sends(Protocol):
@@ -103,8 +104,8 @@ class Sends(Protocol):
     ) -> Sequence[Any]:
         """Give the newest."""
 
-    def cancel(self, outbox_id: str) -> bool:
-        """Take it back before it is sent; False if it is too late."""
+    def cancel(self, outbox_id: str) -> object:
+        """Take it back before it is sent; False, or an error that says so, if it is too late."""
 
 
 class JournalCare(Protocol):
@@ -178,13 +179,13 @@ def sends_of(gateway: Controlled) -> Sends:
 
 
 def journal_of(gateway: Controlled) -> JournalCare:
-    """Give the upkeep of the journal.
+    """Give the upkeep of the journal: the gateway's own, else that of its file.
 
     Raises:
         Problem: 501; there is none.
     """
-    care: JournalCare = part_of(gateway, "journal", "upkeep of a journal in use")
-    return care
+    own: JournalCare | None = getattr(gateway, "journal", None)
+    return own if own is not None else FileCare(gateway.settings)
 
 
 def part_of(gateway: Controlled, name: str, what: str) -> Any:

@@ -6,6 +6,7 @@ socket.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -90,7 +91,16 @@ def of_exception(error: Exception) -> Problem | None:
     for kind, status, name, next_step in _KNOWN:
         if isinstance(error, kind):
             return Problem(status, name, str(error) or "it took too long", next_step)
+    if isinstance(error, GatewayError):
+        return _named(error)
     return None
+
+
+def _named(error: GatewayError) -> Problem:
+    """Read an error of ours by its name: unknown is 404, everything else a refusal."""
+    name = re.sub(r"(?<!^)(?=[A-Z])", "_", type(error).__name__.removesuffix("Error")).lower()
+    status = 404 if name.startswith("unknown_") else 409
+    return Problem(status, name, str(error), "list what there is, then ask again")
 
 
 def from_body(status: int, body: Any) -> Problem:

@@ -38,7 +38,7 @@ def letters_show(context: Context, asked: Asked) -> Answer:
 def letters_replay(context: Context, asked: Asked) -> Answer:
     """Put a dead letter back into its lane, at its end, with all its tries."""
     letters = dead_letters_of(context.gateway)
-    _found(letters.replay, asked.name, "dead letter", _LETTERS)
+    _done(letters.replay, asked.name, "dead letter", _LETTERS)
     context.log.info("control.performed", verb="replay", event_id=asked.name)
     return Answer(body={"done": "replayed", "event_id": asked.name})
 
@@ -46,7 +46,7 @@ def letters_replay(context: Context, asked: Asked) -> Answer:
 def letters_drop(context: Context, asked: Asked) -> Answer:
     """Forget a dead letter."""
     letters = dead_letters_of(context.gateway)
-    _found(letters.drop, asked.name, "dead letter", _LETTERS)
+    _done(letters.drop, asked.name, "dead letter", _LETTERS)
     context.log.info("control.performed", verb="drop", event_id=asked.name)
     return Answer(body={"done": "dropped", "event_id": asked.name})
 
@@ -76,7 +76,7 @@ def outbox_cancel(context: Context, asked: Asked) -> Answer:
 
 
 def journal_check(context: Context, _asked: Asked) -> Answer:
-    """Say how the journal is."""
+    """Read the journal from end to end, beside the writer, and say how it stands."""
     return Answer(body=shapes.plain(journal_of(context.gateway).check()))
 
 
@@ -110,6 +110,20 @@ def journal_prune(context: Context, _asked: Asked) -> Answer:
     report = journal_of(context.gateway).prune()
     context.log.info("control.performed", verb="prune")
     return Answer(body={"done": "pruned", "report": shapes.plain(report)})
+
+
+def _done(ask: Callable[[str], Any], name: str, what: str, next_step: str) -> None:
+    """Do something to what has an id; saying nothing is having done it.
+
+    Raises:
+        Problem: 404; there is none.
+    """
+    try:
+        missed = ask(name) is False
+    except LookupError:
+        missed = True
+    if missed:
+        raise not_found(what, name, next_step)
 
 
 def _found(ask: Callable[[str], Any], name: str, what: str, next_step: str) -> Any:

@@ -214,15 +214,13 @@ def test_those_who_wait_never_take_the_last_thread(tmp_path: Path, serve_api: Se
 
 def test_what_a_gateway_does_not_have_is_501(tmp_path: Path, serve_api: Serve) -> None:
     gateway = StandIn(tmp_path)
-    del gateway.dead_letters, gateway.sends, gateway.journal
+    del gateway.dead_letters, gateway.sends
     api = serve_api(gateway)
     for method, path in (
         ("GET", "/v1/dead-letters"),
         ("POST", "/v1/dead-letters/x/replay"),
         ("GET", "/v1/outbox"),
         ("POST", "/v1/outbox/x/cancel"),
-        ("GET", "/v1/journal/check"),
-        ("POST", "/v1/journal/prune"),
     ):
         assert refused(api, method, path) == (501, "not_available")
 

@@ -1,0 +1,43 @@
+"""``accounts``: where each stands, and the verbs."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from gateway.cli import show
+from gateway.cli.door import Door, open_door
+from gateway.web.asked import MOST_ROWS
+
+COLUMNS = ("id", "state", "since_ms", "attempt", "next_retry_s", "dead_letters", "last_error")
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """List accounts, or do something to one."""
+    with open_door(arguments) as door:
+        if arguments.action == "list":
+            rows = _all(door, arguments.state)
+            if arguments.json:
+                show.as_json({"accounts": rows})
+            else:
+                show.table(rows, COLUMNS, empty="no such account")
+            return 0
+        told = door.ask("POST", "v1", "accounts", arguments.account, arguments.action)
+    if arguments.json:
+        show.as_json(told)
+    else:
+        show.line(f"{arguments.account} {told['done']}; it was {told['account']['state']}")
+    return 0
+
+
+def _all(door: Door, state: str | None) -> list[dict[str, Any]]:
+    """Give all of them, page by page."""
+    rows: list[dict[str, Any]] = []
+    after: str | None = None
+    while True:
+        query = {"limit": MOST_ROWS, "state": state, "after": after}
+        page = door.ask("GET", "v1", "accounts", query=query)
+        rows += page["accounts"]
+        after = page["next"]
+        if after is None:
+            return rows

@@ -1,0 +1,93 @@
+"""The commands that control a gateway, as argparse sees them. Imports nothing else."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+
+def add_control(commands: Any) -> None:
+    """Add them to the subparsers of the command line."""
+    where = _where()
+    commands.add_parser("status", parents=[where], help="a running gateway at a glance")
+
+    accounts = _group(commands, "accounts", "look at accounts and move them")
+    listed = accounts.add_parser("list", parents=[where], help="where each account stands")
+    listed.add_argument("--state", help="only those in this state, e.g. failed")
+    for verb, told in (
+        ("pause", "close an account's link and keep it away"),
+        ("resume", "connect it again"),
+        ("reset", "forget its failures; a FAILED one tries again"),
+    ):
+        accounts.add_parser(verb, parents=[where], help=told).add_argument("account")
+
+    letters = _group(commands, "dead-letters", "events that will not be tried again")
+    _account_and_limit(letters.add_parser("list", parents=[where], help="the newest"))
+    for verb, told in (
+        ("show", "one, whole"),
+        ("replay", "put it back at the end of its lane"),
+        ("drop", "forget it"),
+    ):
+        letters.add_parser(verb, parents=[where], help=told).add_argument("event_id")
+
+    outbox = _group(commands, "outbox", "sends and what became of them")
+    sends = outbox.add_parser("list", parents=[where], help="the newest")
+    sends.add_argument("--state", help="only those in this state, e.g. unknown")
+    _account_and_limit(sends)
+    for verb, told in (("show", "one"), ("cancel", "take it back before it leaves")):
+        outbox.add_parser(verb, parents=[where], help=told).add_argument("outbox_id")
+
+    journal = _group(commands, "journal", "upkeep of the journal file")
+    journal.add_parser("check", parents=[where], help="read it from end to end")
+    backup = journal.add_parser("backup", parents=[where], help="copy it, in use or not")
+    told = "a new file; of a running gateway: a name in backups/ of its data_dir"
+    backup.add_argument("target", nargs="?", help=told)
+    journal.add_parser("prune", parents=[where], help="delete what is over (stopped gateway)")
+    journal.add_parser(
+        "salvage", parents=[where], help="save what can be read of a damaged one (stopped gateway)"
+    )
+
+    send = commands.add_parser(
+        "send", parents=[where], help="send a text; 1 if it was not accepted"
+    )
+    send.add_argument("account")
+    send.add_argument("conversation")
+    send.add_argument("text", help="- is stdin")
+    send.add_argument("--to", help="the other user's id; Goofish wants it")
+    send.add_argument(
+        "--wait",
+        type=float,
+        default=0.0,
+        metavar="S",
+        help="seconds to wait for the outcome (≤ 60)",
+    )
+
+    tail = commands.add_parser("tail", parents=[where], help="events as they come")
+    tail.add_argument("--account", help="only this account's")
+    tail.add_argument("--count", type=int, help="end after so many events")
+
+    commands.add_parser(
+        "doctor", parents=[where], help="look for what is wrong, and say what to do"
+    )
+
+
+def _where() -> argparse.ArgumentParser:
+    """Give the options that say which gateway is meant."""
+    where = argparse.ArgumentParser(add_help=False)
+    where.add_argument("-c", "--config", metavar="FILE", help="its configuration")
+    where.add_argument("--url", help="its address (or XIANYU_GATEWAY_URL)")
+    where.add_argument(
+        "--token-file", metavar="FILE", help="holds its http.token (or XIANYU_GATEWAY_TOKEN)"
+    )
+    where.add_argument("--json", action="store_true", help="for programs")
+    return where
+
+
+def _group(commands: Any, name: str, told: str) -> Any:
+    group = commands.add_parser(name, help=told)
+    return group.add_subparsers(dest="action", required=True, metavar="ACTION")
+
+
+def _account_and_limit(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--account", help="only this account's")
+    parser.add_argument("--limit", type=int, default=100, help="rows at most (default 100)")

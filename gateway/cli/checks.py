@@ -1,0 +1,169 @@
+"""The looks of ``doctor``: at the machine, and at what a configuration needs of it.
+
+Nothing is left behind; the disk is measured with a file that is gone at once.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import sqlite3
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+from gateway import sinks
+from gateway.cli.findings import Finding, Verdict
+from gateway.planning import JOURNAL_FILE
+from gateway.settings import Settings
+
+FSYNCS = 20
+SLOW_FSYNC_MS = 20.0
+"""A push waits for one fsync before it is acknowledged."""
+
+FEW_FREE_BYTES = 1 << 30
+SPARE_DESCRIPTORS = 200
+"""Beside one a connection: journal, sinks, HTTP, libraries."""
+
+_OTHERS = 0o077
+
+
+def of_machine() -> Iterator[Finding]:
+    """Look at Python and its parts."""
+    version = ".".join(map(str, sys.version_info[:3]))
+    right = sys.version_info >= (3, 11)
+    verdict = Verdict.FINE if right else Verdict.WRONG
+    yield Finding("python", verdict, version, "" if right else "use Python 3.11 or newer")
+    yield Finding("sqlite", Verdict.FINE, sqlite3.sqlite_version)
+    if importlib.util.find_spec("waitress") is None:
+        told = "the extra [http] is not installed; a running gateway could not be asked"
+        fix = "pip install 'xianyu-gateway[http]'"
+        yield Finding("http", Verdict.WARNING, told, fix)
+    else:
+        yield Finding("http", Verdict.FINE, "the extra [http] is installed")
+
+
+def of_settings(settings: Settings) -> Iterator[Finding]:
+    """Look at what these settings need."""
+    for note in settings.notes:
+        yield Finding("configuration", Verdict.WARNING, note, "change it if it is not meant so")
+    for told in sinks.check(settings.sinks):
+        yield Finding("sinks", Verdict.WRONG, told, "correct it")
+    yield from _links(settings)
+    yield from _descriptors(len(settings.accounts))
+    if settings.durability == "memory":
+        told = "durability is memory: what is not handled is lost when the process ends"
+        yield Finding("journal", Verdict.WARNING, told, "set durability to full")
+        return
+    yield from _directory(Path(settings.data_dir))
+    yield from _journal(settings)
+
+
+def _links(settings: Settings) -> Iterator[Finding]:
+    """Look at how accounts reach their platform."""
+    on = [each for each in settings.accounts if each.enabled]
+    bare = [each.id for each in on if each.url.startswith("ws://")]
+    if bare:
+        told = f"{_some(bare)}: ws:// is not encrypted"
+        yield Finding("tls", Verdict.WARNING, told, "use wss://, but for tests on this machine")
+    for each in on:
+        if each.tls.ca_file is not None and not os.access(each.tls.ca_file, os.R_OK):
+            told = f"{each.id}: tls.ca_file {each.tls.ca_file} can not be read"
+            yield Finding("tls", Verdict.WRONG, told, "correct the path or its mode")
+    if any(each.proxy and each.proxy.startswith("socks") for each in on) and (
+        importlib.util.find_spec("python_socks") is None
+    ):
+        told = "a socks5 proxy is set, and python-socks is not installed"
+        yield Finding("proxy", Verdict.WRONG, told, "pip install python-socks")
+    through = sum(each.proxy is not None for each in on)
+    told = f"{through} of {len(on)} accounts through a proxy, which is never bypassed"
+    yield Finding("proxy", Verdict.FINE, told)
+
+
+def _descriptors(accounts: int) -> Iterator[Finding]:
+    if os.name != "posix":
+        return
+    import resource  # noqa: PLC0415  # not on Windows
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = accounts + SPARE_DESCRIPTORS
+    told = f"{soft} may be open, about {needed} are needed"
+    enough = soft in (-1, resource.RLIM_INFINITY) or soft >= needed
+    fix = "" if enough else f"ulimit -n {2 * needed} (hard limit {hard}), or LimitNOFILE of systemd"
+    yield Finding("descriptors", Verdict.FINE if enough else Verdict.WRONG, told, fix)
+
+
+def _directory(folder: Path) -> Iterator[Finding]:
+    """Look at where the journal lies: mode, room, and how long an fsync takes."""
+    there = folder
+    while not there.exists() and there != there.parent:
+        there = there.parent
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        told = f"{there} can not be written by this user"
+        yield Finding("data_dir", Verdict.WRONG, told, "change its owner or mode, or set another")
+        return
+    if there == folder and os.name == "posix" and folder.stat().st_mode & _OTHERS:
+        told = f"others may read {folder} (mode {folder.stat().st_mode & 0o777:04o})"
+        yield Finding("data_dir", Verdict.WARNING, told, f"chmod 700 {folder}")
+    else:
+        new = "" if there == folder else "; the first start makes it"
+        yield Finding("data_dir", Verdict.FINE, f"{folder}{new}")
+    free = shutil.disk_usage(there).free
+    few = free < FEW_FREE_BYTES
+    told = f"{free / (1 << 30):.1f} GiB free"
+    fix = "make room; without it nothing can be acknowledged" if few else ""
+    yield Finding("disk", Verdict.WARNING if few else Verdict.FINE, told, fix)
+    yield _fsync(there)
+
+
+def _fsync(folder: Path) -> Finding:
+    took_ms: list[float] = []
+    try:
+        with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
+            for _ in range(FSYNCS):
+                file.write(bytes(4096))
+                began_s = time.perf_counter()
+                os.fsync(file.fileno())
+                took_ms.append((time.perf_counter() - began_s) * 1000)
+    except OSError as error:
+        told = f"an fsync in {folder} failed ({error.strerror})"
+        return Finding("fsync", Verdict.WRONG, told, "look at the disk and the system log")
+    median_ms = statistics.median(took_ms)
+    told = f"{median_ms:.2f} ms at the median of {FSYNCS}, {max(took_ms):.2f} ms at worst"
+    if median_ms <= SLOW_FSYNC_MS:
+        return Finding("fsync", Verdict.FINE, told)
+    return Finding("fsync", Verdict.WARNING, told, "put data_dir on a local SSD")
+
+
+def _journal(settings: Settings) -> Iterator[Finding]:
+    """Read the journal, beside a running gateway or without one."""
+    path = Path(settings.data_dir) / JOURNAL_FILE
+    if not path.exists():
+        yield Finding("journal", Verdict.FINE, "none yet; the first start makes it")
+        return
+    found = _quick_check(path)
+    if found != ["ok"]:
+        fix = "stop the gateway, keep a copy, then: xianyu-gateway journal salvage -c FILE"
+        yield Finding("journal", Verdict.WRONG, "\n".join(found), fix)
+    else:
+        size = path.stat().st_size / (1 << 20)
+        yield Finding("journal", Verdict.FINE, f"{path} is sound ({size:.1f} MiB)")
+
+
+def _quick_check(path: Path) -> list[str]:
+    """Give what SQLite finds, and ``ok`` alone if it is nothing; writes nothing."""
+    try:
+        uri = f"{path.absolute().as_uri()}?mode=ro"
+        with closing(sqlite3.connect(uri, uri=True)) as connection:
+            return [text for (text,) in connection.execute("PRAGMA quick_check(5)")]
+    except sqlite3.Error as error:
+        return [f"{path} can not be read ({error})"]
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

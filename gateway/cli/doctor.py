@@ -1,0 +1,66 @@
+"""``doctor``: is everything there that a gateway needs, and what to do if not. Changes nothing."""
+
+from __future__ import annotations
+
+import argparse
+
+from gateway.cli import show
+from gateway.cli.checks import of_machine, of_settings
+from gateway.cli.door import http_door
+from gateway.cli.findings import Finding, Verdict
+from gateway.config import load
+from gateway.errors import ConfigError
+from gateway.settings import Settings
+from gateway.web.problems import Problem
+
+_SIGNS = {Verdict.FINE: "ok  ", Verdict.WARNING: "warn", Verdict.WRONG: "FAIL"}
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Print what was found; 1 if something is wrong, 0 with warnings."""
+    findings = list(of_machine())
+    settings = None
+    if arguments.config is not None:
+        try:
+            settings = load(arguments.config)
+        except ConfigError as error:
+            fix = f"correct {arguments.config}; `xianyu-gateway check` shows what it means"
+            findings.append(Finding("configuration", Verdict.WRONG, str(error), fix))
+        else:
+            findings.append(Finding("configuration", Verdict.FINE, arguments.config))
+            findings += of_settings(settings)
+    if arguments.config is None or settings is not None:
+        findings.append(_running(arguments, settings))
+    wrong = any(each.verdict is Verdict.WRONG for each in findings)
+    if arguments.json:
+        show.as_json({"ok": not wrong, "findings": [each.plain() for each in findings]})
+    else:
+        for each in findings:
+            show.line(f"{_SIGNS[each.verdict]}  {each.name}: {each.detail.splitlines()[0]}")
+            for more in each.detail.splitlines()[1:]:
+                show.line(f"      {more}")
+            if each.next_step:
+                show.line(f"      → {each.next_step}")
+    return 1 if wrong else 0
+
+
+def _running(arguments: argparse.Namespace, settings: Settings | None) -> Finding:
+    """Look whether a gateway answers; none is no fault."""
+    name = "gateway"
+    try:
+        door = http_door(arguments, settings)
+        if door is None:
+            fix = "set http.listen, so that it can be asked while it runs"
+            return Finding(name, Verdict.WARNING, "http.listen is not set", fix)
+        told = door.ask("GET", "v1", "status")
+    except Problem as problem:
+        verdict = Verdict.FINE if problem.error == "not_running" else Verdict.WRONG
+        fix = "" if verdict is Verdict.FINE else problem.next_step
+        return Finding(name, verdict, problem.detail, fix)
+    except ConfigError as error:
+        return Finding(name, Verdict.WRONG, str(error), "correct --url or --token-file")
+    detail = f"version {told['version']}, process {told['pid']}, answers at {door.url}"
+    if told["troubled"]:
+        fix = "look at them: xianyu-gateway accounts list"
+        return Finding(name, Verdict.WARNING, f"{detail}; {told['troubled']} in trouble", fix)
+    return Finding(name, Verdict.FINE, detail)

@@ -1,0 +1,40 @@
+"""What ``doctor`` finds, as a value."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+
+class Verdict(enum.Enum):
+    """How bad it is."""
+
+    FINE = "ok"
+    WARNING = "warning"
+    WRONG = "wrong"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        name: What.
+        verdict: How it is.
+        detail: What was seen; no secret.
+        next_step: What to do; empty if nothing.
+    """
+
+    name: str
+    verdict: Verdict
+    detail: str
+    next_step: str = ""
+
+    def plain(self) -> dict[str, str]:
+        """Give it for JSON."""
+        return {
+            "name": self.name,
+            "verdict": self.verdict.value,
+            "detail": self.detail,
+            "next_step": self.next_step,
+        }

@@ -1,0 +1,63 @@
+"""``journal``: upkeep of the journal file, through its gateway or without one."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from gateway.cli import show
+from gateway.cli.door import Door, FileDoor, as_problems, open_door
+from gateway.web import shapes
+from gateway.web.problems import Problem
+
+LONGEST_S = 600.0
+"""Seconds the upkeep of a big file may take."""
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Check, back up, prune or salvage; 1 if the check found something wrong."""
+    with open_door(arguments, file_too=True) as door:
+        told = _told(door, arguments)
+    if arguments.json:
+        show.as_json(told)
+    elif arguments.action == "check":
+        show.line("sound" if told["ok"] else "damaged")
+        for problem in told.get("problems") or ():
+            show.line(f"  {problem}")
+        show.pairs(told.get("report") or {})
+    else:
+        show.pairs(told)
+    return 1 if arguments.action == "check" and not told["ok"] else 0
+
+
+def _told(door: Door, arguments: argparse.Namespace) -> Any:
+    if arguments.action == "check":
+        return door.ask("GET", "v1", "journal", "check", wait_s=LONGEST_S)
+    if arguments.action == "prune":
+        return door.ask("POST", "v1", "journal", "prune", wait_s=LONGEST_S)
+    if arguments.action == "salvage":
+        with as_problems():
+            return shapes.plain(_file(door).gateway.journal.salvage())
+    target: str | None = arguments.target
+    if isinstance(door, FileDoor) and target is not None:
+        with as_problems():
+            return _copied(door, Path(target))
+    body = {} if target is None else {"name": target}
+    return door.ask("POST", "v1", "journal", "backup", body=body, wait_s=LONGEST_S)
+
+
+def _copied(door: FileDoor, target: Path) -> Any:
+    try:
+        report = shapes.plain(door.gateway.journal.backup(target))
+    except FileExistsError:
+        told = f"{target} is there already"
+        raise Problem(409, "exists", told, "name a file that is not there") from None
+    return {"done": "backed up", "path": str(target), "report": report}
+
+
+def _file(door: Door) -> FileDoor:
+    if isinstance(door, FileDoor):
+        return door
+    told = "the gateway runs, so its journal is not damaged beyond use"
+    raise Problem(409, "in_use", told, "stop the gateway first")

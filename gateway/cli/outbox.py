@@ -1,0 +1,45 @@
+"""``outbox``: sends, and what became of them."""
+
+from __future__ import annotations
+
+import argparse
+
+from gateway.cli import show
+from gateway.cli.door import open_door
+
+COLUMNS = (
+    "outbox_id",
+    "account",
+    "conversation_id",
+    "state",
+    "reason",
+    "attempts",
+    "accepted_at_ms",
+    "text",
+)
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """List, show or cancel."""
+    with open_door(arguments, file_too=True) as door:
+        match arguments.action:
+            case "list":
+                query = {
+                    "account": arguments.account,
+                    "state": arguments.state,
+                    "limit": arguments.limit,
+                }
+                told = door.ask("GET", "v1", "outbox", query=query)
+            case "show":
+                told = door.ask("GET", "v1", "outbox", arguments.outbox_id)
+            case verb:
+                told = door.ask("POST", "v1", "outbox", arguments.outbox_id, verb)
+    if arguments.json:
+        show.as_json(told)
+    elif arguments.action == "list":
+        show.table(told["sends"], COLUMNS, empty="no such send")
+    elif arguments.action == "show":
+        show.pairs(told)
+    else:
+        show.line(f"{arguments.outbox_id} {told['done']}")
+    return 0

@@ -1,0 +1,32 @@
+"""``send``: one text, and the truth about it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from gateway.cli import show
+from gateway.cli.door import open_door
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Send; 0 if it was accepted, or is in the outbox and nobody wanted to wait."""
+    text = sys.stdin.read() if arguments.text == "-" else arguments.text
+    body = {
+        "account": arguments.account,
+        "conversation": arguments.conversation,
+        "text": text,
+        "to": arguments.to,
+        "wait_s": arguments.wait,
+    }
+    with open_door(arguments) as door:
+        told = door.ask("POST", "v1", "send", body=body, wait_s=max(0.0, arguments.wait))
+    outcome = told["outcome"]
+    if arguments.json:
+        show.as_json(told)
+    elif outcome is None:
+        show.line(f"{told['outbox_id']} is in the outbox; its outcome is not known yet")
+    else:
+        why = f" ({told['reason']})" if told.get("reason") else ""
+        show.line(f"{told['outbox_id']} {outcome}{why} {told.get('message_id') or ''}".rstrip())
+    return 0 if outcome == "accepted" or (outcome is None and not arguments.wait) else 1

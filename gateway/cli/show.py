@@ -1,0 +1,109 @@
+"""Answers for people and for programs. Knows no command and asks nobody.
+
+What strangers wrote is shown without its control characters: a message must not move the
+cursor of a person's terminal.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+WIDEST = 48
+"""Columns of one cell at most; the rest is cut."""
+
+
+def as_json(value: Any) -> None:
+    """Print JSON for a program."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+
+
+def line(text: str) -> None:
+    """Print a line, at once."""
+    sys.stdout.write(clean(text) + "\n")
+    sys.stdout.flush()
+
+
+def pairs(values: Mapping[str, Any]) -> None:
+    """Print names and values, one a line; nested ones as JSON."""
+    width = max((len(name) for name in values), default=0)
+    for name, value in values.items():
+        line(f"{name:<{width}}  {cell(name, value)}")
+
+
+def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, empty: str) -> None:
+    """Print those columns that some row has; cut what is too wide.
+
+    Args:
+        rows: What to show.
+        columns: Names in their order.
+        empty: What to say if there is no row.
+    """
+    if not rows:
+        line(empty)
+        return
+    shown = [name for name in columns if any(row.get(name) is not None for row in rows)]
+    cells = [[heading(name) for name in shown]]
+    cells += [[cut(cell(name, row.get(name))) for name in shown] for row in rows]
+    widths = [max(columns_of(row[at]) for row in cells) for at in range(len(shown))]
+    for row in cells:
+        padded = [
+            text + " " * (width - columns_of(text)) for text, width in zip(row, widths, strict=True)
+        ]
+        line("  ".join(padded).rstrip())
+
+
+def heading(name: str) -> str:
+    """Give the heading of a column."""
+    return name.removesuffix("_ms").replace("_", " ").upper()
+
+
+def cell(name: str, value: Any) -> str:
+    """Give a value as people read it; ``_ms`` is a point in time."""
+    match value:
+        case None:
+            return "-"
+        case bool():
+            return "yes" if value else "no"
+        case int() if name.endswith("_ms"):
+            return moment(value) if value else "-"
+        case {"reason": reason}:
+            return str(reason)
+        case dict() | list():
+            return json.dumps(value, ensure_ascii=False)
+        case _:
+            return clean(str(value))
+
+
+def moment(at_ms: int) -> str:
+    """Give a Unix time as local time."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at_ms / 1000))
+
+
+def clean(text: str) -> str:
+    """Replace everything that moves a cursor, hides text or turns its direction."""
+    return "".join(
+        "\ufffd" if unicodedata.category(each) in {"Cc", "Cf", "Cs", "Zl", "Zp"} else each
+        for each in text
+    )
+
+
+def cut(text: str) -> str:
+    """Give what fits into a cell."""
+    if columns_of(text) <= WIDEST:
+        return text
+    while columns_of(text) > WIDEST - 1:
+        text = text[: min(len(text) - 1, WIDEST)]
+    return f"{text}…"
+
+
+def columns_of(text: str) -> int:
+    """Count columns of a terminal; 简体中文 takes two a character."""
+    return sum(
+        0 if unicodedata.combining(each) else 2 if unicodedata.east_asian_width(each) in "WF" else 1
+        for each in text
+    )

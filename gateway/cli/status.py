@@ -1,0 +1,32 @@
+"""``status``: a running gateway at a glance."""
+
+from __future__ import annotations
+
+import argparse
+
+from gateway.cli import show
+from gateway.cli.accounts import COLUMNS
+from gateway.cli.door import open_door
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Print it; 1 if the gateway is stopping."""
+    with open_door(arguments) as door:
+        told = door.ask("GET", "v1", "status")
+    if arguments.json:
+        show.as_json(told)
+    else:
+        states = " · ".join(f"{count} {name}" for name, count in told["states"].items() if count)
+        show.pairs(
+            {
+                "gateway": f"{told['version']}, process {told['pid']}, up {told['uptime_s']:.0f} s",
+                "running": told["running"],
+                "journal": f"{told['data_dir']} ({told['durability']})",
+                "accounts": f"{told['accounts']}: {states}" if states else "none",
+                "in trouble": told["troubled"],
+            }
+        )
+        if told["troubled_accounts"]:
+            show.line("")
+            show.table(told["troubled_accounts"], COLUMNS, empty="")
+    return 0 if told["running"] else 1

@@ -1,0 +1,149 @@
+"""A stopped gateway's journal with the face of a gateway: what is safe while nobody has it.
+
+Opening it takes the journal's lock, so it is never touched beside a running gateway.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from actors.runtime.clock import SystemClock
+from actors.storage import Journal
+from gateway import logs, planning
+from gateway.settings import Settings
+from gateway.web.ports import Accounts, Ticket
+from gateway.web.problems import Problem, missing
+from gateway.web.upkeep import FileCare, journal_path
+
+
+def not_running(where: str) -> Problem:
+    """Say that nobody is there to do it."""
+    return Problem(
+        503,
+        "not_running",
+        f"no gateway runs {where}",
+        "start it: xianyu-gateway run -c FILE, with http.listen set; or name it with --url",
+    )
+
+
+class StoppedGateway:
+    """Dead letters, outbox and upkeep of a journal that nobody has open.
+
+    Args:
+        settings: Name the journal.
+    """
+
+    running = False
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.redact: Callable[[Any], Any] = logs.redactor_of(settings).value
+        self._journal: Journal | None = None
+
+    @property
+    def accounts(self) -> Accounts:
+        """Nobody connects them."""
+        return self._nobody()
+
+    @property
+    def dead_letters(self) -> Any:
+        """Of the file.
+
+        Raises:
+            JournalError: A gateway has it open, or it can not be read.
+        """
+        return _Letters(_module("gateway.journal.letters", "dead letters"), self._open())
+
+    @property
+    def sends(self) -> Any:
+        """Of the file.
+
+        Raises:
+            JournalError: A gateway has it open, or it can not be read.
+        """
+        rows = _module("gateway.journal.sends", "outbox that can be asked")
+        if not hasattr(rows, "find"):
+            raise missing("outbox that can be asked")
+        return _Sends(rows, self._open())
+
+    @property
+    def journal(self) -> FileCare:
+        """Upkeep of the file."""
+        return FileCare(self.settings, in_use=False)
+
+    def send(self, *_: Any, **__: Any) -> Ticket:
+        """Nobody sends."""
+        return self._nobody()
+
+    def tap(self, listener: Any) -> None:
+        """There is nothing to show."""
+
+    def close(self) -> None:
+        """Let go of the journal. Idempotent."""
+        journal, self._journal = self._journal, None
+        if journal is not None:
+            journal.close()
+
+    def _open(self) -> Journal:
+        if self._journal is None:
+            journal_path(self.settings)
+            self._journal = planning.journal(self.settings, SystemClock())
+        return self._journal
+
+    def _nobody(self) -> NoReturn:
+        raise not_running(f"on {self.settings.data_dir}")
+
+
+class _Letters:
+    def __init__(self, letters: Any, journal: Journal) -> None:
+        self._letters = letters
+        self._journal = journal
+
+    def list(self, account: str | None = None, limit: int = 100) -> Any:
+        return self._letters.list_letters(self._journal, account, limit)
+
+    def show(self, event_id: str) -> Any:
+        return self._letters.show(self._journal, event_id)
+
+    def replay(self, event_id: str) -> bool:
+        return bool(self._letters.replay(self._journal, event_id))
+
+    def drop(self, event_id: str) -> bool:
+        return bool(self._letters.drop(self._journal, event_id))
+
+
+class _Sends:
+    def __init__(self, rows: Any, journal: Journal) -> None:
+        self._rows = rows
+        self._journal = journal
+        self._view = importlib.import_module("gateway.sending").__dict__["SendView"].of
+
+    def get(self, outbox_id: str) -> Any:
+        found = self._rows.find(self._journal, outbox_id)
+        return None if found is None else self._view(found)
+
+    def list(
+        self, account: str | None = None, state: str | None = None, limit: int = 100
+    ) -> list[Any]:
+        storage: Any = importlib.import_module("actors.storage")
+        values: Any = importlib.import_module("actors.values")
+        query = storage.SendQuery(
+            account=account,
+            state=None if state is None else values.SendState(state),
+            newest_first=True,
+            limit=limit,
+        )
+        journal: Any = self._journal
+        return [self._view(row) for row in journal.sends(query)]
+
+    def cancel(self, outbox_id: str) -> bool:
+        return bool(self._rows.cancel(self._journal, outbox_id))
+
+
+def _module(name: str, what: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError:
+        raise missing(what) from None

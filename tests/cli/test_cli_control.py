@@ -1,0 +1,357 @@
+"""Commands that control a gateway: against a real one in a process, and with none there."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from stand_in import TOKEN, StandIn
+
+from actors.runtime.clock import SystemClock
+from gateway.cli import main
+from gateway.journal.sqlite import SqliteJournal
+from gateway.testing import FakePlatform
+from gateway.web import serving
+
+ROOT = Path(__file__).parents[2]
+LIMIT_S = 40.0
+
+
+def call(*arguments: str) -> tuple[int, str, str]:
+    """Run a command in this process; give exit code, stdout and stderr."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            code = main(arguments)
+        except SystemExit as stopped:
+            code = int(stopped.code or 0)
+    return code, out.getvalue(), err.getvalue()
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        return int(found.getsockname()[1])
+
+
+@pytest.fixture(autouse=True)
+def nothing_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("XIANYU_GATEWAY_URL", raising=False)
+    monkeypatch.delenv("XIANYU_GATEWAY_TOKEN", raising=False)
+
+
+@pytest.fixture
+def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
+    """Serve a gateway that has everything, and name it to the commands."""
+    gateway = StandIn(tmp_path)
+    with serving(gateway) as served:
+        assert served is not None
+        monkeypatch.setenv("XIANYU_GATEWAY_URL", served.url)
+        monkeypatch.setenv("XIANYU_GATEWAY_TOKEN", TOKEN)
+        yield gateway
+
+
+@pytest.mark.skipif(os.name == "nt", reason="SIGTERM ends a process at once on Windows")
+def test_a_running_gateway_is_seen_moved_and_used(tmp_path: Path) -> None:
+    """Real processes: `run`, and each command by `-c` of the same file."""
+    with FakePlatform() as fake:
+        shop = fake.account("2201")
+        http = {"listen": f"127.0.0.1:{free_port()}", "token": TOKEN}
+        file = str(fake.config_file(tmp_path, http=http, durability="normal"))
+        process = subprocess.Popen(
+            [sys.executable, "-m", "gateway", "run", "-c", file, "--json"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=ROOT,
+        )
+        try:
+            shop.wait_registered(LIMIT_S)
+            code, out, err = call("status", "-c", file, "--json")
+            assert code == 0, err
+            assert json.loads(out)["pid"] == process.pid
+            code, out, _ = call("accounts", "list", "-c", file)
+            assert (code, out.splitlines()[1].split()[:2]) == (0, ["shop-2201", "connected"])
+
+            code, out, err = call(
+                *("send", "shop-2201", "c1", "在的", "--to", "77001", "--wait", "10"),
+                *("-c", file, "--json"),
+            )
+            assert code == 0, err
+            assert json.loads(out)["outcome"] == "accepted"
+
+            watcher = subprocess.Popen(
+                [sys.executable, "-m", "gateway", "tail", "-c", file, "--json", "--count", "1"],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                cwd=ROOT,
+            )
+            with watcher:
+                assert watcher.stderr is not None
+                assert watcher.stderr.readline().startswith(b"watching")
+                shop.buyer("77001").says("还在吗？")
+                out_bytes, _ = watcher.communicate(timeout=LIMIT_S)
+            assert watcher.returncode == 0
+            assert json.loads(out_bytes)["text"] == "还在吗？"
+
+            assert call("accounts", "pause", "shop-2201", "-c", file)[0] == 0
+            shop.wait_gone()
+            assert call("accounts", "resume", "shop-2201", "-c", file)[0] == 0
+            shop.wait_registered(LIMIT_S, sessions=2)
+            code, _, err = call("accounts", "reset", "shop-2202", "-c", file)
+            assert code == 1
+            assert "shop-2201" in err, "names the nearest"
+
+            code, out, err = call("doctor", "-c", file)
+            assert code == 0, out + err
+            assert f"process {process.pid}" in out
+        finally:
+            process.send_signal(signal.SIGTERM)
+            _, log = process.communicate(timeout=LIMIT_S)
+    assert process.returncode == 0, log.decode()
+    assert TOKEN.encode() not in log
+    events = [json.loads(line)["event"] for line in log.decode().splitlines()]
+    assert "control.listening" in events
+    assert call("status", "-c", file)[0] == 1
+    code, out, _ = call("doctor", "-c", file, "--json")
+    assert code == 0, out
+
+
+def test_every_command_shows_tables_and_json(stand_in: StandIn) -> None:
+    for arguments, told in (
+        (("status",), "in trouble"),
+        (("accounts", "list"), "failed"),
+        (("accounts", "list", "--state", "closed"), "no such account"),
+        (("accounts", "reset", "a"), "a reset"),
+        (("dead-letters", "list"), "a:x/y.PNM"),
+        (("dead-letters", "show", "a:x/y.PNM"), "handler_failed"),
+        (("dead-letters", "replay", "a:x/y.PNM"), "replayed"),
+        (("dead-letters", "drop", "a:%20 说"), "dropped"),
+        (("outbox", "list", "--state", "confirmed"), "o2"),
+        (("outbox", "show", "o1"), "queued"),
+        (("outbox", "cancel", "o1"), "cancelled"),
+        (("journal", "check"), "sound"),
+        (("journal", "prune"), "pruned"),
+        (("journal", "backup", "b.sqlite3"), "backed up"),
+        (("send", "a", "c", "hi", "--wait", "1"), "accepted"),
+    ):
+        code, out, err = call(*arguments)
+        assert (code, told in out) == (0, True), (arguments, out, err)
+    for arguments in (("status",), ("accounts", "list"), ("outbox", "list"), ("journal", "check")):
+        code, out, _ = call(*arguments, "--json")
+        assert code == 0
+        assert isinstance(json.loads(out), dict)
+    assert stand_in.verbs == [("reset", "a")]
+
+
+def test_negative_answers_are_exit_code_1(stand_in: StandIn) -> None:
+    assert call("dead-letters", "show", "none")[0] == 1
+    assert call("outbox", "cancel", "o2")[0] == 1
+    assert call("journal", "salvage")[0] == 1
+    stand_in.result = None
+    assert call("send", "a", "c", "hi")[0] == 0
+    assert call("send", "a", "c", "hi", "--wait", "0.05")[0] == 1
+    stand_in.full = True
+    code, _, err = call("send", "a", "c", "hi")
+    assert code == 1
+    assert "outbox of a is full" in err
+    assert "→" in err
+    stand_in.full, stand_in.broken = False, True
+    assert call("send", "a", "c", "hi")[0] == 70
+    stand_in.running = False
+    assert call("status")[0] == 1
+
+
+def test_usage_and_configuration_are_exit_code_2(
+    stand_in: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del stand_in
+    assert call("accounts")[0] == 2
+    assert call("status", "--url", "ftp://x")[0] == 2
+    assert call("status", "--token-file", str(tmp_path / "none"))[0] == 2
+    assert call("dead-letters", "list", "--limit", "0")[0] == 2
+    monkeypatch.setenv("XIANYU_GATEWAY_TOKEN", "wrong")
+    code, _, err = call("status")
+    assert code == 2
+    assert "http.token" in err
+    token = tmp_path / "token"
+    token.write_text(f"{TOKEN}\n")
+    assert call("status", "--token-file", str(token))[0] == 0
+
+
+def test_a_configured_token_goes_to_its_own_address_only(tmp_path: Path) -> None:
+    """`--url` may name anything; a listener sees what it is sent."""
+    file = tmp_path / "g.yaml"
+    file.write_text(f"http: {{listen: '127.0.0.1:{free_port()}', token: {TOKEN}}}\n")
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        other.settimeout(LIMIT_S)
+        url = f"http://127.0.0.1:{other.getsockname()[1]}"
+        asking = subprocess.Popen(
+            [sys.executable, "-m", "gateway", "status", "-c", str(file), "--url", url],
+            cwd=ROOT,
+            stderr=subprocess.PIPE,
+        )
+        with asking:
+            connection, _ = other.accept()
+            with connection:
+                seen = connection.recv(65536)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n<ht>")
+            _, err = asking.communicate(timeout=LIMIT_S)
+    assert b"GET /healthz" in seen
+    assert TOKEN.encode() not in seen
+    assert asking.returncode == 1, err
+    assert "no gateway" in err.decode()
+
+
+def test_nobody_there_is_said_with_the_next_step(tmp_path: Path) -> None:
+    address = f"127.0.0.1:{free_port()}"
+    code, out, err = call("status", "--url", f"http://{address}")
+    assert (code, out) == (1, "")
+    assert f"no gateway runs at http://{address}" in err
+    assert "xianyu-gateway run -c FILE" in err
+    file = tmp_path / "g.yaml"
+    file.write_text(f"data_dir: {tmp_path / 'data'}\n")
+    code, _, err = call("status", "-c", str(file))
+    assert code == 1
+    assert "http.listen is not set" in err
+
+
+def journal_of(folder: Path) -> SqliteJournal:
+    """Open the journal a configuration of this folder names."""
+    return SqliteJournal(folder / "data" / "journal.sqlite3", clock=SystemClock())
+
+
+def config_of(folder: Path) -> str:
+    """Write a configuration that listens nowhere."""
+    file = folder / "g.yaml"
+    file.write_text(f"data_dir: {folder / 'data'}\n")
+    return str(file)
+
+
+def test_a_stopped_gateways_journal_is_asked_only_if_nobody_has_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its lock tells; while it is in use it is refused with the owner's name."""
+    asked: list[tuple[str, object]] = []
+
+    def replay(journal: object, event_id: str) -> bool:
+        asked.append((event_id, journal))
+        return event_id == "a:1"
+
+    letters = ModuleType("gateway.journal.letters")
+    letters.__dict__.update(list_letters=lambda *_: [], show=lambda *_: None, replay=replay)
+    monkeypatch.setitem(sys.modules, "gateway.journal.letters", letters)
+    file = config_of(tmp_path)
+
+    code, _, err = call("dead-letters", "list", "-c", file)
+    assert code == 1
+    assert "there is no journal" in err
+    journal = journal_of(tmp_path)
+    try:
+        code, _, err = call("dead-letters", "replay", "a:1", "-c", file)
+        assert code == 1
+        assert f"process {os.getpid()}" in err
+        assert "http.listen" in err
+        assert not asked
+    finally:
+        journal.close()
+    assert call("dead-letters", "list", "-c", file)[:2] == (0, "no dead letters\n")
+    assert call("dead-letters", "show", "a:1", "-c", file)[0] == 1
+    assert call("dead-letters", "replay", "a:2", "-c", file)[0] == 1
+    assert call("dead-letters", "replay", "a:1", "-c", file)[:2] == (0, "a:1 replayed\n")
+    assert isinstance(asked[-1][1], SqliteJournal)
+    journal_of(tmp_path).close()  # the commands let go of it
+    assert call("accounts", "list", "-c", file)[0] == 1
+
+
+def test_the_journals_upkeep_needs_no_gateway(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problems: list[str] = []
+    done: list[object] = []
+
+    def backup(source: Path, target: Path, *, clock: object) -> dict[str, str]:
+        del clock
+        target.write_bytes(source.read_bytes())
+        return {"path": str(target)}
+
+    def salvage(path: Path, *, clock: object) -> dict[str, int]:
+        del clock
+        done.append(path)
+        return {"rows": 1}
+
+    care = ModuleType("gateway.journal.care")
+    care.__dict__.update(
+        check=lambda _: problems,
+        report=lambda path: {"path": str(path)},
+        backup=backup,
+        salvage=salvage,
+    )
+    monkeypatch.setitem(sys.modules, "gateway.journal.care", care)
+    file = config_of(tmp_path)
+    journal_of(tmp_path).close()
+
+    assert call("journal", "check", "-c", file)[0] == 0
+    problems.append("page 7 is torn")
+    code, out, _ = call("journal", "check", "-c", file)
+    assert code == 1
+    assert "page 7 is torn" in out
+    target = tmp_path / "copy.sqlite3"
+    assert call("journal", "backup", str(target), "-c", file)[0] == 0
+    assert target.exists()
+    code, _, err = call("journal", "backup", str(target), "-c", file)
+    assert code == 1
+    assert "is there already" in err
+    assert call("journal", "backup", "-c", file)[0] == 0
+    assert list((tmp_path / "data" / "backups").iterdir())
+    assert call("journal", "salvage", "-c", file)[0] == 0
+    assert done == [tmp_path / "data" / "journal.sqlite3"]
+
+
+def test_doctor_names_what_is_wrong_and_what_to_do(tmp_path: Path) -> None:
+    code, out, _ = call("doctor", "-c", str(tmp_path / "none.yaml"), "--json")
+    assert code == 1
+    assert [each["name"] for each in json.loads(out)["findings"] if each["verdict"] == "wrong"]
+
+    file = config_of(tmp_path)
+    journal_of(tmp_path).close()
+    code, out, _ = call("doctor", "-c", file)
+    assert code == 0, out
+    assert "fsync: " in out
+    assert "journal: " in out
+
+    path = tmp_path / "data" / "journal.sqlite3"
+    content = bytearray(path.read_bytes())
+    content[4096 : 4096 * 4] = b"\x5a" * (4096 * 3)
+    path.write_bytes(content)
+    code, out, _ = call("doctor", "-c", file, "--json")
+    assert code == 1
+    found: dict[str, Any] = {each["name"]: each for each in json.loads(out)["findings"]}
+    assert found["journal"]["verdict"] == "wrong"
+    assert "salvage" in found["journal"]["next_step"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="modes are POSIX")
+def test_doctor_sees_lax_modes_bare_links_and_missing_files(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir(mode=0o755)
+    file = tmp_path / "g.yaml"
+    file.write_text(
+        f"data_dir: {data}\n"
+        "accounts:\n"
+        "- {id: a, platform: plain, url: 'ws://127.0.0.1:9/', tls: {ca_file: /none/ca.pem}}\n"
+    )
+    code, out, _ = call("doctor", "-c", str(file))
+    assert code == 1
+    assert f"chmod 700 {data}" in out
+    assert "ws:// is not encrypted" in out
+    assert "/none/ca.pem can not be read" in out
