@@ -14,6 +14,7 @@ import pykka
 
 from actors.messages import Control, Message, StateChanged
 from actors.policy.backoff import Delays
+from actors.policy.health import JournalHealth
 from actors.ports import Clock, Dialed, Dialer, Dice, Identity, Mailbox, Platform, Session
 from actors.runtime.flow import Flow
 from actors.runtime.handlers import HandlerPool
@@ -127,6 +128,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     dice: Dice
     log: Log
     observer: Observer
+    health: JournalHealth = msgspec.field(default_factory=JournalHealth)
 
 
 class Role:

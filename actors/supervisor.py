@@ -19,6 +19,8 @@ from actors.messages import (
     ActorDied,
     GiveUp,
     Introduce,
+    JournalFailed,
+    JournalRecovered,
     LinkCondemned,
     LinkDown,
     Open,
@@ -31,6 +33,7 @@ from actors.messages import (
     Start,
     StateChanged,
     Stop,
+    Withdraw,
 )
 from actors.outbox import OutboxActor
 from actors.policy import failures, retries
@@ -43,6 +46,8 @@ from actors.values import ErrorClass, Failure, Phase
 
 CHILDREN = ("decoder", "dispatcher", "outbox", "heartbeat", "connection")
 """In the order they are started; they are stopped in reverse."""
+
+_BETWEEN_LINKS = (ConnectionState.DISCONNECTED, ConnectionState.RECONNECTING)
 
 _ACTORS = {
     "decoder": DecoderActor,
@@ -109,6 +114,12 @@ class SupervisorActor(SupervisedActor):
             case StabilityReached():
                 if message.generation == self._generation:
                     self._retries.stable(self._services.clock.monotonic())
+            case JournalFailed():
+                self._disarm()
+                self._withdraw()
+            case JournalRecovered():
+                if self._wanted and self._state in _BETWEEN_LINKS:
+                    self._open()
             case ActorDied():
                 self._died(message)
             case RestartDue():
@@ -171,10 +182,18 @@ class SupervisorActor(SupervisedActor):
 
     def _open(self) -> None:
         self._disarm()
+        if self._services.health.down:
+            self._withdraw()
+            return
         stretch = {phase: self._retries.stretch(phase) for phase in Phase}
         self._peers.connection.tell(
             Open(stretch={phase: factor for phase, factor in stretch.items() if factor > 1})
         )
+
+    def _withdraw(self) -> None:
+        """Keep away until the journal is back: the platform keeps what we cannot."""
+        if self._children:
+            self._peers.connection.tell(Withdraw(failure=failures.JOURNAL_UNAVAILABLE))
 
     # --- the connection's news --------------------------------------------------------
 
@@ -204,6 +223,9 @@ class SupervisorActor(SupervisedActor):
 
     def _decide(self, change: StateChanged) -> None:
         if not self._wanted:
+            return
+        if self._services.health.down:
+            self._withdraw()
             return
         if change.cause is Cause.RESET or change.failure is None:
             self._open()

@@ -136,6 +136,7 @@ class Gateway:
                 handlers_per_account=self.settings.handlers.per_account,
                 handler_threads=self.settings.handlers.threads,
                 handler_deadline_s=self.settings.handlers.deadline_s,
+                journal_limit_s=self.settings.journal.limit_s,
             )
             system.start()
             self._system = system
