@@ -14,6 +14,7 @@ import pykka
 
 from actors.messages import Control, Message, StateChanged
 from actors.policy.backoff import Delays
+from actors.policy.health import JournalHealth
 from actors.policy.tries import TryRules
 from actors.ports import Clock, Dialed, Dialer, Dice, Identity, Mailbox, Platform, Session
 from actors.runtime.flow import Flow
@@ -185,6 +186,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     history_rate: SharedRate
     sends: OpenSends = msgspec.field(default_factory=OpenSends)
     parking: Parking | None = None
+    health: JournalHealth = msgspec.field(default_factory=JournalHealth)
 
 
 class Role:

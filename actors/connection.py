@@ -54,6 +54,7 @@ from actors.messages import (
     StateChanged,
     Transmit,
     Transmitted,
+    Withdraw,
     WriteAcks,
 )
 from actors.policy import circuit, failures
@@ -127,6 +128,9 @@ class ConnectionActor(SupervisedActor):
                 self._open(message)
             case Shut():
                 self._shut(Cause.STOP if message.for_good else Cause.PAUSE)
+            case Withdraw():
+                if self._state not in (*_OFF, ConnectionState.CLOSED):
+                    self._lose(Cause.JOURNAL_DOWN, message.failure)
             case GiveUp():
                 self._give_up(message)
             case Introduce(name="dialing"):

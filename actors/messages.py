@@ -138,6 +138,12 @@ class GiveUp(Control, frozen=True, kw_only=True, gc=False):
     budget_exceeded: bool = False
 
 
+class Withdraw(Control, frozen=True, kw_only=True, gc=False):
+    """Leave the link at once, without a closing handshake: nothing can be stored."""
+
+    failure: Failure
+
+
 class Reset(Control, frozen=True, kw_only=True, gc=False):
     """Forget failures; a FAILED account may try again."""
 
@@ -506,6 +512,14 @@ class Pause(Control, frozen=True, kw_only=True, gc=False):
 
 class Stop(Control, frozen=True, kw_only=True, gc=False):
     """Take the account down for good."""
+
+
+class JournalFailed(Control, frozen=True, kw_only=True, gc=False):
+    """Nothing can be stored any more; a hint, ``services.health`` is the truth."""
+
+
+class JournalRecovered(Control, frozen=True, kw_only=True, gc=False):
+    """Commits hold again; a hint like its opposite."""
 
 
 class RetryDue(Control, frozen=True, kw_only=True, gc=False):

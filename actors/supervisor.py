@@ -21,6 +21,8 @@ from actors.messages import (
     DialAllowed,
     GiveUp,
     Introduce,
+    JournalFailed,
+    JournalRecovered,
     LinkCondemned,
     LinkDown,
     Open,
@@ -34,6 +36,7 @@ from actors.messages import (
     Start,
     StateChanged,
     Stop,
+    Withdraw,
 )
 from actors.outbox import OutboxActor
 from actors.policy import failures, retries
@@ -49,6 +52,8 @@ from actors.values import ErrorClass, Failure, Phase, Recovered
 
 CHILDREN = ("decoder", "dispatcher", "outbox", "heartbeat", "connection")
 """In the order they are started; they are stopped in reverse."""
+
+_BETWEEN_LINKS = (ConnectionState.DISCONNECTED, ConnectionState.RECONNECTING)
 
 _ACTORS = {
     "decoder": DecoderActor,
@@ -147,6 +152,12 @@ class SupervisorActor(SupervisedActor):
                 self._begin_recovery(message)
             case RecoveryEnded():
                 self._end_recovery()
+            case JournalFailed():
+                self._disarm()
+                self._withdraw()
+            case JournalRecovered():
+                if self._wanted and self._state in _BETWEEN_LINKS:
+                    self._open()
             case ActorDied():
                 self._died(message)
             case RestartDue():
@@ -224,6 +235,9 @@ class SupervisorActor(SupervisedActor):
 
     def _open(self) -> None:
         self._disarm()
+        if self._services.health.down:
+            self._withdraw()
+            return
         stretch = {phase: self._retries.stretch(phase) for phase in Phase}
         standing = self._account.standing
         quiet_ms = self._services.clock.unix_ms() - standing.pushed_at_ms
@@ -246,6 +260,11 @@ class SupervisorActor(SupervisedActor):
         self._timer = self._services.timers.after(
             delay_s, self._peers.supervisor, RetryDue(number=self._number)
         )
+
+    def _withdraw(self) -> None:
+        """Keep away until the journal is back: the platform keeps what we cannot."""
+        if self._children:
+            self._peers.connection.tell(Withdraw(failure=failures.JOURNAL_UNAVAILABLE))
 
     # --- the connection's news --------------------------------------------------------
 
@@ -277,6 +296,9 @@ class SupervisorActor(SupervisedActor):
 
     def _decide(self, change: StateChanged) -> None:
         if not self._wanted:
+            return
+        if self._services.health.down:
+            self._withdraw()
             return
         if change.cause is Cause.RESET or change.failure is None:
             self._open()

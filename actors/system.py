@@ -31,6 +31,8 @@ from actors.messages import (
     ActorDied,
     DeliveriesStored,
     Introduce,
+    JournalFailed,
+    JournalRecovered,
     Message,
     Pause,
     Reset,
@@ -40,6 +42,7 @@ from actors.messages import (
 )
 from actors.policy.budget import LONGEST_DELAY_S, RestartBudget
 from actors.policy.gate import ConnectGate
+from actors.policy.health import JournalHealth, Verdict
 from actors.ports import Clock, Handle
 from actors.runtime.clock import SystemClock
 from actors.runtime.flow import Flow
@@ -93,6 +96,7 @@ class System:
         history_rate_per_s: Pages of history a second, over all accounts.
         history_burst: Pages at once after a quiet time.
         sends: Bounds and rate of all outboxes together.
+        journal_limit_s: Seconds without a commit that holds; then every link is left.
         dice_seed: Fixes the dice; None takes entropy.
         parking: Which events must not be handled a second time after a crash; None: none.
     """
@@ -113,6 +117,7 @@ class System:
         history_rate_per_s: float = 20.0,
         history_burst: int = 20,
         sends: OpenSends | None = None,
+        journal_limit_s: float = 10.0,
         dice_seed: int | None = None,
         parking: Parking | None = None,
     ) -> None:
@@ -129,6 +134,7 @@ class System:
         self._budgets: dict[AccountId | None, RestartBudget] = {}
         self._lock = threading.Lock()
         self._running = False
+        self._journal_reason = ""
         self._dice = random.Random(dice_seed)  # noqa: S311  # jitter, not secrets
         self.services = Services(
             pool=Pool(threads=pool_threads),
@@ -141,7 +147,8 @@ class System:
                 per_account=handlers_per_account,
                 deadline_s=handler_deadline_s,
             ),
-            writer=JournalWriter(journal, clock=clock),
+            writer=JournalWriter(journal, clock=clock, on_health=self._note_health),
+            health=JournalHealth(limit_s=journal_limit_s),
             dialing=self._dialing,
             clock=clock,
             dice=self._dice,
@@ -356,7 +363,42 @@ class System:
             services.pool.reinforce(MOST_WORKERS)
         for actor in (*services.pool.mend(), *services.pool.stuck(now, HANG_S)):
             services.pool.abandon(actor)
+        self._look_at_journal(now)
         services.timers.call_after(SWEEP_S, self._sweep)
+
+    # --- the journal ------------------------------------------------------------------
+
+    def _note_health(self, healthy: bool, reason: str) -> None:  # noqa: FBT001  # JournalWriter's form
+        """Say at once that commits fail; what follows from it comes after the limit."""
+        self._journal_reason = reason
+        if not healthy:
+            self.services.log.warning("journal.commit_failed", reason=reason)
+
+    def _look_at_journal(self, now: float) -> None:
+        """Replace a dead writer; let all accounts leave, or come back (I3, A6)."""
+        services = self.services
+        log, writer = services.log, services.writer
+        if writer.revive():
+            log.error("journal.writer_replaced")
+        stalled_s = writer.stalled_s(now)
+        reason = self._journal_reason or "a commit does not return"
+        match services.health.judge(stalled_s):
+            case Verdict.SLOW:
+                log.warning("journal.commit_slow", waited_s=round(stalled_s, 1), reason=reason)
+            case Verdict.DOWN:
+                log.error("journal.unavailable", waited_s=round(stalled_s, 1), reason=reason)
+                self._tell_supervisors(JournalFailed())
+            case Verdict.UP:
+                log.info("journal.recovered")
+                self._tell_supervisors(JournalRecovered())
+            case None:
+                pass
+
+    def _tell_supervisors(self, news: JournalFailed | JournalRecovered) -> None:
+        with self._lock:
+            accounts = list(self._accounts.values())
+        for account in accounts:
+            account.peers.supervisor.tell(news)
 
 
 def _ignore(_: object) -> None:

@@ -212,6 +212,7 @@ class Gateway:
                     burst=self.settings.outbox.burst,
                 ),
                 parking=self._handlers,
+                journal_limit_s=self.settings.journal.limit_s,
             )
             system.start()
             self._system = system

@@ -39,6 +39,9 @@ LONGEST_PAUSE_S: Final = 1.0
 IDLE_S: Final = 1.0
 """After so long without work the journal is told once that it is idle."""
 
+SLOW_COMMIT_S: Final = 2.0
+"""A commit should hold within this (``reliability.md`` I3)."""
+
 __all__ = ["JournalWriter", "OverloadedError", "WriterCounters"]
 
 _log = structlog.get_logger(__name__)
@@ -54,6 +57,7 @@ class WriterCounters(msgspec.Struct, frozen=True, kw_only=True):
         refused: Commands given up because no journal could ever store them.
         waiting: Commands not stored yet.
         last_commit_s: Seconds the last commit took.
+        slow: Commits that took longer than :data:`SLOW_COMMIT_S`.
     """
 
     commits: int
@@ -62,6 +66,7 @@ class WriterCounters(msgspec.Struct, frozen=True, kw_only=True):
     refused: int
     waiting: int
     last_commit_s: float
+    slow: int
 
 
 class _Waiting(NamedTuple):
@@ -111,7 +116,9 @@ class JournalWriter:
         self._thread: threading.Thread | None = None
         self._wake = threading.Condition()
         self._queue: deque[_Waiting] = deque()
+        self._batch: list[_Waiting] = []
         self._taken = 0
+        self._stalled_since: float | None = None
         self._reads: deque[Callable[[], None]] = deque()
         self._sleeping = False
         self._stopping = False
@@ -122,6 +129,7 @@ class JournalWriter:
         self._carrying = False
         self._commits = self._rows = self._failures = self._refused = 0
         self._last_commit_s = 0.0
+        self._slow = 0
 
     # --- any thread ---
 
@@ -144,7 +152,30 @@ class JournalWriter:
             refused=self._refused,
             waiting=len(self._queue) + self._taken,
             last_commit_s=self._last_commit_s,
+            slow=self._slow,
         )
+
+    def stalled_s(self, now: float) -> float:
+        """Give the seconds since the first try of the commit that does not hold; 0: none."""
+        since = self._stalled_since
+        return 0.0 if since is None else max(0.0, now - since)
+
+    def revive(self) -> bool:
+        """Start another thread if this one died; what it held is stored again, in order.
+
+        Nothing of it was answered, and the journal knows its own rows again. A thread that
+        hangs is not replaced: it holds the write lock of the file.
+
+        Returns:
+            Whether that was needed.
+        """
+        with self._wake:
+            if self._thread is None or self._thread.is_alive() or self._closed or self._stopping:
+                return False
+            self._queue.extendleft(reversed(self._batch[len(self._batch) - self._taken :]))
+            self._taken, self._sleeping, self._thread = 0, False, None
+        self.start()
+        return True
 
     def start(self) -> None:
         """Start the thread, if the journal wants one."""
@@ -336,7 +367,7 @@ class JournalWriter:
             if room < 0 and batch:
                 break
             batch.append(queue.popleft())
-        self._taken = len(batch)
+        self._batch, self._taken = batch, len(batch)
         return batch
 
     def _store(self, batch: Sequence[_Waiting]) -> None:
@@ -344,6 +375,8 @@ class JournalWriter:
         pause_s = FIRST_PAUSE_S
         while True:
             begun = self._clock.monotonic()
+            if self._stalled_since is None:
+                self._stalled_since = begun
             try:
                 answers = self._journal.commit([waiting.command for waiting in batch])
             except (JournalError, MemoryError) as error:
@@ -354,10 +387,13 @@ class JournalWriter:
                 pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
             except Exception as error:  # noqa: BLE001  # one bad command must not stop the rest
                 self._failures += 1
+                self._stalled_since = None
                 self._isolate(batch, error)
                 return
             else:
                 self._last_commit_s = self._clock.monotonic() - begun
+                self._slow += self._last_commit_s > SLOW_COMMIT_S
+                self._stalled_since = None
                 self._answer(batch, answers)
                 return
 

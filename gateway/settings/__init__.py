@@ -35,6 +35,7 @@ __all__ = [
     "HeartbeatSettings",
     "HistorySettings",
     "HttpSettings",
+    "JournalSettings",
     "LimitSettings",
     "LogSettings",
     "OutboxSettings",
@@ -133,6 +134,17 @@ class OutboxSettings(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class JournalSettings(Record):
+    """What a journal that can not store means (``reliability.md`` I3).
+
+    Attributes:
+        limit_s: So long without a commit that holds, and every link is left.
+    """
+
+    limit_s: Deadline = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class SinkSettings(Record):
     """Where events go besides the handlers.
 
@@ -157,6 +169,7 @@ class Settings(Record):
 
     data_dir: str = "var/gateway"
     durability: Literal["full", "normal", "memory"] = "full"
+    journal: JournalSettings = JournalSettings()
     log: LogSettings = LogSettings()
     http: HttpSettings = HttpSettings()
     connect: ConnectSettings = ConnectSettings()

@@ -37,6 +37,7 @@ from actors.messages import (
     SignalsReceived,
     Transmit,
     Transmitted,
+    Withdraw,
     WriteAcks,
 )
 from actors.policy import failures
@@ -460,3 +461,45 @@ def test_link_that_came_too_late_for_the_dead_is_closed(bench: Bench) -> None:
     actor.tear_down()
 
     assert theirs.recv(1) == b""
+
+
+# --- the journal is down --------------------------------------------------------------
+
+
+def test_withdrawing_shuts_the_link_at_once_and_drops_late_acks(bench: Bench) -> None:
+    """What could not be stored in time is the platform's to keep."""
+    actor, theirs, wire = connected(bench)
+    actor.receive(Withdraw(failure=failures.JOURNAL_UNAVAILABLE))
+
+    change = bench.watcher.changes[-1]
+    assert (change.new, change.cause) == (S.DISCONNECTED, Cause.JOURNAL_DOWN)
+    assert change.failure is failures.JOURNAL_UNAVAILABLE
+    actor.receive(WriteAcks(generation=1, acks=("ack",)))
+    theirs.settimeout(1.0)
+    assert theirs.recv(65536) == b"", "neither an ack nor a closing handshake"
+    del wire
+
+
+@pytest.mark.parametrize("state", [S.DISCONNECTED, S.FAILED, S.CLOSED])
+def test_withdrawing_changes_nothing_where_there_is_no_link(
+    bench: Bench, state: ConnectionState
+) -> None:
+    actor = ConnectionActor(bench.pool, bench.account, state=state)
+    actor.receive(Withdraw(failure=failures.JOURNAL_UNAVAILABLE))
+    assert states(bench) == []
+
+
+def test_withdrawing_takes_back_a_dial_and_ends_a_wait(bench: Bench) -> None:
+    actor = opened(bench)
+    actor.receive(Withdraw(failure=failures.JOURNAL_UNAVAILABLE))
+    assert bench.dialing.of(CancelDial)
+    waiting = ConnectionActor(bench.pool, bench.account, state=S.RECONNECTING)
+    waiting.receive(Withdraw(failure=failures.JOURNAL_UNAVAILABLE))
+    assert states(bench) == [S.CONNECTING, S.DISCONNECTED, S.DISCONNECTED]
+
+
+def test_withdrawing_in_the_middle_of_a_pause_is_the_pause(bench: Bench) -> None:
+    actor, _, _ = connected(bench)
+    actor.receive(Shut(for_good=False))
+    actor.receive(Withdraw(failure=failures.JOURNAL_UNAVAILABLE))
+    assert bench.watcher.changes[-1].cause is Cause.PAUSE

@@ -1,0 +1,50 @@
+"""When a journal that does not answer is slow, and when it is down. Pure."""
+
+from __future__ import annotations
+
+import enum
+
+
+class Verdict(enum.Enum):
+    """What changed about the journal."""
+
+    SLOW = "slow"
+    DOWN = "down"
+    UP = "up"
+
+
+class JournalHealth:
+    """Judges how long commits have been waiting (``reliability.md`` I3).
+
+    One thread judges; any thread may read ``down``.
+
+    Args:
+        limit_s: So long without a commit that holds, and the journal is down.
+        slow_s: So long, and a person should hear of it.
+
+    Attributes:
+        down: Nothing can be stored: no account may have a link.
+    """
+
+    def __init__(self, *, limit_s: float = 10.0, slow_s: float = 2.0) -> None:
+        self._limit_s = limit_s
+        self._slow_s = slow_s
+        self._slow = False
+        self.down = False
+
+    def judge(self, stalled_s: float) -> Verdict | None:
+        """Give what changed, once.
+
+        Args:
+            stalled_s: Seconds since the commit that does not hold began; 0: none waits.
+        """
+        if stalled_s >= self._limit_s and not self.down:
+            self.down = self._slow = True
+            return Verdict.DOWN
+        if stalled_s >= self._slow_s and not self._slow:
+            self._slow = True
+            return Verdict.SLOW
+        if stalled_s <= 0:
+            was_down, self.down, self._slow = self.down, False, False
+            return Verdict.UP if was_down else None
+        return None
