@@ -169,9 +169,9 @@ def test_a_killed_process_loses_nothing(tmp_path: Path) -> None:
         fake.check(all_acked=True)
 
 
-def test_twenty_thousand_pending_rows_are_read_in_pages(tmp_path: Path) -> None:
+def test_ten_thousand_pending_rows_are_read_in_pages(tmp_path: Path) -> None:
     """A night without handlers must not come back as one huge heap of objects."""
-    count = 20_000
+    count = 10_000
     gate = threading.Event()
     with Market(tmp_path, SHOP, behaviour=Behaviour(echo=False)) as market:
 
