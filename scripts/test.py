@@ -1,7 +1,8 @@
 """All checks in one command: ``python3 scripts/test.py``.
 
 Needs nothing but Python 3.11: it makes ``.venv``, installs what is missing, and then runs
-format, lint, types, contracts, file lengths and tests. The last line counts the checks.
+format, lint, types, contracts, file lengths, the tests of the pure core with their coverage, and
+all other tests. The last line counts the checks.
 """
 
 from __future__ import annotations
@@ -19,6 +20,12 @@ from scripts.environment import ROOT, SetUpError, ensure
 
 LONGEST = 600
 """Lines of a Python file outside the tests; beyond, it has two subjects."""
+
+PURE = ("tests/policy", "tests/platforms")
+"""Tests without threads; they cover every branch of the pure core by themselves."""
+
+_REST = ("-n4", *[f"--ignore={path}" for path in PURE])
+"""All others mostly wait, so more of them run at once than there are cores."""
 
 _SKIPPED = frozenset({"tests", "build", "dist"})
 Step = tuple[str, Callable[[], bool]]
@@ -71,14 +78,19 @@ def _steps(python: Path, arguments: argparse.Namespace) -> list[Step]:
         ("types", module("mypy", "--no-error-summary")),
         ("contracts", lambda: _run([str(contracts), "--no-logo"], quiet=True)),
         ("lengths", _lengths),
-        ("tests", module("pytest", *_pytest(arguments))),
+        ("pure", module("pytest", *PURE, *_coverage(arguments), *_selection(arguments))),
+        ("tests", module("pytest", *_REST, *_selection(arguments))),
     ]
 
 
-def _pytest(arguments: argparse.Namespace) -> list[str]:
+def _coverage(arguments: argparse.Namespace) -> list[str]:
+    if arguments.fast or arguments.k:
+        return []
+    return ["--cov", "--cov-report=term-missing:skip-covered", "--cov-fail-under=100"]
+
+
+def _selection(arguments: argparse.Namespace) -> list[str]:
     options = []
-    if not arguments.fast:
-        options += ["--cov", "--cov-report=term:skip-covered"]
     if not arguments.slow:
         options += ["-m", "not slow"]
     if arguments.k:

@@ -257,6 +257,17 @@ def test_state_goes_back_byte_for_byte() -> None:
         assert session.state(answer) is None
 
 
+def test_a_state_tells_where_it_stands() -> None:
+    """Protocol 6.2; without a time, ``pts`` tells it."""
+    session = new_session()
+    full = session.position(b'{"pts":1751600575160007,"timestamp":5,"tooLong2Tag":"PNM,1"}')
+    assert (full.marker, full.point, full.at_ms) == ("PNM,1", 1751600575160007, 5)
+    bare = session.position(b'{"pts":1751600575160007}')
+    assert (bare.marker, bare.at_ms) == ("", 1751600575160)
+    empty = session.position(b"[]")
+    assert (empty.marker, empty.point, empty.at_ms) == ("", 0, 0)
+
+
 def test_conversations() -> None:
     session = new_session()
     assert sent(session.list_conversations("1 0", None))["body"] == [9007199254740991, 50]
@@ -333,6 +344,11 @@ def test_refused_pages(answer: Reply) -> None:
     session = new_session()
     assert session.conversations(answer) is None
     assert session.messages(answer, received_at_ms=1) is None
+
+
+def test_a_page_nobody_can_read_is_no_empty_page() -> None:
+    body = {"userMessageModels": 7, "hasMore": 0}
+    assert new_session().messages(reply(body=body), received_at_ms=1) is None
 
 
 def test_no_conversations_is_an_empty_page() -> None:

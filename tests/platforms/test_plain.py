@@ -64,6 +64,8 @@ def test_nothing_is_asked_or_answered() -> None:
     assert session.send("1", delivery) is None
     assert session.plain(delivery.content) == "x"
     assert session.sent(REPLY).outcome is SendOutcome.UNKNOWN
+    (event,) = session.decode("x", received_at_ms=1).events
+    assert session.echoed(event, delivery) is None
     assert session.get_state("1") is None
     assert session.state(REPLY) is None
     assert session.conversations(REPLY) is None
@@ -80,6 +82,7 @@ def test_ids_and_headers() -> None:
 @pytest.mark.parametrize(
     "ask",
     [
+        lambda session: session.position(b"{}"),
         lambda session: session.ack_diff("1", b"{}"),
         lambda session: session.list_conversations("1", None),
         lambda session: session.list_messages("1", "c", None, 5),

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.policy.gate import ConnectGate
+from actors.policy.gate import ConnectGate, Line
 
 
 def drain(gate: ConnectGate, now: float) -> list[tuple[float, str]]:
@@ -24,6 +24,18 @@ def drain(gate: ConnectGate, now: float) -> list[tuple[float, str]]:
             gate.ended(key)
             passed.append((now, key))
     return passed
+
+
+def test_who_waits_is_counted_once() -> None:
+    line = Line()
+    for name in ("a", "b", "a"):
+        line.join(name, urgent=False)
+    line.join("b", urgent=True)
+    assert len(line) == 2
+    assert "a" in line
+    assert "b" in line
+    assert [line.next(), line.next()] == ["b", "a"]
+    assert "a" not in line
 
 
 def test_a_storm_passes_at_the_rate_in_order() -> None:

@@ -219,10 +219,10 @@ with FakePlatform() as fake:
         shop.buyer("77001").says("hi")
         assert heard.wait(10)
         faulthandler.dump_traceback(all_threads=True)
-    try:
-        threading.Thread(target=gateway.start).start()  # stopped before: its excepthook speaks
-    finally:
-        Gateway(Settings(accounts=(AccountSettings(id="a", url=f"http://u:{secret}@h/{secret}"),)))
+    late = threading.Thread(target=gateway.start)  # stopped before: its excepthook speaks
+    late.start()
+    late.join()
+    Gateway(Settings(accounts=(AccountSettings(id="a", url=f"http://u:{secret}@h/{secret}"),)))
 """
 CONFIG = """
 durability: memory
