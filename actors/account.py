@@ -6,7 +6,8 @@ must not know.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -187,6 +188,15 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     sends: OpenSends = msgspec.field(default_factory=OpenSends)
     parking: Parking | None = None
     health: JournalHealth = msgspec.field(default_factory=JournalHealth)
+    requests: Iterator[int] = msgspec.field(default_factory=itertools.count)
+
+    def new_mid(self, session: Session) -> str:
+        """Give a request id that no other of this millisecond has.
+
+        A platform knows its clock and about a thousand numbers (``protocol.md`` 3); drawn by
+        dice, two requests of a moment would now and then take each other's answer.
+        """
+        return session.mid(self.clock.unix_ms(), (next(self.requests) % 1000 + 0.5) / 1000)
 
 
 class Role:

@@ -167,9 +167,7 @@ class CatchUp:
             self._stage, self._asked_at = _Stage.ASKED, services.clock.monotonic()
             self._plan_probe()
             self._arm(self._account.plan.recovery.reply_s)
-            return self._session.get_state(
-                self._session.mid(services.clock.unix_ms(), services.dice.random())
-            )
+            return self._session.get_state(services.new_mid(self._session))
         elif stage is _Stage.SETTLING:
             self._settled()
         elif stage is not _Stage.RUNNING:  # no answer, which the heartbeat judges; or no zombie

@@ -318,7 +318,7 @@ class ConnectionActor(SupervisedActor):
         )
         self._peers.decoder.tell(SessionOpened(generation=self._generation, session=opened.session))
         services.poller.add(link)
-        request = opened.session.register(self._mid(opened.session))
+        request = opened.session.register(self._services.new_mid(opened.session))
         if request is None:
             self._confirm()
             return
@@ -379,7 +379,7 @@ class ConnectionActor(SupervisedActor):
     def _beat(self, number: int) -> None:
         if self._session is None or self._link is None:
             return
-        request = self._session.beat(self._mid(self._session))
+        request = self._session.beat(self._services.new_mid(self._session))
         if request is None:
             self._link.ping(number.to_bytes(8, "big"))
         else:
@@ -515,9 +515,6 @@ class ConnectionActor(SupervisedActor):
 
     def _alive(self) -> bool:
         return self._state in (ConnectionState.CONNECTING, ConnectionState.CONNECTED)
-
-    def _mid(self, session: Session) -> str:
-        return session.mid(self._services.clock.unix_ms(), self._services.dice.random())
 
     def _expect(self, mid: str, purpose: str | int) -> None:
         if len(self._pending) >= PENDING_LIMIT:

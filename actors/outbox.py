@@ -261,7 +261,7 @@ class OutboxActor(SupervisedActor):
         self._arm(box, now, wait_s)
 
     def _begin(self, box: Outbox, delivery: Delivery, session: Session) -> None:
-        mid = self._mid(session)
+        mid = self._services.new_mid(session)
         generation, outbox_id = self._generation, delivery.outbox_id
         box.begin(outbox_id, mid=mid, generation=generation)
         outbox = self._account.peers.outbox
@@ -323,7 +323,9 @@ class OutboxActor(SupervisedActor):
     def _ask(self, look: Look, session: Session) -> None:
         """Ask for a page of history; the connection treats it as it treats a send."""
         lane = look.delivery.conversation_id
-        request = session.list_messages(self._mid(session), lane, look.cursor, PAGE_LIMIT)
+        request = session.list_messages(
+            self._services.new_mid(session), lane, look.cursor, PAGE_LIMIT
+        )
         self._look_mid = request.mid
         self._account.peers.connection.tell(
             Transmit(
@@ -413,9 +415,6 @@ class OutboxActor(SupervisedActor):
             self._do(self._box.expire(now, self._services.clock.unix_ms()))
             if looked_for is not self._box.looked_for:
                 self._look_mid = None
-
-    def _mid(self, session: Session) -> str:
-        return session.mid(self._services.clock.unix_ms(), self._services.dice.random())
 
     def _paced(self, now: float) -> Pace:
         if self._pace is None:

