@@ -57,7 +57,8 @@ class Liveness:
 
     A peer that vanishes is noticed within ``interval_s + reply_timeout_s +
     probe_timeout_s``, counted from its last byte or from the opening; later by the time
-    we did not read, at most 20 s, and by what ``reply_timeout_s`` exceeds the interval.
+    we did not read, at most 20 s, and by what the longer of the two timeouts exceeds the
+    interval: who spoke after its beat was sent gets the next one when this one is judged.
 
     Args:
         interval_s: Longest time between two beats.

@@ -185,6 +185,15 @@ def test_a_stop_just_before_the_deadline_is_no_busy_loop() -> None:
     assert looks <= 22
 
 
+def test_a_probe_may_be_longer_than_the_interval() -> None:
+    """A byte during the probe: the next beat waits for its end, so the verdict does, too."""
+    liveness = Liveness(interval_s=0.5, reply_timeout_s=0.5, probe_timeout_s=1.0)
+    world = World(liveness, 0.0, 0.0, answers=False, pushes=[1.0])
+    liveness.opened(0.0, 0.5)
+    assert world.run(10.0, 0.0) == Dead("heartbeat_dead")
+    assert (world.last_received, world.now) == (1.0, 3.25)
+
+
 @pytest.mark.parametrize("name", ["interval_s", "reply_timeout_s", "probe_timeout_s"])
 def test_settings_must_be_positive(name: str) -> None:
     with pytest.raises(ValueError, match=name):
@@ -282,7 +291,7 @@ def test_a_dead_peer_is_noticed_in_time(case: Case, dies_at: float, *, answers: 
     world.answers = answers
     verdict = world.run(1000.0, case.draw)
     assert verdict is not None
-    bound_s = max(case.interval_s, case.reply_s) + case.reply_s + case.probe_s
+    bound_s = max(case.interval_s, case.reply_s, case.probe_s) + case.reply_s + case.probe_s
     assert world.now <= world.last_received + bound_s + EPS
     if verdict == Dead("heartbeat_dead"):
         assert world.now >= world.last_received + case.probe_s - EPS
