@@ -36,7 +36,7 @@ class Size(NamedTuple):
     back_s: float
 
 
-SCALED = Size(100, 100.0, 20, 3.0)
+SCALED = Size(100, 100.0, 20, 15.0)
 FULL = Size(1000, 20.0, 20, 60.0)
 SIZES = [pytest.param(SCALED, id="100"), pytest.param(FULL, marks=pytest.mark.slow, id="1000")]
 
