@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-GRACE_S = 5.0
+GRACE_S = 20.0
 """Seconds a thread that is already ending may take to be gone."""
 
 

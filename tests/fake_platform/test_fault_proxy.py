@@ -145,16 +145,16 @@ def test_one_byte_at_a_time(connect: Connect, proxy: FaultProxy) -> None:
 
 def test_latency_delays_and_keeps_order(connect: Connect, proxy: FaultProxy) -> None:
     client, server = connect()
-    proxy.latency(0.05, jitter_s=0.02, way="up")
+    proxy.latency(0.5, jitter_s=0.02, way="up")
     began = time.monotonic()
     for number in range(5):
         client.sendall(bytes((number,)))
     assert read(server, 5) == bytes(range(5))
-    assert time.monotonic() - began >= 0.05
+    assert time.monotonic() - began >= 0.5
     server.sendall(b"at once")
     began = time.monotonic()
     assert read(client, 7) == b"at once"
-    assert time.monotonic() - began < 0.05
+    assert time.monotonic() - began < 0.5
 
 
 def test_bandwidth_is_a_limit(connect: Connect, proxy: FaultProxy) -> None:
@@ -163,7 +163,7 @@ def test_bandwidth_is_a_limit(connect: Connect, proxy: FaultProxy) -> None:
     began = time.monotonic()
     client.sendall(b"x" * 20_000)
     read(server, 20_000)
-    assert 0.15 < time.monotonic() - began < 2.0
+    assert time.monotonic() - began > 0.15
     with pytest.raises(ValueError, match="black_hole"):
         proxy.bandwidth(0)
 

@@ -29,7 +29,7 @@ def test_a_reply_is_there_at_once() -> None:
     bench.on(ChatMessage)(echo)
     began = time.monotonic()
     handled = bench.chat("还在吗？", sender_id="3302", conversation_id="51")
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - began < 5.0, "it waited for a timer"
     assert (handled.outcome, handled.reply, handled.attempts) == ("done", "收到：还在吗？", 1)
     (said,) = handled.replies
     assert (said.to, said.conversation_id, said.account) == ("3302", "51", "shop-a")

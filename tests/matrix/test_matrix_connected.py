@@ -240,9 +240,15 @@ def test_segments_of_one_byte(stage: Open) -> None:
     with FakePlatform() as far:
         shop = far.account(SICK)
         with BadWire(port_of(far.url), slice_bytes=1) as wire:
-            patient = {"interval_s": 5.0, "reply_timeout_s": 5.0, "probe_timeout_s": 5.0}
+            beat = {"interval_s": 5.0, "reply_timeout_s": 5.0, "probe_timeout_s": 5.0}
+            phases = dict.fromkeys(("register_s", "upgrade_s", "tcp_s"), 20.0)
+            patient = {"heartbeat": beat, "deadlines": phases, "recovery": {"reply_s": 20.0}}
             url = f"ws://127.0.0.1:{wire.port}/?account={SICK}"
-            market = stage({"url": url, "heartbeat": patient})
+            market = stage(
+                {"url": url},
+                patient,
+                connect={"rate_per_s": 1000, "burst": 1000, "deadline_s": 20.0},
+            )
             market.start()
             for number in range(20):
                 shop.buyer("77001").says(f"片段 {number}")

@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from market import Market
@@ -22,6 +22,9 @@ from gateway.testing import Behaviour
 
 IN_FLIGHT = 50
 BARRED = Cause.CIRCUIT_OPEN
+BARRED_S = 20.0
+PROBES = 5
+"""Attempts through the open circuit until two were seen to fail, and what fails beside them."""
 
 
 class Size(NamedTuple):
@@ -33,7 +36,7 @@ class Size(NamedTuple):
     back_s: float
 
 
-SCALED = Size(100, 100.0, 20, 3.0)
+SCALED = Size(100, 100.0, 20, 15.0)
 FULL = Size(1000, 20.0, 20, 60.0)
 SIZES = [pytest.param(SCALED, id="100"), pytest.param(FULL, marks=pytest.mark.slow, id="1000")]
 
@@ -110,16 +113,30 @@ def test_all_links_are_dropped_at_once(tmp_path: Path, stopwatch: Stopwatch, siz
         market.fake.check()
 
 
+def failed(market: Market) -> list[dict[str, Any]]:
+    """Give the lines of the attempts that failed."""
+    return market.log.found("connection.state_changed", cause="attempt_failed")
+
+
 def refused(market: Market, count: int, timeout_s: float) -> int:
     """Wait until so many attempts failed, and give how many did."""
     log = market.log
-
-    def found() -> int:
-        return len(log.found("connection.state_changed", cause="attempt_failed"))
-
     with log._changed:
-        assert log._changed.wait_for(lambda: found() >= count, timeout_s), found()
-    return found()
+        done = log._changed.wait_for(lambda: len(failed(market)) >= count, timeout_s)
+        assert done, len(failed(market))
+    return len(failed(market))
+
+
+def barred(market: Market, count: int) -> set[str]:
+    """Wait until so many accounts were barred by the circuit at least once, and name them."""
+    states = market.states
+
+    def names() -> set[str]:
+        return {change.account for change in list(states.changes) if change.cause is BARRED}
+
+    with states._changed:
+        assert states._changed.wait_for(lambda: len(names()) >= count, BARRED_S), len(names())
+    return names()
 
 
 @row("S2", "the circuit bars them: RECONNECTING(circuit_open), no attempt counted; then all back")
@@ -146,12 +163,14 @@ def test_storm_while_the_server_is_down(
         stopwatch.detected(3.0)
         attempts = refused(market, attempts + 1, 10.0 + 3 * pause_s)
         attempts = refused(market, attempts + 1, 10.0 + 3 * pause_s)  # two probes at least
-        assert attempts < size.accounts / 2, "they went on dialling a server that is down"
-        barred = [name for name in market.shops if market.states.of(name)[-1].cause is BARRED]
-        assert len(barred) > size.accounts / 2
-        views = [market.gateway.accounts[name] for name in barred]
-        assert {view.state for view in views} == {S.RECONNECTING}
-        assert max(view.attempt for view in views) <= 2, "waiting was counted"
+        under_way = circuit.LEAST_ATTEMPTS + IN_FLIGHT  # when the circuit opens, at most
+        assert attempts <= under_way + PROBES, "they went on dialling a server that is down"
+        views = [market.gateway.accounts[name] for name in barred(market, size.accounts // 2 + 1)]
+        assert {view.state for view in views} <= {S.RECONNECTING, S.CONNECTING}
+        counted = {view.id: view.attempt for view in views}
+        dialled = Counter(line["account"] for line in failed(market))
+        for name, attempt in counted.items():
+            assert attempt <= 1 + dialled[name], "waiting was counted"
         market.fake.resume()
         stopwatch.start()
         bound_s = longest_s + ramp_s + size.back_s

@@ -475,7 +475,7 @@ def test_stop_does_not_wait_for_ever(make: Make) -> None:
     assert gate.holds(1)
     began = time.monotonic()
     assert pool.stop(0.05) == ["late-0"]
-    assert time.monotonic() - began < 2.0
+    assert time.monotonic() - began < WAIT_S
     ran = results.lanes(1)["x"]
     assert (list(ran.settled), ids(ran.rest)) == ([], ["1", "2"])
     gate.opened.set()
