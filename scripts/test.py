@@ -27,7 +27,7 @@ PURE = ("tests/policy", "tests/platforms")
 _REST = ("-n4", *[f"--ignore={path}" for path in PURE])
 """All others mostly wait, so more of them run at once than there are cores."""
 
-_SKIPPED = frozenset({"tests", "build", "dist"})
+_SKIPPED = frozenset({"tests", "build", "dist", "var"})
 Step = tuple[str, Callable[[], bool]]
 
 
