@@ -250,6 +250,18 @@ def test_a_gap_in_the_numbers_is_filled_in_order(tmp_path: Path) -> None:
         assert in_lane_order(market.ledger)
 
 
+def test_the_first_push_of_a_connection_shows_a_gap_before_it(tmp_path: Path) -> None:
+    """What is pushed later moves the stream's position past what got lost: no probe sees it."""
+    with market_of(tmp_path) as market:
+        outcomes = opened(market)
+        market.fake.inject(Rule(on="push", do=faults.Lose(), times=1))
+        buyer = market.shops[SHOP].buyer("77001")
+        buyer.says("1")
+        buyer.says("2")
+        assert market.ledger.wait(2) == ["1", "2"]
+        assert outcomes.wait(2).reason == "gap"
+
+
 def test_older_than_what_was_handled_is_late(tmp_path: Path) -> None:
     """Without the hold the push goes first; what it skipped says that it is late."""
     with market_of(tmp_path, hold_s=0) as market:
