@@ -81,16 +81,19 @@ class Reading:
     nothing left to ask.
 
     Attributes:
+        late: Ids of events older than what may have been handled: missing ones, and those
+            that were pushed and still wait.
         pages: Pages read so far.
         since_ms: How far back it reads, the platform's Unix time.
     """
 
     __slots__ = (
         "_collected", "_handed_ms", "_known_ms", "_lanes", "_list_cursor", "_listing",
-        "_message_cursor", "_seen", "pages", "since_ms",
+        "_message_cursor", "_seen", "late", "pages", "since_ms",
     )  # fmt: skip
 
     def __init__(self, extent: Extent) -> None:
+        self.late: list[str] = []
         self.pages = 0
         self.since_ms = extent.since_ms
         self._known_ms = extent.known_ms
@@ -164,6 +167,8 @@ class Reading:
                 continue
             if handed:
                 self._handed_ms = max(at_ms, self._handed_ms or at_ms)
+            elif _is_late(event, self._handed_ms):
+                self.late.append(event.event_id)
             if known_ms is not None and at_ms <= known_ms:
                 reached = True
         self._message_cursor = None if reached else following
@@ -181,10 +186,12 @@ class Reading:
         elif not held:  # these may be handled before the older ones are read
             times = [event.occurred_at_ms or 0 for event in found]
             self._handed_ms = max(times, default=0) if handed_ms is None else handed_ms
-        return [
+        given = [
             msgspec.structs.replace(event, late=True) if _is_late(event, handed_ms) else event
             for event in _oldest_first(found)
         ]
+        self.late += [event.event_id for event in given if event.late]  # it may be pushed meanwhile
+        return given
 
 
 def _goes_on(cursor: int | None, following: int | None) -> bool:

@@ -106,6 +106,16 @@ def test_a_conversation_is_read_back_to_what_was_known_before() -> None:
     assert reading.next() is None
 
 
+def test_what_was_pushed_behind_a_newer_one_is_late_too() -> None:
+    """It waits, and is known; a handler may have seen what came after it."""
+    reading = lane(known_ms=20)
+    history = [said(9, 90), said(8, 80), said(7, 70), said(6, 60), said(2, 20)]
+    known = {"e9": False, "e8": True, "e7": False, "e2": True}
+    found = reading.messages(history, None, known, held=True)
+    assert [(event.event_id, event.late) for event in found] == [("e6", True)]
+    assert reading.late == ["e7", "e6"]
+
+
 def test_a_known_event_without_a_time_says_nothing() -> None:
     reading = lane(known_ms=50)
     assert reading.messages([said(1, None)], 40, {"e1": True}, held=True) == ()
