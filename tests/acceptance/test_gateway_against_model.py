@@ -282,11 +282,10 @@ class GatewayAgainstModel(RuleBasedStateMachine):
             self.nothing_is_pending()
             self.each_send_is_told_truly()
             self.each_push_is_acknowledged()
-            self.nothing_is_pending()  # an own echo that came last neither
             assert self.market.gateway.stop(QUIET_S)
             tally = self.market.gateway.accounts[SHOP].counters
             assert tally.balanced, tally
-            assert (tally.pending, tally.dead, tally.parked, tally.expired) == (0, 0, 0, 0), tally
+            assert (tally.dead, tally.parked, tally.expired) == (0, 0, 0), tally
             self.market.recorder.check(all_handled=True)
         left = set(threading.enumerate()) - self.threads
         for thread in left:
@@ -329,8 +328,10 @@ class GatewayAgainstModel(RuleBasedStateMachine):
                 assert self.restarts, f"{text} was redelivered without a restart"
                 continue
             newest = max((self.said[lane].index(each) for each in handled[lane]), default=-1)
-            late = self.said[lane].index(text) < newest
-            assert event.late is late, f"{text} came after {handled[lane]}, late={event.late}"
+            overtaken = self.said[lane].index(text) < newest
+            assert event.late or not overtaken, f"{text} came after {handled[lane]}"
+            if event.late and not overtaken:  # then by what we said ourselves
+                assert event.conversation_id in self.shop.texts, f"{text} is not late"
             assert not event.own
             handled[lane].append(text)
 
