@@ -123,7 +123,10 @@ class Session(Protocol):
         """Give the headers the platform wants in the WebSocket upgrade."""
 
     def mid(self, now_ms: int, draw: float) -> str:
-        """Give a new request id from our Unix time and a number in [0, 1)."""
+        """Give a new request id from our Unix time and a number in [0, 1). Any thread.
+
+        No two requests that wait for an answer at one time may have the same.
+        """
 
     def register(self, mid: str) -> Request | None:
         """Give the registration; None: the platform has none, an open link is enough."""

@@ -282,11 +282,12 @@ class GatewayAgainstModel(RuleBasedStateMachine):
             self.nothing_is_pending()
             self.each_send_is_told_truly()
             self.each_push_is_acknowledged()
+            self.market.recorder.check(all_handled=True)
             assert self.market.gateway.stop(QUIET_S)
             tally = self.market.gateway.accounts[SHOP].counters
             assert tally.balanced, tally
             assert (tally.dead, tally.parked, tally.expired) == (0, 0, 0), tally
-            self.market.recorder.check(all_handled=True)
+            self.market.recorder.check()
         left = set(threading.enumerate()) - self.threads
         for thread in left:
             thread.join(QUIET_S)

@@ -48,8 +48,15 @@ def test_shapes_of_the_ports() -> None:
 def test_ids() -> None:
     session = new_session()
     assert session.mid(1751446438481, 0.87) == "8701751446438481 0"
-    assert session.mid(1751446438481, 0.0) == "01751446438481 0"
+    assert new_session().mid(1751446438481, 0.0) == "01751446438481 0"
     assert get("goofish").uuid(1751446438481, 0.99) == "-17514464384819"
+
+
+@pytest.mark.parametrize("draw", [0.0, 0.5, 0.999])
+def test_requests_of_one_moment_have_different_ids(draw: float) -> None:
+    """Answers find their request by it: one of two equal ones would be told the other's fate."""
+    session = new_session()
+    assert len({session.mid(1751446438481, draw) for _ in range(1000)}) == 1000
 
 
 def test_upgrade_headers() -> None:

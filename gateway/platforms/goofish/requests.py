@@ -39,9 +39,9 @@ def upgrade_headers(user_agent: str | None) -> dict[str, str]:
     }
 
 
-def new_mid(now_ms: int, draw: float) -> str:
+def new_mid(now_ms: int, number: int) -> str:
     """Give ``<0..999><13-digit ms> 0`` (protocol 3)."""
-    return f"{int(draw * 1000)}{now_ms} 0"
+    return f"{number}{now_ms} 0"
 
 
 def new_uuid(now_ms: int, draw: float) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+from typing import Final
+
 from actors.ports import ConversationPage, Identity, Page
 from actors.values import (
     Content,
@@ -19,6 +22,9 @@ from gateway.platforms.goofish import replies, requests
 from gateway.platforms.goofish.fields import SUFFIX
 from gateway.platforms.goofish.frames import FrameReader
 from gateway.platforms.goofish.identity import Arrival
+
+_STRIDE: Final = 619
+"""Between two request numbers; it has no factor in common with 1,000."""
 
 
 class GoofishSession:
@@ -45,6 +51,8 @@ class GoofishSession:
         self._token = identity.token
         self._device_id = identity.device_id or requests.derived_device_id(user_id)
         self._user_agent = identity.user_agent
+        self._numbers = itertools.count()
+        self._first_number: int | None = None
         self._reader = FrameReader(identity.account, user_id)
         # Bound, not wrapped: this is called for every frame.
         self.decode = self._reader.decode
@@ -54,8 +62,15 @@ class GoofishSession:
         return requests.upgrade_headers(self._user_agent)
 
     def mid(self, now_ms: int, draw: float) -> str:
-        """Give a new request id."""
-        return requests.new_mid(now_ms, draw)
+        """Give a new request id; a thousand in a row differ, though they be of one moment.
+
+        Else an answer may find another request of the same id, and be taken for that one's.
+        Only the first is drawn, and any thread may ask: ``next`` is one step.
+        """
+        if self._first_number is None:
+            self._first_number = int(draw * 1000)
+        number = (self._first_number + _STRIDE * next(self._numbers)) % 1000
+        return requests.new_mid(now_ms, number)
 
     def register(self, mid: str) -> Request:
         """Give the registration; sequence numbers start again with it."""
