@@ -88,8 +88,8 @@ class Reading:
     """
 
     __slots__ = (
-        "_collected", "_handed_ms", "_known_ms", "_lanes", "_list_cursor", "_listing",
-        "_message_cursor", "_seen", "late", "pages", "since_ms",
+        "_collected", "_floor_ms", "_handed_ms", "_known_ms", "_lanes", "_list_cursor",
+        "_listing", "_message_cursor", "_seen", "_top_ms", "late", "pages", "since_ms",
     )  # fmt: skip
 
     def __init__(self, extent: Extent) -> None:
@@ -98,6 +98,8 @@ class Reading:
         self.since_ms = extent.since_ms
         self._known_ms = extent.known_ms
         self._listing = True
+        self._floor_ms = extent.since_ms - 1  # what is not newer needs not be listed
+        self._top_ms = 0
         self._list_cursor: int | None = None
         self._lanes: list[str] = []
         self._seen: set[str] = set()
@@ -116,6 +118,9 @@ class Reading:
     def conversations(self, lines: Sequence[tuple[str, int]], following: int | None) -> None:
         """Take a page of conversations.
 
+        A list of more than one page is read once more from its top, down to what was its top
+        before: a conversation in which somebody spoke meanwhile is on no later page.
+
         Args:
             lines: Id and time of the last change of each, newest first.
             following: Where the next page begins; None at the end.
@@ -126,10 +131,17 @@ class Reading:
             if modified_at_ms >= since_ms and conversation_id not in self._seen:
                 self._seen.add(conversation_id)
                 self._lanes.append(conversation_id)
+        first = self._list_cursor is None
+        if first:
+            self._top_ms = max((at_ms for _, at_ms in lines), default=self._floor_ms)
         # The last line decides: pinned conversations stand before newer ones.
-        older = bool(lines) and lines[-1][1] < since_ms
-        self._listing = not older and _goes_on(self._list_cursor, following)
-        self._list_cursor = following
+        older = not lines or lines[-1][1] <= self._floor_ms
+        if not older and _goes_on(self._list_cursor, following):
+            self._list_cursor = following
+        elif first or self._top_ms <= self._floor_ms:
+            self._listing = False
+        else:  # who spoke meanwhile left the page it stood on, for the top
+            self._floor_ms, self._list_cursor = self._top_ms, None
 
     def messages(
         self,
