@@ -353,11 +353,19 @@ class SendsRestored(Message, frozen=True, kw_only=True, gc=False):
 
     Attributes:
         records: Open sends in the order they were accepted; None: it can not say now.
-        claimed: Server ids of sends that were confirmed lately.
     """
 
     records: Sequence[SendRecord] | None
-    claimed: Sequence[str] = ()
+
+
+class ClaimsRead(Message, frozen=True, kw_only=True, gc=False):
+    """Which messages the journal knows to be sends of ours.
+
+    Attributes:
+        claimed: Server ids of sends that were confirmed lately; None: it can not say now.
+    """
+
+    claimed: Sequence[str] | None
 
 
 class PutBack(Message, frozen=True, kw_only=True, gc=False):

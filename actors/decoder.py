@@ -268,6 +268,7 @@ class DecoderActor(SupervisedActor):
                 received_at_ms=now_ms,
                 frames=frames,
                 cursor=found.cursor,
+                late=found.late,
             )
             if found.closes
             else StoreFrames(

@@ -391,12 +391,14 @@ class HistoryFound(Message, frozen=True, kw_only=True, gc=False):
         events: Recovered; without a number.
         closes: It was the last: end the hold.
         cursor: Where the account's stream is read to with it; only if ``closes``.
+        late: Ids of events that are late, pushed ones too; only if ``closes``.
     """
 
     generation: Generation
     events: Sequence[Event]
     closes: bool = False
     cursor: Position | None = None
+    late: Sequence[str] = ()
 
 
 class HistoryStored(Message, frozen=True, kw_only=True, gc=False):

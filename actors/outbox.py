@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, Final
 
-from actors.account import Account, LinkOpened, SendsRestored
+from actors.account import Account, ClaimsRead, LinkOpened, SendsRestored
 from actors.messages import (
     AttemptStored,
     DeliveriesStored,
@@ -23,7 +23,7 @@ from actors.messages import (
     Transmit,
     Transmitted,
 )
-from actors.outgoing import has_history, read_open, read_page
+from actors.outgoing import has_history, read_claims, read_open, read_page
 from actors.policy.outbox import Outbox
 from actors.policy.rate import TokenBucket
 from actors.policy.sends import (
@@ -50,6 +50,9 @@ INTERRUPTED: Final = SendResult(outcome=SendOutcome.UNKNOWN, reason="interrupted
 PAGE_LIMIT: Final = 50
 """Messages a page of history is asked for."""
 
+ECHOES: Final = 64
+"""Own messages that wait until the journal has said which are of earlier sends."""
+
 REREAD_S: Final = 1.0
 """Pause before the journal is asked again what is open."""
 
@@ -75,6 +78,9 @@ class OutboxActor(SupervisedActor):
         self._lost = 0
         self._pace: Pace | None = None
         self._look_mid: str | None = None
+        self._claimed = False  # what earlier lives sent is told apart
+        self._look: Look | None = None
+        self._echoes: list[Event] = []
         self._timer: Timer | None = None
 
     def started(self) -> None:
@@ -108,6 +114,8 @@ class OutboxActor(SupervisedActor):
                 self._answered(message, now)
             case OwnStored():
                 self._seen(message.events)
+            case ClaimsRead():
+                self._take_claims(message)
             case SendDropped():
                 self._drop(message.outbox_id)
             case OutboxDue():
@@ -192,7 +200,6 @@ class OutboxActor(SupervisedActor):
         if not restored.records:
             return
         box, name = self._boxed(), self._account.name
-        box.claim(restored.claimed)
         begun = False
         for record in restored.records:
             delivery = record.delivery
@@ -320,8 +327,32 @@ class OutboxActor(SupervisedActor):
 
     # --- doubt ------------------------------------------------------------------------
 
+    def _read_claims(self, box: Outbox) -> None:
+        """Ask the journal what was confirmed in earlier lives."""
+        name, outbox = self._account.name, self._account.peers.outbox
+        tried = [send.first_ms for send in box.tried() if send.first_ms is not None]
+        first_ms = min(tried, default=0)
+        self._services.writer.fetch(partial(read_claims, name, first_ms), outbox.tell)
+
+    def _take_claims(self, read: ClaimsRead) -> None:
+        """Go on with what had to wait; without an answer the look comes again by itself."""
+        box, session = self._box, self._session
+        look, self._look = self._look, None
+        echoes, self._echoes = self._echoes, []
+        if read.claimed is None or box is None:
+            return
+        self._claimed = True
+        box.claim(read.claimed)
+        self._seen(echoes)
+        if look is not None and session is not None and box.looked_for is look.delivery:
+            self._ask(look, session)
+
     def _ask(self, look: Look, session: Session) -> None:
         """Ask for a page of history; the connection treats it as it treats a send."""
+        if not self._claimed and self._box is not None:
+            self._look = look
+            self._read_claims(self._box)
+            return
         lane = look.delivery.conversation_id
         request = session.list_messages(
             self._services.new_mid(session), lane, look.cursor, PAGE_LIMIT
@@ -358,8 +389,14 @@ class OutboxActor(SupervisedActor):
             if send is None or event.occurred_at_ms is None:
                 continue
             message_id = session.echoed(event, send.delivery)
-            if message_id is not None:
+            if message_id is None:
+                continue
+            if self._claimed:
                 self._do(box.seen(send, message_id, event.occurred_at_ms))
+            elif len(self._echoes) < ECHOES:  # beyond, history tells
+                self._echoes.append(event)
+                if len(self._echoes) == 1:
+                    self._read_claims(box)
 
     # --- steps ------------------------------------------------------------------------
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
 from typing import Final
 
-from actors.account import SendsRestored
+from actors.account import ClaimsRead, SendsRestored
 from actors.policy.sends import DOUBT_MS, PageRead
 from actors.ports import Session
-from actors.storage import Journal, JournalError, SendQuery, SendRecord
+from actors.storage import Journal, JournalError, SendQuery
 from actors.values import Delivery, Reply, SendState
 
 CLAIMS_AMONG: Final = 20_000
@@ -43,25 +42,36 @@ def has_history(session: Session) -> bool:
 
 
 def read_open(account: str, journal: Journal) -> SendsRestored:
-    """Read the open sends and, if some were tried, which messages are known to be ours.
+    """Read the open sends.
 
     On the writer's thread; a journal that can not answer now is asked again.
     """
     try:
         records = journal.sends(SendQuery(account=account, open_only=True))
-        tried = [each for each in records if each.state is not SendState.QUEUED]
-        claimed = _claimed(account, tried, journal) if tried else ()
     except JournalError:
         return SendsRestored(records=None)
-    return SendsRestored(records=records, claimed=claimed)
+    return SendsRestored(records=records)
 
 
-def _claimed(account: str, tried: Sequence[SendRecord], journal: Journal) -> Sequence[str]:
-    since_ms = min(each.first_attempt_ms or each.accepted_at_ms for each in tried) - 2 * DOUBT_MS
+def read_claims(account: str, first_ms: int, journal: Journal) -> ClaimsRead:
+    """Read which messages are known to be sends that were confirmed.
+
+    Those of earlier lives count, too: else an equal text of yesterday's process is taken for
+    the one in doubt. It is a long search, hence only made when something is in doubt.
+
+    Args:
+        account: Whose they are.
+        first_ms: Our Unix time of the oldest attempt in doubt.
+        journal: Asked on the writer's thread.
+    """
     query = SendQuery(
         account=account,
         state=SendState.ACCEPTED,
-        ended_since_ms=since_ms,
+        ended_since_ms=first_ms - 2 * DOUBT_MS,
         among_last=CLAIMS_AMONG,
     )
-    return [each.message_id for each in journal.sends(query) if each.message_id is not None]
+    try:
+        records = journal.sends(query)
+    except JournalError:
+        return ClaimsRead(claimed=None)
+    return ClaimsRead(claimed=[each.message_id for each in records if each.message_id is not None])

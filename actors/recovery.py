@@ -224,12 +224,14 @@ class RecoveryActor(SupervisedActor):
     # --- the journal ------------------------------------------------------------------
 
     def _store(self, events: Sequence[Event], *, cursor: Position | None = None) -> None:
+        reading = self._reading
         self._account.peers.decoder.tell(
             HistoryFound(
                 generation=self._order.generation,
                 events=events,
                 closes=self._ending is not None,
                 cursor=cursor,
+                late=reading.late if self._ending is not None and reading is not None else (),
             )
         )
 

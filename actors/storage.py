@@ -160,9 +160,13 @@ class OpenHold(msgspec.Struct, frozen=True, kw_only=True):
 class CloseHold(msgspec.Struct, frozen=True, kw_only=True):
     """End a hold, if one is open. Answer: the new events, and which hold was ended.
 
-    In one transaction: what ``frames`` carry is stored; lanes that got recovered events
-    are put in order of time from the hold's number on (``reliability.md`` I7); the cursor
-    moves, if one is given.
+    In one transaction: what ``frames`` carry is stored; what waited is put in order of time,
+    lane by lane, from the hold's number on (``reliability.md`` I7); the cursor moves, if one
+    is given.
+
+    Attributes:
+        late: Ids of events that are older than what may have been handled; those of them
+            that waited are marked so.
     """
 
     account: AccountId
@@ -170,6 +174,7 @@ class CloseHold(msgspec.Struct, frozen=True, kw_only=True):
     received_at_ms: int = 0
     frames: Sequence[Decoded] = ()
     cursor: Position | None = None
+    late: Sequence[str] = ()
 
 
 JournalCommand: TypeAlias = (

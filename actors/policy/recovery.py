@@ -81,20 +81,25 @@ class Reading:
     nothing left to ask.
 
     Attributes:
+        late: Ids of events older than what may have been handled: missing ones, and those
+            that were pushed and still wait.
         pages: Pages read so far.
         since_ms: How far back it reads, the platform's Unix time.
     """
 
     __slots__ = (
-        "_collected", "_handed_ms", "_known_ms", "_lanes", "_list_cursor", "_listing",
-        "_message_cursor", "_seen", "pages", "since_ms",
+        "_collected", "_floor_ms", "_handed_ms", "_known_ms", "_lanes", "_list_cursor",
+        "_listing", "_message_cursor", "_seen", "_top_ms", "late", "pages", "since_ms",
     )  # fmt: skip
 
     def __init__(self, extent: Extent) -> None:
+        self.late: list[str] = []
         self.pages = 0
         self.since_ms = extent.since_ms
         self._known_ms = extent.known_ms
         self._listing = True
+        self._floor_ms = extent.since_ms - 1  # what is not newer needs not be listed
+        self._top_ms = 0
         self._list_cursor: int | None = None
         self._lanes: list[str] = []
         self._seen: set[str] = set()
@@ -113,6 +118,9 @@ class Reading:
     def conversations(self, lines: Sequence[tuple[str, int]], following: int | None) -> None:
         """Take a page of conversations.
 
+        A list of more than one page is read once more from its top, down to what was its top
+        before: a conversation in which somebody spoke meanwhile is on no later page.
+
         Args:
             lines: Id and time of the last change of each, newest first.
             following: Where the next page begins; None at the end.
@@ -123,10 +131,17 @@ class Reading:
             if modified_at_ms >= since_ms and conversation_id not in self._seen:
                 self._seen.add(conversation_id)
                 self._lanes.append(conversation_id)
+        first = self._list_cursor is None
+        if first:
+            self._top_ms = max((at_ms for _, at_ms in lines), default=self._floor_ms)
         # The last line decides: pinned conversations stand before newer ones.
-        older = bool(lines) and lines[-1][1] < since_ms
-        self._listing = not older and _goes_on(self._list_cursor, following)
-        self._list_cursor = following
+        older = not lines or lines[-1][1] <= self._floor_ms
+        if not older and _goes_on(self._list_cursor, following):
+            self._list_cursor = following
+        elif first or self._top_ms <= self._floor_ms:
+            self._listing = False
+        else:  # who spoke meanwhile left the page it stood on, for the top
+            self._floor_ms, self._list_cursor = self._top_ms, None
 
     def messages(
         self,
@@ -164,6 +179,8 @@ class Reading:
                 continue
             if handed:
                 self._handed_ms = max(at_ms, self._handed_ms or at_ms)
+            elif _is_late(event, self._handed_ms):
+                self.late.append(event.event_id)
             if known_ms is not None and at_ms <= known_ms:
                 reached = True
         self._message_cursor = None if reached else following
@@ -181,10 +198,12 @@ class Reading:
         elif not held:  # these may be handled before the older ones are read
             times = [event.occurred_at_ms or 0 for event in found]
             self._handed_ms = max(times, default=0) if handed_ms is None else handed_ms
-        return [
+        given = [
             msgspec.structs.replace(event, late=True) if _is_late(event, handed_ms) else event
             for event in _oldest_first(found)
         ]
+        self.late += [event.event_id for event in given if event.late]  # it may be pushed meanwhile
+        return given
 
 
 def _goes_on(cursor: int | None, following: int | None) -> bool:

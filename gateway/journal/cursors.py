@@ -11,8 +11,10 @@ from typing import Final
 
 from actors.storage import CloseHold, HoldClosed, JournalAnswer, OpenHold, RecoveryRecord
 from actors.values import Event, Position
+from gateway.journal.inbound import local_id
 from gateway.journal.order import merge
-from gateway.journal.rows import Statement, Value, text
+from gateway.journal.rows import Statement, Value, storable, text
+from gateway.journal.schema import Flag
 from gateway.journal.work import Work
 
 RECORD: Final = (
@@ -35,8 +37,12 @@ _MOVE_CURSOR: Final = (
     "SET stream_marker=excluded.stream_marker, position=excluded.position, at=excluded.at"
 )
 _WAITING: Final = (
-    "SELECT lane_seq, lane, server_time, source FROM event "
+    "SELECT lane_seq, lane, server_time FROM event "
     "WHERE account=? AND status=0 AND lane_seq>=? ORDER BY lane_seq"
+)
+_MARK_LATE: Final = (
+    f"UPDATE event SET flags=flags|{Flag.LATE.value} "  # noqa: S608  # a number of ours
+    "WHERE event_id=? AND account=? AND status=0 AND lane_seq>=?"
 )
 # Two steps, for numbers are unique: out of the way below zero, then to their places.
 _SET_ASIDE: Final = "UPDATE event SET lane_seq=? WHERE lane_seq=?"
@@ -78,8 +84,10 @@ def close_hold(work: Work, command: CloseHold, stored: JournalAnswer) -> HoldClo
     account = command.account
     held = work.one(_HELD, (_key(account),)).fetchone()
     if held is not None:
-        waiting = work.one(_WAITING, (account, held[0])).fetchall()
-        moved = merge([(number, lane, at, source == 1) for number, lane, at, source in waiting])
+        for event_id in command.late:
+            identity = storable(local_id(event_id, account + "/"))
+            work.one(_MARK_LATE, (identity, account, held[0]))
+        moved = merge(work.one(_WAITING, (account, held[0])).fetchall())
         for old, new in moved:
             work.one(_SET_ASIDE, (-new, old))
         if moved:

@@ -221,10 +221,16 @@ class MemoryJournal:
         held_from, kept.held_from = kept.held_from, None
         held, kept.held = kept.held, {}
         waiting = [
-            (number, event.conversation_id, event.occurred_at_ms, event.recovered)
+            (number, event.conversation_id, event.occurred_at_ms)
             for number, event in sorted(held.items(), key=_number)
             if number in kept.pending
         ]
+        late_ids = set(command.late)
+        kept.late |= {
+            number
+            for number, event in held.items()
+            if number in kept.pending and event.event_id in late_ids
+        }
         moved = merge(waiting)
         origins = {new: kept.pending.pop(old) for old, new in moved}
         kept.pending.update(origins)

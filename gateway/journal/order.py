@@ -71,23 +71,21 @@ def arrange(
 
 
 def merge(
-    rows: Sequence[tuple[int, str | bytes | None, int | None, bool]],
+    rows: Sequence[tuple[int, str | bytes | None, int | None]],
 ) -> list[tuple[int, int]]:
-    """Put lanes that got recovered events in order of time (``reliability.md`` I7).
+    """Put what waited in order of time, lane by lane (``reliability.md`` I7).
 
     A lane's own numbers are dealt out anew, so that what is stored later stays behind it.
 
     Args:
-        rows: Number, lane, time, and whether recovered, of events none of which was handled;
-            by number.
+        rows: Number, lane and time of events none of which was handled; by number.
 
     Returns:
         Old and new number of each that moves.
     """
     lanes: dict[str | bytes, list[int]] = {}
-    touched = {lane for _, lane, _, recovered in rows if recovered and lane is not None}
-    for place, (_, lane, _, _) in enumerate(rows):
-        if lane in touched and lane is not None:
+    for place, (_, lane, _) in enumerate(rows):
+        if lane is not None:
             lanes.setdefault(lane, []).append(place)
     moved: list[tuple[int, int]] = []
     for places in lanes.values():

@@ -250,6 +250,18 @@ def test_a_gap_in_the_numbers_is_filled_in_order(tmp_path: Path) -> None:
         assert in_lane_order(market.ledger)
 
 
+def test_the_first_push_of_a_connection_shows_a_gap_before_it(tmp_path: Path) -> None:
+    """What is pushed later moves the stream's position past what got lost: no probe sees it."""
+    with market_of(tmp_path) as market:
+        outcomes = opened(market)
+        market.fake.inject(Rule(on="push", do=faults.Lose(), times=1))
+        buyer = market.shops[SHOP].buyer("77001")
+        buyer.says("1")
+        buyer.says("2")
+        assert market.ledger.wait(2) == ["1", "2"]
+        assert outcomes.wait(2).reason == "gap"
+
+
 def test_older_than_what_was_handled_is_late(tmp_path: Path) -> None:
     """Without the hold the push goes first; what it skipped says that it is late."""
     with market_of(tmp_path, hold_s=0) as market:
@@ -265,6 +277,41 @@ def test_older_than_what_was_handled_is_late(tmp_path: Path) -> None:
         buyer.says("3")
         assert market.ledger.wait(3) == ["1", "3", "2"]
         assert [event.late for event in market.ledger.events] == [False, False, True]
+
+
+def test_pushed_behind_what_was_handled_is_late(tmp_path: Path) -> None:
+    """The platform kept it back and pushes it with the next registration."""
+    with market_of(tmp_path, Behaviour(backlog="push")) as market:
+        outcomes = opened(market)
+        shop = market.shops[SHOP]
+        buyer = shop.buyer("77001")
+        shop.offline(buyer, ["1"])
+        buyer.says("2")
+        assert market.ledger.wait(1) == ["2"]
+        market.fake.inject(Rule(on="request", lwp=STATE, do=faults.Delay(by_s=0.2), times=1))
+        shop.cut()
+        assert market.ledger.wait(2) == ["2", "1"]
+        assert [(e.late, e.recovered) for e in market.ledger.events] == [
+            (False, False),
+            (True, False),
+        ]
+        assert outcomes.wait(2).found == 0
+
+
+def test_pushes_that_overtake_each_other_are_put_in_order(tmp_path: Path) -> None:
+    """The gap is none: what it skipped comes by itself, and nothing is found."""
+    with market_of(tmp_path) as market:
+        outcomes = opened(market)
+        market.fake.inject(
+            Rule(on="push", do=faults.Delay(by_s=0.1), times=1),
+            Rule(on="request", lwp=STATE, do=faults.Delay(by_s=0.4), times=1),
+        )
+        buyer = market.shops[SHOP].buyer("77001")
+        buyer.says("1")
+        buyer.says("2")
+        assert market.ledger.wait(2) == ["1", "2"]
+        assert not any(event.late or event.recovered for event in market.ledger.events)
+        assert outcomes.wait(2).found == 0
 
 
 def test_live_events_wait_for_a_slow_history_no_longer_than_they_may(tmp_path: Path) -> None:

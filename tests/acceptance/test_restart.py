@@ -15,9 +15,10 @@ from market import WAIT_S, Ledger, Market, account_of
 from actors.state import ConnectionState
 from actors.values import Event, SendOutcome
 from gateway import ChatMessage
-from gateway.testing import Behaviour, FakePlatform
+from gateway.testing import Behaviour, FakePlatform, Rule, faults
 
 SHOP = "2201"
+SEND = "/r/MessageSend/sendByReceiverScope"
 
 
 def test_what_was_not_handled_is_handled_after_the_restart(tmp_path: Path) -> None:
@@ -111,6 +112,25 @@ def test_accepted_sends_leave_after_the_restart(tmp_path: Path) -> None:
         assert len({own.uuid for own in sent}) == 5
         market.serves_sends(SHOP)
         assert len(market.shops[SHOP].sent) == 6
+
+
+@pytest.mark.parametrize("echo", [False, True])
+def test_equal_words_of_an_earlier_life_are_no_proof(tmp_path: Path, *, echo: bool) -> None:
+    """Nothing was open when it stopped; yet its "ok" is in the history, and is not this one."""
+    with Market(tmp_path, SHOP, behaviour=Behaviour(echo=echo)) as market:
+        market.start()
+        first = market.gateway.send(SHOP, "c1", "ok", to="77001").result(WAIT_S)
+        market.gateway.stop(5.0)
+        market.gateway = market.make()
+        market.start()
+        lost = Rule(on="request", lwp=SEND, do=faults.Lose(), times=1)
+        market.fake.inject(lost)
+        second = market.gateway.send(SHOP, "c1", "ok", to="77001").result(WAIT_S)
+        assert market.fake.fired(lost) == 1
+        assert second.outcome is SendOutcome.ACCEPTED
+        sent = market.shops[SHOP].sent
+        assert [own.message_id for own in sent] == [first.message_id, second.message_id]
+        market.fake.check()
 
 
 CHILD = """

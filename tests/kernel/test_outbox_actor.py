@@ -369,6 +369,32 @@ def test_page_that_does_not_come_is_asked_for_again(desk: Desk) -> None:
     assert desk.asked().mid != first.mid
 
 
+def test_a_journal_that_can_not_tell_is_asked_again(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without its word an older send's copy might be taken for this one."""
+    plan = desk.bench.account.plan
+    desk.accept(delivery(1))
+    desk.written()
+
+    def broken(_: SendQuery) -> list[SendRecord]:
+        raise JournalError("no")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(desk.bench.journal, "sends", broken)
+        echo = ChatMessage(
+            event_id="x", conversation_id="c1", own=True, occurred_at_ms=UNIX_MS,
+            message_id="e1", text="text 1",
+        )  # fmt: skip
+        desk.actor.receive(OwnStored(events=[echo]))
+        desk.advance(plan.send_reply_s)
+        assert desk.written() == []
+        assert desk.ends() == []
+    desk.advance(plan.send_reply_s)
+    desk.advance(plan.send_recheck_s)
+    assert [each.outbox_id for each in desk.written()] == ["look/o1"]
+
+
 def test_echo_in_the_stream_confirms(desk: Desk) -> None:
     """Where the answer was lost, the platform's own push may say it (O3)."""
     desk.accept(delivery(1), delivery(2, "c2"))
@@ -379,6 +405,7 @@ def test_echo_in_the_stream_confirms(desk: Desk) -> None:
     )  # fmt: skip
     other = msgspec.structs.replace(echo, conversation_id="c2")
     desk.actor.receive(OwnStored(events=[other, echo]))
+    desk.mail()  # the journal says which messages are of earlier sends
     assert desk.ends() == [], "the answer may still come, and is better"
 
     desk.actor.receive(LinkDown(generation=1))
@@ -597,7 +624,7 @@ def test_start_takes_up_what_was_accepted(bench: Bench) -> None:
     desk.accept(delivery(5, "c1"))
     desk.link()
 
-    out = desk.written()
+    out = sorted(desk.written(), key=lambda each: each.outbox_id)
     assert [each.outbox_id for each in out] == ["look/o1", "o3"]
     desk.actor.receive(
         SendAnswered(

@@ -132,7 +132,11 @@ def test_registration_starts_the_numbers_again() -> None:
     session = new_session()
     session.decode(numbered(1, 8), received_at_ms=1)
     session.register("7 0")
-    assert session.decode(numbered(3, 3), received_at_ms=2).signal is None
+    assert session.decode(numbered(1, 1), received_at_ms=2).signal is None
+    session.register("8 0")
+    signal = session.decode(numbered(3, 3), received_at_ms=3).signal
+    assert signal is not None, "its first two got lost"
+    assert signal.kind is SignalKind.GAP
 
 
 def test_has_more_is_a_gap_also_when_it_is_a_boolean() -> None:

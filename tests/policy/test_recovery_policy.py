@@ -69,19 +69,27 @@ def test_the_list_is_read_until_its_last_line_is_older() -> None:
     reading.conversations([("pinned", 5), ("a", 300), ("b", 200)], 200)
     assert reading.next() == AskConversations(200)
     reading.conversations([("b", 200), ("c", 150), ("old", 99)], 99)
+    assert reading.next() == AskConversations(None)
+    reading.conversations([("pinned", 5), ("d", 301), ("a", 300)], 300)
     assert reading.next() == AskMessages("a", None)
     asked = []
     while isinstance(question := reading.next(), AskMessages):
         asked.append(question.conversation_id)
         assert reading.messages((), None, {}, held=True) == []
-    assert asked == ["a", "b", "c"]
-    assert (reading.next(), reading.pages) == (None, 5)
+    assert asked == ["a", "b", "c", "d"], "d was on the second page when the first was read"
+    assert (reading.next(), reading.pages) == (None, 7)
 
 
 def test_a_cursor_that_does_not_move_ends_the_list() -> None:
     reading = Reading(Extent(since_ms=0, known_ms=None))
-    reading.conversations([], 7)
-    assert reading.next() == AskConversations(7)
+    for cursor in (None, 7, None):
+        assert reading.next() == AskConversations(cursor)
+        reading.conversations([("a", 7)], 7)
+    assert reading.next() == AskMessages("a", None)
+
+
+def test_an_empty_page_ends_the_list() -> None:
+    reading = Reading(Extent(since_ms=0, known_ms=None))
     reading.conversations([], 7)
     assert reading.next() is None
 
@@ -104,6 +112,16 @@ def test_a_conversation_is_read_back_to_what_was_known_before() -> None:
     assert not any(event.late for event in found if event.event_id in ("e7", "e8"))
     assert found[0].late, "a handler may have seen e5"
     assert reading.next() is None
+
+
+def test_what_was_pushed_behind_a_newer_one_is_late_too() -> None:
+    """It waits, and is known; a handler may have seen what came after it."""
+    reading = lane(known_ms=20)
+    history = [said(9, 90), said(8, 80), said(7, 70), said(6, 60), said(2, 20)]
+    known = {"e9": False, "e8": True, "e7": False, "e2": True}
+    found = reading.messages(history, None, known, held=True)
+    assert [(event.event_id, event.late) for event in found] == [("e6", True)]
+    assert reading.late == ["e7", "e6"]
 
 
 def test_a_known_event_without_a_time_says_nothing() -> None:
@@ -166,3 +184,90 @@ def test_everything_missing_since_the_cursor_is_found_once_in_order(
     )
     for event in found:
         assert event.late is ((event.occurred_at_ms or 0) < newest_handed)
+
+
+class Talks:
+    """A platform's conversations while they are read: people go on talking."""
+
+    def __init__(self, data: st.DataObject) -> None:
+        self.data = data
+        self.clock = 0
+        self.lanes: dict[str, list[Event]] = {name: [] for name in "abc"}
+        self.known: dict[str, bool] = {}
+
+    def say(self, lane: str) -> Event:
+        """Add a message; each has its own time."""
+        self.clock += 1
+        event = said(self.clock, self.clock, lane)
+        self.lanes[lane].append(event)
+        return event
+
+    def go_on(self) -> None:
+        """Say something between two pages; it is pushed, and waits, or it is lost."""
+        for lane in self.data.draw(st.lists(st.sampled_from("abc"), max_size=2)):
+            event = self.say(lane)
+            if self.data.draw(st.booleans()):
+                self.known[event.event_id] = False
+
+    def listing(self, cursor: int | None, size: int) -> tuple[list[tuple[str, int]], int | None]:
+        """Give a page of conversations, newest first."""
+        lines = sorted(
+            ((name, said[-1].occurred_at_ms or 0) for name, said in self.lanes.items() if said),
+            key=lambda line: -line[1],
+        )
+        older = [line for line in lines if cursor is None or line[1] < cursor]
+        page = older[:size]
+        return page, page[-1][1] if len(older) > size else None
+
+    def page(self, lane: str, cursor: int | None, size: int) -> tuple[list[Event], int | None]:
+        """Give a page of a conversation, newest first."""
+        older = [
+            event
+            for event in reversed(self.lanes[lane])
+            if cursor is None or (event.occurred_at_ms or 0) < cursor
+        ]
+        page = older[:size]
+        return page, page[-1].occurred_at_ms if len(older) > size else None
+
+
+@given(data=st.data(), size=st.integers(1, 4), margin=st.integers(0, 5))
+def test_reading_while_people_talk_merges_every_conversation(
+    data: st.DataObject, size: int, margin: int
+) -> None:
+    """Each missing one once, in its lane's order; what waited or came late says so."""
+    talks = Talks(data)
+    for lane in data.draw(st.lists(st.sampled_from("abc"), max_size=15)):
+        talks.known[talks.say(lane).event_id] = True
+    cursor = talks.clock
+    for lane in data.draw(st.lists(st.sampled_from("abc"), max_size=20)):
+        event = talks.say(lane)
+        fate = data.draw(st.sampled_from(["missed", "handed", "waits"]))
+        if fate != "missed":
+            talks.known[event.event_id] = fate == "handed"
+    began = {event.event_id for events in talks.lanes.values() for event in events}
+    reading = Reading(Extent(since_ms=max(0, cursor - margin), known_ms=cursor))
+    found: list[Event] = []
+    while (question := reading.next()) is not None:
+        talks.go_on()
+        if isinstance(question, AskConversations):
+            reading.conversations(*talks.listing(question.cursor, size))
+            continue
+        page, following = talks.page(question.conversation_id, question.cursor, size)
+        known = {e.event_id: talks.known[e.event_id] for e in page if e.event_id in talks.known}
+        found += reading.messages(page, following, known, held=True)
+        assert reading.pages < 200, "it reads for ever"
+    ids = [event.event_id for event in found]
+    assert len(ids) == len(set(ids))
+    for lane, events in talks.lanes.items():
+        given_out = [event.occurred_at_ms or 0 for event in found if event.conversation_id == lane]
+        assert given_out == sorted(given_out)
+        missing = {e.event_id for e in events} & began - talks.known.keys()
+        assert missing <= set(ids)
+        handed = [e.occurred_at_ms or 0 for e in events if talks.known.get(e.event_id)]
+        newest = max(handed, default=0)
+        for event in events:
+            overtaken = (event.occurred_at_ms or 0) < newest and event.event_id in began
+            waits = event.event_id in began and talks.known.get(event.event_id) is False
+            if waits or event.event_id in ids:
+                assert (event.event_id in reading.late) is overtaken
+    assert {event.event_id for event in found if event.late} <= set(reading.late)

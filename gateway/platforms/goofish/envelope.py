@@ -10,6 +10,7 @@ import msgspec
 PACKAGES = frozenset({"/s/sync", "/s/para", "/s/vulcan", "/s/sync_failover"})
 """Paths known to carry packages of entries (protocol 8)."""
 
+SYNC = "/s/sync"
 PARA = "/s/para"
 VULCAN = "/s/vulcan"
 

@@ -13,6 +13,7 @@ from gateway.platforms.goofish.entries import mentioned_by, read_entry
 from gateway.platforms.goofish.envelope import (
     PACKAGES,
     PARA,
+    SYNC,
     VULCAN,
     Package,
     PackagePush,
@@ -43,9 +44,12 @@ class FrameReader:
         self._register_mid: str | None = None
 
     def begin(self, register_mid: str) -> None:
-        """Forget the numbers: a registration starts them again."""
+        """Forget the numbers: a registration starts them again, at 1 (protocol 9.2).
+
+        So the first push tells, too, whether one before it got lost.
+        """
         self._register_mid = register_mid
-        self._next.clear()
+        self._next = {SYNC: 1}
 
     def decode(
         self, frame: Frame, *, received_at_ms: int, numbers: Iterator[int] | None = None
