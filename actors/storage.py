@@ -91,6 +91,10 @@ class JournalError(Exception):
     """The journal could not do it; nothing of the command was kept."""
 
 
+class JournalFullError(JournalError):
+    """There is no room for more. What adds no message (settlements, marks) is still taken."""
+
+
 class Journal(Protocol):
     """Where messages live. All methods on one thread at a time (the writer's)."""
 
@@ -103,8 +107,10 @@ class Journal(Protocol):
     def commit(self, commands: Sequence[JournalCommand]) -> Sequence[JournalAnswer]:
         """Do all commands in one transaction; on return they survive a power cut.
 
+        With none it is the writer's word that it is idle, and time for house-keeping.
+
         Returns:
-            One answer a command, in order.
+            One answer a command, in order. To the word: anything if there is more to keep.
 
         Raises:
             JournalError: Nothing was done; names file, cause and next step.

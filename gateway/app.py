@@ -123,7 +123,7 @@ class Gateway:
                 return
             connect = self.settings.connect
             system = System(
-                journal=planning.journal(self.settings, self._clock),
+                journal=planning.journal(self.settings, self._clock, self._log),
                 handle=self._handlers,
                 observer=self,
                 log=self._log,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from actors.account import AccountPlan
 from actors.ports import Clock, Identity
 from actors.storage import Journal
 from gateway.journal.memory import MemoryJournal
+from gateway.journal.quota import Limits
 from gateway.journal.sqlite import SqliteJournal
 from gateway.platforms import registry
 from gateway.settings import AccountSettings, Settings
@@ -17,7 +19,7 @@ from gateway.transport.tls import TlsOptions
 JOURNAL_FILE = "journal.sqlite3"
 
 
-def journal(settings: Settings, clock: Clock) -> Journal:
+def journal(settings: Settings, clock: Clock, log: Any = None) -> Journal:
     """Open the journal the settings name.
 
     Raises:
@@ -29,6 +31,12 @@ def journal(settings: Settings, clock: Clock) -> Journal:
         Path(settings.data_dir) / JOURNAL_FILE,
         synchronous="FULL" if settings.durability == "full" else "NORMAL",
         clock=clock,
+        limits=Limits(
+            retention_days=settings.journal.retention_days,
+            max_bytes=settings.journal.max_bytes,
+            min_free_bytes=settings.journal.min_free_bytes,
+        ),
+        log=log,
     )
 
 
