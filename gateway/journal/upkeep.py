@@ -69,7 +69,7 @@ class Upkeep:
             self._look(connection)
         if self._room is not Room.NONE or not any(map(_adds, commands)):
             return
-        self.prune(connection)
+        self.prune(connection, BUDGET_S)
         self._look(connection)
         if self._room is Room.NONE:
             raise JournalFullError(f"the journal {self._path} has no room: {self._why}")
@@ -88,13 +88,13 @@ class Upkeep:
         """
         more = False
         if self._clock.monotonic() >= self._step_at:
-            more = self.prune(connection).more
+            more = self.prune(connection, BUDGET_S).more
         if self._commits >= _CHECKPOINT_COMMITS or self._log_bytes() > schema.WAL_BYTES:
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
             self._commits = 0
         return more
 
-    def prune(self, connection: sqlite3.Connection, budget_s: float = BUDGET_S) -> Pruned:
+    def prune(self, connection: sqlite3.Connection, budget_s: float) -> Pruned:
         """Take steps of retention for so many seconds, at least one."""
         until = self._clock.monotonic() + budget_s
         total = self._step(connection)
