@@ -365,6 +365,10 @@ class JournalError(Exception):
     """The journal could not do it; nothing of the command was kept."""
 
 
+class JournalFullError(JournalError):
+    """There is no room for more. What adds no message (settlements, marks) is still taken."""
+
+
 class Journal(Protocol):
     """Where messages live. All methods on one thread at a time (the writer's)."""
 
@@ -380,8 +384,10 @@ class Journal(Protocol):
         A transaction of bare settlements (no replies) need only survive a kill: after a power
         cut its events are pending again.
 
+        With none it is the writer's word that it is idle, and time for house-keeping.
+
         Returns:
-            One answer a command, in order.
+            One answer a command, in order. To the word: anything if there is more to keep.
 
         Raises:
             JournalError: Nothing was done; names file, cause and next step.

@@ -85,7 +85,7 @@ class Gateway:
         self._redactor = logs.redactor_of(settings)
         self._log = logs.logger_for(log, self._redactor)
         self._clock = clock or SystemClock()
-        self._open_journal = journal or planning.journal
+        self._open_journal = journal or partial(planning.journal, log=self._log)
         self._ids = ClientIds(self._clock.unix_ms)
         self._tickets = Tickets()
         self._listeners: list[StateListener] = []
@@ -217,8 +217,6 @@ class Gateway:
             system.start()
             self._system = system
             self._warn(self._notes)
-            for told in planning.exposed(self.settings):
-                self._log.warning("file.exposed", detail=told)
             self._log.info("gateway.started", accounts=len(self._plans))
             for name, plan in self._plans.items():
                 system.add(plan, connect=name not in self._disabled)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from pathlib import Path
+from typing import Any
 
 from actors.account import AccountPlan, RecoveryPlan
 from actors.policy.tries import TryRules
 from actors.ports import Clock, Identity
 from actors.storage import Journal
 from gateway.journal.memory import MemoryJournal
+from gateway.journal.quota import Limits
 from gateway.journal.sqlite import SqliteJournal
 from gateway.platforms import registry
 from gateway.settings import AccountSettings, Settings
@@ -20,7 +20,7 @@ from gateway.transport.tls import TlsOptions
 JOURNAL_FILE = "journal.sqlite3"
 
 
-def journal(settings: Settings, clock: Clock) -> Journal:
+def journal(settings: Settings, clock: Clock, log: Any = None) -> Journal:
     """Open the journal the settings name.
 
     Raises:
@@ -32,27 +32,13 @@ def journal(settings: Settings, clock: Clock) -> Journal:
         Path(settings.data_dir) / JOURNAL_FILE,
         synchronous="FULL" if settings.durability == "full" else "NORMAL",
         clock=clock,
+        limits=Limits(
+            retention_days=settings.journal.retention_days,
+            max_bytes=settings.journal.max_bytes,
+            min_free_bytes=settings.journal.min_free_bytes,
+        ),
+        log=log,
     )
-
-
-def exposed(settings: Settings) -> list[str]:
-    """Say which files of the journal others may read, and what to do; POSIX only.
-
-    The directory counts first: what lies in a closed one is closed.
-    """
-    directory = Path(settings.data_dir)
-    if os.name != "posix" or settings.durability == "memory" or not _open_to_others(directory):
-        return []
-    files = [directory / f"{JOURNAL_FILE}{ending}" for ending in ("", "-wal", "-shm")]
-    lax = [str(file) for file in files if _open_to_others(file)]
-    return [f"{file} holds messages and others may read it; run: chmod 600 {file}" for file in lax]
-
-
-def _open_to_others(path: Path) -> bool:
-    try:
-        return bool(path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO))
-    except OSError:
-        return False
 
 
 def plan(account: AccountSettings, settings: Settings) -> AccountPlan:

@@ -18,12 +18,17 @@ import structlog
 
 from actors.ports import Clock
 from actors.storage import (
+    BeginEvent,
     CloseHold,
+    DropEvent,
     Journal,
     JournalAnswer,
     JournalCommand,
     JournalError,
+    JournalFullError,
+    MarkDelivery,
     OverloadedError,
+    ParkEvents,
     SettleEvents,
     StoreDelivery,
     StoreFrames,
@@ -37,12 +42,17 @@ Refused: TypeAlias = Callable[[str], None]
 FIRST_PAUSE_S: Final = 0.05
 LONGEST_PAUSE_S: Final = 1.0
 IDLE_S: Final = 1.0
-"""After so long without work the journal is told once that it is idle."""
+"""After so long without work the journal is told that it is idle."""
+UPKEEP_S: Final = 60.0
+"""It is told again after so long; sooner while it says that there is more to keep."""
 
 SLOW_COMMIT_S: Final = 2.0
 """A commit should hold within this (``reliability.md`` I3)."""
 
 __all__ = ["JournalWriter", "OverloadedError", "WriterCounters"]
+
+_CLOSING: Final = (BeginEvent, SettleEvents, ParkEvents, DropEvent, MarkDelivery)
+"""Commands that never add a message; see :func:`_closes`."""
 
 _log = structlog.get_logger(__name__)
 
@@ -333,16 +343,16 @@ class JournalWriter:
     # --- the thread ---
 
     def _run(self) -> None:
-        idle_told = True
-        while self._wait(None if idle_told else IDLE_S):
+        idle_at = self._clock.monotonic() + UPKEEP_S
+        while self._wait(max(0.0, idle_at - self._clock.monotonic())):
             self._answer_reads()
             batch = self._take()
             if batch:
                 self._store(batch)
-                idle_told = False
-            elif not idle_told:
-                self._tell_idle()
-                idle_told = True
+                idle_at = self._clock.monotonic() + IDLE_S
+            elif self._clock.monotonic() >= idle_at:
+                pause_s = IDLE_S if self._tell_idle() else UPKEEP_S
+                idle_at = self._clock.monotonic() + pause_s
         self._answer_reads()
         with self._wake:
             self._close()
@@ -382,6 +392,10 @@ class JournalWriter:
             except (JournalError, MemoryError) as error:
                 self._failures += 1
                 self._report(healthy=False, reason=str(error) or type(error).__name__)
+                if isinstance(error, JournalFullError):
+                    batch = self._relieve(batch)
+                    if not batch:
+                        return
                 if not self._rest(pause_s):
                     return
                 pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
@@ -404,6 +418,35 @@ class JournalWriter:
             self._rows += _rows(command)
             self._taken -= 1
             self._tell(then, answer)
+
+    def _relieve(self, batch: Sequence[_Waiting]) -> Sequence[_Waiting]:
+        """Store what adds no message, from behind too: only settling can make room again.
+
+        None of it concerns what has to wait: that was never answered. Gives what is left.
+        """
+        with self._wake:
+            behind = list(self._queue)
+        closing = [waiting for waiting in (*batch, *behind) if _closes(waiting.command)]
+        closing = closing[: self._batch_rows]
+        if not closing:
+            return batch
+        try:
+            answers = self._journal.commit([waiting.command for waiting in closing])
+        except Exception:  # noqa: BLE001  # it stays in line; its own turn will tell
+            return batch
+        stored = set(map(id, closing))
+        with self._wake:
+            kept = [waiting for waiting in self._queue if id(waiting) not in stored]
+            self._taken += len(self._queue) - len(kept)
+            self._queue.clear()
+            self._queue.extend(kept)
+        self._batch = [waiting for waiting in self._batch if id(waiting) not in stored]
+        for (command, then, _), answer in zip(closing, answers, strict=True):
+            self._rows += _rows(command)
+            self._taken -= 1
+            self._tell(then, answer)
+        self._commits += 1
+        return [waiting for waiting in batch if id(waiting) not in stored]
 
     def _isolate(self, batch: Sequence[_Waiting], error: Exception) -> None:
         """Find the command that cannot be stored, and store the others in order."""
@@ -429,12 +472,14 @@ class JournalWriter:
         while self._reads:
             self._reads.popleft()()
 
-    def _tell_idle(self) -> None:
+    def _tell_idle(self) -> bool:
+        """Let the journal keep house; True: it has more to do."""
         try:
-            self._journal.commit(())
+            return bool(self._journal.commit(()))
         except Exception as error:  # noqa: BLE001  # house-keeping may fail; the next commit says
             self._failures += 1
             _log.warning("journal.idle_failed", reason=_reason(error))
+            return False
 
     def _close(self) -> None:
         if self._closed:
@@ -469,6 +514,14 @@ class JournalWriter:
         on_health = self._on_health
         if on_health is not None:
             self._tell(lambda _: on_health(healthy, reason), None)
+
+
+def _closes(command: JournalCommand) -> bool:
+    """Say whether it adds no message, and may be done before those that do.
+
+    The end of a hold is one: what waits behind it would never be handled on a full disk.
+    """
+    return type(command) in _CLOSING or (type(command) is CloseHold and not command.frames)
 
 
 def _rows(command: JournalCommand) -> int:

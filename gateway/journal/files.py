@@ -6,13 +6,15 @@ a file that is empty, foreign or damaged is always somebody's loss and refused.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
+import stat
 from pathlib import Path
 from typing import Final
 
 from actors.storage import JournalError
-from gateway.journal import schema
+from gateway.journal import integrity, schema
 
 _NEXT_STEPS: Final = {
     sqlite3.SQLITE_FULL: "free space on that disk; it goes on by itself",
@@ -23,6 +25,9 @@ _NEXT_STEPS: Final = {
     sqlite3.SQLITE_BUSY: "close the other program that has the file open",
     sqlite3.SQLITE_LOCKED: "close the other program that has the file open",
 }
+
+SALVAGED: Final = ".salvaged"
+"""Ending of a salvaged journal that is not in its place yet."""
 
 _DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
@@ -47,36 +52,125 @@ def prepare_directory(path: Path) -> None:
         )
 
 
+def lax(path: Path) -> list[Path]:
+    """Give what of a journal others than its owner may read or write."""
+    if os.name != "posix":
+        return []
+    named = (path.parent, path, beside(path, "-wal"), beside(path, "-shm"))
+    return [each for each in named if each.exists() and each.stat().st_mode & 0o077]
+
+
+def tighten(path: Path) -> list[Path]:
+    """Take the file from everybody but its owner; give what others could read or write.
+
+    The directory is only told of: it may hold more than a journal.
+    """
+    found = lax(path)
+    for each in found:
+        if each != path.parent:
+            with contextlib.suppress(OSError):
+                each.chmod(stat.S_IMODE(each.stat().st_mode) & 0o700)
+    return found
+
+
 def create(path: Path, now_ms: int) -> None:
     """Build a new journal, mode 0600, and put it in place whole.
 
     Raises:
         JournalError: The log of a lost journal lies there; it may hold messages.
     """
-    log = _beside(path, "-wal")
+    log = beside(path, "-wal")
     if log.exists() and log.stat().st_size:
         raise JournalError(
             f"{path} is missing, but its log {log.name} is there and may hold messages; "
             "put the journal file back, or move the log away to begin anew"
         )
-    draft = _beside(path, ".new")
-    for leftover in (draft, _beside(draft, "-wal"), _beside(draft, "-shm")):
+    draft = beside(path, ".new")
+    for leftover in (draft, beside(draft, "-wal"), beside(draft, "-shm")):
         leftover.unlink(missing_ok=True)
+    begin(draft, now_ms)
+    sync(draft)
+    draft.replace(path)
+    sync_directory(path)
+
+
+def begin(draft: Path, now_ms: int) -> None:
+    """Make an empty journal, mode 0600, of a name nothing else has."""
     os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     connection = sqlite3.connect(draft, isolation_level=None)
     try:
         schema.create(connection, now_ms)
     finally:
         connection.close()
-    with draft.open("rb+") as file:
+
+
+def put(draft: Path, target: Path) -> None:
+    """Give a finished file its name, if nothing has it.
+
+    Raises:
+        JournalError: Something has it by now.
+    """
+    try:
+        os.link(draft, target)
+    except FileExistsError as error:
+        raise JournalError(f"{target} exists and was left as it is; name a new file") from error
+    except OSError:  # a file system without links
+        draft.rename(target)
+    else:
+        draft.unlink()
+    sync_directory(target)
+
+
+def sync(path: Path) -> None:
+    """Wait until a file that nobody has open is on the disk."""
+    with path.open("rb+") as file:
         os.fsync(file.fileno())
-    draft.replace(path)
+
+
+def sync_directory(path: Path) -> None:
+    """Wait until the name of a file is on the disk."""
     if os.name == "posix":
         directory = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(directory)
         finally:
             os.close(directory)
+
+
+def refuse_half_salvaged(path: Path) -> None:
+    """Refuse to begin while a salvaged journal waits to be put in place.
+
+    Raises:
+        JournalError: It does; the old file may lack its log already.
+    """
+    whole = beside(path, SALVAGED)
+    if whole.exists():
+        raise JournalError(
+            f"a salvage of {path} was cut short ({whole.name} is there); "
+            "run `xianyu-gateway journal salvage` again, it goes on where it was"
+        )
+
+
+def must_exist(path: Path) -> None:
+    """Refuse a journal that is not there.
+
+    Raises:
+        JournalError: It is not.
+    """
+    if not path.exists():
+        raise JournalError(f"there is no journal at {path}; check data_dir")
+
+
+def reader(path: Path) -> sqlite3.Connection:
+    """Open a journal that may be in use, to read only.
+
+    Raises:
+        JournalError: It is not there.
+        sqlite3.Error: It cannot be opened.
+    """
+    must_exist(path)
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
 
 
 def connect(path: Path, synchronous: str) -> sqlite3.Connection:
@@ -100,7 +194,7 @@ def failure(path: Path, error: sqlite3.Error) -> JournalError:
     """Say what failed, where, and what helps; never what was being stored."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in _DAMAGED:
-        return JournalError(schema.damaged(path, str(error)))
+        return JournalError(integrity.damaged(path, str(error)))
     step = _NEXT_STEPS.get(code, "look at the disk and the system log")
     return JournalError(f"the journal {path} failed ({error}); {step}")
 
@@ -111,5 +205,6 @@ def needs_new_handle(error: sqlite3.Error) -> bool:
     return code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
 
 
-def _beside(path: Path, ending: str) -> Path:
+def beside(path: Path, ending: str) -> Path:
+    """Give the name of a file that belongs to a journal, e.g. its log."""
     return path.with_name(path.name + ending)

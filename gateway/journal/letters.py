@@ -10,6 +10,7 @@ nobody else has open; :class:`gateway.letters.DeadLetters` does the same on a ru
 from __future__ import annotations
 
 import sqlite3
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -130,17 +131,13 @@ def _begin(work: Work, command: BeginEvent) -> bool:
     return True
 
 
-def park_left_running(connection: sqlite3.Connection) -> None:
-    """Park what was running when the last process ended (``reliability.md`` I9)."""
-    query = f"SELECT lane_seq FROM dead_letter WHERE reason='{RUNNING}'"  # noqa: S608  # ours
-    numbers: list[Value] = [number for (number,) in connection.execute(query)]
-    if not numbers:
-        return
-    with connection:
-        connection.execute("BEGIN IMMEDIATE")
-        for statement in (_PARK, _PARKED):
-            for part, values in statement.parts(numbers):
-                connection.execute(part, values)
+def left_running(connection: sqlite3.Connection) -> list[ParkEvents]:
+    """Give the commands that park what was running when the last process ended."""
+    query = f"SELECT account, lane_seq FROM dead_letter WHERE reason='{RUNNING}'"  # noqa: S608  # ours
+    numbers: defaultdict[AccountId, list[int]] = defaultdict(list)
+    for account, number in connection.execute(query):
+        numbers[account].append(number)
+    return [ParkEvents(account=account, lane_seqs=each) for account, each in numbers.items()]
 
 
 def letter_row(row: Sequence[Any]) -> Letter:

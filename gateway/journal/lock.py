@@ -22,11 +22,15 @@ _LOCKED_BYTE = 1 << 20
 class ProcessLock:
     """Exclusive lock on ``path``, held until :meth:`release`.
 
+    Args:
+        path: The lock file; made if it is not there.
+        note: Write who we are into it.
+
     Raises:
         JournalError: Another journal object, here or elsewhere, holds it; names the owner.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, note: bool = True) -> None:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         self._file = os.fdopen(descriptor, "r+b", buffering=0)
         try:
@@ -38,6 +42,8 @@ class ProcessLock:
                 f"the journal is in use by {owner} (lock file {path}); "
                 "stop that process, or give this one another data_dir"
             ) from error
+        if not note:
+            return
         self._file.truncate(0)
         self._file.seek(0)
         self._file.write(msgspec.json.encode({"pid": os.getpid(), "host": socket.gethostname()}))
@@ -45,6 +51,18 @@ class ProcessLock:
     def release(self) -> None:
         """Let go. Idempotent."""
         self._file.close()
+
+
+def owner_of(path: Path) -> str | None:
+    """Say who holds a lock; None if nobody does."""
+    if not path.exists():
+        return None
+    try:
+        ProcessLock(path, note=False).release()
+    except JournalError:
+        with path.open("rb") as file:
+            return _owner(file)
+    return None
 
 
 def _owner(file: IO[bytes]) -> str:

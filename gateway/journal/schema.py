@@ -1,25 +1,22 @@
-"""Tables of the journal file, and the check that a file is one we can use.
+"""Tables of the journal file, version by version.
 
-Names and columns follow ``reliability.md`` 2.12. Knows SQL, no message and no lock.
+Names and columns follow ``reliability.md`` 2.12. Knows SQL, no message, file or lock.
 """
 
 from __future__ import annotations
 
 import enum
 import sqlite3
-from pathlib import Path
 from typing import Final
 
-from actors.storage import JournalError
-
-VERSION: Final = 2
+VERSION: Final = 3
 """``PRAGMA user_version`` of the tables below; a change of any table raises it."""
+
+OLDEST: Final = 1
+"""The oldest version that is brought up to date at the start."""
 
 APPLICATION_ID: Final = 0x58594757
 """``PRAGMA application_id``; tells a journal from any other SQLite file."""
-
-FULL_CHECK_BYTES: Final = 128 * 1024 * 1024
-"""Files up to this size are checked whole at each start; larger ones without their frames."""
 
 PAGE_BYTES: Final = 4096
 """A small commit writes four or five pages, whatever their size: larger ones only cost."""
@@ -76,12 +73,7 @@ class Flag(enum.IntFlag):
 # (inbound.local_id). Text is kept as text; what UTF-8 cannot say, as bytes (rows.storable).
 # event_open: the rowid (lane_seq) is part of any index, so it is in lane order already.
 # dead_letter also holds what is running (letters.RUNNING), so that a start finds it at once.
-_NOTE = """
-CREATE TABLE note(
-  account TEXT NOT NULL, lane NOT NULL, key NOT NULL, value, at INTEGER NOT NULL,
-  PRIMARY KEY(account, lane, key)) WITHOUT ROWID;
-"""
-_TABLES = """
+_FIRST = """
 CREATE TABLE log_meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE inbox(
   raw_id INTEGER PRIMARY KEY, account TEXT NOT NULL, gen INTEGER NOT NULL,
@@ -91,7 +83,6 @@ CREATE TABLE event(
   idx INTEGER NOT NULL, account TEXT NOT NULL, lane, server_time INTEGER,
   source INTEGER NOT NULL, flags INTEGER NOT NULL,
   status INTEGER NOT NULL DEFAULT 0, attempts INTEGER NOT NULL DEFAULT 0,
-  crashes INTEGER NOT NULL DEFAULT 0,
   UNIQUE(event_id, account));
 CREATE INDEX event_open ON event(account) WHERE status = 0;
 CREATE TABLE dead_letter(
@@ -116,20 +107,41 @@ CREATE TABLE account_state(
   not_before INTEGER, history, duplicates INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
 """
 
-UPGRADES: Final = {
-    1: f"ALTER TABLE event ADD COLUMN crashes INTEGER NOT NULL DEFAULT 0; {_NOTE}",
-}
-"""What makes the tables of a version those of the next."""
+_SECOND = """
+ALTER TABLE event ADD COLUMN crashes INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE note(
+  account TEXT NOT NULL, lane NOT NULL, key NOT NULL, value, at INTEGER NOT NULL,
+  PRIMARY KEY(account, lane, key)) WITHOUT ROWID;
+"""
+
+# event_frame: which events a frame carried; without it a duplicate reads the whole table.
+# tally: what the rows that retention deleted were, so that counts go on over the file's life.
+_THIRD = """
+CREATE INDEX event_frame ON event(raw_id);
+CREATE TABLE tally(
+  account TEXT NOT NULL, name TEXT NOT NULL, count INTEGER NOT NULL,
+  PRIMARY KEY(account, name)) WITHOUT ROWID;
+"""
+
+_STEPS: Final = {1: _FIRST, 2: _SECOND, 3: _THIRD}
+"""What makes each version of the one before. A new file takes all of them, so that it cannot
+differ from one that was brought up to date."""
 
 
-def create(connection: sqlite3.Connection, now_ms: int) -> None:
-    """Make an empty file a journal."""
+def create(connection: sqlite3.Connection, now_ms: int, *, version: int = VERSION) -> None:
+    """Make an empty file a journal (of an older version, to test with)."""
     connection.executescript(f"PRAGMA page_size={PAGE_BYTES}; PRAGMA journal_mode=WAL;")
     connection.executescript(
-        f"BEGIN; {_TABLES} {_NOTE}"
+        f"BEGIN; {steps(0, version)}"
         f"INSERT INTO log_meta VALUES('epoch', 1), ('created_at', {int(now_ms)});"
-        f"PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={VERSION}; COMMIT;"
+        f"PRAGMA application_id={APPLICATION_ID}; COMMIT;"
     )
+
+
+def steps(found: int, wanted: int = VERSION) -> str:
+    """Give the statements from one version to another, the number of the last one included."""
+    text = "".join(_STEPS[version] for version in range(found + 1, wanted + 1))
+    return f"{text} PRAGMA user_version={wanted};"
 
 
 def tune(connection: sqlite3.Connection, synchronous: str) -> None:
@@ -137,63 +149,10 @@ def tune(connection: sqlite3.Connection, synchronous: str) -> None:
     for pragma in (
         f"synchronous={synchronous}",
         f"wal_autocheckpoint={WAL_BYTES // PAGE_BYTES}",
+        f"journal_size_limit={WAL_BYTES}",
         "cache_size=-32768",
         "temp_store=MEMORY",
         "secure_delete=FAST",
         "busy_timeout=0",
     ):
         connection.execute(f"PRAGMA {pragma}").fetchall()
-
-
-def verify(connection: sqlite3.Connection, path: Path) -> None:
-    """Refuse a file that is not ours, is newer than we are, or is damaged.
-
-    Up to :data:`FULL_CHECK_BYTES` every page is read. Above, the frames, which are nine
-    tenths of a file, are left out, so that a start stays within seconds: the tables that
-    say what is pending are always proven before anything is built on them.
-
-    Raises:
-        JournalError: Names the file, the cause and what to do.
-        sqlite3.DatabaseError: SQLite itself could not read it.
-    """
-    (application,) = connection.execute("PRAGMA application_id").fetchone()
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if application != APPLICATION_ID:
-        raise JournalError(
-            f"{path} is not a journal of this program and was left as it is; "
-            "move it away, restore the journal there, or set another data_dir"
-        )
-    if version != VERSION and version not in UPGRADES:
-        raise JournalError(
-            f"{path} has journal schema {version}, this program knows {VERSION}; "
-            "run the version that wrote it, or a newer one"
-        )
-    tables = [""]
-    if path.stat().st_size > FULL_CHECK_BYTES:
-        named = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
-        tables = [f"({name})" for (name,) in named if name != "inbox"]
-    for table in tables:
-        (found,) = connection.execute(f"PRAGMA quick_check{table}").fetchone()
-        if found != "ok":
-            raise JournalError(damaged(path, "quick_check failed"))
-    if version != VERSION:
-        upgrade(connection, version)
-
-
-def upgrade(connection: sqlite3.Connection, version: int) -> None:
-    """Bring the tables from an older version to ours, in one transaction."""
-    steps = " ".join(UPGRADES[step] for step in range(version, VERSION))
-    try:
-        connection.executescript(f"BEGIN; {steps} PRAGMA user_version={VERSION}; COMMIT;")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-
-
-def damaged(path: Path, cause: str) -> str:
-    """Say that a file is damaged and that it was not touched."""
-    return (
-        f"the journal {path} is damaged ({cause}) and was left as it is; stop the gateway, "
-        "copy the file with its -wal away, then restore a backup or salvage it"
-    )

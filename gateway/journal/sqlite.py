@@ -12,8 +12,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import sqlite3
-import threading
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -43,20 +42,43 @@ from actors.storage import (
     Tally,
 )
 from actors.values import AccountId, Delivery, SendOutcome
-from gateway.journal import cursors, files, inbound, letters, schema, sends, settling, standing
+from gateway import logs
+from gateway.journal import (
+    counting,
+    cursors,
+    files,
+    inbound,
+    integrity,
+    letters,
+    migration,
+    sends,
+    settling,
+    standing,
+)
 from gateway.journal.lock import ProcessLock
+from gateway.journal.quota import Limits
+from gateway.journal.retention import Pruned, Transaction
 from gateway.journal.rows import Value, storable, text
 from gateway.journal.schema import Flag, FrameKind, Status
+from gateway.journal.upkeep import Upkeep
 from gateway.journal.work import SettledBeforeError, Work
 
+_HIGHEST: Final = (
+    "SELECT max((SELECT coalesce(max(lane_seq), 0) FROM event),"
+    " (SELECT coalesce(max(raw_id), 0) FROM inbox),"
+    " (SELECT coalesce(max(value), 0) FROM log_meta WHERE key='numbers'))"
+)
 _PENDING: Final = (
     "SELECT raw, kind, idx, lane_seq, received_at, attempts, crashes, flags "
     "FROM event CROSS JOIN inbox USING(raw_id) "
     "WHERE event.account=? AND status=0 AND lane_seq>? ORDER BY lane_seq LIMIT ?"
 )
 _SYNC: Final = "INSERT OR REPLACE INTO log_meta(key, value) VALUES('synced_at', ?)"
-_CHECKPOINT_COMMITS: Final = 256
-"""An idle journal with fewer commits since the last checkpoint leaves its log as it is."""
+_CHECKED: Final = "INSERT OR REPLACE INTO log_meta VALUES('checked_at', ?)"
+_UNCHECKED: Final = "DELETE FROM log_meta WHERE key='checked_at'"
+_OVERDUE: Final = (
+    "SELECT NOT EXISTS (SELECT 1 FROM log_meta WHERE key='checked_at' AND value BETWEEN ? AND ?)"
+)
 
 
 class SqliteJournal:
@@ -66,6 +88,8 @@ class SqliteJournal:
         path: The file; made if it is not there, with its directory. ``<path>.lock`` beside it.
         synchronous: FULL: a commit survives a power cut. NORMAL: a kill, not a power cut.
         clock: For the times noted in rows.
+        limits: How long it keeps what is over, and how much it may take; None: everything.
+        log: A structlog logger; None takes the package's polite default.
 
     Raises:
         JournalError: Used by another process, damaged, foreign, or cannot be written.
@@ -79,21 +103,28 @@ class SqliteJournal:
         *,
         synchronous: Literal["FULL", "NORMAL"] = "FULL",
         clock: Clock,
+        limits: Limits | None = None,
+        log: Any = None,
     ) -> None:
         self.path: Final = Path(path)
         self._synchronous = synchronous
         self._clock = clock
         self._faults: Counter[str] = Counter()
-        self._counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
-        self._counting = threading.Lock()
-        self._commits_since_checkpoint = 0
         self._synced = True
+        self._counts: Final = counting.Counts()
+        log = log or logs.get_logger()
+        self._upkeep: Final = Upkeep(self.path, limits or Limits(), clock, log)
+        self._check: integrity.FrameCheck | None = None
+        self._notes: list[tuple[str, tuple[int, ...]]] = []
         self._connection: sqlite3.Connection | None = None
-        self._closed = False
+        self._closed = self._given_up = False
         files.prepare_directory(self.path)
+        for lax in files.tighten(self.path):
+            log.warning("journal.permissions_lax", path=str(lax))
         self._lock: Final = ProcessLock(self.path.with_name(self.path.name + ".lock"))
         try:
             self._numbers: Final = itertools.count(self._open() + 1)
+            self._park_left_running()
         except BaseException:
             self._disconnect()
             self._lock.release()
@@ -107,22 +138,24 @@ class SqliteJournal:
         """Do all commands in one transaction.
 
         Within it frames come first, then settlements, then begun, parked, replayed and dropped
-        events in their order, then sends and their marks. With no
-        command it is the caller's way to say that it is idle: the log is checkpointed if it
-        grew.
+        events in their order, then sends and their marks. With no command it is the caller's
+        way to say that it is idle: old rows are deleted and the log is checkpointed if it
+        grew; the answer is not empty if there is more to do.
 
         A settlement of an event that is settled already is left out, replies included. A
         settlement with RETRY notes the attempts and leaves the event pending. A delivery
         whose ``outbox_id`` is known is not stored again.
 
         Raises:
+            JournalFullError: There is no room for new messages. Nothing was done.
             JournalError: The file cannot take it now. Nothing was done.
             ValueError: A command can never be stored, on any disk. Nothing was done.
         """
         try:
+            self._look_at_check()
             if not commands:
-                self._idle()
-                return ()
+                return (None,) if self._keep_house() else ()
+            self._upkeep.admit(self._connected(), commands)
             try:
                 answers, changes = self._transact(commands, careful=False)
             except SettledBeforeError:
@@ -138,11 +171,10 @@ class SqliteJournal:
         except sqlite3.Error as error:
             if files.needs_new_handle(error):
                 self._disconnect()
+                self._given_up = True
             raise files.failure(self.path, error) from error
-        with self._counting:
-            for (account, name), count in changes.items():
-                self._counts[account][name] += count
-        self._commits_since_checkpoint += 1
+        self._counts.apply(changes)
+        self._upkeep.committed(self._connected())
         return answers
 
     def pending(self, account: AccountId, after: int, limit: int) -> Sequence[Pending]:
@@ -211,48 +243,43 @@ class SqliteJournal:
 
     def tally(self, account: AccountId) -> Tally:
         """Give the counters of an account, exactly, over the life of the file."""
-        with self._counting:
-            counts = Counter(self._counts.get(account))
-        ended = {name: counts[name] for name in ("done", "dead", "ignored", "expired")}
-        parked = counts["parked"] + counts["stale"]
-        return Tally(
-            received=counts["stored"] + counts["duplicates"],
-            duplicates=counts["duplicates"],
-            parked=parked,
-            pending=counts["stored"] - sum(ended.values()) - parked,
-            **ended,
-        )
+        return self._counts.of(account)
+
+    def prune(self, budget_s: float = 0.05) -> Pruned:
+        """Delete what may go, for so many seconds; call it again while there is ``more``."""
+        return self._upkeep.prune(self._connected(), budget_s)
 
     def close(self) -> None:
-        """Checkpoint (SQLite does, as the last to leave) and release the file. Idempotent."""
-        self._closed = True
-        self._disconnect()
-        self._lock.release()
+        """Note the clean end, checkpoint, and release the file. Idempotent."""
+        if self._check is not None:
+            self._check.stop()
+            self._look_at_check(stopping=True)
+        try:
+            if self._connection is not None and not self._closed:
+                self._end(self._connection)
+        finally:
+            self._closed = True
+            self._disconnect()
+            self._lock.release()
 
     # --- inside ---
 
     def _open(self) -> int:
         """Open, check and count; give the highest number ever used."""
         try:
+            files.refuse_half_salvaged(self.path)
             if not self.path.exists():
                 files.create(self.path, self._clock.unix_ms())
             connection = self._connected()
-            schema.verify(connection, self.path)
-            letters.park_left_running(connection)
-            for account, status, count in connection.execute(
-                "SELECT account, status, count(*) FROM event GROUP BY account, status"
-            ):
-                self._counts[account]["stored"] += count
-                if status not in (Status.PENDING, Status.RUNNING):
-                    self._counts[account][Status(status).name.lower()] += count
-            for account, count in connection.execute(
-                "SELECT account, duplicates FROM account_state WHERE duplicates > 0"
-            ):
-                self._counts[account]["duplicates"] = count
-            (highest,) = connection.execute(
-                "SELECT max((SELECT coalesce(max(lane_seq), 0) FROM event),"
-                " (SELECT coalesce(max(raw_id), 0) FROM inbox))"
-            ).fetchone()
+            found = integrity.identify(connection, self.path)
+            whole = integrity.verify(connection, self.path)
+            migration.migrate(connection, found)
+            clean = self._counts.load(connection)
+            if clean:
+                self._notes.append((counting.BEGUN, ()))
+            if not whole and (not clean or self._overdue(connection)):
+                self._check = integrity.FrameCheck(files.reader(self.path))
+            (highest,) = connection.execute(_HIGHEST).fetchone()
         except sqlite3.Error as error:
             raise files.failure(self.path, error) from error
         except OSError as error:
@@ -267,8 +294,14 @@ class SqliteJournal:
         if self._closed:
             raise JournalError(f"the journal {self.path} is closed; open it anew")
         if self._connection is None:
-            self._connection = files.connect(self.path, self._synchronous)
-            self._synced = True
+            connection = files.connect(self.path, self._synchronous)
+            try:
+                if self._given_up:
+                    self._counts.recount(connection)
+            except BaseException:
+                connection.close()
+                raise
+            self._connection, self._synced, self._given_up = connection, True, False
         return self._connection
 
     def _disconnect(self) -> None:
@@ -292,7 +325,10 @@ class SqliteJournal:
                 careful=careful,
             )
             answers = _run(work, commands)
+            for note in self._notes:
+                connection.execute(*note)
             connection.execute("COMMIT")
+            self._notes.clear()
         except BaseException:
             # After some errors (disk full) SQLite has rolled back already.
             if connection.in_transaction:
@@ -307,14 +343,58 @@ class SqliteJournal:
             connection.execute(f"PRAGMA synchronous={'FULL' if wanted else 'NORMAL'}")
             self._synced = wanted
 
-    def _idle(self) -> None:
+    def _keep_house(self) -> bool:
+        """Wait for the disk once for all that did not, then look after the file."""
+        connection = self._connected()
         if not self._synced:
-            connection = self._connected()
             self._sync(connection, wanted=True)
             connection.execute(_SYNC, (self._clock.unix_ms(),))
-        if self._commits_since_checkpoint >= _CHECKPOINT_COMMITS:
-            self._connected().execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-            self._commits_since_checkpoint = 0
+        return self._upkeep.idle(connection)
+
+    def _park_left_running(self) -> None:
+        """Park what was running when the last process ended (``reliability.md`` I9)."""
+        try:
+            commands = letters.left_running(self._connected())
+            if commands:
+                self._counts.apply(self._transact(commands, careful=False)[1])
+        except sqlite3.Error as error:
+            raise files.failure(self.path, error) from error
+
+    def _overdue(self, connection: sqlite3.Connection) -> bool:
+        now_ms = self._clock.unix_ms()
+        since_ms = now_ms - integrity.CHECK_DAYS * 24 * 3600 * 1000
+        return bool(connection.execute(_OVERDUE, (since_ms, now_ms)).fetchone()[0])
+
+    def _look_at_check(self, *, stopping: bool = False) -> None:
+        """Take over what the check of the frames found.
+
+        Raises:
+            JournalError: They are damaged: nothing more may be built on this file.
+        """
+        check = self._check
+        if check is None:
+            return
+        if check.damage and not stopping:
+            raise JournalError(integrity.damaged(self.path, check.damage))
+        if check.finished and not check.damage:
+            self._notes.append((_CHECKED, (self._clock.unix_ms(),)))
+            self._check = None
+            check.stop()
+        elif stopping:
+            self._notes.append((_UNCHECKED, ()))
+
+    def _end(self, connection: sqlite3.Connection) -> None:
+        """Leave word of the clean end, if the file was touched; then no log beside it.
+
+        What fails here costs the next start some reading, and nothing else.
+        """
+        with contextlib.suppress(sqlite3.Error):
+            if (counting.BEGUN, ()) not in self._notes:
+                with Transaction(connection):
+                    for note in self._notes:
+                        connection.execute(*note)
+                    self._counts.save(connection)
+            self._upkeep.close(connection)
 
     def _read(self, query: str, values: Sequence[Value]) -> list[Any]:
         try:

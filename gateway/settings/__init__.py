@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from gateway.settings.account import (
     AccountSettings,
@@ -23,7 +23,7 @@ from gateway.settings.account import (
     SendSettings,
     TlsSettings,
 )
-from gateway.settings.record import Count, Deadline, Rate, Record, Secret
+from gateway.settings.record import Count, Deadline, Rate, Record, Secret, Within
 
 __all__ = [
     "AccountSettings",
@@ -135,12 +135,20 @@ class OutboxSettings(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class JournalSettings(Record):
-    """What a journal that can not store means (``reliability.md`` I3).
+    """How the journal stays well over years (``reliability.md`` 2.10, 2.12).
 
     Attributes:
+        retention_days: Settled events and ended sends are kept so long, and with them the
+            identities by which a repeated message is known.
+        max_bytes: Bound of the file: above 80 % the frames of settled events go first, above
+            95 % nothing more is stored.
+        min_free_bytes: With less free on the disk nothing more is stored.
         limit_s: So long without a commit that holds, and every link is left.
     """
 
+    retention_days: Annotated[float, Within(1.0, 36_500.0)] = 7.0
+    max_bytes: Annotated[int, Within(1 << 20, 1 << 50)] = 20 << 30
+    min_free_bytes: Annotated[int, Within(0, 1 << 50)] = 1 << 30
     limit_s: Deadline = 10.0
 
 

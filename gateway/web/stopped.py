@@ -5,16 +5,18 @@ Opening it takes the journal's lock, so it is never touched beside a running gat
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from typing import Any, NoReturn
 
 from actors.runtime.clock import SystemClock
-from actors.storage import Journal
+from actors.storage import Journal, SendQuery
+from actors.values import SendState
 from gateway import logs, planning
+from gateway.journal import letters, sends
+from gateway.sending import SendView
 from gateway.settings import Settings
 from gateway.web.ports import Accounts, Ticket
-from gateway.web.problems import Problem, missing
+from gateway.web.problems import Problem
 from gateway.web.upkeep import FileCare, journal_path
 
 
@@ -54,7 +56,7 @@ class StoppedGateway:
         Raises:
             JournalError: A gateway has it open, or it can not be read.
         """
-        return _Letters(_module("gateway.journal.letters", "dead letters"), self._open())
+        return _Letters(self._open())
 
     @property
     def sends(self) -> Any:
@@ -63,10 +65,7 @@ class StoppedGateway:
         Raises:
             JournalError: A gateway has it open, or it can not be read.
         """
-        rows = _module("gateway.journal.sends", "outbox that can be asked")
-        if not hasattr(rows, "find"):
-            raise missing("outbox that can be asked")
-        return _Sends(rows, self._open())
+        return _Sends(self._open())
 
     @property
     def journal(self) -> FileCare:
@@ -97,53 +96,40 @@ class StoppedGateway:
 
 
 class _Letters:
-    def __init__(self, letters: Any, journal: Journal) -> None:
-        self._letters = letters
+    def __init__(self, journal: Journal) -> None:
         self._journal = journal
 
     def list(self, account: str | None = None, limit: int = 100) -> Any:
-        return self._letters.list_letters(self._journal, account, limit)
+        return letters.list_letters(self._journal, account, limit)
 
     def show(self, event_id: str) -> Any:
-        return self._letters.show(self._journal, event_id)
+        return letters.show(self._journal, event_id)
 
     def replay(self, event_id: str) -> bool:
-        return bool(self._letters.replay(self._journal, event_id))
+        return bool(letters.replay(self._journal, event_id))
 
     def drop(self, event_id: str) -> bool:
-        return bool(self._letters.drop(self._journal, event_id))
+        return bool(letters.drop(self._journal, event_id))
 
 
 class _Sends:
-    def __init__(self, rows: Any, journal: Journal) -> None:
-        self._rows = rows
+    def __init__(self, journal: Journal) -> None:
         self._journal = journal
-        self._view = importlib.import_module("gateway.sending").__dict__["SendView"].of
 
     def get(self, outbox_id: str) -> Any:
-        found = self._rows.find(self._journal, outbox_id)
-        return None if found is None else self._view(found)
+        found = sends.find(self._journal, outbox_id)
+        return None if found is None else SendView.of(found)
 
     def list(
         self, account: str | None = None, state: str | None = None, limit: int = 100
     ) -> list[Any]:
-        storage: Any = importlib.import_module("actors.storage")
-        values: Any = importlib.import_module("actors.values")
-        query = storage.SendQuery(
+        query = SendQuery(
             account=account,
-            state=None if state is None else values.SendState(state),
+            state=None if state is None else SendState(state),
             newest_first=True,
             limit=limit,
         )
-        journal: Any = self._journal
-        return [self._view(row) for row in journal.sends(query)]
+        return [SendView.of(row) for row in self._journal.sends(query)]
 
     def cancel(self, outbox_id: str) -> bool:
-        return bool(self._rows.cancel(self._journal, outbox_id))
-
-
-def _module(name: str, what: str) -> Any:
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError:
-        raise missing(what) from None
+        return bool(sends.cancel(self._journal, outbox_id))

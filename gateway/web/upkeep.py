@@ -5,14 +5,14 @@ The work is :mod:`gateway.journal.care`'s.
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 from typing import Any
 
 from actors.runtime.clock import SystemClock
+from gateway.journal import care, quota
 from gateway.planning import JOURNAL_FILE
 from gateway.settings import Settings
-from gateway.web.problems import Problem, missing
+from gateway.web.problems import Problem
 
 
 def journal_path(settings: Settings) -> Path:
@@ -42,20 +42,19 @@ class FileCare:
     def __init__(self, settings: Settings, *, in_use: bool = True) -> None:
         self._settings = settings
         self._in_use = in_use
-        self._care = _module("gateway.journal.care")
 
     def check(self) -> dict[str, Any]:
         """Read it from end to end; ``ok``, ``problems`` and how it stands."""
         path = journal_path(self._settings)
-        problems: list[str] = self._care.check(path)
-        return {"ok": not problems, "problems": problems, "report": self._care.report(path)}
+        problems: list[str] = care.check(path)
+        return {"ok": not problems, "problems": problems, "report": care.report(path)}
 
     def backup(self, target: Any) -> Any:
         """Copy it to a new file."""
         path, target = journal_path(self._settings), Path(target)
         if target.exists():
             raise FileExistsError(target)
-        return self._care.backup(path, target, clock=SystemClock())
+        return care.backup(path, target, clock=SystemClock())
 
     def prune(self) -> Any:
         """Delete what is over and past its retention."""
@@ -63,22 +62,14 @@ class FileCare:
         if self._in_use:
             told = "a running gateway prunes by itself, whenever it is idle"
             raise Problem(409, "in_use", told, "stop it first if it must be now")
-        quota = _module("gateway.journal.quota")
-        keep: Any = getattr(self._settings, "journal", None)
+        keep = self._settings.journal
         limits = quota.Limits(
             retention_days=keep.retention_days,
             max_bytes=keep.max_bytes,
             min_free_bytes=keep.min_free_bytes,
         )
-        return self._care.prune(path, limits, clock=SystemClock())
+        return care.prune(path, limits, clock=SystemClock())
 
     def salvage(self) -> Any:
         """Save what can be read of a damaged file, and put it in its place."""
-        return self._care.salvage(journal_path(self._settings), clock=SystemClock())
-
-
-def _module(name: str) -> Any:
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError:
-        raise missing("upkeep of the journal") from None
+        return care.salvage(journal_path(self._settings), clock=SystemClock())

@@ -16,7 +16,8 @@ from market import WAIT_S, Market
 
 from actors.messages import StateChanged
 from actors.state import Cause, ConnectionState
-from gateway.journal import schema
+from gateway import ChatMessage
+from gateway.journal import schema, upkeep
 from gateway.journal.sqlite import SqliteJournal
 from gateway.testing import Behaviour
 
@@ -26,10 +27,20 @@ VOID = "into the void " * 1000
 """A message that needs pages of its own."""
 
 
-def market_in(directory: Path, *names: str, durability: str = "normal") -> Market:
+def market_in(directory: Path, *names: str, durability: str = "normal", **journal: int) -> Market:
     behaviour = Behaviour(backlog="push", redeliver_after_s=None)
-    keys = {"limit_s": LIMIT_S}
-    market = Market(directory, *names, behaviour=behaviour, journal=keys, durability=durability)
+    keys = {"limit_s": LIMIT_S, "min_free_bytes": 0, **journal}
+    market = Market(
+        directory,
+        *names,
+        behaviour=behaviour,
+        defaults={
+            "limits": {"max_frame_bytes": 1 << 24, "max_message_bytes": 1 << 24},
+            "recovery": {"hold_s": 1.0},  # what it found may have to wait for room
+        },
+        journal=keys,
+        durability=durability,
+    )
     market.listen()
     return market
 
@@ -146,6 +157,35 @@ def test_a_read_only_disk_does_the_same(tmp_path: Path, monkeypatch: pytest.Monk
         read_only.set()
         on_writer(market, "PRAGMA query_only=ON")
         leaves_and_comes_back(market, SHOP, read_only.clear)
+
+
+def test_a_quota_does_the_same_and_settling_makes_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What waits for handlers is settled though nothing new is taken; then frames may go."""
+    monkeypatch.setattr(upkeep, "LOOK_S", 0.0)
+    go = threading.Event()
+    with market_in(tmp_path, SHOP, max_bytes=1 << 20) as market:
+
+        @market.gateway.on(ChatMessage)
+        def hold(event: ChatMessage) -> None:
+            del event
+            assert go.wait(WAIT_S)
+
+        market.start()
+        buyer = market.shops[SHOP].buyer("77001")
+        for number in range(100):
+            buyer.says(f"{number} {VOID}")
+        change = market.states.wait(SHOP, left)
+        assert change.new is ConnectionState.DISCONNECTED
+        assert market.log.wait("journal.commit_failed")[0]["reason"].count("no room") == 1
+        taken = market.shops[SHOP].acked
+        assert taken < 100
+        go.set()
+        market.log.wait("journal.recovered")
+        assert len(market.ledger.wait(100, SHOP)) == 100
+        market.fake.wait(lambda: not market.shops[SHOP].unacked, WAIT_S, "the last ack")
+        assert len(set(market.ledger.texts(SHOP))) == 100
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="finds the log's descriptor there")

@@ -34,7 +34,7 @@ from actors.values import (
     SendOutcome,
     SendResult,
 )
-from gateway.journal import inbound, schema
+from gateway.journal import inbound, integrity, schema
 from gateway.journal.files import failure, needs_new_handle
 from gateway.journal.sqlite import SqliteJournal
 
@@ -280,7 +280,7 @@ def test_a_damaged_file_is_refused_and_left_alone(tmp_path: Path, damage: str) -
 def test_a_large_file_is_checked_without_its_frames(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(schema, "FULL_CHECK_BYTES", 1)
+    monkeypatch.setattr(integrity, "FULL_CHECK_BYTES", 1)
     path = tmp_path / "j.db"
     journal = opened(path)
     for i in range(200):
@@ -303,7 +303,7 @@ def test_another_schema_is_refused(tmp_path: Path) -> None:
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA user_version=99")
     connection.close()
-    with pytest.raises(JournalError, match="schema 99, this program knows 2"):
+    with pytest.raises(JournalError, match="schema 99, this program knows 3"):
         opened(path)
 
 

@@ -320,11 +320,9 @@ def test_file_of_version_1_is_brought_up_to_date(tmp_path: Path) -> None:
     """What was pending there is pending here."""
     path = tmp_path / "j.db"
     connection = sqlite3.connect(path, isolation_level=None)
-    old = schema._TABLES.replace("  crashes INTEGER NOT NULL DEFAULT 0,\n", "")
-    assert old != schema._TABLES
+    schema.create(connection, 0, version=1)
     connection.executescript(
-        f"PRAGMA journal_mode=WAL; {old}; PRAGMA application_id={schema.APPLICATION_ID};"
-        "PRAGMA user_version=1; INSERT INTO inbox VALUES(1, 'a', 1, 7, 0, 'raw');"
+        "INSERT INTO inbox VALUES(1, 'a', 1, 7, 0, 'raw');"
         "INSERT INTO event(lane_seq, event_id, raw_id, idx, account, lane, source, flags)"
         " VALUES(1, 'm1', 1, 0, 'a', 'c', 0, 0);"
     )
@@ -346,7 +344,7 @@ def test_upgrade_that_fails_leaves_the_old_version(
     with sqlite3.connect(tmp_path / "j.db") as connection:
         connection.execute("PRAGMA user_version=1")
     connection.close()
-    monkeypatch.setitem(schema.UPGRADES, 1, "CREATE TABLE new(x); CREATE TABLE inbox(x);")
+    monkeypatch.setitem(schema._STEPS, 2, "CREATE TABLE new(x); CREATE TABLE inbox(x);")
     with pytest.raises(Exception, match="inbox already exists"):
         opened(tmp_path)
     assert "new" not in columns(tmp_path / "j.db")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import sys
 import threading
 import time
@@ -11,7 +12,14 @@ import pytest
 
 from actors.runtime.clock import SystemClock
 from actors.runtime.writer import JournalWriter
-from actors.storage import JournalAnswer, JournalCommand, JournalError, StoreDelivery
+from actors.storage import (
+    JournalAnswer,
+    JournalCommand,
+    JournalError,
+    JournalFullError,
+    MarkDelivery,
+    StoreDelivery,
+)
 from actors.values import Content, Delivery
 from gateway.journal.memory import MemoryJournal
 
@@ -189,4 +197,77 @@ def test_what_was_answered_before_the_death_is_not_stored_again(
     assert writer.revive()
     assert answered.wait(WAIT_S)
     assert disk.tried == [["a", "b"], ["b"]]
+    assert writer.stop(WAIT_S) == []
+
+
+# --- no room ---
+
+
+class FullDisk(Disk):
+    """Takes what adds no message, and nothing else."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.full = threading.Event()
+        self.full.set()
+
+    def commit(self, commands: Sequence[JournalCommand]) -> Sequence[JournalAnswer]:
+        """Refuse sends while there is no room."""
+        sends = any(isinstance(command, StoreDelivery) for command in commands)
+        if sends and self.full.is_set():
+            raise JournalFullError("no room")
+        return MemoryJournal.commit(self, commands)
+
+
+def mark(name: str) -> MarkDelivery:
+    return MarkDelivery(outbox_id=name, generation=1, mid=name)
+
+
+def test_marks_pass_messages_that_wait_for_room() -> None:
+    """Else nothing could ever be settled, and room never made."""
+    disk = FullDisk()
+    answered: queue.Queue[str] = queue.Queue()
+    writer = JournalWriter(disk, clock=SystemClock(), batch_rows=4)
+
+    def submit(command: JournalCommand, name: str) -> None:
+        writer.submit(command, lambda _: answered.put(name))
+
+    submit(mark("m0"), "m0")
+    for number in range(6):
+        submit(delivery(f"s{number}"), f"s{number}")
+    submit(mark("m1"), "m1")
+    writer.start()
+    assert [answered.get(timeout=WAIT_S) for _ in range(2)] == ["m0", "m1"]
+    submit(mark("m2"), "m2")
+    submit(delivery("s6"), "s6")
+    submit(mark("m3"), "m3")
+    assert [answered.get(timeout=WAIT_S) for _ in range(2)] == ["m2", "m3"]
+    assert writer.counters.waiting == 7
+    assert writer.stalled_s(time.monotonic()) > 0, "passing marks do not make it well"
+    disk.full.clear()
+    assert [answered.get(timeout=WAIT_S) for _ in range(7)] == [f"s{n}" for n in range(7)]
+    assert writer.stop(WAIT_S) == []
+
+
+def test_marks_that_fail_keep_their_place() -> None:
+    disk = FullDisk()
+    bad, answered = threading.Event(), queue.Queue[str]()
+    bad.set()
+    commit = disk.commit
+
+    def failing(commands: Sequence[JournalCommand]) -> Sequence[JournalAnswer]:
+        if bad.is_set() and any(isinstance(command, MarkDelivery) for command in commands):
+            raise JournalFullError("not even that")
+        return commit(commands)
+
+    disk.commit = failing  # type: ignore[method-assign]  # one more fault
+    writer = JournalWriter(disk, clock=SystemClock())
+    writer.submit(delivery("s"), lambda _: answered.put("s"))
+    writer.submit(mark("m"), lambda _: answered.put("m"))
+    writer.start()
+    until(lambda: writer.counters.failures >= 3)
+    assert answered.empty()
+    disk.full.clear()
+    bad.clear()
+    assert [answered.get(timeout=WAIT_S) for _ in range(2)] == ["s", "m"]
     assert writer.stop(WAIT_S) == []

@@ -1,0 +1,173 @@
+"""What an operator does with a journal: look, check, prune. Plain functions over a path.
+
+``backup`` and ``salvage`` are files of their own and named here, too. What only reads works
+beside a running gateway; what writes takes the lock, and on a running gateway goes through its
+writer (:meth:`gateway.journal.sqlite.SqliteJournal.prune`).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from actors.ports import Clock
+from gateway.journal import files, integrity
+from gateway.journal.backup import Backup, backup, last_backup
+from gateway.journal.lock import owner_of
+from gateway.journal.quota import Limits
+from gateway.journal.retention import Pruned
+from gateway.journal.salvage import Loss, Salvage, salvage
+from gateway.journal.schema import SendState, Status
+from gateway.journal.sqlite import SqliteJournal
+from gateway.journal.upkeep import free_bytes, used_bytes
+
+__all__ = [
+    "Backup",
+    "Loss",
+    "Report",
+    "Salvage",
+    "backup",
+    "check",
+    "last_backup",
+    "prune",
+    "report",
+    "salvage",
+]
+
+_SLICE_S: Final = 1.0
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """How a journal stands.
+
+    Attributes:
+        path: The file.
+        owner: Who has it open; None: nobody.
+        schema: Its version.
+        clean: It was stopped cleanly (or runs, and has stored nothing since).
+        events: Rows by status, in lower case.
+        sends: Rows by state, in lower case.
+        dead_letters: Events that will not be tried again by themselves.
+        oldest_pending_ms: When the oldest unsettled event came (Unix time); None: there is none.
+        file_bytes: Size of the file.
+        used_bytes: Of that, pages that hold something.
+        log_bytes: Size of the write-ahead log.
+        free_bytes: Free on the disk.
+        last_backup: The last one made of it.
+        salvaged: What a salvage lost, if the file came out of one.
+        readable_by_others: Files and directories that are not its owner's alone.
+    """
+
+    path: str
+    owner: str | None
+    schema: int
+    clean: bool
+    events: dict[str, int]
+    sends: dict[str, int]
+    dead_letters: int
+    oldest_pending_ms: int | None
+    file_bytes: int
+    used_bytes: int
+    log_bytes: int
+    free_bytes: int
+    last_backup: Backup | None
+    salvaged: Salvage | None
+    readable_by_others: list[str]
+
+
+def report(path: Path) -> Report:
+    """Say how a journal stands, running or not; reads, and writes nothing.
+
+    Raises:
+        JournalError: There is none, or it cannot be read; names the next step.
+    """
+    try:
+        with closing(files.reader(path)) as connection:
+            connection.execute("BEGIN")
+            version = integrity.identify(connection, path)
+            kept = dict(connection.execute("SELECT key, value FROM log_meta").fetchall())
+            by_status = connection.execute("SELECT status, count(*) FROM event GROUP BY status")
+            by_state = connection.execute("SELECT state, count(*) FROM outbox GROUP BY state")
+            (letters,) = connection.execute("SELECT count(*) FROM dead_letter").fetchone()
+            oldest = connection.execute(
+                "SELECT received_at FROM event CROSS JOIN inbox USING(raw_id) "
+                "WHERE status=0 ORDER BY lane_seq LIMIT 1"
+            ).fetchone()
+            noted = kept.get("salvaged")
+            log = files.beside(path, "-wal")
+            return Report(
+                path=str(path),
+                owner=owner_of(files.beside(path, ".lock")),
+                schema=version,
+                clean=kept.get("clean_shutdown") == 1,
+                events={Status(each).name.lower(): count for each, count in by_status.fetchall()},
+                sends={SendState(each).name.lower(): count for each, count in by_state.fetchall()},
+                dead_letters=letters,
+                oldest_pending_ms=oldest[0] if oldest else None,
+                file_bytes=path.stat().st_size,
+                used_bytes=used_bytes(connection),
+                log_bytes=log.stat().st_size if log.exists() else 0,
+                free_bytes=free_bytes(path),
+                last_backup=last_backup(path),
+                salvaged=msgspec.json.decode(noted, type=Salvage) if noted else None,
+                readable_by_others=[str(each) for each in files.lax(path)],
+            )
+    except sqlite3.Error as error:
+        raise files.failure(path, error) from error
+
+
+def check(path: Path, *, thorough: bool = False) -> list[str]:
+    """Read a journal from end to end, running or not; give what is wrong, nothing if it is sound.
+
+    Args:
+        path: The file.
+        thorough: Compare each index with its table, too.
+
+    Raises:
+        JournalError: There is none, or it is not one.
+    """
+    try:
+        with closing(files.reader(path)) as connection:
+            integrity.identify(connection, path)
+            try:
+                return integrity.problems_in(connection, thorough=thorough)
+            except sqlite3.DatabaseError as error:
+                return [str(error)]
+    except sqlite3.Error as error:
+        raise files.failure(path, error) from error
+
+
+def prune(
+    path: Path,
+    limits: Limits,
+    *,
+    clock: Clock,
+    progress: Callable[[Pruned], None] | None = None,
+) -> Pruned:
+    """Delete what may go from a journal nobody has open.
+
+    Args:
+        path: The file.
+        limits: How long it keeps what is over, and how much it may take.
+        clock: Time.
+        progress: Called with what is gone so far, every second.
+
+    Raises:
+        JournalError: In use, damaged, or it cannot be written.
+    """
+    files.must_exist(path)
+    journal = SqliteJournal(path, clock=clock, limits=limits)
+    try:
+        total = journal.prune(_SLICE_S)
+        while total.more:
+            if progress is not None:
+                progress(total)
+            total += journal.prune(_SLICE_S)
+        return total
+    finally:
+        journal.close()

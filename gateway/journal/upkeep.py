@@ -1,0 +1,169 @@
+"""When the journal looks after itself: room, retention, the write-ahead log.
+
+A commit waits for one small step at most; the rest is done when the writer says that it is idle.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from actors.ports import Clock
+from actors.storage import JournalCommand, JournalFullError, StoreDelivery, StoreFrames
+from gateway.journal import schema
+from gateway.journal.quota import Limits, Room, room
+from gateway.journal.retention import Pruned, Retention
+
+LOOK_S: Final = 1.0
+"""Between two looks at the room there is."""
+
+STEP_S: Final = 0.05
+"""Between two steps of retention while commits are coming."""
+
+ROUND_S: Final = 600.0
+"""Between two rounds of retention."""
+
+FAILED_S: Final = 60.0
+"""After a step that failed."""
+
+BUDGET_S: Final = 0.05
+"""So long an idle journal looks after itself at a time."""
+
+_CHECKPOINT_COMMITS: Final = 256
+"""An idle journal with fewer commits since the last checkpoint leaves its log as it is."""
+
+_DAY_MS: Final = 24 * 3600 * 1000
+
+
+class Upkeep:
+    """Of one journal, on the thread that commits.
+
+    Args:
+        path: The file.
+        limits: What it may take.
+        clock: Time.
+        log: A structlog logger.
+    """
+
+    def __init__(self, path: Path, limits: Limits, clock: Clock, log: Any) -> None:
+        self._path = path
+        self._limits = limits
+        self._clock = clock
+        self._log = log
+        self._retention = Retention()
+        self._room, self._why = Room.ENOUGH, ""
+        self._look_at = self._step_at = float("-inf")
+        self._commits = 0
+
+    def admit(self, connection: sqlite3.Connection, commands: Sequence[JournalCommand]) -> None:
+        """Refuse what adds rows when there is no room, after trying to make some.
+
+        Raises:
+            JournalFullError: There is none; says why and what to do.
+        """
+        if self._room is Room.NONE or self._clock.monotonic() >= self._look_at:
+            self._look(connection)
+        if self._room is not Room.NONE or not any(map(_adds, commands)):
+            return
+        self.prune(connection, BUDGET_S)
+        self._look(connection)
+        if self._room is Room.NONE:
+            raise JournalFullError(f"the journal {self._path} has no room: {self._why}")
+
+    def committed(self, connection: sqlite3.Connection) -> None:
+        """Take one small step if one is due; never fails what has just been stored."""
+        self._commits += 1
+        if self._clock.monotonic() >= self._step_at:
+            self._step(connection)
+
+    def idle(self, connection: sqlite3.Connection) -> bool:
+        """Look after the file for a moment; True: there is more to do.
+
+        Raises:
+            sqlite3.Error: The log could not be written into the file.
+        """
+        more = False
+        if self._clock.monotonic() >= self._step_at:
+            more = self.prune(connection, BUDGET_S).more
+        if self._commits >= _CHECKPOINT_COMMITS or self._log_bytes() > schema.WAL_BYTES:
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            self._commits = 0
+        return more
+
+    def prune(self, connection: sqlite3.Connection, budget_s: float) -> Pruned:
+        """Take steps of retention for so many seconds, at least one."""
+        until = self._clock.monotonic() + budget_s
+        total = self._step(connection)
+        while total.more and self._clock.monotonic() < until:
+            total += self._step(connection)
+        return total
+
+    def close(self, connection: sqlite3.Connection) -> None:
+        """Write the log into the file and leave none behind.
+
+        Raises:
+            sqlite3.Error: It could not be written; nothing is lost, the log stays.
+        """
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    # --- inside ---
+
+    def _step(self, connection: sqlite3.Connection) -> Pruned:
+        now = self._clock.monotonic()
+        horizon_ms = self._clock.unix_ms() - int(self._limits.retention_days * _DAY_MS)
+        try:
+            pruned = self._retention.step(connection, horizon_ms=horizon_ms)
+            if not pruned.more and self._room is not Room.ENOUGH:
+                pruned += self._retention.strip(connection)
+                self._look(connection)
+        except sqlite3.Error as error:
+            self._step_at = now + FAILED_S
+            self._log.warning("journal.upkeep_failed", reason=str(error))
+            return Pruned()
+        self._step_at = now + (STEP_S if pruned.more else ROUND_S)
+        return pruned
+
+    def _look(self, connection: sqlite3.Connection) -> None:
+        self._look_at = self._clock.monotonic() + LOOK_S
+        before = self._room
+        self._room, self._why = room(
+            self._limits,
+            used_bytes=used_bytes(connection),
+            free_bytes=free_bytes(self._path),
+        )
+        if self._room is Room.ENOUGH or self._room is before:
+            return
+        self._step_at = float("-inf")
+        if self._room is Room.LOW and before is Room.ENOUGH:
+            self._log.warning("journal.filling", reason=self._why)
+
+    def _log_bytes(self) -> int:
+        try:
+            return os.stat(f"{self._path}-wal").st_size  # noqa: PTH116  # once a second, no Path
+        except OSError:
+            return 0
+
+
+def used_bytes(connection: sqlite3.Connection) -> int:
+    """Give the size of the pages that hold something."""
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    (free,) = connection.execute("PRAGMA freelist_count").fetchone()
+    return int(pages - free) * schema.PAGE_BYTES
+
+
+def free_bytes(path: Path) -> int:
+    """Give what this user may still write on the disk of a file; 0 if it cannot be told."""
+    try:
+        return shutil.disk_usage(path.parent).free
+    except OSError:
+        return 0
+
+
+def _adds(command: JournalCommand) -> bool:
+    return isinstance(command, StoreDelivery) or (
+        isinstance(command, StoreFrames) and bool(command.frames)
+    )
