@@ -1,0 +1,74 @@
+"""What a process holds, over time: threads, descriptors, memory; and whether that is flat."""
+
+from __future__ import annotations
+
+import gc
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from scripts.bench.probe import rss_kb, threads
+
+FLAT = 0.10
+"""Largest growth from the second quarter of the samples to the last."""
+
+SLACK = {"threads": 2, "descriptors": 4, "memory_kib": 2048}
+"""What small numbers may move beyond the share: a handler thread more or less."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One look."""
+
+    threads: int
+    descriptors: int
+    memory_kib: int
+
+
+def sample() -> Sample:
+    """Look; garbage that only waits for its turn is not held."""
+    gc.collect()
+    listing = Path("/proc/self/fd")
+    descriptors = sum(1 for _ in listing.iterdir()) if listing.exists() else 0
+    return Sample(threads=threads(), descriptors=descriptors, memory_kib=rss_kb())
+
+
+def growth(samples: Sequence[Sample]) -> dict[str, tuple[float, float]]:
+    """Give the medians of the second and of the last quarter for each number."""
+    quarter = max(1, len(samples) // 4)
+    early, late = samples[quarter : 2 * quarter] or samples[:1], samples[-quarter:]
+    return {
+        name: (
+            statistics.median(getattr(each, name) for each in early),
+            statistics.median(getattr(each, name) for each in late),
+        )
+        for name in SLACK
+    }
+
+
+def breaches(samples: Sequence[Sample]) -> list[str]:
+    """Say what has grown."""
+    return [
+        f"{name} grew from {before:g} to {after:g}"
+        for name, (before, after) in growth(samples).items()
+        if after - before > max(before * FLAT, SLACK[name])
+    ]
+
+
+class Every:
+    """Samples at most once in ``seconds``."""
+
+    def __init__(self, seconds: float) -> None:
+        self.samples: list[Sample] = []
+        self._seconds = seconds
+        self._due = 0.0
+        self.look()
+
+    def look(self) -> None:
+        """Sample if it is time."""
+        now = time.monotonic()
+        if now >= self._due:
+            self._due = now + self._seconds
+            self.samples.append(sample())
