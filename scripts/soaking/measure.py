@@ -12,10 +12,13 @@ from pathlib import Path
 from scripts.bench.probe import rss_kb, threads
 
 FLAT = 0.10
-"""Largest growth from the second quarter of the samples to the last."""
+"""Largest growth from the first quarter of the samples, after the warm-up, to the last."""
 
 SLACK = {"threads": 2, "descriptors": 4, "memory_kib": 2048}
 """What small numbers may move beyond the share: a handler thread more or less."""
+
+FEWEST = 8
+"""Fewer samples say nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +39,21 @@ def sample() -> Sample:
 
 
 def growth(samples: Sequence[Sample]) -> dict[str, tuple[float, float]]:
-    """Give the medians of the second and of the last quarter for each number."""
+    """Give the medians of the first and of the last quarter for each number."""
     quarter = max(1, len(samples) // 4)
-    early, late = samples[quarter : 2 * quarter] or samples[:1], samples[-quarter:]
     return {
         name: (
-            statistics.median(getattr(each, name) for each in early),
-            statistics.median(getattr(each, name) for each in late),
+            statistics.median(getattr(each, name) for each in samples[:quarter]),
+            statistics.median(getattr(each, name) for each in samples[-quarter:]),
         )
         for name in SLACK
     }
 
 
-def breaches(samples: Sequence[Sample]) -> list[str]:
+def grown(samples: Sequence[Sample]) -> list[str]:
     """Say what has grown."""
+    if len(samples) < FEWEST:
+        return []
     return [
         f"{name} grew from {before:g} to {after:g}"
         for name, (before, after) in growth(samples).items()
@@ -58,13 +62,12 @@ def breaches(samples: Sequence[Sample]) -> list[str]:
 
 
 class Every:
-    """Samples at most once in ``seconds``."""
+    """Samples at most once in ``seconds``, and not before ``warm_s`` are over."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, *, warm_s: float = 0.0) -> None:
         self.samples: list[Sample] = []
         self._seconds = seconds
-        self._due = 0.0
-        self.look()
+        self._due = time.monotonic() + warm_s
 
     def look(self) -> None:
         """Sample if it is time."""
