@@ -17,6 +17,9 @@ FLAT = 0.10
 SLACK = {"threads": 2, "descriptors": 4, "memory_kib": 2048}
 """What small numbers may move beyond the share: a handler thread more or less."""
 
+CACHE_KIB = 32768
+"""The most the journal's page cache holds (``gateway/journal/schema.py``)."""
+
 FEWEST = 8
 """Fewer samples say nothing."""
 
@@ -30,12 +33,19 @@ class Sample:
     memory_kib: int
 
 
-def sample() -> Sample:
-    """Look; garbage that only waits for its turn is not held."""
+def sample(journal: Path | None = None) -> Sample:
+    """Look; garbage that only waits for its turn is not held.
+
+    Args:
+        journal: Its page cache, which grows with the file up to its bound, is not counted.
+    """
     gc.collect()
+    cached_kib = 0
+    if journal is not None and journal.exists():
+        cached_kib = min(journal.stat().st_size >> 10, CACHE_KIB)
     listing = Path("/proc/self/fd")
     descriptors = sum(1 for _ in listing.iterdir()) if listing.exists() else 0
-    return Sample(threads=threads(), descriptors=descriptors, memory_kib=rss_kb())
+    return Sample(threads=threads(), descriptors=descriptors, memory_kib=rss_kb() - cached_kib)
 
 
 def growth(samples: Sequence[Sample]) -> dict[str, tuple[float, float]]:
@@ -64,7 +74,8 @@ def grown(samples: Sequence[Sample]) -> list[str]:
 class Every:
     """Samples at most once in ``seconds``, and not before ``warm_s`` are over."""
 
-    def __init__(self, seconds: float, *, warm_s: float = 0.0) -> None:
+    def __init__(self, seconds: float, *, warm_s: float = 0.0, journal: Path | None = None) -> None:
+        self._journal = journal
         self.samples: list[Sample] = []
         self._seconds = seconds
         self._due = time.monotonic() + warm_s
@@ -74,4 +85,4 @@ class Every:
         now = time.monotonic()
         if now >= self._due:
             self._due = now + self._seconds
-            self.samples.append(sample())
+            self.samples.append(sample(self._journal))

@@ -129,12 +129,16 @@ def _mixed(
 
 
 def _cutting(fake: FakePlatform, talk: Talk, stopped: threading.Event) -> None:
-    """Let each session carry a message, and reset it."""
+    """Let each session carry a message, and reset it; the last one's message is acknowledged first.
+
+    Else what is pushed again after each reset would grow for ever, and memory with it.
+    """
     cut: dict[str, int] = {}
     while not stopped.wait(0.005):
         for shop in fake.shops:
             session = shop.session
-            if session is not None and cut.get(shop.user_id) != session.number:
+            fresh = session is not None and cut.get(shop.user_id) != session.number
+            if session is not None and fresh and not shop.unacked:
                 cut[shop.user_id] = session.number
                 talk.speak(shop, 1)
                 with contextlib.suppress(LookupError):

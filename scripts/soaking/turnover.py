@@ -24,6 +24,7 @@ from scripts.soaking.measure import Every, Sample, grown, growth
 from scripts.soaking.peer import balance, gateway_of, platform_of
 
 WAIT_S = 30.0
+JOURNAL = "journal.sqlite3"
 STEP_S = 0.05
 LOOKS = 200
 """At most so many samples of a run; the first quarter of them is the warm-up."""
@@ -49,7 +50,7 @@ def cycles(count: int, directory: Path) -> dict[str, Any]:
 
 def reconnects(count: int, directory: Path) -> dict[str, Any]:
     """Have each session reset as soon as it is there, under its message, ``count`` times in all."""
-    look, links, lanes = Every(0.1), Links(), Lanes()
+    look, links, lanes = Every(0.1, journal=directory / JOURNAL), Links(), Lanes()
     lock, enough = threading.Lock(), threading.Event()
 
     def note(change: StateChanged) -> None:
