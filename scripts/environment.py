@@ -6,6 +6,7 @@ the project.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -126,3 +127,22 @@ def _say(text: str) -> float:
 
 def _done(began: float) -> None:
     print(f"  done in {time.monotonic() - began:.1f} s", flush=True)
+
+
+def launch(module: str, script: str) -> int:
+    """Run a module with our arguments in an environment that is made if need be.
+
+    Returns:
+        Its exit code, 2 if the environment can not be made, 130 after Ctrl-C.
+    """
+    try:
+        with contextlib.redirect_stdout(sys.stderr):  # standard output is the module's
+            python = ensure("")
+    except SetUpError as error:
+        print(f"{script}: {error}", file=sys.stderr)
+        return 2
+    try:
+        command = [str(python), "-m", module, *sys.argv[1:]]
+        return subprocess.run(command, check=False, cwd=ROOT).returncode
+    except KeyboardInterrupt:
+        return 130

@@ -103,6 +103,7 @@ def test_a_full_disk_is_not_acknowledged(market: Market) -> None:
     market.fake.check(all_acked=True)
 
 
+@pytest.mark.row("D14", "the platform pushes again; known, and acknowledged")
 def test_an_ack_of_a_lost_link_does_not_go_to_the_next(market: Market) -> None:
     """Acknowledged under a foreign session it counts for nothing; the redelivery is."""
     shop, disk = market.shops[SHOP], disk_of(market)

@@ -136,6 +136,7 @@ def test_a_removed_session_is_left_alone(market: Market) -> None:
     assert len(market.shops[SICK].sessions) == 1
 
 
+@pytest.mark.row("D10", "kept, not acknowledged; the third within a minute ends the link")
 def test_frames_that_are_no_json(market: Market) -> None:
     """One is noted and nothing else; three in a minute mean the stream can not be trusted."""
     market.start()
@@ -153,6 +154,7 @@ def test_frames_that_are_no_json(market: Market) -> None:
     market.fake.check(all_acked=True)
 
 
+@pytest.mark.row("D11", "refused from the header; memory stays")
 def test_a_frame_of_a_terabyte(market: Market) -> None:
     """Its header alone must be enough to refuse it: no memory for a liar."""
     market.start()
@@ -165,6 +167,7 @@ def test_a_frame_of_a_terabyte(market: Market) -> None:
     market.undisturbed(WELL)
 
 
+@pytest.mark.row("H5", "tried again after each delay, then a dead letter; the lane goes on")
 def test_a_handler_that_raises(market: Market) -> None:
     """Tried as often as configured, then kept as a dead letter; the lane goes on."""
     tries: list[str] = []
@@ -191,6 +194,7 @@ def test_a_handler_that_raises(market: Market) -> None:
     market.undisturbed(WELL)
 
 
+@pytest.mark.row("H7", "its thread is given up and replaced; the other lanes go on")
 @pytest.mark.parametrize("market", [{"handlers": {"deadline_s": 0.3}}], indirect=True)
 def test_a_handler_that_hangs(market: Market) -> None:
     """A thread can be lost; neither its lane nor any other account may be."""
@@ -215,6 +219,7 @@ def test_a_handler_that_hangs(market: Market) -> None:
         release.set()
 
 
+@pytest.mark.row("H6", "as if it had raised; nobody else notices")
 def test_a_handler_that_calls_sys_exit(market: Market) -> None:
     """A host's slip must not take all accounts down, silently or otherwise."""
 

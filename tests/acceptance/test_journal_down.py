@@ -110,6 +110,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         subprocess.run(["umount", str(place)], check=True)
 
 
+@pytest.mark.row("J1", "nothing acknowledged; DISCONNECTED(journal_unavailable), back by itself")
 def test_a_full_disk_takes_every_link_down_and_gives_it_back(small_disk: Path) -> None:
     """J1, on a real full disk."""
     with market_in(small_disk, SHOP, OTHER) as market:
@@ -141,6 +142,7 @@ def test_a_file_that_may_not_grow_does_the_same(tmp_path: Path) -> None:
         )
 
 
+@pytest.mark.row("J2", "as J1")
 def test_a_read_only_disk_does_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """J2: each try gets a handle of its own, and the first that can write heals everything."""
     read_only = threading.Event()
@@ -188,6 +190,7 @@ def test_a_quota_does_the_same_and_settling_makes_room(
         assert len(set(market.ledger.texts(SHOP))) == 100
 
 
+@pytest.mark.row("J2", "a new handle, the same commit again")
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="finds the log's descriptor there")
 def test_an_fsync_that_fails_is_not_acknowledged_and_not_lost(tmp_path: Path) -> None:
     """The log's descriptor becomes one whose fsync fails; what was written into it is gone."""

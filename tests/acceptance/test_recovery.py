@@ -158,6 +158,7 @@ def test_first_contact_reads_a_bounded_window(tmp_path: Path) -> None:
         market.fake.wait(lambda: market.shops[SHOP].claimed)
 
 
+@pytest.mark.row("D3", "one event")
 def test_what_is_pushed_and_in_history_is_one_event(tmp_path: Path) -> None:
     """The platform pushes the backlog too: whichever comes first is the event."""
     with market_of(tmp_path, Behaviour(backlog="push")) as market:
@@ -191,6 +192,7 @@ def test_a_question_that_fails_once_is_asked_again(
         assert all(event.recovered for event in market.ledger.events)
 
 
+@pytest.mark.row("D7", "nothing is claimed; on_recovery says so")
 @pytest.mark.parametrize("lwp", [STATE, LIST, MESSAGES])
 def test_nothing_is_acknowledged_when_history_can_not_be_read(tmp_path: Path, lwp: str) -> None:
     """recovered=false, live events go on, the cursor stays; later it is tried again."""
@@ -217,6 +219,7 @@ def test_nothing_is_acknowledged_when_history_can_not_be_read(tmp_path: Path, lw
         market.log.wait("recovery.failed", reason="refused")
 
 
+@pytest.mark.row("D6", "history is read before anything is acknowledged as seen")
 def test_too_long_in_the_middle_of_a_session(tmp_path: Path) -> None:
     with market_of(tmp_path) as market:
         outcomes = opened(market)
@@ -233,6 +236,7 @@ def test_too_long_in_the_middle_of_a_session(tmp_path: Path) -> None:
         assert len(shop.sessions) == 1
 
 
+@pytest.mark.row("D6", "what was skipped comes out of history, in order")
 def test_a_gap_in_the_numbers_is_filled_in_order(tmp_path: Path) -> None:
     """The push that shows the gap waits for what it skipped."""
     with market_of(tmp_path) as market:
@@ -262,6 +266,7 @@ def test_the_first_push_of_a_connection_shows_a_gap_before_it(tmp_path: Path) ->
         assert outcomes.wait(2).reason == "gap"
 
 
+@pytest.mark.row("D5", "handed on with late=True")
 def test_older_than_what_was_handled_is_late(tmp_path: Path) -> None:
     """Without the hold the push goes first; what it skipped says that it is late."""
     with market_of(tmp_path, hold_s=0) as market:
@@ -279,6 +284,7 @@ def test_older_than_what_was_handled_is_late(tmp_path: Path) -> None:
         assert [event.late for event in market.ledger.events] == [False, False, True]
 
 
+@pytest.mark.row("D5", "handed on with late=True")
 def test_pushed_behind_what_was_handled_is_late(tmp_path: Path) -> None:
     """The platform kept it back and pushes it with the next registration."""
     with market_of(tmp_path, Behaviour(backlog="push")) as market:
@@ -298,6 +304,7 @@ def test_pushed_behind_what_was_handled_is_late(tmp_path: Path) -> None:
         assert outcomes.wait(2).found == 0
 
 
+@pytest.mark.row("D4", "in order of the platform clock while none is handled")
 def test_pushes_that_overtake_each_other_are_put_in_order(tmp_path: Path) -> None:
     """The gap is none: what it skipped comes by itself, and nothing is found."""
     with market_of(tmp_path) as market:
@@ -314,6 +321,7 @@ def test_pushes_that_overtake_each_other_are_put_in_order(tmp_path: Path) -> Non
         assert outcomes.wait(2).found == 0
 
 
+@pytest.mark.row("D7", "lanes wait no longer than hold_s")
 def test_live_events_wait_for_a_slow_history_no_longer_than_they_may(tmp_path: Path) -> None:
     with market_of(tmp_path, hold_s=0.3, reply_s=5.0) as market:
         outcomes = opened(market)
@@ -330,6 +338,7 @@ def test_live_events_wait_for_a_slow_history_no_longer_than_they_may(tmp_path: P
         outcomes.wait(2)
 
 
+@pytest.mark.row("N13", "a probe of the state unmasks it; the link is left")
 def test_a_zombie_is_unmasked_by_a_probe_and_left(tmp_path: Path) -> None:
     """Heartbeats are answered, nothing is pushed: history has it, and the link goes."""
     behaviour = Behaviour(backlog="history", echo=False, redeliver_on_reconnect=False)

@@ -74,6 +74,7 @@ def third(market: Market, text: str) -> None:
     assert market.ledger.texts() == [text]
 
 
+@pytest.mark.row("D2", "handled once, acknowledged again; known as long as its row is kept")
 def test_duplicates_are_known_after_a_restart(tmp_path: Path) -> None:
     """The platform repeats what it believes unread; the buyer got the answer yesterday."""
     with Market(tmp_path, SHOP) as market:

@@ -30,6 +30,7 @@ def test_accepted_means_the_platform_said_so(tmp_path: Path) -> None:
         assert (own.conversation_id, own.text) == ("c1", "你好")
 
 
+@pytest.mark.row("U4", "refused with its reason, not tried again")
 def test_a_refusal_with_200_is_a_refusal(tmp_path: Path) -> None:
     """The platform hides its blocks in the body of a success."""
     with Market(tmp_path, SHOP) as market:
@@ -43,6 +44,8 @@ def test_a_refusal_with_200_is_a_refusal(tmp_path: Path) -> None:
         assert after.outcome is SendOutcome.ACCEPTED
 
 
+@pytest.mark.row("U2", "absent twice, sent again under its uuid; one copy")
+@pytest.mark.row("U1", "found in history, accepted; one copy")
 @pytest.mark.parametrize("on", ["reply", "request"])
 def test_a_lost_answer_and_a_lost_request_leave_one_copy(tmp_path: Path, on: str) -> None:
     """U1, U2: the history tells them apart; neither is sent blindly again, neither is lost."""
@@ -68,6 +71,7 @@ def test_a_lost_answer_and_a_lost_request_leave_one_copy(tmp_path: Path, on: str
         market.fake.check()
 
 
+@pytest.mark.row("U3", "looked for on the next link; one copy")
 @pytest.mark.parametrize("on", ["reply", "request"])
 def test_a_link_cut_under_a_send(tmp_path: Path, on: str) -> None:
     """U3: on the next link the history is asked first."""
@@ -97,6 +101,7 @@ def test_the_echo_stands_in_for_a_lost_answer(tmp_path: Path) -> None:
         assert (result.outcome, result.message_id) == (SendOutcome.ACCEPTED, own.message_id)
 
 
+@pytest.mark.row("D15", "a late answer confirms its attempt")
 def test_a_late_answer_still_counts(tmp_path: Path) -> None:
     """O4: it says more than any search."""
     behaviour = Behaviour(backlog="push", echo=False)

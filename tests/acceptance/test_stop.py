@@ -81,6 +81,7 @@ def test_an_answer_that_does_not_come_is_looked_for_in_the_next_life(tmp_path: P
         market.fake.check()
 
 
+@pytest.mark.row("S1", "each step has a deadline; survivors are named")
 @pytest.mark.parametrize("where", ["mid-dial", "mid-backoff", "hung handler"])
 def test_in_time_from_any_state(tmp_path: Path, where: str) -> None:
     release, begun = threading.Event(), threading.Event()

@@ -211,6 +211,7 @@ def broken(path: Path, table: str, *, pages: int = 1) -> set[str]:
     return set(names)
 
 
+@pytest.mark.row("J4", "salvage lists what is lost; history is read again")
 @pytest.mark.parametrize("table", ["inbox", "event", "outbox"])
 @pytest.mark.parametrize("pages", [1, 3])
 def test_what_can_be_read_is_saved_and_the_rest_is_listed(

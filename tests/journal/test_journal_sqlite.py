@@ -201,6 +201,7 @@ def test_a_killed_process_loses_nothing_it_answered(tmp_path: Path) -> None:
 _ALL = "SELECT event_id, status FROM event"
 
 
+@pytest.mark.row("J5", "the last whole transaction counts")
 def test_a_torn_log_costs_only_what_was_not_answered(tmp_path: Path) -> None:
     """J5: a log cut in the middle ends at the last whole transaction."""
     journal = opened(tmp_path / "j.db")
@@ -222,6 +223,7 @@ def test_a_torn_log_costs_only_what_was_not_answered(tmp_path: Path) -> None:
 # --- refuses ---
 
 
+@pytest.mark.row("J6", "the second is refused and told who has it")
 def test_a_second_owner_is_refused_and_told_the_first(tmp_path: Path) -> None:
     path = tmp_path / "j.db"
     journal = opened(path)
@@ -252,6 +254,7 @@ def test_an_unreadable_lock_file_still_locks(tmp_path: Path) -> None:
     journal.close()
 
 
+@pytest.mark.row("J4", "the start is refused; nothing is written")
 @pytest.mark.parametrize("damage", ["header", "page", "empty", "text"])
 def test_a_damaged_file_is_refused_and_left_alone(tmp_path: Path, damage: str) -> None:
     path = tmp_path / "j.db"

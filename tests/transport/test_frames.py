@@ -107,6 +107,7 @@ BREACHES = [
 ]
 
 
+@pytest.mark.row("D13", "refused with its close code; see also docs/autobahn.md")
 @pytest.mark.parametrize(
     ("data", "code", "reason"), [b[1:] for b in BREACHES], ids=[b[0] for b in BREACHES]
 )

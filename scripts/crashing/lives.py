@@ -1,0 +1,226 @@
+"""One account's platform, and the lives of a gateway before it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final, Literal, Self, TypeAlias
+
+import msgspec
+
+from gateway.config import load
+from gateway.planning import JOURNAL_FILE
+from gateway.testing import Behaviour, FakePlatform, Shop
+from scripts.crashing.points import Life, Note, Verdict, judge
+
+OnCrash: TypeAlias = Literal["redeliver", "park"]
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+ACCOUNTS = ("2201", "2202")
+BUYERS = 4
+"""Conversations of an account; so many handlers of it may run at once."""
+
+WAIT_S = 60.0
+
+_PARKED: Final = "SELECT account || '/' || event_id FROM event WHERE status=4"  # schema.Status
+PACE_S = 0.004
+"""Between two messages of the load."""
+
+HASTE: dict[str, Any] = {
+    "handlers": {"retry_delays_s": [0.02, 0.05, 0.1]},
+    "send": {"rate_per_s": 1000, "burst": 1000, "recheck_s": 0.5},
+    "recovery": {"reply_s": 1.0, "retry_s": 0.1, "rate_per_s": 100, "burst": 100, "hold_s": 10.0},
+}
+
+
+class Lives:
+    """Buyers who go on saying numbers, and a gateway that is killed and started again.
+
+    Args:
+        directory: For the journal, the configuration and the notes of handlers.
+        on_crash: Of the handler.
+        seed: Of who says something.
+    """
+
+    def __init__(self, directory: Path, *, on_crash: OnCrash = "redeliver", seed: int = 0) -> None:
+        self._directory, self._on_crash = directory, on_crash
+        self._dice = random.Random(seed)  # noqa: S311  # repeatable
+        self._fake = FakePlatform(Behaviour(backlog="push"))
+        shops = [self._fake.account(name) for name in ACCOUNTS]
+        self._shops = shops
+        self._buyers = [
+            (shop, shop.buyer(f"7700{number}")) for shop in shops for number in range(BUYERS)
+        ]
+        self._next: Counter[str] = Counter()
+        self.said: dict[str, str] = {}
+        self.lives = 0
+        self._before: dict[Shop, int] = {}
+
+    def __enter__(self) -> Self:
+        self._fake.__enter__()
+        self._notes = self._directory / "notes.jsonl"
+        self._notes.touch()
+        self._config = self._fake.config_file(
+            self._directory, durability="full", defaults=HASTE, journal={"min_free_bytes": 0}
+        )
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._fake.__exit__(*error)
+
+    def say(self, count: int = 1) -> None:
+        """Let buyers say the next numbers of their lanes."""
+        for _ in range(count):
+            shop, buyer = self._dice.choice(self._buyers)
+            number = self._next[f"{shop.user_id}/{buyer.user_id}"]
+            self._next[f"{shop.user_id}/{buyer.user_id}"] += 1
+            sent = buyer.says(str(number))
+            account = f"shop-{shop.user_id}"
+            self.said[f"{account}/{sent.message_id}"] = f"{account}/{sent.conversation_id}"
+
+    @contextlib.contextmanager
+    def load(self) -> Iterator[None]:
+        """Let buyers talk all the while."""
+        enough = threading.Event()
+
+        def talk() -> None:
+            while not enough.wait(PACE_S):
+                self.say()
+
+        thread = threading.Thread(target=talk, name="buyers")
+        thread.start()
+        try:
+            yield
+        finally:
+            enough.set()
+            thread.join()
+
+    @contextlib.contextmanager
+    def life(self, point: str = "never", nth: int = 1) -> Iterator[subprocess.Popen[bytes]]:
+        """Start the gateway; it is dead at the latest when the block ends."""
+        self.lives += 1
+        self._before = {shop: len(shop.sessions) for shop in self._shops}
+        told = Life(
+            config=str(self._config),
+            notes=str(self._notes),
+            number=self.lives,
+            point=point,
+            nth=nth,
+            on_crash=self._on_crash,
+        )
+        command = [
+            sys.executable,
+            "-m",
+            "scripts.crashing.child",
+            msgspec.json.encode(told).decode(),
+        ]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        errors = self._directory / "stderr.txt"
+        with (
+            errors.open("ab") as sink,
+            subprocess.Popen(command, cwd=ROOT, env=environment, stderr=sink) as child,
+        ):
+            try:
+                yield child
+            finally:
+                child.kill()
+        for shop in self._shops:
+            shop.wait_gone()
+
+    def wait_registered(self) -> None:
+        """Wait until the platform sees every account of this life."""
+        for shop, before in self._before.items():
+            shop.wait_registered(WAIT_S, sessions=before + 1)
+
+    def end(self) -> Verdict:
+        """Live on until nothing is open, and judge.
+
+        Raises:
+            TimeoutError: What never came, in words.
+        """
+        with self.life(), contextlib.suppress(TimeoutError):  # the verdict says what is missing
+            until(lambda: not self.verdict().breaches(), "all messages are handled")
+        return self.verdict()
+
+    def parked(self) -> frozenset[str]:
+        """Give the events that wait for a person."""
+        path = Path(load(self._config).data_dir) / JOURNAL_FILE
+        with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as rows:
+            return frozenset(name for (name,) in rows.execute(_PARKED))
+
+    def verdict(self) -> Verdict:
+        """Judge what has happened until now."""
+        lines = self._notes.read_bytes().splitlines()
+        notes = [msgspec.json.decode(line, type=Note) for line in lines]
+        replies = Counter(own.text or "" for shop in self._shops for own in shop.sent)
+        return judge(dict(self.said), notes, replies, self.parked())
+
+    def check(self) -> None:
+        """Let the platform say what it saw.
+
+        Raises:
+            AssertionError: A rule was broken, or a push has no acknowledgement.
+        """
+        self._fake.check(all_acked=True)
+
+
+def until(done: Callable[[], bool], what: str) -> None:
+    """Wait for something another process does; look often.
+
+    Raises:
+        TimeoutError: It is not so in time.
+    """
+    deadline = time.monotonic() + WAIT_S
+    while not done():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"waited {WAIT_S} s until {what}")
+        threading.Event().wait(0.05)
+
+
+def random_kills(
+    directory: Path, *, kills: int, seed: int, on_crash: OnCrash, progress: Callable[[str], None]
+) -> tuple[Verdict, list[str]]:
+    """Kill a gateway under load at so many random moments, then judge.
+
+    Returns:
+        The verdict, and a sentence for each thing that must not be.
+    """
+    dice = random.Random(seed)  # noqa: S311  # repeatable
+    with Lives(directory, on_crash=on_crash, seed=seed) as lives:
+        with lives.load():
+            for number in range(kills):
+                with lives.life():
+                    lives.wait_registered()
+                    threading.Event().wait(dice.uniform(0.0, 0.6))
+                if number % 10 == 9:
+                    progress(f"{number + 1} of {kills} kills, {len(lives.said)} messages said")
+        verdict = lives.end()
+        breaches = verdict.breaches()
+        try:
+            lives.check()
+        except AssertionError as error:
+            breaches.append(str(error))
+    if on_crash == "park" and verdict.again:
+        breaches.append(f"{verdict.again} events were handled again though they were to be parked")
+    if verdict.most_again > len(ACCOUNTS) * BUYERS:
+        breaches.append(f"{verdict.most_again} events were handled again after one kill")
+    return verdict, breaches
+
+
+def as_json(verdict: Verdict, breaches: list[str], **more: object) -> str:
+    """Give a run as one JSON object."""
+    return json.dumps({**more, **msgspec.to_builtins(verdict), "breaches": breaches})
+
+
+def _text(told: Life) -> str:
+    return msgspec.json.encode(told).decode()
