@@ -36,6 +36,9 @@ _PARKED: Final = "SELECT account || '/' || event_id FROM event WHERE status=4"  
 PACE_S = 0.004
 """Between two messages of the load."""
 
+BACKLOG = 500
+"""With so many unanswered the buyers wait, or the last life would never catch up."""
+
 HASTE: dict[str, Any] = {
     "handlers": {"retry_delays_s": [0.02, 0.05, 0.1]},
     "send": {"rate_per_s": 1000, "burst": 1000, "recheck_s": 0.5},
@@ -88,6 +91,9 @@ class Lives:
             account = f"shop-{shop.user_id}"
             self.said[f"{account}/{sent.message_id}"] = f"{account}/{sent.conversation_id}"
 
+    def _answered(self) -> int:
+        return sum(len(shop.sent) for shop in self._shops)
+
     @contextlib.contextmanager
     def load(self) -> Iterator[None]:
         """Let buyers talk all the while."""
@@ -95,7 +101,8 @@ class Lives:
 
         def talk() -> None:
             while not enough.wait(PACE_S):
-                self.say()
+                if len(self.said) - self._answered() < BACKLOG:
+                    self.say()
 
         thread = threading.Thread(target=talk, name="buyers")
         thread.start()
