@@ -103,6 +103,8 @@ class RecoveryActor(SupervisedActor):
                     self._timer = None
                     self._due()
             case RecordRead():
+                if self._ending is not None:
+                    return  # too late: given over, and that waits for the journal
                 self._cursor = message.cursor
                 self._question(self._ask_state, self._take_state)
             case KnownRead():

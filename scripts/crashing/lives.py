@@ -227,7 +227,3 @@ def random_kills(
 def as_json(verdict: Verdict, breaches: list[str], **more: object) -> str:
     """Give a run as one JSON object."""
     return json.dumps({**more, **msgspec.to_builtins(verdict), "breaches": breaches})
-
-
-def _text(told: Life) -> str:
-    return msgspec.json.encode(told).decode()
