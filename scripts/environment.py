@@ -17,7 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 OLDEST = (3, 11)
-_SAYS_WHAT_IS_NEEDED = ("setup.cfg", "pyproject.toml")
+_SAYS_WHAT_IS_NEEDED = ("setup.cfg", "setup.py", "pyproject.toml", "gateway/**/_*.p??")
 _RETRY = "check the network and run it again; what is installed already is kept"
 
 
@@ -59,8 +59,9 @@ def ensure(extra: str, *, root: Path = ROOT) -> Path:
 def _fingerprint(root: Path) -> str:
     """Name everything that asks for a new installation when it changes."""
     digest = hashlib.sha256(f"{root} {sys.version}".encode())
-    for name in _SAYS_WHAT_IS_NEEDED:
-        digest.update((root / name).read_bytes())
+    for pattern in _SAYS_WHAT_IS_NEEDED:
+        for path in sorted(root.glob(pattern)):
+            digest.update(path.read_bytes())
     return digest.hexdigest()
 
 

@@ -11,15 +11,22 @@ from __future__ import annotations
 import os
 from codecs import utf_8_decode
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 from actors.ports import Beaten, Incoming, Pinged, WireBroken
 from actors.values import Frame
 from gateway.transport import rfc6455
-from gateway.transport.masking import MULTIPLIED_BYTES, SHARED_KEYS, MaskKeys, ones, xor
+from gateway.transport.masking import SHARED_KEYS, MaskKeys, xor
 from gateway.transport.rfc6455 import CONTROL, CONTROL_MAX_BYTES, FIN, OPCODE, TEXT, RefusedError
+from gateway.transport.usual import LONE_BINARY, LONE_TEXT
 
-_LONE_TEXT = FIN | TEXT
-_LONE_BINARY = FIN | rfc6455.BINARY
+if TYPE_CHECKING or not find_spec("gateway.transport._usual"):
+    from gateway.transport.usual import cut_texts, mask_frames
+else:
+    from gateway.transport._usual import cut_texts, mask_frames
+
+__all__ = ["FrameWire", "cut_texts", "mask_frames"]
 
 
 class FrameWire:
@@ -101,25 +108,13 @@ class FrameWire:
         at = self._fill(data, 0, out) if self._need else 0
         end = len(data)
         limit = min(self._max_frame_bytes, self._max_message_bytes)
-        plain = not self._server and not self._opcode
         while at + 1 < end and not self._ended:
-            if plain and data[at] == _LONE_TEXT:
-                size = data[at + 1]
-                start = stop = 0
-                if size < 126:
-                    start = at + 2
-                    stop = start + size
-                elif size == 126 and at + 4 < end:
-                    size = data[at + 2] << 8 | data[at + 3]
-                    if size > 125:
-                        start = at + 4
-                        stop = start + size
-                if 0 < stop <= end and size <= limit:
-                    out.append(str(data[start:stop], "utf-8"))
+            if data[at] == LONE_TEXT and not self._server and not self._opcode:
+                stop = cut_texts(data, at, limit, out)
+                if stop > at:
                     at = stop
                     continue
             at = self._step(data, at, out)
-            plain = not self._server and not self._opcode
         if at < end and not self._ended:
             self._rest = data[at:]
 
@@ -222,24 +217,14 @@ class FrameWire:
         Raises:
             UnicodeEncodeError: A text holds a lone surrogate, which UTF-8 can not carry.
         """
-        parts: list[bytes] = []
-        for message in frames:
-            if isinstance(message, str):
-                head, payload = _LONE_TEXT, message.encode()
-            else:
-                head, payload = _LONE_BINARY, message
-            size = len(payload)
-            if self._server or not 125 < size <= MULTIPLIED_BYTES:
-                parts.append(self._frame(head, payload))
-                continue
-            # _frame() and xor() written out: calls are a third of what an ack costs.
-            key = self._keys.next()
-            words = (size + 3) >> 2
-            stream = int.from_bytes(key, "little") * ones(words)
-            masked = (int.from_bytes(payload, "little") ^ stream).to_bytes(words << 2, "little")
-            parts.append(rfc6455.pack_16_masked(head, 0xFE, size, key))
-            parts.append(masked[:size] if size & 3 else masked)
-        return b"".join(parts)
+        if not self._server:
+            return mask_frames(frames, self._keys.next)
+        return b"".join(
+            self._frame(LONE_TEXT, message.encode())
+            if isinstance(message, str)
+            else self._frame(LONE_BINARY, message)
+            for message in frames
+        )
 
     def ping(self, payload: bytes) -> bytes:
         """Give a ping.

@@ -6,23 +6,23 @@ The usual push takes a typed decoder; whatever that refuses is read again piece 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from actors.values import Decoded, Event, Frame, Reply, Signal, SignalKind
 from gateway.platforms.goofish.entries import mentioned_by, read_entry
-from gateway.platforms.goofish.envelope import (
-    PACKAGES,
-    PARA,
-    SYNC,
-    VULCAN,
-    Package,
-    PackagePush,
-    decode_headers,
-    decode_push,
-)
+from gateway.platforms.goofish.envelope import PARA, SYNC, VULCAN
 from gateway.platforms.goofish.identity import Arrival, of_message
 from gateway.platforms.goofish.loose import LoosePush, Places, read_loosely
-from gateway.platforms.goofish.quick import quick_text
+from gateway.platforms.goofish.quick import PushReader
+
+if TYPE_CHECKING or not find_spec("gateway.platforms.goofish._usual"):
+    UsualReader = PushReader
+else:
+    from gateway.platforms.goofish._usual import PushReader as UsualReader
 
 _TOO_LONG = (1, 2)
 _UNAUTHORIZED = 401
@@ -36,9 +36,15 @@ class FrameReader:
     (protocol 9.2); it changes no event.
     """
 
+    __slots__ = (
+        "_account", "_newest_ms", "_next", "_read_push", "_read_usual", "_register_mid", "_user_id",
+    )  # fmt: skip
+
     def __init__(self, account: str, user_id: str | None) -> None:
         self._account = account
         self._user_id = user_id
+        self._read_usual = UsualReader(account, user_id).read
+        self._read_push = PushReader(account, user_id).read
         self._next: dict[str, int] = {}
         self._newest_ms = 0
         self._register_mid: str | None = None
@@ -55,52 +61,42 @@ class FrameReader:
         self, frame: Frame, *, received_at_ms: int, numbers: Iterator[int] | None = None
     ) -> Decoded:
         """Say what a frame means. Never raises."""
-        try:
-            push = decode_push(frame)
-            lwp, raw_headers, body = push.lwp, push.headers, push.body
-            headers = str(raw_headers, "utf-8")
-            usual = lwp in PACKAGES and decode_headers(raw_headers).mid
-        except (ValueError, RecursionError):
-            return self._decode_loosely(frame, received_at_ms, numbers)
-        if not usual or type(frame) is not str:
-            return self._decode_loosely(frame, received_at_ms, numbers)
-        package = body.syncPushPackage
-        extra = body.syncExtraType
-        events: list[Event] = []
-        mentions: tuple[str, ...] = ()
-        for entry in package.data:
-            data = entry.data
-            lane_seq = None if numbers is None else next(numbers)
-            event: Event | None = quick_text(
-                data, self._account, self._user_id, received_at_ms, lane_seq
+        push = self._read_usual(frame, received_at_ms, numbers)
+        if push is None:  # the compiled reader gives up sooner
+            push = self._read_push(frame, received_at_ms, numbers)
+            if push is None:
+                return self._decode_loosely(frame, received_at_ms, numbers)
+        lwp, ack, first, last, points, more, stamp, extra, events, odd = push
+        signal: Signal | None = None
+        if (
+            first == self._next.get(lwp)  # the next of its numbers, and nothing else to say
+            and first <= last
+            and not (more or extra)
+            and received_at_ms >= self._newest_ms
+        ):
+            self._newest_ms = received_at_ms
+            self._next[lwp] = last + 1
+        else:
+            signal = self._signal(
+                lwp,
+                extra=extra,
+                first=first,
+                last=last,
+                more=more,
+                received_at_ms=received_at_ms,
             )
-            if event is None:
-                arrival = self._arrival(push, len(events), received_at_ms, lane_seq)
-                event = read_entry(data, arrival)
-                mentioned = mentioned_by(event)
-                if mentioned is not None:
-                    mentions = (*mentions, of_message(arrival, mentioned))
-            events.append(event)
+        mentions: tuple[str, ...] = ()
+        if odd:
+            arrival = Arrival(
+                account=self._account,
+                user_id=self._user_id,
+                received_at_ms=received_at_ms,
+                stamp=str(stamp or received_at_ms),
+                transient=lwp == PARA or not last,
+            )
+            mentions = _read_odd(events, odd, arrival)
         return Decoded(
-            raw=frame,
-            events=events,
-            ack=f'{{"code":200,"headers":{headers}}}',
-            signal=self._signal(lwp, extra.type if extra else 0, package, received_at_ms),
-            point=package.maxPts,
-            mentions=mentions,
-        )
-
-    def _arrival(
-        self, push: PackagePush, index: int, received_at_ms: int, lane_seq: int | None
-    ) -> Arrival:
-        package = push.body.syncPushPackage
-        return Arrival(
-            account=self._account,
-            user_id=self._user_id,
-            received_at_ms=received_at_ms,
-            lane_seq=lane_seq,
-            stamp=f"{package.timestamp or received_at_ms}.{index}",
-            transient=push.lwp == PARA or not package.endSeq,
+            raw=frame, events=events, ack=ack, signal=signal, point=points, mentions=mentions
         )
 
     def _decode_loosely(
@@ -116,7 +112,14 @@ class FrameReader:
                 events=read.events,
                 ack=read.ack,
                 signal=read.signal
-                or self._signal(read.lwp, read.extra_type, read.package, received_at_ms),
+                or self._signal(
+                    read.lwp,
+                    extra=read.extra_type,
+                    first=read.package.startSeq,
+                    last=read.package.endSeq,
+                    more=read.package.hasMore,
+                    received_at_ms=received_at_ms,
+                ),
                 point=read.package.maxPts,
             )
         if isinstance(read, Reply):
@@ -132,22 +135,36 @@ class FrameReader:
         return Signal(kind=SignalKind.AUTH_EXPIRED, detail="a request was answered 401")
 
     def _signal(
-        self, lwp: str, extra_type: int, package: Package, received_at_ms: int
+        self, lwp: str, *, extra: int, first: int, last: int, more: int, received_at_ms: int
     ) -> Signal | None:
-        if extra_type in _TOO_LONG:
-            return Signal(kind=SignalKind.BACKLOG_CUT, detail=f"syncExtraType {extra_type}")
+        if extra in _TOO_LONG:
+            return Signal(kind=SignalKind.BACKLOG_CUT, detail=f"syncExtraType {extra}")
         if lwp == VULCAN:
             return _READY
-        end = package.endSeq
-        if end > 0 and received_at_ms >= self._newest_ms:
+        if last > 0 and received_at_ms >= self._newest_ms:
             # An older frame is one replayed from the journal: its numbers are history.
             self._newest_ms = received_at_ms
-            start = package.startSeq
-            expected = self._next.get(lwp, start)
-            if end >= expected:
-                self._next[lwp] = end + 1
-            if start > expected:
+            expected = self._next.get(lwp, first)
+            if last >= expected:
+                self._next[lwp] = last + 1
+            if first > expected:
                 return Signal(
-                    kind=SignalKind.GAP, detail=f"{lwp}: {start} came, {expected} was next"
+                    kind=SignalKind.GAP, detail=f"{lwp}: {first} came, {expected} was next"
                 )
-        return Signal(kind=SignalKind.GAP, detail=f"{lwp}: hasMore") if package.hasMore else None
+        return Signal(kind=SignalKind.GAP, detail=f"{lwp}: hasMore") if more else None
+
+
+def _read_odd(
+    events: list[Event], odd: Sequence[tuple[int, str, int | None]], package: Arrival
+) -> tuple[str, ...]:
+    """Read the entries that are no ordinary texts, in their place; give what markers mention."""
+    mentions: list[str] = []
+    for place, data, lane_seq in odd:
+        arrival = msgspec.structs.replace(
+            package, lane_seq=lane_seq, stamp=f"{package.stamp}.{place}"
+        )
+        event = events[place] = read_entry(data, arrival)
+        mentioned = mentioned_by(event)
+        if mentioned is not None:
+            mentions.append(of_message(arrival, mentioned))
+    return tuple(mentions)

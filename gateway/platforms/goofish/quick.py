@@ -1,16 +1,20 @@
-"""The short way for the commonest entry: an ordinary text somebody wrote.
+"""The short way for the commonest frame: a push with the ordinary text somebody wrote.
 
-It knows one shape and gives up on anything else; :mod:`entries` then says what it is.
-Both must give the same event, which a property test holds them to.
+It knows one shape and gives up on anything else; :mod:`loose` and :mod:`entries` then say
+what it is. ``_usual.pyx`` is the same, compiled. All must give the same event, which property
+tests hold them to.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
+from actors.values import Event, Frame
 from gateway.events import ChatMessage
+from gateway.platforms.goofish.envelope import PACKAGES, decode_headers, decode_push
 from gateway.platforms.goofish.fields import SUFFIX, query
 from gateway.platforms.goofish.messages import TEXT, decode_text
 from gateway.platforms.goofish.payload import BROKEN, MAX_CHARS, unpack_msgpack
@@ -19,6 +23,80 @@ _UNLIKE = (KeyError, IndexError, TypeError, AttributeError, *BROKEN)
 _convert = msgspec.convert
 _ITEM = "?itemId="
 _ITEM_CHARS = len(_ITEM)
+
+
+PushFields: TypeAlias = tuple[
+    str,
+    str,
+    int,
+    int,
+    int,
+    int,
+    int,
+    int,
+    list[Event],
+    list[tuple[int, str, int | None]] | None,
+]
+"""What a usual push says: path, acknowledgement, ``startSeq``, ``endSeq``, ``maxPts``, ``hasMore``,
+``timestamp``, ``syncExtraType.type``, events of its entries; and where one is no ordinary text, and
+:data:`UNREAD` stands for it: place, ``data``, number."""
+
+UNREAD: Final = Event()
+
+
+class PushReader:
+    """Reads the pushes of an account whose JSON is as it should be.
+
+    Args:
+        account: Our name of the account.
+        user_id: Its id on the platform, to know its own messages.
+    """
+
+    __slots__ = ("_account", "_user_id")
+
+    def __init__(self, account: str, user_id: str | None) -> None:
+        self._account = account
+        self._user_id = user_id
+
+    def read(
+        self, frame: Frame, received_at_ms: int, numbers: Iterator[int] | None
+    ) -> PushFields | None:
+        """Read a push; None if it is anything else.
+
+        Args:
+            frame: What came.
+            received_at_ms: Our Unix time.
+            numbers: One is drawn for each entry, unless there are none to draw.
+        """
+        try:
+            push = decode_push(frame)
+            usual = push.lwp in PACKAGES and decode_headers(push.headers).mid
+            headers = str(push.headers, "utf-8")
+        except (ValueError, RecursionError):
+            return None
+        if not usual or type(frame) is not str:
+            return None
+        package, extra = push.body.syncPushPackage, push.body.syncExtraType
+        events: list[Event] = []
+        odd: list[tuple[int, str, int | None]] = []
+        for place, entry in enumerate(package.data):
+            lane_seq = None if numbers is None else next(numbers)
+            event = quick_text(entry.data, self._account, self._user_id, received_at_ms, lane_seq)
+            if event is None:
+                odd.append((place, entry.data, lane_seq))
+            events.append(event or UNREAD)
+        return (
+            push.lwp,
+            f'{{"code":200,"headers":{headers}}}',
+            package.startSeq,
+            package.endSeq,
+            package.maxPts,
+            package.hasMore,
+            package.timestamp,
+            extra.type if extra else 0,
+            events,
+            odd,
+        )
 
 
 def quick_text(
