@@ -136,10 +136,12 @@ class System:
         self._running = False
         self._journal_reason = ""
         self._dice = random.Random(dice_seed)  # noqa: S311  # jitter, not secrets
+        writer = JournalWriter(journal, clock=clock, on_health=self._note_health)
+        poller = Poller(clock, pace=writer.wait_for_room)
         self.services = Services(
-            pool=Pool(threads=pool_threads),
+            pool=Pool(threads=pool_threads, poller=poller),
             timers=Timers(clock),
-            poller=Poller(clock),
+            poller=poller,
             handlers=HandlerPool(
                 clock=clock,
                 handle=handle,
@@ -147,7 +149,7 @@ class System:
                 per_account=handlers_per_account,
                 deadline_s=handler_deadline_s,
             ),
-            writer=JournalWriter(journal, clock=clock, on_health=self._note_health),
+            writer=writer,
             health=JournalHealth(limit_s=journal_limit_s),
             dialing=self._dialing,
             clock=clock,
@@ -173,7 +175,6 @@ class System:
         services.writer.start()
         services.pool.start()
         services.timers.start()
-        services.poller.start()
         services.handlers.start()
         self._start_dialing()
         services.timers.call_after(SWEEP_S, self._sweep)
@@ -207,7 +208,8 @@ class System:
 
     def _start_dialing(self) -> None:
         services = self.services
-        self._dialing.ref = DialingActor.start(
+        DialingActor.play(
+            self._dialing,
             services.pool,
             gate=self._gate,
             clock=services.clock,
@@ -319,8 +321,11 @@ class System:
         return uuid.uuid4().hex
 
     def _start_supervisor(self, account: Account) -> None:
-        account.peers.supervisor.ref = SupervisorActor.start(
-            self.services.pool, account, root=_Root(partial(self._revive, account))
+        SupervisorActor.play(
+            account.peers.supervisor,
+            self.services.pool,
+            account,
+            root=_Root(partial(self._revive, account)),
         )
 
     # --- the dead and the hung --------------------------------------------------------

@@ -1,7 +1,8 @@
-"""The reader: one thread that waits for every socket of the process.
+"""The reader: waits for every socket of the process, on the leading thread of the pool.
 
-It reads in large gulps, cuts frames, answers pings at once and hands the rest over. It runs
-nobody else's code, and one link's trouble is that link's alone.
+It reads in large gulps, cuts frames, answers pings at once and hands the rest over; after each
+link the actors have their turn. It runs no stranger's code, and one link's trouble is that
+link's alone.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import selectors
 import socket
 import threading
 from collections import deque
+from collections.abc import Callable
 from functools import partial
 from itertools import count
 
@@ -29,14 +31,27 @@ _READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 _log = logging.getLogger(__name__)
 
 
+def _go_on() -> None:
+    """Wait for nobody."""
+
+
 class Poller:
-    """Reads, and closes, the sockets of links. Start it once; links come from any thread.
+    """Reads, and closes, the sockets of links; links come from any thread.
 
     An idle link costs nothing: no turn looks at a link without bytes or a deadline.
+
+    Args:
+        clock: For deadlines and stamps.
+        pace: Called between two links; may wait a moment until more can be taken.
+
+    Attributes:
+        asleep: The leading thread waits, or is about to, and does not see the run queue.
+        closed: It reads no more; every link is lost and every socket closed.
     """
 
-    def __init__(self, clock: Clock, *, name: str = "gateway/poller") -> None:
+    def __init__(self, clock: Clock, *, pace: Callable[[], None] = _go_on) -> None:
         self._clock = clock
+        self._pace = pace
         self._selector = selectors.DefaultSelector()
         self._hearing, self._bell = socket.socketpair()
         self._hearing.setblocking(False)
@@ -50,52 +65,51 @@ class Poller:
         self._woken: deque[Link] = deque()
         self._rung = False
         self._stopping = False
-        self._closed = False
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._led = False
+        self._ended = threading.Event()
+        self.asleep = False
+        self.closed = False
 
     # --- any thread ------------------------------------------------------------------------
 
-    def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
-
     def stop(self, timeout_s: float) -> list[str]:
-        """End the thread; every link is lost and every socket closed. Idempotent.
+        """End: every link is lost and every socket closed. Idempotent.
 
         Returns:
-            The thread's name if it is still alive after ``timeout_s``.
+            What it is called, if the leading thread did not come to it within ``timeout_s``.
         """
         with self._lock:
             self._stopping = True
+            led = self._led
             self._ring()
-        thread = self._thread
-        if thread.ident is None:
+        if not led:
             self._close()
-        elif thread is not threading.current_thread():
-            thread.join(timeout_s)
-        return [thread.name] if thread.is_alive() else []
+        return [] if self._ended.wait(timeout_s) else ["poller"]
+
+    def rouse(self) -> None:
+        """Have the leading thread look at the run queue."""
+        with self._lock:
+            self._ring()
 
     def add(self, link: Link) -> None:
         """Begin to read a link; it owns its socket from now on, and the poller closes it."""
         link.wake = self.wake
         link.flow.on_low = partial(self.wake, link)
         with self._lock:
-            if not self._closed:
+            if not self.closed:
                 self._links.add(link)
         self.wake(link)
 
     def look(self) -> None:
         """Read the clock again, which was moved by hand."""
-        with self._lock:
-            if not self._closed:
-                self._ring()
+        self.rouse()
 
     def wake(self, link: Link) -> None:
         """Have the poller look at a link: it can be read again, wants to write, or is done."""
         with self._lock:
             if link.woken:
                 return
-            if not self._closed:
+            if not self.closed:
                 link.woken = True
                 self._woken.append(link)
                 self._ring()
@@ -103,33 +117,52 @@ class Poller:
         self._lose(link, unexpected_close("poller_stopped", "The gateway is stopping."))
 
     def _ring(self) -> None:
-        if self._rung or self._closed or threading.current_thread() is self._thread:
-            return
-        self._rung = True
-        self._bell.send(b"\0")
+        """End the wait, if somebody waits; the lock is held."""
+        if self.asleep and not self._rung and not self.closed:
+            self._rung = True
+            self._bell.send(b"\0")
 
-    # --- the thread ------------------------------------------------------------------------
+    # --- the leading thread ----------------------------------------------------------------
 
-    def _run(self) -> None:
+    def turn(self, between: Callable[[], bool], hurried: Callable[[], bool]) -> None:
+        """Wait for something to do, unless ``hurried``, and read every link that has something.
+
+        Args:
+            between: Called after each link; False: another thread has the lead by now, or the
+                thread is to end, and nothing more may be touched.
+            hurried: Says whether actors wait.
+        """
         try:
-            while not self._stopping:
-                self._turn()
-        except BaseException as error:  # noqa: BLE001  # the thread's last line
+            if self._stopping:
+                self._close()
+            else:
+                self._led = True
+                self._turn(between, hurried)
+        except Exception as error:  # noqa: BLE001  # without a reader the process is deaf
             _log.critical("the poller ends: %s", place(error))
-        finally:
             self._close()
 
-    def _turn(self) -> None:
-        unread, self._unread = self._unread, {}
-        for key, events in self._selector.select(self._wait_s(bool(unread))):
+    def _turn(self, between: Callable[[], bool], hurried: Callable[[], bool]) -> None:
+        unread = dict(self._unread)
+        found = self._selector.select(self._wait(hurried))
+        self.asleep = False
+        for key, events in found:
             link: Link | None = key.data
             if link is None:
                 self._hear()
                 continue
             unread.pop(link, None)
+            self._unread.pop(link, None)
             self._guard(link, events)
+            if not between():
+                return
+            self._pace()
         for link in unread:
+            self._unread.pop(link, None)
             self._guard(link, _READ)
+            if not between():
+                return
+            self._pace()
         while self._woken:
             with self._lock:
                 link = self._woken.popleft()
@@ -137,8 +170,18 @@ class Poller:
             self._guard(link, 0)
         self._expire()
 
-    def _wait_s(self, busy: bool) -> float | None:  # noqa: FBT001  # private, one caller
-        if busy or self._woken:
+    def _wait(self, hurried: Callable[[], bool]) -> float | None:
+        """Say how long to wait, and be asleep if that is not 0."""
+        with self._lock:
+            wait_s = self._wait_s()
+            self.asleep = wait_s != 0.0
+        if self.asleep and hurried():  # asked last: what comes now rings
+            self.asleep = False
+            return 0.0
+        return wait_s
+
+    def _wait_s(self) -> float | None:
+        if self._unread or self._woken or self._stopping:
             return 0.0
         if not self._deadlines:
             return None
@@ -236,7 +279,7 @@ class Poller:
             self._lose(link, *ending(turn.end, link.wire))
 
     def _lose(self, link: Link, failure: Failure, last_words: bytes = b"") -> None:
-        if link.mask and not self._closed:
+        if link.mask and not self.closed:
             self._selector.unregister(link)
             link.mask = 0
         self._unread.pop(link, None)
@@ -253,11 +296,12 @@ class Poller:
 
     def _close(self) -> None:
         with self._lock:
-            if self._closed:
+            if self.closed:
                 return
-            self._closed = True
+            self.closed = True
         for link in list(self._links):
             self._lose(link, unexpected_close("poller_stopped", "The gateway is stopping."))
         self._selector.close()
         self._hearing.close()
         self._bell.close()
+        self._ended.set()

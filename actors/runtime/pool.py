@@ -1,4 +1,9 @@
-"""A few threads that run any number of actors."""
+"""A few threads that run any number of actors, and read the sockets in between.
+
+Leader and followers: one worker has the lead. It waits for the sockets, reads one link, and
+runs what that made ready while it is hot in the processor's caches; then the next link. The
+others, if there are any, run actors. Whoever is held up loses the lead to a new worker.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +12,37 @@ import time
 from collections.abc import Callable
 from itertools import count
 from queue import SimpleQueue
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from actors.runtime.worker import Worker
 
 if TYPE_CHECKING:
     from actors.runtime.actor import PooledActor
     from actors.runtime.inbox import Inbox
+    from actors.runtime.poller import Poller
+
+
+class _Nobody:
+    """Stands in for an inbox whose actor is gone: whoever takes it looks around."""
+
+    actor = None
+
+    @staticmethod
+    def enter(worker: Worker) -> bool:  # noqa: ARG004  # the form of Inbox.enter
+        return False
+
+
+_NOBODY: Any = _Nobody()
 
 
 class Pool:
     """Runs pooled actors. Actors may be started before the pool is.
+
+    Args:
+        threads: Workers to begin with.
+        name: Prefix of their names.
+        monotonic: Clock of :meth:`stuck`, in seconds.
+        poller: Reads the sockets on whichever worker has the lead.
 
     Attributes:
         live: Actors that are not stopped, by urn. Read it, do not write it.
@@ -30,6 +55,7 @@ class Pool:
         name: str = "gateway",
         *,
         monotonic: Callable[[], float] = time.monotonic,
+        poller: Poller | None = None,
     ) -> None:
         if threads < 1:
             raise ValueError(f"a pool needs at least one thread, not {threads}")
@@ -45,7 +71,11 @@ class Pool:
         self._lost: list[Worker] = []
         self._started = False
         self._stopped = False
-        self.schedule: Callable[[Inbox], None] = self._queue.put
+        self._poller = poller
+        self._leader: Worker | None = None
+        self.schedule: Callable[[Inbox], None] = (
+            self._queue.put if poller is None else self._put_and_rouse
+        )
         """Puts an inbox on the run queue; its actor has mail. Inboxes only."""
 
     def start(self) -> None:
@@ -59,9 +89,41 @@ class Pool:
 
     def _hire(self) -> None:
         name = f"{self._name}/pool-{next(self._numbers)}"
-        worker = Worker(self._queue, name=name, monotonic=self._monotonic)
+        worker = Worker(self._queue, name=name, monotonic=self._monotonic, lead=self._lead)
         self._workers.append(worker)
         worker.thread.start()
+
+    def _put_and_rouse(self, inbox: Inbox) -> None:
+        self._queue.put(inbox)
+        if self._poller is not None and self._poller.asleep:
+            self._poller.rouse()
+
+    def _lead(self, worker: Worker) -> bool:
+        """Have a worker read the sockets once; False if that is not its business."""
+        poller = self._poller
+        if poller is None or poller.closed:
+            return False
+        with self._lock:
+            if worker.lost or self._leader not in (None, worker):
+                return False
+            self._leader = worker
+            worker.reading = True
+
+        def between() -> bool:
+            worker.reading = False
+            going_on = worker.run_ready()
+            with self._lock:  # from here on nobody takes the lead until the next link is read
+                worker.reading = going_on and self._leader is worker
+            return worker.reading
+
+        poller.turn(between, worker.has_ready)
+        worker.reading = False
+        return True
+
+    def _depose(self, worker: Worker) -> None:
+        """Let another one take the lead; the lock is held."""
+        if self._leader is worker:
+            self._leader = None
 
     def adopt(self, actor: PooledActor) -> None:
         """Let an actor run.
@@ -100,6 +162,7 @@ class Pool:
         with self._lock:
             ended = [worker for worker in self._workers if not worker.thread.is_alive()]
             for worker in ended:
+                self._depose(worker)
                 if worker.actor is None and not self._stopped:
                     self._workers.remove(worker)
                     self._hire()
@@ -108,11 +171,18 @@ class Pool:
     def reinforce(self, limit: int) -> None:
         """Add a worker, up to ``limit`` of them: one that is held up must not hold up the rest.
 
-        One worker is the cheapest under the GIL as long as it makes progress.
+        One worker is the cheapest under the GIL as long as it makes progress. If the leader is
+        at an actor now, the lead passes on.
         """
         with self._lock:
-            if not self._stopped and len(self._workers) < limit:
+            if self._stopped:
+                return
+            if self._leader is not None and not self._leader.reading:
+                self._depose(self._leader)
+            if len(self._workers) < limit:
                 self._hire()
+            else:
+                self._queue.put(_NOBODY)  # a follower that waits takes the lead
 
     def abandon(self, actor: PooledActor) -> None:
         """Give up an actor that does not return, and the worker it holds.
@@ -126,6 +196,7 @@ class Pool:
         if worker is not None:
             with self._lock:
                 self._workers.remove(worker)
+                self._depose(worker)
                 self._lost.append(worker)
                 self.leaked += 1
                 if not self._stopped:
@@ -149,6 +220,8 @@ class Pool:
         if first:
             for _ in workers:
                 self._queue.put(None)
+            if self._poller is not None:
+                self._poller.rouse()
         threads = [worker.thread for worker in (*workers, *lost)]
         for thread in threads:
             if thread is not threading.current_thread() and thread.ident is not None:

@@ -46,6 +46,9 @@ IDLE_S: Final = 1.0
 UPKEEP_S: Final = 60.0
 """It is told again after so long; sooner while it says that there is more to keep."""
 
+PATIENCE_S: Final = 0.05
+"""Longest time the reader of the sockets waits for room; a server's ping has 0.1 s."""
+
 SLOW_COMMIT_S: Final = 2.0
 """A commit should hold within this (``reliability.md`` I3)."""
 
@@ -83,6 +86,7 @@ class _Waiting(NamedTuple):
     command: JournalCommand
     then: Then
     refused: Refused | None
+    rows: int
 
 
 class JournalWriter:
@@ -124,8 +128,12 @@ class JournalWriter:
         self._queue_limit = queue_limit
         self._on_health = on_health
         self._thread: threading.Thread | None = None
-        self._wake = threading.Condition()
+        lock = threading.RLock()
+        self._wake = threading.Condition(lock)
+        self._room = threading.Condition(lock)
         self._queue: deque[_Waiting] = deque()
+        self._queued_rows = 0
+        self._patient = True
         self._batch: list[_Waiting] = []
         self._taken = 0
         self._stalled_since: float | None = None
@@ -183,6 +191,7 @@ class JournalWriter:
             if self._thread is None or self._thread.is_alive() or self._closed or self._stopping:
                 return False
             self._queue.extendleft(reversed(self._batch[len(self._batch) - self._taken :]))
+            self._queued_rows = sum(waiting.rows for waiting in self._queue)
             self._taken, self._sleeping, self._thread = 0, False, None
         self.start()
         return True
@@ -230,10 +239,10 @@ class JournalWriter:
         Raises:
             OverloadedError: A send, while ``queue_limit`` commands wait. It is not accepted.
         """
-        waiting = _Waiting(command, then, refused)
         if not self._journal.durable:
-            self._inline(waiting)
+            self._inline(_Waiting(command, then, refused, 0))
             return
+        waiting = _Waiting(command, then, refused, _rows(command))
         with self._wake:
             late = self._stopping
             if not late:
@@ -243,10 +252,27 @@ class JournalWriter:
                         "look at the disk, and send again later"
                     )
                 self._queue.append(waiting)
+                self._queued_rows += waiting.rows
                 if self._sleeping:
                     self._wake.notify()
         if late:
             self._refuse(waiting, "the journal is closed")
+
+    def wait_for_room(self) -> None:
+        """Wait while more waits to be stored than the next commit takes.
+
+        Who reads sockets does so between two links: what is read faster than it is stored fills
+        memory, and is out of the processor's caches when its turn comes. Nobody waits for a
+        disk that does not answer: after :data:`PATIENCE_S` not again until there is room.
+        """
+        if self._queued_rows <= self._batch_rows:
+            self._patient = True
+        elif self._patient:
+            with self._wake:
+                self._patient = self._room.wait_for(self._has_room, PATIENCE_S)
+
+    def _has_room(self) -> bool:
+        return self._queued_rows <= self._batch_rows or self._stopping
 
     def read(self, fn: Callable[[Journal], T], timeout_s: float) -> T:
         """Run ``fn`` on the journal between two commits and give what it returns.
@@ -308,7 +334,7 @@ class JournalWriter:
     def _inline(self, waiting: _Waiting) -> None:
         """Commit here and now; answers leave in order, whichever thread carries them."""
         with self._wake:
-            answer, reason = self._commit_one(waiting.command)
+            answer, reason = self._commit_one(waiting)
             if reason is None:
                 self._line.append(partial(self._tell, waiting.then, answer))
             else:
@@ -329,15 +355,15 @@ class JournalWriter:
                 deliver = self._line.popleft()
             deliver()
 
-    def _commit_one(self, command: JournalCommand) -> tuple[JournalAnswer, str | None]:
+    def _commit_one(self, waiting: _Waiting) -> tuple[JournalAnswer, str | None]:
         if self._stopping:
             return None, "the journal is closed"
         try:
-            answer = self._journal.commit((command,))[0]
+            answer = self._journal.commit((waiting.command,))[0]
         except Exception as error:  # noqa: BLE001  # one bad command must not hurt its actor
             return None, _reason(error)
         self._commits += 1
-        self._rows += _rows(command)
+        self._rows += _rows(waiting.command)
         return answer, None
 
     # --- the thread ---
@@ -372,11 +398,12 @@ class JournalWriter:
         """Take what waits, up to ``batch_rows``, and at least one command."""
         batch: list[_Waiting] = []
         queue, room = self._queue, self._batch_rows
-        while queue:
-            room -= _rows(queue[0].command)
-            if room < 0 and batch:
-                break
-            batch.append(queue.popleft())
+        with self._wake:
+            while queue and (not batch or room >= queue[0].rows):
+                room -= queue[0].rows
+                self._queued_rows -= queue[0].rows
+                batch.append(queue.popleft())
+            self._room.notify_all()
         self._batch, self._taken = batch, len(batch)
         return batch
 
@@ -414,10 +441,10 @@ class JournalWriter:
     def _answer(self, batch: Sequence[_Waiting], answers: Sequence[JournalAnswer]) -> None:
         self._commits += 1
         self._report(healthy=True, reason="")
-        for (command, then, _), answer in zip(batch, answers, strict=True):
-            self._rows += _rows(command)
+        for waiting, answer in zip(batch, answers, strict=True):
+            self._rows += waiting.rows
             self._taken -= 1
-            self._tell(then, answer)
+            self._tell(waiting.then, answer)
 
     def _relieve(self, batch: Sequence[_Waiting]) -> Sequence[_Waiting]:
         """Store what adds no message, from behind too: only settling can make room again.
@@ -440,11 +467,12 @@ class JournalWriter:
             self._taken += len(self._queue) - len(kept)
             self._queue.clear()
             self._queue.extend(kept)
+            self._queued_rows = sum(waiting.rows for waiting in kept)
         self._batch = [waiting for waiting in self._batch if id(waiting) not in stored]
-        for (command, then, _), answer in zip(closing, answers, strict=True):
-            self._rows += _rows(command)
+        for waiting, answer in zip(closing, answers, strict=True):
+            self._rows += waiting.rows
             self._taken -= 1
-            self._tell(then, answer)
+            self._tell(waiting.then, answer)
         self._commits += 1
         return [waiting for waiting in batch if id(waiting) not in stored]
 

@@ -21,6 +21,7 @@ from actors.runtime.clock import SystemClock
 from actors.runtime.flow import Flow
 from actors.runtime.link import Link
 from actors.runtime.poller import Poller
+from actors.runtime.pool import Pool
 from actors.runtime.reading import TURN_BYTES
 from actors.values import ErrorClass
 from tests.runtime.doubles import WAIT_S, Letters, PrefixWire, packed, text
@@ -51,7 +52,8 @@ class Exchange:
 
     def __init__(self, clock: SystemClock) -> None:
         self.clock = clock
-        self.poller = Poller(clock, name="test/poller")
+        self.poller = Poller(clock)
+        self.pool = Pool(threads=1, name="test", poller=self.poller)
         self.lines: list[Line] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         authority = trustme.CA()
@@ -107,6 +109,7 @@ class Exchange:
     def close(self) -> None:
         """Stop the poller and put the peers away."""
         assert self.poller.stop(WAIT_S) == []
+        assert self.pool.stop(WAIT_S) == []
         self._listener.close()
         for line in self.lines:
             line.peer.close()
@@ -115,7 +118,7 @@ class Exchange:
 @pytest.fixture
 def exchange(clock: SystemClock) -> Iterator[Exchange]:
     exchange = Exchange(clock)
-    exchange.poller.start()
+    exchange.pool.start()
     yield exchange
     exchange.close()
     for line in exchange.lines:
@@ -510,7 +513,7 @@ def test_one_links_trouble_is_its_own(exchange: Exchange) -> None:
 
 def test_a_mailbox_that_fails_on_the_news_is_survived(clock: SystemClock) -> None:
     exchange = Exchange(clock)
-    exchange.poller.start()
+    exchange.pool.start()
 
     class Broken(Letters[LinkLost]):
         def tell(self, message: LinkLost) -> None:
@@ -535,7 +538,7 @@ def test_a_mailbox_that_fails_on_the_news_is_survived(clock: SystemClock) -> Non
 def test_stop_closes_every_socket(clock: SystemClock) -> None:
     before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208  # counts only
     exchange = Exchange(clock)
-    exchange.poller.start()
+    exchange.pool.start()
     lines = [exchange.line(tls=number % 4 == 0) for number in range(20)]
     for line in lines:
         line.peer.sendall(text("x"))
