@@ -341,11 +341,13 @@ class PendingRead(Message, frozen=True, kw_only=True, gc=False):
         rows: In the order of ``lane_seq``.
         more: The journal holds more.
         redelivered_below: Rows with a smaller ``lane_seq`` may have reached a handler before.
+        number: Which page the dispatcher asked for.
     """
 
     rows: Sequence[Pending]
     more: bool
     redelivered_below: int
+    number: int
 
 
 class SendsRestored(Message, frozen=True, kw_only=True, gc=False):

@@ -98,7 +98,9 @@ class DecoderActor(SupervisedActor):
             if isinstance(message, FramesReceived):
                 self._account.flow.returned(len(message.frames), message.size_bytes)
             elif isinstance(message, PendingRead):
-                self._account.peers.dispatcher.tell(EventsRestored(events=(), more=True))
+                self._account.peers.dispatcher.tell(
+                    EventsRestored(events=(), more=True, number=message.number)
+                )
             elif isinstance(message, HistoryFound):
                 self._account.peers.recovery.tell(HistoryRefused())
         super().tear_down()
@@ -199,7 +201,7 @@ class DecoderActor(SupervisedActor):
             if row.attempts or row.crashes:
                 tries[event.event_id] = Tries(row.attempts, row.crashes)
         self._account.peers.dispatcher.tell(
-            EventsRestored(events=events, more=page.more, tries=tries)
+            EventsRestored(events=events, more=page.more, tries=tries, number=page.number)
         )
 
     def _put_back(self, message: PutBack) -> None:

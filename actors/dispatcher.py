@@ -7,6 +7,7 @@ together with its replies.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import count
 from typing import Any
 
 from actors.account import Account, PendingRead
@@ -47,8 +48,15 @@ HELD_LIMIT = 20_000
 READ_AGAIN_S = 1.0
 """Pause before a page is read again that found no decoder."""
 
+PAGE_OVERDUE_S = 10.0
+"""So long a page may take; then it is read again, and the late one dropped."""
+
 BEGIN_AGAIN_S = 1.0
 """Pause before an event is taken up again whose begin the journal did not answer."""
+
+
+_pages = count(1)
+"""Numbers of pages, in one life of the process: a former dispatcher's are not the next one's."""
 
 
 class DispatcherActor(SupervisedActor):
@@ -78,7 +86,8 @@ class DispatcherActor(SupervisedActor):
         self._hold_read = False
         self._hold_timer: Timer | None = None
         self._parked = 0
-        self._outdated = False
+        self._page = 0
+        self._overdue: Timer | None = None
 
     def started(self) -> None:
         """Take over from whoever was dispatcher before, in this life or an earlier one."""
@@ -92,12 +101,15 @@ class DispatcherActor(SupervisedActor):
     def stopped(self) -> None:
         """Leave no timer behind."""
         self._disarm_hold()
+        if self._overdue is not None:
+            self._overdue.cancel()
 
     def receive(self, message: Any) -> None:
         """Take new events, results, and lanes whose pause is over."""
         if self._lost != self._account.peers.dispatcher.lost:  # news, perhaps: the journal has them
             self._lost = self._account.peers.dispatcher.lost
             self._behind, self._news, self._hold_read = True, None, False
+            self._reading = False  # a page that is on its way is dropped when it comes
         match message:
             case EventsStored():
                 self._take_news(message.events)
@@ -145,10 +157,11 @@ class DispatcherActor(SupervisedActor):
                 self._news = None
 
     def _take_page(self, page: EventsRestored) -> None:
+        if not self._reading or page.number != self._page:
+            return  # asked for by somebody else, or before lanes were put in order
         self._reading = False
-        if self._outdated:  # read before lanes were put in order: its numbers are not theirs
-            self._outdated = False
-            return
+        if self._overdue is not None:
+            self._overdue.cancel()
         events, more = page.events, page.more
         if self._held_from is not None:
             events = [event for event in events if (event.lane_seq or 0) < self._held_from]
@@ -173,6 +186,7 @@ class DispatcherActor(SupervisedActor):
         if not self._behind or self._reading or self._lanes.pending > self._account.plan.flow_low:
             return
         self._reading, self._news = True, []
+        number = self._page = next(_pages)
         name, cursor, born_at = self._account.name, self._cursor, self._born_at
         peers, timers, ref = self._account.peers, self._account.services.timers, self.actor_ref
 
@@ -182,14 +196,19 @@ class DispatcherActor(SupervisedActor):
             rows, held_from = found
             if held_from is not None:
                 peers.dispatcher.tell(LanesHeld(held_from=held_from))
-            page = PendingRead(rows=rows, more=len(rows) >= PAGE, redelivered_below=born_at)
+            page = PendingRead(
+                rows=rows, more=len(rows) >= PAGE, redelivered_below=born_at, number=number
+            )
             if ref.is_alive() and not peers.decoder.post(page):
-                timers.after(READ_AGAIN_S, peers.dispatcher, EventsRestored(events=(), more=True))
+                timers.after(READ_AGAIN_S, peers.dispatcher, nothing)
 
         def pages(journal: Journal) -> tuple[Sequence[Pending], int | None]:
             held_from = None if hold_read else journal.recovery(name).held_from
             return journal.pending(name, cursor, PAGE), held_from
 
+        nothing = EventsRestored(events=(), more=True, number=number)
+        # A page can die with the decoder that has it in hand.
+        self._overdue = timers.after(PAGE_OVERDUE_S, peers.dispatcher, nothing)
         self._account.services.writer.fetch(pages, read)
 
     # --- while a recovery is open -----------------------------------------------------
@@ -237,7 +256,7 @@ class DispatcherActor(SupervisedActor):
         self._disarm_hold()
         self._held_from = None
         self._behind, self._news = True, None
-        self._outdated = self._reading
+        self._reading = False
 
     def _disarm_hold(self) -> None:
         if self._hold_timer is not None:
@@ -249,9 +268,16 @@ class DispatcherActor(SupervisedActor):
     def _settle(self, runs: Sequence[RanLane]) -> None:
         settlements: list[Settlement] = []
         ended = 0
+        trials = self._trials
+        usual = not (trials.tries or trials.wary or self._account.running)
         for run in runs:
             if not run.settled:  # the pool has stopped; the journal keeps the rest
                 self._halted = True
+            if usual and _all_done(run.settled):
+                settlements += [Settlement(event, outcome) for event, outcome in run.settled]
+                self._lanes.finish(run.lane, len(run.settled))
+                ended += len(run.settled)
+                continue
             before = len(settlements)
             for event, outcome in run.settled:
                 settlement = self._judge(run.lane, event, outcome)
@@ -269,15 +295,7 @@ class DispatcherActor(SupervisedActor):
 
     def _judge(self, lane: str, event: Event, outcome: Outcome) -> Settlement | None:
         """Say how an event ended, or hold its lane for another try."""
-        trials = self._trials
-        if (
-            outcome.disposition is Disposition.DONE
-            and not trials.tries
-            and not trials.wary
-            and not self._account.running
-        ):
-            return Settlement(event=event, outcome=outcome)
-        settlement = trials.end(event, outcome)
+        settlement = self._trials.end(event, outcome)
         if settlement is None:
             self._rest(lane, BEGIN_AGAIN_S)
         else:
@@ -342,3 +360,7 @@ class DispatcherActor(SupervisedActor):
         account.services.writer.submit(
             SettleEvents(account=account.name, settlements=settlements), committed, refused=refused
         )
+
+
+def _all_done(settled: Sequence[tuple[Event, Outcome]]) -> bool:
+    return not [True for _, outcome in settled if outcome.disposition is not Disposition.DONE]

@@ -304,11 +304,13 @@ class EventsRestored(Message, frozen=True, kw_only=True, gc=False):
     Attributes:
         events: As they are.
         more: There are more.
+        number: Of the page that was asked for; any other one is stale.
         tries: What the journal knows of tries, by ``event_id``; of most: nothing.
     """
 
     events: Sequence[Event]
     more: bool
+    number: int
     tries: Mapping[str, Tries] = {}
 
 

@@ -32,7 +32,7 @@ class StoreFrames(msgspec.Struct, frozen=True, kw_only=True):
     frames: Sequence[Decoded]
 
 
-class Settlement(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class Settlement(msgspec.Struct, frozen=True, gc=False):
     """How one event ended, with the replies and notes that leave with it.
 
     Attributes:

@@ -438,8 +438,9 @@ class SupervisorActor(SupervisedActor):
                 burst=plan.burst,
                 now=self._services.clock.monotonic(),
             )
-        ref = RecoveryActor.start(self._pool, self._account, order, self._history_rate)
-        self._children["recovery"] = self._peers.recovery.ref = ref
+        self._children["recovery"] = RecoveryActor.play(
+            self._peers.recovery, self._pool, self._account, order, self._history_rate
+        )
 
     def _end_recovery(self) -> None:
         self._peers.recovery.ref = None
@@ -496,14 +497,14 @@ class SupervisorActor(SupervisedActor):
                 self._open()
 
     def _spawn(self, name: str) -> None:
-        if name == "connection":
-            ref: pykka.ActorRef[Any] = ConnectionActor.start(
-                self._pool, self._account, state=self._state, generation=self._generation
+        role = getattr(self._peers, name)
+        self._children[name] = (
+            ConnectionActor.play(
+                role, self._pool, self._account, state=self._state, generation=self._generation
             )
-        else:
-            ref = _ACTORS[name].start(self._pool, self._account)
-        self._children[name] = ref
-        getattr(self._peers, name).ref = ref
+            if name == "connection"
+            else _ACTORS[name].play(role, self._pool, self._account)
+        )
 
     def _disarm(self) -> None:
         self._number += 1

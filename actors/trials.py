@@ -12,7 +12,6 @@ from actors.account import Account
 from actors.policy.lanes import Run
 from actors.policy.tries import CRASH_LOOP, EXPIRED, UNTRIED, pause_s, to_be_noted
 from actors.runtime.admission import NOT_BEGUN, Admission
-from actors.runtime.handlers import LaneRun
 from actors.runtime.roster import TIMED_OUT
 from actors.storage import BeginEvent, JournalAnswer, ParkEvents, Settlement
 from actors.values import Disposition, Event, Outcome, Tries
@@ -68,12 +67,12 @@ class Trials:
         self.wary = False
         self._noted.clear()
 
-    def admit(self, runs: Sequence[Run]) -> list[LaneRun]:
+    def admit(self, runs: Sequence[Run]) -> Sequence[Run]:
         """Give the runs as the handler pool takes them."""
         parking = self._account.services.parking
         if self.wary or self._expiry is not None or (parking is not None and parking.active):
             return [self._admit(run) for run in runs]
-        return [LaneRun(lane=run.lane, events=run.events) for run in runs]
+        return runs
 
     def end(self, event: Event, outcome: Outcome) -> Settlement | None:
         """Say what a try's end means to the journal; None: it was none."""
@@ -97,7 +96,7 @@ class Trials:
             event=event, outcome=outcome, attempts=attempts, crashes=tries.crashes, begun=begun
         )
 
-    def _admit(self, run: Run) -> LaneRun:
+    def _admit(self, run: Run) -> Run:
         """Cut a run so that an event whose try must be noted is alone in its run."""
         parking, lane, events = self._account.services.parking, run.lane, run.events
         noted = self._noted.get(lane, 0)
@@ -107,10 +106,10 @@ class Trials:
             if parks or to_be_noted(event, tries, noted):
                 if place == 0:
                     admission = self._begin(lane, event, tries, park=parks)
-                    return LaneRun(lane=lane, events=events[:1], admit=admission)
+                    return Run(lane=lane, events=events[:1], admit=admission)
                 events = events[:place]
                 break
-        return LaneRun(lane=lane, events=events, admit=self._expiry)
+        return Run(lane=lane, events=events, admit=self._expiry)
 
     def _begin(self, lane: str, event: Event, tries: Tries, *, park: bool) -> Admission:
         if park and event.lane_seq is not None:

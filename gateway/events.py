@@ -7,7 +7,8 @@ Nothing here reads a frame or touches a journal.
 from __future__ import annotations
 
 import base64
-from contextvars import ContextVar, Token
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from typing import Any, ClassVar, Final
 
 import msgspec
@@ -152,34 +153,42 @@ class UndecodableEvent(PlatformEvent, frozen=True, kw_only=True, gc=False):
 
 
 class Delivering:
-    """One call of a handler; use as ``with delivering(event) as replies:``.
+    """What one event's handlers left to be settled with it.
 
-    What the handler replies is appended to the list, in order, and what it notes to ``notes``,
-    which is None while there is nothing. Leaving the block ends it, so a task or thread the
-    handler left behind gets an error instead of a lost reply.
+    Attributes:
+        event: Which; None once its handlers have returned.
+        replies: In order.
+        notes: In order; None while there is none.
     """
 
-    __slots__ = ("_token", "event", "notes", "replies")
+    __slots__ = ("event", "notes", "replies")
 
     def __init__(self, event: Event) -> None:
         self.event: Event | None = event
         self.replies: list[Content] = []
         self.notes: list[Note] | None = None
 
-    def __enter__(self) -> list[Content]:
-        self._token: Token[Delivering | None] = _current.set(self)
-        return self.replies
-
-    def __exit__(self, *_: object) -> None:
-        self.event = None
-        _current.reset(self._token)
-
 
 # A ContextVar is as private to a thread as a threading.local, follows an event loop's
 # tasks, and keeps codecs, which import this module, free of threading.
 _current: ContextVar[Delivering | None] = ContextVar("gateway_delivering", default=None)
 
-delivering = Delivering
+
+def deliver(event: Event, handlers: Sequence[Callable[[Any], object]]) -> Delivering:
+    """Hand an event to handlers, one after the other; give what they left.
+
+    Its end is the end of ``reply`` and ``note``: a task or thread that a handler left behind
+    gets an error instead of a lost reply. What a handler raises passes.
+    """
+    call = Delivering(event)
+    token = _current.set(call)
+    try:
+        for handler in handlers:
+            handler(event)
+    finally:
+        call.event = None
+        _current.reset(token)
+    return call
 
 
 # --- JSON -----------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypeAlias, get_args
 
 from actors.values import DONE, AccountId, Content, Delivery, Disposition, Event, Outcome
-from gateway.events import delivering
+from gateway.events import deliver
 from gateway.sinks.base import Sink
 
 Handler = Callable[[Any], None]
@@ -128,14 +128,11 @@ class Handlers:
             handlers = self._cache[key] = self._wanting(*key)
         if not handlers:
             return IGNORED
-        call = delivering(event)
-        with call as contents:
-            for handler in handlers:
-                handler(event)
-        if not contents and call.notes is None:
+        call = deliver(event, handlers)
+        if not call.replies and call.notes is None:
             return DONE
         return Outcome(
-            replies=tuple(self._make_delivery(event, content) for content in contents),
+            replies=tuple(self._make_delivery(event, content) for content in call.replies),
             notes=tuple(call.notes or ()),
         )
 

@@ -6,11 +6,11 @@ else is per run. Pure: pauses are held and released by the caller's timers.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
-from actors.values import Event
+from actors.values import Event, Outcome
 
 
 class Run(msgspec.Struct, frozen=True, gc=False):
@@ -19,10 +19,13 @@ class Run(msgspec.Struct, frozen=True, gc=False):
     Attributes:
         lane: The conversation; empty for events that belong to none.
         events: Oldest first, at least one.
+        admit: Asked on the handler thread before each event; what it gives ends the event
+            without its handlers. None: all are handled.
     """
 
     lane: str
-    events: list[Event]
+    events: Sequence[Event]
+    admit: Callable[[Event], Outcome | None] | None = None
 
 
 class Lanes:

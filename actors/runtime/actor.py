@@ -21,7 +21,7 @@ import queue
 import weakref
 from itertools import count
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, cast
 
 import pykka
 from pykka import ActorDeadError
@@ -45,6 +45,12 @@ SLICE = 64
 
 _log = logging.getLogger(__name__)
 _numbers = count(1)
+
+
+class Played(Protocol):
+    """Whatever holds the reference of the one who plays a role."""
+
+    ref: Any
 
 
 class PooledRef(pykka.ActorRef[Any]):
@@ -96,6 +102,21 @@ class PooledActor(pykka.Actor):
             RuntimeError: The pool is stopped.
         """
         actor = cls(*args, **kwargs)
+        actor._start_actor_loop()
+        return actor.actor_ref
+
+    @classmethod
+    def play(cls, role: Played, *args: Any, **kwargs: Any) -> pykka.ActorRef[Self]:
+        """Start the actor in a role; the other arguments are the constructor's.
+
+        The role is its own before its first turn: what it asks for there may be answered,
+        on another thread, before ``start`` would have returned, and must find it.
+
+        Raises:
+            RuntimeError: The pool is stopped.
+        """
+        actor = cls(*args, **kwargs)
+        role.ref = actor.actor_ref
         actor._start_actor_loop()
         return actor.actor_ref
 

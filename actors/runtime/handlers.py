@@ -20,13 +20,14 @@ from itertools import count
 from queue import Empty, SimpleQueue
 from typing import Any, Final
 
+from actors.policy.lanes import Run
 from actors.ports import Clock, Handle, Mailbox
-from actors.runtime.lanes import LaneRun, LanesRan, RanLane, Task, tell_results
+from actors.runtime.lanes import LanesRan, RanLane, Task, tell_results
 from actors.runtime.place import place
 from actors.runtime.roster import Roster, Worker
 from actors.values import DONE, Disposition, Event, Outcome
 
-__all__ = ["HandlerPool", "LaneRun", "LanesRan", "RanLane", "revoked"]
+__all__ = ["HandlerPool", "LanesRan", "RanLane", "revoked"]
 
 IDLE_S: Final = 30.0
 """How long a thread without work stays."""
@@ -112,7 +113,7 @@ class HandlerPool:
         """Start the watcher; handler threads come with the work."""
         self._watcher.start()
 
-    def submit(self, account: str, runs: Sequence[LaneRun], reply_to: Mailbox[LanesRan]) -> None:
+    def submit(self, account: str, runs: Sequence[Run], reply_to: Mailbox[LanesRan]) -> None:
         """Have runs handled: each in order, side by side with others where that pays.
 
         Every run is reported to ``reply_to`` once, several in a message. After a stop all of a

@@ -17,21 +17,6 @@ from actors.runtime.supervised import post
 from actors.values import Event, Outcome
 
 
-class LaneRun(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Events of one lane, to be handled in order.
-
-    Attributes:
-        lane: Their lane.
-        events: Oldest first.
-        admit: Asked on the handler thread before each event; what it gives ends the event
-            without its handlers. None: all are handled.
-    """
-
-    lane: str
-    events: Sequence[Event]
-    admit: Callable[[Event], Outcome | None] | None = None
-
-
 class RanLane(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What became of a run.
 

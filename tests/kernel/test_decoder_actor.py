@@ -248,7 +248,10 @@ def test_rows_become_events_with_their_old_numbers(bench: Bench) -> None:
 
     actor.receive(
         PendingRead(
-            rows=[row("a", 7, 0), row("a", 9, 2), row("b", 10)], more=True, redelivered_below=10
+            rows=[row("a", 7, 0), row("a", 9, 2), row("b", 10)],
+            more=True,
+            redelivered_below=10,
+            number=1,
         )
     )
 
@@ -265,7 +268,7 @@ def test_row_that_can_not_be_read_any_more_is_left_out(bench: Bench) -> None:
     """A newer codec may see fewer events in a frame: a line for a person, no crash."""
     actor = made(bench, a=push(1, event(1)))
 
-    actor.receive(PendingRead(rows=[row("a", 7, 1)], more=False, redelivered_below=10))
+    actor.receive(PendingRead(rows=[row("a", 7, 1)], more=False, redelivered_below=10, number=1))
 
     assert restored(bench) == []
     assert bench.log.lines == [
@@ -276,9 +279,9 @@ def test_row_that_can_not_be_read_any_more_is_left_out(bench: Bench) -> None:
 def test_rows_wait_for_the_first_session(bench: Bench) -> None:
     """Only a session knows how to read them. An empty page needs none."""
     actor = DecoderActor(bench.pool, bench.account)
-    actor.receive(PendingRead(rows=(), more=False, redelivered_below=10))
+    actor.receive(PendingRead(rows=(), more=False, redelivered_below=10, number=1))
     assert restored(bench) == []
-    page = PendingRead(rows=[row("a", 7)], more=False, redelivered_below=10)
+    page = PendingRead(rows=[row("a", 7)], more=False, redelivered_below=10, number=1)
     actor.receive(page)
     actor.receive(page)  # a dispatcher that was reborn meanwhile asked again
     assert not bench.heard["dispatcher"].messages
@@ -296,24 +299,24 @@ def test_what_dies_with_a_decoder_is_given_back(bench: Bench) -> None:
     actor.actor_ref.tell(gulp("unknown", "b"))
     actor.actor_ref.tell(gulp("c", "d", "e"))
     actor.actor_ref.tell(Flush(generation=1))
-    actor.actor_ref.tell(PendingRead(rows=(), more=False, redelivered_below=0))
+    actor.actor_ref.tell(PendingRead(rows=(), more=False, redelivered_below=0, number=1))
 
     actor.take_turn(Worker(bench.pool._queue, name="by hand", monotonic=bench.clock.monotonic))
 
     assert bench.account.flow.in_hand == 0
-    assert bench.heard["dispatcher"].drain() == [EventsRestored(events=(), more=True)]
+    assert bench.heard["dispatcher"].drain() == [EventsRestored(events=(), more=True, number=1)]
     (died,) = bench.heard["supervisor"].drain()
     assert died.name == "decoder"
 
 
 def test_page_that_waits_for_a_session_is_given_back_too(bench: Bench) -> None:
     actor = DecoderActor(bench.pool, bench.account)
-    actor.receive(PendingRead(rows=[row("a", 7)], more=False, redelivered_below=10))
+    actor.receive(PendingRead(rows=[row("a", 7)], more=False, redelivered_below=10, number=1))
 
     actor.tear_down()
     actor.tear_down()
 
-    assert bench.heard["dispatcher"].drain() == [EventsRestored(events=(), more=True)]
+    assert bench.heard["dispatcher"].drain() == [EventsRestored(events=(), more=True, number=1)]
 
 
 def test_unknown_message_is_our_own_bug(bench: Bench) -> None:
@@ -330,7 +333,7 @@ def test_what_was_stored_as_late_is_late_when_it_is_read_back(bench: Bench) -> N
     actor = made(bench, a=push(1, event(1), event(2)))
     rows = [row("a", 7, 0), msgspec.structs.replace(row("a", 8, 1), late=True)]
 
-    actor.receive(PendingRead(rows=rows, more=False, redelivered_below=0))
+    actor.receive(PendingRead(rows=rows, more=False, redelivered_below=0, number=1))
 
     (page,) = bench.heard["dispatcher"].of(EventsRestored)
     assert [each.late for each in page.events] == [False, True]

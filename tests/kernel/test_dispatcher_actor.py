@@ -22,7 +22,8 @@ from actors.messages import (
     LanesHeld,
     LanesReleased,
 )
-from actors.runtime.handlers import LaneRun, LanesRan, RanLane
+from actors.policy.lanes import Run
+from actors.runtime.handlers import LanesRan, RanLane
 from actors.storage import OpenHold, StoreFrames
 from actors.values import DONE, Content, Decoded, Delivery, Disposition, Event, Outcome
 
@@ -33,10 +34,10 @@ class Handed:
     """A handler pool that keeps the runs."""
 
     def __init__(self) -> None:
-        self.runs: list[LaneRun] = []
+        self.runs: list[Run] = []
         self.withdrawn: list[str] = []
 
-    def submit(self, account: str, runs: Sequence[LaneRun], reply_to: object) -> None:
+    def submit(self, account: str, runs: Sequence[Run], reply_to: object) -> None:
         """Keep them."""
         del account, reply_to
         self.runs += runs
@@ -70,7 +71,7 @@ class Floor:
     def restore(self, *events: Event, more: bool = False) -> None:
         """Answer as the decoder does."""
         self.page()
-        self.actor.receive(EventsRestored(events=events, more=more))
+        self.actor.receive(EventsRestored(events=events, more=more, number=self.actor._page))
 
     def store(self, *events: Event) -> None:
         """Do as the decoder does when events came in."""
@@ -267,7 +268,9 @@ def test_pages_of_the_journal_come_before_news(bench: Bench) -> None:
     floor.actor.receive(EventsStored(events=[event(2), event(4)]))
     assert floor.pool.drain() == []
 
-    floor.actor.receive(EventsRestored(events=[event(1), event(2)], more=False))
+    floor.actor.receive(
+        EventsRestored(events=[event(1), event(2)], more=False, number=floor.actor._page)
+    )
 
     assert floor.pool.drain() == [("c1", ["e1", "e2", "e4"])]
 
@@ -279,7 +282,9 @@ def test_reads_page_after_page(bench: Bench) -> None:
     floor.restore(event(1), more=True)
 
     assert [row.lane_seq for row in floor.page().rows] == [2, 3]
-    floor.actor.receive(EventsRestored(events=[event(2), event(3)], more=False))
+    floor.actor.receive(
+        EventsRestored(events=[event(2), event(3)], more=False, number=floor.actor._page)
+    )
     floor.store(event(4))
     assert floor.actor._lanes.pending == 4
 
@@ -309,7 +314,7 @@ def test_too_much_news_is_left_to_the_journal(bench: Bench) -> None:
     floor.ran("c1", *((event(n), DONE) for n in (1, 2, 3)))
 
     assert [row.lane_seq for row in floor.page().rows] == [4]
-    floor.actor.receive(EventsRestored(events=[event(4)], more=False))
+    floor.actor.receive(EventsRestored(events=[event(4)], more=False, number=floor.actor._page))
     assert floor.pool.drain() == [("c1", ["e4"])]
 
 
@@ -344,7 +349,9 @@ def test_lost_news_is_read_from_the_journal(floor: Floor) -> None:
     floor.store(event(3))
 
     assert [row.lane_seq for row in floor.page().rows] == [2, 3]
-    floor.actor.receive(EventsRestored(events=[event(2), event(3)], more=False))
+    floor.actor.receive(
+        EventsRestored(events=[event(2), event(3)], more=False, number=floor.actor._page)
+    )
     floor.pool.drain()
     floor.ran("c1", (event(1), DONE))
     assert floor.pool.drain() == [("c1", ["e2", "e3"])]
@@ -360,7 +367,7 @@ def test_page_that_finds_no_decoder_is_read_again(bench: Bench) -> None:
             raise ActorDeadError(str(message))
 
     bench.peers.decoder.ref = Dead()
-    floor.actor.receive(EventsRestored(events=(), more=True))
+    floor.actor.receive(EventsRestored(events=(), more=True, number=floor.actor._page))
     bench.peers.decoder.ref = bench.heard["decoder"]
 
     bench.advance(dispatcher.READ_AGAIN_S)
@@ -376,7 +383,7 @@ def test_page_for_a_dead_dispatcher_is_not_given_to_the_next(bench: Bench) -> No
     floor.page()
     floor.actor.actor_inbox.kill()
 
-    floor.actor.receive(EventsRestored(events=(), more=True))
+    floor.actor.receive(EventsRestored(events=(), more=True, number=floor.actor._page))
 
     assert not bench.heard["decoder"].messages
 
@@ -468,12 +475,33 @@ def test_a_hold_of_an_earlier_life_is_found(bench: Bench) -> None:
 
 def test_a_page_from_before_the_release_is_read_again(bench: Bench) -> None:
     floor = Floor(bench)
+    stale = floor.page().number
     floor.actor.receive(LanesHeld(held_from=2))
     floor.actor.receive(LanesReleased(held_from=2))
-    floor.restore(event(2))
+    fresh = floor.page().number
+    floor.actor.receive(EventsRestored(events=[event(2)], more=False, number=stale))
     assert floor.pool.drain() == []
-    floor.restore(event(2))
+    floor.actor.receive(EventsRestored(events=[event(2)], more=False, number=fresh))
     assert floor.pool.drain() == [("c1", ["e2"])]
+
+
+def test_a_page_that_got_lost_is_read_again(bench: Bench) -> None:
+    """It may die with the decoder that has it in hand; the dispatcher must not wait for ever."""
+    floor = Floor(bench)
+    lost = floor.page().number
+    bench.advance(dispatcher.PAGE_OVERDUE_S)
+    (overdue,) = bench.heard["dispatcher"].of(EventsRestored)
+    floor.actor.receive(overdue)
+    assert floor.page().number != lost
+    floor.actor.receive(EventsRestored(events=[event(2)], more=False, number=lost))
+    assert floor.pool.drain() == [], "it came after all, and would be handled twice"
+
+
+def test_what_is_read_in_time_is_not_read_again(bench: Bench) -> None:
+    floor = Floor(bench)
+    floor.restore(event(2))
+    bench.advance(dispatcher.PAGE_OVERDUE_S)
+    assert not bench.heard["dispatcher"].messages
 
 
 def test_a_new_hold_whose_elders_release_was_lost(floor: Floor) -> None:

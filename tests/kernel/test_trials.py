@@ -13,10 +13,11 @@ from actors.account import Parking, PendingRead
 from actors.decoder import DecoderActor
 from actors.dispatcher import BEGIN_AGAIN_S, DispatcherActor
 from actors.messages import EventsReplayed, EventsRestored, EventsStored, LaneRested
+from actors.policy.lanes import Run
 from actors.policy.tries import CRASH_LOOP, EXPIRED, SUSPECTS, TryRules
 from actors.runtime import admission
 from actors.runtime.admission import NOT_BEGUN, UNKNOWN_EFFECT
-from actors.runtime.handlers import LaneRun, LanesRan, RanLane
+from actors.runtime.handlers import LanesRan, RanLane
 from actors.runtime.roster import TIMED_OUT
 from actors.storage import Pending, ReplayEvent, SettleEvents, StoreFrames
 from actors.values import DONE, Decoded, Disposition, Event, Outcome, Tries
@@ -28,9 +29,9 @@ class Handed:
     """A handler pool that keeps the runs."""
 
     def __init__(self) -> None:
-        self.runs: list[LaneRun] = []
+        self.runs: list[Run] = []
 
-    def submit(self, account: str, runs: Sequence[LaneRun], reply_to: object) -> None:
+    def submit(self, account: str, runs: Sequence[Run], reply_to: object) -> None:
         """Keep them."""
         del account, reply_to
         self.runs += runs
@@ -38,7 +39,7 @@ class Handed:
     def withdraw(self, account: str) -> None:
         """Nothing waits here."""
 
-    def take(self) -> LaneRun:
+    def take(self) -> Run:
         """Give the one run that was handed over."""
         (run,) = self.runs
         self.runs = []
@@ -78,9 +79,13 @@ class Floor:
         return actor
 
     def restore(self, *events: Event, tries: dict[str, Tries] | None = None) -> None:
-        """Answer as the decoder does."""
+        """Have a page read, and answer as the decoder does."""
+        if not self.actor._reading:
+            self.actor.receive(EventsReplayed())
         self.bench.heard["decoder"].of(PendingRead)
-        self.actor.receive(EventsRestored(events=events, more=False, tries=tries or {}))
+        self.actor.receive(
+            EventsRestored(events=events, more=False, tries=tries or {}, number=self.actor._page)
+        )
 
     def put(self, *events: Event) -> None:
         """Put events into the journal."""
@@ -388,7 +393,7 @@ def test_decoder_tells_tries_and_what_was_seen(bench: Bench) -> None:
         msgspec.structs.replace(_row(9), replayed=True),
         _row(10),
     ]
-    decoder._restore(PendingRead(rows=rows, more=False, redelivered_below=5), Session())  # type: ignore[arg-type]
+    decoder._restore(PendingRead(rows=rows, more=False, redelivered_below=5, number=1), Session())  # type: ignore[arg-type]
     (restored,) = bench.heard["dispatcher"].of(EventsRestored)
     assert restored.tries == {"f1": Tries(2, 1)}
     assert [each.redelivered for each in restored.events] == [True, True, False]

@@ -16,7 +16,7 @@ from gateway.events import (
     UndecodableEvent,
     UnknownEvent,
     as_dict,
-    delivering,
+    deliver,
     to_json,
 )
 
@@ -95,10 +95,10 @@ def test_events_are_frozen_and_stay_themselves() -> None:
 
 def test_replies_are_collected_in_order() -> None:
     event = full()
-    with delivering(event) as replies:
-        event.reply("one")
-        event.reply_image("https://x", 3, 4)
-    assert replies == [Content(text="one"), Content(image_url="https://x", width=3, height=4)]
+    call = deliver(
+        event, [lambda it: it.reply("one"), lambda it: it.reply_image("https://x", 3, 4)]
+    )
+    assert call.replies == [Content(text="one"), Content(image_url="https://x", width=3, height=4)]
 
 
 def test_reply_outside_of_its_handling_fails_loudly() -> None:
@@ -106,20 +106,24 @@ def test_reply_outside_of_its_handling_fails_loudly() -> None:
     event, other = full(), full()
     with pytest.raises(EventSettledError, match=r"a/1\.PNM"):
         event.reply("early")
-    with delivering(event) as replies, pytest.raises(EventSettledError):
-        other.reply("wrong one")
+    with pytest.raises(EventSettledError):
+        deliver(event, [lambda _: other.reply("wrong one")])
     with pytest.raises(EventSettledError):
         event.reply("late")
-    assert replies == []
 
 
 def test_deliveries_nest_and_do_not_leak_over_errors() -> None:
     outer, inner = full(), full()
-    with delivering(outer) as first:
-        with pytest.raises(KeyError), delivering(inner):
-            raise KeyError
-        outer.reply("still here")
-    assert first == [Content(text="still here")]
+
+    def fail(_: object) -> None:
+        raise KeyError
+
+    def nest(event: ChatMessage) -> None:
+        with pytest.raises(KeyError):
+            deliver(inner, [fail])
+        event.reply("still here")
+
+    assert deliver(outer, [nest]).replies == [Content(text="still here")]
 
 
 def test_another_thread_can_not_reply_nor_can_a_task_left_behind() -> None:
@@ -132,10 +136,13 @@ def test_another_thread_can_not_reply_nor_can_a_task_left_behind() -> None:
         except EventSettledError:
             failed.append("refused")
 
-    with delivering(event) as replies:
+    def handler(_: object) -> None:
         thread = threading.Thread(target=late)
         thread.start()
         thread.join(5)
-        left_behind = contextvars.copy_context()
-    left_behind.run(late)
-    assert (failed, replies) == (["refused", "refused"], [])
+        left_behind.append(contextvars.copy_context())
+
+    left_behind: list[contextvars.Context] = []
+    call = deliver(event, [handler])
+    left_behind[0].run(late)
+    assert (failed, call.replies) == (["refused", "refused"], [])

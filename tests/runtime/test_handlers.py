@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from actors.policy.lanes import Run
 from actors.runtime.clock import SystemClock
-from actors.runtime.handlers import HandlerPool, LaneRun, LanesRan, RanLane, revoked
+from actors.runtime.handlers import HandlerPool, LanesRan, RanLane, revoked
 from actors.values import DONE, Disposition, Event, Outcome
 from tests.runtime.doubles import WAIT_S, Letters
 
@@ -65,8 +66,8 @@ def make(clock: SystemClock) -> Iterator[Make]:
         assert pool.stop(WAIT_S) == []
 
 
-def run(lane: str, *ids: str) -> LaneRun:
-    return LaneRun(lane=lane, events=[Event(event_id=name) for name in ids])
+def run(lane: str, *ids: str) -> Run:
+    return Run(lane=lane, events=[Event(event_id=name) for name in ids])
 
 
 def outcomes(ran: RanLane) -> list[tuple[str, Disposition]]:
@@ -215,8 +216,7 @@ def test_limits(make: Make, limit: int, per_account: int, accounts: int) -> None
     pool = make(handle, limit=limit, per_account=per_account)
     for account in map(str, range(accounts)):
         runs = [
-            LaneRun(lane=str(n), events=[Event(event_id=str(n), account=account)])
-            for n in range(30)
+            Run(lane=str(n), events=[Event(event_id=str(n), account=account)]) for n in range(30)
         ]
         pool.submit(account, runs, results)
     results.wait(lambda all_: sum(len(message.runs) for message in all_) >= 30 * accounts)
@@ -266,7 +266,7 @@ def test_a_lane_never_has_two_events_in_flight(make: Make) -> None:
     for number in range(0, 400, 2):
         lane = f"lane {dice.randrange(6)}"
         events = [Event(event_id=str(n), conversation_id=lane) for n in (number, number + 1)]
-        pool.submit("a", [LaneRun(lane=lane, events=events)], results)
+        pool.submit("a", [Run(lane=lane, events=events)], results)
     results.wait(
         lambda all_: sum(len(ran.settled) + len(ran.rest) for m in all_ for ran in m.runs) >= 400
     )
@@ -536,7 +536,7 @@ def test_every_event_comes_back_exactly_once(make: Make, seed: int) -> None:
         key = (f"account {dice.randrange(5)}", f"lane {dice.randrange(20)}")
         lanes.setdefault(key, []).append(Event(event_id=number, account=key[0]))
     for (account, lane), events in lanes.items():
-        pool.submit(account, [LaneRun(lane=lane, events=events)], results)
+        pool.submit(account, [Run(lane=lane, events=events)], results)
     told = results.wait(lambda all_: sum(len(message.runs) for message in all_) >= len(lanes))
     seen: Counter[str] = Counter()
     for message in told:
@@ -557,7 +557,7 @@ def test_the_pool_costs_little_beside_the_handler(make: Make) -> None:
     events = [Event(event_id=str(n)) for n in range(20_000)]
     best = 1.0
     for round_ in range(3):
-        runs = [LaneRun(lane=str(n), events=events[n : n + 8]) for n in range(0, len(events), 8)]
+        runs = [Run(lane=str(n), events=events[n : n + 8]) for n in range(0, len(events), 8)]
         began = time.process_time()
         for at in range(0, len(runs), 64):
             pool.submit(str(at % 7), runs[at : at + 64], results)

@@ -13,8 +13,11 @@ from pykka import ActorDeadError
 
 from actors.messages import Control, Message
 from actors.runtime.actor import SLICE, PooledActor
+from actors.runtime.clock import SystemClock
 from actors.runtime.inbox import MailboxFullError
+from actors.runtime.poller import Poller
 from actors.runtime.pool import Pool
+from actors.runtime.worker import Worker
 from tests.runtime.doubles import WAIT_S
 
 
@@ -328,4 +331,68 @@ def test_many_tells_are_one_wakeup() -> None:
     pool.start()
     assert _body(ref).complete.wait(WAIT_S)
     ref.stop()
+    assert pool.stop(WAIT_S) == []
+
+
+class _Hasty(Pool):
+    """Runs an actor's first turn before ``start`` returns, as another worker may."""
+
+    def adopt(self, actor: PooledActor) -> None:
+        super().adopt(actor)
+        inbox = self._queue.get_nowait()
+        assert inbox is not None
+        worker = Worker(self._queue, name="by hand", monotonic=time.monotonic)
+        assert inbox.enter(worker)
+        actor.take_turn(worker)
+        inbox.leave(worker)
+
+
+def test_a_role_is_played_before_the_first_turn() -> None:
+    """What an actor asks for when it starts may be answered before ``start`` returns."""
+
+    class Role:
+        ref: Any = None
+
+    class Asking(PooledActor):
+        def on_start(self) -> None:
+            told.append(role.ref)
+
+    role, told, pool = Role(), list[Any](), _Hasty(threads=1)
+    ref = Asking.play(role, pool)
+    assert told == [ref]
+    assert pool.stop(WAIT_S) == []
+
+
+def test_the_lead_passes_on_while_an_actor_holds_it_up(clock: SystemClock) -> None:
+    """Sockets are read, pings answered and other actors run beside one that does not return."""
+    poller = Poller(clock)
+    pool = Pool(threads=1, name="lead", poller=poller)
+    pool.start()
+    actor = _body(_Gated.start(pool))
+    actor.actor_ref.tell("wait")
+    assert actor.entered.wait(WAIT_S)
+    (held_up,) = pool._workers
+    pool.reinforce(2)
+    other = _Gated.start(pool)
+    assert other.ask("x", timeout=WAIT_S) == "x"
+    assert pool._leader is not held_up
+    actor.gate.set()
+    actor.actor_ref.stop()
+    assert poller.stop(WAIT_S) == []
+    assert pool.stop(WAIT_S) == []
+
+
+def test_at_the_limit_a_follower_takes_the_lead(clock: SystemClock) -> None:
+    poller = Poller(clock)
+    pool = Pool(threads=2, name="limit", poller=poller)
+    pool.start()
+    actor = _body(_Gated.start(pool))
+    actor.actor_ref.tell("wait")
+    assert actor.entered.wait(WAIT_S)
+    pool.reinforce(2)
+    pool.reinforce(2)
+    other = _Gated.start(pool)
+    assert other.ask("x", timeout=WAIT_S) == "x"
+    actor.gate.set()
+    assert poller.stop(WAIT_S) == []
     assert pool.stop(WAIT_S) == []
