@@ -154,6 +154,7 @@ def test_check_shows_the_settings_without_their_secrets(tmp_path: Path) -> None:
     assert "planted-secret-token" not in out
 
 
+@pytest.mark.peer(20)
 def test_check_lists_all_problems_at_once_with_the_nearest_name(tmp_path: Path) -> None:
     file = tmp_path / "g.yaml"
     file.write_text("acounts: []\ndurability: sometimes\n")

@@ -137,6 +137,7 @@ def leaks(said: list[str]) -> list[str]:
     return [each[:300] for each in said if PLANTED in each]
 
 
+@pytest.mark.peer(19)
 @pytest.mark.parametrize("form", ["console", "json"])
 def test_a_gateway_under_faults_tells_no_secret(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], form: Literal["console", "json"]
