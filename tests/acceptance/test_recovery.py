@@ -307,6 +307,23 @@ def test_pushed_behind_what_was_handled_is_late(tmp_path: Path) -> None:
         assert outcomes.wait(2).found == 0
 
 
+@pytest.mark.row("D5", "handed on with late=True")
+def test_late_without_a_history_to_tell(tmp_path: Path) -> None:
+    """Nothing can be asked, so nothing is put in order; but nobody is told it were."""
+    with market_of(tmp_path, Behaviour(backlog="push"), hold_s=0.2) as market:
+        outcomes = opened(market)
+        market.fake.inject(
+            Rule(on="push", do=faults.Delay(by_s=1.0), times=1),
+            *(Rule(on="request", lwp=lwp, do=faults.Answer(code=400)) for lwp in (STATE, LIST)),
+        )
+        buyer = market.shops[SHOP].buyer("77001")
+        buyer.says("1")
+        buyer.says("2")
+        assert market.ledger.wait(2) == ["2", "1"]
+        assert [event.late for event in market.ledger.events] == [False, True]
+        assert outcomes.wait(1, recovered=False).reason == "refused"
+
+
 @pytest.mark.row("D4", "in order of the platform clock while none is handled")
 def test_pushes_that_overtake_each_other_are_put_in_order(tmp_path: Path) -> None:
     """The gap is none: what it skipped comes by itself, and nothing is found."""
