@@ -25,6 +25,13 @@ BUSY_S = 5.0
 """What a machine with other work may add to a bound."""
 
 
+PATIENT = {
+    "heartbeat": dict.fromkeys(("interval_s", "reply_timeout_s", "probe_timeout_s"), 600),
+    "deadlines": dict.fromkeys(("dns_s", "tcp_s", "upgrade_s", "register_s", "close_s"), 600),
+}
+"""Manual time runs a hundred times faster than a busy machine answers."""
+
+
 class JumpingClock(SystemClock):
     """A wall clock that is set an hour back or a day on at every look."""
 
@@ -79,7 +86,8 @@ def test_a_clean_close_is_no_exception(tmp_path: Path) -> None:
     with FakePlatform(beat_limit_s=None) as fake:
         shops = [fake.account(name) for name in (SHOP, OTHER)]
         names = [f"shop-{shop.user_id}" for shop in shops]
-        settings = load(fake.config_file(tmp_path, durability="memory"))
+        keys = {"durability": "memory", "connect": {"deadline_s": 600}, "defaults": PATIENT}
+        settings = load(fake.config_file(tmp_path, **keys))
         gateway = Gateway(settings, log=log, clock=clock)
 
         def waits(name: str) -> list[float]:
