@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from chinese_outcomes import OUTCOMES
+
 CHINESE: Final[dict[str, str]] = {
+    **OUTCOMES,
     # faults
     "connection refused": "连接被拒绝",
     "SYN black hole": "SYN 石沉大海",
@@ -106,150 +109,6 @@ CHINESE: Final[dict[str, str]] = {
     "the wall clock jumps": "系统时钟跳变",
     "the machine sleeps, SIGSTOP": "机器休眠，SIGSTOP",
     "fleet": "多进程集群",
-    # outcomes
-    "class network, waits grow up to their cap; back when the port opens": (
-        "类别 network，等待递增到上限；端口打开即恢复"
-    ),
-    "the phase's deadline ends it, class network; no dial thread is left": (
-        "阶段期限将其结束，类别 network；不留下拨号线程"
-    ),
-    "class network in the DNS phase; a resolver that hangs holds up nobody": (
-        "DNS 阶段的 network；卡住的解析器不拖累任何人"
-    ),
-    "the second address is taken in the same attempt": "同一次尝试里改用第二个地址",
-    "class network; back as soon as the server speaks TLS": "类别 network；服务器能说 TLS 即恢复",
-    "class tls_trust; not a byte of HTTP is said, there is no fallback": (
-        "类别 tls_trust；一个字节的 HTTP 都不说，绝不降级"
-    ),
-    "the phase's deadline holds, however often a byte comes": "无论多久来一个字节，阶段期限都有效",
-    "once more at once, then after a wait; the third ends in FAILED(auth), until reset": (
-        "立即再试一次，然后等待；第三次以 FAILED(auth) 结束，直到重置"
-    ),
-    "class server_overload; Retry-After is a floor": "类别 server_overload；Retry-After 是下限",
-    "not followed: no byte reaches the other host; class config, FAILED after five": (
-        "不跟随：没有一个字节到达另一台主机；类别 config，五次后 FAILED"
-    ),
-    "class other; tried again": "类别 other；再试",
-    "class other at the deadline: the endpoint itself is well": "到期限为 other：端点本身没问题",
-    "once more at once, then after a wait; the third ends in FAILED(auth)": (
-        "立即再试一次，然后等待；第三次以 FAILED(auth) 结束"
-    ),
-    "class network in the proxy phase; never directly": "代理阶段的 network；绝不直连",
-    "each handshake bears its own account's cookie and nothing else": (
-        "每次握手只带自己账号的 cookie"
-    ),
-    "the late link closes itself; there never are two sessions": (
-        "迟到的连接自行关闭；从不会有两个会话"
-    ),
-    "RECONNECTING, not CLOSED: class unexpected_close": (
-        "RECONNECTING 而非 CLOSED：类别 unexpected_close"
-    ),
-    "class unexpected_close": "类别 unexpected_close",
-    "right after the registration class auth, later class other": ("刚注册完为 auth，之后为 other"),
-    "class server_restart; 200 accounts spread evenly over 5 to 30 s": (
-        "类别 server_restart；200 个账号均匀分布在 5 到 30 秒"
-    ),
-    "class server_overload; told to the circuit of the endpoint": (
-        "类别 server_overload；告知端点的熔断器"
-    ),
-    "class unexpected_close; half a frame is neither handed on nor acknowledged": (
-        "类别 unexpected_close；半个帧既不上交也不回执"
-    ),
-    "class unexpected_close when connected, network before": (
-        "已连接时为 unexpected_close，之前为 network"
-    ),
-    "class protocol; the link is replaced, nothing crashes": "类别 protocol；更换连接，没有崩溃",
-    "heartbeat_dead within interval, answer and probe, though no end says a word": (
-        "在间隔、应答、探测之内判为 heartbeat_dead，尽管两端都没说话"
-    ),
-    "heartbeat_dead within interval, answer and probe": "在间隔、应答、探测之内判为 heartbeat_dead",
-    "left after two answers in a row are missing": "连续缺两次应答后更换连接",
-    "left after two missing answers; the send under way is UNKNOWN, not sent twice": (
-        "缺两次应答后更换；进行中的发送为 UNKNOWN，不重发"
-    ),
-    "a probe of the state unmasks it; the link is left": "一次状态探测识破它；更换连接",
-    "reclaimed once; the second kick ends in FAILED(kicked)": (
-        "夺回一次；第二次被踢以 FAILED(kicked) 结束"
-    ),
-    "FAILED(session_removed) at once": "立即 FAILED(session_removed)",
-    "stays CONNECTED (scaled by 10; loss shows as latency above TCP)": (
-        "保持 CONNECTED（缩放 10 倍；丢包在 TCP 之上表现为延迟）"
-    ),
-    "every frame whole, nothing rejected": "每个帧都完整，没有被拒的",
-    "failures are not forgotten; after the fifth short link a long rest and an alert": (
-        "失败不会被忘记；第五条短命连接之后长休并告警"
-    ),
-    "not one bogus frame; every message once and in order": "没有一个假帧；每条消息一次且有序",
-    "returns at once, no deadlock": "立即返回，没有死锁",
-    "handled once, acknowledged again; known as long as its row is kept": (
-        "只处理一次，再次回执；行还在就认得"
-    ),
-    "one event": "一个事件",
-    "in order of the platform clock while none is handled": "尚未处理时按平台时钟排序",
-    "handed on with late=True": "以 late=True 交出",
-    "history is read before anything is acknowledged as seen": "先读历史，再声明已读",
-    "what was skipped comes out of history, in order": "跳过的从历史补回，有序",
-    "nothing is claimed; on_recovery says so": "什么都不声明；on_recovery 会告知",
-    "lanes wait no longer than hold_s": "通道等待不超过 hold_s",
-    "kept whole with a reason; the decoder never raises": "完整留存并附原因；解码器从不抛异常",
-    "kept, not acknowledged; the third within a minute ends the link": (
-        "留存，不回执；一分钟内第三个会结束连接"
-    ),
-    "refused from the header; memory stays": "看帧头即拒绝；内存不变",
-    "refused with its close code; see also docs/autobahn.md": "以相应关闭码拒绝；另见 autobahn 页",
-    "the platform pushes again; known, and acknowledged": "平台再推；认得，并回执",
-    "a late answer confirms its attempt": "迟到的答复仍确认那次尝试",
-    "tried again after each delay, then a dead letter; the lane goes on": (
-        "每次等待后再试，最后成为死信；通道继续"
-    ),
-    "as if it had raised; nobody else notices": "如同抛异常；别人都没察觉",
-    "its thread is given up and replaced; the other lanes go on": "放弃并替换其线程；其他通道继续",
-    "found in history, accepted; one copy": "在历史中找到，accepted；只有一份",
-    "absent twice, sent again under its uuid; one copy": "两次查无，以原 uuid 重发；只有一份",
-    "looked for on the next link; one copy": "在下一条连接上查找；只有一份",
-    "refused with its reason, not tried again": "拒绝并附原因，不再试",
-    "restarted; at most the account's own link is cycled": "重启；最多更换自己账号的连接",
-    "restarted; the account serves and sends again, each message handled once": (
-        "重启；账号继续收发，每条消息处理一次"
-    ),
-    "once: restarted; for ever: FAILED(crash_loop), probed by itself, back when mended": (
-        "一次：重启；一直：FAILED(crash_loop)，自行探测，修好即回"
-    ),
-    "the sweep replaces it; whatever it had in hand is restarted": "巡检将其替换；手上的工作重启",
-    "abandoned and replaced; nobody else is held up": "放弃并替换；不拖累别人",
-    "restarted and shown the link; no needless reconnect": "重启并接上连接；不做多余的重连",
-    "FAILED(crash_loop); the neighbour sees nothing": "FAILED(crash_loop)；邻居毫无察觉",
-    "no thread, socket, timer or actor is left; whoever is to be connected is": (
-        "不留下线程、套接字、定时器、actor；该连着的都连着"
-    ),
-    "not acknowledged, so the platform pushes it again": "没有回执，所以平台再推",
-    "pushed again, known, acknowledged": "再推，认得，回执",
-    "read from the journal": "从日志库读出",
-    "begun again and flagged; its reply leaves once": "重新开始并带标记；回复只发一次",
-    "not run again": "不再运行",
-    "sent once, in the next life": "下次启动时发送，一次",
-    "looked for in history; one copy": "在历史中查找；只有一份",
-    "the file opens whole": "文件完整打开",
-    "nothing lost, nothing twice on the platform, lanes in order": (
-        "没有丢失，平台上没有重复，通道有序"
-    ),
-    "each step has a deadline; survivors are named": "每一步都有期限；残留者会被点名",
-    "dials within the gate's rate; each account dials once before any dials twice": (
-        "拨号不超过闸门速率；每个账号都拨过一次才有第二次"
-    ),
-    "the circuit bars them: RECONNECTING(circuit_open), no attempt counted; then all back": (
-        "熔断器拦住：RECONNECTING(circuit_open)，不计次数；之后全部回来"
-    ),
-    "all connected through the gate; memory within bounds": "全部过闸门连上；内存在界内",
-    "nothing acknowledged; DISCONNECTED(journal_unavailable), back by itself": (
-        "不回执；DISCONNECTED(journal_unavailable)，自行恢复"
-    ),
-    "as J1": "同 J1",
-    "a new handle, the same commit again": "换新句柄，重做同一次提交",
-    "salvage lists what is lost; history is read again": "抢救列出丢失的；历史再读一遍",
-    "the start is refused; nothing is written": "拒绝启动；什么都不写",
-    "the last whole transaction counts": "以最后一个完整事务为准",
-    "the second is refused and told who has it": "第二个被拒绝，并告知归谁",
     # bounds
     "same attempt": "同一次尝试",
     "reset": "重置后",
