@@ -22,6 +22,7 @@ from actors.messages import (
     LanesReleased,
 )
 from actors.policy.lanes import Lanes
+from actors.policy.lateness import Handed
 from actors.policy.tries import pause_s
 from actors.runtime.handlers import LanesRan, RanLane
 from actors.runtime.pool import Pool
@@ -74,6 +75,7 @@ class DispatcherActor(SupervisedActor):
         super().__init__(pool, name="dispatcher", supervisor=account.peers.supervisor)
         self._account = account
         self._lanes = Lanes()
+        self._handed = Handed()
         self._trials = Trials(account)
         self._halted = False
         self._cursor = 0
@@ -178,7 +180,7 @@ class DispatcherActor(SupervisedActor):
 
     def _append(self, events: Sequence[Event]) -> None:
         if events:
-            self._lanes.add(events)
+            self._lanes.add(self._handed.mark(events))
             self._cursor = events[-1].lane_seq or self._cursor
 
     def _catch_up(self) -> None:

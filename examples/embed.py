@@ -7,13 +7,18 @@ import sys
 from gateway import ChatMessage, Gateway, StateChanged
 
 
-def main(config: str) -> None:
-    """Answer every buyer until a line arrives on stdin."""
-    gateway = Gateway.from_config(config)
+def add_handlers(gateway: Gateway) -> None:
+    """Answer every buyer; ``test_embed.py`` tests it."""
 
     @gateway.on(ChatMessage)
     def answer(event: ChatMessage) -> None:
         event.reply(f"收到：{event.text}")
+
+
+def main(config: str) -> None:
+    """Run until a line arrives on stdin."""
+    gateway = Gateway.from_config(config)
+    add_handlers(gateway)
 
     @gateway.on_state
     def show(change: StateChanged) -> None:

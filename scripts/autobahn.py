@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Drive our WebSocket through the Autobahn conformance suite and write docs/autobahn.md.
+"""Drive our WebSocket through the Autobahn conformance suite and write docs/autobahn*.md.
 
 The fuzzing server is Python 2.7 only; where there is none the run is skipped and says so.
 
@@ -35,10 +35,12 @@ from actors.policy import liveness  # noqa: E402 - runs from a bare clone
 from actors.ports import Beaten, Incoming, PeerClosed, Pinged, Wire, WireBroken  # noqa: E402 - the same
 from actors.values import Failure, Frame  # noqa: E402 - runs from a bare clone
 from gateway.transport.dialer import WebSocketDialer  # noqa: E402 - the same
+from scripts.autobahn_zh import chinese  # noqa: E402 - the same
 
 SUITE = "autobahntestsuite==25.10.1"
 CACHE = ROOT / "var" / "autobahn"
 PAGE = ROOT / "docs" / "autobahn.md"
+TWIN = ROOT / "docs" / "autobahn.zh-CN.md"
 AGENT = "xianyu-gateway"
 CASES = 301
 QUIET_S = 3600.0
@@ -294,7 +296,7 @@ def section(title: str, command: str, results: dict[str, dict[str, Any]]) -> str
 def write_page(title: str, text: str) -> None:
     """Put a section into the page; the one of the other client stays."""
     head = (
-        "# Autobahn conformance\n\n"
+        "# Autobahn conformance\n\n[简体中文](autobahn.zh-CN.md)\n\n"
         "All uncompressed cases of the Autobahn WebSocket suite "
         f"(`{SUITE}`, fuzzing server on loopback under Python 2.7).\n"
         "Groups 12 and 13 test compression, which this client never negotiates.\n"
@@ -305,7 +307,9 @@ def write_page(title: str, text: str) -> None:
         for part in PAGE.read_text(encoding="utf-8").split("\n## ")[1:]:
             sections[part.splitlines()[0]] = f"## {part.strip()}"
     sections[title] = text
-    PAGE.write_text("\n\n".join([head, *sections.values()]) + "\n", encoding="utf-8")
+    page = "\n\n".join([head, *sections.values()]) + "\n"
+    PAGE.write_text(page, encoding="utf-8")
+    TWIN.write_text(chinese(page), encoding="utf-8")
 
 
 def main() -> int:

@@ -1,8 +1,8 @@
-"""Draw docs/faults.md from the fault matrix, the tests that show its rows, and their times.
+"""Draw docs/faults.md and its Chinese twin: the fault matrix, its tests, and their times.
 
 Usage: draw_faults.py [--check | --run [--slow]]
 
-With --check nothing is written; exit code 1 if the page is not what the suite says. With
+With --check nothing is written; exit code 1 if a page is not what the suite says. With
 --run the suite runs first and its times replace those that were kept.
 """
 
@@ -15,26 +15,47 @@ import os
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "matrix" / "kit"))
 
+from chinese import CHINESE  # noqa: E402  # found through the line above
 from rows import ELSEWHERE, ROWS  # noqa: E402  # found through the line above
 
 PAGE: Final = ROOT / "docs" / "faults.md"
+TWIN: Final = ROOT / "docs" / "faults.zh-CN.md"
 MEASURED: Final = ROOT / "tests" / "matrix" / "measured.json"
 
 HEAD: Final = """\
 # Faults and what becomes of them
 
+[简体中文](faults.zh-CN.md)
+
 Drawn by `scripts/draw_faults.py` from the fault matrix (`tests/matrix/kit/rows.py`) and from the
 tests that name its rows; do not edit. *Bound* is what the product promises with its default
 settings. *Measured* is the slowest of the last recorded run, detect / recover in seconds, over
 loopback with scaled waits. Unless a row says otherwise the other accounts keep their first session.
+
+| Row | Fault | Outcome | Bound | Measured | Test |
+|---|---|---|---|---|---|
 """
+HEAD_ZH: Final = """\
+# 各种故障及其结果
+
+[English](faults.md)
+
+由 `scripts/draw_faults.py` 根据故障矩阵（`tests/matrix/kit/rows.py`）和标明其行的测试生成，
+请勿手改。“期限”是默认设置下的承诺。“实测”是最近一次记录中最慢的一次：发现 / 恢复，单位秒，
+在本机回环上、等待时间经过缩放。除非某行另有说明，其他账号都保持第一个会话。
+
+| 行 | 故障 | 结果 | 期限 | 实测 | 测试 |
+|---|---|---|---|---|---|
+"""
+MISSING: Final = "\n\n## Not shown by this suite\n\n| Row | Fault | Why |\n|---|---|---|\n"
+MISSING_ZH: Final = "\n\n## 本套测试尚未展示的\n\n| 行 | 故障 | 原因 |\n|---|---|---|\n"
 
 
 class Shown(NamedTuple):
@@ -66,29 +87,47 @@ def _rows(function: ast.FunctionDef) -> Iterator[tuple[str, str]]:
             yield str(name), str(expected)
 
 
-def page(measured: Mapping[str, Mapping[str, float]]) -> str:
-    """Give the whole page."""
+def pages(measured: Mapping[str, Mapping[str, float]]) -> dict[Path, str]:
+    """Give both pages."""
+    return {
+        PAGE: _page(measured, HEAD, MISSING, "; ", lambda text: text),
+        TWIN: _page(measured, HEAD_ZH, MISSING_ZH, "；", lambda text: CHINESE.get(text, text)),
+    }
+
+
+def untranslated() -> set[str]:
+    """Give the words that stand in English on the Chinese page."""
+    words = {each.expected for tests in shown().values() for each in tests}
+    words |= {row.fault for row in ROWS} | set(ELSEWHERE.values())
+    return words - set(CHINESE)
+
+
+def _page(
+    measured: Mapping[str, Mapping[str, float]],
+    head: str,
+    between: str,
+    comma: str,
+    say: Callable[[str], str],
+) -> str:
     tests = shown()
-    lines = ["| Row | Fault | Outcome | Bound | Measured | Test |", "|---|---|---|---|---|---|"]
-    missing = ["| Row | Fault | Why |", "|---|---|---|"]
+    lines, missing = [], []
     for row in ROWS:
         if row.name not in tests:
-            missing.append(f"| {row.name} | {row.fault} | {ELSEWHERE[row.name]} |")
+            missing.append(f"| {row.name} | {say(row.fault)} | {say(ELSEWHERE[row.name])} |")
             continue
         took = measured.get(row.name, {})
         times = " / ".join(
             "—" if what not in took else f"{took[what]:.1f}" for what in ("detect_s", "recover_s")
         )
-        expected = dict.fromkeys(each.expected for each in tests[row.name])
+        expected = comma.join(dict.fromkeys(say(each.expected) for each in tests[row.name]))
         places = dict.fromkeys(
             f"`{each.test}`{' (slow)' if each.slow else ''}" for each in tests[row.name]
         )
         lines.append(
-            f"| {row.name} | {row.fault} | {'; '.join(expected)} | {row.detect} / {row.recover} "
-            f"| {times} | {'<br>'.join(places)} |"
+            f"| {row.name} | {say(row.fault)} | {expected} | {say(row.detect)} / "
+            f"{say(row.recover)} | {times} | {'<br>'.join(places)} |"
         )
-    rows = "\n".join(lines)
-    return f"{HEAD}\n{rows}\n\n## Not shown by this suite\n\n" + "\n".join(missing) + "\n"
+    return head + "\n".join(lines) + between + "\n".join(missing) + "\n"
 
 
 def run(*, slow: bool) -> int:
@@ -114,17 +153,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     if options.run and run(slow=options.slow):
-        print("the suite failed: the page is left as it was", file=sys.stderr)
+        print("the suite failed: the pages are left as they were", file=sys.stderr)
         return 1
     measured = json.loads(MEASURED.read_text("utf-8")) if MEASURED.exists() else {}
-    drawn = page(measured)
-    if not options.check:
-        PAGE.write_text(drawn, encoding="utf-8")
-        return 0
-    if PAGE.exists() and PAGE.read_text(encoding="utf-8") == drawn:
-        return 0
-    print(f"{PAGE} is not what the suite says: run scripts/draw_faults.py", file=sys.stderr)
-    return 1
+    stale = False
+    for path, drawn in pages(measured).items():
+        if not options.check:
+            path.write_text(drawn, encoding="utf-8")
+        elif not path.exists() or path.read_text(encoding="utf-8") != drawn:
+            stale = True
+            print(f"{path} is not what the suite says: run scripts/draw_faults.py", file=sys.stderr)
+    for text in sorted(untranslated()):
+        print(f"English on the Chinese page: {text!r}", file=sys.stderr)
+    return 1 if stale else 0
 
 
 if __name__ == "__main__":

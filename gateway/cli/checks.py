@@ -86,7 +86,7 @@ def _links(settings: Settings) -> Iterator[Finding]:
 
 
 def _descriptors(accounts: int) -> Iterator[Finding]:
-    if os.name != "posix":
+    if sys.platform == "win32":
         return
     import resource  # noqa: PLC0415  # not on Windows
 

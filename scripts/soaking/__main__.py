@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from scripts.soaking import page
 from scripts.soaking.mixed import mixed
 
 
@@ -32,6 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--minutes", type=float, default=30.0, help="how long (default: 30)")
     parser.add_argument("--seed", type=int, default=None, help="of the faults; default: any")
     parser.add_argument("--json", action="store_true", help="the result as one JSON object")
+    parser.add_argument("--page", action="store_true", help="write the table into docs/soak*.md")
     arguments = parser.parse_args(argv)
     seed = random.randrange(1 << 32) if arguments.seed is None else arguments.seed  # noqa: S311  # a name
     print(f"soak: seed {seed}, {arguments.minutes:g} minutes", file=sys.stderr, flush=True)
@@ -43,6 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             **mixed(arguments.minutes * 60, Path(folder), seed=seed),
         }
     print(json.dumps(result, indent=2) if arguments.json else table(result), flush=True)
+    if arguments.page:
+        page.write(table(result))
     return 1 if result["breaches"] else 0
 
 

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 RECENT = 8192
 """Messages whose handling is remembered by its time."""
 
+EXAMPLES = 5
+
 Ends = tuple[float | None, float | None]
 """Seconds to detect and to recover; None where there was nothing to detect or it never came."""
 
@@ -33,6 +35,8 @@ class Lanes:
         self._lanes: dict[str, Lane] = defaultdict(Lane)
         self._recent: dict[tuple[str, int], float] = {}
         self.seen = self.doubled = self.reordered = self.late = 0
+        self.examples: list[str] = []
+        """The first few that were reordered: lane, number, and how many seconds after which."""
 
     def take(self, lane: str, number: int, at: float = 0.0, *, late: bool = False) -> None:
         """Note a message that a handler finished.
@@ -57,6 +61,10 @@ class Lanes:
             book.missing.discard(number)
             self.late += late
             self.reordered += not late
+            if not late and len(self.examples) < EXAMPLES:
+                newer = max(n for n in range(number + 1, book.expected) if n not in book.missing)
+                after_s = at - self._recent.get((lane, newer), at)
+                self.examples.append(f"{lane} {number}, {after_s:.1f} s after {newer}")
         else:
             self.doubled += 1
 

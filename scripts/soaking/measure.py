@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
+import os
 import sqlite3
 import statistics
 import time
@@ -16,8 +18,9 @@ from scripts.bench.probe import rss_kb, threads
 FLAT = 0.10
 """Largest growth from the first quarter of the samples, after the warm-up, to the last."""
 
-SLACK = {"threads": 2, "descriptors": 4, "memory_kib": 2048}
-"""What small numbers may move beyond the share: a handler thread more or less."""
+SLACK = {"threads": 6, "descriptors": 4, "memory_kib": 2048}
+"""What small numbers may move beyond the share. On a busy machine the pools of handlers and dials
+hold a few threads more, up to their limits; a leak would grow with the reconnects, by hundreds."""
 
 CACHE_KIB = 32768
 """The most the journal's page cache holds (``gateway/journal/schema.py``)."""
@@ -38,19 +41,30 @@ class Sample:
 
 
 def sample(journal: Path | None = None, *, links: int = 0) -> Sample:
-    """Look; garbage that only waits for its turn is not held.
+    """Look; garbage that only waits for its turn, and what the allocator keeps, is not held.
+
+    A burst of threads, as when all links are lost at once, leaves glibc with arenas whose free
+    pages it keeps; they look like a leak that comes in steps and are none.
 
     Args:
         journal: Its page cache, which grows with the file up to its bound, is not counted.
         links: Sockets that may come and go; only what is beyond them is counted.
     """
     gc.collect()
+    _trim()
     cached_kib = 0
     if journal is not None and journal.exists():
         cached_kib = min(_pages_kib(journal), CACHE_KIB)
     kinds = [_kind(each) for each in _FDS.iterdir()] if _FDS.exists() else []
     descriptors = len(kinds) - min(kinds.count("socket"), links)
     return Sample(threads=threads(), descriptors=descriptors, memory_kib=rss_kb() - cached_kib)
+
+
+def _trim() -> None:
+    """Give free pages back to the system, where the C library can (glibc)."""
+    trim = None if os.name == "nt" else getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def _pages_kib(journal: Path) -> int:

@@ -99,6 +99,7 @@ class Soak:
             "reordered": self._lanes.reordered,
         }
         told += [f"{number} messages {name}" for name, number in books.items() if number]
+        told += [f"reordered: {'; '.join(self._lanes.examples)}"] * bool(self._lanes.examples)
         told += balanced
         told += [f"{done} events are done, {wanted} were sent"] * (done != wanted)
         told += [f"the platform saw {rule} {n} times" for rule, n in said["breaches"].items()]

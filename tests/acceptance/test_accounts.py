@@ -208,6 +208,7 @@ def test_a_handler_may_change_its_own_account(tmp_path: Path, verb: str) -> None
         assert took_s[0] < 5.0
 
 
+@pytest.mark.peer(17)
 def test_a_listener_may_stop_the_gateway(tmp_path: Path) -> None:
     with Market(tmp_path, SHOP) as market:
         done = threading.Event()
@@ -225,6 +226,30 @@ def test_a_listener_may_stop_the_gateway(tmp_path: Path) -> None:
             market.gateway.start()
 
 
+@pytest.mark.peer(17)
+def test_a_handler_may_stop_the_gateway(tmp_path: Path) -> None:
+    """It is told at once; the stop does not wait for the handler that waits for it."""
+    with Market(tmp_path, SHOP) as market:
+        took_s: list[float] = []
+        done = threading.Event()
+
+        @market.gateway.on(ChatMessage)
+        def leave(event: ChatMessage) -> None:
+            del event
+            since = time.monotonic()
+            market.gateway.stop(5.0)
+            took_s.append(time.monotonic() - since)
+            done.set()
+
+        market.start()
+        market.shops[SHOP].buyer("77001").says("that is all")
+        assert done.wait(WAIT_S)
+        assert took_s[0] < 5.0
+        market.shops[SHOP].wait_gone()
+        market.reached(SHOP, ConnectionState.CLOSED)
+
+
+@pytest.mark.peer(17)
 @pytest.mark.parametrize(
     "where", ["connected", "upgrade", "register", "backoff", "failed", "paused"]
 )

@@ -64,6 +64,7 @@ def beats(market: Market, count: int) -> None:
     market.fake.wait(lambda: log.beats >= until, WAIT_S)
 
 
+@pytest.mark.peer(10)
 def test_no_ack_before_the_commit(market: Market) -> None:
     """What is acknowledged and then lost in a power cut is lost for ever."""
     shop, disk = market.shops[SHOP], disk_of(market)

@@ -98,6 +98,7 @@ def test_a_refused_registration(market: Market) -> None:
     assert not market.shops[SICK].sessions
 
 
+@pytest.mark.peer(4)
 def test_a_registration_for_somebody_else(market: Market) -> None:
     """Messages of another account must not be taken for ours."""
     market.fake.inject(faults.wrong_user("9999", account=SICK))
@@ -109,6 +110,7 @@ def test_a_registration_for_somebody_else(market: Market) -> None:
     market.undisturbed(WELL)
 
 
+@pytest.mark.peer(5)
 def test_a_captcha_waits_for_a_person(market: Market) -> None:
     """Hammering risk control is what loses accounts: one try, then silence."""
     market.fake.inject(faults.captcha(SICK))
@@ -167,6 +169,7 @@ def test_a_frame_of_a_terabyte(market: Market) -> None:
     market.undisturbed(WELL)
 
 
+@pytest.mark.peer(18)
 @pytest.mark.row("H5", "tried again after each delay, then a dead letter; the lane goes on")
 def test_a_handler_that_raises(market: Market) -> None:
     """Tried as often as configured, then kept as a dead letter; the lane goes on."""
@@ -219,6 +222,7 @@ def test_a_handler_that_hangs(market: Market) -> None:
         release.set()
 
 
+@pytest.mark.peer(18)
 @pytest.mark.row("H6", "as if it had raised; nobody else notices")
 def test_a_handler_that_calls_sys_exit(market: Market) -> None:
     """A host's slip must not take all accounts down, silently or otherwise."""

@@ -97,6 +97,7 @@ class Crashing:
             journal.close()
 
 
+@pytest.mark.peer(11)
 def test_event_that_kills_the_process_is_given_up_after_three_lives(tmp_path: Path) -> None:
     """K4, redeliver: marked each time, the lane goes on, and its neighbours come through."""
     with FakePlatform(Behaviour(backlog="push")) as fake:

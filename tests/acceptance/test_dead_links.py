@@ -50,6 +50,7 @@ def test_unanswered_heartbeats_end_a_link_that_pushes(tmp_path: Path) -> None:
         market.undisturbed(WELL)
 
 
+@pytest.mark.peer(13)
 def test_pings_are_answered_while_every_handler_blocks(tmp_path: Path) -> None:
     """The host's slow code must never look like a dead client."""
     release, stuck = threading.Event(), threading.Semaphore(0)
@@ -79,6 +80,7 @@ def test_pings_are_answered_while_every_handler_blocks(tmp_path: Path) -> None:
             release.set()
 
 
+@pytest.mark.peer(12)
 def test_a_slow_lane_delays_no_other(tmp_path: Path) -> None:
     """One customer's slow answer is not the next customer's."""
     release = threading.Event()
@@ -105,6 +107,7 @@ def test_a_slow_lane_delays_no_other(tmp_path: Path) -> None:
             release.set()
 
 
+@pytest.mark.peer(14)
 @pytest.mark.parametrize("flow", [{"high": 64, "low": 16}, {"high_bytes": 20_000}])
 def test_a_flood_is_taken_at_the_handlers_pace(tmp_path: Path, flow: dict[str, int]) -> None:
     """Backpressure: reading pauses instead of memory filling, and nothing is lost."""
@@ -123,6 +126,7 @@ def test_a_flood_is_taken_at_the_handlers_pace(tmp_path: Path, flow: dict[str, i
         assert gauge.in_hand_bytes == 0
 
 
+@pytest.mark.peer(16)
 def test_a_peer_that_does_not_read_blocks_no_actor(tmp_path: Path) -> None:
     """H4: writes go to a bounded buffer; a deadline ends the link, every send has an outcome."""
     behaviour = Behaviour(echo=False)  # redelivered in one package, these echoes are a giant frame

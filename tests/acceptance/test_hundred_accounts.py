@@ -8,6 +8,8 @@ import threading
 from collections import defaultdict
 from pathlib import Path
 
+import pytest
+
 from actors.state import ConnectionState
 from gateway import ChatMessage, Gateway
 from gateway.config import from_mapping
@@ -49,6 +51,7 @@ class Book:
             return self._lock.wait_for(lambda: self.count >= count, timeout_s)
 
 
+@pytest.mark.peer(12)
 def test_twenty_thousand_messages_over_a_hundred_accounts(tmp_path: Path) -> None:
     """Cuts, clean closes, duplicates and handler errors: once each, in order, acked after."""
     print(f"seed {SEED}")  # noqa: T201  # a failure is repeated with it

@@ -33,6 +33,7 @@ def turnover(part: str, count: int, timeout_s: float) -> dict[str, Any]:
     return result
 
 
+@pytest.mark.peer(17)
 def test_starts_and_stops_leave_nothing_behind() -> None:
     result = turnover("cycles", 30, 50.0)
     assert result["cycles"] == 30
@@ -45,6 +46,7 @@ def test_reconnects_leave_nothing_behind() -> None:
     assert result["messages"] >= 200
 
 
+@pytest.mark.peer(17)
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_a_thousand_starts_and_stops() -> None:

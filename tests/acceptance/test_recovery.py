@@ -90,6 +90,7 @@ def in_lane_order(ledger: Ledger) -> bool:
     )
 
 
+@pytest.mark.peer(9)
 @pytest.mark.parametrize("durability", ["normal", "memory"])
 def test_500_messages_of_20_conversations_missed_by_a_link(tmp_path: Path, durability: str) -> None:
     """The defaults' burst: within 30 s, each once, flagged, before what is pushed live."""
@@ -192,6 +193,7 @@ def test_a_question_that_fails_once_is_asked_again(
         assert all(event.recovered for event in market.ledger.events)
 
 
+@pytest.mark.peer(9)
 @pytest.mark.row("D7", "nothing is claimed; on_recovery says so")
 @pytest.mark.parametrize("lwp", [STATE, LIST, MESSAGES])
 def test_nothing_is_acknowledged_when_history_can_not_be_read(tmp_path: Path, lwp: str) -> None:
@@ -236,6 +238,7 @@ def test_too_long_in_the_middle_of_a_session(tmp_path: Path) -> None:
         assert len(shop.sessions) == 1
 
 
+@pytest.mark.peer(9)
 @pytest.mark.row("D6", "what was skipped comes out of history, in order")
 def test_a_gap_in_the_numbers_is_filled_in_order(tmp_path: Path) -> None:
     """The push that shows the gap waits for what it skipped."""
@@ -304,6 +307,23 @@ def test_pushed_behind_what_was_handled_is_late(tmp_path: Path) -> None:
         assert outcomes.wait(2).found == 0
 
 
+@pytest.mark.row("D5", "handed on with late=True")
+def test_late_without_a_history_to_tell(tmp_path: Path) -> None:
+    """Nothing can be asked, so nothing is put in order; but nobody is told it were."""
+    with market_of(tmp_path, Behaviour(backlog="push"), hold_s=0.2) as market:
+        outcomes = opened(market)
+        market.fake.inject(
+            Rule(on="push", do=faults.Delay(by_s=1.0), times=1),
+            *(Rule(on="request", lwp=lwp, do=faults.Answer(code=400)) for lwp in (STATE, LIST)),
+        )
+        buyer = market.shops[SHOP].buyer("77001")
+        buyer.says("1")
+        buyer.says("2")
+        assert market.ledger.wait(2) == ["2", "1"]
+        assert [event.late for event in market.ledger.events] == [False, True]
+        assert outcomes.wait(1, recovered=False).reason == "refused"
+
+
 @pytest.mark.row("D4", "in order of the platform clock while none is handled")
 def test_pushes_that_overtake_each_other_are_put_in_order(tmp_path: Path) -> None:
     """The gap is none: what it skipped comes by itself, and nothing is found."""
@@ -338,6 +358,7 @@ def test_live_events_wait_for_a_slow_history_no_longer_than_they_may(tmp_path: P
         outcomes.wait(2)
 
 
+@pytest.mark.peer(1)
 @pytest.mark.row("N13", "a probe of the state unmasks it; the link is left")
 def test_a_zombie_is_unmasked_by_a_probe_and_left(tmp_path: Path) -> None:
     """Heartbeats are answered, nothing is pushed: history has it, and the link goes."""
@@ -357,6 +378,19 @@ def test_a_zombie_is_unmasked_by_a_probe_and_left(tmp_path: Path) -> None:
         market.serves(SHOP)
 
 
+@pytest.mark.peer(1)
+def test_a_quiet_account_is_no_zombie(tmp_path: Path) -> None:
+    """Nobody writes for many probes: each says that nothing was missed, and the link stays."""
+    with market_of(tmp_path, probe_s=0.1, zombie_s=0.1) as market:
+        opened(market)
+        log = market.shops[SHOP].session
+        assert log is not None
+        market.fake.wait(lambda: log.requests[STATE] >= 6, WAIT_S, "five probes")
+        assert len(market.shops[SHOP].sessions) == 1
+        market.serves(SHOP)
+
+
+@pytest.mark.peer(1)
 def test_own_messages_without_an_echo_make_no_zombie(tmp_path: Path) -> None:
     behaviour = Behaviour(backlog="history", echo=False)
     with market_of(tmp_path, behaviour, probe_s=0.1, zombie_s=0.1) as market:

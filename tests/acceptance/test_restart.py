@@ -74,6 +74,7 @@ def third(market: Market, text: str) -> None:
     assert market.ledger.texts() == [text]
 
 
+@pytest.mark.peer(11)
 @pytest.mark.row("D2", "handled once, acknowledged again; known as long as its row is kept")
 def test_duplicates_are_known_after_a_restart(tmp_path: Path) -> None:
     """The platform repeats what it believes unread; the buyer got the answer yesterday."""
@@ -189,6 +190,7 @@ def test_a_killed_process_loses_nothing(tmp_path: Path) -> None:
         fake.check(all_acked=True)
 
 
+@pytest.mark.peer(14)
 def test_ten_thousand_pending_rows_are_read_in_pages(tmp_path: Path) -> None:
     """A night without handlers must not come back as one huge heap of objects."""
     count = 10_000

@@ -20,6 +20,7 @@ SEND = "/r/MessageSend/*"
 HISTORY = "/r/MessageManager/listUserMessages"
 
 
+@pytest.mark.peer(15)
 def test_accepted_means_the_platform_said_so(tmp_path: Path) -> None:
     with Market(tmp_path, SHOP) as market:
         market.start()
@@ -30,6 +31,7 @@ def test_accepted_means_the_platform_said_so(tmp_path: Path) -> None:
         assert (own.conversation_id, own.text) == ("c1", "你好")
 
 
+@pytest.mark.peer(15)
 @pytest.mark.row("U4", "refused with its reason, not tried again")
 def test_a_refusal_with_200_is_a_refusal(tmp_path: Path) -> None:
     """The platform hides its blocks in the body of a success."""
@@ -44,6 +46,7 @@ def test_a_refusal_with_200_is_a_refusal(tmp_path: Path) -> None:
         assert after.outcome is SendOutcome.ACCEPTED
 
 
+@pytest.mark.peer(15)
 @pytest.mark.row("U2", "absent twice, sent again under its uuid; one copy")
 @pytest.mark.row("U1", "found in history, accepted; one copy")
 @pytest.mark.parametrize("on", ["reply", "request"])
@@ -101,6 +104,7 @@ def test_the_echo_stands_in_for_a_lost_answer(tmp_path: Path) -> None:
         assert (result.outcome, result.message_id) == (SendOutcome.ACCEPTED, own.message_id)
 
 
+@pytest.mark.peer(15)
 @pytest.mark.row("D15", "a late answer confirms its attempt")
 def test_a_late_answer_still_counts(tmp_path: Path) -> None:
     """O4: it says more than any search."""
@@ -115,6 +119,7 @@ def test_a_late_answer_still_counts(tmp_path: Path) -> None:
         assert [own.text for own in market.shops[SHOP].sent] == ["slowly"]
 
 
+@pytest.mark.peer(15)
 def test_what_nobody_can_tell_is_resolved_by_a_person(tmp_path: Path) -> None:
     """No history, no answer: it stays UNKNOWN, visible, and does not hold up the others."""
     behaviour = Behaviour(backlog="push", echo=False)
@@ -181,6 +186,7 @@ def test_sends_can_be_asked_for_and_cancelled(tmp_path: Path) -> None:
             sends.resolve(tickets[0].outbox_id, "expired")
 
 
+@pytest.mark.peer(15)
 def test_what_could_not_leave_in_time_never_leaves(tmp_path: Path) -> None:
     """An answer an hour late is worse than none."""
     with Market(tmp_path, SHOP) as market:
@@ -215,6 +221,7 @@ def test_order_and_rate(tmp_path: Path) -> None:
         market.fake.check()
 
 
+@pytest.mark.peer(14)
 def test_too_much_is_refused_before_it_is_accepted(tmp_path: Path) -> None:
     """A bounded outbox says no at once; once there is room again it says yes."""
     overrides = {SHOP: {"send": {"limit": 3}}}

@@ -81,6 +81,7 @@ def test_an_answer_that_does_not_come_is_looked_for_in_the_next_life(tmp_path: P
         market.fake.check()
 
 
+@pytest.mark.peer(17)
 @pytest.mark.row("S1", "each step has a deadline; survivors are named")
 @pytest.mark.parametrize("where", ["mid-dial", "mid-backoff", "hung handler"])
 def test_in_time_from_any_state(tmp_path: Path, where: str) -> None:
@@ -138,6 +139,7 @@ sys.exit(gateway.run_forever())
 """
 
 
+@pytest.mark.peer(17)
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGTERM here")
 @pytest.mark.parametrize("second", [True, False])
 def test_a_second_signal_ends_at_once(tmp_path: Path, *, second: bool) -> None:
@@ -181,6 +183,7 @@ threading.Event().wait()
 """
 
 
+@pytest.mark.peer(15)
 @pytest.mark.parametrize("lose", ["reply", "request"])
 def test_a_hundred_sends_survive_a_kill(tmp_path: Path, lose: Moment) -> None:
     """K6 to K8: accepted before the kill is one copy after it, whatever was under way."""

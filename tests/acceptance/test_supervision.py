@@ -86,6 +86,7 @@ def test_an_actor_dies(market: Market, kind: str) -> None:
     works(market)
 
 
+@pytest.mark.peer(18)
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_actor_leaves_by_the_back_door(market: Market, kind: str) -> None:
     """``SystemExit`` in a codec or a listener must not end an actor unheard."""
@@ -166,6 +167,7 @@ def test_a_paused_account_stays_paused_when_its_supervisor_dies(market: Market) 
     market.serves(SICK)
 
 
+@pytest.mark.peer(18)
 @pytest.mark.row("A7", "FAILED(crash_loop); the neighbour sees nothing")
 def test_an_actor_that_always_dies_ends_in_failed(
     market: Market, monkeypatch: pytest.MonkeyPatch

@@ -311,6 +311,7 @@ def test_a_silent_server_is_left() -> None:
         assert client.last_error.timed_out
 
 
+@pytest.mark.peer(16)
 @pytest.mark.row("N21", "returns at once, no deadlock")
 def test_disconnect_ends_a_receive_without_a_timeout() -> None:
     """A program must be able to end while a thread of it listens."""

@@ -296,6 +296,7 @@ def test_the_journals_upkeep_needs_no_gateway(tmp_path: Path) -> None:
     assert call("journal", "check", "-c", file)[0] == 0
 
 
+@pytest.mark.peer(20)
 def test_doctor_names_what_is_wrong_and_what_to_do(tmp_path: Path) -> None:
     code, out, _ = call("doctor", "-c", str(tmp_path / "none.yaml"), "--json")
     assert code == 1

@@ -24,6 +24,7 @@ def echo(event: ChatMessage) -> None:
     event.reply(f"收到：{event.text}")
 
 
+@pytest.mark.peer(20)
 def test_a_reply_is_there_at_once() -> None:
     bench = HandlerBench()
     bench.on(ChatMessage)(echo)

@@ -169,6 +169,7 @@ def test_a_watched_journal_tells_after_the_commit_and_only_then() -> None:
 # --- a gateway that keeps them, and one that does not ---------------------------------
 
 
+@pytest.mark.peer(20)
 def test_a_whole_gateway_breaks_nothing(factory: GatewayFactory, fake: FakePlatform) -> None:
     """Faults on every side; what the recorder must not do is cry wolf."""
     shop = fake.account("2201")

@@ -23,6 +23,7 @@ def blocks(page: str) -> list[str]:
     return re.findall(r"```python\n(.*?)```", (DOCS / page).read_text(encoding="utf-8"), re.DOTALL)
 
 
+@pytest.mark.peer(20)
 @pytest.mark.parametrize("page", PAGES)
 def test_every_example_runs(page: str, tmp_path: Path) -> None:
     """As pytest would run it, with the fixtures it names."""

@@ -63,6 +63,33 @@ def test_import_starts_no_thread_and_loads_little() -> None:
     python(code)
 
 
+def test_import_opens_nothing() -> None:
+    """No socket, no file to write, no database, no process: that is for ``start()``."""
+    code = (
+        "import sys\n"
+        "seen = []\n"
+        "def hook(event, args):\n"
+        "    if event == 'open' and isinstance(args[1], str) and set(args[1]) & set('wax+'):\n"
+        "        seen.append((event, args[0]))\n"
+        "    if event.split('.')[0] in ('socket', 'sqlite3', 'subprocess', 'signal', '_thread'):\n"
+        "        seen.append((event, args))\n"
+        "sys.dont_write_bytecode = True\n"
+        "sys.addaudithook(hook)\n"
+        "import gateway\n"
+        "from gateway import ChatMessage, Gateway, Settings, WebSocketClient\n"
+        "gw = Gateway(Settings())\n"
+        "client = WebSocketClient('ws://127.0.0.1:9/')\n"
+        "print(seen)\n"
+    )
+    assert python(code).strip() == "[]"
+
+
+def test_the_kernel_knows_no_platform() -> None:
+    """A second platform must not find the first one's name in an actor."""
+    for path in (ROOT / "actors").rglob("*.py"):
+        assert not re.search("goofish|闲鱼|dingtalk", path.read_text("utf-8"), re.IGNORECASE), path
+
+
 def test_help_imports_no_platform_library() -> None:
     """``--help`` answers at once."""
     code = (

@@ -38,6 +38,7 @@ def test_each_message_has_its_place(
     books = lanes(*numbers, late=late)
     found = (books.lost({"a/1": sent}), books.doubled, books.reordered, books.late)
     assert found == lost_doubled_reordered_late
+    assert len(books.examples) == lost_doubled_reordered_late[2]
 
 
 def test_what_never_came_is_named() -> None:

@@ -89,6 +89,7 @@ def states(bench: Bench) -> list[ConnectionState]:
     return [change.new for change in bench.watcher.changes]
 
 
+@pytest.mark.peer(4)
 def test_connected_only_after_the_platform_confirmed(bench: Bench) -> None:
     """An open socket is no session: buyers' messages come only to a registered one."""
     actor, theirs, wire = dialed(bench)

@@ -319,8 +319,9 @@ def test_an_event_that_is_settled_says_how_to_write_later() -> None:
 
 def test_every_event_the_code_logs_is_documented_with_its_shape() -> None:
     """People grep for these names; a name nobody can look up is half a message."""
-    rows = re.findall(
-        r"^\| `([^`]+)` \| (\w+) \|", (ROOT / "docs/logs.md").read_text("utf-8"), re.MULTILINE
+    rows, chinese = (
+        re.findall(r"^\| `([^`]+)` \| (\w+) \|", (ROOT / page).read_text("utf-8"), re.MULTILINE)
+        for page in ("docs/logs.md", "docs/logs.zh-CN.md")
     )
     documented = dict(rows)
     call = re.compile(r"log\.(?:debug|info|warning|error|exception)\(\s*\"([a-z_.]+)\"")
@@ -329,6 +330,7 @@ def test_every_event_the_code_logs_is_documented_with_its_shape() -> None:
     logged = set(call.findall(code))
 
     assert logged - set(documented) == set()
+    assert chinese == rows
     assert "log.exception(" not in code, "see gateway.logs.get_logger"
     assert list(documented) == sorted(documented)
     for name, level in rows:

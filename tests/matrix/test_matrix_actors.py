@@ -192,6 +192,7 @@ def test_exception_at_the_start(
     untouched(market)
 
 
+@pytest.mark.peer(18)
 @row("A3", "the sweep replaces it; whatever it had in hand is restarted")
 @pytest.mark.parametrize("busy", [False, True])
 def test_pool_thread_dies(

@@ -170,6 +170,7 @@ def test_close_frame_is_forbidden(stage: Open, stopwatch: Stopwatch, payload: by
     untouched(market)
 
 
+@pytest.mark.peer(2)
 @row("N9", "heartbeat_dead within interval, answer and probe, though no end says a word")
 def test_peer_vanishes(stage: Open, stopwatch: Stopwatch) -> None:
     with FakePlatform(Behaviour(second_session="allow")) as far:

@@ -61,6 +61,7 @@ def test_connection_refused(stage: Open, stopwatch: Stopwatch) -> None:
     untouched(market)
 
 
+@pytest.mark.peer(3)
 @row("C2", "the phase's deadline ends it, class network; no dial thread is left")
 def test_syns_are_swallowed(stage: Open, stopwatch: Stopwatch) -> None:
     full = FullPort()
@@ -98,6 +99,7 @@ def named(market: Market) -> dict[str, Any]:
     return {"url": f"ws://shop.example:{port_of(market.fake.url)}/?account={SICK}"}
 
 
+@pytest.mark.peer(3)
 @row("C3", "class network in the DNS phase; a resolver that hangs holds up nobody")
 @pytest.mark.parametrize("hangs", [False, True])
 def test_name_can_not_be_resolved(
@@ -256,6 +258,7 @@ def test_certificate_is_not_to_be_trusted(
     assert not [log for log in market.fake.logs if log.account == SICK]
 
 
+@pytest.mark.peer(3)
 @row("C7", "the phase's deadline holds, however often a byte comes")
 def test_handshake_drips(stage: Open, stopwatch: Stopwatch) -> None:
     market = stage({"deadlines": {"upgrade_s": 0.3}})
@@ -296,6 +299,7 @@ def test_upgrade_is_unauthorized(stage: Open, stopwatch: Stopwatch, status: int)
     untouched(market)
 
 
+@pytest.mark.peer(4)
 @row("C9", "class server_overload; Retry-After is a floor")
 @pytest.mark.parametrize("status", [429, 503])
 def test_server_is_overloaded(stage: Open, stopwatch: Stopwatch, status: int) -> None:
@@ -339,6 +343,8 @@ def test_upgrade_is_none(stage: Open, stopwatch: Stopwatch, deed: AnyAction) -> 
     untouched(market)
 
 
+@pytest.mark.peer(3)
+@pytest.mark.peer(4)
 @row("C12", "class other at the deadline: the endpoint itself is well")
 def test_registration_is_never_answered(stage: Open, stopwatch: Stopwatch) -> None:
     market = stage({"deadlines": {"register_s": 0.3}})

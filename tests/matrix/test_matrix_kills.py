@@ -24,6 +24,8 @@ pytestmark = [
 MESSAGES = 40
 
 
+@pytest.mark.peer(10)
+@pytest.mark.peer(11)
 @pytest.mark.row("K1", "not acknowledged, so the platform pushes it again")
 @pytest.mark.row("K2", "pushed again, known, acknowledged")
 @pytest.mark.row("K3", "read from the journal")

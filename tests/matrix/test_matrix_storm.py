@@ -87,6 +87,7 @@ def check_gate(dials: list[float], size: Size) -> None:
     assert most_in_a_second(dials) <= size.burst + size.rate_per_s * 1.1 + 1
 
 
+@pytest.mark.peer(7)
 @row("S2", "dials within the gate's rate; each account dials once before any dials twice")
 @row("S3", "all connected through the gate; memory within bounds")
 @pytest.mark.timeout(300)
@@ -139,6 +140,7 @@ def barred(market: Market, count: int) -> set[str]:
     return names()
 
 
+@pytest.mark.peer(7)
 @row("S2", "the circuit bars them: RECONNECTING(circuit_open), no attempt counted; then all back")
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("size", SIZES)

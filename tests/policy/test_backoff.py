@@ -32,6 +32,7 @@ def failure(error_class: ErrorClass, retry_after_s: float | None = None) -> Fail
     return Failure(error_class=error_class, reason="made_up", retry_after_s=retry_after_s)
 
 
+@pytest.mark.peer(5)
 @pytest.mark.parametrize(
     ("error_class", "windows"),
     [
@@ -51,6 +52,7 @@ def test_windows(error_class: ErrorClass, windows: list[float]) -> None:
     assert [window_s(Delays(), error_class, n + 1) for n in range(len(windows))] == windows
 
 
+@pytest.mark.peer(6)
 @pytest.mark.parametrize(
     ("error_class", "least_s", "most_s"),
     [

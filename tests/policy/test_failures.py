@@ -12,6 +12,7 @@ from actors.values import ErrorClass, Failure, Phase, SignalKind
 E = ErrorClass
 
 
+@pytest.mark.peer(5)
 @pytest.mark.parametrize(
     ("code", "error_class"),
     [
@@ -76,6 +77,7 @@ def test_no_words_can_break_the_detail(reason: str, code: int | None) -> None:
     assert len(failure.detail) < 400
 
 
+@pytest.mark.peer(5)
 @pytest.mark.parametrize(
     ("status", "error_class"),
     [
@@ -107,6 +109,7 @@ def test_http_statuses(status: int, error_class: ErrorClass) -> None:
     assert failure.phase is (Phase.PROXY if status == 407 else Phase.UPGRADE)
 
 
+@pytest.mark.peer(5)
 @pytest.mark.parametrize(
     ("kind", "error_class", "reason"),
     [

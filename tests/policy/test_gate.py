@@ -176,6 +176,7 @@ def test_senseless_settings_are_refused(make: Callable[[], ConnectGate]) -> None
         make()
 
 
+@pytest.mark.peer(7)
 @given(
     rate=st.floats(0.5, 100.0),
     burst=st.integers(1, 10),
@@ -227,6 +228,7 @@ def test_never_above_the_rate_never_a_name_lost(
     assert {key for _, key in drain(gate, now)} == wanted
 
 
+@pytest.mark.peer(7)
 @given(st.lists(st.booleans(), min_size=1, max_size=60))
 def test_order_is_kept_within_a_priority_and_nobody_starves(urgent: list[bool]) -> None:
     gate = ConnectGate(rate_per_s=1.0, burst=1)

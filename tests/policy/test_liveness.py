@@ -283,6 +283,7 @@ cases = st.builds(
 )
 
 
+@pytest.mark.peer(2)
 @given(case=cases, dies_at=st.floats(0.0, 200.0), answers=st.booleans())
 def test_a_dead_peer_is_noticed_in_time(case: Case, dies_at: float, *, answers: bool) -> None:
     """Half-open from any moment on, before the first answer too, whatever was pushed before."""

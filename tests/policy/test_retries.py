@@ -37,6 +37,18 @@ def test_delays_grow_with_failures_in_a_row() -> None:
     assert [one.attempt for one in delays] == [1, 2, 3, 4]
 
 
+@pytest.mark.peer(5)
+def test_a_thousand_network_failures_are_about_nothing_else() -> None:
+    """A night without network must not ask for a token, nor leave the account FAILED."""
+    retries = Retries(Delays())
+    night = [retry(retries.failed(REFUSED, float(n), 0.5)) for n in range(1000)]
+    assert [one.attempt for one in night] == list(range(1, 1001))
+    assert max(one.delay_s for one in night) <= 60.0
+    first = retry(retries.failed(AUTH, 1000.0, 0.5))  # the renewal that was never asked for
+    assert first.delay_s == 0.0
+
+
+@pytest.mark.peer(6)
 def test_only_a_stable_connection_forgets_failures() -> None:
     """A link that opens and dies at once must not reset the wait, or it hammers."""
     retries = Retries(Delays())

@@ -113,16 +113,23 @@ def test_walks_keep_to_the_map(causes: list[Cause]) -> None:
 
 
 def test_page_is_what_the_table_says() -> None:
-    """``docs/states.md`` can not drift from the table; CI runs the same command."""
+    """``docs/states.md`` and its twin can not drift from the table; CI runs the same command."""
     ran = subprocess.run([sys.executable, str(SCRIPT), "--check"], check=False, timeout=30)
     assert ran.returncode == 0
 
 
 def test_page_notices_every_missing_row() -> None:
-    page = runpy.run_path(str(SCRIPT))["page"]
-    whole = page(TRANSITIONS)
+    pages = runpy.run_path(str(SCRIPT))["pages"]
+    whole = pages(TRANSITIONS).values()
     for at in range(len(TRANSITIONS)):
-        assert page(TRANSITIONS[:at] + TRANSITIONS[at + 1 :]) != whole
+        without = pages(TRANSITIONS[:at] + TRANSITIONS[at + 1 :]).values()
+        assert all(left != full for left, full in zip(without, whole, strict=True))
+
+
+def test_every_note_is_translated() -> None:
+    """A page in two languages is not one in one and a half."""
+    notes = runpy.run_path(str(SCRIPT))["NOTES_ZH"]
+    assert set(notes) == {note for _, _, _, note in TRANSITIONS}
 
 
 def test_check_fails_on_a_stale_or_missing_page(
@@ -130,10 +137,12 @@ def test_check_fails_on_a_stale_or_missing_page(
 ) -> None:
     script = runpy.run_path(str(SCRIPT))
     main = script["main"]
-    main.__globals__["PAGE"] = page = tmp_path / "states.md"
+    main.__globals__["DOCS"] = tmp_path
     assert main(["--check"]) == 1
     assert main([]) == 0
-    assert main(["--check"]) == 0
-    page.write_text("old", encoding="utf-8")
-    assert main(["--check"]) == 1
+    for page in ("states.md", "states.zh-CN.md"):
+        assert main(["--check"]) == 0
+        (tmp_path / page).write_text("old", encoding="utf-8")
+        assert main(["--check"]) == 1
+        assert main([]) == 0
     assert "run scripts/draw_states.py" in capsys.readouterr().err

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -11,7 +14,7 @@ pytest.importorskip("resource", reason="the fuzzer measures memory as POSIX tell
 
 from scripts.fuzz import corpus_of, save
 from scripts.fuzzing.engine import Fuzzer
-from scripts.fuzzing.targets import TARGETS, Target
+from scripts.fuzzing.targets import ROOT, TARGETS, Target
 
 SEED = 20261124
 SLICE_S = 1.2
@@ -33,6 +36,22 @@ def test_nothing_crashes_hangs_or_grows(name: str) -> None:
     assert replayed >= len(target.seeds())
     assert fuzzer.runs > replayed
     assert len(fuzzer.edges.seen) > 100
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_ten_minutes_find_nothing() -> None:
+    """Another seed each time, in a process of its own; what it finds is kept and replayed above."""
+    seed = random.randrange(1 << 31)  # printed
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "scripts" / "fuzz.py"), "--minutes", "10", "--seed", str(seed)],
+        capture_output=True,
+        text=True,
+        timeout=850,
+        check=False,
+    )
+    assert done.returncode == 0, (seed, done.stdout, done.stderr)
+    assert done.stdout.count(" 0 findings") >= len(TARGETS)
 
 
 def broken(data: bytes) -> None:

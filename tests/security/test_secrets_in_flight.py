@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -17,6 +18,7 @@ from typing import Any, Literal
 
 import pytest
 import structlog
+from control_api import Api
 from market import HASTE, WAIT_S, Log, States, merged
 from planting import PLANTED, all_texts
 
@@ -26,6 +28,8 @@ from gateway.config import from_mapping
 from gateway.testing import Behaviour, FakePlatform, Shop
 from gateway.testing.actions import Answer, Close, Refuse
 from gateway.testing.faults import Rule
+from gateway.web import serve
+from gateway.web.routes import TABLE
 
 ROOT = Path(__file__).parents[2]
 WELL = "2201"
@@ -88,7 +92,7 @@ def run_under_faults(directory: Path, log: Any, said: list[str]) -> None:
                 "data_dir": str(directory),
                 "connect": {"rate_per_s": 1000, "burst": 1000},
                 "defaults": merged(HASTE, SOON),
-                "http": {"token": f"{PLANTED}-http-token"},
+                "http": {"listen": "127.0.0.1:0", "token": f"{PLANTED}-http-token"},
                 "accounts": [account_of(well), account_of(lost, proxy=proxy)],
                 "sinks": [{"kind": "jsonl", "path": str(directory / "events.jsonl")}],
             }
@@ -112,8 +116,10 @@ def run_under_faults(directory: Path, log: Any, said: list[str]) -> None:
             assert gateway.accounts[WELL].wait_for(ConnectionState.CONNECTED, WAIT_S)
             well.buyer("77001").says("在吗")
             assert handled.wait(WAIT_S)
-            results = [gateway.send(WELL, "c", text, to="77001").result(WAIT_S) for text in "ab"]
+            tickets = [gateway.send(WELL, "c", text, to="77001") for text in "ab"]
+            results = [ticket.result(WAIT_S) for ticket in tickets]
             states.wait("2202", lambda change: change.failure is not None)
+            said += over_http(gateway, log, tickets[0].outbox_id)
             said += [f"{thread.name} {thread!r}" for thread in threading.enumerate()]
             said += [f"{view!r} {view.last_error!r}" for view in gateway.accounts.values()]
             said += [repr(gateway), str(gateway), repr(gateway.settings), *map(repr, results)]
@@ -123,6 +129,24 @@ def run_under_faults(directory: Path, log: Any, said: list[str]) -> None:
             said.append(file.read_bytes().decode("utf-8", "replace"))
         reasons = {change.failure.reason for change in states.of(WELL) if change.failure}
         assert {"redirect_refused", "http_401", "close_4000"} <= reasons, reasons
+
+
+def over_http(gateway: Gateway, log: Any, outbox_id: str) -> list[str]:
+    """Give every answer of the control API, with the token and without, right and wrong."""
+    served = serve(gateway, log=log)
+    assert served is not None
+    told = []
+    try:
+        for token in (gateway.settings.http.token, None):
+            api = Api(served, token)
+            for method, path in TABLE:
+                for name in (outbox_id, WELL, "nobody"):
+                    answer = api.ask(method, re.sub("<.*>", name, path), {"name": 7})
+                    told.append(f"{method} {path} {answer}")
+    finally:
+        assert served.stop()
+    assert any("proxy_" in each for each in told), "no failure was told: the test shows nothing"
+    return told
 
 
 def living() -> list[str]:
@@ -137,6 +161,7 @@ def leaks(said: list[str]) -> list[str]:
     return [each[:300] for each in said if PLANTED in each]
 
 
+@pytest.mark.peer(19)
 @pytest.mark.parametrize("form", ["console", "json"])
 def test_a_gateway_under_faults_tells_no_secret(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], form: Literal["console", "json"]

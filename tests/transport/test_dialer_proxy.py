@@ -270,6 +270,7 @@ def test_a_proxy_whose_name_is_unknown() -> None:
     assert "proxy.test:3128" in failed.detail
 
 
+@pytest.mark.peer(3)
 @pytest.mark.parametrize("scheme", ["http", "socks5"])
 @pytest.mark.parametrize("dripping", [False, True])
 def test_a_stalled_proxy_ends(

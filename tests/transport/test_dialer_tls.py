@@ -189,6 +189,7 @@ def test_a_handshake_that_breaks_is_a_network_failure(
     assert failed.phase is Phase.TLS
 
 
+@pytest.mark.peer(3)
 @pytest.mark.parametrize("dripping", [False, True])
 def test_a_stalled_handshake_ends(serve: Serve, over: threading.Event, *, dripping: bool) -> None:
     def stall(sock: socket.socket) -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import control_api
+import pytest
 from control_api import WAIT_S, Serve
 from market import Market
 
 from actors.state import ConnectionState
+from gateway import ChatMessage
+from gateway.testing import Behaviour, faults
 
 serve_api = control_api.serve_api
 
@@ -50,3 +54,56 @@ def test_a_gateway_is_watched_and_moved_over_http(tmp_path: Path, serve_api: Ser
             "POST", "/v1/send", {"account": SHOP, "conversation": "c", "text": "zu spät"}
         )
         assert (status, answer["error"]) == (503, "shutting_down")
+
+
+@pytest.mark.peer(19)
+def test_each_trouble_moves_its_number_and_tells_no_secret(
+    tmp_path: Path, serve_api: Serve
+) -> None:
+    """Who looks at the status sees a duplicate, a dead letter and a zombie, and no token."""
+    recovery = {"probe_s": 0.2, "zombie_s": 0.4}
+    later = {"reconnect": {"unexpected_close_step_s": 60.0, "unexpected_close_cap_s": 60.0}}
+    with Market(
+        tmp_path,
+        SHOP,
+        behaviour=Behaviour(backlog="history", echo=False, redeliver_on_reconnect=False),
+        defaults={"recovery": recovery, **later},
+        http={"listen": "127.0.0.1:0"},
+    ) as market:
+        api = serve_api(market.gateway, log=market.log)
+        said: list[str] = []
+
+        def account() -> dict[str, Any]:
+            told: dict[str, Any] = api.get(f"/v1/accounts/{SHOP}")
+            said.append(repr(told))
+            return told
+
+        @market.gateway.on(ChatMessage)
+        def poison(event: ChatMessage) -> None:
+            if event.text == "poison":
+                raise ValueError(market.shops[SHOP].credentials["token"])
+            market.ledger(event)
+
+        market.start()
+        shop, buyer = market.shops[SHOP], market.shops[SHOP].buyer("77001")
+        market.fake.inject(faults.duplicate(2, new_mid=True, times=1))
+        buyer.says("thrice")
+        market.fake.wait(lambda: account()["counters"]["duplicates"] >= 2, what="the duplicates")
+        buyer.says("poison")
+        market.log.wait("event.dead_lettered", account=SHOP)
+        market.fake.wait(lambda: account()["dead_letters"] == 1, what="the dead letter")
+        assert account()["state"] == "connected"
+
+        market.fake.inject(*faults.zombie(SHOP, 1))
+        buyer.says("unheard")
+        market.reached(SHOP, ConnectionState.RECONNECTING)
+        told = account()
+        assert told["last_error"]["reason"] == "zombie"
+        assert (told["attempt"], told["next_retry_s"] > 0) == (1, True)
+        status = api.get("/v1/status")
+        assert [row["id"] for row in status["troubled_accounts"]] == [SHOP]
+        assert status["states"]["connected"] == 0
+        letters = api.get("/v1/dead-letters")
+        secret = shop.credentials["token"]
+        assert secret
+        assert secret not in repr([said, status, letters, market.log.lines])

@@ -234,6 +234,7 @@ def test_unknown_paths_and_methods(tmp_path: Path, serve_api: Serve) -> None:
     assert refused(api, "GET", "/v1/send") == (405, "method_not_allowed")
 
 
+@pytest.mark.peer(19)
 def test_no_secret_is_in_any_answer(tmp_path: Path, serve_api: Serve) -> None:
     """The stand-in puts one into an error, a dead letter and an exception."""
     gateway = StandIn(tmp_path)

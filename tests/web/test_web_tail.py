@@ -70,6 +70,7 @@ def test_nothing_is_kept_while_nobody_looks() -> None:
     assert texts(bench.tail.read(page.next)) == ["4"]
 
 
+@pytest.mark.peer(14)
 def test_what_does_not_fit_is_missed_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_LINES", 3)
     bench = Bench()

@@ -1,0 +1,143 @@
+"""What the READMEs show is run, as a person would: the examples, the file, the commands."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from websockets.sync.server import ServerConnection, serve
+
+from gateway.testing import Behaviour, FakePlatform
+
+ROOT = Path(__file__).parents[2]
+PAGES = ["README.md", "README.zh-CN.md"]
+SECRETS = {
+    "SHOP_A_DEVICE": "d1",
+    "SHOP_A_TOKEN": "planted-token",
+    "SHOP_A_COOKIE": "unb=2201; t=planted",
+}
+
+
+def blocks(page: str, language: str) -> list[str]:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+def gateway(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run ``xianyu-gateway`` with the secrets of the page in its environment."""
+    return subprocess.run(
+        [sys.executable, "-m", "gateway", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=50,
+        cwd=ROOT,
+        env={**os.environ, **SECRETS},
+        check=False,
+    )
+
+
+@pytest.mark.skipif(os.name == "nt", reason="SIGTERM ends a process at once on Windows")
+@pytest.mark.parametrize("page", PAGES)
+def test_six_lines_answer_a_buyer(page: str, tmp_path: Path) -> None:
+    """The first thing a developer tries; only the path of the file is ours."""
+    (code, *_) = [each for each in blocks(page, "python") if "run_forever" in each]
+    with FakePlatform(Behaviour()) as fake:
+        shop = fake.account("2201")
+        config = fake.config_file(tmp_path)
+        code = code.replace("config/example.yaml", str(config))
+        with subprocess.Popen(
+            [sys.executable, "-W", "error", "-c", code],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        ) as child:
+            try:
+                shop.wait_registered(20.0)
+                shop.buyer("3301").says("还在吗？")
+                (reply,) = shop.wait_sent(1)
+                assert reply.text == "收到：还在吗？"
+                child.terminate()
+                told, _ = child.communicate(timeout=30.0)
+            finally:
+                child.kill()
+        assert child.returncode == 0, told
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_single_connection_says_hello(page: str, capsys: pytest.CaptureFixture[str]) -> None:
+    (code,) = [each for each in blocks(page, "python") if "WebSocketClient(" in each]
+
+    def echo(link: ServerConnection) -> None:
+        for message in link:
+            link.send(message)
+
+    with serve(echo, "127.0.0.1", 0) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        port = server.socket.getsockname()[1]
+        exec(compile(code.replace("127.0.0.1:9000", f"127.0.0.1:{port}"), page, "exec"), {})
+        server.shutdown()
+        thread.join(20.0)
+    assert capsys.readouterr().out == "hello\n"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_ten_lines_are_a_configuration(page: str, tmp_path: Path) -> None:
+    """``check`` finds nothing wrong and shows no secret; ``doctor`` has no complaint about it."""
+    (text,) = blocks(page, "yaml")
+    file = tmp_path / "my.yaml"
+    file.write_text(text.replace("var/", f"{tmp_path}/var/"), encoding="utf-8")
+    file.chmod(0o600)
+    done = gateway("check", "-c", str(file))
+    assert done.returncode == 0, done.stderr
+    assert "wss-goofish.dingtalk.com" in done.stdout
+    assert "planted" not in done.stdout + done.stderr
+    done = gateway("doctor", "-c", str(file))
+    assert done.returncode in (0, 1), done.stderr
+    assert "Traceback" not in done.stderr
+    assert "planted" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_command_it_names_exists(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    named = set(re.findall(r"xianyu-gateway (\w[\w-]*)", text)) | {"status", "tail", "send"}
+    assert {"check", "run", "doctor"} <= named
+    shown = gateway("--help").stdout
+    for name in named:
+        assert re.search(rf"\b{name}\b", shown), name
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_the_demo_runs_in_a_fresh_clone(tmp_path: Path) -> None:
+    """Nothing but Python: it makes its own environment, shows twenty seconds and ends with 0."""
+    git = shutil.which("git")
+    if git is None or not (ROOT / ".git").exists():
+        pytest.skip("this is no checkout of git")
+    clone = tmp_path / "clone"
+    subprocess.run([git, "clone", "-q", str(ROOT), str(clone)], check=True, timeout=60)
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("VIRTUAL")}
+    for _ in range(2):  # the second time everything is there already
+        done = subprocess.run(
+            [sys.executable, "scripts/demo.py", "--seconds", "20"],
+            capture_output=True,
+            text=True,
+            timeout=280,
+            cwd=clone,
+            env=clean,
+            check=False,
+        )
+        if "check the network" in done.stderr:
+            pytest.skip("the packages can not be fetched here")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.stdout.count("connecting → connected") >= 4
+        assert "connected → reconnecting" in done.stdout
+        assert "0 lost" in done.stdout
