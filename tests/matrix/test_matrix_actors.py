@@ -13,7 +13,8 @@ import pytest
 from market import WAIT_S, Market
 from pykka import ActorDeadError
 from rows import row
-from stage import SICK, WELL, Open, S, Stopwatch, back, given_up, untouched
+from stage import SICK, WELL, Open, S, back, given_up, untouched
+from watch import Stopwatch
 
 import actors.supervisor
 import actors.system

@@ -13,7 +13,8 @@ import pytest
 import trustme
 from market import Market
 from rows import row
-from stage import SICK, WELL, Open, S, Stopwatch, back, delays, given_up, lost, port_of, untouched
+from stage import SICK, WELL, Open, S, back, delays, given_up, lost, port_of, untouched
+from watch import Stopwatch
 from wire import BadWire
 
 from actors.messages import LinkCondemned

@@ -15,20 +15,8 @@ import pytest
 import trustme
 from market import WAIT_S, Market
 from rows import row
-from stage import (
-    SICK,
-    WELL,
-    Open,
-    S,
-    Stopwatch,
-    at_dial,
-    back,
-    delays,
-    given_up,
-    lost,
-    port_of,
-    untouched,
-)
+from stage import SICK, WELL, Open, S, at_dial, back, delays, given_up, lost, port_of, untouched
+from watch import Stopwatch
 from wire import BadWire, FullPort
 
 from actors.ports import Dialed
