@@ -19,6 +19,9 @@ from gateway.testing import Behaviour, FakePlatform, Shop
 WAIT_S = 20.0
 """Longest wait for something that should take milliseconds; a machine may be very busy."""
 
+CROWD = tuple(str(2202 + number) for number in range(49))
+"""Neighbours of a sick account: whatever becomes of it, they keep their first session."""
+
 HASTE: dict[str, Any] = {
     "heartbeat": {"interval_s": 0.2, "reply_timeout_s": 0.2, "probe_timeout_s": 0.2},
     "handlers": {"retry_delays_s": [0.01, 0.01]},
@@ -247,10 +250,15 @@ class Market:
         result = self.gateway.send(name, "checks", "checked", to="77001").result(WAIT_S)
         assert result.outcome is SendOutcome.ACCEPTED, result
 
-    def undisturbed(self, name: str) -> None:
-        """Check that an account still has its first session and answers."""
-        assert len(self.shops[name].sessions) == 1, self.states.of(name)
-        self.serves(name, "and you?")
+    def undisturbed(self, *names: str) -> None:
+        """Check that accounts still have their first session and answer."""
+        before = {name: len(self.ledger.texts(name)) for name in names}
+        for name in names:
+            assert len(self.shops[name].sessions) == 1, self.states.of(name)
+            self.shops[name].wait_registered()
+            self.shops[name].buyer("77001").says("and you?")
+        for name in names:
+            assert "and you?" in self.ledger.wait(before[name] + 1, name)
 
 
 def account_of(shop: Shop) -> dict[str, Any]:

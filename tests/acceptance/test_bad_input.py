@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import trustme
-from market import Market, account_of, merged
+from market import CROWD, Market, account_of, merged
 
 from actors.state import Cause, ConnectionState
 from actors.values import ErrorClass, Failure
@@ -19,13 +19,13 @@ from gateway import ChatMessage, Gateway
 from gateway.config import from_mapping
 from gateway.testing import FakePlatform, Rule, faults
 
-SICK, WELL = "2201", "2202"
+SICK, WELL = "2201", CROWD
 SECRETS = ("token-2201", "cookie-of-2201")
 
 
 @pytest.fixture
 def market(tmp_path: Path, request: pytest.FixtureRequest) -> Any:
-    with Market(tmp_path, SICK, WELL, **getattr(request, "param", {})) as market:
+    with Market(tmp_path, SICK, *WELL, **getattr(request, "param", {})) as market:
         market.listen()
         yield market
 
@@ -46,22 +46,24 @@ def failed(market: Market) -> Failure:
     failure = reason_of(market)
     (line,) = market.log.wait("account.failed", account=SICK)
     assert line["reason"] == failure.reason
-    market.undisturbed(WELL)
+    market.undisturbed(*WELL)
     return failure
 
 
 def test_an_unreachable_url(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    sick = {SICK: {"url": f"ws://127.0.0.1:{port}/"}}
-    with Market(tmp_path, SICK, WELL, overrides=sick) as market:
-        market.listen()
-        market.start(WELL)
-        market.log.wait("reconnect.scheduled", 3, account=SICK)
-        failure = reason_of(market)
-        assert (failure.reason, failure.error_class) == ("connection_refused", ErrorClass.NETWORK)
-        assert str(port) in failure.detail
-        market.undisturbed(WELL)
+    with socket.socket() as bound:  # held, or another test's platform may get the port
+        bound.bind(("127.0.0.1", 0))
+        port = bound.getsockname()[1]
+        sick = {SICK: {"url": f"ws://127.0.0.1:{port}/"}}
+        with Market(tmp_path, SICK, *WELL, overrides=sick) as market:
+            market.listen()
+            market.start(*WELL)
+            market.log.wait("reconnect.scheduled", 3, account=SICK)
+            failure = reason_of(market)
+            reason, error_class = failure.reason, failure.error_class
+            assert (reason, error_class) == ("connection_refused", ErrorClass.NETWORK)
+            assert str(port) in failure.detail
+            market.undisturbed(*WELL)
 
 
 def test_a_certificate_nobody_vouches_for(tmp_path: Path) -> None:
@@ -70,15 +72,15 @@ def test_a_certificate_nobody_vouches_for(tmp_path: Path) -> None:
     trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
     with FakePlatform(tls=context) as secure:
         sick = {SICK: {"url": secure.account(SICK).url}}
-        with Market(tmp_path, SICK, WELL, overrides=sick) as market:
+        with Market(tmp_path, SICK, *WELL, overrides=sick) as market:
             market.listen()
-            market.start(WELL)
+            market.start(*WELL)
             market.log.wait("reconnect.scheduled", 3, account=SICK)
             failure = reason_of(market)
             assert failure.reason == "certificate_rejected"
             assert failure.error_class is ErrorClass.TLS_TRUST
             assert "tls.ca_file" in failure.detail
-            market.undisturbed(WELL)
+            market.undisturbed(*WELL)
         assert all(not log.path for log in secure.logs), "something was said without trust"
 
 
@@ -88,7 +90,7 @@ def test_a_refused_registration(market: Market) -> None:
     market.fake.inject(
         Rule(on="request", lwp="/reg", do=faults.Answer(code=401), account=SICK),
     )
-    market.start(WELL)
+    market.start(*WELL)
     failure = failed(market)
     assert failure.error_class is ErrorClass.AUTH
     waits = [line["delay_s"] for line in market.log.found("reconnect.scheduled", account=SICK)]
@@ -101,18 +103,18 @@ def test_a_refused_registration(market: Market) -> None:
 def test_a_registration_for_somebody_else(market: Market) -> None:
     """Messages of another account must not be taken for ours."""
     market.fake.inject(faults.wrong_user("9999", account=SICK))
-    market.start(WELL)
+    market.start(*WELL)
     market.log.wait("reconnect.scheduled", account=SICK)
     failure = reason_of(market)
     assert "user" in failure.reason
     assert not [c for c in market.states.of(SICK) if c.new is ConnectionState.CONNECTED]
-    market.undisturbed(WELL)
+    market.undisturbed(*WELL)
 
 
 def test_a_captcha_waits_for_a_person(market: Market) -> None:
     """Hammering risk control is what loses accounts: one try, then silence."""
     market.fake.inject(faults.captcha(SICK))
-    market.start(WELL)
+    market.start(*WELL)
     assert failed(market).error_class is ErrorClass.NEEDS_HUMAN
     assert not market.log.found("reconnect.scheduled", account=SICK)
 
@@ -150,7 +152,7 @@ def test_frames_that_are_no_json(market: Market) -> None:
     assert len(market.log.found("frame.rejected", account=SICK)) == 3
     assert reason_of(market).reason == "protocol_errors"
     market.serves(SICK, "after three")
-    market.undisturbed(WELL)
+    market.undisturbed(*WELL)
     market.fake.check(all_acked=True)
 
 
@@ -164,7 +166,7 @@ def test_a_frame_of_a_terabyte(market: Market) -> None:
     assert market.ledger.wait(1, SICK) == ["after the monster"]
     failure = reason_of(market)
     assert failure.error_class is ErrorClass.PROTOCOL, failure
-    market.undisturbed(WELL)
+    market.undisturbed(*WELL)
 
 
 @pytest.mark.row("H5", "tried again after each delay, then a dead letter; the lane goes on")
@@ -191,7 +193,7 @@ def test_a_handler_that_raises(market: Market) -> None:
     assert "secret text" not in repr(market.log.lines)
     assert market.gateway.accounts[SICK].dead_letters == 1
     market.shops[SICK].wait_acked(3)
-    market.undisturbed(WELL)
+    market.undisturbed(*WELL)
 
 
 @pytest.mark.row("H7", "its thread is given up and replaced; the other lanes go on")
@@ -209,7 +211,7 @@ def test_a_handler_that_hangs(market: Market) -> None:
         market.start()
         buyer = market.shops[SICK].buyer("77001")
         buyer.says("hang")
-        market.undisturbed(WELL)
+        market.undisturbed(*WELL)
         buyer.says("next")
         market.log.wait("event.dead_lettered", account=SICK)
         market.ledger.wait(2, SICK)
@@ -235,17 +237,17 @@ def test_a_handler_that_calls_sys_exit(market: Market) -> None:
     (line,) = market.log.wait("event.dead_lettered", account=SICK)
     assert "SystemExit" in line["reason"]
     market.ledger.wait(4, SICK)
-    market.undisturbed(WELL)
+    market.undisturbed(*WELL)
     assert len(market.shops[SICK].sessions) == 1
 
 
 def test_credentials_without_a_token(tmp_path: Path) -> None:
     """Found out only when dialling (a plain mapping skips no check, a provider may)."""
-    with Market(tmp_path, WELL) as market:
+    with Market(tmp_path, WELL[0]) as market:
         market.listen()
         market.start()
         broken = merged(
-            account_of(market.shops[WELL]),
+            account_of(market.shops[WELL[0]]),
             {"id": "broken", "credentials": {"kind": "static", "token": None, "user_id": "1"}},
         )
         config = merged(market.config, {"accounts": [broken], "data_dir": str(tmp_path / "b")})
@@ -259,4 +261,4 @@ def test_credentials_without_a_token(tmp_path: Path) -> None:
                 assert view.wait_for(ConnectionState.FAILED, 10.0)
                 assert view.last_error is not None
                 assert "credentials.token" in view.last_error.detail
-        market.undisturbed(WELL)
+        market.undisturbed(WELL[0])

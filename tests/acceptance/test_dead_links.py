@@ -7,14 +7,14 @@ import time
 from pathlib import Path
 
 import pytest
-from market import WAIT_S, Market
+from market import CROWD, WAIT_S, Market
 
 from actors.state import Cause
 from actors.values import SendOutcome
 from gateway import ChatMessage
 from gateway.testing import Behaviour, Rule, faults
 
-SICK, WELL = "2201", "2202"
+SICK, WELL = "2201", CROWD
 FOUND_S = 0.2 + 0.2 + 0.2 + 5.0
 """Interval, answer and probe of the scaled heartbeat, and five seconds for a busy machine."""
 
@@ -22,7 +22,7 @@ FOUND_S = 0.2 + 0.2 + 0.2 + 5.0
 @pytest.mark.row("N10", "heartbeat_dead within interval, answer and probe")
 def test_a_silent_peer_is_left(tmp_path: Path) -> None:
     """A cable that was pulled tells nobody; only the missing answer does."""
-    with Market(tmp_path, SICK, WELL) as market:
+    with Market(tmp_path, SICK, *WELL) as market:
         market.listen()
         market.start()
         market.fake.inject(faults.silent(account=SICK, connection=1))
@@ -32,13 +32,13 @@ def test_a_silent_peer_is_left(tmp_path: Path) -> None:
         assert change.failure is not None
         market.shops[SICK].wait_registered(sessions=2)
         market.serves(SICK)
-        market.undisturbed(WELL)
+        market.undisturbed(*WELL)
 
 
 @pytest.mark.row("N11", "left after two answers in a row are missing")
 def test_unanswered_heartbeats_end_a_link_that_pushes(tmp_path: Path) -> None:
     """A platform that answers no heartbeat has forgotten the session, whatever it pushes."""
-    with Market(tmp_path, SICK, WELL) as market:
+    with Market(tmp_path, SICK, *WELL) as market:
         market.listen()
         market.start()
         market.fake.inject(faults.deaf(account=SICK, connection=1))
@@ -47,7 +47,7 @@ def test_unanswered_heartbeats_end_a_link_that_pushes(tmp_path: Path) -> None:
         market.states.wait(SICK, lambda change: change.cause is Cause.HEARTBEAT_DEAD)
         market.shops[SICK].wait_registered(sessions=2)
         assert market.ledger.wait(5, SICK) == list("01234")
-        market.undisturbed(WELL)
+        market.undisturbed(*WELL)
 
 
 def test_pings_are_answered_while_every_handler_blocks(tmp_path: Path) -> None:
@@ -111,13 +111,13 @@ def test_a_flood_is_taken_at_the_handlers_pace(tmp_path: Path, flow: dict[str, i
     behaviour = Behaviour(backlog="push", echo=False)
     overrides = {SICK: {"flow": flow}}
     with Market(
-        tmp_path, SICK, WELL, behaviour=behaviour, overrides=overrides, durability="memory"
+        tmp_path, SICK, *WELL, behaviour=behaviour, overrides=overrides, durability="memory"
     ) as market:
         market.listen()
         market.start()
         market.shops[SICK].flood(5_000, timeout_s=30.0)
         assert market.ledger.wait(5_000, SICK, 30.0) == [f"flood {n}" for n in range(5_000)]
-        market.undisturbed(WELL)
+        market.undisturbed(*WELL)
         market.fake.check(all_acked=True)
         gauge = market.actor("ConnectionActor", SICK)._account.flow
         assert gauge.in_hand_bytes == 0
@@ -132,7 +132,7 @@ def test_a_peer_that_does_not_read_blocks_no_actor(tmp_path: Path) -> None:
             "heartbeat": {"reply_timeout_s": 5.0, "probe_timeout_s": 5.0},
         }
     }
-    with Market(tmp_path, SICK, WELL, behaviour=behaviour, overrides=overrides) as market:
+    with Market(tmp_path, SICK, *WELL, behaviour=behaviour, overrides=overrides) as market:
         market.listen()
         market.start()
         stall = Rule(on="request", lwp="/!", do=faults.Stall(), account=SICK, connection=1)
@@ -145,7 +145,7 @@ def test_a_peer_that_does_not_read_blocks_no_actor(tmp_path: Path) -> None:
         lost = market.states.wait(SICK, lambda change: change.failure is not None)
         assert lost.failure is not None
         assert lost.failure.reason == "send_timeout"
-        market.undisturbed(WELL)
+        market.undisturbed(*WELL)
         outcomes = [ticket.result(WAIT_S).outcome for ticket in tickets]
         assert set(outcomes) == {SendOutcome.ACCEPTED}
         # What the platform reads late, after two looks, bears the uuid of its copy (ADR 8).

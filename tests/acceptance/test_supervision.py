@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from market import WAIT_S, Market
+from market import CROWD, WAIT_S, Market
 
 import actors.system
 from actors.state import ConnectionState
 from actors.values import SendOutcome
 from gateway import ChatMessage
 
-SICK, WELL = "2201", "2202"
+SICK, WELL = "2201", CROWD
 KINDS = (
     "SupervisorActor",
     "ConnectionActor",
@@ -31,7 +31,7 @@ KINDS = (
 def market(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Market]:
     monkeypatch.setattr(actors.system, "SWEEP_S", 0.05)
     monkeypatch.setattr(actors.system, "HANG_S", 0.3)
-    with Market(tmp_path, SICK, WELL) as market:
+    with Market(tmp_path, SICK, *WELL) as market:
         market.listen()
         market.start()
         yield market
@@ -72,7 +72,7 @@ def works(market: Market) -> None:
     market.shops[SICK].wait_acked(2)
     ticket = market.gateway.send(SICK, "c9", "after", to="77001")
     assert ticket.result(WAIT_S).outcome is SendOutcome.ACCEPTED
-    market.undisturbed(WELL)
+    market.undisturbed(*WELL)
     market.fake.check()
 
 
@@ -133,7 +133,7 @@ def test_the_dialing_actor(market: Market, deed: str) -> None:
         market.log.wait("actor.died", actor="dialing")
         market.shops[SICK].wait_registered(WAIT_S, sessions=2)
         market.serves(SICK)
-        market.undisturbed(WELL)
+        market.undisturbed(*WELL)
     finally:
         release.set()
 
@@ -159,7 +159,7 @@ def test_a_paused_account_stays_paused_when_its_supervisor_dies(market: Market) 
     market.gateway.accounts.pause(SICK)
     assert met.wait(WAIT_S)
     market.log.wait("actor.died")
-    market.undisturbed(WELL)
+    market.undisturbed(*WELL)
     assert len(market.shops[SICK].sessions) == 1
     market.gateway.accounts.resume(SICK)
     market.shops[SICK].wait_registered(sessions=2)
@@ -191,7 +191,7 @@ def test_an_actor_that_always_dies_ends_in_failed(
     assert failure is not None
     assert failure.reason == "crash_loop"
     assert "reset" in failure.detail
-    market.undisturbed(WELL)
+    market.undisturbed(*WELL)
     market.gateway.accounts.reset(SICK)
     market.reached(SICK, ConnectionState.CONNECTED)
     market.ledger.until(lambda texts: "poison for all" in texts)
@@ -209,7 +209,7 @@ def test_a_listener_that_raises(market: Market) -> None:
     market.shops[SICK].cut()
     market.shops[SICK].wait_registered(sessions=2)
     market.serves(SICK)
-    market.undisturbed(WELL)
+    market.undisturbed(*WELL)
 
 
 def test_a_decoder_dies_while_the_journal_is_read(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from stage import SICK, WELL, Open
 
 @pytest.fixture
 def stage(tmp_path: Path) -> Iterator[Open]:
-    """Open a market of one sick account and four well ones; all of it is closed afterwards."""
+    """Open a market of one sick account and 49 well ones; all of it is closed afterwards."""
     with ExitStack() as open_ones:
 
         def opened(

@@ -157,8 +157,7 @@ def play(market: Market, pairs: list[tuple[str, str]]) -> None:
     assert len(texts) == len(set(texts)), "a message was handled twice"
     result = market.gateway.send(SICK, "c9", "last", to="77001").result(WAIT_S)
     assert result.outcome is SendOutcome.ACCEPTED
-    for name in WELL:
-        market.undisturbed(name)
+    market.undisturbed(*WELL)
     market.fake.check()
 
 

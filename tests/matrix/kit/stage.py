@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from market import WAIT_S, Market
+from market import CROWD, WAIT_S, Market
 
 from actors.messages import StateChanged
 from actors.state import Cause, ConnectionState
@@ -14,7 +14,7 @@ from gateway.testing import Rule
 from gateway.testing.actions import AnyAction
 
 SICK = "2201"
-WELL = ("2202", "2203", "2204", "2205")
+WELL = CROWD
 S = ConnectionState
 
 
@@ -65,8 +65,7 @@ def untouched(market: Market) -> None:
 
     Each transition was logged once (where the actor died, its death was instead).
     """
-    for name in WELL:
-        market.undisturbed(name)
+    market.undisturbed(*WELL)
     market.fake.check()
     for name in (SICK, *WELL):
         lines = market.log.found("connection.state_changed", account=name)
