@@ -140,9 +140,6 @@ ROWS: Final = (
 _FLEET = "there is no fleet yet"
 
 ELSEWHERE: Final[dict[str, str]] = {
-    "A6": "the writer catches every exception; tests/runtime_writer shows its thread dying",
-    **dict.fromkeys(("H1", "H2", "H3", "H4", "H8", "H9", "H10"), "not shown yet"),
-    "J3": "counted as slow by tests/runtime_writer; not yet end to end",
     "T1": "timers read a monotonic clock only; the jump is shown by tests/policy",
     "T2": "needs a process of its own; not shown yet",
     **dict.fromkeys((f"F{n}" for n in range(1, 12)), _FLEET),
