@@ -11,6 +11,11 @@ import pytest
 from market import Market
 from stage import SICK, WELL, Open
 
+import actors.supervisor
+import actors.system
+from actors.policy import budget
+from actors.policy.budget import RestartBudget
+
 
 @pytest.fixture
 def stage(tmp_path: Path) -> Iterator[Open]:
@@ -28,3 +33,21 @@ def stage(tmp_path: Path) -> Iterator[Open]:
             return market
 
         yield opened
+
+
+@pytest.fixture
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let actors die often and come back soon."""
+    monkeypatch.setattr(budget, "FIRST_DELAY_S", 0.01)
+    monkeypatch.setattr(actors.supervisor, "LONGEST_DELAY_S", 0.05)
+    monkeypatch.setattr(actors.system, "SWEEP_S", 0.05)
+    for module in (actors.supervisor, actors.system):
+        monkeypatch.setattr(module, "RestartBudget", Generous)
+
+
+class Generous(RestartBudget):
+    """A budget that is never spent and always waits as after the first death."""
+
+    def restart(self, now: float) -> float | None:
+        self._at.clear()
+        return super().restart(now)
