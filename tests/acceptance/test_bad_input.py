@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import trustme
 from market import CROWD, Market, account_of, merged
+from watch import Stopwatch
 
 from actors.state import Cause, ConnectionState
 from actors.values import ErrorClass, Failure
@@ -85,12 +86,15 @@ def test_a_certificate_nobody_vouches_for(tmp_path: Path) -> None:
 
 
 @pytest.mark.row("C13", "once more at once, then after a wait; the third ends in FAILED(auth)")
-def test_a_refused_registration(market: Market) -> None:
+def test_a_refused_registration(market: Market, stopwatch: Stopwatch) -> None:
     """The first 401 is worth one immediate try; the third in a row needs another token."""
     market.fake.inject(
         Rule(on="request", lwp="/reg", do=faults.Answer(code=401), account=SICK),
     )
+    stopwatch.start()
     market.start(*WELL)
+    market.log.wait("reconnect.scheduled", account=SICK)
+    stopwatch.detected(1.0)
     failure = failed(market)
     assert failure.error_class is ErrorClass.AUTH
     waits = [line["delay_s"] for line in market.log.found("reconnect.scheduled", account=SICK)]
@@ -98,6 +102,11 @@ def test_a_refused_registration(market: Market) -> None:
     assert waits[0] == 0.0
     assert waits[1] > 0.0
     assert not market.shops[SICK].sessions
+    market.fake.heal()
+    stopwatch.start()
+    market.gateway.accounts.reset(SICK)
+    market.shops[SICK].wait_registered()
+    stopwatch.recovered(1.0)
 
 
 def test_a_registration_for_somebody_else(market: Market) -> None:
@@ -120,35 +129,45 @@ def test_a_captcha_waits_for_a_person(market: Market) -> None:
 
 
 @pytest.mark.row("N15", "reclaimed once; the second kick ends in FAILED(kicked)")
-def test_a_kick_is_answered_once(market: Market) -> None:
+def test_a_kick_is_answered_once(market: Market, stopwatch: Stopwatch) -> None:
     """Two programs that fight for a session help nobody."""
     market.start()
+    stopwatch.start()
     market.shops[SICK].kick()
+    market.log.wait("reconnect.scheduled", account=SICK)
+    stopwatch.detected(1.0)
     market.shops[SICK].wait_registered(sessions=2)
+    stopwatch.recovered(1.0)
     market.shops[SICK].kick()
     assert failed(market).reason == "kicked"
     assert len(market.shops[SICK].sessions) == 2
 
 
 @pytest.mark.row("N16", "FAILED(session_removed) at once")
-def test_a_removed_session_is_left_alone(market: Market) -> None:
+def test_a_removed_session_is_left_alone(market: Market, stopwatch: Stopwatch) -> None:
     market.start()
+    stopwatch.start()
     market.shops[SICK].remove_session()
+    market.reached(SICK, ConnectionState.FAILED)
+    stopwatch.detected(1.0)
     assert failed(market).reason == "session_removed"
     assert len(market.shops[SICK].sessions) == 1
 
 
 @pytest.mark.row("D10", "kept, not acknowledged; the third within a minute ends the link")
-def test_frames_that_are_no_json(market: Market) -> None:
+def test_frames_that_are_no_json(market: Market, stopwatch: Stopwatch) -> None:
     """One is noted and nothing else; three in a minute mean the stream can not be trusted."""
     market.start()
     shop = market.shops[SICK]
     shop.push_raw("{not json")
     market.serves(SICK, "after one")
     shop.push_raw("[]")
+    stopwatch.start()
     shop.push_raw("\x00")
-    shop.wait_registered(sessions=2)
     market.states.wait(SICK, lambda change: change.cause is Cause.PROTOCOL_ERRORS)
+    stopwatch.detected(1.0)
+    shop.wait_registered(sessions=2)
+    stopwatch.recovered(1.0)
     assert len(market.log.found("frame.rejected", account=SICK)) == 3
     assert reason_of(market).reason == "protocol_errors"
     market.serves(SICK, "after three")
@@ -157,12 +176,16 @@ def test_frames_that_are_no_json(market: Market) -> None:
 
 
 @pytest.mark.row("D11", "refused from the header; memory stays")
-def test_a_frame_of_a_terabyte(market: Market) -> None:
+def test_a_frame_of_a_terabyte(market: Market, stopwatch: Stopwatch) -> None:
     """Its header alone must be enough to refuse it: no memory for a liar."""
     market.start()
     market.fake.inject(Rule(on="push", do=faults.Oversize(), account=SICK, times=1))
+    stopwatch.start()
     market.shops[SICK].buyer("77002").says("after the monster")
+    market.log.wait("reconnect.scheduled", account=SICK)
+    stopwatch.detected(1.0)
     market.shops[SICK].wait_registered(sessions=2)
+    stopwatch.recovered(1.0)
     assert market.ledger.wait(1, SICK) == ["after the monster"]
     failure = reason_of(market)
     assert failure.error_class is ErrorClass.PROTOCOL, failure
@@ -170,7 +193,7 @@ def test_a_frame_of_a_terabyte(market: Market) -> None:
 
 
 @pytest.mark.row("H5", "tried again after each delay, then a dead letter; the lane goes on")
-def test_a_handler_that_raises(market: Market) -> None:
+def test_a_handler_that_raises(market: Market, stopwatch: Stopwatch) -> None:
     """Tried as often as configured, then kept as a dead letter; the lane goes on."""
     tries: list[str] = []
 
@@ -184,7 +207,11 @@ def test_a_handler_that_raises(market: Market) -> None:
     buyer = market.shops[SICK].buyer("77001")
     for text in ("before", "poison", "after"):
         buyer.says(text)
+    stopwatch.start()
+    market.log.wait("handler.failed", account=SICK)
+    stopwatch.detected(1.0)
     (line,) = market.log.wait("event.dead_lettered", account=SICK)
+    stopwatch.recovered(0.02 + 1.0)
     market.ledger.wait(5, SICK)  # the ledger shares the fate of its neighbour: poison thrice
     assert market.ledger.texts(SICK) == ["before", "poison", "poison", "poison", "after"]
     assert len(tries) == 3
@@ -198,7 +225,7 @@ def test_a_handler_that_raises(market: Market) -> None:
 
 @pytest.mark.row("H7", "its thread is given up and replaced; the other lanes go on")
 @pytest.mark.parametrize("market", [{"handlers": {"deadline_s": 0.3}}], indirect=True)
-def test_a_handler_that_hangs(market: Market) -> None:
+def test_a_handler_that_hangs(market: Market, stopwatch: Stopwatch) -> None:
     """A thread can be lost; neither its lane nor any other account may be."""
     release = threading.Event()
 
@@ -210,11 +237,14 @@ def test_a_handler_that_hangs(market: Market) -> None:
     try:
         market.start()
         buyer = market.shops[SICK].buyer("77001")
+        stopwatch.start()
         buyer.says("hang")
         market.undisturbed(*WELL)
         buyer.says("next")
         market.log.wait("event.dead_lettered", account=SICK)
+        stopwatch.detected(0.3 + 1.0)
         market.ledger.wait(2, SICK)
+        stopwatch.recovered(1.0)
         assert market.ledger.texts(SICK)[-1] == "next"
         market.shops[SICK].wait_acked(2)
     finally:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from market import WAIT_S, Market
+from watch import Stopwatch
 
 from actors.storage import OverloadedError as KernelOverloadedError
 from actors.values import SendOutcome, SendState
@@ -47,7 +48,9 @@ def test_a_refusal_with_200_is_a_refusal(tmp_path: Path) -> None:
 @pytest.mark.row("U2", "absent twice, sent again under its uuid; one copy")
 @pytest.mark.row("U1", "found in history, accepted; one copy")
 @pytest.mark.parametrize("on", ["reply", "request"])
-def test_a_lost_answer_and_a_lost_request_leave_one_copy(tmp_path: Path, on: str) -> None:
+def test_a_lost_answer_and_a_lost_request_leave_one_copy(
+    tmp_path: Path, stopwatch: Stopwatch, on: str
+) -> None:
     """U1, U2: the history tells them apart; neither is sent blindly again, neither is lost."""
     behaviour = Behaviour(backlog="push", echo=False)
     with Market(tmp_path, SHOP, behaviour=behaviour) as market:
@@ -56,15 +59,19 @@ def test_a_lost_answer_and_a_lost_request_leave_one_copy(tmp_path: Path, on: str
         if on == "request":
             moment = Rule(on="request", lwp=SEND, do=faults.Lose(), times=1)
         market.fake.inject(moment)
+        stopwatch.only("U1" if on == "reply" else "U2")
+        stopwatch.start()
         first = market.gateway.send(SHOP, "c1", "first", to="77001")
         second = market.gateway.send(SHOP, "c1", "second", to="77001")
+        market.log.wait("send.doubted", account=SHOP, reason="no_answer")
+        stopwatch.detected(0.5 + 1.0)
         result = first.result(WAIT_S)
+        stopwatch.recovered(2 * 0.1 + 1.0)
         assert result.outcome is SendOutcome.ACCEPTED
         assert second.result(WAIT_S).outcome is SendOutcome.ACCEPTED
         sent = market.shops[SHOP].sent
         assert [own.text for own in sent] == ["first", "second"]
         assert result.message_id == sent[0].message_id
-        market.log.wait("send.doubted", account=SHOP, reason="no_answer")
         found = market.gateway.sends.get(first.outbox_id)
         assert found is not None
         assert (found.state, found.attempts) == (SendState.ACCEPTED, 1 if on == "reply" else 2)
@@ -73,7 +80,7 @@ def test_a_lost_answer_and_a_lost_request_leave_one_copy(tmp_path: Path, on: str
 
 @pytest.mark.row("U3", "looked for on the next link; one copy")
 @pytest.mark.parametrize("on", ["reply", "request"])
-def test_a_link_cut_under_a_send(tmp_path: Path, on: str) -> None:
+def test_a_link_cut_under_a_send(tmp_path: Path, stopwatch: Stopwatch, on: str) -> None:
     """U3: on the next link the history is asked first."""
     behaviour = Behaviour(backlog="push", echo=False)
     with Market(tmp_path, SHOP, behaviour=behaviour) as market:
@@ -84,7 +91,9 @@ def test_a_link_cut_under_a_send(tmp_path: Path, on: str) -> None:
         market.fake.inject(rule)
         first = market.gateway.send(SHOP, "c1", "first", to="77001")
         second = market.gateway.send(SHOP, "c1", "second", to="77001")
+        stopwatch.start()
         assert first.result(WAIT_S).outcome is SendOutcome.ACCEPTED
+        stopwatch.recovered(2 * 0.1 + 2.0)
         assert second.result(WAIT_S).outcome is SendOutcome.ACCEPTED
         assert [own.text for own in market.shops[SHOP].wait_sent(2)] == ["first", "second"]
         market.fake.check()

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from market import CROWD, WAIT_S, Market
+from watch import Stopwatch
 
 import actors.system
 from actors.state import ConnectionState
@@ -62,11 +63,13 @@ def provoke(market: Market) -> None:
     market.gateway.send(SICK, "c9", "provoked", to="77001")
 
 
-def works(market: Market) -> None:
+def works(market: Market, stopwatch: Stopwatch, limit_s: float) -> None:
     """The account asks, answers, sends and acknowledges as before."""
     market.log.wait("actor.died")
+    stopwatch.detected(limit_s)
     market.ledger.until(lambda texts: "provoked" in texts)
     market.reached(SICK, ConnectionState.CONNECTED)
+    stopwatch.recovered(1.0)
     market.shops[SICK].buyer("77001").says("after")
     market.ledger.until(lambda texts: "after" in texts)
     market.shops[SICK].wait_acked(2)
@@ -78,16 +81,17 @@ def works(market: Market) -> None:
 
 @pytest.mark.row("A1", "restarted; at most the account's own link is cycled")
 @pytest.mark.parametrize("kind", KINDS)
-def test_an_actor_dies(market: Market, kind: str) -> None:
+def test_an_actor_dies(market: Market, stopwatch: Stopwatch, kind: str) -> None:
     """One exception costs at most one link of one account, never a message."""
     met = sabotage(market.actor(kind, SICK), explode)
     provoke(market)
     assert met.wait(WAIT_S)
-    works(market)
+    stopwatch.start()
+    works(market, stopwatch, 0.1)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_an_actor_leaves_by_the_back_door(market: Market, kind: str) -> None:
+def test_an_actor_leaves_by_the_back_door(market: Market, stopwatch: Stopwatch, kind: str) -> None:
     """``SystemExit`` in a codec or a listener must not end an actor unheard."""
 
     def leave() -> None:
@@ -96,19 +100,21 @@ def test_an_actor_leaves_by_the_back_door(market: Market, kind: str) -> None:
     met = sabotage(market.actor(kind, SICK), leave)
     provoke(market)
     assert met.wait(WAIT_S)
-    works(market)
+    stopwatch.start()
+    works(market, stopwatch, 0.1)
 
 
 @pytest.mark.row("A4", "abandoned and replaced; nobody else is held up")
 @pytest.mark.parametrize("kind", KINDS)
-def test_an_actor_hangs(market: Market, kind: str) -> None:
+def test_an_actor_hangs(market: Market, stopwatch: Stopwatch, kind: str) -> None:
     """Pykka reports no hang; the sweep finds it and a new worker serves all others."""
     release = threading.Event()
     try:
         met = sabotage(market.actor(kind, SICK), lambda: release.wait(30.0))
         provoke_quietly(market)
         assert met.wait(WAIT_S)
-        works(market)
+        stopwatch.start()
+        works(market, stopwatch, 0.3 + 1.0)
     finally:
         release.set()
 

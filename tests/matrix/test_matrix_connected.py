@@ -42,6 +42,7 @@ def end(stopwatch: Stopwatch, deed: Callable[[], object]) -> None:
 def test_server_closes(stage: Open, stopwatch: Stopwatch, code: int) -> None:
     market = stage()
     market.start()
+    stopwatch.only("N1" if code == 1000 else "N2")
     end(stopwatch, lambda: market.shops[SICK].close(code))
     change = lost(market, ErrorClass.UNEXPECTED_CLOSE)
     stopwatch.detected(1.0)

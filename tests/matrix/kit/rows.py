@@ -141,7 +141,6 @@ _FLEET = "there is no fleet yet"
 
 ELSEWHERE: Final[dict[str, str]] = {
     "T1": "timers read a monotonic clock only; the jump is shown by tests/policy",
-    "T2": "needs a process of its own; not shown yet",
     **dict.fromkeys((f"F{n}" for n in range(1, 12)), _FLEET),
 }
 """Why a row has no test here. A row that gets one leaves this table; a test sees to it."""

@@ -23,6 +23,11 @@ class Stopwatch:
         self._clock = clock
         self._since = clock.monotonic()
         self.times: dict[str, float] = {}
+        self._only: str | None = None
+
+    def only(self, row: str) -> None:
+        """Take the times for this row of those the test shows."""
+        self._only = row
 
     def start(self) -> None:
         """The fault begins, or ends, now."""
@@ -50,7 +55,7 @@ class Stopwatch:
             return
         file = Path(path)
         kept = json.loads(file.read_text("utf-8")) if file.exists() else {}
-        for row in rows:
+        for row in rows if self._only is None else [self._only]:
             before = kept.setdefault(row, {})
             for what, seconds in self.times.items():
                 before[what] = max(seconds, before.get(what, 0.0))
