@@ -55,6 +55,11 @@ def names() -> list[str]:
     return [line.split()[0] for line in listed if line.startswith(f"{_PREFIX}-")]
 
 
+def add(name: str) -> None:
+    """Make a namespace."""
+    _run("ip", "netns", "add", name)
+
+
 def sweep() -> None:
     """Take away what runs that were killed left behind."""
     for name in names():
@@ -74,7 +79,7 @@ class Spaces:
     def __enter__(self) -> Self:
         with ExitStack() as undo:
             for name in (self.near, self.far):
-                _run("ip", "netns", "add", name)
+                add(name)
                 undo.callback(_delete, name)
             # Made inside and moved to the other inside: it never is in the machine's own.
             self._ip(self.near, f"link add near type veth peer name far netns {self.far}")
@@ -121,7 +126,7 @@ class Spaces:
         """Let so much through each way, of all addresses."""
         for name, device in ((self.near, "near"), (self.far, "far")):
             rate = f"tbf rate {kbit_s}kbit burst 2kb latency 2s"
-            _run(*self.within(name), "tc", *f"qdisc add dev {device} root {rate}".split())
+            _run(*self.within(name), _tool("tc"), *f"qdisc add dev {device} root {rate}".split())
 
     def struck(self) -> int:
         """Give how many packets a rule struck since the last :meth:`heal`."""
@@ -138,7 +143,7 @@ class Spaces:
                 self._nft(name, "delete table inet fault")
             self._nft(name, _CHAIN)
             with contextlib.suppress(subprocess.CalledProcessError):
-                _run(*self.within(name), "tc", "qdisc", "del", "dev", device, "root")
+                _run(*self.within(name), _tool("tc"), "qdisc", "del", "dev", device, "root")
 
     def _strike(self, match: str, way: Way, verdict: str = "") -> None:
         """Drop where it arrives: to the sender's own kernel a dropped packet looks sent."""
@@ -157,7 +162,7 @@ class Spaces:
         _run("ip", "-n", name, *words.split())
 
     def _nft(self, name: str, script: str) -> str:
-        return _run(*self.within(name), "nft", "-f", "-", stdin=script)
+        return _run(*self.within(name), _tool("nft"), "-f", "-", stdin=script)
 
 
 def _delete(name: str) -> None:
