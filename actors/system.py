@@ -367,12 +367,14 @@ class System:
             return
         services = self.services
         now = services.clock.monotonic()
-        if services.pool.stuck(now, SWEEP_S):
-            services.pool.reinforce(MOST_WORKERS)
-        for actor in (*services.pool.mend(), *services.pool.stuck(now, HANG_S)):
-            services.pool.abandon(actor)
-        self._look_at_journal(now)
-        services.timers.call_after(SWEEP_S, self._sweep)
+        try:
+            if services.pool.stuck(now, SWEEP_S):
+                services.pool.reinforce(MOST_WORKERS)
+            for actor in (*services.pool.mend(), *services.pool.stuck(now, HANG_S)):
+                services.pool.abandon(actor)
+            self._look_at_journal(now)
+        finally:  # a host's logger may raise; nobody else looks for the hung
+            services.timers.call_after(SWEEP_S, self._sweep)
 
     def _note_leak(self, threads: int) -> None:
         """Say that handlers hang; with too many of them nobody's events would be handled."""

@@ -127,6 +127,33 @@ def provoke_quietly(market: Market) -> None:
     assert not thread.is_alive()
 
 
+def test_a_sweep_that_fails_is_not_the_last(
+    market: Market, stopwatch: Stopwatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A host's logger may raise in it; whoever hangs afterwards must still be found."""
+    failed, release = threading.Event(), threading.Event()
+
+    def fail(event: str, **fields: object) -> None:
+        del event, fields
+        failed.set()
+        raise OSError("no space left for logs")
+
+    system = market.gateway._system
+    assert system is not None
+    with monkeypatch.context() as sick:
+        sick.setattr(market.log, "error", fail)
+        sick.setattr(system.services.writer, "revive", lambda: True)
+        assert failed.wait(WAIT_S)
+    try:
+        met = sabotage(market.actor("OutboxActor", SICK), lambda: release.wait(30.0))
+        provoke_quietly(market)
+        assert met.wait(WAIT_S)
+        stopwatch.start()
+        works(market, stopwatch, 0.3 + 1.0)
+    finally:
+        release.set()
+
+
 @pytest.mark.parametrize("deed", ["dies", "hangs"])
 def test_the_dialing_actor(market: Market, deed: str) -> None:
     """All accounts dial through it: it comes back, and who waited for a dial gets one."""
