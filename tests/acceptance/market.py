@@ -250,12 +250,17 @@ class Market:
         result = self.gateway.send(name, "checks", "checked", to="77001").result(WAIT_S)
         assert result.outcome is SendOutcome.ACCEPTED, result
 
+    def keep_their_sessions(self, *names: str) -> None:
+        """Check that accounts have the session they began with, and no other."""
+        for name in names:
+            self.shops[name].wait_registered()
+            assert len(self.shops[name].sessions) == 1, self.states.of(name)
+
     def undisturbed(self, *names: str) -> None:
         """Check that accounts still have their first session and answer."""
         before = {name: len(self.ledger.texts(name)) for name in names}
+        self.keep_their_sessions(*names)
         for name in names:
-            assert len(self.shops[name].sessions) == 1, self.states.of(name)
-            self.shops[name].wait_registered()
             self.shops[name].buyer("77001").says("and you?")
         for name in names:
             assert "and you?" in self.ledger.wait(before[name] + 1, name)
