@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -240,10 +241,10 @@ class Market:
 
     def serves(self, name: str, text: str = "还在吗？") -> None:
         """Check that an account answers: a buyer asks, the gateway's ledger hears it."""
-        before = len(self.ledger.texts(name))
+        before = self.ledger.texts(name).count(text)
         self.shops[name].wait_registered()
         self.shops[name].buyer("77001").says(text)
-        assert text in self.ledger.wait(before + 1, name)
+        self.ledger.until(partial(self._heard_more, name, text, before))
 
     def serves_sends(self, name: str) -> None:
         """Check that an account still sends."""
@@ -258,12 +259,15 @@ class Market:
 
     def undisturbed(self, *names: str) -> None:
         """Check that accounts still have their first session and answer."""
-        before = {name: len(self.ledger.texts(name)) for name in names}
+        before = {name: self.ledger.texts(name).count("and you?") for name in names}
         self.keep_their_sessions(*names)
         for name in names:
             self.shops[name].buyer("77001").says("and you?")
-        for name in names:
-            assert "and you?" in self.ledger.wait(before[name] + 1, name)
+        for name, heard in before.items():
+            self.ledger.until(partial(self._heard_more, name, "and you?", heard))
+
+    def _heard_more(self, name: str, text: str, before: int, _: list[str]) -> bool:
+        return self.ledger.texts(name).count(text) > before
 
 
 def account_of(shop: Shop) -> dict[str, Any]:

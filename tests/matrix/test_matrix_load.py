@@ -65,7 +65,8 @@ def test_handlers_are_far_too_slow(stage: Open) -> None:
         for number in range(each):
             shop.push([buyer.writes(str(number)) for buyer in buyers])
         shop.wait_acked(lanes * each, WAIT_S)
-        assert not market.ledger.texts(SICK), "it was not slow"
+        at_once = market.gateway.settings.handlers.per_account  # heard, then held
+        assert len(market.ledger.texts(SICK)) <= at_once, "it was not slow"
         a_while(market)
         account = market.actor("DispatcherActor", SICK)
         assert account._lanes.pending <= account._account.plan.flow_high + 1000
