@@ -67,6 +67,9 @@ MOST_WORKERS = 4
 HANG_S = 5.0
 """Seconds one message may take before its actor counts as hung."""
 
+LEAKED = 10
+"""Handler threads that hang and are replaced; beyond, only another process helps."""
+
 
 class _Root:
     """Hears of the death of an account's supervisor, or of the shared dialing actor."""
@@ -99,6 +102,7 @@ class System:
         journal_limit_s: Seconds without a commit that holds; then every link is left.
         dice_seed: Fixes the dice; None takes entropy.
         parking: Which events must not be handled a second time after a crash; None: none.
+        on_exhausted: Called when more than :data:`LEAKED` handlers hang; must not block.
     """
 
     def __init__(
@@ -120,6 +124,7 @@ class System:
         journal_limit_s: float = 10.0,
         dice_seed: int | None = None,
         parking: Parking | None = None,
+        on_exhausted: Callable[[], None] | None = None,
     ) -> None:
         clock = clock or SystemClock()
         self._gate = gate
@@ -129,6 +134,7 @@ class System:
         except BaseException:
             journal.close()
             raise
+        self._on_exhausted = on_exhausted
         self._left: set[AccountId] = set()
         self._accounts: dict[AccountId, Account] = {}
         self._budgets: dict[AccountId | None, RestartBudget] = {}
@@ -148,6 +154,8 @@ class System:
                 limit=handler_threads,
                 per_account=handlers_per_account,
                 deadline_s=handler_deadline_s,
+                leak_limit=LEAKED,
+                on_leak=self._note_leak,
             ),
             writer=writer,
             health=JournalHealth(limit_s=journal_limit_s),
@@ -159,7 +167,7 @@ class System:
             history_rate=SharedRate(
                 rate_per_s=history_rate_per_s, burst=history_burst, now=clock.monotonic()
             ),
-            sends=sends or OpenSends(),
+            sends=OpenSends() if sends is None else sends,  # an empty one is falsy
             parking=parking,
         )
         if isinstance(clock, ManualClock):
@@ -364,12 +372,23 @@ class System:
             return
         services = self.services
         now = services.clock.monotonic()
-        if services.pool.stuck(now, SWEEP_S):
-            services.pool.reinforce(MOST_WORKERS)
-        for actor in (*services.pool.mend(), *services.pool.stuck(now, HANG_S)):
-            services.pool.abandon(actor)
-        self._look_at_journal(now)
-        services.timers.call_after(SWEEP_S, self._sweep)
+        try:
+            if services.pool.stuck(now, SWEEP_S):
+                services.pool.reinforce(MOST_WORKERS)
+            for actor in (*services.pool.mend(), *services.pool.stuck(now, HANG_S)):
+                services.pool.abandon(actor)
+            self._look_at_journal(now)
+        finally:  # a host's logger may raise; nobody else looks for the hung
+            services.timers.call_after(SWEEP_S, self._sweep)
+
+    def _note_leak(self, threads: int) -> None:
+        """Say that handlers hang; with too many of them nobody's events would be handled."""
+        log = self.services.log
+        log.error("handler.abandoned", threads=threads)
+        if threads > LEAKED:
+            log.error("handler.pool_exhausted", threads=threads)
+            if self._on_exhausted is not None:
+                self._on_exhausted()
 
     # --- the journal ------------------------------------------------------------------
 

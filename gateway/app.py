@@ -99,6 +99,7 @@ class Gateway:
         self._lock = threading.RLock()
         self._system: System | None = None
         self._stopping = False
+        self._over = threading.Event()
         self._journal: Journal | None = None
         self.accounts = Accounts(add=self._add_account, verb=self._account_verb, tally=self._tally)
         self.dead_letters = DeadLetters(lambda: self._system)
@@ -213,6 +214,7 @@ class Gateway:
                 ),
                 parking=self._handlers,
                 journal_limit_s=self.settings.journal.limit_s,
+                on_exhausted=self._over.set,
             )
             system.start()
             self._system = system
@@ -281,12 +283,13 @@ class Gateway:
     def run_forever(self) -> int:
         """Run until SIGINT or SIGTERM, then stop in order. For scripts: takes the signals.
 
-        A second signal ends the process at once.
+        A second signal ends the process at once. More handlers that hang than are replaced
+        end it in order, too: only a new process has threads for everybody again.
 
         Returns:
             Exit code: 0, or 70 if threads survived.
         """
-        asked = threading.Event()
+        asked = self._over
 
         def ask(_signum: int, _frame: FrameType | None) -> None:
             if asked.is_set():

@@ -1,4 +1,4 @@
-"""Fixtures for every test: nothing that a test starts outlives it."""
+"""Fixtures for every test: nothing that a test starts outlives it; a stopwatch for rows."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+from watch import Stopwatch
+
+from actors.runtime.clock import SystemClock
 
 GRACE_S = 20.0
 """Seconds a thread that is already ending may take to be gone."""
@@ -21,3 +24,11 @@ def no_thread_outlives_the_test() -> Iterator[None]:
         thread.join(GRACE_S)
     alive = [thread.name for thread in left if thread.is_alive()]
     assert not alive, f"threads outlived the test: {alive}"
+
+
+@pytest.fixture
+def stopwatch(request: pytest.FixtureRequest) -> Iterator[Stopwatch]:
+    """Take the times of the rows a test shows; they are kept if the environment says where."""
+    watch = Stopwatch(SystemClock())
+    yield watch
+    watch.keep(mark.args[0] for mark in request.node.iter_markers("row"))

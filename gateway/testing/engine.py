@@ -14,7 +14,7 @@ from functools import partial
 
 import msgspec
 
-from actors.ports import PeerClosed, Pinged, WireBroken
+from actors.ports import Beaten, PeerClosed, Pinged, WireBroken
 from gateway.testing import actions
 from gateway.testing.actions import AnyAction
 from gateway.testing.calls import BEAT, REGISTER, Answered, Call, Reply
@@ -107,6 +107,8 @@ class Engine:
                 self._frame(peer, item)
             elif isinstance(item, Pinged):
                 self._ping(peer, item.payload)
+            elif isinstance(item, Beaten):
+                peer.log.pongs += 1
             elif isinstance(item, PeerClosed):
                 peer.log.close_code = item.code
                 link.write(wire.close(item.code or 1000))

@@ -36,7 +36,7 @@ def _unix_ms() -> int:
 
 
 class FakePlatform:
-    """A real WebSocket server on 127.0.0.1 that speaks the platform's protocol.
+    """A real WebSocket server that speaks the platform's protocol, on 127.0.0.1 unless told.
 
     All its connections are served by one thread; every method may be called from any other.
     Nothing is listening before :meth:`start`; accounts and rules may be added at any time.
@@ -45,6 +45,7 @@ class FakePlatform:
         behaviour: What is not established about the platform; the defaults are its mildest
             reading.
         tls: Speak ``wss://`` with this context.
+        host: An IPv4 address of this machine, e.g. that of a network namespace.
         port: 0 takes a free one, which is kept over :meth:`stop` and :meth:`start`.
         beat_limit_s: Heartbeats further apart are a breach; None: that is not checked.
         unix_ms: The platform's wall clock.
@@ -55,6 +56,7 @@ class FakePlatform:
         behaviour: Behaviour | None = None,
         *,
         tls: ssl.SSLContext | None = None,
+        host: str = "127.0.0.1",
         port: int = 0,
         beat_limit_s: float | None = 20.0,
         unix_ms: Callable[[], int] = _unix_ms,
@@ -67,6 +69,7 @@ class FakePlatform:
             unix_ms=unix_ms,
         )
         self._tls = tls
+        self._host = host
         self._port = port
         self._shops: dict[str, Shop] = {}
 
@@ -80,7 +83,9 @@ class FakePlatform:
         """
         with self.lock:
             if self.engine.server is None:
-                server = Server(self.engine, self.lock, tls=self._tls, port=self._port)
+                server = Server(
+                    self.engine, self.lock, tls=self._tls, host=self._host, port=self._port
+                )
                 server.start()
                 self._port = server.port
                 self.engine.server = server
@@ -109,7 +114,7 @@ class FakePlatform:
     @property
     def url(self) -> str:
         """Where to connect."""
-        return f"{'wss' if self._tls else 'ws'}://127.0.0.1:{self._port}/"
+        return f"{'wss' if self._tls else 'ws'}://{self._host}:{self._port}/"
 
     def stop_accepting(self) -> None:
         """Refuse connections; those that are there stay."""

@@ -54,6 +54,7 @@ class ConnectionLog:
         close_code: Of the client's close frame.
         requests: How many of each ``lwp``.
         beats: Heartbeats that came.
+        pongs: Answers to WebSocket pings that came.
         longest_gap_s: The longest time between two of them, or from the registration.
         pushes: Frames pushed, redeliveries included.
         entries: Entries in them.
@@ -63,8 +64,8 @@ class ConnectionLog:
 
     __slots__ = (
         "account", "acks", "beats", "close_code", "end", "ended_at", "entries", "headers",
-        "last_ack_s", "last_beat_at", "longest_gap_s", "number", "opened_at", "path", "pushes",
-        "registered_at", "registration", "requests", "sid", "upgraded_at",
+        "last_ack_s", "last_beat_at", "longest_gap_s", "number", "opened_at", "path", "pongs",
+        "pushes", "registered_at", "registration", "requests", "sid", "upgraded_at",
     )  # fmt: skip
 
     def __init__(self, number: int, opened_at: float) -> None:
@@ -82,6 +83,7 @@ class ConnectionLog:
         self.close_code: int | None = None
         self.requests: Counter[str] = Counter()
         self.beats = 0
+        self.pongs = 0
         self.last_beat_at: float | None = None
         self.longest_gap_s = 0.0
         self.pushes = 0

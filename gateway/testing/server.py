@@ -44,21 +44,29 @@ class Hooks(Protocol):
 
 
 class Server:
-    """Listens on one port of 127.0.0.1.
+    """Listens on one port of one address.
 
     Args:
         hooks: Hears of everything.
         lock: Guards everything here; waiters on it are woken once a turn.
         tls: Speaks TLS with it; None: plain.
+        host: An IPv4 address of this machine.
         port: 0 takes a free one.
     """
 
     def __init__(
-        self, hooks: Hooks, lock: threading.Condition, *, tls: ssl.SSLContext | None, port: int
+        self,
+        hooks: Hooks,
+        lock: threading.Condition,
+        *,
+        tls: ssl.SSLContext | None,
+        host: str,
+        port: int,
     ) -> None:
         self._hooks = hooks
         self._lock = lock
         self._tls = tls
+        self._host = host
         self.port = port
         self.links: dict[int, Link] = {}
         self.dirty: dict[int, Link] = {}
@@ -98,7 +106,7 @@ class Server:
             listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                listener.bind(("127.0.0.1", self.port))
+                listener.bind((self._host, self.port))
             except OSError:
                 listener.close()
                 raise

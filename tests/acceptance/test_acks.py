@@ -2,40 +2,17 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
+from disk import SlowDisk, disk_of
 from market import WAIT_S, Market
 
-from actors.storage import JournalAnswer, JournalCommand, JournalError, StoreFrames
 from gateway import planning
-from gateway.journal.sqlite import SqliteJournal
 from gateway.testing import Behaviour
 
 SHOP = "2201"
-
-
-class SlowDisk(SqliteJournal):
-    """The real journal on a disk that a test holds up, or fills."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self.may_commit = threading.Event()
-        self.may_commit.set()
-        self.asked = threading.Event()
-        self.full = False
-        super().__init__(*args, **kwargs)
-
-    def commit(self, commands: Sequence[JournalCommand]) -> Sequence[JournalAnswer]:
-        """Commit when the test lets us."""
-        if any(isinstance(each, StoreFrames) and each.frames for each in commands):
-            self.asked.set()
-            self.may_commit.wait(30.0)
-            if self.full:
-                raise JournalError("disk full: free some space")
-        return super().commit(commands)
 
 
 @pytest.fixture
@@ -46,14 +23,6 @@ def market(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Market]:
         market.listen()
         market.start()
         yield market
-
-
-def disk_of(market: Market) -> SlowDisk:
-    system = market.gateway._system  # the journal is nobody's business
-    assert system is not None
-    journal = system.services.writer._journal
-    assert isinstance(journal, SlowDisk)
-    return journal
 
 
 def beats(market: Market, count: int) -> None:

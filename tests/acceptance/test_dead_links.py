@@ -3,51 +3,55 @@
 from __future__ import annotations
 
 import threading
-import time
 from pathlib import Path
 
 import pytest
-from market import WAIT_S, Market
+from market import CROWD, WAIT_S, Market
+from watch import Stopwatch
 
 from actors.state import Cause
 from actors.values import SendOutcome
 from gateway import ChatMessage
 from gateway.testing import Behaviour, Rule, faults
 
-SICK, WELL = "2201", "2202"
-FOUND_S = 0.2 + 0.2 + 0.2 + 5.0
-"""Interval, answer and probe of the scaled heartbeat, and five seconds for a busy machine."""
+SICK, WELL = "2201", CROWD
+FOUND_S = 0.2 + 0.2 + 0.2
+"""Interval, answer and probe of the scaled heartbeat."""
 
 
 @pytest.mark.row("N10", "heartbeat_dead within interval, answer and probe")
-def test_a_silent_peer_is_left(tmp_path: Path) -> None:
+def test_a_silent_peer_is_left(tmp_path: Path, stopwatch: Stopwatch) -> None:
     """A cable that was pulled tells nobody; only the missing answer does."""
-    with Market(tmp_path, SICK, WELL) as market:
+    with Market(tmp_path, SICK, *WELL) as market:
         market.listen()
         market.start()
         market.fake.inject(faults.silent(account=SICK, connection=1))
-        since = time.monotonic()
+        stopwatch.start()
         change = market.states.wait(SICK, lambda change: change.cause is Cause.HEARTBEAT_DEAD)
-        assert time.monotonic() - since < FOUND_S
+        stopwatch.detected(FOUND_S)
         assert change.failure is not None
         market.shops[SICK].wait_registered(sessions=2)
+        stopwatch.recovered(1.0)
         market.serves(SICK)
-        market.undisturbed(WELL)
+        market.undisturbed(*WELL)
 
 
 @pytest.mark.row("N11", "left after two answers in a row are missing")
-def test_unanswered_heartbeats_end_a_link_that_pushes(tmp_path: Path) -> None:
+def test_unanswered_heartbeats_end_a_link_that_pushes(tmp_path: Path, stopwatch: Stopwatch) -> None:
     """A platform that answers no heartbeat has forgotten the session, whatever it pushes."""
-    with Market(tmp_path, SICK, WELL) as market:
+    with Market(tmp_path, SICK, *WELL) as market:
         market.listen()
         market.start()
         market.fake.inject(faults.deaf(account=SICK, connection=1))
+        stopwatch.start()
         for number in range(5):
             market.shops[SICK].buyer("77001").says(str(number))
         market.states.wait(SICK, lambda change: change.cause is Cause.HEARTBEAT_DEAD)
+        stopwatch.detected(2 * FOUND_S)
         market.shops[SICK].wait_registered(sessions=2)
+        stopwatch.recovered(1.0)
         assert market.ledger.wait(5, SICK) == list("01234")
-        market.undisturbed(WELL)
+        market.undisturbed(*WELL)
 
 
 @pytest.mark.peer(13)
@@ -108,27 +112,29 @@ def test_a_slow_lane_delays_no_other(tmp_path: Path) -> None:
 
 
 @pytest.mark.peer(14)
+@pytest.mark.row("H2", "reading pauses instead of memory filling; the others notice nothing")
 @pytest.mark.parametrize("flow", [{"high": 64, "low": 16}, {"high_bytes": 20_000}])
 def test_a_flood_is_taken_at_the_handlers_pace(tmp_path: Path, flow: dict[str, int]) -> None:
     """Backpressure: reading pauses instead of memory filling, and nothing is lost."""
     behaviour = Behaviour(backlog="push", echo=False)
     overrides = {SICK: {"flow": flow}}
     with Market(
-        tmp_path, SICK, WELL, behaviour=behaviour, overrides=overrides, durability="memory"
+        tmp_path, SICK, *WELL, behaviour=behaviour, overrides=overrides, durability="memory"
     ) as market:
         market.listen()
         market.start()
         market.shops[SICK].flood(5_000, timeout_s=30.0)
         assert market.ledger.wait(5_000, SICK, 30.0) == [f"flood {n}" for n in range(5_000)]
-        market.undisturbed(WELL)
+        market.undisturbed(*WELL)
         market.fake.check(all_acked=True)
         gauge = market.actor("ConnectionActor", SICK)._account.flow
         assert gauge.in_hand_bytes == 0
 
 
 @pytest.mark.peer(16)
-def test_a_peer_that_does_not_read_blocks_no_actor(tmp_path: Path) -> None:
-    """H4: writes go to a bounded buffer; a deadline ends the link, every send has an outcome."""
+@pytest.mark.row("H4", "the deadline of a write ends the link; each send has its outcome, one copy")
+def test_a_peer_that_does_not_read_blocks_no_actor(tmp_path: Path, stopwatch: Stopwatch) -> None:
+    """Writes go to a bounded buffer, so no actor waits for the peer."""
     behaviour = Behaviour(echo=False)  # redelivered in one package, these echoes are a giant frame
     overrides = {
         SICK: {
@@ -136,7 +142,7 @@ def test_a_peer_that_does_not_read_blocks_no_actor(tmp_path: Path) -> None:
             "heartbeat": {"reply_timeout_s": 5.0, "probe_timeout_s": 5.0},
         }
     }
-    with Market(tmp_path, SICK, WELL, behaviour=behaviour, overrides=overrides) as market:
+    with Market(tmp_path, SICK, *WELL, behaviour=behaviour, overrides=overrides) as market:
         market.listen()
         market.start()
         stall = Rule(on="request", lwp="/!", do=faults.Stall(), account=SICK, connection=1)
@@ -146,10 +152,14 @@ def test_a_peer_that_does_not_read_blocks_no_actor(tmp_path: Path) -> None:
         tickets = [
             market.gateway.send(SICK, f"c{number}", text, to="77001") for number in range(60)
         ]
+        stopwatch.start()
         lost = market.states.wait(SICK, lambda change: change.failure is not None)
+        stopwatch.detected(0.3 + 1.0)
         assert lost.failure is not None
         assert lost.failure.reason == "send_timeout"
-        market.undisturbed(WELL)
+        market.shops[SICK].wait_registered(sessions=2)
+        stopwatch.recovered(1.0)
+        market.undisturbed(*WELL)
         outcomes = [ticket.result(WAIT_S).outcome for ticket in tickets]
         assert set(outcomes) == {SendOutcome.ACCEPTED}
         # What the platform reads late, after two looks, bears the uuid of its copy (ADR 8).

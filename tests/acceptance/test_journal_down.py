@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from market import WAIT_S, Market
+from watch import Stopwatch
 
 from actors.messages import StateChanged
 from actors.state import Cause, ConnectionState
@@ -69,7 +70,9 @@ def left(change: StateChanged) -> bool:
     return change.cause is Cause.JOURNAL_DOWN
 
 
-def leaves_and_comes_back(market: Market, name: str, heal: Callable[[], object]) -> None:
+def leaves_and_comes_back(
+    market: Market, name: str, heal: Callable[[], object], stopwatch: Stopwatch | None = None
+) -> None:
     """Check everything the contract says about an account whose journal fails (I3)."""
     shop = market.shops[name]
     acked = shop.acked
@@ -83,8 +86,12 @@ def leaves_and_comes_back(market: Market, name: str, heal: Callable[[], object])
     market.log.wait("journal.unavailable")
     assert len(shop.sessions) == 1, "it must not dial while nothing can be stored"
     heal()
+    if stopwatch is not None:
+        stopwatch.start()
     market.log.wait("journal.recovered")
     shop.wait_registered(sessions=2)
+    if stopwatch is not None:
+        stopwatch.recovered(15.0)
     market.ledger.until(lambda texts: VOID in texts)
     market.serves(name, "still there?")
     assert market.ledger.texts(name).count(VOID) == 1
@@ -111,7 +118,9 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.row("J1", "nothing acknowledged; DISCONNECTED(journal_unavailable), back by itself")
-def test_a_full_disk_takes_every_link_down_and_gives_it_back(small_disk: Path) -> None:
+def test_a_full_disk_takes_every_link_down_and_gives_it_back(
+    small_disk: Path, stopwatch: Stopwatch
+) -> None:
     """J1, on a real full disk."""
     with market_in(small_disk, SHOP, OTHER) as market:
         market.start()
@@ -127,7 +136,7 @@ def test_a_full_disk_takes_every_link_down_and_gives_it_back(small_disk: Path) -
         market.ledger.wait(1, SHOP)
         market.shops[SHOP].wait_acked(1)
         fill()
-        leaves_and_comes_back(market, SHOP, ballast.unlink)
+        leaves_and_comes_back(market, SHOP, ballast.unlink, stopwatch)
         assert market.states.wait(OTHER, left).new is ConnectionState.DISCONNECTED
         market.serves(OTHER)
 
@@ -143,7 +152,9 @@ def test_a_file_that_may_not_grow_does_the_same(tmp_path: Path) -> None:
 
 
 @pytest.mark.row("J2", "as J1")
-def test_a_read_only_disk_does_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_read_only_disk_does_the_same(
+    tmp_path: Path, stopwatch: Stopwatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """J2: each try gets a handle of its own, and the first that can write heals everything."""
     read_only = threading.Event()
 
@@ -158,7 +169,7 @@ def test_a_read_only_disk_does_the_same(tmp_path: Path, monkeypatch: pytest.Monk
         market.start()
         read_only.set()
         on_writer(market, "PRAGMA query_only=ON")
-        leaves_and_comes_back(market, SHOP, read_only.clear)
+        leaves_and_comes_back(market, SHOP, read_only.clear, stopwatch)
 
 
 def test_a_quota_does_the_same_and_settling_makes_room(

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from market import WAIT_S, Ledger, Market
+from watch import Stopwatch
 
 from actors.messages import StateChanged
 from actors.recovery import RecoveryActor
@@ -196,7 +197,9 @@ def test_a_question_that_fails_once_is_asked_again(
 @pytest.mark.peer(9)
 @pytest.mark.row("D7", "nothing is claimed; on_recovery says so")
 @pytest.mark.parametrize("lwp", [STATE, LIST, MESSAGES])
-def test_nothing_is_acknowledged_when_history_can_not_be_read(tmp_path: Path, lwp: str) -> None:
+def test_nothing_is_acknowledged_when_history_can_not_be_read(
+    tmp_path: Path, stopwatch: Stopwatch, lwp: str
+) -> None:
     """recovered=false, live events go on, the cursor stays; later it is tried again."""
     with market_of(tmp_path, probe_s=0.3) as market:
         outcomes = opened(market)
@@ -209,12 +212,16 @@ def test_nothing_is_acknowledged_when_history_can_not_be_read(tmp_path: Path, lw
         market.fake.inject(rule)
         offline(market, [shop.buyer("77001")], 5)
         shop.cut()
+        stopwatch.start()
         assert outcomes.wait(1, recovered=False).reason == "refused"
+        stopwatch.detected(1.0)
         assert len(shop.claimed) == claimed
         shop.buyer("77002").says("live")
         market.ledger.wait(2)
         market.fake.heal(rule)
+        stopwatch.start()
         market.ledger.wait(7)
+        stopwatch.recovered(2.0)
         outcomes.wait(2)
         market.fake.wait(lambda: len(shop.claimed) > claimed)
         assert in_lane_order(market.ledger)
@@ -222,7 +229,7 @@ def test_nothing_is_acknowledged_when_history_can_not_be_read(tmp_path: Path, lw
 
 
 @pytest.mark.row("D6", "history is read before anything is acknowledged as seen")
-def test_too_long_in_the_middle_of_a_session(tmp_path: Path) -> None:
+def test_too_long_in_the_middle_of_a_session(tmp_path: Path, stopwatch: Stopwatch) -> None:
     with market_of(tmp_path) as market:
         outcomes = opened(market)
         shop = market.shops[SHOP]
@@ -233,7 +240,9 @@ def test_too_long_in_the_middle_of_a_session(tmp_path: Path) -> None:
             peer = market.fake.engine.peers[session.number]
             market.fake.engine.delivery._deliver(peer, session, session.too_long(1), None)
             market.fake.engine.wake()
+        stopwatch.start()
         market.ledger.wait(5)
+        stopwatch.recovered(2.0)
         assert outcomes.wait(2).reason == "backlog_cut"
         assert len(shop.sessions) == 1
 
@@ -360,13 +369,14 @@ def test_live_events_wait_for_a_slow_history_no_longer_than_they_may(tmp_path: P
 
 @pytest.mark.peer(1)
 @pytest.mark.row("N13", "a probe of the state unmasks it; the link is left")
-def test_a_zombie_is_unmasked_by_a_probe_and_left(tmp_path: Path) -> None:
+def test_a_zombie_is_unmasked_by_a_probe_and_left(tmp_path: Path, stopwatch: Stopwatch) -> None:
     """Heartbeats are answered, nothing is pushed: history has it, and the link goes."""
     behaviour = Behaviour(backlog="history", echo=False, redeliver_on_reconnect=False)
     with market_of(tmp_path, behaviour, probe_s=0.2, zombie_s=0.4) as market:
         opened(market)
         shop = market.shops[SHOP]
         market.fake.inject(*faults.zombie(SHOP, 1))
+        stopwatch.start()
         shop.buyer("77001").says("unheard")
         assert market.ledger.wait(1) == ["unheard"]
 
@@ -374,7 +384,9 @@ def test_a_zombie_is_unmasked_by_a_probe_and_left(tmp_path: Path) -> None:
             return change.cause is Cause.ZOMBIE
 
         market.states.wait(SHOP, left)
+        stopwatch.detected(0.2 * 1.2 + 0.4 + 1.0)
         shop.wait_registered(sessions=2)
+        stopwatch.recovered(1.0)
         market.serves(SHOP)
 
 

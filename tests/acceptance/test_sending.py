@@ -7,7 +7,8 @@ import time
 from pathlib import Path
 
 import pytest
-from market import WAIT_S, Market
+from market import CROWD, WAIT_S, Market
+from watch import Stopwatch
 
 from actors.storage import OverloadedError as KernelOverloadedError
 from actors.values import SendOutcome, SendState
@@ -35,7 +36,7 @@ def test_accepted_means_the_platform_said_so(tmp_path: Path) -> None:
 @pytest.mark.row("U4", "refused with its reason, not tried again")
 def test_a_refusal_with_200_is_a_refusal(tmp_path: Path) -> None:
     """The platform hides its blocks in the body of a success."""
-    with Market(tmp_path, SHOP) as market:
+    with Market(tmp_path, SHOP, *CROWD) as market:
         market.start()
         market.fake.inject(faults.forbid_sends(SHOP, times=1))
         result = market.gateway.send(SHOP, "c1", "加微信", to="77001").result(WAIT_S)
@@ -44,42 +45,50 @@ def test_a_refusal_with_200_is_a_refusal(tmp_path: Path) -> None:
         assert "CSI_FORBID" in result.reason
         after = market.gateway.send(SHOP, "c1", "你好", to="77001").result(WAIT_S)
         assert after.outcome is SendOutcome.ACCEPTED
+        market.keep_their_sessions(*CROWD)
 
 
 @pytest.mark.peer(15)
 @pytest.mark.row("U2", "absent twice, sent again under its uuid; one copy")
 @pytest.mark.row("U1", "found in history, accepted; one copy")
 @pytest.mark.parametrize("on", ["reply", "request"])
-def test_a_lost_answer_and_a_lost_request_leave_one_copy(tmp_path: Path, on: str) -> None:
+def test_a_lost_answer_and_a_lost_request_leave_one_copy(
+    tmp_path: Path, stopwatch: Stopwatch, on: str
+) -> None:
     """U1, U2: the history tells them apart; neither is sent blindly again, neither is lost."""
     behaviour = Behaviour(backlog="push", echo=False)
-    with Market(tmp_path, SHOP, behaviour=behaviour) as market:
+    with Market(tmp_path, SHOP, *CROWD, behaviour=behaviour) as market:
         market.start()
         moment = Rule(on="reply", lwp=SEND, do=faults.Lose(), times=1)
         if on == "request":
             moment = Rule(on="request", lwp=SEND, do=faults.Lose(), times=1)
         market.fake.inject(moment)
+        stopwatch.only("U1" if on == "reply" else "U2")
+        stopwatch.start()
         first = market.gateway.send(SHOP, "c1", "first", to="77001")
         second = market.gateway.send(SHOP, "c1", "second", to="77001")
+        market.log.wait("send.doubted", account=SHOP, reason="no_answer")
+        stopwatch.detected(0.5 + 1.0)
         result = first.result(WAIT_S)
+        stopwatch.recovered(2 * 0.1 + 1.0)
         assert result.outcome is SendOutcome.ACCEPTED
         assert second.result(WAIT_S).outcome is SendOutcome.ACCEPTED
         sent = market.shops[SHOP].sent
         assert [own.text for own in sent] == ["first", "second"]
         assert result.message_id == sent[0].message_id
-        market.log.wait("send.doubted", account=SHOP, reason="no_answer")
         found = market.gateway.sends.get(first.outbox_id)
         assert found is not None
         assert (found.state, found.attempts) == (SendState.ACCEPTED, 1 if on == "reply" else 2)
         market.fake.check()
+        market.keep_their_sessions(*CROWD)
 
 
 @pytest.mark.row("U3", "looked for on the next link; one copy")
 @pytest.mark.parametrize("on", ["reply", "request"])
-def test_a_link_cut_under_a_send(tmp_path: Path, on: str) -> None:
+def test_a_link_cut_under_a_send(tmp_path: Path, stopwatch: Stopwatch, on: str) -> None:
     """U3: on the next link the history is asked first."""
     behaviour = Behaviour(backlog="push", echo=False)
-    with Market(tmp_path, SHOP, behaviour=behaviour) as market:
+    with Market(tmp_path, SHOP, *CROWD, behaviour=behaviour) as market:
         market.start()
         rule = Rule(on="reply", lwp=SEND, do=faults.Reset(), times=1)
         if on == "request":
@@ -87,10 +96,13 @@ def test_a_link_cut_under_a_send(tmp_path: Path, on: str) -> None:
         market.fake.inject(rule)
         first = market.gateway.send(SHOP, "c1", "first", to="77001")
         second = market.gateway.send(SHOP, "c1", "second", to="77001")
+        stopwatch.start()
         assert first.result(WAIT_S).outcome is SendOutcome.ACCEPTED
+        stopwatch.recovered(2 * 0.1 + 2.0)
         assert second.result(WAIT_S).outcome is SendOutcome.ACCEPTED
         assert [own.text for own in market.shops[SHOP].wait_sent(2)] == ["first", "second"]
         market.fake.check()
+        market.keep_their_sessions(*CROWD)
 
 
 def test_the_echo_stands_in_for_a_lost_answer(tmp_path: Path) -> None:

@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from market import WAIT_S, Market
+from market import CROWD, WAIT_S, Market
+from watch import Stopwatch
 
 import actors.system
 from actors.state import ConnectionState
 from actors.values import SendOutcome
 from gateway import ChatMessage
 
-SICK, WELL = "2201", "2202"
+SICK, WELL = "2201", CROWD
 KINDS = (
     "SupervisorActor",
     "ConnectionActor",
@@ -31,7 +32,7 @@ KINDS = (
 def market(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Market]:
     monkeypatch.setattr(actors.system, "SWEEP_S", 0.05)
     monkeypatch.setattr(actors.system, "HANG_S", 0.3)
-    with Market(tmp_path, SICK, WELL) as market:
+    with Market(tmp_path, SICK, *WELL) as market:
         market.listen()
         market.start()
         yield market
@@ -62,33 +63,36 @@ def provoke(market: Market) -> None:
     market.gateway.send(SICK, "c9", "provoked", to="77001")
 
 
-def works(market: Market) -> None:
+def works(market: Market, stopwatch: Stopwatch, limit_s: float) -> None:
     """The account asks, answers, sends and acknowledges as before."""
     market.log.wait("actor.died")
+    stopwatch.detected(limit_s)
     market.ledger.until(lambda texts: "provoked" in texts)
     market.reached(SICK, ConnectionState.CONNECTED)
+    stopwatch.recovered(1.0)
     market.shops[SICK].buyer("77001").says("after")
     market.ledger.until(lambda texts: "after" in texts)
     market.shops[SICK].wait_acked(2)
     ticket = market.gateway.send(SICK, "c9", "after", to="77001")
     assert ticket.result(WAIT_S).outcome is SendOutcome.ACCEPTED
-    market.undisturbed(WELL)
+    market.undisturbed(*WELL)
     market.fake.check()
 
 
 @pytest.mark.row("A1", "restarted; at most the account's own link is cycled")
 @pytest.mark.parametrize("kind", KINDS)
-def test_an_actor_dies(market: Market, kind: str) -> None:
+def test_an_actor_dies(market: Market, stopwatch: Stopwatch, kind: str) -> None:
     """One exception costs at most one link of one account, never a message."""
     met = sabotage(market.actor(kind, SICK), explode)
     provoke(market)
     assert met.wait(WAIT_S)
-    works(market)
+    stopwatch.start()
+    works(market, stopwatch, 0.1)
 
 
 @pytest.mark.peer(18)
 @pytest.mark.parametrize("kind", KINDS)
-def test_an_actor_leaves_by_the_back_door(market: Market, kind: str) -> None:
+def test_an_actor_leaves_by_the_back_door(market: Market, stopwatch: Stopwatch, kind: str) -> None:
     """``SystemExit`` in a codec or a listener must not end an actor unheard."""
 
     def leave() -> None:
@@ -97,19 +101,21 @@ def test_an_actor_leaves_by_the_back_door(market: Market, kind: str) -> None:
     met = sabotage(market.actor(kind, SICK), leave)
     provoke(market)
     assert met.wait(WAIT_S)
-    works(market)
+    stopwatch.start()
+    works(market, stopwatch, 0.1)
 
 
 @pytest.mark.row("A4", "abandoned and replaced; nobody else is held up")
 @pytest.mark.parametrize("kind", KINDS)
-def test_an_actor_hangs(market: Market, kind: str) -> None:
+def test_an_actor_hangs(market: Market, stopwatch: Stopwatch, kind: str) -> None:
     """Pykka reports no hang; the sweep finds it and a new worker serves all others."""
     release = threading.Event()
     try:
         met = sabotage(market.actor(kind, SICK), lambda: release.wait(30.0))
         provoke_quietly(market)
         assert met.wait(WAIT_S)
-        works(market)
+        stopwatch.start()
+        works(market, stopwatch, 0.3 + 1.0)
     finally:
         release.set()
 
@@ -120,6 +126,33 @@ def provoke_quietly(market: Market) -> None:
     thread.start()
     thread.join(WAIT_S)
     assert not thread.is_alive()
+
+
+def test_a_sweep_that_fails_is_not_the_last(
+    market: Market, stopwatch: Stopwatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A host's logger may raise in it; whoever hangs afterwards must still be found."""
+    failed, release = threading.Event(), threading.Event()
+
+    def fail(event: str, **fields: object) -> None:
+        del event, fields
+        failed.set()
+        raise OSError("no space left for logs")
+
+    system = market.gateway._system
+    assert system is not None
+    with monkeypatch.context() as sick:
+        sick.setattr(market.log, "error", fail)
+        sick.setattr(system.services.writer, "revive", lambda: True)
+        assert failed.wait(WAIT_S)
+    try:
+        met = sabotage(market.actor("OutboxActor", SICK), lambda: release.wait(30.0))
+        provoke_quietly(market)
+        assert met.wait(WAIT_S)
+        stopwatch.start()
+        works(market, stopwatch, 0.3 + 1.0)
+    finally:
+        release.set()
 
 
 @pytest.mark.parametrize("deed", ["dies", "hangs"])
@@ -134,7 +167,7 @@ def test_the_dialing_actor(market: Market, deed: str) -> None:
         market.log.wait("actor.died", actor="dialing")
         market.shops[SICK].wait_registered(WAIT_S, sessions=2)
         market.serves(SICK)
-        market.undisturbed(WELL)
+        market.undisturbed(*WELL)
     finally:
         release.set()
 
@@ -160,7 +193,7 @@ def test_a_paused_account_stays_paused_when_its_supervisor_dies(market: Market) 
     market.gateway.accounts.pause(SICK)
     assert met.wait(WAIT_S)
     market.log.wait("actor.died")
-    market.undisturbed(WELL)
+    market.undisturbed(*WELL)
     assert len(market.shops[SICK].sessions) == 1
     market.gateway.accounts.resume(SICK)
     market.shops[SICK].wait_registered(sessions=2)
@@ -193,7 +226,7 @@ def test_an_actor_that_always_dies_ends_in_failed(
     assert failure is not None
     assert failure.reason == "crash_loop"
     assert "reset" in failure.detail
-    market.undisturbed(WELL)
+    market.undisturbed(*WELL)
     market.gateway.accounts.reset(SICK)
     market.reached(SICK, ConnectionState.CONNECTED)
     market.ledger.until(lambda texts: "poison for all" in texts)
@@ -211,7 +244,7 @@ def test_a_listener_that_raises(market: Market) -> None:
     market.shops[SICK].cut()
     market.shops[SICK].wait_registered(sessions=2)
     market.serves(SICK)
-    market.undisturbed(WELL)
+    market.undisturbed(*WELL)
 
 
 def test_a_decoder_dies_while_the_journal_is_read(tmp_path: Path) -> None:

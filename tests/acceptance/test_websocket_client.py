@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from market import WAIT_S, Log
+from watch import Stopwatch
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import Server, ServerConnection, serve
 
@@ -313,7 +314,7 @@ def test_a_silent_server_is_left() -> None:
 
 @pytest.mark.peer(16)
 @pytest.mark.row("N21", "returns at once, no deadlock")
-def test_disconnect_ends_a_receive_without_a_timeout() -> None:
+def test_disconnect_ends_a_receive_without_a_timeout(stopwatch: Stopwatch) -> None:
     """A program must be able to end while a thread of it listens."""
     got: list[Frame | None] = []
     with serving(echo) as server:
@@ -321,8 +322,10 @@ def test_disconnect_ends_a_receive_without_a_timeout() -> None:
         assert client.connect()
         thread = threading.Thread(target=lambda: got.append(client.receive()))
         thread.start()
+        stopwatch.start()
         client.disconnect()
         thread.join(WAIT_S)
+        stopwatch.detected(1.0)
         assert got == [None]
 
 

@@ -1,10 +1,7 @@
-"""Fixtures of the fault matrix: a market with neighbours, and a stopwatch."""
+"""Fixtures of the fault matrix: a market with neighbours."""
 
 from __future__ import annotations
 
-import json
-import os
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,20 +9,17 @@ from typing import Any
 
 import pytest
 from market import Market
-from stage import SICK, WELL, Open, Stopwatch
+from stage import SICK, WELL, Open
 
-from actors.ports import Clock
-from actors.runtime.clock import SystemClock
-
-MEASURED = "GATEWAY_MEASURED"
-"""Environment variable with the file that keeps the times of this run."""
-
-_lock = threading.Lock()
+import actors.supervisor
+import actors.system
+from actors.policy import budget
+from actors.policy.budget import RestartBudget
 
 
 @pytest.fixture
 def stage(tmp_path: Path) -> Iterator[Open]:
-    """Open a market of one sick account and four well ones; all of it is closed afterwards."""
+    """Open a market of one sick account and 49 well ones; all of it is closed afterwards."""
     with ExitStack() as open_ones:
 
         def opened(
@@ -42,19 +36,18 @@ def stage(tmp_path: Path) -> Iterator[Open]:
 
 
 @pytest.fixture
-def stopwatch(request: pytest.FixtureRequest) -> Iterator[Stopwatch]:
-    """Take a row's times; they are kept if the environment says where."""
-    clock: Clock = SystemClock()
-    watch = Stopwatch(clock)
-    yield watch
-    path = os.environ.get(MEASURED)
-    marks = list(request.node.iter_markers("row"))
-    if path and watch.times:
-        with _lock:
-            file = Path(path)
-            kept = json.loads(file.read_text("utf-8")) if file.exists() else {}
-            for mark in marks:
-                before = kept.setdefault(mark.args[0], {})
-                for what, seconds in watch.times.items():
-                    before[what] = max(seconds, before.get(what, 0.0))
-            file.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n", "utf-8")
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let actors die often and come back soon."""
+    monkeypatch.setattr(budget, "FIRST_DELAY_S", 0.01)
+    monkeypatch.setattr(actors.supervisor, "LONGEST_DELAY_S", 0.05)
+    monkeypatch.setattr(actors.system, "SWEEP_S", 0.05)
+    for module in (actors.supervisor, actors.system):
+        monkeypatch.setattr(module, "RestartBudget", Generous)
+
+
+class Generous(RestartBudget):
+    """A budget that is never spent and always waits as after the first death."""
+
+    def restart(self, now: float) -> float | None:
+        self._at.clear()
+        return super().restart(now)

@@ -15,21 +15,9 @@ import pytest
 import trustme
 from market import WAIT_S, Market
 from rows import row
-from stage import (
-    SICK,
-    WELL,
-    Open,
-    S,
-    Stopwatch,
-    at_dial,
-    back,
-    delays,
-    given_up,
-    lost,
-    port_of,
-    untouched,
-)
-from wire import BadWire, FullPort
+from stage import SICK, WELL, Open, S, at_dial, back, delays, given_up, lost, port_of, untouched
+from watch import Stopwatch
+from wire import FullPort
 
 from actors.ports import Dialed
 from actors.state import Cause
@@ -77,11 +65,13 @@ def test_syns_are_swallowed(stage: Open, stopwatch: Stopwatch) -> None:
         assert (change.failure.phase, change.failure.timed_out) == (Phase.TCP, True)
         dials = [t for t in threading.enumerate() if t.name.startswith("gateway/dial/")]
         assert len(dials) <= 1
-    with BadWire(port_of(market.fake.url), listen=full.port):
+    with FakePlatform(port=full.port) as late:
         stopwatch.start()
-        back(market)
+        late.account(SICK).wait_registered(WAIT_S)
         stopwatch.recovered(2.0)
-    untouched(market)
+        market.connected(SICK)
+        untouched(market)
+        market.gateway.stop(5.0)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from watch import Stopwatch
 
 from scripts.crashing.lives import Lives, random_kills
 from scripts.crashing.points import Note, judge
@@ -36,30 +37,35 @@ MESSAGES = 40
 @pytest.mark.row("K8", "looked for in history; one copy")
 @pytest.mark.row("K9", "the file opens whole")
 @pytest.mark.parametrize(
-    ("point", "nth"),
+    ("shows", "point", "nth"),
     [
-        ("before_commit", 2),
-        ("after_commit", 2),
-        ("before_ack", 2),
-        ("after_ack", 2),
-        ("in_handler", 5),
-        ("before_settle", 3),
-        ("after_settle", 3),
-        ("before_send", 4),
-        ("after_send", 4),
-        ("before_answer", 6),
-        ("after_answer", 6),
-        ("in_checkpoint", 3),
+        ("K1", "before_commit", 2),
+        ("K2", "after_commit", 2),
+        ("K2", "before_ack", 2),
+        ("K3", "after_ack", 2),
+        ("K4", "in_handler", 5),
+        ("K4", "before_settle", 3),
+        ("K5", "after_settle", 3),
+        ("K6", "before_send", 4),
+        ("K7", "after_send", 4),
+        ("K8", "before_answer", 6),
+        ("K8", "after_answer", 6),
+        ("K9", "in_checkpoint", 3),
     ],
 )
-def test_a_kill_at_a_point_costs_only_time(tmp_path: Path, point: str, nth: int) -> None:
+def test_a_kill_at_a_point_costs_only_time(
+    tmp_path: Path, stopwatch: Stopwatch, shows: str, point: str, nth: int
+) -> None:
+    stopwatch.only(shows)
     with Lives(tmp_path, seed=nth) as lives:
         with lives.life(point, nth) as child:
             lives.wait_registered()
             lives.say(MESSAGES)
             assert child.wait(30.0) == -signal.SIGKILL
         lives.say(MESSAGES)  # nobody is there
+        stopwatch.start()
         verdict = lives.end()
+        stopwatch.recovered(60.0 if shows in ("K7", "K8") else 10.0)
         assert verdict.messages == 2 * MESSAGES
         assert not verdict.breaches(), verdict
         lives.check()

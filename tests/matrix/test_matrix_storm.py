@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import pytest
 from market import Market
 from rows import row
-from stage import S, Stopwatch
+from stage import S
+from watch import Stopwatch
 
 from actors import dialing
 from actors.policy import circuit

@@ -140,16 +140,7 @@ ROWS: Final = (
 _FLEET = "there is no fleet yet"
 
 ELSEWHERE: Final[dict[str, str]] = {
-    "A6": "the writer catches every exception; tests/runtime_writer shows its thread dying",
-    "N14": "belongs to recovery and to the renewal of tokens",
-    "D1": "shown among the rest by tests/acceptance/test_hundred_accounts.py and scripts/soak.py",
-    "D8": "shown by tests/platforms/test_goofish_frames.py; not yet end to end",
-    "D12": "shown by tests/transport and by docs/autobahn.md; not yet end to end",
-    "D16": "shown by tests/platforms; not yet end to end",
-    **dict.fromkeys(("H1", "H2", "H3", "H4", "H8", "H9", "H10"), "not shown yet"),
-    "J3": "counted as slow by tests/runtime_writer; not yet end to end",
     "T1": "timers read a monotonic clock only; the jump is shown by tests/policy",
-    "T2": "needs a process of its own; not shown yet",
     **dict.fromkeys((f"F{n}" for n in range(1, 12)), _FLEET),
 }
 """Why a row has no test here. A row that gets one leaves this table; a test sees to it."""

@@ -5,20 +5,17 @@ from __future__ import annotations
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from market import WAIT_S, Market
+from market import CROWD, WAIT_S, Market
 
 from actors.messages import StateChanged
-from actors.ports import Clock
 from actors.state import Cause, ConnectionState
 from actors.values import ErrorClass, Failure
 from gateway.testing import Rule
 from gateway.testing.actions import AnyAction
 
 SICK = "2201"
-WELL = ("2202", "2203", "2204", "2205")
+WELL = CROWD
 S = ConnectionState
-BUSY_S = 5.0
-"""What a machine ten times slower may add to a row's bound; the times kept are those measured."""
 
 
 class Open(Protocol):
@@ -31,34 +28,6 @@ class Open(Protocol):
         **keys: Any,
     ) -> Market:
         """Give it; ``sick`` are keys of the sick account, ``defaults`` of all."""
-
-
-class Stopwatch:
-    """Seconds from a fault to the reaction, and from its end to the recovery."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._since = clock.monotonic()
-        self.times: dict[str, float] = {}
-
-    def start(self) -> None:
-        """The fault begins, or ends, now."""
-        self._since = self._clock.monotonic()
-
-    def detected(self, limit_s: float) -> float:
-        """Note the reaction; it must not have taken longer."""
-        return self._note("detect_s", limit_s)
-
-    def recovered(self, limit_s: float = WAIT_S) -> float:
-        """Note the recovery; it must not have taken longer."""
-        return self._note("recover_s", limit_s)
-
-    def _note(self, what: str, limit_s: float) -> float:
-        seconds = self._clock.monotonic() - self._since
-        self.times[what] = round(max(seconds, self.times.get(what, 0.0)), 2)
-        self.start()
-        assert seconds <= limit_s + BUSY_S, f"{what} is {seconds:.2f}, at most {limit_s}"
-        return seconds
 
 
 def lost(market: Market, error_class: ErrorClass, account: str = SICK) -> StateChanged:
@@ -96,8 +65,7 @@ def untouched(market: Market) -> None:
 
     Each transition was logged once (where the actor died, its death was instead).
     """
-    for name in WELL:
-        market.undisturbed(name)
+    market.undisturbed(*WELL)
     market.fake.check()
     for name in (SICK, *WELL):
         lines = market.log.found("connection.state_changed", account=name)

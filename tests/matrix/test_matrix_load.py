@@ -1,0 +1,269 @@
+"""Rows H1 to H10: more work than hands, and hands that do not come back."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from market import CROWD, WAIT_S, Market
+from rows import row
+from stage import SICK, WELL, Open, S, delays, untouched
+from watch import Stopwatch
+
+from actors.values import Failure, SendOutcome
+from gateway import ChatMessage, OverloadedError, SendTicket
+from gateway.testing import Behaviour
+
+QUIET = Behaviour(backlog="push", echo=False)
+DEAD_AFTER_S = 0.2 + 0.2 + 0.2
+"""Interval, answer and probe of the scaled heartbeat."""
+
+
+class Held:
+    """A handler that keeps the sick account's events until it is let go."""
+
+    def __init__(self) -> None:
+        self.release = threading.Event()
+        self.entered = threading.Semaphore(0)
+
+    def __call__(self, event: ChatMessage) -> None:
+        if event.text != "and you?":
+            self.entered.release()
+            self.release.wait(60.0)
+
+
+@contextmanager
+def holding(market: Market) -> Iterator[Held]:
+    """Give the handler; it is let go at the end, whatever happens."""
+    held = Held()
+    market.gateway.on(ChatMessage, account=SICK)(held)
+    try:
+        yield held
+    finally:
+        held.release.set()
+
+
+def a_while(market: Market, beats: int = 8) -> None:
+    """Wait for so many heartbeats of a neighbour: longer than a link may be silent."""
+    log = market.shops[WELL[0]].wait_registered()
+    until = log.beats + beats
+    market.fake.wait(lambda: log.beats >= until, WAIT_S, "a neighbour's heartbeats")
+
+
+@row("H1", "lanes wait on disk, acknowledged; memory holds a bounded part; then all, in order")
+def test_handlers_are_far_too_slow(stage: Open) -> None:
+    lanes, each = 20, 150
+    market = stage(behaviour=QUIET)
+    with holding(market) as held:
+        market.start()
+        shop = market.shops[SICK]
+        buyers = [shop.buyer(f"78{lane:03d}") for lane in range(lanes)]
+        for number in range(each):
+            shop.push([buyer.writes(str(number)) for buyer in buyers])
+        shop.wait_acked(lanes * each, WAIT_S)
+        at_once = market.gateway.settings.handlers.per_account  # heard, then held
+        assert len(market.ledger.texts(SICK)) <= at_once, "it was not slow"
+        a_while(market)
+        account = market.actor("DispatcherActor", SICK)
+        assert account._lanes.pending <= account._account.plan.flow_high + 1000
+        assert account._account.flow.in_hand == 0
+        assert len(shop.sessions) == 1
+        market.undisturbed(*WELL)
+        held.release.set()
+        market.ledger.wait(lanes * each, SICK)
+    heard: dict[str, list[str]] = {}
+    for event in market.ledger.events:
+        if isinstance(event, ChatMessage) and event.account == SICK:
+            heard.setdefault(str(event.sender_id), []).append(str(event.text))
+    assert list(heard.values()) == [[str(number) for number in range(each)]] * lanes
+    untouched(market)
+
+
+@row("H3", "our own pause is not taken for the peer's death: the link stays")
+def test_we_stop_reading(stage: Open) -> None:
+    market = stage({"flow": {"high": 8, "low": 2}}, behaviour=QUIET, durability="memory")
+    with holding(market) as held:
+        market.start()
+        shop = market.shops[SICK]
+        flow = market.actor("ConnectionActor", SICK)._account.flow
+        shop.flood(100, package=1)
+        assert held.entered.acquire(timeout=WAIT_S)
+        market.fake.wait(lambda: flow.full, WAIT_S, "the pause")
+        a_while(market)
+        assert flow.stopped_s(flow._monotonic()) > DEAD_AFTER_S
+        assert market.states.of(SICK)[-1].new is S.CONNECTED
+        held.release.set()
+        assert market.ledger.wait(100, SICK) == [f"flood {number}" for number in range(100)]
+    assert len(shop.sessions) == 1
+    untouched(market)
+
+
+@row("H2", "a pause that lasts too long ends the link: backpressure; nothing is lost")
+def test_we_can_not_keep_up(stage: Open, stopwatch: Stopwatch) -> None:
+    sick = {"flow": {"high": 8, "low": 2, "backpressure_s": 0.5}}
+    market = stage(sick, behaviour=QUIET, durability="memory")
+    with holding(market) as held:
+        market.start()
+        shop = market.shops[SICK]
+        stopwatch.start()
+        shop.flood(100, package=1)
+
+        def backed_up(failure: Failure | None) -> bool:
+            return failure is not None and failure.reason == "backpressure"
+
+        market.states.wait(SICK, lambda change: backed_up(change.failure))
+        stopwatch.detected(0.5 + 1.0)
+        market.undisturbed(*WELL)
+        stopwatch.start()
+        held.release.set()
+        market.ledger.until(lambda texts: "flood 99" in texts)
+        market.connected(SICK)
+        stopwatch.recovered(5.0 + 1.0)
+    assert delays(market)[0] >= 5.0, "whoever can not keep up must not come back at once"
+    texts = market.ledger.texts(SICK)
+    assert texts == [f"flood {number}" for number in range(100)]
+    market.fake.check(all_acked=True)
+    untouched(market)
+
+
+@row("H8", "ten are replaced and alarmed; beyond, the pool says so and `run` ends with 70")
+def test_every_handler_hangs(
+    tmp_path: Path, stopwatch: Stopwatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("signal.signal", lambda *_: None)  # this is not the main thread's business
+    limits = {"threads": 12, "per_account": 12, "deadline_s": 0.3}
+    codes: list[int] = []
+    release = threading.Event()
+    with Market(tmp_path, SICK, *CROWD, behaviour=QUIET, handlers=limits) as market:
+        market.listen()
+
+        @market.gateway.on(ChatMessage, account=SICK)
+        def hang(event: ChatMessage) -> None:
+            if event.text != "and you?":
+                release.wait(60.0)
+
+        launcher = threading.Thread(
+            target=lambda: codes.append(market.gateway.run_forever()), daemon=True
+        )
+        launcher.start()
+        try:
+            for name in (SICK, *WELL):
+                market.shops[name].wait_registered(WAIT_S)
+            shop = market.shops[SICK]
+            for lane in range(10):
+                shop.buyer(f"78{lane:03d}").says("hang")
+            stopwatch.start()
+            market.log.wait("event.dead_lettered", 10, account=SICK)
+            stopwatch.detected(0.3 + 1.0)
+            market.log.wait("handler.abandoned", threads=10)
+            assert not market.log.found("handler.pool_exhausted")
+            market.undisturbed(*WELL)  # all twelve threads are there again
+            stopwatch.start()
+            shop.buyer("78010").says("hang")
+            market.log.wait("handler.pool_exhausted", threads=11)
+            launcher.join(WAIT_S)
+            stopwatch.recovered(0.3 + 5.0)
+            assert codes == [70]
+            market.log.wait("gateway.threads_survived")
+        finally:
+            release.set()
+            market.gateway._over.set()
+            launcher.join(WAIT_S)
+
+
+@row("H9", "what it asks is answered, also a stop; nothing waits for itself")
+def test_handler_waits_for_its_own_gateway(stage: Open, stopwatch: Stopwatch) -> None:
+    market = stage()
+    done: dict[str, object] = {}
+    ended = threading.Event()
+
+    @market.gateway.on(ChatMessage, account=SICK)
+    def asks(event: ChatMessage) -> None:
+        gateway = market.gateway
+        match event.text:
+            case "send":
+                done["send"] = gateway.send(SICK, "c9", "from a handler", to="77001").result(5.0)
+            case "note":
+                event.note("k", "v")
+                done["note"] = gateway.note(SICK, event.conversation_id, "k")
+            case "reset":
+                gateway.accounts.reset(SICK)
+                done["reset"] = gateway.accounts[SICK].wait_for(S.CONNECTED, 5.0)
+            case "stop":
+                done["stop"] = gateway.stop(4.0)
+                ended.set()
+            case _:
+                pass
+
+    market.start()
+    for number, word in enumerate(("send", "note", "reset")):
+        market.serves(SICK, word)
+        assert len(market.ledger.texts(SICK)) == number + 1, "it was tried again: it had failed"
+    assert getattr(done["send"], "outcome", None) is SendOutcome.ACCEPTED
+    assert done["reset"] is True
+    assert done["note"] is None  # it leaves with the settlement, and that is not yet
+    untouched(market)
+    stopwatch.start()
+    market.shops[SICK].buyer("77001").says("stop")
+    assert ended.wait(WAIT_S), "a handler that stops its gateway waits for itself"
+    stopwatch.detected(5.0)
+    assert "stop" in done
+
+
+SENDS = [pytest.param(2_000, id="2000"), pytest.param(10_000, marks=pytest.mark.slow, id="10000")]
+
+
+@row("H10", "beyond the bound refused at once; the rate holds; each accepted one has its outcome")
+@pytest.mark.parametrize("count", SENDS)
+@pytest.mark.timeout(300)
+def test_very_many_sends(stage: Open, count: int) -> None:
+    limit, rate, burst, threads = count // 10, 100.0, 20, 4
+    sick = {"send": {"limit": limit, "rate_per_s": rate, "burst": burst, "reply_s": 10.0}}
+    market = stage(sick, behaviour=QUIET, durability="memory")
+    market.start()
+    tickets: list[SendTicket] = []
+    refused: list[OverloadedError] = []
+
+    def send(first: int) -> None:
+        for number in range(first, count, threads):
+            try:
+                tickets.append(
+                    market.gateway.send(SICK, f"c{number % 50}", str(number), to="77001")
+                )
+            except OverloadedError as error:
+                refused.append(error)
+
+    senders = [threading.Thread(target=send, args=(first,)) for first in range(threads)]
+    for sender in senders:
+        sender.start()
+    for sender in senders:
+        sender.join(WAIT_S * 5)
+    assert len(tickets) + len(refused) == count
+    assert refused, "the bound was not met: the test does not test what it says"
+    assert len(tickets) >= limit
+    outcomes = Counter(ticket.result(limit / rate + WAIT_S).outcome for ticket in tickets)
+    assert outcomes == {SendOutcome.ACCEPTED: len(tickets)}
+    own = market.shops[SICK].sent
+    assert len({sent.uuid for sent in own}) == len(own) == len(tickets)
+    at_ms = sorted(sent.created_at_ms for sent in own)
+    span_s, due_s = (at_ms[-1] - at_ms[0]) / 1000, (len(own) - burst) / rate
+    assert 0.8 * due_s < span_s < due_s + 5.0, "faster or slower than the settings say"
+    untouched(market)
+
+
+@row("H10", "the bound of the whole process is the one that was set")
+def test_process_has_a_bound(stage: Open) -> None:
+    market = stage(outbox={"limit": 20, "rate_per_s": 1000, "burst": 1000})
+    market.start()
+    market.gateway.accounts.pause(SICK)
+    market.shops[SICK].wait_gone()
+    tickets = [market.gateway.send(SICK, "c1", str(n), to="77001") for n in range(20)]
+    with pytest.raises(OverloadedError, match="outbox of the gateway"):
+        market.gateway.send(WELL[0], "c1", "one too many", to="77001")
+    market.gateway.accounts.resume(SICK)
+    assert {ticket.result(WAIT_S).outcome for ticket in tickets} == {SendOutcome.ACCEPTED}
+    market.serves_sends(WELL[0])
