@@ -443,18 +443,18 @@ def test_an_io_error_gets_a_new_handle(tmp_path: Path) -> None:
 
 def test_errors_name_the_next_step(tmp_path: Path) -> None:
     path = tmp_path / "j.db"
-    for code, word in (
-        (sqlite3.SQLITE_CORRUPT, "damaged"),
-        (sqlite3.SQLITE_IOERR_FSYNC, "look at the disk"),
-        (sqlite3.SQLITE_BUSY, "close the other program"),
-        (sqlite3.SQLITE_MISMATCH, "look at the disk and the system log"),
+    for code, word, anew in (
+        (sqlite3.SQLITE_CORRUPT, "damaged", True),
+        (sqlite3.SQLITE_IOERR_FSYNC, "look at the disk", True),
+        (sqlite3.SQLITE_BUSY, "close the other program", False),
+        (sqlite3.SQLITE_MISMATCH, "look at the disk and the system log", False),
     ):
         error = sqlite3.OperationalError("words")
         error.sqlite_errorcode = code
         text = str(failure(path, error))
         assert word in text
         assert str(path) in text
-        assert needs_new_handle(error) is (code == sqlite3.SQLITE_IOERR_FSYNC)
+        assert needs_new_handle(error) is anew
 
 
 def test_another_writer_on_the_file_is_an_error_not_a_wait(tmp_path: Path) -> None:
