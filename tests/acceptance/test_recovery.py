@@ -85,9 +85,10 @@ def test_nothing_is_acknowledged_when_history_can_not_be_read(tmp_path: Path, lw
         offline(market, [shop.buyer("77001")], 5)
         shop.cut()
         assert outcomes.wait(1, recovered=False).reason == "refused"
-        assert len(shop.claimed) == claimed
         shop.buyer("77002").says("live")
         market.ledger.wait(2)
+        shop.wait_acked(2)
+        assert len(shop.claimed) == claimed, "it would have been said before this ack"
         market.fake.heal(rule)
         market.ledger.wait(7)
         outcomes.wait(2)
