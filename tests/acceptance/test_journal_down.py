@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -192,6 +193,28 @@ def test_a_quota_does_the_same_and_settling_makes_room(
         assert len(market.ledger.wait(100, SHOP)) == 100
         market.fake.wait(lambda: not market.shops[SHOP].unacked, WAIT_S, "the last ack")
         assert len(set(market.ledger.texts(SHOP))) == 100
+
+
+def test_a_stop_while_nothing_can_be_stored_is_in_time_and_loses_nothing(tmp_path: Path) -> None:
+    """Whoever stops it now will free the disk and start it again."""
+    with market_in(tmp_path, SHOP) as market:
+        market.start()
+        market.serves(SHOP, "before")
+        on_writer(market, "PRAGMA max_page_count=1")
+        shop = market.shops[SHOP]
+        shop.buyer("77001").says(VOID)
+        market.states.wait(SHOP, left)
+        begun = time.monotonic()
+        market.gateway.stop(3.0)
+        assert time.monotonic() - begun < 3.0 + 5.0, "its limit, on a busy machine"
+        assert market.gateway.accounts[SHOP].state is ConnectionState.CLOSED
+        market.gateway = market.make()  # its handle knows no bound
+        market.listen()
+        market.start()
+        market.ledger.until(lambda texts: VOID in texts)
+        market.serves(SHOP, "after")
+        assert [text for text in market.ledger.texts() if text != "before"] == [VOID, "after"]
+        market.fake.check(all_acked=True)
 
 
 @pytest.mark.row("J2", "a new handle, the same commit again")
