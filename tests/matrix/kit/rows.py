@@ -146,7 +146,7 @@ ELSEWHERE: Final[dict[str, str]] = {
     "D8": "shown by tests/platforms/test_goofish_frames.py; not yet end to end",
     "D12": "shown by tests/transport and by docs/autobahn.md; not yet end to end",
     "D16": "shown by tests/platforms; not yet end to end",
-    **dict.fromkeys(("H1", "H2", "H3", "H4", "H8", "H9", "H10"), "not shown yet"),
+    **dict.fromkeys(("H1", "H2", "H3", "H4", "H8", "H9"), "not shown yet"),
     "T1": "timers read a monotonic clock only; the jump is shown by tests/policy",
     "T2": "needs a process of its own; not shown yet",
     **dict.fromkeys((f"F{n}" for n in range(1, 12)), _FLEET),
