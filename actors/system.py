@@ -157,7 +157,7 @@ class System:
             history_rate=SharedRate(
                 rate_per_s=history_rate_per_s, burst=history_burst, now=clock.monotonic()
             ),
-            sends=sends or OpenSends(),
+            sends=OpenSends() if sends is None else sends,  # an empty one is false
             parking=parking,
         )
         if isinstance(clock, ManualClock):

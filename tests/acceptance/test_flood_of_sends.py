@@ -14,7 +14,7 @@ from gateway import OverloadedError
 from gateway.sending import SendTicket
 from gateway.testing import Behaviour
 
-SHOP = "2201"
+SHOP, OTHER = "2201", "2202"
 THREADS, EACH = 20, 500
 LIMIT, RATE, BURST = 300, 200.0, 50
 
@@ -53,3 +53,25 @@ def test_ten_thousand_sends_at_once(tmp_path: Path) -> None:
         assert took_s >= (len(sent) - BURST) / RATE - 0.05, "faster than the account may"
         assert market.gateway.sends.list(state=SendState.QUEUED) == []
         market.fake.check()
+
+
+def test_the_process_has_a_bound_and_a_rate_of_its_own(tmp_path: Path) -> None:
+    """Of all accounts together, and as they are set."""
+    outbox = {"limit": 10, "rate_per_s": 40.0, "burst": 2}
+    with Market(tmp_path, SHOP, OTHER, outbox=outbox) as market:
+        market.start()
+        for name in (SHOP, OTHER):
+            market.gateway.accounts.pause(name)
+            market.shops[name].wait_gone()
+        tickets = [
+            market.gateway.send((SHOP, OTHER)[n % 2], f"c{n}", str(n), to="77001")
+            for n in range(10)
+        ]
+        with pytest.raises(OverloadedError, match="outbox of the gateway"):
+            market.gateway.send(SHOP, "c0", "too much", to="77001")
+        begun = time.monotonic()
+        for name in (SHOP, OTHER):
+            market.gateway.accounts.resume(name)
+        results = {ticket.result(WAIT_S).outcome for ticket in tickets}
+        assert results == {SendOutcome.ACCEPTED}
+        assert time.monotonic() - begun >= 8 / 40.0 - 0.05, "faster than the process may"
