@@ -22,7 +22,7 @@ from gateway.testing import Behaviour, FakePlatform, Rule, Shop, faults
 from gateway.testing.faults import Moment
 
 SHOP, OTHER = "2201", "2202"
-SEND = "/r/MessageSend/*"
+SEND, LIST = "/r/MessageSend/*", "/r/Conversation/listNewestPagination"
 
 
 def test_the_steps_fit_into_thirty_seconds() -> None:
@@ -83,7 +83,7 @@ def test_an_answer_that_does_not_come_is_looked_for_in_the_next_life(tmp_path: P
 
 
 @pytest.mark.row("S1", "each step has a deadline; survivors are named")
-@pytest.mark.parametrize("where", ["mid-dial", "mid-backoff", "hung handler"])
+@pytest.mark.parametrize("where", ["mid-dial", "mid-backoff", "mid-recovery", "hung handler"])
 def test_in_time_from_any_state(tmp_path: Path, where: str) -> None:
     release, begun = threading.Event(), threading.Event()
     overrides = {SHOP: {"reconnect": {"network_step_s": 60.0, "network_cap_s": 60.0}}}
@@ -104,6 +104,11 @@ def test_in_time_from_any_state(tmp_path: Path, where: str) -> None:
                 market.fake.stop_accepting()
                 market.gateway.start()
                 market.reached(SHOP, ConnectionState.RECONNECTING)
+            elif where == "mid-recovery":
+                unread = Rule(on="request", lwp=LIST, do=faults.Lose())
+                market.fake.inject(unread)
+                market.start()
+                market.fake.wait(lambda: market.fake.fired(unread), WAIT_S, "the first question")
             else:
                 market.start()
                 market.shops[SHOP].buyer("77001").says("hang")
