@@ -78,6 +78,7 @@ def test_nothing_is_acknowledged_when_history_can_not_be_read(tmp_path: Path, lw
         shop = market.shops[SHOP]
         shop.buyer("77001").says("before")
         market.ledger.wait(1)
+        shop.wait_acked(1)  # or the cut takes it along
         market.fake.wait(lambda: shop.claimed)
         claimed = len(shop.claimed)
         rule = Rule(on="request", lwp=lwp, do=faults.Answer(code=400))
