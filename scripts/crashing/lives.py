@@ -179,8 +179,14 @@ class Lives:
         """
         with self.life(), contextlib.suppress(TimeoutError):  # the verdict says what is missing
             until(
-                lambda: not self.verdict().breaches() and not self.miscounted(),
-                "all messages are handled, and all is settled",
+                lambda: (
+                    not (
+                        self.verdict().breaches()
+                        or self.miscounted()
+                        or any(shop.unacked for shop in self._shops)  # what was pushed again, too
+                    )
+                ),
+                "all messages are handled, settled and acknowledged",
             )
         return self.verdict()
 
