@@ -28,12 +28,12 @@ PACE: dict[str, Any] = {"rate_per_s": 2.0, "burst": 20}
 LANES, MISSED = 20, 500
 
 CHILD = """
-import sys, threading
+import os, sys, threading
 from gateway import ChatMessage, Gateway
 gateway = Gateway.from_config(sys.argv[1])
 @gateway.on(ChatMessage)
 def handle(event):
-    print(event.text, flush=True)
+    os.write(1, event.text.encode() + b"\\n")  # whole, whatever other threads write
 gateway.start()
 threading.Event().wait()
 """
