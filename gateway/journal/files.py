@@ -200,9 +200,13 @@ def failure(path: Path, error: sqlite3.Error) -> JournalError:
 
 
 def needs_new_handle(error: sqlite3.Error) -> bool:
-    """Say whether the open connection cannot be trusted to heal (``reliability.md`` J2)."""
+    """Say whether the open connection cannot be trusted to heal (``reliability.md`` J2, J4).
+
+    It keeps damaged pages in memory, so it would not see that the file was mended.
+    """
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    return code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
+    unusable = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
+    return code in (*unusable, *_DAMAGED)
 
 
 def beside(path: Path, ending: str) -> Path:

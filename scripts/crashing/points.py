@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
@@ -73,6 +74,8 @@ class Verdict:
         lost: Never ended by a handler, nor parked.
         again: Begun in more than one life.
         most_again: The most of them after one kill.
+        most_running: The most after one kill whose handler had not returned; of the others only
+            the settlement was not stored yet, and so no reply either.
         unflagged: Begun again without ``redelivered``.
         disordered: Ended before an older one of their lane.
         unanswered: Have no reply on the platform, nor are they parked.
@@ -83,6 +86,7 @@ class Verdict:
     lost: list[str] = field(default_factory=list)
     again: int = 0
     most_again: int = 0
+    most_running: int = 0
     unflagged: list[str] = field(default_factory=list)
     disordered: list[str] = field(default_factory=list)
     unanswered: list[str] = field(default_factory=list)
@@ -113,7 +117,8 @@ def judge(
     begun: dict[str, int] = {}
     ended: set[str] = set()
     newest: dict[str, int] = {}
-    after_kill: dict[int, int] = {}
+    after_kill: Counter[int] = Counter()
+    running: Counter[int] = Counter()
     for note in notes:
         if note.ended:
             if note.event_id not in ended and int(note.text) < newest.get(note.lane, -1):
@@ -122,12 +127,14 @@ def judge(
             ended.add(note.event_id)
             continue
         if begun.get(note.event_id, note.life) != note.life:
-            after_kill[note.life] = after_kill.get(note.life, 0) + 1
+            after_kill[note.life] += 1
+            running[note.life] += note.event_id not in ended
             if not note.redelivered:
                 verdict.unflagged.append(note.event_id)
         begun[note.event_id] = note.life
     verdict.again = sum(after_kill.values())
     verdict.most_again = max(after_kill.values(), default=0)
+    verdict.most_running = max(running.values(), default=0)
     open_ = [event_id for event_id in said if event_id not in parked]
     verdict.lost = [event_id for event_id in open_ if event_id not in ended]
     verdict.unanswered = [event_id for event_id in open_ if not replies.get(event_id)]

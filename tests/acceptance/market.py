@@ -121,10 +121,10 @@ class Ledger:
     def _count(self, account: str | None) -> int:
         return len(self.events) if account is None else self._counts[account]
 
-    def until(self, there: Callable[[list[str]], bool]) -> None:
+    def until(self, there: Callable[[list[str]], bool], timeout_s: float = WAIT_S) -> None:
         """Wait until the texts are as wanted."""
         with self._changed:
-            assert self._changed.wait_for(lambda: there(self.texts()), WAIT_S), self.texts()
+            assert self._changed.wait_for(lambda: there(self.texts()), timeout_s), self.texts()
 
 
 class States:

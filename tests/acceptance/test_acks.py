@@ -73,6 +73,24 @@ def test_a_full_disk_is_not_acknowledged(market: Market) -> None:
     market.fake.check(all_acked=True)
 
 
+@pytest.mark.row("J3", "not acknowledged meanwhile, told, not lost; the link stays")
+def test_a_commit_of_seconds_is_told_and_waited_for(market: Market) -> None:
+    """A busy disk is no dead one: the acknowledgement waits, and so does the platform."""
+    shop, disk = market.shops[SHOP], disk_of(market)
+    disk.may_commit.clear()
+    try:
+        shop.buyer("77001").says("patience")
+        market.log.wait("journal.commit_slow")
+        assert shop.acked == 0
+        assert not market.ledger.events
+    finally:
+        disk.may_commit.set()
+    shop.wait_acked(1)
+    assert market.ledger.wait(1) == ["patience"]
+    assert len(shop.sessions) == 1
+    market.fake.check(all_acked=True)
+
+
 @pytest.mark.row("D14", "the platform pushes again; known, and acknowledged")
 def test_an_ack_of_a_lost_link_does_not_go_to_the_next(market: Market) -> None:
     """Acknowledged under a foreign session it counts for nothing; the redelivery is."""

@@ -7,96 +7,31 @@ import os
 import shutil
 import sqlite3
 import subprocess
+import sys
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from market import WAIT_S, Market
+from market import WAIT_S
+from sick_disk import (
+    OTHER,
+    SHOP,
+    VOID,
+    journal_of,
+    leaves_and_comes_back,
+    left,
+    market_in,
+    on_writer,
+)
 from watch import Stopwatch
 
-from actors.messages import StateChanged
-from actors.state import Cause, ConnectionState
+from actors.state import ConnectionState
 from gateway import ChatMessage
 from gateway.journal import schema, upkeep
-from gateway.journal.sqlite import SqliteJournal
-from gateway.testing import Behaviour
 
-SHOP, OTHER = "2201", "2202"
-LIMIT_S = 0.4
-VOID = "into the void " * 1000
-"""A message that needs pages of its own."""
-
-
-def market_in(directory: Path, *names: str, durability: str = "normal", **journal: int) -> Market:
-    behaviour = Behaviour(backlog="push", redeliver_after_s=None)
-    keys = {"limit_s": LIMIT_S, "min_free_bytes": 0, **journal}
-    market = Market(
-        directory,
-        *names,
-        behaviour=behaviour,
-        defaults={
-            "limits": {"max_frame_bytes": 1 << 24, "max_message_bytes": 1 << 24},
-            "recovery": {"hold_s": 1.0},  # what it found may have to wait for room
-        },
-        journal=keys,
-        durability=durability,
-    )
-    market.listen()
-    return market
-
-
-def journal_of(market: Market) -> SqliteJournal:
-    system = market.gateway._system  # the journal is nobody's business
-    assert system is not None
-    journal = system.services.writer._journal
-    assert isinstance(journal, SqliteJournal)
-    return journal
-
-
-def on_writer(market: Market, statement: str) -> None:
-    """Run a statement on the journal's own connection, between two commits."""
-    journal = journal_of(market)
-    system = market.gateway._system
-    assert system is not None
-
-    def run(_: object) -> None:
-        journal._connected().execute(statement).fetchall()
-
-    system.services.writer.read(run, WAIT_S)
-
-
-def left(change: StateChanged) -> bool:
-    return change.cause is Cause.JOURNAL_DOWN
-
-
-def leaves_and_comes_back(
-    market: Market, name: str, heal: Callable[[], object], stopwatch: Stopwatch | None = None
-) -> None:
-    """Check everything the contract says about an account whose journal fails (I3)."""
-    shop = market.shops[name]
-    acked = shop.acked
-    shop.buyer("77001").says(VOID)
-    change = market.states.wait(name, left)
-    assert change.new is ConnectionState.DISCONNECTED
-    assert change.failure is not None
-    assert change.failure.reason == "journal_unavailable"
-    assert shop.acked == acked
-    assert VOID not in market.ledger.texts(name)
-    market.log.wait("journal.unavailable")
-    assert len(shop.sessions) == 1, "it must not dial while nothing can be stored"
-    heal()
-    if stopwatch is not None:
-        stopwatch.start()
-    market.log.wait("journal.recovered")
-    shop.wait_registered(sessions=2)
-    if stopwatch is not None:
-        stopwatch.recovered(15.0)
-    market.ledger.until(lambda texts: VOID in texts)
-    market.serves(name, "still there?")
-    assert market.ledger.texts(name).count(VOID) == 1
-    market.fake.wait(lambda: not shop.unacked, WAIT_S, "the last ack")
-    market.fake.check(all_acked=True)
+FLAGS_OF, SET_FLAGS_OF, IMMUTABLE = 0x8008_6601, 0x4008_6602, 0x10  # linux/fs.h, 64 bit
 
 
 @pytest.fixture
@@ -172,6 +107,70 @@ def test_a_read_only_disk_does_the_same(
         leaves_and_comes_back(market, SHOP, read_only.clear, stopwatch)
 
 
+@pytest.mark.row("J2", "as J1")
+def test_files_nobody_may_write_do_the_same(tmp_path: Path) -> None:
+    """J2 on real files: even open descriptors are refused, as on a disk gone read-only."""
+    paths = [tmp_path / f"journal.sqlite3{ending}" for ending in ("", "-wal")]
+    with market_in(tmp_path, SHOP) as market, contextlib.ExitStack() as healing:
+        market.start()
+        market.serves(SHOP, "before")
+        for path in paths:
+            if not set_immutable(path, on=True):
+                pytest.skip("needs root, and a file system that knows immutable files")
+            healing.callback(set_immutable, path, on=False)
+        leaves_and_comes_back(market, SHOP, healing.close)
+
+
+def set_immutable(path: Path, *, on: bool) -> bool:
+    """Do what ``chattr +i`` does; say whether it could."""
+    fcntl = pytest.importorskip("fcntl")
+    file = os.open(path, os.O_RDONLY)
+    try:
+        had = int.from_bytes(fcntl.ioctl(file, FLAGS_OF, bytes(8)), sys.byteorder)
+        flags = had | IMMUTABLE if on else had & ~IMMUTABLE
+        fcntl.ioctl(file, SET_FLAGS_OF, flags.to_bytes(8, sys.byteorder))
+    except OSError:
+        return False
+    finally:
+        os.close(file)
+    return True
+
+
+@pytest.mark.row("J4", "while it runs: as J1, until it is mended")
+def test_damaged_pages_do_the_same(tmp_path: Path) -> None:
+    """J4 while it runs: nothing is built on a page that can not be right."""
+    file = tmp_path / "journal.sqlite3"
+    with market_in(tmp_path, SHOP) as market:
+        market.start()
+        market.serves(SHOP, "before")
+        on_writer(market, "PRAGMA wal_checkpoint(TRUNCATE)")
+        pages = range(schema.PAGE_BYTES, file.stat().st_size, schema.PAGE_BYTES)
+        sound = {page: flip(file, page) for page in pages}
+        on_writer(market, "PRAGMA shrink_memory")  # it has to read them again
+
+        def mend() -> None:
+            for page, content in sound.items():
+                flip(file, page, only_if=inverted(content))
+
+        leaves_and_comes_back(market, SHOP, mend)
+        assert "salvage" in market.log.found("journal.commit_failed")[0]["reason"]
+
+
+def flip(file: Path, page: int, *, only_if: bytes | None = None) -> bytes:
+    """Invert a page of a file, and give what it was; a page written since is left alone."""
+    with file.open("r+b", buffering=0) as pages:
+        pages.seek(page)
+        content = pages.read(schema.PAGE_BYTES)
+        if only_if in (None, content):
+            pages.seek(page)
+            pages.write(inverted(content))
+    return content
+
+
+def inverted(content: bytes) -> bytes:
+    return bytes(255 - byte for byte in content)
+
+
 def test_a_quota_does_the_same_and_settling_makes_room(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -199,6 +198,28 @@ def test_a_quota_does_the_same_and_settling_makes_room(
         assert len(market.ledger.wait(100, SHOP)) == 100
         market.fake.wait(lambda: not market.shops[SHOP].unacked, WAIT_S, "the last ack")
         assert len(set(market.ledger.texts(SHOP))) == 100
+
+
+def test_a_stop_while_nothing_can_be_stored_is_in_time_and_loses_nothing(tmp_path: Path) -> None:
+    """Whoever stops it now will free the disk and start it again."""
+    with market_in(tmp_path, SHOP) as market:
+        market.start()
+        market.serves(SHOP, "before")
+        on_writer(market, "PRAGMA max_page_count=1")
+        shop = market.shops[SHOP]
+        shop.buyer("77001").says(VOID)
+        market.states.wait(SHOP, left)
+        begun = time.monotonic()
+        market.gateway.stop(3.0)
+        assert time.monotonic() - begun < 3.0 + 5.0, "its limit, on a busy machine"
+        assert market.gateway.accounts[SHOP].state is ConnectionState.CLOSED
+        market.gateway = market.make()  # its handle knows no bound
+        market.listen()
+        market.start()
+        market.ledger.until(lambda texts: VOID in texts)
+        market.serves(SHOP, "after")
+        assert [text for text in market.ledger.texts() if text != "before"] == [VOID, "after"]
+        market.fake.check(all_acked=True)
 
 
 @pytest.mark.row("J2", "a new handle, the same commit again")

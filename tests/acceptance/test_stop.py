@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -18,11 +19,11 @@ from actors.state import ConnectionState
 from actors.values import SendOutcome, SendState
 from gateway import ChatMessage, Gateway, ShuttingDownError
 from gateway.stopping import SHARE, STEPS, Steps, stacks_of
-from gateway.testing import Behaviour, FakePlatform, Rule, faults
+from gateway.testing import Behaviour, FakePlatform, Rule, Shop, faults
 from gateway.testing.faults import Moment
 
 SHOP, OTHER = "2201", "2202"
-SEND = "/r/MessageSend/*"
+SEND, LIST = "/r/MessageSend/*", "/r/Conversation/listNewestPagination"
 
 
 def test_the_steps_fit_into_thirty_seconds() -> None:
@@ -84,7 +85,7 @@ def test_an_answer_that_does_not_come_is_looked_for_in_the_next_life(tmp_path: P
 
 @pytest.mark.peer(17)
 @pytest.mark.row("S1", "each step has a deadline; survivors are named")
-@pytest.mark.parametrize("where", ["mid-dial", "mid-backoff", "hung handler"])
+@pytest.mark.parametrize("where", ["mid-dial", "mid-backoff", "mid-recovery", "hung handler"])
 def test_in_time_from_any_state(tmp_path: Path, stopwatch: Stopwatch, where: str) -> None:
     release, begun = threading.Event(), threading.Event()
     overrides = {SHOP: {"reconnect": {"network_step_s": 60.0, "network_cap_s": 60.0}}}
@@ -105,6 +106,11 @@ def test_in_time_from_any_state(tmp_path: Path, stopwatch: Stopwatch, where: str
                 market.fake.stop_accepting()
                 market.gateway.start()
                 market.reached(SHOP, ConnectionState.RECONNECTING)
+            elif where == "mid-recovery":
+                unread = Rule(on="request", lwp=LIST, do=faults.Lose())
+                market.fake.inject(unread)
+                market.start()
+                market.fake.wait(lambda: market.fake.fired(unread), WAIT_S, "the first question")
             else:
                 market.start()
                 market.shops[SHOP].buyer("77001").says("hang")
@@ -184,38 +190,90 @@ threading.Event().wait()
 """
 
 
+def killed_with_a_hundred(shop: Shop, config: Path) -> list[str]:
+    """Let a process accept a hundred sends, kill it at once, and give their ids."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    with subprocess.Popen(  # ourselves
+        [sys.executable, "-W", "error", "-c", SENDER, str(config)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+    ) as child:
+        try:
+            assert child.stdout is not None
+            ids = [child.stdout.readline().strip() for _ in range(100)]
+        finally:
+            child.kill()
+    shop.wait_gone()
+    return ids
+
+
+QUICK = {"send": {"rate_per_s": 1000, "burst": 1000, "recheck_s": 0.1}}
+
+
 @pytest.mark.peer(15)
 @pytest.mark.parametrize("lose", ["reply", "request"])
 def test_a_hundred_sends_survive_a_kill(tmp_path: Path, lose: Moment) -> None:
     """K6 to K8: accepted before the kill is one copy after it, whatever was under way."""
     with FakePlatform(Behaviour(echo=False)) as fake:
         shop = fake.account(SHOP)
-        config = fake.config_file(
-            tmp_path,
-            durability="full",
-            defaults={"send": {"rate_per_s": 1000, "burst": 1000, "recheck_s": 0.1}},
-        )
+        config = fake.config_file(tmp_path, durability="full", defaults=QUICK)
         fake.inject(Rule(on=lose, lwp=SEND, do=faults.Lose(), after=5, times=20))
-        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-        with subprocess.Popen(  # ourselves
-            [sys.executable, "-W", "error", "-c", SENDER, str(config)],
-            stdout=subprocess.PIPE,
-            text=True,
-            env=environment,
-        ) as child:
-            try:
-                assert child.stdout is not None
-                ids = [child.stdout.readline().strip() for _ in range(100)]
-            finally:
-                child.kill()
-        shop.wait_gone()
+        ids = killed_with_a_hundred(shop, config)
         with Gateway.from_config(config) as gateway:
             tickets = [gateway.ticket(outbox_id) for outbox_id in ids]
             outcomes = {ticket.result(2 * WAIT_S).outcome for ticket in tickets}
             assert outcomes == {SendOutcome.ACCEPTED}
             assert {view.state for view in gateway.sends.list()} == {SendState.ACCEPTED}
         assert sorted(int(own.text or "") for own in shop.sent) == list(range(100))
-        for texts in shop.texts.values():
-            numbers = [int(text or "") for text in texts]
-            assert numbers == sorted(numbers), "out of order"
+        in_order(shop)
+        fake.check()
+
+
+def in_order(shop: Shop) -> None:
+    for texts in shop.texts.values():
+        numbers = [int(text or "") for text in texts]
+        assert numbers == sorted(numbers), "out of order"
+
+
+def test_a_hundred_sends_through_every_mishap_and_a_kill(tmp_path: Path) -> None:
+    """Lost, late, refused, cut before and after: one copy of what was accepted, none else."""
+    seed = random.randrange(1 << 31)
+    print(f"seed {seed}")  # noqa: T201  # shown if it fails
+    dice = random.Random(seed)
+    refusing = faults.forbid_sends(f"shop-{SHOP}")[0].do
+    assert isinstance(refusing, faults.Answer)
+    mishaps: list[tuple[Moment, faults.AnyAction]] = [
+        ("request", faults.Lose()),
+        ("reply", faults.Lose()),
+        ("reply", faults.Delay(by_s=0.3)),
+        ("request", refusing),
+        ("request", faults.Reset()),
+        ("reply", faults.Reset()),
+    ]
+    with FakePlatform(Behaviour(echo=False)) as fake:
+        shop = fake.account(SHOP)
+        reconnect = {"unexpected_close_step_s": 0.1, "flapping_wait_s": 0.1}
+        send = {**QUICK["send"], "reply_s": 0.2}
+        config = fake.config_file(
+            tmp_path, durability="full", defaults={"send": send, "reconnect": reconnect}
+        )
+        rules = [
+            Rule(on=on, lwp=SEND, do=do, after=dice.randrange(60), times=1)
+            for on, do in mishaps * 3
+        ]
+        dice.shuffle(rules)
+        fake.inject(*rules)
+        ids = killed_with_a_hundred(shop, config)
+        with Gateway.from_config(config) as gateway:
+            results = [gateway.ticket(outbox_id).result(2 * WAIT_S) for outbox_id in ids]
+        wanted: dict[str, set[int]] = {"accepted": set(), "refused": set()}
+        for number, result in enumerate(results):
+            wanted[result.outcome.value].add(number)
+        assert all(fake.fired(rule) for rule in rules), "a mishap did not happen"
+        assert 1 <= len(wanted["refused"]) <= 3  # that of the killed life nobody may have read
+        sent = [int(own.text or "") for own in shop.sent]
+        assert sorted(sent) == sorted(wanted["accepted"]), "not one copy of each"
+        assert {own.message_id for own in shop.sent} == {r.message_id for r in results} - {None}
+        in_order(shop)
         fake.check()

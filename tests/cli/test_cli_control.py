@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
 import os
 import signal
@@ -15,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import call, free_port
 from stand_in import TOKEN, StandIn
 
 from actors.runtime.clock import SystemClock
-from gateway.cli import main
 from gateway.journal import letters
 from gateway.journal.sqlite import SqliteJournal
 from gateway.testing import FakePlatform
@@ -26,22 +24,6 @@ from gateway.web import serving
 
 ROOT = Path(__file__).parents[2]
 LIMIT_S = 40.0
-
-
-def call(*arguments: str) -> tuple[int, str, str]:
-    """Run a command in this process; give exit code, stdout and stderr."""
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        try:
-            code = main(arguments)
-        except SystemExit as stopped:
-            code = int(stopped.code or 0)
-    return code, out.getvalue(), err.getvalue()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])
 
 
 @pytest.fixture(autouse=True)

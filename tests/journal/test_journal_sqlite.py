@@ -255,7 +255,7 @@ def test_an_unreadable_lock_file_still_locks(tmp_path: Path) -> None:
 
 
 @pytest.mark.row("J4", "the start is refused; nothing is written")
-@pytest.mark.parametrize("damage", ["header", "page", "empty", "text"])
+@pytest.mark.parametrize("damage", ["header", "page", "frame", "empty", "text"])
 def test_a_damaged_file_is_refused_and_left_alone(tmp_path: Path, damage: str) -> None:
     path = tmp_path / "j.db"
     journal = opened(path)
@@ -267,6 +267,9 @@ def test_a_damaged_file_is_refused_and_left_alone(tmp_path: Path, damage: str) -
         content[:16] = b"not SQLite at al"
     elif damage == "page":
         content[3 * schema.PAGE_BYTES : 9 * schema.PAGE_BYTES] = b"\xa5" * 6 * schema.PAGE_BYTES
+    elif damage == "frame":  # one that nobody reads at the start but the check
+        begin = content.index(b"x" * 2000) // schema.PAGE_BYTES * schema.PAGE_BYTES
+        content[begin : begin + schema.PAGE_BYTES] = b"\xa5" * schema.PAGE_BYTES
     elif damage == "empty":
         content = bytearray()
     else:
@@ -443,18 +446,18 @@ def test_an_io_error_gets_a_new_handle(tmp_path: Path) -> None:
 
 def test_errors_name_the_next_step(tmp_path: Path) -> None:
     path = tmp_path / "j.db"
-    for code, word in (
-        (sqlite3.SQLITE_CORRUPT, "damaged"),
-        (sqlite3.SQLITE_IOERR_FSYNC, "look at the disk"),
-        (sqlite3.SQLITE_BUSY, "close the other program"),
-        (sqlite3.SQLITE_MISMATCH, "look at the disk and the system log"),
+    for code, word, anew in (
+        (sqlite3.SQLITE_CORRUPT, "damaged", True),
+        (sqlite3.SQLITE_IOERR_FSYNC, "look at the disk", True),
+        (sqlite3.SQLITE_BUSY, "close the other program", False),
+        (sqlite3.SQLITE_MISMATCH, "look at the disk and the system log", False),
     ):
         error = sqlite3.OperationalError("words")
         error.sqlite_errorcode = code
         text = str(failure(path, error))
         assert word in text
         assert str(path) in text
-        assert needs_new_handle(error) is (code == sqlite3.SQLITE_IOERR_FSYNC)
+        assert needs_new_handle(error) is anew
 
 
 def test_another_writer_on_the_file_is_an_error_not_a_wait(tmp_path: Path) -> None:
@@ -512,6 +515,7 @@ def test_what_can_never_be_stored_is_a_value_error(tmp_path: Path) -> None:
         journal.commit([StoreDelivery(delivery=sent("s1", uuid="u"))])
         with pytest.raises(ValueError, match=r"cannot be stored .*outbox\.uuid"):
             journal.commit([push(journal, "m0"), StoreDelivery(delivery=sent("s2", uuid="u"))])
+        assert journal.pending("a", 0, 9) == [], "half of it was kept"
         (kept,) = store(journal, push(journal, "m1"))
         thief = push(journal, "m2").frames[0].events[0]
         stolen = Event(account="a", event_id=thief.event_id, lane_seq=kept.lane_seq)

@@ -129,7 +129,7 @@ def test_the_judge_sees_each_breach() -> None:
     verdict = judge(said, notes, Counter({"a": 2}), frozenset({"p"}))
     assert (verdict.lost, verdict.unflagged, verdict.disordered) == (["c"], ["a"], ["a"])
     assert (verdict.unanswered, verdict.doubled) == (["b", "c"], ["a"])
-    assert (verdict.again, verdict.most_again) == (1, 1)
+    assert (verdict.again, verdict.most_again, verdict.most_running) == (1, 1, 1)
     assert len(verdict.breaches()) == 5
     flagged = [line("a", 1, ended=False), line("a", 2, ended=False, again=True)]
     assert judge({}, flagged, {}).breaches() == []

@@ -191,7 +191,7 @@ class Talks:
 
     def __init__(self, data: st.DataObject) -> None:
         self.data = data
-        self.clock = 0
+        self.clock, self.left = 0, 30
         self.lanes: dict[str, list[Event]] = {name: [] for name in "abc"}
         self.known: dict[str, bool] = {}
 
@@ -203,8 +203,12 @@ class Talks:
         return event
 
     def go_on(self) -> None:
-        """Say something between two pages; it is pushed, and waits, or it is lost."""
-        for lane in self.data.draw(st.lists(st.sampled_from("abc"), max_size=2)):
+        """Say something between two pages; it is pushed, and waits, or it is lost.
+
+        They fall silent in the end: while they talk the list may be read again and again.
+        """
+        for lane in self.data.draw(st.lists(st.sampled_from("abc"), max_size=min(2, self.left))):
+            self.left -= 1
             event = self.say(lane)
             if self.data.draw(st.booleans()):
                 self.known[event.event_id] = False
