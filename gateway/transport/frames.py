@@ -11,20 +11,18 @@ from __future__ import annotations
 import os
 from codecs import utf_8_decode
 from collections.abc import Callable, Sequence
-from importlib.util import find_spec
-from typing import TYPE_CHECKING
 
 from actors.ports import Beaten, Incoming, Pinged, WireBroken
 from actors.values import Frame
-from gateway.transport import rfc6455
+from gateway.compiled import compiled
+from gateway.transport import rfc6455, usual
 from gateway.transport.masking import SHARED_KEYS, MaskKeys, xor
 from gateway.transport.rfc6455 import CONTROL, CONTROL_MAX_BYTES, FIN, OPCODE, TEXT, RefusedError
 from gateway.transport.usual import LONE_BINARY, LONE_TEXT
 
-if TYPE_CHECKING or not find_spec("gateway.transport._usual"):
-    from gateway.transport.usual import cut_texts, mask_frames
-else:
-    from gateway.transport._usual import cut_texts, mask_frames
+_COMPILED = "gateway.transport._usual"
+cut_texts = compiled(_COMPILED, usual.cut_texts)
+mask_frames = compiled(_COMPILED, usual.mask_frames)
 
 __all__ = ["FrameWire", "cut_texts", "mask_frames"]
 

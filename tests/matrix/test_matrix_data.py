@@ -28,6 +28,7 @@ def opened(stage: Open, **keys: Any) -> tuple[Market, Shop]:
     """Start a market whose platform echoes nothing and pushes nothing again by itself."""
     market = stage(behaviour=Behaviour(backlog="push", echo=False, redeliver_after_s=None), **keys)
     market.start()
+    market.log.wait("recovery.ended", account=SICK)  # or what it reads counts as well
     return market, market.shops[SICK]
 
 

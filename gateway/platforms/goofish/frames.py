@@ -7,22 +7,18 @@ The usual push takes a typed decoder; whatever that refuses is read again piece 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from importlib.util import find_spec
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from actors.values import Decoded, Event, Frame, Reply, Signal, SignalKind
+from gateway.compiled import compiled
 from gateway.platforms.goofish.entries import mentioned_by, read_entry
 from gateway.platforms.goofish.envelope import PARA, SYNC, VULCAN
 from gateway.platforms.goofish.identity import Arrival, of_message
 from gateway.platforms.goofish.loose import LoosePush, Places, read_loosely
 from gateway.platforms.goofish.quick import PushReader
 
-if TYPE_CHECKING or not find_spec("gateway.platforms.goofish._usual"):
-    UsualReader = PushReader
-else:
-    from gateway.platforms.goofish._usual import PushReader as UsualReader
+UsualReader = compiled("gateway.platforms.goofish._usual", PushReader)
 
 _TOO_LONG = (1, 2)
 _UNAUTHORIZED = 401
