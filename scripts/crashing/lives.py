@@ -79,6 +79,7 @@ class Lives:
         self._buyers: list[tuple[Shop, Buyer]] = []
         self._next: Counter[str] = Counter()
         self.said: dict[str, str] = {}
+        self._set_aside = 0
         self.lives = 0
         self._before: dict[Shop, int] = {}
 
@@ -123,7 +124,7 @@ class Lives:
 
         def talk() -> None:
             while not enough.wait(PACE_S):
-                if len(self.said) - self._answered() < BACKLOG:
+                if len(self.said) - self._answered() - self._set_aside < BACKLOG:
                     self.say()
 
         thread = threading.Thread(target=talk, name="buyers")
@@ -189,6 +190,10 @@ class Lives:
                 "all messages are handled, settled and acknowledged",
             )
         return self.verdict()
+
+    def count_parked(self) -> None:
+        """Note how many wait for a person, and not for an answer; between two lives."""
+        self._set_aside = len(self.parked())
 
     def parked(self) -> frozenset[str]:
         """Give the events that wait for a person."""
@@ -262,6 +267,7 @@ def random_kills(
                 with lives.life():
                     lives.wait_registered()
                     threading.Event().wait(dice.uniform(0.0, 0.6))
+                lives.count_parked()
                 if number % 10 == 9:
                     progress(f"{number + 1} of {kills} kills, {len(lives.said)} messages said")
                     idle += len(lives.said) == before

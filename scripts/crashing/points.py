@@ -126,9 +126,10 @@ def judge(
             newest[note.lane] = max(newest.get(note.lane, -1), int(note.text))
             ended.add(note.event_id)
             continue
-        if begun.get(note.event_id, note.life) != note.life:
-            after_kill[note.life] += 1
-            running[note.life] += note.event_id not in ended
+        life = begun.get(note.event_id, note.life)
+        if life != note.life:  # the kill that ended the life it was begun in, not the last one
+            after_kill[life] += 1
+            running[life] += note.event_id not in ended
             if not note.redelivered:
                 verdict.unflagged.append(note.event_id)
         begun[note.event_id] = note.life
