@@ -11,33 +11,25 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from functools import partial
-from typing import Final, NamedTuple, TypeAlias, TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 import structlog
 
 from actors.ports import Clock
+from actors.runtime.waiting import Refused, Then, Waiting, closes, rows_of
 from actors.storage import (
-    BeginEvent,
-    CloseHold,
-    DropEvent,
     Journal,
     JournalAnswer,
     JournalCommand,
     JournalError,
     JournalFullError,
-    MarkDelivery,
     OverloadedError,
-    ParkEvents,
-    SettleEvents,
     StoreDelivery,
-    StoreFrames,
 )
 
 T = TypeVar("T")
 
-Then: TypeAlias = Callable[[JournalAnswer], None]
-Refused: TypeAlias = Callable[[str], None]
 
 FIRST_PAUSE_S: Final = 0.05
 LONGEST_PAUSE_S: Final = 1.0
@@ -53,9 +45,6 @@ SLOW_COMMIT_S: Final = 2.0
 """A commit should hold within this (``reliability.md`` I3)."""
 
 __all__ = ["JournalWriter", "OverloadedError", "WriterCounters"]
-
-_CLOSING: Final = (BeginEvent, SettleEvents, ParkEvents, DropEvent, MarkDelivery)
-"""Commands that never add a message; see :func:`_closes`."""
 
 _log = structlog.get_logger(__name__)
 
@@ -80,13 +69,6 @@ class WriterCounters(msgspec.Struct, frozen=True, kw_only=True):
     waiting: int
     last_commit_s: float
     slow: int
-
-
-class _Waiting(NamedTuple):
-    command: JournalCommand
-    then: Then
-    refused: Refused | None
-    rows: int
 
 
 class JournalWriter:
@@ -131,10 +113,10 @@ class JournalWriter:
         lock = threading.RLock()
         self._wake = threading.Condition(lock)
         self._room = threading.Condition(lock)
-        self._queue: deque[_Waiting] = deque()
+        self._queue: deque[Waiting] = deque()
         self._queued_rows = 0
         self._patient = True
-        self._batch: list[_Waiting] = []
+        self._batch: list[Waiting] = []
         self._taken = 0
         self._stalled_since: float | None = None
         self._reads: deque[Callable[[], None]] = deque()
@@ -240,9 +222,9 @@ class JournalWriter:
             OverloadedError: A send, while ``queue_limit`` commands wait. It is not accepted.
         """
         if not self._journal.durable:
-            self._inline(_Waiting(command, then, refused, 0))
+            self._inline(Waiting(command, then, refused, 0))
             return
-        waiting = _Waiting(command, then, refused, _rows(command))
+        waiting = Waiting(command, then, refused, rows_of(command))
         with self._wake:
             late = self._stopping
             if not late:
@@ -331,7 +313,7 @@ class JournalWriter:
 
     # --- without a thread ---
 
-    def _inline(self, waiting: _Waiting) -> None:
+    def _inline(self, waiting: Waiting) -> None:
         """Commit here and now; answers leave in order, whichever thread carries them."""
         with self._wake:
             answer, reason = self._commit_one(waiting)
@@ -355,7 +337,7 @@ class JournalWriter:
                 deliver = self._line.popleft()
             deliver()
 
-    def _commit_one(self, waiting: _Waiting) -> tuple[JournalAnswer, str | None]:
+    def _commit_one(self, waiting: Waiting) -> tuple[JournalAnswer, str | None]:
         if self._stopping:
             return None, "the journal is closed"
         try:
@@ -363,7 +345,7 @@ class JournalWriter:
         except Exception as error:  # noqa: BLE001  # one bad command must not hurt its actor
             return None, _reason(error)
         self._commits += 1
-        self._rows += _rows(waiting.command)
+        self._rows += rows_of(waiting.command)
         return answer, None
 
     # --- the thread ---
@@ -394,9 +376,9 @@ class JournalWriter:
                 return True
             return bool(self._queue) and self._clock.monotonic() < self._give_up_at
 
-    def _take(self) -> list[_Waiting]:
+    def _take(self) -> list[Waiting]:
         """Take what waits, up to ``batch_rows``, and at least one command."""
-        batch: list[_Waiting] = []
+        batch: list[Waiting] = []
         queue, room = self._queue, self._batch_rows
         with self._wake:
             while queue and (not batch or room >= queue[0].rows):
@@ -407,7 +389,7 @@ class JournalWriter:
         self._batch, self._taken = batch, len(batch)
         return batch
 
-    def _store(self, batch: Sequence[_Waiting]) -> None:
+    def _store(self, batch: Sequence[Waiting]) -> None:
         """Commit, answer, and forget a batch; come back only then, or when giving up."""
         pause_s = FIRST_PAUSE_S
         while True:
@@ -438,7 +420,7 @@ class JournalWriter:
                 self._answer(batch, answers)
                 return
 
-    def _answer(self, batch: Sequence[_Waiting], answers: Sequence[JournalAnswer]) -> None:
+    def _answer(self, batch: Sequence[Waiting], answers: Sequence[JournalAnswer]) -> None:
         self._commits += 1
         self._report(healthy=True, reason="")
         for waiting, answer in zip(batch, answers, strict=True):
@@ -446,14 +428,14 @@ class JournalWriter:
             self._taken -= 1
             self._tell(waiting.then, answer)
 
-    def _relieve(self, batch: Sequence[_Waiting]) -> Sequence[_Waiting]:
+    def _relieve(self, batch: Sequence[Waiting]) -> Sequence[Waiting]:
         """Store what adds no message, from behind too: only settling can make room again.
 
         None of it concerns what has to wait: that was never answered. Gives what is left.
         """
         with self._wake:
             behind = list(self._queue)
-        closing = [waiting for waiting in (*batch, *behind) if _closes(waiting.command)]
+        closing = [waiting for waiting in (*batch, *behind) if closes(waiting.command)]
         closing = closing[: self._batch_rows]
         if not closing:
             return batch
@@ -476,7 +458,7 @@ class JournalWriter:
         self._commits += 1
         return [waiting for waiting in batch if id(waiting) not in stored]
 
-    def _isolate(self, batch: Sequence[_Waiting], error: Exception) -> None:
+    def _isolate(self, batch: Sequence[Waiting], error: Exception) -> None:
         """Find the command that cannot be stored, and store the others in order."""
         if len(batch) == 1:
             self._taken -= 1
@@ -526,7 +508,7 @@ class JournalWriter:
         except Exception as error:  # noqa: BLE001  # strangers' code on the only writer thread
             _log.error("journal.answer_failed", reason=_reason(error))
 
-    def _refuse(self, waiting: _Waiting, reason: str) -> None:
+    def _refuse(self, waiting: Waiting, reason: str) -> None:
         self._refused += 1
         command = type(waiting.command).__name__
         _log.error("journal.command_refused", command=command, reason=reason)
@@ -542,22 +524,6 @@ class JournalWriter:
         on_health = self._on_health
         if on_health is not None:
             self._tell(lambda _: on_health(healthy, reason), None)
-
-
-def _closes(command: JournalCommand) -> bool:
-    """Say whether it adds no message, and may be done before those that do.
-
-    The end of a hold is one: what waits behind it would never be handled on a full disk.
-    """
-    return type(command) in _CLOSING or (type(command) is CloseHold and not command.frames)
-
-
-def _rows(command: JournalCommand) -> int:
-    if isinstance(command, StoreFrames | CloseHold):
-        return sum([len(decoded.events) for decoded in command.frames])
-    if isinstance(command, SettleEvents):
-        return len(command.settlements)
-    return 1
 
 
 def _reason(error: Exception) -> str:

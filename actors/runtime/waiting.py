@@ -1,0 +1,50 @@
+"""What waits for the journal writer: commands, how many rows they are, which may go first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, NamedTuple, TypeAlias
+
+from actors.storage import (
+    BeginEvent,
+    CloseHold,
+    DropEvent,
+    JournalAnswer,
+    JournalCommand,
+    MarkDelivery,
+    ParkEvents,
+    SettleEvents,
+    StoreFrames,
+)
+
+Then: TypeAlias = Callable[[JournalAnswer], None]
+Refused: TypeAlias = Callable[[str], None]
+
+_CLOSING: Final = (BeginEvent, SettleEvents, ParkEvents, DropEvent, MarkDelivery)
+"""Commands that never add a message; see :func:`closes`."""
+
+
+class Waiting(NamedTuple):
+    """A command, who hears of its end, and its rows."""
+
+    command: JournalCommand
+    then: Then
+    refused: Refused | None
+    rows: int
+
+
+def closes(command: JournalCommand) -> bool:
+    """Say whether it adds no message, and may be done before those that do.
+
+    The end of a hold is one: what waits behind it would never be handled on a full disk.
+    """
+    return type(command) in _CLOSING or (type(command) is CloseHold and not command.frames)
+
+
+def rows_of(command: JournalCommand) -> int:
+    """Say how much of a transaction it takes: events, settlements, or one."""
+    if isinstance(command, StoreFrames | CloseHold):
+        return sum([len(decoded.events) for decoded in command.frames])
+    if isinstance(command, SettleEvents):
+        return len(command.settlements)
+    return 1
