@@ -300,7 +300,7 @@ def test_server_is_overloaded(stage: Open, stopwatch: Stopwatch, status: int) ->
     assert lost(market, ErrorClass.SERVER_OVERLOAD).failure is not None
     stopwatch.detected(1.0)
     back(market)
-    assert stopwatch.recovered(2.0) >= 0.9
+    assert stopwatch.recovered(2.0) >= 0.5  # it starts when this thread hears of the loss
     assert delays(market) == [1.0]
     untouched(market)
 
