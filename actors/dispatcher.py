@@ -193,6 +193,7 @@ class DispatcherActor(SupervisedActor):
         peers, timers, ref = self._account.peers, self._account.services.timers, self.actor_ref
 
         hold_read, self._hold_read = self._hold_read, True
+        nothing = EventsRestored(events=(), more=True, number=number)
 
         def read(found: tuple[Sequence[Pending], int | None]) -> None:
             rows, held_from = found
@@ -208,7 +209,6 @@ class DispatcherActor(SupervisedActor):
             held_from = None if hold_read else journal.recovery(name).held_from
             return journal.pending(name, cursor, PAGE), held_from
 
-        nothing = EventsRestored(events=(), more=True, number=number)
         # A page can die with the decoder that has it in hand.
         self._overdue = timers.after(PAGE_OVERDUE_S, peers.dispatcher, nothing)
         self._account.services.writer.fetch(pages, read)

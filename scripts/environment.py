@@ -17,7 +17,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 OLDEST = (3, 11)
-_SAYS_WHAT_IS_NEEDED = ("setup.cfg", "setup.py", "pyproject.toml", "gateway/**/_*.p??")
+_SAYS_WHAT_IS_NEEDED = (
+    "setup.cfg",
+    "setup.py",
+    "pyproject.toml",
+    "gateway/**/*.pyx",
+    "gateway/**/*.pxi",
+)
 _RETRY = "check the network and run it again; what is installed already is kept"
 
 
