@@ -7,16 +7,14 @@ whether the link was down, the gateway stopped, or its process killed.
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from child import ourselves
 from history import SHOP, Outcomes, in_lane_order, lanes_of, market_of, offline, opened
 from market import Market
 
@@ -131,18 +129,8 @@ def first_life(market: Market, directory: Path, buyers: Sequence[Buyer], end: st
     config = directory / "gateway.yaml"
     config.write_text(json.dumps(market.config))
     config.chmod(0o600)
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-    with subprocess.Popen(  # ourselves
-        [sys.executable, "-W", "error", "-c", CHILD, str(config)],
-        stdout=subprocess.PIPE,
-        text=True,
-        env=environment,
-    ) as child:
-        try:
-            assert child.stdout is not None
-            market.fake.wait(lambda: market.shops[SHOP].claimed, WITHIN_S, "the first recovery")
-            for buyer in buyers:
-                buyer.says("before")
-            assert [child.stdout.readline() for _ in buyers] == ["before\n"] * LANES
-        finally:
-            child.kill()
+    with ourselves(CHILD, config) as (_, said):
+        market.fake.wait(lambda: market.shops[SHOP].claimed, WITHIN_S, "the first recovery")
+        for buyer in buyers:
+            buyer.says("before")
+        assert [said.readline() for _ in buyers] == ["before\n"] * LANES

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import signal
 import subprocess
@@ -12,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from child import ourselves
 from market import WAIT_S, Market
 from watch import Stopwatch
 
@@ -154,27 +154,17 @@ def test_a_second_signal_ends_at_once(tmp_path: Path, *, second: bool) -> None:
     with FakePlatform(Behaviour()) as fake:
         shop = fake.account(SHOP)
         config = fake.config_file(tmp_path, durability="full")
-        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-        with subprocess.Popen(  # ourselves
-            [sys.executable, "-W", "error", "-c", CHILD, str(config)],
-            stdout=subprocess.PIPE,
-            text=True,
-            env=environment,
-        ) as child:
-            try:
-                assert child.stdout is not None
-                shop.wait_registered(20.0)
-                if second:
-                    shop.buyer("77001").says("hang")
-                    assert child.stdout.readline() == "hung\n"
+        with ourselves(CHILD, config) as (child, said):
+            shop.wait_registered(20.0)
+            if second:
+                shop.buyer("77001").says("hang")
+                assert said.readline() == "hung\n"
+            child.send_signal(signal.SIGTERM)
+            if second:
+                with pytest.raises(subprocess.TimeoutExpired):
+                    child.wait(0.5)
                 child.send_signal(signal.SIGTERM)
-                if second:
-                    with pytest.raises(subprocess.TimeoutExpired):
-                        child.wait(0.5)
-                    child.send_signal(signal.SIGTERM)
-                assert child.wait(5.0) == (70 if second else 0)
-            finally:
-                child.kill()
+            assert child.wait(5.0) == (70 if second else 0)
 
 
 SENDER = """
@@ -192,18 +182,8 @@ threading.Event().wait()
 
 def killed_with_a_hundred(shop: Shop, config: Path) -> list[str]:
     """Let a process accept a hundred sends, kill it at once, and give their ids."""
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-    with subprocess.Popen(  # ourselves
-        [sys.executable, "-W", "error", "-c", SENDER, str(config)],
-        stdout=subprocess.PIPE,
-        text=True,
-        env=environment,
-    ) as child:
-        try:
-            assert child.stdout is not None
-            ids = [child.stdout.readline().strip() for _ in range(100)]
-        finally:
-            child.kill()
+    with ourselves(SENDER, config) as (_, said):
+        ids = [said.readline().strip() for _ in range(100)]
     shop.wait_gone()
     return ids
 
