@@ -316,7 +316,7 @@ class JournalWriter:
     def _inline(self, waiting: Waiting) -> None:
         """Commit here and now; answers leave in order, whichever thread carries them."""
         with self._wake:
-            answer, reason = self._commit_one(waiting)
+            answer, reason = self._commit_one(waiting.command)
             if reason is None:
                 self._line.append(partial(self._tell, waiting.then, answer))
             else:
@@ -337,15 +337,15 @@ class JournalWriter:
                 deliver = self._line.popleft()
             deliver()
 
-    def _commit_one(self, waiting: Waiting) -> tuple[JournalAnswer, str | None]:
+    def _commit_one(self, command: JournalCommand) -> tuple[JournalAnswer, str | None]:
         if self._stopping:
             return None, "the journal is closed"
         try:
-            answer = self._journal.commit((waiting.command,))[0]
+            answer = self._journal.commit((command,))[0]
         except Exception as error:  # noqa: BLE001  # one bad command must not hurt its actor
             return None, _reason(error)
         self._commits += 1
-        self._rows += rows_of(waiting.command)
+        self._rows += rows_of(command)
         return answer, None
 
     # --- the thread ---

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import pykka
@@ -396,3 +397,43 @@ def test_at_the_limit_a_follower_takes_the_lead(clock: SystemClock) -> None:
     actor.gate.set()
     assert poller.stop(WAIT_S) == []
     assert pool.stop(WAIT_S) == []
+
+
+def test_the_lead_is_not_taken_from_one_that_reads() -> None:
+    """Two that read one socket would tear its frames apart."""
+
+    class Sockets:
+        """In place of the poller; sees what becomes of the lead at each step of a turn."""
+
+        asleep = closed = False
+
+        def turn(self, between: Callable[[], bool], hurried: Callable[[], bool]) -> None:
+            del hurried
+            pool.reinforce(0)
+            seen.append(pool._leader is leader)  # it is at the sockets
+            seen.append(between())
+
+        def rouse(self) -> None:
+            """Nobody sleeps."""
+
+    seen: list[bool] = []
+    calls: list[int] = []
+    pool = Pool(threads=1, name="lead", poller=Sockets())  # type: ignore[arg-type]  # its form
+    leader = Worker(pool._queue, name="leads", monotonic=time.monotonic)
+    other = Worker(pool._queue, name="follows", monotonic=time.monotonic)
+    assert pool._lead(leader)
+    assert seen == [True, True]
+    assert not pool._lead(other)
+
+    class Usurped(_Gated):
+        def on_receive(self, message: Any) -> Any:
+            pool.reinforce(0)  # as the sweep does while this does not return
+            calls.append(pool._queue.qsize())
+            return super().on_receive(message)
+
+    Usurped.start(pool).tell("x")
+    seen.clear()
+    assert pool._lead(leader)
+    assert seen == [True, False], "it would read on beside the next leader"
+    assert calls == [1], "a follower that waits for mail would not hear that the lead is free"
+    assert pool._lead(other)

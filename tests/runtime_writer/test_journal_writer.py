@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from actors.runtime import writer as writer_module
 from actors.runtime.clock import SystemClock
 from actors.runtime.writer import JournalWriter, OverloadedError
 from actors.storage import (
@@ -196,6 +197,50 @@ def test_what_waits_is_one_commit_and_answers_keep_their_order() -> None:
     assert (counters.commits, counters.rows, counters.failures, counters.waiting) == (2, 101, 0, 0)
     assert counters.last_commit_s >= 0
     assert disk.closed == 1
+
+
+def test_who_reads_waits_until_the_next_commit_can_take_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read ahead of the disk, frames only fill memory."""
+    monkeypatch.setattr(writer_module, "PATIENCE_S", WAIT_S)
+    disk, answers = Disk(), Answers()
+    writer = started(disk, batch_rows=10)
+    held(disk, writer, answers)
+    writer.submit(frames(writer, 10), lambda _: None)
+    writer.wait_for_room()  # ten are what the next commit takes
+    writer.submit(frames(writer, 1), lambda _: None)
+    asked, has_room = threading.Event(), writer._has_room
+
+    def ask() -> bool:
+        asked.set()
+        return has_room()
+
+    monkeypatch.setattr(writer, "_has_room", ask)
+    reader = threading.Thread(target=writer.wait_for_room)
+    reader.start()
+    assert asked.wait(WAIT_S), "it read on while more waited than a commit takes"
+    assert not has_room()
+    disk.gate.set()
+    reader.join(WAIT_S)
+    assert not reader.is_alive()
+    assert writer.stop(WAIT_S) == []
+
+
+def test_nobody_waits_twice_for_a_disk_that_does_not_answer() -> None:
+    """Sockets are read, and pings answered, while a commit hangs; patience comes back with room."""
+    disk, answers = Disk(), Answers()
+    writer = started(disk, batch_rows=1)
+    held(disk, writer, answers)
+    for _ in range(3):
+        writer.submit(frames(writer, 1), lambda _: None)
+    writer.wait_for_room()  # in vain
+    begun = time.monotonic()
+    for _ in range(1000):
+        writer.wait_for_room()
+    assert time.monotonic() - begun < 1000 * writer_module.PATIENCE_S / 10
+    disk.gate.set()
+    assert writer.stop(WAIT_S) == []
+    writer.wait_for_room()
+    assert writer._patient
 
 
 def test_a_commit_has_at_most_batch_rows() -> None:
