@@ -181,7 +181,7 @@ class Pool:
                 self._depose(self._leader)
             if len(self._workers) < limit:
                 self._hire()
-            else:
+            elif self._leader is None:
                 self._queue.put(_NOBODY)  # a follower that waits takes the lead
 
     def abandon(self, actor: PooledActor) -> None:
