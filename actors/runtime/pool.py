@@ -154,7 +154,7 @@ class Pool:
         return [actor for actor, since in seen if actor is not None and now - since >= limit_s]
 
     def mend(self) -> list[PooledActor]:
-        """Replace idle workers whose thread has ended by itself.
+        """Replace workers whose thread has ended by itself.
 
         Returns:
             The actors that were on such a thread; they will not return, see :meth:`abandon`.
@@ -163,7 +163,7 @@ class Pool:
             ended = [worker for worker in self._workers if not worker.thread.is_alive()]
             for worker in ended:
                 self._depose(worker)
-                if worker.actor is None and not self._stopped:
+                if not self._stopped:
                     self._workers.remove(worker)
                     self._hire()
         return [worker.actor for worker in ended if worker.actor is not None]
@@ -195,12 +195,13 @@ class Pool:
         self.forget(actor)
         if worker is not None:
             with self._lock:
-                self._workers.remove(worker)
-                self._depose(worker)
-                self._lost.append(worker)
-                self.leaked += 1
-                if not self._stopped:
-                    self._hire()
+                if worker in self._workers:  # else its thread ended, and it was replaced
+                    self._workers.remove(worker)
+                    self._depose(worker)
+                    self._lost.append(worker)
+                    self.leaked += 1
+                    if not self._stopped:
+                        self._hire()
         actor.tear_down()
         if first:
             actor.died("hung")

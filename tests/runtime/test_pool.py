@@ -437,3 +437,32 @@ def test_the_lead_is_not_taken_from_one_that_reads() -> None:
     assert seen == [True, False], "it would read on beside the next leader"
     assert calls == [1], "a follower that waits for mail would not hear that the lead is free"
     assert pool._lead(other)
+
+
+def test_a_thread_that_died_is_replaced_whoever_has_its_mail(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A dead worker in the books would be mended for ever, and take another one's place."""
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+    pool = Pool(threads=1, name="mended")
+    pool.start()
+    actor = _body(_Gated.start(pool))
+
+    class Fatal:
+        """Ends the thread with an actor at hand that is in nobody's hands any more."""
+
+        actor = None
+
+        def enter(self, worker: Worker) -> bool:
+            worker.actor = actor
+            raise SystemExit
+
+    (dead,) = pool._workers
+    pool._queue.put(Fatal())  # type: ignore[arg-type]  # that is the sabotage
+    dead.thread.join(WAIT_S)
+    for each in pool.mend():
+        pool.abandon(each)
+    assert actor.deaths == ["hung"]
+    assert pool.mend() == []
+    assert [worker.thread.is_alive() for worker in pool._workers] == [True]
+    assert pool.stop(WAIT_S) == []
