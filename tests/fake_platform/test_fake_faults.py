@@ -116,7 +116,7 @@ def test_healing_ends_a_fault(fake: FakePlatform, shop: Shop, dial: Dial) -> Non
     assert refused.value.response.status_code == 503
     assert refused.value.response.headers["Retry-After"] == "7"
     assert fake.fired(refuse[0]) == 1
-    assert fake.logs[0].end == "refused"
+    fake.wait(lambda: fake.logs[0].end == "refused")
     fake.heal(refuse)
     fake.heal()
     dial(shop.url, "t-1")
@@ -407,7 +407,7 @@ def test_a_frame_is_cut_in_the_middle(
     assert sent.message_id not in shop.unacked
     again = dial(shop.url, "t-1")
     assert texts(again.push()) == ["half"]
-    assert fake.logs[0].end == ("we_reset" if reset else "we_dropped")
+    fake.wait(lambda: fake.logs[0].end == ("we_reset" if reset else "we_dropped"))
 
 
 def test_a_push_can_be_late(fake: FakePlatform, shop: Shop, dial: Dial) -> None:
