@@ -13,6 +13,8 @@ from typing import Any
 from actors.account import Account, PendingRead
 from actors.messages import (
     DeliveriesStored,
+    Drain,
+    Drained,
     EventsReplayed,
     EventsRestored,
     EventsStored,
@@ -77,7 +79,7 @@ class DispatcherActor(SupervisedActor):
         self._lanes = Lanes()
         self._handed = Handed()
         self._trials = Trials(account)
-        self._halted = False
+        self._halted = self._draining = False
         self._cursor = 0
         self._behind = True
         self._reading = False
@@ -132,8 +134,15 @@ class DispatcherActor(SupervisedActor):
             case HoldExpired():
                 if message.held_from == self._held_from:
                     self._end_hold()
+            case Drain():
+                self._halted = self._draining = True
+                self._account.services.handlers.withdraw(self._account.name)
             case _:
                 raise TypeError(f"dispatcher can not receive {type(message).__name__}")
+        if self._draining:
+            if self._lanes.resting:
+                self._account.peers.supervisor.tell(Drained())
+            return
         self._catch_up()
         if not self._halted:
             self._dispatch()

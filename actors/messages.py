@@ -340,6 +340,14 @@ class LanesReleased(Message, frozen=True, kw_only=True, gc=False):
     held_from: int
 
 
+class Drain(Control, frozen=True, kw_only=True, gc=False):
+    """Begin no event any more, settle those in a handler, then say :class:`Drained`."""
+
+
+class Drained(Control, frozen=True, kw_only=True, gc=False):
+    """No event of the account is in a handler; what was handled is with the journal."""
+
+
 class HoldExpired(Message, frozen=True, kw_only=True, gc=False):
     """A hold has lasted as long as it may."""
 
@@ -516,6 +524,10 @@ class Pause(Control, frozen=True, kw_only=True, gc=False):
 
 class Stop(Control, frozen=True, kw_only=True, gc=False):
     """Take the account down for good."""
+
+
+class AccountEnded(Control, frozen=True, kw_only=True, gc=False):
+    """An account was taken down: its link is closed, its handlers are through."""
 
 
 class JournalFailed(Control, frozen=True, kw_only=True, gc=False):

@@ -16,9 +16,12 @@ from actors.decoder import DecoderActor
 from actors.dispatcher import DispatcherActor
 from actors.heartbeat import HeartbeatActor
 from actors.messages import (
+    AccountEnded,
     ActorDied,
     Control,
     DialAllowed,
+    Drain,
+    Drained,
     GiveUp,
     Introduce,
     JournalFailed,
@@ -144,6 +147,8 @@ class SupervisorActor(SupervisedActor):
             case StabilityReached():
                 if message.generation == self._generation:
                     self._settle()
+            case Drained():
+                self._finish()
             case PastStored():
                 self._storing = False
                 if self._unstored:
@@ -167,23 +172,35 @@ class SupervisorActor(SupervisedActor):
 
     def started(self) -> None:
         """Go on where a former life ended."""
-        if self._account.standing.begun:
+        standing = self._account.standing
+        if standing.state is ConnectionState.CLOSED:  # it died while its handlers ended
+            self._finish()
+            return
+        if standing.begun:
             for name in CHILDREN:
                 self._spawn(name)
             self._resume_connection()
-            standing = self._account.standing
-            unheard, standing.unheard = standing.unheard, ()
-            for command in unheard:
-                self.receive(command)
+        unheard, standing.unheard = standing.unheard, ()
+        for command in unheard:
+            self.receive(command)
 
     def stopped(self) -> None:
         """Stop the children in reverse order; leave no timer behind."""
         self._disarm()
         self._disarm_stable()
+        self._stop_children()
+
+    def _stop_children(self, *, but: str | None = None) -> None:
         for name in ("recovery", *reversed(CHILDREN)):
-            child = self._children.pop(name, None)
+            child = None if name == but else self._children.pop(name, None)
             if child is not None and child.is_alive():
                 child.stop(block=False)
+
+    def _finish(self) -> None:
+        """The account is down; whoever comes under its name may begin."""
+        self.actor_ref.stop(block=False)
+        if self._supervisor is not None:
+            self._supervisor.tell(AccountEnded())
 
     def died(self, error: str) -> None:
         """Take the children along: the whole account is restarted."""
@@ -290,7 +307,12 @@ class SupervisorActor(SupervisedActor):
                 if self._wanted:
                     self._open()
             case ConnectionState.CLOSED:
-                self.actor_ref.stop(block=False)
+                self._disarm()
+                self._stop_children(but="dispatcher")
+                if "dispatcher" in self._children:
+                    self._peers.dispatcher.tell(Drain())
+                else:
+                    self._finish()
             case ConnectionState.CONNECTING:
                 self._disarm()
 
@@ -390,6 +412,9 @@ class SupervisorActor(SupervisedActor):
             error=died.error,
             restart_in_s=delay_s,
         )
+        if self._state is ConnectionState.CLOSED:
+            self._finish()
+            return
         if died.name == "connection":
             self._connection_died()
         if died.name == "recovery":
@@ -467,7 +492,7 @@ class SupervisorActor(SupervisedActor):
         self._peers.connection.tell(verdict)
 
     def _restart(self, name: str) -> None:
-        if name in self._children:
+        if name in self._children or self._state is ConnectionState.CLOSED:
             return
         if name != "recovery":  # the connection says what it is to read
             self._spawn(name)

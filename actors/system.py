@@ -28,6 +28,7 @@ from actors.account import (
 )
 from actors.dialing import DialingActor
 from actors.messages import (
+    AccountEnded,
     ActorDied,
     DeliveriesStored,
     Introduce,
@@ -72,14 +73,18 @@ LEAKED = 10
 
 
 class _Root:
-    """Hears of the death of an account's supervisor, or of the shared dialing actor."""
+    """Hears how an account's supervisor ends, or the shared dialing actor."""
 
-    def __init__(self, revive: Callable[[ActorDied], None]) -> None:
+    def __init__(self, revive: Callable[[ActorDied], None], ended: Callable[[], None]) -> None:
         self._revive = revive
+        self._ended = ended
 
-    def tell(self, message: ActorDied) -> None:
-        """Bring the dead back."""
-        self._revive(message)
+    def tell(self, message: ActorDied | AccountEnded) -> None:
+        """Bring the dead back; let go who ended."""
+        if isinstance(message, AccountEnded):
+            self._ended()
+        else:
+            self._revive(message)
 
 
 class System:
@@ -136,9 +141,10 @@ class System:
             raise
         self._on_exhausted = on_exhausted
         self._left: set[AccountId] = set()
+        self._leaving: dict[AccountId, Account | None] = {}
         self._accounts: dict[AccountId, Account] = {}
         self._budgets: dict[AccountId | None, RestartBudget] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._running = False
         self._journal_reason = ""
         self._dice = random.Random(dice_seed)  # noqa: S311  # jitter, not secrets
@@ -224,13 +230,16 @@ class System:
             dice=self._dice,
             timers=services.timers,
             mailbox=self._dialing,
-            supervisor=_Root(partial(self._revive, None)),
+            supervisor=_Root(partial(self._revive, None), ended=_nothing),
         )
 
     # --- accounts ---------------------------------------------------------------------
 
     def add(self, plan: AccountPlan, *, connect: bool = True) -> None:
-        """Take an account in, and begin to connect it unless it is to wait for a resume."""
+        """Take an account in, and begin to connect it unless it is to wait for a resume.
+
+        While one of its name is being taken down it waits: two would handle the same events.
+        """
         account = Account(
             plan=plan,
             services=self.services,
@@ -245,30 +254,60 @@ class System:
         )
         with self._lock:
             self._accounts[plan.account] = account
-        if plan.account in self._left:  # who joins anew has no past
-            self.services.writer.submit(StorePast(account=plan.account, past=None), _ignore)
-        self._start_supervisor(account)
-        if connect:
-            account.peers.supervisor.tell(Start())
+            if connect:
+                account.standing.unheard = (Start(),)
+            if plan.account in self._leaving:
+                self._leaving[plan.account] = account
+            else:
+                self._begin(account)
+
+    def _begin(self, account: Account) -> None:
+        """Start an account, one that joins anew once the journal has forgotten its past.
+
+        By then the journal has also noted all that its former self has handled.
+        """
+        if account.name in self._left:
+            forget = StorePast(account=account.name, past=None)
+            self.services.writer.submit(forget, lambda _: self._restart_supervisor(account))
+        else:
+            self._start_supervisor(account)
+
+    def _ended(self, account: Account) -> None:
+        with self._lock:
+            following = self._leaving.pop(account.name, None)
+            if following is not None:
+                self._begin(following)
 
     def resume(self, name: AccountId) -> None:
         """Connect a paused account again."""
-        _command(self._accounts[name], Start())
+        self._command(self._accounts[name], Start())
 
     def pause(self, name: AccountId) -> None:
         """Close an account's link and keep it away."""
-        _command(self._accounts[name], Pause())
+        self._command(self._accounts[name], Pause())
 
     def reset(self, name: AccountId) -> None:
         """Forget an account's failures and try again."""
-        _command(self._accounts[name], Reset())
+        self._command(self._accounts[name], Reset())
 
     def remove(self, name: AccountId) -> None:
-        """Stop an account for good; its state becomes CLOSED when the link is down."""
+        """Stop an account for good; its state becomes CLOSED when the link is down.
+
+        Events in a handler end and are settled; those behind them stay in the journal.
+        """
         with self._lock:
             account = self._accounts.pop(name)
+            began = self._leaving.get(name) is not account
+            self._leaving[name] = None
             self._left.add(name)
-        _command(account, Stop())
+        if began:
+            self._command(account, Stop())
+
+    def _command(self, account: Account, command: Message) -> None:
+        """Tell a supervisor; if it is between two lives, the next one hears it."""
+        with self._lock:
+            if not account.peers.supervisor.post(command):
+                account.standing.unheard = (*account.standing.unheard, command)
 
     def send(
         self, delivery: Delivery, stored: Callable[[], None], refused: Callable[[str], None]
@@ -329,12 +368,9 @@ class System:
         return uuid.uuid4().hex
 
     def _start_supervisor(self, account: Account) -> None:
-        SupervisorActor.play(
-            account.peers.supervisor,
-            self.services.pool,
-            account,
-            root=_Root(partial(self._revive, account)),
-        )
+        root = _Root(partial(self._revive, account), ended=partial(self._ended, account))
+        with self._lock:
+            SupervisorActor.play(account.peers.supervisor, self.services.pool, account, root=root)
 
     # --- the dead and the hung --------------------------------------------------------
 
@@ -425,11 +461,5 @@ class System:
             account.peers.supervisor.tell(news)
 
 
-def _ignore(_: object) -> None:
-    """Nobody waits for this answer."""
-
-
-def _command(account: Account, command: Message) -> None:
-    """Tell a supervisor; if it is between two lives, the next one hears it."""
-    if not account.peers.supervisor.post(command):
-        account.standing.unheard = (*account.standing.unheard, command)
+def _nothing() -> None:
+    """The dialing actor ends with the process."""

@@ -53,6 +53,11 @@ class Lanes:
         """Say how many lanes have events, waiting or in flight."""
         return len(self._queues.keys() | self._in_flight.keys())
 
+    @property
+    def resting(self) -> bool:
+        """Say whether no lane is in flight."""
+        return not self._in_flight
+
     def add(self, events: Sequence[Event]) -> None:
         """Append events to their lanes, in order."""
         queues = self._queues

@@ -138,9 +138,13 @@ class HandlerPool:
             tell_results([(reply_to, ran) for ran in unrun])
 
     def withdraw(self, account: str) -> None:
-        """Forget the runs of an account that nobody has begun; they are not reported."""
+        """Begin no further event of an account; one in a handler ends.
+
+        Each of its runs is reported, as ever: what was not begun is its ``rest``.
+        """
         with self._lock:
-            self._roster.withdraw((False, account))
+            waiting = self._roster.withdraw((False, account))
+        _tell_unrun(waiting)
 
     def call(self, key: str, fn: Callable[[], None]) -> None:
         """Call a function of the host's: in order per key, with the isolation of a handler.
@@ -169,13 +173,7 @@ class HandlerPool:
             workers = list(roster.workers)
             for _ in workers:
                 self._tokens.put(None)
-        tell_results(
-            [
-                (task.reply_to, RanLane(lane=task.lane, settled=(), rest=task.items))
-                for task in waiting
-                if task.reply_to is not None
-            ]
-        )
+        _tell_unrun(waiting)
         for worker in workers:
             if worker.thread is not None and worker.thread is not threading.current_thread():
                 worker.thread.join(max(0.0, deadline - self._monotonic()))
@@ -293,6 +291,16 @@ class HandlerPool:
             self._on_leak(leaked)
         except BaseException as error:  # noqa: BLE001  # a stranger's code
             _log.error("on_leak failed: %s", place(error))
+
+
+def _tell_unrun(tasks: Sequence[Task]) -> None:
+    tell_results(
+        [
+            (task.reply_to, RanLane(lane=task.lane, settled=(), rest=task.items))
+            for task in tasks
+            if task.reply_to is not None
+        ]
+    )
 
 
 def _run(task: Task, item: Any) -> Outcome:

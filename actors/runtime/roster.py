@@ -49,6 +49,7 @@ class Worker:
         settled: What it did of the run.
         since: Monotonic seconds when the event at hand began.
         began: The same for the slice.
+        cut: The run at hand is to end after its event.
         handled: Events of the slice that are done.
         stuck: Long in one handler.
         lost: Given up; it is told by :func:`actors.runtime.handlers.revoked`.
@@ -59,6 +60,7 @@ class Worker:
 
     __slots__ = (
         "began",
+        "cut",
         "handled",
         "lost",
         "queue",
@@ -77,6 +79,7 @@ class Worker:
         self.settled: list[tuple[Any, Outcome]] = []
         self.since = self.began = self.results_since = 0.0
         self.handled = 0
+        self.cut = False
         self.stuck = False
         self.lost = False
         self.results: Results = []
@@ -142,12 +145,16 @@ class Roster:
             self.look_at = due
             self._alarm()
 
-    def withdraw(self, key: tuple[bool, str]) -> None:
-        """Drop what waits under a key; runs at hand go on."""
+    def withdraw(self, key: tuple[bool, str]) -> list[Task]:
+        """Take what waits under a key; runs at hand are cut short after their event."""
         queue = self._queues.get(key)
-        if queue is not None:
-            queue.clear()
-            self._strike(queue)
+        if queue is None:
+            return []
+        for worker in self.workers:
+            worker.cut = worker.cut or worker.queue is queue
+        tasks = queue.clear()
+        self._strike(queue)
+        return tasks
 
     def clear(self) -> list[Task]:
         """Take everything that waits, for good."""
@@ -215,6 +222,7 @@ class Roster:
         assert worker.queue is not None
         worker.task = task
         worker.settled = []
+        worker.cut = False
         if worker.queue.waiting:
             self._list(worker.queue)
         if self._ready and (
@@ -237,7 +245,8 @@ class Roster:
         worker.since = now
         worker.handled += 1
         worker.settled.append((item, outcome))
-        late = self.stopping or bool(outcome.replies) or now - worker.began >= REPORT_S
+        late = worker.cut or self.stopping or bool(outcome.replies)
+        late = late or now - worker.began >= REPORT_S
         over = outcome.disposition is Disposition.RETRY or len(worker.settled) == len(task.items)
         if not over and not late:
             return task

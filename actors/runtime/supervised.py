@@ -36,7 +36,7 @@ class SupervisedActor(PooledActor):
     goes to the asker and ends nothing.
     """
 
-    def __init__(self, pool: Pool, *, name: str, supervisor: Mailbox[ActorDied] | None) -> None:
+    def __init__(self, pool: Pool, *, name: str, supervisor: Mailbox[Any] | None) -> None:
         super().__init__(pool)
         self._name = name
         self._supervisor = supervisor

@@ -85,6 +85,54 @@ def test_an_account_that_leaves_with_work_in_hand(tmp_path: Path) -> None:
         assert not market.log.found("actor.died")
 
 
+@pytest.mark.parametrize("durability", ["full", "memory"])
+def test_an_account_that_comes_back_while_its_handlers_run(tmp_path: Path, durability: str) -> None:
+    """New credentials are put in by taking an account out and in: nobody is answered twice."""
+    release, begun = threading.Event(), threading.Event()
+    handled: list[str] = []
+    with Market(tmp_path, WELL, durability=durability) as market:
+        settings = settings_of(market, SHOP)
+        market.listen()
+
+        @market.gateway.on(ChatMessage, account=SHOP)
+        def slow(event: ChatMessage) -> None:
+            if not begun.is_set():
+                begun.set()
+                release.wait(30.0)
+            handled.append(event.text or "")
+
+        market.start(WELL)
+        accounts = market.gateway.accounts
+        try:
+            accounts.add(settings)
+            market.connected(SHOP)
+            shop = market.shops[SHOP]
+            texts = [f"{n}" for n in range(20)]
+            for text in texts:
+                shop.buyer("77001").says(text)
+            assert begun.wait(WAIT_S)
+            shop.wait_acked(20)
+            accounts.remove(SHOP)
+            accounts.add(settings)
+            accounts.remove(SHOP)
+            accounts.add(settings)  # the last word counts
+            accounts.pause(SHOP)
+            accounts.resume(SHOP)
+            shop.wait_gone()
+            market.undisturbed(WELL)
+            assert len(shop.sessions) == 1, "it came before its former self was through"
+        finally:
+            release.set()
+        shop.wait_registered(sessions=2)
+        market.serves(SHOP, "and now?")
+        market.ledger.until(lambda _: len(market.ledger.texts(SHOP)) >= 21)
+        assert market.ledger.texts(SHOP) == [*texts, "and now?"]
+        assert handled == [*texts, "and now?"]
+        assert market.gateway.stop(5.0)
+        assert len(shop.sessions) == 2
+        market.fake.check(all_acked=True)
+
+
 def test_a_pause_and_its_end(tmp_path: Path) -> None:
     """An operator takes a shop off the platform; nobody else may bring it back."""
     with Market(tmp_path, SHOP, WELL) as market:

@@ -15,6 +15,8 @@ from actors.account import PendingRead
 from actors.dispatcher import DispatcherActor
 from actors.messages import (
     DeliveriesStored,
+    Drain,
+    Drained,
     EventsRestored,
     EventsStored,
     HoldExpired,
@@ -252,6 +254,29 @@ def test_stopped_pool_halts_the_lanes(floor: Floor) -> None:
 
     assert floor.pool.drain() == []
     assert floor.open_events() == [1, 2]
+
+
+def test_account_that_leaves_settles_what_is_in_a_handler(floor: Floor) -> None:
+    """Who comes under its name would handle again what is not settled."""
+    floor.store(event(1), event(2, "c2"), event(3, "c2"))
+    floor.pool.drain()
+
+    floor.actor.receive(Drain())
+    floor.store(event(4, "c3"))
+    floor.ran("c1", rest=(event(1),))  # nobody had begun it
+    assert floor.pool.withdrawn[1:] == ["shop-a"]
+    assert floor.bench.heard["supervisor"].of(Drained) == []
+
+    floor.ran("c2", (event(2, "c2"), DONE), rest=(event(3, "c2"),))
+    assert floor.bench.heard["supervisor"].of(Drained) == [Drained()]
+    assert floor.open_events() == [1, 3, 4]
+    assert floor.pool.drain() == []
+
+
+def test_account_that_leaves_with_nothing_in_a_handler_is_through_at_once(floor: Floor) -> None:
+    floor.actor.receive(Drain())
+
+    assert floor.bench.heard["supervisor"].of(Drained) == [Drained()]
 
 
 def test_new_dispatcher_forgets_the_runs_of_its_former_self(bench: Bench) -> None:

@@ -6,12 +6,15 @@ import random
 from typing import Any
 
 import pytest
-from workbench import Bench
+from workbench import Bench, Heard
 
 from actors.account import BeginRecovery
 from actors.messages import (
+    AccountEnded,
     ActorDied,
     Control,
+    Drain,
+    Drained,
     GiveUp,
     Introduce,
     LinkCondemned,
@@ -46,7 +49,8 @@ class House:
 
     def __init__(self, bench: Bench) -> None:
         self.bench = bench
-        self.actor = SupervisorActor(bench.pool, bench.account)
+        self.root = Heard()
+        self.actor = SupervisorActor(bench.pool, bench.account, root=self.root)
         self.generation = 0
 
     def told(self, name: str) -> list[Any]:
@@ -353,13 +357,57 @@ def test_stop_ends_the_children_in_reverse(house: House) -> None:
     children: dict[str, Any] = {name: Child(name) for name in CHILDREN}
     house.actor._children = children
     house.moved(S.CLOSED, Cause.STOP)
+    assert stopped == ["connection", "heartbeat", "decoder"]
+    assert house.told("dispatcher") == [Drain()]
+    assert house.root.drain() == []
+
+    house.actor.receive(Drained())
     worker = Worker(house.bench.pool._queue, name="by hand", monotonic=house.bench.clock.monotonic)
     house.bench.pool.adopt(house.actor)
     house.actor.take_turn(worker)
 
-    assert stopped == ["connection", "heartbeat", "dispatcher", "decoder"]
+    assert stopped == ["connection", "heartbeat", "decoder", "dispatcher"]
+    assert house.root.drain() == [AccountEnded()]
     assert not house.actor.actor_ref.is_alive()
     assert house.bench.timers.pending() == []
+
+
+def test_dispatcher_that_dies_while_its_handlers_end_is_waited_for_no_longer(house: House) -> None:
+    house.connected()
+    house.actor.receive(Stop())
+    house.moved(S.CLOSED, Cause.STOP)
+
+    house.kill("dispatcher")
+
+    assert house.root.drain() == [AccountEnded()]
+    assert house.bench.timers.pending() == []
+
+
+def test_supervisor_that_dies_while_handlers_end_has_no_second_life(house: House) -> None:
+    """Its account is closed: there is nothing left to supervise, only to be let go."""
+    house.connected()
+    house.actor.receive(Stop())
+    house.moved(S.CLOSED, Cause.STOP)
+    house.actor.died("ValueError at x.py:1")
+    house.root.drain()
+
+    again = SupervisorActor(house.bench.pool, house.bench.account, root=house.root)
+    again.started()
+
+    assert again._children == {}
+    assert house.root.drain() == [AccountEnded()]
+
+
+def test_child_due_for_its_restart_stays_away_from_a_closed_account(house: House) -> None:
+    house.connected()
+    house.kill("decoder")
+    house.actor.receive(Stop())
+    house.moved(S.CLOSED, Cause.STOP)
+
+    house.bench.advance(LONGEST_DELAY_S)
+    assert house.due(RestartDue) == 1
+
+    assert list(house.actor._children) == ["dispatcher"]
 
 
 def test_stop_before_the_start_still_closes(house: House) -> None:

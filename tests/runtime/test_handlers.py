@@ -436,6 +436,26 @@ def test_nothing_is_left_of_an_account_that_is_done(make: Make) -> None:
     assert pool._roster._queues == {}
 
 
+def test_withdrawn_runs_are_reported_as_not_begun(make: Make) -> None:
+    """Whoever withdraws waits for every run it has handed over."""
+    stop, results = Stop(), Results()
+
+    def handle(_: Event) -> Outcome:
+        stop.wait()
+        return DONE
+
+    pool = make(handle, per_account=1)
+    try:
+        pool.submit("a", [run("x", "x1", "x2"), run("y", "y1")], results)
+        assert stop.holds(1)
+        pool.withdraw("a")
+        assert ids(results.lanes(1)["y"].rest) == ["y1"]
+    finally:
+        stop.opened.set()
+    ran = results.lanes(2)["x"]
+    assert (outcomes(ran), ids(ran.rest)) == ([("x1", DONE_)], ["x2"])
+
+
 def test_stop_reports_what_did_not_run(make: Make) -> None:
     gate, results, seen = Stop(), Results(), list[str]()
 

@@ -211,14 +211,31 @@ def test_stopping_leaves_nothing(desk: Desk) -> None:
     assert (roster._queues, roster.workers) == ({}, set())
 
 
-def test_withdrawn_runs_are_gone_and_the_one_at_hand_goes_on(desk: Desk) -> None:
+def test_withdrawn_runs_are_given_back_and_the_one_at_hand_ends(desk: Desk) -> None:
     roster = desk.roster
     roster.add(KEY, [task("x"), task("x"), task("y")], 0.0)
     (worker,) = desk.spawned
     roster.find(worker, 0.0)
-    roster.withdraw(KEY)
-    roster.withdraw((False, "nobody"))
+    assert [waiting.lane for waiting in roster.withdraw(KEY)] == ["x", "y"]
+    assert roster.withdraw((False, "nobody")) == []
     assert finish(desk, worker, 1e-6) is None
     assert [ran.lane for _, ran in worker.results] == ["x"]
     assert roster.find(worker, 2e-6) is None
     assert roster._queues == {}
+
+
+def test_withdrawing_cuts_the_run_at_hand_and_no_later_one(desk: Desk) -> None:
+    """What is handled after that would be handled twice: it is read from the journal again."""
+    roster = desk.roster
+    roster.add(KEY, [task("x", 3)], 0.0)
+    (worker,) = desk.spawned
+    roster.find(worker, 0.0)
+    roster.withdraw(KEY)
+    assert finish(desk, worker, 1e-6) is None
+    ((_, ran),) = worker.results
+    assert [event.event_id for event in ran.rest] == ["x 1", "x 2"]
+    assert roster.find(worker, 2e-6) is None
+
+    roster.add(KEY, [task("x", 2)], 1.0)
+    again = roster.find(worker, 1.0)
+    assert finish(desk, worker, 1.000001) is again
