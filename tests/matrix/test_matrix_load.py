@@ -48,7 +48,7 @@ def holding(market: Market) -> Iterator[Held]:
         held.release.set()
 
 
-def a_while(market: Market, beats: int = 8) -> None:
+def a_while(market: Market, beats: int = 4) -> None:
     """Wait for so many heartbeats of a neighbour: longer than a link may be silent."""
     log = market.shops[WELL[0]].wait_registered()
     until = log.beats + beats
