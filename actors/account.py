@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import msgspec
 import pykka
+from pykka import ActorDeadError
 
 from actors.messages import Control, Message, StateChanged
 from actors.policy.backoff import Delays
@@ -20,12 +21,12 @@ from actors.policy.tries import TryRules
 from actors.ports import Clock, Dialed, Dialer, Dice, Identity, Mailbox, Platform, Session
 from actors.runtime.flow import Flow
 from actors.runtime.handlers import HandlerPool
+from actors.runtime.inbox import MailboxFullError
 from actors.runtime.link import Link
 from actors.runtime.poller import Poller
 from actors.runtime.pool import Pool
 from actors.runtime.rate import SharedRate
 from actors.runtime.sends import OpenSends
-from actors.runtime.supervised import post
 from actors.runtime.timers import Timers
 from actors.runtime.writer import JournalWriter
 from actors.state import ConnectionState
@@ -215,8 +216,13 @@ class Role:
     def post(self, message: object) -> bool:
         """Leave a message with whoever plays the role now; False if it is lost."""
         ref = self.ref
-        if ref is not None and post(ref, message):
-            return True
+        if ref is not None:
+            try:
+                ref.tell(message)
+            except (ActorDeadError, MailboxFullError):
+                pass
+            else:
+                return True
         self.lost += 1
         return False
 

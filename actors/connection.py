@@ -300,6 +300,7 @@ class ConnectionActor(SupervisedActor):
             generation=self._generation,
             frames_to=self._hand_over,
             lost_to=_BehindFrames(self._peers),
+            pongs_to=self._peers.heartbeat,
             flow=self._account.flow,
             clock=services.clock,
             send_limit_bytes=self._plan.send_buffer_bytes,

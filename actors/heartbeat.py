@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from actors.account import Account, LinkOpened
-from actors.messages import BeatAnswered, BeatDue, LinkCondemned, LinkDown, SendBeat
+from actors.messages import BeatAnswered, BeatDue, LinkCondemned, LinkDown, PongReceived, SendBeat
 from actors.policy import failures
 from actors.policy.liveness import Dead, Liveness, SendProbe, Wait
 from actors.policy.liveness import SendBeat as BeatNow
@@ -42,7 +42,7 @@ class HeartbeatActor(SupervisedActor):
         match message:
             case LinkOpened():
                 self._watch(message)
-            case BeatAnswered() | BeatDue() | LinkDown():
+            case BeatAnswered() | PongReceived() | BeatDue() | LinkDown():
                 if message.generation == self._generation:
                     self._follow(message)
             case _:
@@ -52,11 +52,12 @@ class HeartbeatActor(SupervisedActor):
         """Leave no timer behind."""
         self._forget()
 
-    def _follow(self, message: BeatAnswered | BeatDue | LinkDown) -> None:
+    def _follow(self, message: BeatAnswered | PongReceived | BeatDue | LinkDown) -> None:
         match message:
-            case BeatAnswered():
-                if self._liveness is not None:
-                    self._liveness.answered(self._services.clock.monotonic(), message.number)
+            case BeatAnswered(number=number):
+                self._answered(number)
+            case PongReceived(payload=payload):
+                self._answered(int.from_bytes(payload[:8], "big"))
             case BeatDue():
                 self._look()
             case LinkDown():
@@ -73,11 +74,11 @@ class HeartbeatActor(SupervisedActor):
             probe_timeout_s=plan.heartbeat_probe_s,
         )
         self._liveness.opened(self._services.clock.monotonic(), self._services.dice.random())
-        peers, generation = self._account.peers, opened.generation
-        opened.link.on_pong = lambda payload: peers.heartbeat.tell(
-            BeatAnswered(generation=generation, number=int.from_bytes(payload[:8], "big"))
-        )
         self._look()
+
+    def _answered(self, number: int) -> None:
+        if self._liveness is not None:
+            self._liveness.answered(self._services.clock.monotonic(), number)
 
     def _look(self) -> None:
         link, liveness = self._link, self._liveness

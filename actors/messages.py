@@ -276,6 +276,13 @@ class StateChanged(Control, frozen=True, kw_only=True, gc=False):
 # --- heartbeat ------------------------------------------------------------------------
 
 
+class PongReceived(Message, frozen=True, kw_only=True, gc=False):
+    """The peer answered a WebSocket ping with its payload; the poller tells."""
+
+    generation: Generation
+    payload: bytes
+
+
 class BeatAnswered(Message, frozen=True, kw_only=True, gc=False):
     """The peer answered heartbeat ``number``."""
 

@@ -73,18 +73,17 @@ LEAKED = 10
 
 
 class _Root:
-    """Hears how an account's supervisor ends, or the shared dialing actor."""
+    """Hears how an account's supervisor ends, or (of no account) the shared dialing actor."""
 
-    def __init__(self, revive: Callable[[ActorDied], None], ended: Callable[[], None]) -> None:
-        self._revive = revive
-        self._ended = ended
+    __slots__ = ("_account", "_system")
+
+    def __init__(self, system: System, account: Account | None) -> None:
+        self._system = system
+        self._account = account
 
     def tell(self, message: ActorDied | AccountEnded) -> None:
-        """Bring the dead back; let go who ended."""
-        if isinstance(message, AccountEnded):
-            self._ended()
-        else:
-            self._revive(message)
+        """Pass it on."""
+        self._system.hear(self._account, message)
 
 
 class System:
@@ -230,7 +229,7 @@ class System:
             dice=self._dice,
             timers=services.timers,
             mailbox=self._dialing,
-            supervisor=_Root(partial(self._revive, None), ended=_nothing),
+            supervisor=_Root(self, None),
         )
 
     # --- accounts ---------------------------------------------------------------------
@@ -368,11 +367,19 @@ class System:
         return uuid.uuid4().hex
 
     def _start_supervisor(self, account: Account) -> None:
-        root = _Root(partial(self._revive, account), ended=partial(self._ended, account))
         with self._lock:
-            SupervisorActor.play(account.peers.supervisor, self.services.pool, account, root=root)
+            SupervisorActor.play(
+                account.peers.supervisor, self.services.pool, account, root=_Root(self, account)
+            )
 
     # --- the dead and the hung --------------------------------------------------------
+
+    def hear(self, account: Account | None, message: ActorDied | AccountEnded) -> None:
+        """Bring back who died, the dialing actor if of no account; let go an account that ended."""
+        if isinstance(message, ActorDied):
+            self._revive(account, message)
+        elif account is not None:
+            self._ended(account)
 
     def _revive(self, account: Account | None, died: ActorDied) -> None:
         """Start a dead supervisor again, or the dialing actor, after a pause."""
@@ -459,7 +466,3 @@ class System:
             accounts = list(self._accounts.values())
         for account in accounts:
             account.peers.supervisor.tell(news)
-
-
-def _nothing() -> None:
-    """The dialing actor ends with the process."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
@@ -90,7 +89,7 @@ class Gateway:
         self._tickets = Tickets()
         self._listeners: list[StateListener] = []
         self._recovery_listeners: list[RecoveryListener] = []
-        self._calls: dict[AccountId, deque[Callable[[], object]]] = {}
+        self._calls: dict[AccountId, list[Callable[[], object]]] = {}
         self._sinks = [sinks.make(each) for each in settings.sinks]
         self._handlers = Handlers(self._sinks, self._reply)
         self._plans: dict[AccountId, AccountPlan] = {}
@@ -260,7 +259,7 @@ class Gateway:
         self._log.info("gateway.stopped")
         return not survivors
 
-    def _call_rest(self, calls: deque[Callable[[], object]]) -> None:
+    def _call_rest(self, calls: list[Callable[[], object]]) -> None:
         """Tell listeners what happened after the handlers had ended, on this thread."""
         while calls:
             try:
@@ -463,7 +462,7 @@ class Gateway:
     def _call(self, account: AccountId, what: Callable[[], object]) -> None:
         """Have a listener called, after those before it."""
         system = self._system
-        calls = self._calls.setdefault(account, deque())
+        calls = self._calls.setdefault(account, [])
         calls.append(what)
         if system is not None:
             system.services.handlers.call(account, partial(_call_next, calls))
@@ -533,6 +532,6 @@ class Gateway:
             system.resume(account)
 
 
-def _call_next(calls: deque[Callable[[], object]]) -> None:
+def _call_next(calls: list[Callable[[], object]]) -> None:
     if calls:
-        calls.popleft()()
+        calls.pop(0)()

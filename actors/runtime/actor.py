@@ -18,10 +18,8 @@ from __future__ import annotations
 
 import logging
 import queue
-import weakref
-from itertools import count
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 import pykka
 from pykka import ActorDeadError
@@ -32,8 +30,6 @@ from actors.runtime.inbox import NOTHING, Inbox
 from actors.runtime.place import place
 
 if TYPE_CHECKING:
-    import threading
-
     from pykka import Future
 
     from actors.runtime.pool import Pool
@@ -44,35 +40,12 @@ SLICE = 64
 0.3 ms beside flooded ones (``performance.md`` 5)."""
 
 _log = logging.getLogger(__name__)
-_numbers = count(1)
 
 
 class Played(Protocol):
     """Whatever holds the reference of the one who plays a role."""
 
     ref: Any
-
-
-class PooledRef(pykka.ActorRef[Any]):
-    """An ``ActorRef`` whose tell is one step instead of four."""
-
-    actor_inbox: Inbox
-
-    def __init__(self, actor: PooledActor) -> None:  # not super's: one flag less to hold
-        self._actor_weakref = weakref.ref(actor)
-        self.actor_class = type(actor)
-        self.actor_urn = actor.actor_urn
-        self.actor_inbox = actor.actor_inbox
-        self.actor_stopped = actor.actor_stopped
-
-    def tell(self, message: Any) -> None:
-        """Leave a message.
-
-        Raises:
-            ActorDeadError: The actor is stopped.
-            MailboxFullError: There is no room for ordinary mail.
-        """
-        self.actor_inbox.add(message, type(message))
 
 
 class PooledActor(pykka.Actor):
@@ -87,12 +60,24 @@ class PooledActor(pykka.Actor):
     actor_inbox: Inbox
 
     def __init__(self, pool: Pool) -> None:  # not super's: an Event and a UUID cost 1 KB
-        self.actor_urn = f"urn:pooled:{next(_numbers):x}"
         self._pool = pool
-        self.actor_inbox = Inbox(type(self), self.actor_urn, pool.schedule)
-        self.actor_stopped = cast("threading.Event", self.actor_inbox)
-        self._actor_ref = PooledRef(self)
+        self.actor_inbox = Inbox(type(self), pool.schedule)
         self._begun = False
+
+    @property
+    def actor_ref(self) -> pykka.ActorRef[Any]:
+        """The address of the actor: its inbox."""
+        return self.actor_inbox
+
+    @property
+    def actor_urn(self) -> str:  # type: ignore[override]  # pykka's is set, ours is made
+        """The name of this one incarnation."""
+        return self.actor_inbox.actor_urn
+
+    @property
+    def actor_stopped(self) -> Inbox:  # type: ignore[override]  # it has what is asked of it
+        """The flag that the actor is stopped: its inbox."""
+        return self.actor_inbox
 
     @classmethod
     def start(cls, *args: Any, **kwargs: Any) -> pykka.ActorRef[Self]:

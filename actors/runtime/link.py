@@ -12,7 +12,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from actors.messages import FramesReceived, LinkLost
+from actors.messages import FramesReceived, LinkLost, PongReceived
 from actors.ports import Clock, Dialed, Mailbox
 from actors.runtime.flow import Flow
 from actors.values import ErrorClass, Failure, Frame
@@ -35,8 +35,7 @@ class Link:
         lost_to: Hears of the end, exactly once, after the last frames.
         flow: Pauses reading when the account has too much in hand.
         last_received: Monotonic seconds of the last byte read; of the making if none was.
-        last_pong: Monotonic seconds of the last pong; None if none came.
-        on_pong: Called with a pong's payload, on the poller thread; must not block.
+        pongs_to: Hears of pongs.
         bytes_in: Bytes read.
         bytes_out: Bytes the kernel took.
         frames_in: Whole messages read.
@@ -62,11 +61,10 @@ class Link:
         "frames_to",
         "generation",
         "is_tls",
-        "last_pong",
         "last_received",
         "lost_to",
         "mask",
-        "on_pong",
+        "pongs_to",
         "wake",
         "wire",
         "woken",
@@ -79,6 +77,7 @@ class Link:
         generation: int,
         frames_to: Callable[[FramesReceived], None],
         lost_to: Mailbox[LinkLost],
+        pongs_to: Mailbox[PongReceived],
         flow: Flow,
         clock: Clock,
         send_limit_bytes: int = 1 << 20,
@@ -87,11 +86,10 @@ class Link:
         self.generation = generation
         self.frames_to = frames_to
         self.lost_to = lost_to
+        self.pongs_to = pongs_to
         self.flow = flow
         self.wire = dialed.wire
         self.last_received = clock.monotonic()
-        self.last_pong: float | None = None
-        self.on_pong: Callable[[bytes], None] | None = None
         self.bytes_in = self.bytes_out = self.frames_in = 0
         self.is_tls = isinstance(dialed.sock, ssl.SSLSocket)
         self._sock = dialed.sock
@@ -128,7 +126,7 @@ class Link:
             taken = self._put(data)
             wake = not taken or self._out is not None
         if wake:
-            self._wake()
+            self.wake_up()
         return taken
 
     def write_frames(self, frames: Sequence[Frame]) -> bool:
@@ -149,7 +147,7 @@ class Link:
                 return
             self._put(self.wire.close(code, reason))
             self.closing_until = self._clock.monotonic() + CLOSE_TIMEOUT_S
-        self._wake()
+        self.wake_up()
 
     def shut(self, reason: str) -> None:
         """Abort at once: nothing more is read or written, the poller closes the socket.
@@ -159,7 +157,7 @@ class Link:
         """
         with self._lock:
             self._doom(reason, "We gave the link up.")
-        self._wake()
+        self.wake_up()
 
     def _put(self, data: bytes) -> bool:
         out = self._out
@@ -205,7 +203,8 @@ class Link:
             # take ciphertext for frames.
             socket.socket.shutdown(self._sock, socket.SHUT_RDWR)
 
-    def _wake(self) -> None:
+    def wake_up(self) -> None:
+        """Have the poller look at this link."""
         if self.wake is not None:
             self.wake(self)
 

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from actors.ports import Mailbox
-from actors.runtime.timers import Timers
+from actors.runtime.supervised import post
+from actors.runtime.timers import OVER, Timers
 
 UNIX_MS = 1_700_000_000_000
 """Wall time a manual clock begins at unless told otherwise: November 2023."""
@@ -59,9 +60,9 @@ class ManualTimers(Timers):
         with self._changed:
             entries = sorted(self._heap)
             return [
-                (due, timer.mailbox, timer.fire if timer.mailbox is None else timer.message)
-                for due, _, timer in entries
-                if timer.fire is not None
+                (timer.due, timer.mailbox, timer.what)
+                for timer in entries
+                if timer.what is not OVER
             ]
 
     def fire_due(self) -> int:
@@ -75,6 +76,9 @@ class ManualTimers(Timers):
                 due = self._take_due(self._clock.monotonic())
             if not due:
                 return fired
-            for fire in due:
-                fire()
+            for mailbox, what in due:
+                if mailbox is None:
+                    what()
+                else:
+                    post(mailbox, what)
             fired += len(due)

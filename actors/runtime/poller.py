@@ -15,7 +15,6 @@ import socket
 import threading
 from collections import deque
 from collections.abc import Callable
-from functools import partial
 from itertools import count
 
 from actors.messages import FramesReceived, LinkLost
@@ -94,7 +93,7 @@ class Poller:
     def add(self, link: Link) -> None:
         """Begin to read a link; it owns its socket from now on, and the poller closes it."""
         link.wake = self.wake
-        link.flow.on_low = partial(self.wake, link)
+        link.flow.on_low = link.wake_up
         with self._lock:
             if not self.closed:
                 self._links.add(link)

@@ -45,7 +45,7 @@ class Pool:
         poller: Reads the sockets on whichever worker has the lead.
 
     Attributes:
-        live: Actors that are not stopped, by urn. Read it, do not write it.
+        live: Actors that are not stopped, by number. Read it, do not write it.
         leaked: Workers given up for lost since the start.
     """
 
@@ -59,7 +59,7 @@ class Pool:
     ) -> None:
         if threads < 1:
             raise ValueError(f"a pool needs at least one thread, not {threads}")
-        self.live: dict[str, PooledActor] = {}
+        self.live: dict[int, PooledActor] = {}
         self.leaked = 0
         self._name = name
         self._threads = threads
@@ -134,13 +134,13 @@ class Pool:
         with self._lock:
             if self._stopped:
                 raise RuntimeError(f"pool {self._name} is stopped; no actor can be started on it")
-            self.live[actor.actor_urn] = actor
+            self.live[actor.actor_inbox.number] = actor
         actor.actor_inbox.actor = actor
         self.schedule(actor.actor_inbox)
 
     def forget(self, actor: PooledActor) -> None:
         """Strike a stopped actor off the list."""
-        self.live.pop(actor.actor_urn, None)
+        self.live.pop(actor.actor_inbox.number, None)
 
     def stuck(self, now: float, limit_s: float) -> list[PooledActor]:
         """Give the actors that have been at one message for ``limit_s`` seconds or more.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple, TypeAlias
 
+from actors.messages import PongReceived
 from actors.policy.failures import from_close_code
 from actors.ports import Beaten, Clock, Incoming, PeerClosed, Pinged, Wire, WireBroken
 from actors.runtime.link import Link
@@ -49,7 +50,7 @@ def read_turn(link: Link, clock: Clock, *, first: bool) -> Turn:
         first: Cut what came with the handshake before anything else.
     """
     frames: list[Frame] = []
-    end: End | None = _cut(link, clock, link.wire.feed(b""), frames) if first else None
+    end: End | None = _cut(link, link.wire.feed(b""), frames) if first else None
     taken_bytes, more = 0, False
     while end is None and (not link.flow.full or link.broken):
         if taken_bytes >= TURN_BYTES:
@@ -66,7 +67,7 @@ def read_turn(link: Link, clock: Clock, *, first: bool) -> Turn:
             end = unexpected_close("eof", "The peer ended the stream without a close frame.")
             break
         taken_bytes += len(data)
-        end = _cut(link, clock, link.wire.feed(data), frames)
+        end = _cut(link, link.wire.feed(data), frames)
         if len(data) < READ_BYTES and not link.is_tls:
             break
     if taken_bytes:
@@ -76,7 +77,7 @@ def read_turn(link: Link, clock: Clock, *, first: bool) -> Turn:
 
 
 def _cut(
-    link: Link, clock: Clock, incoming: list[Incoming], frames: list[Frame]
+    link: Link, incoming: list[Incoming], frames: list[Frame]
 ) -> PeerClosed | WireBroken | None:
     """Sort out what was cut: messages to ``frames``, pings answered, the end returned."""
     pongs: list[bytes] = []
@@ -87,9 +88,7 @@ def _cut(
         elif isinstance(item, Pinged):
             pongs.append(link.wire.pong(item.payload))
         elif isinstance(item, Beaten):
-            link.last_pong = clock.monotonic()
-            if link.on_pong is not None:
-                link.on_pong(item.payload)
+            link.pongs_to.tell(PongReceived(generation=link.generation, payload=item.payload))
         else:
             end = item
             break

@@ -7,9 +7,8 @@ import logging
 import math
 import threading
 from collections.abc import Callable
-from functools import partial
 from itertools import count
-from typing import Any, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 from actors.ports import Clock, Mailbox
 from actors.runtime.place import place
@@ -19,30 +18,47 @@ M = TypeVar("M")
 
 _log = logging.getLogger(__name__)
 
+OVER: Final = object()
+"""What a timer holds that will not fire."""
+
+Due: TypeAlias = tuple["Mailbox[Any] | None", Any]
+"""Whom to tell, and what; nobody: what to call."""
+
 _COMPACT_FROM = 64
 """Below this many entries the cancelled ones may lie around."""
 
 
 class Timer:
-    """Something that will happen once, unless it is cancelled."""
+    """Something that will happen once, unless it is cancelled.
 
-    __slots__ = ("_timers", "due", "fire", "mailbox", "message")
+    Attributes:
+        due: Monotonic seconds.
+        number: In the order they were made.
+        mailbox: Whom to tell ``what``; None: ``what`` is a function to call.
+        what: :data:`OVER` once it has fired or was cancelled.
+    """
 
-    def __init__(self, timers: Timers, due: float) -> None:
+    __slots__ = ("_timers", "due", "mailbox", "number", "what")
+
+    def __init__(self, timers: Timers, due: float, mailbox: Mailbox[Any] | None, what: Any) -> None:
         self._timers = timers
         self.due = due
-        self.fire: Callable[[], Any] | None = None
-        self.mailbox: Mailbox[Any] | None = None
-        self.message: Any = None
+        self.number = 0
+        self.mailbox = mailbox
+        self.what = what
+
+    def __lt__(self, other: Timer) -> bool:
+        return self.due < other.due or (self.due == other.due and self.number < other.number)
 
     def cancel(self) -> None:
         """Make sure that it does not fire later; idempotent. It may be firing right now."""
         self._timers.cancel(self)
 
-    def clear(self) -> Callable[[], Any] | None:
-        """Let go of everything it holds; gives what it would have done, if anything."""
-        fire, self.fire, self.mailbox, self.message = self.fire, None, None, None
-        return fire
+    def clear(self) -> Due:
+        """Let go of everything it holds; gives that."""
+        held = self.mailbox, self.what
+        self.mailbox, self.what = None, OVER
+        return held
 
 
 class Timers:
@@ -54,7 +70,7 @@ class Timers:
 
     def __init__(self, clock: Clock, *, name: str = "gateway/timers") -> None:
         self._clock = clock
-        self._heap: list[tuple[float, int, Timer]] = []
+        self._heap: list[Timer] = []
         self._cancelled = 0
         self._numbers = count()
         self._changed = threading.Condition()
@@ -94,24 +110,21 @@ class Timers:
                 fire at one moment: a wake-up costs more than what most of them do.
         """
         due = self._clock.monotonic() + delay_s
-        timer = Timer(self, math.ceil(due / slack_s) * slack_s if slack_s else due)
-        timer.fire = partial(post, mailbox, message)
-        timer.mailbox, timer.message = mailbox, message
-        return self._add(timer)
+        due = math.ceil(due / slack_s) * slack_s if slack_s else due
+        return self._add(Timer(self, due, mailbox, message))
 
     def call_after(self, delay_s: float, fn: Callable[[], None]) -> Timer:
         """Call a trivial function on the timer thread in ``delay_s`` seconds."""
-        timer = Timer(self, self._clock.monotonic() + delay_s)
-        timer.fire = fn
-        return self._add(timer)
+        return self._add(Timer(self, self._clock.monotonic() + delay_s, None, fn))
 
     def _add(self, timer: Timer) -> Timer:
         with self._changed:
             if self._stopping:
                 timer.clear()
                 return timer
-            heapq.heappush(self._heap, (timer.due, next(self._numbers), timer))
-            if self._heap[0][2] is timer:
+            timer.number = next(self._numbers)
+            heapq.heappush(self._heap, timer)
+            if self._heap[0] is timer:
                 self._changed.notify()
         return timer
 
@@ -123,23 +136,23 @@ class Timers:
     def cancel(self, timer: Timer) -> None:
         """Take a timer back; :meth:`Timer.cancel` says what that means."""
         with self._changed:
-            if timer.clear() is None:
+            if timer.clear()[1] is OVER:
                 return
             self._cancelled += 1
             if self._cancelled * 2 > len(self._heap) >= _COMPACT_FROM:
-                self._heap = [entry for entry in self._heap if entry[2].fire is not None]
+                self._heap = [timer for timer in self._heap if timer.what is not OVER]
                 heapq.heapify(self._heap)
                 self._cancelled = 0
 
-    def _take_due(self, now: float) -> list[Callable[[], Any]]:
+    def _take_due(self, now: float) -> list[Due]:
         """Take off the heap what is due, and cancelled entries in front of it. Locked."""
         heap, due = self._heap, []
-        while heap and (heap[0][0] <= now or heap[0][2].fire is None):
-            fire = heapq.heappop(heap)[2].clear()
-            if fire is None:
+        while heap and (heap[0].due <= now or heap[0].what is OVER):
+            held = heapq.heappop(heap).clear()
+            if held[1] is OVER:
                 self._cancelled -= 1
             else:
-                due.append(fire)
+                due.append(held)
         return due
 
     def _run(self) -> None:
@@ -152,16 +165,19 @@ class Timers:
                 if not due:
                     heap = self._heap
                     self._changed.wait(
-                        min(heap[0][0] - now, threading.TIMEOUT_MAX) if heap else None
+                        min(heap[0].due - now, threading.TIMEOUT_MAX) if heap else None
                     )
                     continue
-            for fire in due:
-                _fire(fire)
-            del due, fire  # a sleeping thread must not keep a message alive
+            for mailbox, what in due:
+                _fire(mailbox, what)
+            del due, mailbox, what  # a sleeping thread must not keep a message alive
 
 
-def _fire(fire: Callable[[], Any]) -> None:
+def _fire(mailbox: Mailbox[Any] | None, what: Any) -> None:
     try:
-        fire()
+        if mailbox is None:
+            what()
+        else:
+            post(mailbox, what)
     except BaseException as error:  # noqa: BLE001  # one bad callback must not stop time
         _log.error("a timer failed: %s", place(error))

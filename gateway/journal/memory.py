@@ -70,7 +70,7 @@ class _Account:
         self.notes: dict[tuple[str, str], str] = {}
         self.stored = self.duplicates = self.done = 0
         self.ended: Counter[str] = Counter()  # the rarer ends
-        self.late: set[int] = set()
+        self.late: dict[int, None] = {}
         self.cursor: Position | None = None
         self.held_from: int | None = None
         self.held: dict[int, Event] = {}  # what was stored while the hold was open
@@ -227,7 +227,7 @@ class MemoryJournal:
         ]
         late_ids = set(command.late)
         kept.late |= {
-            number
+            number: None
             for number, event in held.items()
             if number in kept.pending and event.event_id in late_ids
         }
@@ -236,8 +236,7 @@ class MemoryJournal:
         kept.pending.update(origins)
         tried = {new: kept.tried.pop(old) for old, new in moved if old in kept.tried}
         kept.tried.update(tried)
-        late = {new for old, new in moved if old in kept.late}
-        kept.late.difference_update([old for old, _ in moved])
+        late = {new: kept.late.pop(old) for old, new in moved if old in kept.late}
         kept.late |= late
         if command.cursor is not None:
             kept.cursor = command.cursor
@@ -268,7 +267,7 @@ class MemoryJournal:
             assert event.lane_seq is not None
             pending[event.lane_seq] = origin
             if event.late:
-                kept.late.add(event.lane_seq)
+                kept.late[event.lane_seq] = None
         if kept.held_from is not None:
             kept.held.update((event.lane_seq or 0, event) for event in events)
         kept.stored += len(events)
@@ -296,7 +295,7 @@ class MemoryJournal:
             if tried:
                 tried.pop(number, None)
             if kept.late:
-                kept.late.discard(number)
+                kept.late.pop(number, None)
             if disposition is Disposition.DONE:
                 kept.done += 1
             else:

@@ -9,7 +9,7 @@ from workbench import Bench
 
 from actors.account import LinkOpened
 from actors.heartbeat import HeartbeatActor
-from actors.messages import BeatAnswered, BeatDue, LinkCondemned, LinkDown, SendBeat
+from actors.messages import BeatAnswered, BeatDue, LinkCondemned, LinkDown, PongReceived, SendBeat
 from actors.policy import failures
 from actors.policy.liveness import FIRST_BEAT_S
 from actors.runtime.link import Link
@@ -26,6 +26,7 @@ class Watch:
             generation=1,
             frames_to=bench.heard["decoder"].tell,
             lost_to=bench.heard["connection"],
+            pongs_to=bench.heard["heartbeat"],
             flow=bench.account.flow,
             clock=bench.clock,
         )
@@ -124,11 +125,13 @@ def test_link_we_do_not_read_for_too_long_is_left(watch: Watch) -> None:
 
 def test_pong_is_an_answer(watch: Watch) -> None:
     """Platforms without a heartbeat of their own are asked with a WebSocket ping."""
-    assert watch.link.on_pong is not None
+    watch.advance(FIRST_BEAT_S + 0.1)
+    watch.actor.receive(PongReceived(generation=1, payload=(1).to_bytes(8, "big")))
+    assert watch.beats() == [1]
 
-    watch.link.on_pong((7).to_bytes(8, "big"))
+    watch.advance(watch.bench.account.plan.heartbeat_reply_s)
 
-    assert watch.bench.heard["heartbeat"].of(BeatAnswered) == [BeatAnswered(generation=1, number=7)]
+    assert watch.beats() == [], "a probe, though the beat was answered"
 
 
 def test_link_that_is_down_is_forgotten(watch: Watch) -> None:

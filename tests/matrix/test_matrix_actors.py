@@ -20,6 +20,7 @@ import actors.system
 from actors.heartbeat import HeartbeatActor
 from actors.messages import LinkCondemned
 from actors.policy import budget, failures
+from actors.runtime.timers import OVER
 from actors.runtime.worker import Worker
 from actors.state import Cause
 
@@ -136,7 +137,7 @@ def test_random_stops_starts_and_crashes(tmp_path: Path, deeds: int) -> None:
         assert market.gateway.stop(10.0)
         market.fake.wait_connections(0)
         assert not system.services.pool.live
-        assert not [entry for entry in system.services.timers._heap if entry[2].fire is not None]
+        assert not [each for each in system.services.timers._heap if each.what is not OVER]
         assert not system.services.poller._links
 
 

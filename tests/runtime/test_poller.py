@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import pytest
 import trustme
 
-from actors.messages import FramesReceived, LinkLost
+from actors.messages import FramesReceived, LinkLost, PongReceived
 from actors.ports import Dialed, Incoming
 from actors.runtime.clock import SystemClock
 from actors.runtime.flow import Flow
@@ -81,11 +81,13 @@ class Exchange:
         got: Letters[FramesReceived] = Letters()
         lost: Letters[LinkLost] = Letters()
         flow = flow or Flow(1 << 30, 0)
+        pongs: Letters[PongReceived] = Letters()
         options.setdefault("frames_to", got.tell)
         link = Link(
             Dialed(sock=near, wire=wire or PrefixWire()),
             generation=len(self.lines) + 1,
             lost_to=lost,
+            pongs_to=pongs,
             flow=flow,
             clock=self.clock,
             **options,
@@ -208,15 +210,13 @@ def test_every_ping_of_a_gulp_is_answered(exchange: Exchange) -> None:
 
 def test_our_ping_is_answered(exchange: Exchange) -> None:
     line = exchange.line(add=False)
-    pongs: Letters[bytes] = Letters()
-    line.link.on_pong = pongs.tell
+    pongs: Letters[PongReceived] = Letters()
+    line.link.pongs_to = pongs
     exchange.poller.add(line.link)
     assert line.link.ping(b"12345678")
     assert _read(line.peer, 13) == packed(b"p", b"12345678")
     line.peer.sendall(packed(b"o", b"12345678"))
-    assert pongs.first() == b"12345678"
-    assert line.link.last_pong is not None
-    assert line.link.last_received >= line.link.last_pong - 1.0
+    assert pongs.first() == PongReceived(generation=1, payload=b"12345678")
 
 
 def test_a_full_account_is_not_read_and_the_others_are(exchange: Exchange) -> None:
@@ -554,6 +554,7 @@ def test_stop_closes_every_socket(clock: SystemClock) -> None:
             generation=1,
             frames_to=lambda _: None,
             lost_to=lost,
+            pongs_to=Letters(),
             flow=Flow(1, 0),
             clock=clock,
         )

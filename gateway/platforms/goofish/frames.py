@@ -33,14 +33,14 @@ class FrameReader:
     """
 
     __slots__ = (
-        "_account", "_newest_ms", "_next", "_read_push", "_read_usual", "_register_mid", "_user_id",
+        "_account", "_newest_ms", "_next", "_push", "_register_mid", "_user_id", "_usual",
     )  # fmt: skip
 
     def __init__(self, account: str, user_id: str | None) -> None:
         self._account = account
         self._user_id = user_id
-        self._read_usual = UsualReader(account, user_id).read
-        self._read_push = PushReader(account, user_id).read
+        self._usual = UsualReader(account, user_id)
+        self._push: PushReader | None = None
         self._next: dict[str, int] = {}
         self._newest_ms = 0
         self._register_mid: str | None = None
@@ -57,9 +57,11 @@ class FrameReader:
         self, frame: Frame, *, received_at_ms: int, numbers: Iterator[int] | None = None
     ) -> Decoded:
         """Say what a frame means. Never raises."""
-        push = self._read_usual(frame, received_at_ms, numbers)
+        push = self._usual.read(frame, received_at_ms, numbers)
         if push is None:  # the compiled reader gives up sooner
-            push = self._read_push(frame, received_at_ms, numbers)
+            if self._push is None:
+                self._push = PushReader(self._account, self._user_id)
+            push = self._push.read(frame, received_at_ms, numbers)
             if push is None:
                 return self._decode_loosely(frame, received_at_ms, numbers)
         lwp, ack, first, last, points, more, stamp, extra, events, odd = push
