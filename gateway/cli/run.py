@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
+import threading
 
 from gateway import logs, sinks, web
 from gateway.app import Gateway
@@ -12,6 +14,10 @@ from gateway.errors import ConfigError
 
 SWITCH_INTERVAL_S = 0.0005
 """The interpreter's turn; shorter than its default, so that a busy handler delays no reader."""
+
+FREEZE_AFTER_S = 60.0
+"""Seconds after which what is alive is left to itself by the collector of cycles: it stops every
+thread to look at it, for 20 ms with 100 accounts, and most of it lives as long as the process."""
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -25,5 +31,11 @@ def main(arguments: argparse.Namespace) -> int:
     )
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     gateway = Gateway(settings)
-    with web.serving(gateway):
-        return gateway.run_forever()
+    freeze = threading.Timer(FREEZE_AFTER_S, gc.freeze)
+    freeze.daemon = True
+    freeze.start()
+    try:
+        with web.serving(gateway):
+            return gateway.run_forever()
+    finally:
+        freeze.cancel()

@@ -22,7 +22,7 @@ PAGE_BYTES: Final = 4096
 """A small commit writes four or five pages, whatever their size: larger ones only cost."""
 
 WAL_BYTES: Final = 64 * 1024 * 1024
-"""Size of the write-ahead log at which a commit also checkpoints."""
+"""Size of the write-ahead log at which a commit copies what is left of it, too; it begins anew."""
 
 
 class Status(enum.IntEnum):

@@ -251,6 +251,7 @@ class SqliteJournal:
 
     def close(self) -> None:
         """Note the clean end, checkpoint, and release the file. Idempotent."""
+        self._upkeep.stop()
         if self._check is not None:
             self._check.stop()
             self._look_at_check(stopping=True)

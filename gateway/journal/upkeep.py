@@ -15,6 +15,7 @@ from typing import Any, Final
 from actors.ports import Clock
 from actors.storage import JournalCommand, JournalFullError, StoreDelivery, StoreFrames
 from gateway.journal import schema
+from gateway.journal.checkpoint import Checkpointer
 from gateway.journal.quota import Limits, Room, room
 from gateway.journal.retention import Pruned, Retention
 
@@ -58,6 +59,7 @@ class Upkeep:
         self._room, self._why = Room.ENOUGH, ""
         self._look_at = self._step_at = float("-inf")
         self._commits = 0
+        self._checkpointer = Checkpointer(path, log)
 
     def admit(self, connection: sqlite3.Connection, commands: Sequence[JournalCommand]) -> None:
         """Refuse what adds rows when there is no room, after trying to make some.
@@ -77,6 +79,7 @@ class Upkeep:
     def committed(self, connection: sqlite3.Connection) -> None:
         """Take one small step if one is due; never fails what has just been stored."""
         self._commits += 1
+        self._checkpointer.committed(connection)
         if self._clock.monotonic() >= self._step_at:
             self._step(connection)
 
@@ -101,6 +104,10 @@ class Upkeep:
         while total.more and self._clock.monotonic() < until:
             total += self._step(connection)
         return total
+
+    def stop(self) -> None:
+        """End what goes on beside the commits. Idempotent."""
+        self._checkpointer.stop()
 
     def close(self, connection: sqlite3.Connection) -> None:
         """Write the log into the file and leave none behind.

@@ -205,6 +205,39 @@ def test_run_connects_and_stops_in_order_on_sigterm(tmp_path: Path) -> None:
     assert shop.token.encode() not in err
 
 
+_SOON = """
+import gc, os, signal, sys, threading
+from gateway.cli import run, main
+freeze = gc.freeze
+def ends_then():
+    freeze()
+    os.kill(os.getpid(), signal.SIGTERM)
+run.gc.freeze, run.FREEZE_AFTER_S = ends_then, float(sys.argv[2])
+code = main(["run", "-c", sys.argv[1]])
+print(gc.get_freeze_count(), threading.active_count())
+sys.exit(code)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="SIGTERM ends a process at once on Windows")
+def test_run_keeps_the_collector_from_what_lives_long(tmp_path: Path) -> None:
+    """A full collection stops every thread; with thousands of accounts for half a second."""
+    with FakePlatform() as fake:
+        fake.account("2201")
+        file = fake.config_file(tmp_path)
+        done = subprocess.run(
+            [sys.executable, "-c", _SOON, str(file), "0.5"],
+            capture_output=True,
+            timeout=LIMIT_S,
+            cwd=ROOT,
+            check=False,
+        )
+    assert done.returncode == 0, done.stderr.decode()
+    frozen, threads = map(int, done.stdout.split())
+    assert frozen > 1000
+    assert threads == 1
+
+
 def test_demo_ends_by_itself_with_nothing_lost() -> None:
     """The first thing a person sees."""
     code, out, err = run("demo", "--seconds", "4", "--json")

@@ -155,7 +155,7 @@ for turn in itertools.count():
         Settlement(event=e, outcome=Outcome()) for e in done])])
     print("settled", *(e.event_id for e in done), flush=True)
     if turn % 40 == 39:
-        journal._commits_since_checkpoint = 10**6
+        journal._upkeep._commits = 10**6
         journal.commit(())
 """
 
