@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import struct
+import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -20,7 +21,11 @@ UA = (
 )
 CONVERSATIONS = 50
 GREETING_MID = "ffffffff 0"
-BASE_MS = 1_751_448_127_515
+BASE_MS = time.time_ns() // 1_000_000
+"""When the feed begins; what is older than the journal's horizon would not be handled."""
+
+_TIME_MS = 1_751_448_127_515
+"""Stands in the template for the time; none of its bytes is a per cent sign."""
 
 _DIGITS = {
     "text": "000000" + "0" * 20 + "0" * 11 + " 在吗？",
@@ -97,7 +102,7 @@ def _message() -> dict[int, Any]:
             2: f"{conversation}@goofish",
             3: f"{_DIGITS['message']}.PNM",
             4: 0,
-            5: BASE_MS,
+            5: _TIME_MS,
             6: {1: 101, 3: {1: "", 2: text, 3: "", 4: 1, 5: content}},
             7: 2,
             8: 1,
@@ -113,7 +118,7 @@ def _template() -> bytes:
     packed = pack(_message()).replace(b"%", b"%%")
     for name, digits in _DIGITS.items():
         packed = packed.replace(digits.encode(), f"%({name})b".encode())
-    return packed.replace(struct.pack(">Q", BASE_MS), b"%(time)b")
+    return packed.replace(struct.pack(">Q", _TIME_MS), b"%(time)b")
 
 
 _ENTRY = _template()
