@@ -198,8 +198,8 @@ class DecoderActor(SupervisedActor):
                 late=row.late,
             )
             events.append(event)
-            if row.attempts or row.crashes:
-                tries[event.event_id] = Tries(row.attempts, row.crashes)
+            if row.attempts or row.crashes or row.replayed:
+                tries[event.event_id] = Tries(row.attempts, row.crashes, row.replayed)
         self._account.peers.dispatcher.tell(
             EventsRestored(events=events, more=page.more, tries=tries, number=page.number)
         )

@@ -189,8 +189,12 @@ class DispatcherActor(SupervisedActor):
 
     def _append(self, events: Sequence[Event]) -> None:
         if events:
-            self._lanes.add(self._handed.mark(events))
             self._cursor = events[-1].lane_seq or self._cursor
+            if stale := self._trials.stale(events):
+                self._store(stale, len(stale))
+                gone = {settlement.event.event_id for settlement in stale}
+                events = [event for event in events if event.event_id not in gone]
+            self._lanes.add(self._handed.mark(events))
 
     def _catch_up(self) -> None:
         """Read the next page, if there is room for it."""

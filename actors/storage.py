@@ -305,10 +305,10 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True):
         account: Whose.
         conversation_id: Its lane; None: it has none.
         lane_seq: Its number.
-        status: ``dead``: it failed, or a handler refused it. ``parked``: its handlers began,
-            and nobody knows what they did.
+        status: ``dead``: it failed, or a handler refused it. ``parked``: nobody knows what its
+            handlers did, or whether they had it.
         reason: Why; exception type and place, or a constant such as ``crash_loop``,
-            ``handler_timed_out`` or ``unknown_effect``.
+            ``handler_timed_out``, ``unknown_effect`` or ``stale``.
         attempts: How often handlers failed.
         at_ms: Our Unix time when it was put there.
         received_at_ms: Our Unix time when it came.
@@ -340,7 +340,7 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         done: Handled.
         dead: Dead letters.
         ignored: No handler wanted them, or a person dropped them.
-        parked: Nobody knows what their handlers did.
+        parked: Nobody knows what their handlers did, or whether they had them.
         expired: Too old to be handled.
         pending: Stored and not ended.
     """

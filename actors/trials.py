@@ -7,14 +7,27 @@ The rules are :mod:`actors.policy.tries`; the journal is asked on handler thread
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from actors.account import Account
 from actors.policy.lanes import Run
-from actors.policy.tries import CRASH_LOOP, EXPIRED, UNTRIED, pause_s, to_be_noted
+from actors.policy.tries import (
+    CRASH_LOOP,
+    EXPIRED,
+    STALE,
+    STALE_NOTICE,
+    UNTRIED,
+    pause_s,
+    stale,
+    to_be_noted,
+)
 from actors.runtime.admission import NOT_BEGUN, Admission
 from actors.runtime.roster import TIMED_OUT
 from actors.storage import BeginEvent, JournalAnswer, ParkEvents, Settlement
 from actors.values import Disposition, Event, Outcome, Tries
+
+STALE_AGAIN_S: Final = 60.0
+"""Shortest time between two lines about stale events: with a wrong clock every event is one."""
 
 
 class Trials:
@@ -25,7 +38,9 @@ class Trials:
         wary: There may be events that a handler has seen in an earlier life.
     """
 
-    __slots__ = ("_account", "_admissions", "_expiry", "_noted", "tries", "wary")
+    __slots__ = (
+        "_account", "_admissions", "_expiry", "_noted", "_say_stale_at", "_stale", "tries", "wary",
+    )  # fmt: skip
 
     def __init__(self, account: Account) -> None:
         self._account = account
@@ -34,6 +49,7 @@ class Trials:
         self._expiry: Admission | None = None
         if account.plan.tries.expire_s is not None:
             self._expiry = self._admission(UNTRIED, None)
+        self._stale, self._say_stale_at = 0, float("-inf")
         self.tries: dict[str, Tries] = {}
         self.wary = False
 
@@ -66,6 +82,37 @@ class Trials:
         """Nothing of an earlier life is left."""
         self.wary = False
         self._noted.clear()
+
+    def stale(self, events: Sequence[Event]) -> list[Settlement]:
+        """End what came too late to tell whether it is a repetition; give the settlements."""
+        settlements: list[Settlement] = []
+        parked: list[Event] = []
+        log, name = self._account.services.log, self._account.name
+        for event in stale(self._account.plan.tries, events, self.tries):
+            failures = self.tries.pop(event.event_id, UNTRIED).failures
+            settlements.append(Settlement(event, STALE_NOTICE if event.notice else STALE, failures))
+            if event.notice:
+                log.debug("event.expired", account=name, event_id=event.event_id)
+            else:
+                parked.append(event)
+        if parked:
+            self._say(parked)
+        return settlements
+
+    def _say(self, parked: Sequence[Event]) -> None:
+        """Log that stale events were parked, once in a while."""
+        services, self._stale = self._account.services, self._stale + len(parked)
+        now = services.clock.monotonic()
+        if now < self._say_stale_at:
+            return
+        services.log.error(
+            "event.parked",
+            account=self._account.name,
+            event_id=parked[0].event_id,
+            reason=STALE.reason,
+            count=self._stale,
+        )
+        self._stale, self._say_stale_at = 0, now + STALE_AGAIN_S
 
     def admit(self, runs: Sequence[Run]) -> Sequence[Run]:
         """Give the runs as the handler pool takes them."""

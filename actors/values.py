@@ -80,6 +80,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that happened on an account; a platform adds what it knows in a subclass.
 
     Attributes:
+        notice: Nobody said it, so nobody needs to see it once it is stale; a class says so.
         account: Account that received it.
         event_id: Identity, unique over all accounts and stable over redelivery.
         conversation_id: The lane; None where the thing belongs to no conversation.
@@ -96,6 +97,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     kind: ClassVar[str] = "unknown"
+    notice: ClassVar[bool] = False
 
     account: AccountId = ""
     event_id: str = ""
@@ -312,10 +314,12 @@ class Tries(msgspec.Struct, frozen=True, gc=False):
     Attributes:
         failures: Tries that raised.
         crashes: Tries that were noted when they began and ended with the process.
+        replayed: A person put it back, to be handled whatever is known of it.
     """
 
     failures: int = 0
     crashes: int = 0
+    replayed: bool = False
 
 
 class Note(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -338,7 +342,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     Attributes:
         disposition: DONE: settle it. RETRY: a handler failed, the dispatcher decides.
             DEAD: never again. IGNORED: no handler wanted it. PARKED: nobody knows what its
-            handlers did. EXPIRED: it was too old to be handled.
+            handlers did, or whether they had it. EXPIRED: it was too old to be handled.
         replies: Sends that leave with the settlement, in order.
         notes: Values that are kept with the settlement, in order.
         reason: Why not DONE; exception type and place, no payload.

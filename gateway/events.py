@@ -123,12 +123,14 @@ class UserInteraction(PlatformEvent, frozen=True, gc=False):
     """Somebody read or is typing."""
 
     kind: ClassVar[str] = "user_interaction"
+    notice: ClassVar[bool] = True
 
 
 class SystemNotification(PlatformEvent, frozen=True, gc=False):
     """The platform itself says something."""
 
     kind: ClassVar[str] = "system_notification"
+    notice: ClassVar[bool] = True
 
 
 class UnknownEvent(PlatformEvent, frozen=True, gc=False):

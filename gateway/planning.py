@@ -19,6 +19,7 @@ from gateway.settings import AccountSettings, Settings
 from gateway.transport.dialer import PhaseLimits, WebSocketDialer
 from gateway.transport.tls import TlsOptions
 
+DAY_S = 24 * 3600
 JOURNAL_FILE = "journal.sqlite3"
 
 T = TypeVar("T", bound=Hashable)
@@ -110,6 +111,10 @@ def plan(account: AccountSettings, settings: Settings) -> AccountPlan:
                 pauses_s=account.handlers.retry_delays_s,
                 crash_limit=account.handlers.crash_limit,
                 expire_s=account.handlers.expire_s,
+                # memory forgets by number and at the end, so that an age tells nothing
+                horizon_s=None
+                if settings.durability == "memory"
+                else settings.journal.retention_days * DAY_S,
             )
         ),
         flow_high=account.flow.high,

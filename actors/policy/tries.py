@@ -1,4 +1,4 @@
-"""How often an event may be tried, and what must be noted before a try. Pure.
+"""How often an event may be tried, which never is, and what must be noted before a try. Pure.
 
 Failed tries are noted when they end. A try that ends with the process says nothing, so it
 must be noted before it begins, and that costs a commit. Only events that may have killed a
@@ -8,6 +8,7 @@ because whatever was being handled at the end of that life is among them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -19,7 +20,9 @@ SUSPECTS: Final = 16
 
 CRASH_LOOP: Final = Outcome(disposition=Disposition.DEAD, reason="crash_loop")
 EXPIRED: Final = Outcome(disposition=Disposition.EXPIRED, reason="expired")
-
+STALE: Final = Outcome(disposition=Disposition.PARKED, reason="stale")
+STALE_NOTICE: Final = Outcome(disposition=Disposition.EXPIRED, reason="stale")
+"""A platform says old notices again at each connection; they must not bury what a person said."""
 
 UNTRIED: Final = Tries()
 
@@ -32,11 +35,14 @@ class TryRules(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         crash_limit: Lives of the process it may end. The first of them was not noted, so all
             but one are certain; hence at least 3.
         expire_s: Age beyond which it is not handled; None: it always is.
+        horizon_s: So long, at least, the journal knows it as a repetition; None: as long as
+            anything is known.
     """
 
     pauses_s: tuple[float, ...]
     crash_limit: int = 3
     expire_s: float | None = None
+    horizon_s: float | None = None
 
 
 def pause_s(rules: TryRules, failures: int) -> float | None:
@@ -55,6 +61,27 @@ def verdict(rules: TryRules, tries: Tries, event: Event, now_ms: int) -> Outcome
         return None
     began_ms = event.received_at_ms if event.occurred_at_ms is None else event.occurred_at_ms
     return EXPIRED if now_ms - began_ms > rules.expire_s * 1000 else None
+
+
+def stale(rules: TryRules, events: Sequence[Event], tries: Mapping[str, Tries]) -> list[Event]:
+    """Give those of which nobody can tell whether they were handled before; usually none.
+
+    They happened longer than the horizon before they came: of an earlier copy the journal may
+    have forgotten (``reliability.md`` I6). How long they waited since does not matter, for
+    meanwhile their own rows stayed. What has no time is never stale, nor what a person put
+    back; what will expire anyway is left to :func:`verdict`.
+    """
+    horizon_s, expire_s = rules.horizon_s, rules.expire_s
+    if horizon_s is None or (expire_s is not None and expire_s <= horizon_s):
+        return []
+    horizon_ms = horizon_s * 1000
+    return [
+        event
+        for event in events
+        if (at_ms := event.occurred_at_ms) is not None
+        and event.received_at_ms - at_ms > horizon_ms
+        and not tries.get(event.event_id, UNTRIED).replayed
+    ]
 
 
 def to_be_noted(event: Event, tries: Tries, noted_in_lane: int) -> bool:

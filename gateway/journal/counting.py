@@ -66,13 +66,11 @@ class Counts:
         """Give what became of all messages of an account."""
         with self._lock:
             counts = Counter(self._counts.get(account))
-        ended = {name: counts[name] for name in ("done", "dead", "ignored", "expired")}
-        parked = counts["parked"] + counts["stale"]
+        ended = {name: counts[name] for name in ("done", "dead", "ignored", "parked", "expired")}
         return Tally(
             received=counts["stored"] + counts["duplicates"],
             duplicates=counts["duplicates"],
-            parked=parked,
-            pending=counts["stored"] - sum(ended.values()) - parked,
+            pending=counts["stored"] - sum(ended.values()),
             **ended,
         )
 

@@ -18,9 +18,7 @@ from gateway.journal.schema import FrameKind, Status
 BATCH_ROWS: Final = 128
 """Frames or sends a transaction looks at; a commit waits for at most one of these."""
 
-_GONE: Final = (
-    f"({Status.DONE.value}, {Status.IGNORED.value}, {Status.STALE.value}, {Status.EXPIRED.value})"
-)
+_GONE: Final = f"({Status.DONE.value}, {Status.IGNORED.value}, {Status.EXPIRED.value})"
 """Ends after which an event may go."""
 
 _FRAMES: Final = "SELECT raw_id, received_at FROM inbox WHERE raw_id>? ORDER BY raw_id LIMIT ?"

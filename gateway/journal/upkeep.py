@@ -37,6 +37,10 @@ BUDGET_S: Final = 0.05
 _CHECKPOINT_COMMITS: Final = 256
 """An idle journal with fewer commits since the last checkpoint leaves its log as it is."""
 
+GRACE_MS: Final = 3600 * 1000
+"""So much longer than promised an identity is kept: the platform's clock may be ahead of ours,
+and a copy that came in time may have waited for the disk."""
+
 _DAY_MS: Final = 24 * 3600 * 1000
 
 
@@ -121,7 +125,8 @@ class Upkeep:
 
     def _step(self, connection: sqlite3.Connection) -> Pruned:
         now = self._clock.monotonic()
-        horizon_ms = self._clock.unix_ms() - int(self._limits.retention_days * _DAY_MS)
+        kept_ms = int(self._limits.retention_days * _DAY_MS) + GRACE_MS
+        horizon_ms = self._clock.unix_ms() - kept_ms
         try:
             pruned = self._retention.step(connection, horizon_ms=horizon_ms)
             if not pruned.more and self._room is not Room.ENOUGH:

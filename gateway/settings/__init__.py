@@ -139,7 +139,8 @@ class JournalSettings(Record):
 
     Attributes:
         retention_days: Settled events and ended sends are kept so long, and with them the
-            identities by which a repeated message is known.
+            identities by which a repeated message is known. What is older when it comes is
+            parked as ``stale``.
         max_bytes: Bound of the file: above 80 % the frames of settled events go first, above
             95 % nothing more is stored.
         min_free_bytes: With less free on the disk nothing more is stored.

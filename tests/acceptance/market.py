@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from actors.messages import StateChanged
+from actors.ports import Clock
 from actors.runtime.actor import PooledActor
+from actors.runtime.clock import SystemClock
 from actors.state import ConnectionState
 from actors.values import Event, SendOutcome
 from gateway import ChatMessage, Gateway
@@ -165,7 +167,7 @@ class Market:
     """A platform, shops, and a gateway that serves them; use as a context manager.
 
     Each shop is an account of its user id. ``start`` makes the gateway; a second one after
-    ``stop`` finds the same data directory.
+    ``stop`` finds the same data directory. Both live by ``clock``.
     """
 
     def __init__(
@@ -175,9 +177,12 @@ class Market:
         behaviour: Behaviour | None = None,
         overrides: Mapping[str, Mapping[str, Any]] | None = None,
         defaults: Mapping[str, Any] | None = None,
+        clock: Clock | None = None,
         **keys: Any,
     ) -> None:
-        self.fake = FakePlatform(behaviour or Behaviour(backlog="push"))
+        self._clock = clock or SystemClock()
+        behaviour = behaviour or Behaviour(backlog="push")
+        self.fake = FakePlatform(behaviour, unix_ms=self._clock.unix_ms)
         self.fake.start()
         self.shops = {name: self.fake.account(name) for name in names}
         self.log, self.states, self.ledger = Log(), States(), Ledger()
@@ -201,7 +206,7 @@ class Market:
 
     def make(self) -> Gateway:
         """Make a gateway; the ledger is its handler unless the test adds others."""
-        gateway = Gateway(from_mapping(self.config), log=self.log)
+        gateway = Gateway(from_mapping(self.config), log=self.log, clock=self._clock)
         gateway.on_state(self.states)
         return gateway
 

@@ -395,7 +395,7 @@ def test_decoder_tells_tries_and_what_was_seen(bench: Bench) -> None:
     ]
     decoder._restore(PendingRead(rows=rows, more=False, redelivered_below=5, number=1), Session())  # type: ignore[arg-type]
     (restored,) = bench.heard["dispatcher"].of(EventsRestored)
-    assert restored.tries == {"f1": Tries(2, 1)}
+    assert restored.tries == {"f1": Tries(2, 1), "f9": Tries(replayed=True)}
     assert [each.redelivered for each in restored.events] == [True, True, False]
 
 

@@ -13,6 +13,7 @@ from actors.policy.tries import (
     UNTRIED,
     TryRules,
     pause_s,
+    stale,
     to_be_noted,
     verdict,
 )
@@ -62,6 +63,39 @@ def test_age_counts_from_when_it_happened(
 
 def test_nothing_expires_unless_somebody_says_so() -> None:
     assert verdict(RULES, UNTRIED, Event(occurred_at_ms=0), 1 << 50) is None
+
+
+DAY_MS = 24 * 3600 * 1000
+WEEK = TryRules(pauses_s=(), horizon_s=7 * 24 * 3600.0)
+
+
+@pytest.mark.parametrize(
+    ("occurred", "received", "found"),
+    [
+        (DAY_MS, 8 * DAY_MS, False),
+        (DAY_MS, 8 * DAY_MS + 1, True),
+        (None, 80 * DAY_MS, False),  # nobody knows how old it is
+        (90 * DAY_MS, 8 * DAY_MS, False),  # the peer's clock is ahead of ours
+    ],
+)
+def test_stale_is_what_happened_longer_than_the_horizon_before_it_came(
+    occurred: int | None, received: int, *, found: bool
+) -> None:
+    """I6: its identity may be forgotten. How late it is now is no matter."""
+    event = Event(event_id="e", occurred_at_ms=occurred, received_at_ms=received)
+    young = Event(event_id="y", occurred_at_ms=received, received_at_ms=received)
+    assert stale(WEEK, [young, event], {}) == [event] * found
+    assert stale(WEEK, [event], {"e": Tries(2, 1)}) == [event] * found
+    assert not stale(WEEK, [event], {"e": Tries(replayed=True)}), "a person said so"
+    assert not stale(RULES, [event], {}), "without a horizon nothing is"
+
+
+@pytest.mark.parametrize(("expire_s", "found"), [(60.0, False), (8 * 24 * 3600.0, True)])
+def test_what_expires_anyway_needs_no_person(expire_s: float, *, found: bool) -> None:
+    event = Event(occurred_at_ms=0, received_at_ms=9 * DAY_MS)
+    rules = TryRules(pauses_s=(), horizon_s=WEEK.horizon_s, expire_s=expire_s)
+    assert stale(rules, [event], {}) == [event] * found
+    assert found or verdict(rules, UNTRIED, event, 9 * DAY_MS) is EXPIRED
 
 
 def test_fresh_event_is_not_noted() -> None:
