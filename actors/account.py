@@ -38,7 +38,8 @@ class RecoveryPlan(msgspec.Struct, frozen=True, kw_only=True):
     """How an account's history is read again (``reliability.md`` 2.2).
 
     Attributes:
-        probe_s: Seconds between two looks whether the platform is ahead, ± 20 %; 0: none.
+        probe_s: Seconds between two looks whether the platform is ahead, ± 20 %; once a day it is
+            a recovery. 0: none.
         zombie_s: Seconds the platform may be ahead with nothing pushed; then the link is left.
         first_s: So much of the past is read on the first contact ever; 0: none.
         margin_s: So much before the cursor is read again.

@@ -29,6 +29,10 @@ READY_WAIT_S = 3.0
 SETTLE_S = 2.0
 """What the platform is ahead by may be on its way for so long."""
 
+REFRESH_S = 86_400.0
+"""A link that holds is read again so often, at the next probe: else the cursor would fall behind
+what the journal remembers, and what was handled would look missing."""
+
 MENTIONS_LIMIT = 256
 """Most mentioned messages looked up at once; more are read again unasked."""
 
@@ -52,7 +56,8 @@ class CatchUp:
 
     __slots__ = (
         "_account", "_again", "_ahead", "_asked_at", "_cut", "_failed", "_generation", "_mentions",
-        "_point", "_position", "_probe_at", "_pushed_at", "_session", "_stage", "_timer",
+        "_point", "_position", "_probe_at", "_pushed_at", "_refresh_at", "_session", "_stage",
+        "_timer",
     )  # fmt: skip
 
     def __init__(self, account: Account, generation: Generation, session: Session) -> None:
@@ -63,7 +68,7 @@ class CatchUp:
         self._position: Position | None = None
         self._point = 0
         self._ahead: Position | None = None
-        self._asked_at = self._pushed_at = self._probe_at = 0.0
+        self._asked_at = self._pushed_at = self._probe_at = self._refresh_at = 0.0
         self._cut = self._failed = False
         self._again: str | None = None
         self._mentions: list[str] = []
@@ -132,6 +137,7 @@ class CatchUp:
         self._failed = not ended.outcome.recovered
         if ended.position is not None:
             self._position = ended.position
+            self._plan_refresh()
         self._plan_probe()
         again, self._again = self._again, None
         quiet = self._pushed_at < self._asked_at
@@ -162,6 +168,9 @@ class CatchUp:
         elif stage is _Stage.IDLE and (self._failed or self._position is None):
             self._cut = True
             self._begin("retried")
+        elif stage is _Stage.IDLE and self._account.services.clock.monotonic() >= self._refresh_at:
+            self._cut = True
+            self._begin("refreshed")
         elif stage is _Stage.IDLE:
             services = self._account.services
             self._stage, self._asked_at = _Stage.ASKED, services.clock.monotonic()
@@ -231,6 +240,13 @@ class CatchUp:
             interval_s = RETRY_S
         self._probe_at = services.clock.monotonic() + (
             interval_s * (0.8 + 0.4 * services.dice.random()) if interval_s else math.inf
+        )
+
+    def _plan_refresh(self) -> None:
+        services, horizon_s = self._account.services, self._account.plan.tries.horizon_s
+        pause_s = REFRESH_S if horizon_s is None else min(REFRESH_S, horizon_s / 2)
+        self._refresh_at = services.clock.monotonic() + pause_s * (
+            0.8 + 0.2 * services.dice.random()
         )
 
     def _rest(self) -> None:

@@ -8,6 +8,7 @@ the state it gave before the reading began (``protocol.md`` 17.5). What to ask i
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -144,11 +145,13 @@ class RecoveryActor(SupervisedActor):
         if state is None:
             return False
         self._state, self._position = state, self._session.position(state)
+        horizon_s = self._account.plan.tries.horizon_s
         reach = extent(
             self._cursor,
             self._position,
             window_ms=int(self._plan.first_s * 1000),
             margin_ms=int(self._plan.margin_s * 1000),
+            horizon_ms=math.inf if horizon_s is None else horizon_s * 1000,
         )
         if reach is None or (not self._order.forced and continuous(self._cursor, self._position)):
             self._finish(())

@@ -6,6 +6,7 @@ and acknowledges is the recovery actor (``reliability.md`` 2.2, ``protocol.md`` 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Final, TypeAlias
 
@@ -14,8 +15,7 @@ import msgspec
 from actors.values import Event, Position
 
 DEDUP_SAFE_MS: Final = 6 * 24 * 3600 * 1000
-"""So old a cursor may be and still be read past: the journal remembers identities for 7 days,
-and what it forgot would be handled twice (``reliability.md`` I6)."""
+"""So old a cursor may be, at most, and still be read past."""
 
 LANE_EVENTS: Final = 5_000
 """Missing events of one conversation held in memory; more are given out in parts."""
@@ -56,7 +56,12 @@ def continuous(cursor: Position | None, state: Position) -> bool:
 
 
 def extent(
-    cursor: Position | None, state: Position, *, window_ms: int, margin_ms: int
+    cursor: Position | None,
+    state: Position,
+    *,
+    window_ms: int,
+    margin_ms: int,
+    horizon_ms: float = math.inf,
 ) -> Extent | None:
     """Say how far back to read; None: nothing.
 
@@ -65,10 +70,12 @@ def extent(
         state: Where the platform stands.
         window_ms: So much of the past is read on the first contact.
         margin_ms: So much before the cursor is read again.
+        horizon_ms: So long the journal remembers; what it forgot would look missing
+            (``reliability.md`` I6).
     """
     if cursor is None:
         return Extent(since_ms=state.at_ms - window_ms, known_ms=None) if window_ms else None
-    fresh = state.at_ms - cursor.at_ms < DEDUP_SAFE_MS
+    fresh = state.at_ms - cursor.at_ms < min(DEDUP_SAFE_MS, horizon_ms - margin_ms)
     return Extent(
         since_ms=cursor.at_ms - margin_ms if fresh else cursor.at_ms, known_ms=cursor.at_ms
     )

@@ -218,7 +218,8 @@ class RecoverySettings(Record):
     """How history is read again for what was not pushed (``reliability.md`` 2.2).
 
     Attributes:
-        probe_s: Between two looks whether the platform is ahead of us, ± 20 %; 0: none.
+        probe_s: Between two looks whether the platform is ahead of us, ± 20 %; once a day it is
+            a recovery. 0: none.
         zombie_s: It may be ahead so long with nothing pushed; then the link is left.
         first_s: So much of the past is read on the first contact ever; 0: none.
         margin_s: So much before the last known point is read again.

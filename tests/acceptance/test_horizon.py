@@ -13,8 +13,10 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from history import Outcomes
 from market import WAIT_S, Market
 
+from actors import catchup
 from actors.runtime.clock import SystemClock
 from actors.storage import Letter
 from gateway import ChatMessage
@@ -227,6 +229,32 @@ def test_history_beyond_the_horizon_is_parked_and_the_rest_is_handled(office: Of
     assert market.ledger.texts() == ["today", "fresh"]
     office.settled(done=2, parked=1, expired=1)
     assert office.letter().reason == "stale"
+
+
+def test_a_link_that_held_longer_than_the_horizon_brings_nothing_back(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From a cursor of the registration on, what was handled and forgotten would look missing."""
+    monkeypatch.setattr(catchup, "REFRESH_S", 0.05)
+    market, outcomes = office.market, Outcomes()
+    market.config["defaults"]["recovery"]["probe_s"] = 0.05
+    market.gateway = market.make()
+    market.gateway.on_recovery(outcomes)
+    office.open()
+    office.buyer.says("once")
+    market.ledger.wait(1)
+    office.settled(done=1)
+    office.calendar.ahead_s = 0.9 * DAY_S
+    outcomes.wait(sum(each.recovered for each in outcomes.all) + 2)  # one may have begun before
+    office.calendar.ahead_s = 1.8 * DAY_S
+    office.forget()
+    assert office.rows() == 0
+    office.shop.cut()
+    office.shop.wait_registered(sessions=2)
+    outcomes.wait(sum(each.recovered for each in outcomes.all) + 2)
+    market.serves(SHOP, "fresh")
+    assert market.ledger.texts() == ["once", "fresh"]
+    office.settled(parked=0)
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from actors.messages import (
     SendRequest,
 )
 from actors.policy.rate import TokenBucket
+from actors.policy.tries import TryRules
 from actors.recovery import RecoveryActor
 from actors.values import Position, Recovered, Reply, SignalKind
 
@@ -327,6 +328,26 @@ def test_ahead_and_foreign_and_silent_is_a_zombie(watch: Watch) -> None:
     watch.it.stored(9)
     assert not watch.it.is_zombie()
     assert watch.it.probe() is None
+
+
+@pytest.mark.parametrize(("horizon_s", "after_s"), [(None, 86_400.0), (86_400.0, 43_200.0)])
+def test_a_link_that_holds_is_read_again_while_all_is_known(
+    bench: Bench, horizon_s: float | None, after_s: float
+) -> None:
+    """Its cursor would stay at the registration: weeks later, what was handled looks missing."""
+    bench.with_plan(tries=TryRules(pauses_s=(), horizon_s=horizon_s))
+    watch = Watch(bench)
+    watch.it.signalled(SignalKind.READY)
+    watch.ended()
+    watch.begun()
+    for _ in range(3):
+        watch.bench.clock.advance(0.7 * after_s)
+        watch.probe(1)
+        assert watch.begun() == []
+        watch.bench.clock.advance(0.3 * after_s)
+        assert watch.it.probe() is None
+        assert watch.begun() == [("refreshed", True)]
+        watch.ended("refreshed")
 
 
 @pytest.mark.parametrize("probe_s", [0.0, 60.0])

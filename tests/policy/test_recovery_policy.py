@@ -55,10 +55,11 @@ def test_how_far_back() -> None:
     )
 
 
-def test_nothing_that_may_be_forgotten_is_read_again() -> None:
+@pytest.mark.parametrize(("days", "horizon_ms"), [(10, float("inf")), (1, DAY_MS)])
+def test_nothing_that_may_be_forgotten_is_read_again(days: int, horizon_ms: float) -> None:
     """Past the journal's memory a handled message would look missing."""
-    old = at(1, at_ms=90 * DAY_MS)
-    assert extent(old, at(9, at_ms=100 * DAY_MS), window_ms=0, margin_ms=10) == Extent(
+    old, state = at(1, at_ms=90 * DAY_MS), at(9, at_ms=(90 + days) * DAY_MS)
+    assert extent(old, state, window_ms=0, margin_ms=10, horizon_ms=horizon_ms) == Extent(
         since_ms=old.at_ms, known_ms=old.at_ms
     )
 
