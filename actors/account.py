@@ -14,7 +14,13 @@ import msgspec
 import pykka
 from pykka import ActorDeadError
 
-from actors.messages import Control, Message, StateChanged
+from actors.messages import (
+    Control,
+    HistoryRefused,
+    HistoryStored,
+    Message,
+    StateChanged,
+)
 from actors.policy.backoff import Delays
 from actors.policy.health import JournalHealth
 from actors.policy.tries import TryRules
@@ -31,7 +37,16 @@ from actors.runtime.timers import Timers
 from actors.runtime.writer import JournalWriter
 from actors.state import ConnectionState
 from actors.storage import Past, Pending, SendRecord
-from actors.values import AccountId, Event, Failure, Generation, Phase, Recovered, SendResult
+from actors.values import (
+    AccountId,
+    Event,
+    Failure,
+    Generation,
+    Phase,
+    Position,
+    Recovered,
+    SendResult,
+)
 
 
 class RecoveryPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -411,3 +426,23 @@ class BeginRecovery(Message, frozen=True, kw_only=True, gc=False):
     session: Session
     reason: str
     forced: bool
+
+
+class HistoryFound(Message, frozen=True, kw_only=True, gc=False):
+    """Store what a recovery found, oldest first. The decoder hears it: it alone numbers.
+
+    Attributes:
+        generation: Of the link it was read over.
+        reply_to: Hears of the end: the one who asks, not who is in its place by then.
+        events: Recovered; without a number.
+        closes: It was the last: end the hold.
+        cursor: Where the account's stream is read to with it; only if ``closes``.
+        late: Ids of events that are late, pushed ones too; only if ``closes``.
+    """
+
+    generation: Generation
+    reply_to: Mailbox[HistoryStored | HistoryRefused]
+    events: Sequence[Event]
+    closes: bool = False
+    cursor: Position | None = None
+    late: Sequence[str] = ()

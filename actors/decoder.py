@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from actors.account import Account, LinkEnded, PendingRead, PutBack, SessionOpened
+from actors.account import Account, HistoryFound, LinkEnded, PendingRead, PutBack, SessionOpened
 from actors.messages import (
     EventsReplayed,
     EventsRestored,
@@ -20,7 +20,6 @@ from actors.messages import (
     Flushed,
     FramesReceived,
     FramesRejected,
-    HistoryFound,
     HistoryRefused,
     HistoryStored,
     LanesHeld,
@@ -33,7 +32,7 @@ from actors.messages import (
 )
 from actors.ports import Session
 from actors.runtime.pool import Pool
-from actors.runtime.supervised import SupervisedActor
+from actors.runtime.supervised import SupervisedActor, post
 from actors.storage import CloseHold, HoldClosed, JournalAnswer, OpenHold, ReplayEvent, StoreFrames
 from actors.values import Decoded, Event, Frame, Reply, Signal, SignalKind, Tries
 
@@ -102,7 +101,7 @@ class DecoderActor(SupervisedActor):
                     EventsRestored(events=(), more=True, number=message.number)
                 )
             elif isinstance(message, HistoryFound):
-                self._account.peers.recovery.tell(HistoryRefused())
+                post(message.reply_to, HistoryRefused())
         super().tear_down()
 
     def _read(self, message: FramesReceived, session: Session) -> None:
@@ -258,9 +257,11 @@ class DecoderActor(SupervisedActor):
                 account.peers.dispatcher.tell(EventsStored(events=events))
             if closed is not None and closed.held_from is not None:
                 account.peers.dispatcher.tell(LanesReleased(held_from=closed.held_from))
-            account.peers.recovery.tell(
-                HistoryStored(found=len(events), foreign=sum(not event.own for event in events))
-            )
+            foreign = sum(not event.own for event in events)
+            post(found.reply_to, HistoryStored(found=len(events), foreign=foreign))
+
+        def refused(_: str) -> None:
+            post(found.reply_to, HistoryRefused())
 
         now_ms = account.services.clock.unix_ms()
         command = (
@@ -280,9 +281,7 @@ class DecoderActor(SupervisedActor):
                 frames=frames,
             )
         )
-        account.services.writer.submit(
-            command, committed, refused=lambda _: account.peers.recovery.tell(HistoryRefused())
-        )
+        account.services.writer.submit(command, committed, refused=refused)
 
     def _flush(self, flush: Flush) -> None:
         """Stand in the journal's line behind everything that was stored before."""

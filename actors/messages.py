@@ -400,26 +400,8 @@ class KnownRead(Message, frozen=True, kw_only=True, gc=False):
     held: bool
 
 
-class HistoryFound(Message, frozen=True, kw_only=True, gc=False):
-    """Store what a recovery found, oldest first. The decoder hears it: it alone numbers.
-
-    Attributes:
-        generation: Of the link it was read over.
-        events: Recovered; without a number.
-        closes: It was the last: end the hold.
-        cursor: Where the account's stream is read to with it; only if ``closes``.
-        late: Ids of events that are late, pushed ones too; only if ``closes``.
-    """
-
-    generation: Generation
-    events: Sequence[Event]
-    closes: bool = False
-    cursor: Position | None = None
-    late: Sequence[str] = ()
-
-
 class HistoryStored(Message, frozen=True, kw_only=True, gc=False):
-    """What a :class:`HistoryFound` held is in the journal.
+    """What a :class:`~actors.account.HistoryFound` held is in the journal.
 
     Attributes:
         found: How many of the events were new.
@@ -431,7 +413,7 @@ class HistoryStored(Message, frozen=True, kw_only=True, gc=False):
 
 
 class HistoryRefused(Message, frozen=True, kw_only=True, gc=False):
-    """The journal can never store what a :class:`HistoryFound` held."""
+    """The journal can never store what a :class:`~actors.account.HistoryFound` held."""
 
 
 class RecoveryEnded(Message, frozen=True, kw_only=True, gc=False):

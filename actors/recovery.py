@@ -14,9 +14,8 @@ from typing import Any
 
 import msgspec
 
-from actors.account import Account, BeginRecovery
+from actors.account import Account, BeginRecovery, HistoryFound
 from actors.messages import (
-    HistoryFound,
     HistoryRefused,
     HistoryStored,
     KnownRead,
@@ -29,9 +28,9 @@ from actors.messages import (
 )
 from actors.policy.rate import TokenBucket
 from actors.policy.recovery import AskConversations, Reading, continuous, extent
-from actors.ports import Page
+from actors.ports import Mailbox, Page
 from actors.runtime.pool import Pool
-from actors.runtime.supervised import SupervisedActor
+from actors.runtime.supervised import SupervisedActor, post
 from actors.runtime.timers import Timer
 from actors.storage import Journal
 from actors.values import Event, Position, Recovered, Reply, Request
@@ -43,6 +42,11 @@ TRIES = 3
 """Times a question is asked before the recovery fails."""
 
 OK = 200
+
+
+def _answer(ref: Mailbox[Any], answer: RecordRead | KnownRead) -> None:
+    """Tell who asked, if it still is there."""
+    post(ref, answer)
 
 
 def report(account: Account, outcome: Recovered) -> None:
@@ -61,7 +65,11 @@ def report(account: Account, outcome: Recovered) -> None:
 
 
 class RecoveryActor(SupervisedActor):
-    """State, conversations, messages, commit, acknowledgement; then it is gone."""
+    """State, conversations, messages, commit, acknowledgement; then it is gone.
+
+    What it asks of the journal is answered to itself, not to its role: the next recovery must
+    not take a late answer for its own.
+    """
 
     def __init__(
         self, pool: Pool, account: Account, order: BeginRecovery, rate: TokenBucket
@@ -122,10 +130,10 @@ class RecoveryActor(SupervisedActor):
 
     def started(self) -> None:
         """Ask the journal how far we are."""
-        name, peers = self._account.name, self._account.peers
+        name, ref = self._account.name, self.actor_ref
         self._services.writer.fetch(
             lambda journal: journal.recovery(name).cursor,
-            lambda cursor: peers.recovery.tell(RecordRead(cursor=cursor)),
+            lambda cursor: _answer(ref, RecordRead(cursor=cursor)),
         )
         self._arm(self._plan.reply_s, self._unread)
 
@@ -206,14 +214,14 @@ class RecoveryActor(SupervisedActor):
             return False
         self._page = page
         name, ids = self._account.name, [event.event_id for event in page.events]
-        peers = self._account.peers
+        ref = self.actor_ref
 
         def known(journal: Journal) -> tuple[Mapping[str, bool], bool]:
             return journal.known(name, ids), journal.recovery(name).held_from is not None
 
         self._services.writer.fetch(
             known,
-            lambda read: peers.recovery.tell(KnownRead(known=read[0], held=read[1])),
+            lambda read: _answer(ref, KnownRead(known=read[0], held=read[1])),
         )
         self._arm(self._plan.reply_s, self._unread)
         return True
@@ -233,6 +241,7 @@ class RecoveryActor(SupervisedActor):
         self._account.peers.decoder.tell(
             HistoryFound(
                 generation=self._order.generation,
+                reply_to=self.actor_ref,
                 events=events,
                 closes=self._ending is not None,
                 cursor=cursor,
@@ -388,7 +397,7 @@ class RecoveryActor(SupervisedActor):
         self._disarm()
         self._due = due
         self._timer = self._services.timers.after(
-            delay_s, self._account.peers.recovery, RecoveryDue(number=self._number)
+            delay_s, self.actor_ref, RecoveryDue(number=self._number)
         )
 
     def _disarm(self) -> None:

@@ -9,10 +9,9 @@ import msgspec
 import pytest
 from workbench import Bench
 
-from actors.account import BeginRecovery
+from actors.account import BeginRecovery, HistoryFound
 from actors.catchup import CatchUp
 from actors.messages import (
-    HistoryFound,
     HistoryRefused,
     HistoryStored,
     KnownRead,
@@ -54,9 +53,8 @@ class Table:
 
     def pump(self) -> None:
         """Hand the actor what it is told by timers and the journal."""
-        while told := self.heard["recovery"].drain():
-            for message in told:
-                self.actor.receive(message)
+        while mail := self.actor.actor_inbox.mail:
+            self.actor.receive(mail.popleft())
 
     def asked(self) -> SendRequest:
         """Give the one question that left."""
@@ -212,6 +210,24 @@ def test_a_link_lost_after_the_commit_changes_nothing(bench: Bench) -> None:
     assert [each.recovered for each in table.outcomes] == [True]
 
 
+def test_late_answers_go_to_who_asked(bench: Bench) -> None:
+    """The next recovery took them for its own: it died of them, or ended before its commit."""
+    former = Table(bench)
+    former.read("c1")
+    asked = former.asked()
+    former.actor.receive(RequestAnswered(reply=Reply(mid=asked.mid, code=200, body=b"{}")))
+    other = Table(bench)
+    other.read()
+    theirs = former.actor.actor_inbox.mail
+    assert theirs is not None
+    assert [type(message) for message in theirs] == [KnownRead]
+    former.pump()
+    finds = bench.heard["decoder"].of(HistoryFound)
+    assert [find.reply_to for find in finds] == [other.actor.actor_ref, former.actor.actor_ref]
+    assert not other.actor.actor_inbox.mail
+    assert bench.heard["recovery"].drain() == []
+
+
 def test_what_no_journal_can_store(bench: Bench) -> None:
     table = Table(bench)
     table.read()
@@ -227,7 +243,7 @@ def test_a_journal_that_is_silent(bench: Bench) -> None:
     table.read("c1")
     asked = table.asked()
     table.actor.receive(RequestAnswered(reply=Reply(mid=asked.mid, code=200, body=b"{}")))
-    table.heard["recovery"].of(KnownRead)
+    table.actor.actor_inbox.mail = None  # what the journal would have said
     table.advance(10.0)
     table.actor.receive(HistoryStored(found=0, foreign=0))
     assert [each.reason for each in table.outcomes] == ["journal_silent"]

@@ -31,6 +31,10 @@ def test_runs_come_in_the_order_lanes_became_ready() -> None:
     ]
     assert lanes.take() == []
     assert (lanes.pending, lanes.lane_count) == (4, 3)
+    assert not lanes.resting
+    for lane in ("b", "a", ""):
+        lanes.finish(lane, 0)
+    assert lanes.resting
 
 
 def test_a_run_is_not_changed_by_what_comes_later() -> None:
