@@ -40,7 +40,7 @@ from actors.storage import (
     Settlement,
 )
 from actors.trials import Trials
-from actors.values import Delivery, Disposition, Event, Outcome
+from actors.values import DONE, Delivery, Disposition, Event, Outcome
 
 PAGE = 1000
 """Journal rows read at a time, and most news kept while they are read."""
@@ -378,4 +378,5 @@ class DispatcherActor(SupervisedActor):
 
 
 def _all_done(settled: Sequence[tuple[Event, Outcome]]) -> bool:
-    return not [True for _, outcome in settled if outcome.disposition is not Disposition.DONE]
+    rest = [outcome for _, outcome in settled if outcome is not DONE]  # nearly always none
+    return not rest or all(outcome.disposition is Disposition.DONE for outcome in rest)

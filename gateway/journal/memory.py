@@ -36,7 +36,16 @@ from actors.storage import (
     StorePast,
     Tally,
 )
-from actors.values import AccountId, Delivery, Disposition, Event, Frame, Position, SendOutcome
+from actors.values import (
+    DONE,
+    AccountId,
+    Delivery,
+    Disposition,
+    Event,
+    Frame,
+    Position,
+    SendOutcome,
+)
 from gateway.journal.letters import UNKNOWN_EFFECT
 from gateway.journal.memory_sends import MemorySends
 from gateway.journal.order import arrange, in_order, merge
@@ -278,9 +287,14 @@ class MemoryJournal:
         kept = self._accounts[command.account]
         pending, tried = kept.pending, kept.tried
         replies: list[Delivery] = []
+        plain = not (kept.running or tried or kept.late)
         for settlement in command.settlements:
             number, outcome = settlement.event.lane_seq, settlement.outcome
             if number is None:
+                continue
+            if outcome is DONE and plain:
+                if pending.pop(number, None) is not None:
+                    kept.done += 1
                 continue
             if settlement.begun and number in kept.running:
                 pending[number] = kept.running.pop(number)[1]

@@ -83,6 +83,8 @@ class FrameReader:
                 more=more,
                 received_at_ms=received_at_ms,
             )
+        if signal is None and not odd:
+            return Decoded(raw=frame, events=events, ack=ack, point=points)
         mentions: tuple[str, ...] = ()
         if odd:
             arrival = Arrival(
