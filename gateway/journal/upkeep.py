@@ -13,7 +13,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from actors.ports import Clock
-from actors.storage import JournalCommand, JournalFullError, StoreDelivery, StoreFrames
+from actors.storage import (
+    CloseHold,
+    JournalCommand,
+    JournalFullError,
+    StoreDelivery,
+    StoreFrames,
+)
 from gateway.journal import schema
 from gateway.journal.quota import Limits, Room, room
 from gateway.journal.retention import Pruned, Retention
@@ -165,5 +171,5 @@ def free_bytes(path: Path) -> int:
 
 def _adds(command: JournalCommand) -> bool:
     return isinstance(command, StoreDelivery) or (
-        isinstance(command, StoreFrames) and bool(command.frames)
+        isinstance(command, StoreFrames | CloseHold) and bool(command.frames)
     )
