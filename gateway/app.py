@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -14,6 +14,7 @@ from typing import Any, Self, TypeVar
 
 from actors.account import AccountPlan
 from actors.messages import StateChanged
+from actors.policy.alerts import Alert
 from actors.policy.gate import ConnectGate
 from actors.ports import Clock
 from actors.runtime.clock import SystemClock
@@ -31,7 +32,7 @@ from actors.values import (
     SendResult,
 )
 from gateway import logs, planning, sinks, stopping
-from gateway.accounts import Accounts, AccountView, masked_change
+from gateway.accounts import Accounts, AccountView, masked_alert, masked_change
 from gateway.config import check, load
 from gateway.errors import (
     AccountExistsError,
@@ -41,6 +42,7 @@ from gateway.errors import (
     UnknownAccountError,
 )
 from gateway.handlers import Handlers, OnCrash
+from gateway.journal.upkeep import concerns_of
 from gateway.letters import DeadLetters
 from gateway.sending import ASK_S, ClientIds, Sends, SendTicket, Tickets, masked_result
 from gateway.settings import AccountSettings, Settings
@@ -101,7 +103,9 @@ class Gateway:
         self._stopping = False
         self._over = threading.Event()
         self._journal: Journal | None = None
-        self.accounts = Accounts(add=self._add_account, verb=self._account_verb, tally=self._tally)
+        self.accounts = Accounts(
+            add=self._add_account, verb=self._account_verb, tally=self._tally, alerts=self._alerts
+        )
         self.dead_letters = DeadLetters(lambda: self._system)
         self.sends = Sends(lambda: self._system, self._tickets)
         for account in settings.accounts:
@@ -193,6 +197,7 @@ class Gateway:
             journal = self._journal = self._open_journal(self.settings, self._clock)
             system = System(
                 journal=journal,
+                concerns=concerns_of(journal),
                 handle=self._handlers,
                 observer=self,
                 log=self._log,
@@ -226,6 +231,21 @@ class Gateway:
     def _warn(self, notes: Iterable[str]) -> None:
         for note in notes:
             self._log.warning("config.noted", detail=note)
+
+    @property
+    def alerts(self) -> Sequence[Alert]:
+        """Tell what a person should look at now, of all accounts, the oldest first.
+
+        Each was logged once, under its name, when it began. Empty before the start and after
+        the stop.
+        """
+        return self._alerts(None)
+
+    def _alerts(self, account: AccountId | None) -> Sequence[Alert]:
+        system = self._system
+        if system is None:
+            return ()
+        return [masked_alert(each, self._redactor) for each in system.services.alerts.on(account)]
 
     @property
     def ready(self) -> bool:
