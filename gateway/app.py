@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
@@ -50,6 +51,9 @@ from gateway.settings import AccountSettings, Settings
 EventT = TypeVar("EventT", bound=Event)
 StateListener = Callable[[StateChanged], None]
 RecoveryListener = Callable[[Recovered], None]
+
+MOST_CALLS = 4096
+"""Calls of an account's listeners that may wait (``reliability.md`` 2.10)."""
 
 INTERNAL_FAILURE = 70
 """Exit code when the ordered stop was cut short or threads survived it."""
@@ -427,8 +431,11 @@ class Gateway:
             OverloadedError: The account's outbox is full: the event is tried again later.
         """
         system, (limit, _) = self._system, self._send_limits[event.account]
-        if system is not None and system.services.sends.count(event.account) >= limit:
+        sends = None if system is None else system.services.sends
+        if sends is not None and sends.count(event.account) >= limit:
             raise OverloadedError(f"outbox of {event.account}", limit)
+        if sends is not None and len(sends) >= sends.limit:
+            raise OverloadedError("outbox of the gateway", sends.limit)
         return self._delivery(
             event.account,
             event.conversation_id or "",
@@ -484,9 +491,24 @@ class Gateway:
         """Have a listener called, after those before it."""
         system = self._system
         calls = self._calls.setdefault(account, deque())
+        behind = len(calls) >= MOST_CALLS
+        if behind:  # its turn calls the next one instead
+            with contextlib.suppress(IndexError):
+                calls.popleft()
         calls.append(what)
-        if system is not None:
+        if system is None:
+            return
+        if not behind:
             system.services.handlers.call(account, partial(_call_next, calls))
+            return
+        system.services.alerts.say(
+            "listener.behind",
+            account=account,
+            detail=f"more than {MOST_CALLS} calls of listeners wait; the oldest are left out",
+            next_step="see what your on_state and on_recovery listeners wait for; "
+            "accounts[id].state is right all the same",
+            for_s=60.0,
+        )
 
     def send_ended(self, account: AccountId, outbox_id: str, result: SendResult) -> None:
         """Resolve the ticket."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from history import Outcomes
 from market import WAIT_S, Market
@@ -15,8 +16,10 @@ from sick_disk import OTHER, SHOP, journal_of, leaves_and_comes_back, market_in
 import actors.supervisor
 import actors.system
 from actors.decoder import DecoderActor
+from actors.messages import StateChanged
 from actors.policy import alerts, budget
 from gateway import ChatMessage
+from gateway.app import MOST_CALLS
 from gateway.journal import upkeep
 from gateway.testing import Behaviour, faults
 
@@ -210,6 +213,50 @@ def test_accounts_that_crash_together_are_told_and_slow_the_gate(
             market.gateway.accounts.reset(name)
             market.connected(name)
         assert on(market) == []
+
+
+def test_a_listener_that_hangs_fills_no_memory(tmp_path: Path, held: threading.Event) -> None:
+    """2.10, state events: the state itself is right, and the newest news comes last."""
+    with Market(tmp_path, SHOP) as market:
+        heard: list[int] = []
+
+        @market.gateway.on_state
+        def hang(change: StateChanged) -> None:
+            if change.generation > 100:
+                held.wait(60.0)
+                heard.append(change.generation)
+
+        market.start()
+        (first, *_) = market.states.of(SHOP)
+        for number in range(101, 101 + 2 * MOST_CALLS):
+            market.gateway.state_changed(msgspec.structs.replace(first, generation=number))
+        assert len(market.gateway._calls[SHOP]) <= MOST_CALLS
+        assert len(market.log.wait("listener.behind", account=SHOP)) == 1
+        assert market.gateway.accounts[SHOP].generation == 100 + 2 * MOST_CALLS
+        held.set()
+        market.states.wait(SHOP, lambda change: change.generation == 100 + 2 * MOST_CALLS)
+        assert heard == sorted(set(heard))
+        assert len(heard) <= MOST_CALLS
+
+
+def test_a_reply_is_bounded_by_the_outbox_of_the_gateway_too(tmp_path: Path) -> None:
+    """2.10, outbox: an event whose reply has no room is tried again; the account has a thousand."""
+    slow = {"rate_per_s": 0.001, "burst": 1}
+    with Market(tmp_path, SHOP, outbox={"limit": 2}, defaults={"send": slow}) as market:
+
+        @market.gateway.on(ChatMessage)
+        def answer(event: ChatMessage) -> None:
+            event.reply("yes")
+
+        market.start()
+        shop = market.shops[SHOP]
+        for number in range(100):  # replies of one moment are counted when they are stored
+            if market.log.found("handler.failed"):
+                break
+            shop.buyer("78001").says("well?")
+            shop.wait_acked(number + 1, WAIT_S)
+        (line, *_) = market.log.wait("handler.failed")
+        assert line["reason"].startswith("OverloadedError")
 
 
 def test_a_peer_that_keeps_sending_too_much_is_told(tmp_path: Path) -> None:
