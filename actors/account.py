@@ -25,6 +25,7 @@ from actors.policy.backoff import Delays
 from actors.policy.health import JournalHealth
 from actors.policy.tries import TryRules
 from actors.ports import Clock, Dialed, Dialer, Dice, Identity, Mailbox, Platform, Session
+from actors.runtime.board import AlertBoard
 from actors.runtime.flow import Flow
 from actors.runtime.handlers import HandlerPool
 from actors.runtime.inbox import MailboxFullError
@@ -200,6 +201,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     clock: Clock
     dice: Dice
     log: Log
+    alerts: AlertBoard
     observer: Observer
     history_rate: SharedRate
     sends: OpenSends = msgspec.field(default_factory=OpenSends)

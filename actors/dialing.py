@@ -45,6 +45,12 @@ class GateDue(Message, frozen=True, kw_only=True, gc=False):
     """The gate or a circuit may let somebody through now."""
 
 
+class SetRate(Control, frozen=True, kw_only=True, gc=False):
+    """Let the gate grant so many dials a second from now on."""
+
+    rate_per_s: float
+
+
 class DialEnded(Control, frozen=True, kw_only=True, gc=False):
     """A dial thread is done; ``failure`` is None if there is a link."""
 
@@ -95,6 +101,8 @@ class DialingActor(SupervisedActor):
                 self._judge(message.endpoint, message.failure)
             case GateDue():
                 self._timer = None
+            case SetRate():
+                self._gate.set_rate(message.rate_per_s, self._clock.monotonic())
             case _:
                 raise TypeError(f"dialing can not receive {type(message).__name__}")
         self._grant()

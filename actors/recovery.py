@@ -179,6 +179,8 @@ class RecoveryActor(SupervisedActor):
             self._finish(found)
         elif found:
             self._store(found)
+        elif self._services.health.filling:  # the platform keeps it as well as we could
+            self._give_over(recovered=False, reason="journal_filling")
         elif not self._background and reading.pages >= self._plan.pages:
             self._background = True
             self._give_over(recovered=False, reason="page_limit")

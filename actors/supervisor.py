@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pykka
 
 from actors.account import Account, BeginRecovery
@@ -42,9 +43,10 @@ from actors.messages import (
     Withdraw,
 )
 from actors.outbox import OutboxActor
-from actors.policy import failures, retries
+from actors.policy import alerts, failures, retries
 from actors.policy.budget import LONGEST_DELAY_S, RestartBudget
 from actors.policy.rate import TokenBucket
+from actors.policy.strikes import Strikes
 from actors.recovery import RecoveryActor, report
 from actors.runtime.pool import Pool
 from actors.runtime.supervised import SupervisedActor
@@ -117,6 +119,7 @@ class SupervisorActor(SupervisedActor):
         self._state, self._generation = standing.state, standing.generation
         self._wanted, self._ending = standing.wanted, standing.ending
         self._given_up: GiveUp | None = None
+        self._oversized: Strikes | None = None
         self._probes = 0
         self._storing = self._unstored = False
         self._number = 0
@@ -242,6 +245,7 @@ class SupervisorActor(SupervisedActor):
 
     def _reset(self) -> None:
         self._retries.reset()
+        self._services.alerts.end(account=self._account.name)
         self._given_up = None
         self._probes = 0
         self._keep()
@@ -286,11 +290,14 @@ class SupervisorActor(SupervisedActor):
     # --- the connection's news --------------------------------------------------------
 
     def _changed(self, change: StateChanged) -> None:
+        if self._state is ConnectionState.FAILED:
+            self._services.alerts.end("account.failed", account=self._account.name)
         self._state, self._generation = change.new, change.generation
         self._disarm_stable()
         match change.new:
             case ConnectionState.CONNECTED:
                 self._retries.connected(self._services.clock.monotonic())
+                self._services.alerts.end("link.untrusted", account=self._account.name)
                 self._stable = self._services.timers.after(
                     self._account.plan.stable_s,
                     self._peers.supervisor,
@@ -307,6 +314,7 @@ class SupervisorActor(SupervisedActor):
                 if self._wanted:
                     self._open()
             case ConnectionState.CLOSED:
+                self._services.alerts.end(account=self._account.name)
                 self._disarm()
                 self._stop_children(but="dispatcher")
                 if "dispatcher" in self._children:
@@ -322,6 +330,8 @@ class SupervisorActor(SupervisedActor):
         if self._services.health.down:
             self._withdraw()
             return
+        if change.failure is not None and alerts.too_big(change.failure):
+            self._count_oversized(change.failure)
         if change.cause is Cause.RESET or change.failure is None:
             self._open()
             return
@@ -336,9 +346,10 @@ class SupervisorActor(SupervisedActor):
             self._give_up(GiveUp(failure=verdict.failure, why=verdict.why))
             return
         self._keep()
-        if verdict.flapping:
-            services.log.error(
-                "link.flapping", account=self._account.name, delay_s=round(verdict.delay_s, 2)
+        for alert in alerts.of_link(change.failure, verdict):
+            services.alerts.raise_(
+                msgspec.structs.replace(alert, account=self._account.name),
+                delay_s=round(verdict.delay_s, 2),
             )
         services.log.warning(
             "reconnect.scheduled",
@@ -353,18 +364,38 @@ class SupervisorActor(SupervisedActor):
 
     def _report_failed(self, change: StateChanged) -> None:
         failure = change.failure
-        self._services.log.error(
+        self._services.alerts.say(
             "account.failed",
             account=self._account.name,
+            detail=failure.detail if failure else "",
+            next_step="mend what the detail says, then reset the account",
             why=change.why or change.cause.value,
             reason=failure.reason if failure else change.cause.value,
-            detail=failure.detail if failure else "",
         )
+
+    def _count_oversized(self, failure: Failure) -> None:
+        """Let a person hear of a peer that keeps sending more than we take."""
+        if self._oversized is None:
+            self._oversized = Strikes(
+                limit=alerts.OVERSIZED + 1, window_s=alerts.OVERSIZED_WINDOW_S
+            )
+        if self._oversized.strike(self._services.clock.monotonic()):
+            self._services.alerts.say(
+                "link.oversized",
+                account=self._account.name,
+                detail=f"more than {alerts.OVERSIZED} messages in an hour were too large: "
+                f"{failure.detail}",
+                next_step="raise the account's limits.*, if such messages are meant; "
+                "none of them was acknowledged",
+                for_s=alerts.OVERSIZED_WINDOW_S,
+            )
 
     # --- the past ---------------------------------------------------------------------
 
     def _settle(self) -> None:
         self._retries.stable(self._services.clock.monotonic())
+        for name in ("link.flapping", "link.failing"):
+            self._services.alerts.end(name, account=self._account.name)
         self._probes = 0
         if self._account.standing.past is not None:
             self._keep()

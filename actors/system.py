@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import pykka
@@ -26,7 +26,7 @@ from actors.account import (
     Services,
     Standing,
 )
-from actors.dialing import DialingActor
+from actors.dialing import DialingActor, SetRate
 from actors.messages import (
     AccountEnded,
     ActorDied,
@@ -41,10 +41,12 @@ from actors.messages import (
     Start,
     Stop,
 )
+from actors.policy import alerts
 from actors.policy.budget import LONGEST_DELAY_S, RestartBudget
 from actors.policy.gate import ConnectGate
 from actors.policy.health import JournalHealth, Verdict
 from actors.ports import Clock, Handle
+from actors.runtime.board import AlertBoard
 from actors.runtime.clock import SystemClock
 from actors.runtime.flow import Flow
 from actors.runtime.handlers import HandlerPool
@@ -56,7 +58,7 @@ from actors.runtime.sends import OpenSends
 from actors.runtime.timers import Timers
 from actors.runtime.writer import JournalWriter
 from actors.storage import Journal, ReplayEvent, StoreDelivery, StorePast
-from actors.supervisor import SupervisorActor
+from actors.supervisor import CRASH_LOOP, SupervisorActor
 from actors.values import AccountId, Delivery
 
 SWEEP_S = 0.25
@@ -67,6 +69,9 @@ MOST_WORKERS = 4
 
 HANG_S = 5.0
 """Seconds one message may take before its actor counts as hung."""
+
+CROWD_RATE_PER_S = 1.0
+"""Dials a second while many accounts crash: each start may be the next crash."""
 
 LEAKED = 10
 """Handler threads that hang and are replaced; beyond, only another process helps."""
@@ -106,6 +111,8 @@ class System:
         journal_limit_s: Seconds without a commit that holds; then every link is left.
         dice_seed: Fixes the dice; None takes entropy.
         parking: Which events must not be handled a second time after a crash; None: none.
+        concerns: Gives what a person should look at in the journal, the same object until it
+            changes; asked several times a second.
         on_exhausted: Called when more than :data:`LEAKED` handlers hang; must not block.
     """
 
@@ -128,10 +135,16 @@ class System:
         journal_limit_s: float = 10.0,
         dice_seed: int | None = None,
         parking: Parking | None = None,
+        concerns: Callable[[], Sequence[alerts.Alert]] = tuple,
         on_exhausted: Callable[[], None] | None = None,
     ) -> None:
         clock = clock or SystemClock()
         self._gate = gate
+        self._gate_rate_per_s = gate.rate_per_s
+        self._crowded = False
+        self._begun = 0
+        self._ask_concerns = concerns
+        self._concerns: Sequence[alerts.Alert] = ()
         self._dialing = Role()
         try:
             self._pasts = dict(journal.pasts())
@@ -168,6 +181,7 @@ class System:
             clock=clock,
             dice=self._dice,
             log=log,
+            alerts=AlertBoard(clock, log),
             observer=observer,
             history_rate=SharedRate(
                 rate_per_s=history_rate_per_s, burst=history_burst, now=clock.monotonic()
@@ -421,6 +435,7 @@ class System:
             for actor in (*services.pool.mend(), *services.pool.stuck(now, HANG_S)):
                 services.pool.abandon(actor)
             self._look_at_journal(now)
+            self._look_at_alerts()
         finally:  # a host's logger may raise; nobody else looks for the hung
             services.timers.call_after(SWEEP_S, self._sweep)
 
@@ -429,7 +444,12 @@ class System:
         log = self.services.log
         log.error("handler.abandoned", threads=threads)
         if threads > LEAKED:
-            log.error("handler.pool_exhausted", threads=threads)
+            self.services.alerts.say(
+                "handler.pool_exhausted",
+                detail=f"{threads} handlers hang, more than are replaced",
+                next_step="restart the process; see handler.abandoned for what hangs",
+                threads=threads,
+            )
             if self._on_exhausted is not None:
                 self._on_exhausted()
 
@@ -444,22 +464,75 @@ class System:
     def _look_at_journal(self, now: float) -> None:
         """Replace a dead writer; let all accounts leave, or come back (I3, A6)."""
         services = self.services
-        log, writer = services.log, services.writer
+        log, writer, board = services.log, services.writer, services.alerts
         if writer.revive():
             log.error("journal.writer_replaced")
         stalled_s = writer.stalled_s(now)
         reason = self._journal_reason or "a commit does not return"
+        if not stalled_s:
+            board.end("journal.commit_slow")
         match services.health.judge(stalled_s):
             case Verdict.SLOW:
-                log.warning("journal.commit_slow", waited_s=round(stalled_s, 1), reason=reason)
+                board.say(
+                    "journal.commit_slow",
+                    detail=reason,
+                    next_step="look at the disk; nothing is acknowledged until the commit holds",
+                    waited_s=round(stalled_s, 1),
+                    reason=reason,
+                )
             case Verdict.DOWN:
-                log.error("journal.unavailable", waited_s=round(stalled_s, 1), reason=reason)
+                board.say(
+                    "journal.unavailable",
+                    detail=reason,
+                    next_step="mend what the detail says; every account comes back by itself",
+                    waited_s=round(stalled_s, 1),
+                    reason=reason,
+                )
                 self._tell_supervisors(JournalFailed())
             case Verdict.UP:
+                board.end("journal.unavailable")
                 log.info("journal.recovered")
                 self._tell_supervisors(JournalRecovered())
             case None:
                 pass
+
+    # --- what a person should look at ---------------------------------------------------
+
+    def _look_at_alerts(self) -> None:
+        """Take over what the journal says; end what is over; slow down a crowd of crashes."""
+        board = self.services.alerts
+        concerns = self._ask_concerns()
+        if concerns is not self._concerns:
+            self._concerns = concerns
+            ours = self._accounts
+            board.match([each for each in concerns if each.account is None or each.account in ours])
+            self.services.health.filling = any(
+                each.name == alerts.JOURNAL_FILLING for each in concerns
+            )
+        board.expire()
+        if self._crowded or board.begun != self._begun:
+            self._begun = board.begun
+            self._look_for_crowd()
+
+    def _look_for_crowd(self) -> None:
+        """Slow the gate while many accounts crash (``reliability.md`` 2.8)."""
+        board, total = self.services.alerts, len(self._accounts)
+        crashed = [each for each in board.on() if each.why == CRASH_LOOP]
+        many = alerts.crowd(crashed, total, self.services.clock.unix_ms())
+        if many:
+            board.say(
+                "accounts.crashing",
+                detail=f"{many} of {total} accounts failed by crashes within a minute",
+                next_step="see actor.died: it is no single account's fault; "
+                "links are opened one a second meanwhile",
+                for_s=alerts.CROWD_WINDOW_S,
+            )
+        crowded = "accounts.crashing" in board
+        if crowded is not self._crowded:
+            self._crowded = crowded
+            self._dialing.tell(
+                SetRate(rate_per_s=CROWD_RATE_PER_S if crowded else self._gate_rate_per_s)
+            )
 
     def _tell_supervisors(self, news: JournalFailed | JournalRecovered) -> None:
         with self._lock:

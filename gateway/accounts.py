@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from msgspec import structs
 
 from actors.messages import StateChanged
+from actors.policy.alerts import Alert
 from actors.state import ConnectionState
 from actors.storage import Tally
 from actors.values import AccountId, Failure
@@ -29,6 +30,11 @@ def masked_change(change: StateChanged, redactor: Redactor) -> StateChanged:
     return change if failure is change.failure else structs.replace(change, failure=failure)
 
 
+def masked_alert(alert: Alert, redactor: Redactor) -> Alert:
+    """Give an alert whose words tell no secret of ours."""
+    return structs.replace(alert, detail=redactor.text(alert.detail))
+
+
 class AccountView:
     """One account, live. Reading never blocks; nothing here can change the account.
 
@@ -46,9 +52,11 @@ class AccountView:
         account: AccountId,
         changed: threading.Condition,
         tally: Callable[[AccountId], Tally],
+        alerts: Callable[[AccountId], Sequence[Alert]],
     ) -> None:
         self.id = account
         self._tally = tally
+        self._alerts = alerts
         self.state = ConnectionState.DISCONNECTED
         self.since_ms = 0
         self.generation = 0
@@ -64,6 +72,11 @@ class AccountView:
     def counters(self) -> Tally:
         """Tell what became of all events, over the life of the journal; zeros before the start."""
         return self._tally(self.id)
+
+    @property
+    def alerts(self) -> Sequence[Alert]:
+        """Tell what a person should look at now, the oldest first."""
+        return self._alerts(self.id)
 
     def __repr__(self) -> str:
         return f"<account {self.id!r} {self.state.value}>"
@@ -108,8 +121,10 @@ class Accounts(Mapping[AccountId, AccountView]):
         add: Callable[[object], AccountView],
         verb: Callable[[str, AccountId], None],
         tally: Callable[[AccountId], Tally] = lambda _: Tally(),
+        alerts: Callable[[AccountId], Sequence[Alert]] = lambda _: (),
     ) -> None:
         self._tally = tally
+        self._alerts = alerts
         self._views: dict[AccountId, AccountView] = {}
         self._changed = threading.Condition()
         self._add = add
@@ -132,7 +147,7 @@ class Accounts(Mapping[AccountId, AccountView]):
 
     def open_view(self, account: AccountId) -> AccountView:
         """Make an account visible; the façade calls it."""
-        view = self._views[account] = AccountView(account, self._changed, self._tally)
+        view = self._views[account] = AccountView(account, self._changed, self._tally, self._alerts)
         return view
 
     def close_view(self, account: AccountId) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -13,6 +14,7 @@ from typing import Any, Self, TypeVar
 
 from actors.account import AccountPlan
 from actors.messages import StateChanged
+from actors.policy.alerts import Alert
 from actors.policy.gate import ConnectGate
 from actors.ports import Clock
 from actors.runtime.clock import SystemClock
@@ -30,7 +32,7 @@ from actors.values import (
     SendResult,
 )
 from gateway import logs, planning, sinks, stopping
-from gateway.accounts import Accounts, AccountView, masked_change
+from gateway.accounts import Accounts, AccountView, masked_alert, masked_change
 from gateway.config import check, load
 from gateway.errors import (
     AccountExistsError,
@@ -40,6 +42,7 @@ from gateway.errors import (
     UnknownAccountError,
 )
 from gateway.handlers import Handlers, OnCrash
+from gateway.journal.upkeep import concerns_of
 from gateway.letters import DeadLetters
 from gateway.sending import ASK_S, ClientIds, Sends, SendTicket, Tickets, masked_result
 from gateway.settings import AccountSettings, Settings
@@ -47,6 +50,9 @@ from gateway.settings import AccountSettings, Settings
 EventT = TypeVar("EventT", bound=Event)
 StateListener = Callable[[StateChanged], None]
 RecoveryListener = Callable[[Recovered], None]
+
+MOST_CALLS = 4096
+"""Calls of an account's listeners that may wait (``reliability.md`` 2.10)."""
 
 INTERNAL_FAILURE = 70
 """Exit code when the ordered stop was cut short or threads survived it."""
@@ -100,7 +106,9 @@ class Gateway:
         self._stopping = False
         self._over = threading.Event()
         self._journal: Journal | None = None
-        self.accounts = Accounts(add=self._add_account, verb=self._account_verb, tally=self._tally)
+        self.accounts = Accounts(
+            add=self._add_account, verb=self._account_verb, tally=self._tally, alerts=self._alerts
+        )
         self.dead_letters = DeadLetters(lambda: self._system)
         self.sends = Sends(lambda: self._system, self._tickets)
         for account in settings.accounts:
@@ -192,6 +200,7 @@ class Gateway:
             journal = self._journal = self._open_journal(self.settings, self._clock)
             system = System(
                 journal=journal,
+                concerns=concerns_of(journal),
                 handle=self._handlers,
                 observer=self,
                 log=self._log,
@@ -225,6 +234,21 @@ class Gateway:
     def _warn(self, notes: Iterable[str]) -> None:
         for note in notes:
             self._log.warning("config.noted", detail=note)
+
+    @property
+    def alerts(self) -> Sequence[Alert]:
+        """Tell what a person should look at now, of all accounts, the oldest first.
+
+        Each was logged once, under its name, when it began. Empty before the start and after
+        the stop.
+        """
+        return self._alerts(None)
+
+    def _alerts(self, account: AccountId | None) -> Sequence[Alert]:
+        system = self._system
+        if system is None:
+            return ()
+        return [masked_alert(each, self._redactor) for each in system.services.alerts.on(account)]
 
     @property
     def ready(self) -> bool:
@@ -406,8 +430,11 @@ class Gateway:
             OverloadedError: The account's outbox is full: the event is tried again later.
         """
         system, (limit, _) = self._system, self._send_limits[event.account]
-        if system is not None and system.services.sends.count(event.account) >= limit:
+        sends = None if system is None else system.services.sends
+        if sends is not None and sends.count(event.account) >= limit:
             raise OverloadedError(f"outbox of {event.account}", limit)
+        if sends is not None and len(sends) >= sends.limit:
+            raise OverloadedError("outbox of the gateway", sends.limit)
         return self._delivery(
             event.account,
             event.conversation_id or "",
@@ -463,9 +490,24 @@ class Gateway:
         """Have a listener called, after those before it."""
         system = self._system
         calls = self._calls.setdefault(account, [])
+        behind = len(calls) >= MOST_CALLS
+        if behind:  # its turn calls the next one instead
+            with contextlib.suppress(IndexError):
+                calls.pop(0)
         calls.append(what)
-        if system is not None:
+        if system is None:
+            return
+        if not behind:
             system.services.handlers.call(account, partial(_call_next, calls))
+            return
+        system.services.alerts.say(
+            "listener.behind",
+            account=account,
+            detail=f"more than {MOST_CALLS} calls of listeners wait; the oldest are left out",
+            next_step="see what your on_state and on_recovery listeners wait for; "
+            "accounts[id].state is right all the same",
+            for_s=60.0,
+        )
 
     def send_ended(self, account: AccountId, outbox_id: str, result: SendResult) -> None:
         """Resolve the ticket."""

@@ -41,6 +41,9 @@ def journal(settings: Settings, clock: Clock, log: Any = None) -> Journal:
             retention_days=settings.journal.retention_days,
             max_bytes=settings.journal.max_bytes,
             min_free_bytes=settings.journal.min_free_bytes,
+            dead_letter_max_bytes=settings.journal.dead_letter_max_bytes,
+            lane_alert_events=settings.journal.lane_alert_events,
+            lane_alert_s=settings.journal.lane_alert_s,
         ),
         log=log,
     )

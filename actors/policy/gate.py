@@ -107,6 +107,11 @@ class ConnectGate:
         """Say how many are under way."""
         return len(self._under_way)
 
+    @property
+    def rate_per_s(self) -> float:
+        """Give the rate as it was set."""
+        return self._rate_per_s
+
     def set_rate(self, rate_per_s: float, now: float) -> None:
         """Change the rate from ``now`` on; a fleet divides one rate among its nodes.
 

@@ -24,13 +24,14 @@ class JournalHealth:
 
     Attributes:
         down: Nothing can be stored: no account may have a link.
+        filling: Room gets scarce: what need not be stored now, is not (2.10).
     """
 
     def __init__(self, *, limit_s: float = 10.0, slow_s: float = 2.0) -> None:
         self._limit_s = limit_s
         self._slow_s = slow_s
         self._slow = False
-        self.down = False
+        self.down = self.filling = False
 
     def judge(self, stalled_s: float) -> Verdict | None:
         """Give what changed, once.

@@ -32,11 +32,13 @@ class Retry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         delay_s: Seconds to wait first.
         attempt: Number of that try since the last stable connection, from 1.
         flapping: The wait is long because links die young; worth an alert.
+        nth: Number of failures of this class in a row, from 1.
     """
 
     delay_s: float
     attempt: int
     flapping: bool = False
+    nth: int = 1
 
 
 class GiveUp(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -151,7 +153,7 @@ class Retries:
             spread = self._delays.flapping_spread * (2.0 * draw - 1.0)
             wait_s = max(wait_s, self._delays.flapping_wait_s * (1.0 + spread))
         self._due_at = now_s + wait_s
-        return Retry(delay_s=wait_s, attempt=self._failures, flapping=flapping)
+        return Retry(delay_s=wait_s, attempt=self._failures, flapping=flapping, nth=nth)
 
     def connected(self, now_s: float) -> None:
         """Note that the registration was confirmed; every phase has its deadline back."""

@@ -24,9 +24,16 @@ def main(arguments: argparse.Namespace) -> int:
                 "journal": f"{told['data_dir']} ({told['durability']})",
                 "accounts": f"{told['accounts']}: {states}" if states else "none",
                 "in trouble": told["troubled"],
+                "alerts": told["alerts"],
             }
         )
         if told["troubled_accounts"]:
             show.line("")
             show.table(told["troubled_accounts"], COLUMNS, empty="")
+        for alert in told["latest_alerts"]:
+            whose = " ".join(filter(None, (alert["account"], alert["lane"])))
+            show.line("")
+            show.line(f"{alert['name']} since {show.moment(alert['since_ms'])}  {whose}".rstrip())
+            show.line(f"  {alert['detail']}")
+            show.line(f"  {alert['next_step']}")
     return 0 if told["running"] else 1

@@ -7,6 +7,8 @@ from typing import Final
 
 import msgspec
 
+from actors.policy.alerts import JOURNAL_FILLING, Alert
+
 LOW_SHARE: Final = 0.80
 """Of ``max_bytes``: from here a person should know, and old frames go before their time."""
 
@@ -16,6 +18,9 @@ NONE_SHARE: Final = 0.95
 LOW_FREE: Final = 1.25
 """Times ``min_free_bytes``: with less free on the disk a person should know."""
 
+LETTERS_LOW_SHARE: Final = 0.50
+"""Of ``dead_letter_max_bytes``: from here a person should know."""
+
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """What a journal may take and how long it keeps what is over; by default everything.
@@ -24,11 +29,17 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         retention_days: Settled events and ended sends are kept so long.
         max_bytes: Bound of the file's pages in use.
         min_free_bytes: So much of the disk is left to others.
+        dead_letter_max_bytes: Bound of the frames kept for events that wait for a person.
+        lane_alert_events: So many events of one conversation wait, and a person should know.
+        lane_alert_s: So long one waits, and a person should know.
     """
 
     retention_days: float = 36_500.0
     max_bytes: int = 1 << 62
     min_free_bytes: int = 0
+    dead_letter_max_bytes: int = 1 << 62
+    lane_alert_events: int = 10_000
+    lane_alert_s: float = 3600.0
 
 
 class Room(enum.Enum):
@@ -61,6 +72,39 @@ def room(limits: Limits, *, used_bytes: int, free_bytes: int) -> tuple[Room, str
             f"{_mib(limits.min_free_bytes)}; free space on that disk"
         )
     return Room.ENOUGH, ""
+
+
+def filling(why: str) -> Alert:
+    """Give the alert of a journal whose room gets scarce."""
+    what, _, next_step = why.partition("; ")
+    return Alert(name=JOURNAL_FILLING, detail=what, next_step=next_step)
+
+
+def letters_room(limits: Limits, *, letter_bytes: int) -> tuple[Room, str]:
+    """Say how much room there is for events that wait for a person, and why not more.
+
+    Args:
+        limits: What is allowed.
+        letter_bytes: Frames kept for them.
+    """
+    share = letter_bytes / limits.dead_letter_max_bytes
+    if share < LETTERS_LOW_SHARE:
+        return Room.ENOUGH, ""
+    return Room.NONE if share >= 1 else Room.LOW, (
+        f"dead letters hold {_mib(letter_bytes)} of journal.dead_letter_max_bytes "
+        f"({_mib(limits.dead_letter_max_bytes)})"
+    )
+
+
+def letters_alert(room_left: Room, why: str) -> Alert:
+    """Give the alert of dead letters that take much or all of their room."""
+    told = "; nothing new is stored" if room_left is Room.NONE else ""
+    return Alert(
+        name="letters.filling",
+        detail=f"{why}{told}",
+        next_step="drop what nobody needs and replay the rest once there is room "
+        "(xianyu-gateway dead-letters), or raise the bound",
+    )
 
 
 def _mib(count: int) -> str:

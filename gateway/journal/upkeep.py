@@ -1,4 +1,4 @@
-"""When the journal looks after itself: room, retention, the write-ahead log.
+"""When the journal looks after itself: room, retention, the write-ahead log, and alerts.
 
 A commit waits for one small step at most; the rest is done when the writer says that it is idle.
 """
@@ -8,16 +8,25 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from actors.policy.alerts import Alert
 from actors.ports import Clock
-from actors.storage import JournalCommand, JournalFullError, StoreDelivery, StoreFrames
-from gateway.journal import schema
+from actors.storage import (
+    CloseHold,
+    JournalCommand,
+    JournalFullError,
+    StoreDelivery,
+    StoreFrames,
+)
+from gateway.journal import quota, schema
+from gateway.journal.backlog import Backlog
 from gateway.journal.checkpoint import Checkpointer
-from gateway.journal.quota import Limits, Room, room
+from gateway.journal.quota import Limits, Room
 from gateway.journal.retention import Pruned, Retention
+from gateway.journal.weighing import Scales
 
 LOOK_S: Final = 1.0
 """Between two looks at the room there is."""
@@ -27,6 +36,12 @@ STEP_S: Final = 0.05
 
 ROUND_S: Final = 600.0
 """Between two rounds of retention."""
+
+WATCH_S: Final = 60.0
+"""Between two rounds of looking for what a person should know."""
+
+CALM_S: Final = 60.0
+"""Room must be enough for so long: at its bound a journal frees a little and takes a little."""
 
 FAILED_S: Final = 60.0
 """After a step that failed."""
@@ -52,6 +67,9 @@ class Upkeep:
         limits: What it may take.
         clock: Time.
         log: A structlog logger.
+
+    Attributes:
+        concerns: What a person should look at; another object whenever it changes.
     """
 
     def __init__(self, path: Path, limits: Limits, clock: Clock, log: Any) -> None:
@@ -60,8 +78,15 @@ class Upkeep:
         self._clock = clock
         self._log = log
         self._retention = Retention()
+        self._scales = Scales()
+        self._backlog = Backlog(limits)
         self._room, self._why = Room.ENOUGH, ""
-        self._look_at = self._step_at = float("-inf")
+        self._letters, self._letters_why = Room.ENOUGH, ""
+        self._weighing = False
+        self._filling: Alert | None = None
+        self._calm_at = 0.0
+        self._look_at = self._step_at = self._watch_at = float("-inf")
+        self.concerns: tuple[Alert, ...] = ()
         self._commits = 0
         self._checkpointer = Checkpointer(path, log)
 
@@ -71,10 +96,16 @@ class Upkeep:
         Raises:
             JournalFullError: There is none; says why and what to do.
         """
-        if self._room is Room.NONE or self._clock.monotonic() >= self._look_at:
+        none_left = Room.NONE in (self._room, self._letters)
+        if none_left or self._clock.monotonic() >= self._look_at:
             self._look(connection)
-        if self._room is not Room.NONE or not any(map(_adds, commands)):
+        if Room.NONE not in (self._room, self._letters) or not any(map(_adds, commands)):
             return
+        if self._letters is Room.NONE:
+            raise JournalFullError(
+                f"the journal {self._path} takes no more: {self._letters_why}; "
+                "drop or replay some, or raise that"
+            )
         self.prune(connection, BUDGET_S)
         self._look(connection)
         if self._room is Room.NONE:
@@ -84,7 +115,10 @@ class Upkeep:
         """Take one small step if one is due; never fails what has just been stored."""
         self._commits += 1
         self._checkpointer.committed(connection)
-        if self._clock.monotonic() >= self._step_at:
+        now = self._clock.monotonic()
+        if now >= self._watch_at:  # rarer, and short
+            self._watch(connection, now)
+        elif now >= self._step_at:
             self._step(connection)
 
     def idle(self, connection: sqlite3.Connection) -> bool:
@@ -94,8 +128,15 @@ class Upkeep:
             sqlite3.Error: The log could not be written into the file.
         """
         more = False
-        if self._clock.monotonic() >= self._step_at:
+        now = self._clock.monotonic()
+        if now >= self._look_at:
+            self._look(connection)
+        if now >= self._step_at:
             more = self.prune(connection, BUDGET_S).more
+        watching = self._watch(connection, now, pause_s=0.0)
+        while watching and self._clock.monotonic() < now + BUDGET_S:
+            watching = self._watch(connection, now, pause_s=0.0)
+        more = more or watching
         if self._commits >= _CHECKPOINT_COMMITS or self._log_bytes() > schema.WAL_BYTES:
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
             self._commits = 0
@@ -141,23 +182,62 @@ class Upkeep:
 
     def _look(self, connection: sqlite3.Connection) -> None:
         self._look_at = self._clock.monotonic() + LOOK_S
-        before = self._room
-        self._room, self._why = room(
-            self._limits,
-            used_bytes=used_bytes(connection),
-            free_bytes=free_bytes(self._path),
+        before, limits = self._room, self._limits
+        used, free = used_bytes(connection), free_bytes(self._path)
+        self._room, self._why = quota.room(limits, used_bytes=used, free_bytes=free)
+        if self._room not in (Room.ENOUGH, before):
+            self._step_at = float("-inf")
+        if self._room is not Room.ENOUGH:
+            self._filling, self._calm_at = quota.filling(self._why), self._look_at + CALM_S
+        elif self._look_at >= self._calm_at:
+            self._filling = None
+        if self._letters is not Room.ENOUGH:
+            self._scales.count(connection)  # a person may be dropping some
+        self._letters, self._letters_why = quota.letters_room(
+            limits, letter_bytes=self._scales.estimate()
         )
-        if self._room is Room.ENOUGH or self._room is before:
-            return
-        self._step_at = float("-inf")
-        if self._room is Room.LOW and before is Room.ENOUGH:
-            self._log.warning("journal.filling", reason=self._why)
+        self._tell()
+
+    def _watch(
+        self, connection: sqlite3.Connection, now: float, *, pause_s: float = STEP_S
+    ) -> bool:
+        """Take a small step of looking for what a person should know; True: there is more."""
+        if now < self._watch_at:
+            return False
+        self._watch_at = now + FAILED_S
+        try:
+            if self._weighing:
+                more = self._weighing = self._scales.step(connection)
+            else:  # when that round is over, the other begins
+                more = True
+                self._weighing = not self._backlog.step(connection, self._clock.unix_ms())
+            if not more:
+                self._look(connection)
+        except sqlite3.Error as error:
+            self._log.warning("journal.upkeep_failed", reason=str(error))
+            return False
+        self._watch_at = now + (pause_s if more else WATCH_S)
+        return more
+
+    def _tell(self) -> None:
+        concerns = [] if self._filling is None else [self._filling]
+        if self._letters is not Room.ENOUGH:
+            concerns.append(quota.letters_alert(self._letters, self._letters_why))
+        told = (*concerns, *self._backlog.found)
+        if told != self.concerns:
+            self.concerns = told
 
     def _log_bytes(self) -> int:
         try:
             return os.stat(f"{self._path}-wal").st_size  # noqa: PTH116  # once a second, no Path
         except OSError:
             return 0
+
+
+def concerns_of(journal: object) -> Callable[[], Sequence[Alert]]:
+    """Give what tells what a person should look at in a journal; of one without a file: nothing."""
+    upkeep = getattr(journal, "_upkeep", None)
+    return (lambda: upkeep.concerns) if isinstance(upkeep, Upkeep) else tuple
 
 
 def used_bytes(connection: sqlite3.Connection) -> int:
@@ -177,5 +257,5 @@ def free_bytes(path: Path) -> int:
 
 def _adds(command: JournalCommand) -> bool:
     return isinstance(command, StoreDelivery) or (
-        isinstance(command, StoreFrames) and bool(command.frames)
+        isinstance(command, StoreFrames | CloseHold) and bool(command.frames)
     )

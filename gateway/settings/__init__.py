@@ -145,12 +145,19 @@ class JournalSettings(Record):
             95 % nothing more is stored.
         min_free_bytes: With less free on the disk nothing more is stored.
         limit_s: So long without a commit that holds, and every link is left.
+        dead_letter_max_bytes: Bound of the frames kept for dead letters: above 50 % a person is
+            told, at 100 % nothing new is stored until somebody drops or replays some.
+        lane_alert_events: So many events of one conversation wait, and a person is told.
+        lane_alert_s: So long an event waits, and a person is told.
     """
 
     retention_days: Annotated[float, Within(1.0, 36_500.0)] = 7.0
     max_bytes: Annotated[int, Within(1 << 20, 1 << 50)] = 20 << 30
     min_free_bytes: Annotated[int, Within(0, 1 << 50)] = 1 << 30
     limit_s: Deadline = 10.0
+    dead_letter_max_bytes: Annotated[int, Within(1, 1 << 50)] = 1 << 30
+    lane_alert_events: Count = 10_000
+    lane_alert_s: Deadline = 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

@@ -18,6 +18,9 @@ from gateway.web.problems import Problem, bad_request
 MOST_TROUBLED = 20
 """Accounts in trouble that the status names."""
 
+MOST_ALERTS = 100
+"""Alerts that the status shows, the newest."""
+
 TURN_S = 0.5
 """Longest wait for an outcome between two looks whether the server is closing."""
 
@@ -42,6 +45,7 @@ def status(context: Context, _asked: Asked) -> Answer:
     accounts = context.gateway.accounts
     views = [accounts[name] for name in accounts]
     troubled = [view for view in views if view.last_error and view.state not in shapes.HEALTHY]
+    alerts = getattr(context.gateway, "alerts", ())
     now_ms = time.time_ns() // 1_000_000
     return Answer(
         body={
@@ -56,6 +60,8 @@ def status(context: Context, _asked: Asked) -> Answer:
             "states": shapes.tally(views),
             "troubled": len(troubled),
             "troubled_accounts": [shapes.account(view) for view in troubled[:MOST_TROUBLED]],
+            "alerts": len(alerts),
+            "latest_alerts": [shapes.plain(alert) for alert in alerts[-MOST_ALERTS:]],
         }
     )
 

@@ -16,7 +16,7 @@ from gateway.web.upkeep import FileCare
 
 
 class Account(Protocol):
-    """One account as it stands; ``counters`` may be there besides."""
+    """One account as it stands; ``counters`` and ``alerts`` may be there besides."""
 
     @property
     def id(self) -> str:
@@ -122,7 +122,7 @@ class JournalCare(Protocol):
 
 
 class Controlled(Protocol):
-    """What is controlled. ``dead_letters``, ``sends`` and ``journal`` may be there besides."""
+    """What is controlled. ``dead_letters``, ``sends``, ``journal`` and ``alerts`` may be there."""
 
     @property
     def settings(self) -> Settings:

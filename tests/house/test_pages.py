@@ -31,6 +31,18 @@ def test_links_of_a_page_lead_somewhere(path: Path) -> None:
         assert (path.parent / target).exists(), target
 
 
+def test_every_bound_names_a_test_that_is_there() -> None:
+    """A bound without a test is a hope."""
+    english, twin = (
+        re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", (DOCS / name).read_text("utf-8"))
+        for name in ("limits.md", "limits.zh-CN.md")
+    )
+    assert len(english) >= 12
+    assert english == twin
+    for path, name in english:
+        assert f"def {name}(" in (DOCS.parent / path).read_text("utf-8"), (path, name)
+
+
 def test_the_readmes_name_the_same_pages() -> None:
     root = DOCS.parent
     english, twin = (

@@ -63,6 +63,7 @@ def push(
     at_ms: int = 100 * DAY_MS,
     raw: str = "raw",
     account: str = "a",
+    lane: str | None = "c",
 ) -> StoreFrames:
     """Make a frame with an event a name."""
     numbers = journal.numbers()
@@ -70,7 +71,7 @@ def push(
         Event(
             account=account,
             event_id=f"{account}/{name}",
-            conversation_id="c",
+            conversation_id=lane,
             lane_seq=next(numbers),
         )
         for name in names

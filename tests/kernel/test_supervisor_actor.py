@@ -212,6 +212,7 @@ def test_some_failures_need_a_person(house: House) -> None:
             "why": "needs_human",
             "reason": "captcha",
             "detail": "Log in by hand.",
+            "next_step": "mend what the detail says, then reset the account",
         },
     )
     house.bench.advance(3600)

@@ -11,6 +11,7 @@ import msgspec
 from actors.account import Account, AccountPlan, Peers, Role, Services
 from actors.messages import StateChanged
 from actors.ports import Dialed, Identity
+from actors.runtime.board import AlertBoard
 from actors.runtime.flow import Flow
 from actors.runtime.handlers import HandlerPool
 from actors.runtime.manual import ManualClock, ManualTimers
@@ -135,6 +136,7 @@ class Bench:
         self.poller = Poller(self.clock)
         self.watcher = Watcher()
         self.log = Lines()
+        self.alerts = AlertBoard(self.clock, self.log)
         self.dialing = Heard()
         self.journal = MemoryJournal(clock=self.clock)
         self.peers = Peers()
@@ -164,6 +166,7 @@ class Bench:
                 clock=self.clock,
                 dice=random.Random(7),
                 log=self.log,
+                alerts=self.alerts,
                 observer=self.watcher,
                 history_rate=SharedRate(rate_per_s=1000, burst=1000, now=0.0),
             ),

@@ -324,7 +324,10 @@ def test_every_event_the_code_logs_is_documented_with_its_shape() -> None:
         for page in ("docs/logs.md", "docs/logs.zh-CN.md")
     )
     documented = dict(rows)
-    call = re.compile(r"log\.(?:debug|info|warning|error|exception)\(\s*\"([a-z_.]+)\"")
+    call = re.compile(
+        r"(?:log\.(?:debug|info|warning|error|exception)\(|(?:alerts|board)\.say\(|Alert\(\s*name=)"
+        r"\s*\"([a-z_.]+)\""
+    )
     files = [*(ROOT / "actors").rglob("*.py"), *(ROOT / "gateway").rglob("*.py")]
     code = "\n".join(path.read_text("utf-8") for path in files)
     logged = set(call.findall(code))

@@ -149,6 +149,7 @@ def test_the_rate_can_be_shared_out() -> None:
     gate.grant(0.0)
     gate.set_rate(2.0, 0.0)
     assert gate.next_at(0.0) == 0.5
+    assert gate.rate_per_s == 2.0
     with pytest.raises(ValueError, match="rate_per_s"):
         gate.set_rate(0.0, 0.0)
 

@@ -1,0 +1,193 @@
+"""What a person should look at: which alerts are on, when one begins and when it is over. Pure.
+
+An alert is said once when it begins and again only after it was over. The one owner is
+:class:`actors.runtime.board.AlertBoard`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final, TypeAlias
+
+import msgspec
+
+from actors.policy.retries import Retry
+from actors.values import AccountId, ErrorClass, Failure
+
+FAILING: Final = 10
+"""Failures in a row that nobody expected; then a person should look (``reliability.md`` 2.5)."""
+
+OVERSIZED: Final = 3
+OVERSIZED_WINDOW_S: Final = 3600.0
+"""So many messages above the limits within the window are chance (``reliability.md`` 2.10)."""
+
+CROWD: Final = 20
+CROWD_SHARE: Final = 0.05
+CROWD_LEAST: Final = 3
+"""In a small house a share is soon above any bound; fewer accounts than this are no crowd."""
+
+CROWD_WINDOW_S: Final = 60.0
+"""Accounts that crash within this are a crowd (``reliability.md`` 2.8)."""
+
+JOURNAL_FILLING: Final = "journal.filling"
+"""Name of the alert that stops reading history."""
+
+_TOO_BIG: Final = ("frame_too_big", "message_too_big")
+_UNEXPECTED: Final = (ErrorClass.PROTOCOL, ErrorClass.OTHER)
+
+
+class Alert(msgspec.Struct, frozen=True, kw_only=True):
+    """Something a person should look at.
+
+    Attributes:
+        name: What; the log line that told it has this name.
+        account: Whose; None: the whole process.
+        lane: The conversation; None: no single one, "" those events that belong to none.
+        detail: One sentence with numbers.
+        next_step: What to do.
+        why: Constant in snake_case, where one name has several causes.
+        since_ms: Our Unix time when it began; 0: it is not on yet.
+    """
+
+    name: str
+    account: AccountId | None = None
+    lane: str | None = None
+    detail: str = ""
+    next_step: str = ""
+    why: str = ""
+    since_ms: int = 0
+
+
+Key: TypeAlias = tuple[str, AccountId | None, str | None]
+
+
+def key_of(alert: Alert) -> Key:
+    """Give what makes two alerts the same occasion."""
+    return (alert.name, alert.account, alert.lane)
+
+
+class Alerts:
+    """Those that are on, the oldest first."""
+
+    def __init__(self) -> None:
+        self._on: dict[Key, Alert] = {}
+        self._until: dict[Key, float] = {}
+        self._matched: set[Key] = set()
+
+    def __contains__(self, name: str) -> bool:
+        return any(alert.name == name for alert in self._on.values())
+
+    def on(self, account: AccountId | None = None) -> list[Alert]:
+        """Give them all, or those of an account."""
+        return [each for each in self._on.values() if account in (None, each.account)]
+
+    def begin(self, alert: Alert, now_ms: int, *, until: float | None = None) -> bool:
+        """Note one; of one that is on already only the words and the end change.
+
+        Args:
+            alert: Which; its ``since_ms`` is set here.
+            now_ms: Our Unix time.
+            until: Monotonic seconds when it is over by itself; None: when somebody says so.
+
+        Returns:
+            Whether it begins, so that it must be said.
+        """
+        key = key_of(alert)
+        before = self._on.get(key)
+        since_ms = now_ms if before is None else before.since_ms
+        self._on[key] = msgspec.structs.replace(alert, since_ms=since_ms)
+        if until is not None:
+            self._until[key] = until
+        return before is None
+
+    def end(self, *, name: str | None = None, account: AccountId | None = None) -> list[Alert]:
+        """End those of a name and an account; without a name all of an account."""
+        return self._drop(
+            key
+            for key, alert in self._on.items()
+            if alert.account == account and name in (None, alert.name)
+        )
+
+    def expire(self, now: float) -> list[Alert]:
+        """End those whose time is up."""
+        return self._drop(key for key, until in self._until.items() if until <= now)
+
+    def match(self, found: Iterable[Alert], now_ms: int) -> tuple[list[Alert], list[Alert]]:
+        """Make what one source says now the whole of what is on from it.
+
+        Returns:
+            What begins, and what is over.
+        """
+        alerts = list(found)
+        keys = set(map(key_of, alerts))
+        over = self._drop(key for key in self._matched - keys)
+        self._matched = keys
+        return [alert for alert in alerts if self.begin(alert, now_ms)], over
+
+    def _drop(self, keys: Iterable[Key]) -> list[Alert]:
+        dropped = []
+        for key in list(keys):
+            self._until.pop(key, None)
+            alert = self._on.pop(key, None)
+            if alert is not None:
+                dropped.append(alert)
+        return dropped
+
+
+def too_big(failure: Failure) -> bool:
+    """Say whether the peer sent more than we take; it was refused from its header."""
+    return failure.reason in _TOO_BIG
+
+
+def of_link(failure: Failure, retry: Retry) -> list[Alert]:
+    """Give what the end of a link or attempt, and the wait that follows, should tell a person.
+
+    Args:
+        failure: How it ended.
+        retry: What follows.
+    """
+    found = []
+    if failure.error_class is ErrorClass.TLS_TRUST:
+        found.append(
+            Alert(
+                name="link.untrusted",
+                detail=f"the server's certificate is not trusted: {failure.reason}",
+                next_step="see the machine's clock, tls.ca_file and what is on the way; "
+                "no link is opened without trust",
+            )
+        )
+    if failure.error_class in _UNEXPECTED and retry.nth >= FAILING:
+        found.append(
+            Alert(
+                name="link.failing",
+                detail=f"{retry.nth} failures in a row that nobody expects, "
+                f"the last one {failure.reason}",
+                next_step="see last_error and the kept frames; it is tried for ever",
+            )
+        )
+    if retry.flapping:
+        found.append(
+            Alert(
+                name="link.flapping",
+                detail="five links died young",
+                next_step="see last_error; the account rests, then it is tried again",
+            )
+        )
+    return found
+
+
+def crowd(crashed: Iterable[Alert], accounts: int, now_ms: int) -> int:
+    """Say how many accounts crashed lately, if they are so many that it is no single one's fault.
+
+    Args:
+        crashed: Alerts of accounts whose actors keep dying.
+        accounts: How many there are in all.
+        now_ms: Our Unix time.
+
+    Returns:
+        Their number; 0: they are no crowd.
+    """
+    since_ms = now_ms - CROWD_WINDOW_S * 1000
+    lately = len({alert.account for alert in crashed if alert.since_ms >= since_ms})
+    many = lately > CROWD or (lately >= CROWD_LEAST and lately > CROWD_SHARE * accounts)
+    return lately if many else 0

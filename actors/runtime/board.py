@@ -1,0 +1,118 @@
+"""The one place where alerts begin and end: says each once, and shows what is on."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
+
+from actors.policy.alerts import Alert, Alerts
+from actors.ports import Clock
+from actors.values import AccountId
+
+
+class AlertLog(Protocol):
+    """As much of a structlog logger as this needs."""
+
+    def error(self, event: str, **fields: Any) -> Any:
+        """Log what a person must read."""
+
+    def info(self, event: str, **fields: Any) -> Any:
+        """Log that it is over."""
+
+
+class AlertBoard:
+    """Any thread. A line is logged when an alert begins, and one when it is over.
+
+    Args:
+        clock: Time.
+        log: A structlog logger; called outside the lock.
+    """
+
+    def __init__(self, clock: Clock, log: AlertLog) -> None:
+        self._clock = clock
+        self._log = log
+        self._alerts = Alerts()
+        self._lock = threading.Lock()
+        self.begun = 0
+        """Alerts that began; it changes when there is a new one."""
+
+    def __contains__(self, name: str) -> bool:
+        with self._lock:
+            return name in self._alerts
+
+    def on(self, account: AccountId | None = None) -> Sequence[Alert]:
+        """Give those that are on, of one account or all, the oldest first."""
+        with self._lock:
+            return self._alerts.on(account)
+
+    def say(
+        self,
+        name: str,
+        *,
+        account: AccountId | None = None,
+        detail: str,
+        next_step: str,
+        why: str = "",
+        for_s: float | None = None,
+        **fields: Any,
+    ) -> None:
+        """Begin an alert, or change the words of one that is on.
+
+        Args:
+            name: Of the log line, ``area.past_participle``.
+            account: Whose; None: the whole process.
+            detail: One sentence with numbers.
+            next_step: What a person should do.
+            why: Constant in snake_case, where the name has several causes.
+            for_s: It is over so many seconds after it was said last; None: at :meth:`end`.
+            fields: More for the log line.
+        """
+        alert = Alert(name=name, account=account, detail=detail, next_step=next_step, why=why)
+        self.raise_(alert, for_s=for_s, **fields)
+
+    def raise_(self, alert: Alert, *, for_s: float | None = None, **fields: Any) -> None:
+        """Begin an alert that somebody made; see :meth:`say`."""
+        until = None if for_s is None else self._clock.monotonic() + for_s
+        with self._lock:
+            begins = self._alerts.begin(alert, self._clock.unix_ms(), until=until)
+            self.begun += begins
+        if begins:
+            self._tell(alert, fields)
+
+    def end(self, name: str | None = None, *, account: AccountId | None = None) -> None:
+        """End the alert of that name; without a name all of the account."""
+        with self._lock:
+            over = self._alerts.end(name=name, account=account)
+        self._tell_over(over)
+
+    def expire(self) -> None:
+        """End those whose time is up."""
+        with self._lock:
+            over = self._alerts.expire(self._clock.monotonic())
+        self._tell_over(over)
+
+    def match(self, found: Iterable[Alert]) -> None:
+        """Take over all that the journal says now; what it says no more is over."""
+        with self._lock:
+            new, over = self._alerts.match(found, self._clock.unix_ms())
+            self.begun += len(new)
+        self._tell_over(over)
+        for alert in new:
+            self._tell(alert, {})
+
+    def _tell(self, alert: Alert, fields: dict[str, Any]) -> None:
+        told = {"detail": alert.detail, "next_step": alert.next_step}
+        if alert.why:
+            told["why"] = alert.why
+        self._log.error(alert.name, **{**_whose(alert), **told, **fields})
+
+    def _tell_over(self, alerts: Iterable[Alert]) -> None:
+        for alert in alerts:
+            lasted_s = (self._clock.unix_ms() - alert.since_ms) / 1000
+            self._log.info("alert.ended", alert=alert.name, lasted_s=lasted_s, **_whose(alert))
+
+
+def _whose(alert: Alert) -> dict[str, str]:
+    whose = {"account": alert.account, "lane": alert.lane}
+    return {name: value for name, value in whose.items() if value is not None}
