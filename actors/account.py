@@ -366,12 +366,14 @@ class PendingRead(Message, frozen=True, kw_only=True, gc=False):
         more: The journal holds more.
         redelivered_below: Rows with a smaller ``lane_seq`` may have reached a handler before.
         number: Which page the dispatcher asked for.
+        lane: It asked for this lane only; None: for all.
     """
 
     rows: Sequence[Pending]
     more: bool
     redelivered_below: int
     number: int
+    lane: str | None = None
 
 
 class SendsRestored(Message, frozen=True, kw_only=True, gc=False):

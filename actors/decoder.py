@@ -98,7 +98,7 @@ class DecoderActor(SupervisedActor):
                 self._account.flow.returned(len(message.frames), message.size_bytes)
             elif isinstance(message, PendingRead):
                 self._account.peers.dispatcher.tell(
-                    EventsRestored(events=(), more=True, number=message.number)
+                    EventsRestored(events=(), more=True, number=message.number, lane=message.lane)
                 )
             elif isinstance(message, HistoryFound):
                 post(message.reply_to, HistoryRefused())
@@ -200,7 +200,9 @@ class DecoderActor(SupervisedActor):
             if row.attempts or row.crashes or row.replayed:
                 tries[event.event_id] = Tries(row.attempts, row.crashes, row.replayed)
         self._account.peers.dispatcher.tell(
-            EventsRestored(events=events, more=page.more, tries=tries, number=page.number)
+            EventsRestored(
+                events=events, more=page.more, tries=tries, number=page.number, lane=page.lane
+            )
         )
 
     def _put_back(self, message: PutBack) -> None:

@@ -25,6 +25,7 @@ from actors.messages import (
 )
 from actors.policy.lanes import Lanes
 from actors.policy.lateness import Handed
+from actors.policy.overflow import Overflow
 from actors.policy.tries import pause_s
 from actors.runtime.handlers import LanesRan, RanLane
 from actors.runtime.pool import Pool
@@ -51,6 +52,9 @@ HELD_LIMIT = 20_000
 READ_AGAIN_S = 1.0
 """Pause before a page is read again that found no decoder."""
 
+MOST = 8
+"""Times ``flow_high`` that memory holds when most of it waits behind events that are stuck."""
+
 PAGE_OVERDUE_S = 10.0
 """So long a page may take; then it is read again, and the late one dropped."""
 
@@ -67,7 +71,9 @@ class DispatcherActor(SupervisedActor):
 
     Memory holds a bounded part of what is pending; the journal holds all of it. Beyond the
     bound, and after a start, the dispatcher is *behind*: it reads pages of the journal, in
-    its order, and takes news from memory again once it has caught up.
+    its order, and takes news from memory again once it has caught up. A lane that alone
+    would fill memory *overflows*: its rest is read when there is room in it, and holds up
+    no other.
 
     While a recovery holds the lanes, events from a number on stay in the journal: what is
     found in history gets its place before them there (``reliability.md`` I7).
@@ -77,6 +83,7 @@ class DispatcherActor(SupervisedActor):
         super().__init__(pool, name="dispatcher", supervisor=account.peers.supervisor)
         self._account = account
         self._lanes = Lanes()
+        self._overflow = Overflow(account.plan.flow_low)
         self._handed = Handed()
         self._trials = Trials(account)
         self._halted = self._draining = False
@@ -114,6 +121,7 @@ class DispatcherActor(SupervisedActor):
             self._lost = self._account.peers.dispatcher.lost
             self._behind, self._news, self._hold_read = True, None, False
             self._reading = False  # a page that is on its way is dropped when it comes
+            self._overflow.forget_reads()
         match message:
             case EventsStored():
                 self._take_news(message.events)
@@ -161,7 +169,7 @@ class DispatcherActor(SupervisedActor):
             events = self._leave_held(events, self._held_from)
         if not self._behind:
             self._append(events)
-            self._behind = self._lanes.pending > self._account.plan.flow_high
+            self._behind = self._has_more_than(self._account.plan.flow_high)
         elif self._news is not None:
             self._news.extend(events)
             if len(self._news) > PAGE:
@@ -177,7 +185,11 @@ class DispatcherActor(SupervisedActor):
         if self._held_from is not None:
             events = [event for event in events if (event.lane_seq or 0) < self._held_from]
             more = more and len(events) == len(page.events)
-        elif self._parked:
+        if page.lane is not None:
+            self._overflow.read(page.lane, events, more=more)
+            self._fill(events)
+            return
+        if self._held_from is None and self._parked:
             unparked = min(self._parked, len(events))
             self._parked -= unparked
             self._account.flow.taken(unparked)
@@ -188,39 +200,73 @@ class DispatcherActor(SupervisedActor):
             self._take_news([event for event in news if (event.lane_seq or 0) > self._cursor])
 
     def _append(self, events: Sequence[Event]) -> None:
-        if events:
-            self._cursor = events[-1].lane_seq or self._cursor
-            if stale := self._trials.stale(events):
-                self._store(stale, len(stale))
-                gone = {settlement.event.event_id for settlement in stale}
-                events = [event for event in events if event.event_id not in gone]
-            self._lanes.add(self._handed.mark(events))
+        if not events:
+            return
+        self._cursor = events[-1].lane_seq or self._cursor
+        high, durable = self._account.plan.flow_high, self._account.services.writer.durable
+        if durable and (self._overflow or self._lanes.pending + len(events) > high):
+            events = self._overflow.keep(events, self._lanes.depth)
+        self._fill(events)
+
+    def _fill(self, events: Sequence[Event]) -> None:
+        if stale := self._trials.stale(events):
+            self._store(stale, len(stale))
+            gone = {settlement.event.event_id for settlement in stale}
+            events = [event for event in events if event.event_id not in gone]
+        self._lanes.add(self._handed.mark(events))
+
+    def _has_more_than(self, limit: int) -> bool:
+        """Say whether there is so much to do; what waits behind a stuck event is none of it."""
+        pending = self._lanes.pending
+        if pending <= limit:
+            return False
+        return pending > MOST * self._account.plan.flow_high or self._lanes.in_hand() > limit
 
     def _catch_up(self) -> None:
-        """Read the next page, if there is room for it."""
-        if not self._behind or self._reading or self._lanes.pending > self._account.plan.flow_low:
+        """Read the next page, of a lane that has room again or of all."""
+        if self._reading:
             return
-        self._reading, self._news = True, []
+        if self._overflow:
+            low = self._account.plan.flow_low
+            found = self._overflow.next(self._lanes.depth, low)
+            if found is not None:
+                lane, after = found
+                self._read(after, lane)
+                return
+            if not self._behind:
+                self._overflow.settle()
+        if self._behind and not self._has_more_than(self._account.plan.flow_low):
+            self._news = []
+            self._read(self._cursor, None)
+
+    def _read(self, cursor: int, lane: str | None) -> None:
+        """Have a page of the journal read."""
+        self._reading = True
         number = self._page = next(_pages)
-        name, cursor, born_at = self._account.name, self._cursor, self._born_at
+        name, born_at = self._account.name, self._born_at
+        limit = PAGE if lane is None else self._account.plan.flow_high
         peers, timers, ref = self._account.peers, self._account.services.timers, self.actor_ref
 
         hold_read, self._hold_read = self._hold_read, True
-        nothing = EventsRestored(events=(), more=True, number=number)
+        nothing = EventsRestored(events=(), more=True, number=number, lane=lane)
 
         def read(found: tuple[Sequence[Pending], int | None]) -> None:
             rows, held_from = found
             if held_from is not None:
                 peers.dispatcher.tell(LanesHeld(held_from=held_from))
             page = PendingRead(
-                rows=rows, more=len(rows) >= PAGE, redelivered_below=born_at, number=number
+                rows=rows,
+                more=len(rows) >= limit,
+                redelivered_below=born_at,
+                number=number,
+                lane=lane,
             )
             if ref.is_alive() and not peers.decoder.post(page):
                 timers.after(READ_AGAIN_S, peers.dispatcher, nothing)
 
         def pages(journal: Journal) -> tuple[Sequence[Pending], int | None]:
             held_from = None if hold_read else journal.recovery(name).held_from
-            return journal.pending(name, cursor, PAGE), held_from
+            return journal.pending(name, cursor, limit, lane=lane), held_from
 
         # A page can die with the decoder that has it in hand.
         self._overdue = timers.after(PAGE_OVERDUE_S, peers.dispatcher, nothing)
@@ -272,6 +318,7 @@ class DispatcherActor(SupervisedActor):
         self._held_from = None
         self._behind, self._news = True, None
         self._reading = False
+        self._overflow.forget_reads()
 
     def _disarm_hold(self) -> None:
         if self._hold_timer is not None:

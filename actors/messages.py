@@ -312,12 +312,14 @@ class EventsRestored(Message, frozen=True, kw_only=True, gc=False):
         events: As they are.
         more: There are more.
         number: Of the page that was asked for; any other one is stale.
+        lane: It is a page of this lane only; None: of all.
         tries: What the journal knows of tries, by ``event_id``; of most: nothing.
     """
 
     events: Sequence[Event]
     more: bool
     number: int
+    lane: str | None = None
     tries: Mapping[str, Tries] = {}
 
 

@@ -393,8 +393,18 @@ class Journal(Protocol):
             JournalError: Nothing was done; names file, cause and next step.
         """
 
-    def pending(self, account: AccountId, after: int, limit: int) -> Sequence[Pending]:
-        """Give unsettled events with ``lane_seq`` above ``after``, in its order."""
+    def pending(
+        self, account: AccountId, after: int, limit: int, *, lane: str | None = None
+    ) -> Sequence[Pending]:
+        """Give unsettled events with ``lane_seq`` above ``after``, in its order.
+
+        Args:
+            account: Whose.
+            after: A ``lane_seq``.
+            limit: Most events.
+            lane: Only of this conversation, empty for events of none; a journal that is
+                not durable may give others, too. None: of all.
+        """
 
     def unsent(self, account: AccountId) -> Sequence[tuple[Delivery, SendOutcome | None]]:
         """Give open sends in the order they were accepted; UNKNOWN if one was tried."""

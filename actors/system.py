@@ -48,7 +48,7 @@ from actors.policy.health import JournalHealth, Verdict
 from actors.ports import Clock, Handle
 from actors.runtime.board import AlertBoard
 from actors.runtime.clock import SystemClock
-from actors.runtime.flow import Flow
+from actors.runtime.flow import Flow, Whole
 from actors.runtime.handlers import HandlerPool
 from actors.runtime.manual import ManualClock
 from actors.runtime.poller import Poller
@@ -152,6 +152,7 @@ class System:
             journal.close()
             raise
         self._on_exhausted = on_exhausted
+        self._whole = Whole()
         self._left: set[AccountId] = set()
         self._leaving: dict[AccountId, Account | None] = {}
         self._accounts: dict[AccountId, Account] = {}
@@ -262,6 +263,7 @@ class System:
                 plan.flow_low,
                 high_bytes=plan.flow_high_bytes,
                 monotonic=self.services.clock.monotonic,
+                whole=self._whole,
             ),
             standing=Standing(self._pasts.pop(plan.account, None)),
         )

@@ -53,6 +53,16 @@ class Lanes:
         """Say how many lanes have events, waiting or in flight."""
         return len(self._queues.keys() | self._in_flight.keys())
 
+    def depth(self, lane: str) -> int:
+        """Say how many events of a lane there are, those in flight included."""
+        return len(self._queues.get(lane, ())) + len(self._in_flight.get(lane, ()))
+
+    def in_hand(self) -> int:
+        """Say how much there is to do, were each lane to do one run; held ones have nothing to."""
+        limit = self._run_limit
+        lanes = (self._queues.keys() | self._in_flight.keys()) - self._held.keys()
+        return sum([min(limit, self.depth(lane)) for lane in lanes])
+
     @property
     def resting(self) -> bool:
         """Say whether no lane is in flight."""

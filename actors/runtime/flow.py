@@ -10,6 +10,51 @@ import threading
 import time
 from collections.abc import Callable
 
+PROCESS_HIGH = 10_000
+"""Units all accounts together may have in hand."""
+
+PROCESS_HIGH_BYTES = 256 << 20
+"""The same in bytes."""
+
+
+class Whole:
+    """What all accounts have in hand together. Any thread.
+
+    Beyond a mark nobody is stopped altogether: each account has an equal share, so those with
+    little in hand are read on while those with much wait.
+
+    Args:
+        high: Units beyond which accounts are held to their shares.
+        high_bytes: Bytes beyond which they are, too.
+    """
+
+    __slots__ = ("_busy", "_bytes", "_high", "_high_bytes", "_lock", "_units")
+
+    def __init__(self, high: int = PROCESS_HIGH, *, high_bytes: int = PROCESS_HIGH_BYTES) -> None:
+        self._high = high
+        self._high_bytes = high_bytes
+        self._units = self._bytes = self._busy = 0
+        self._lock = threading.Lock()
+
+    def add(self, units: int, size_bytes: int, busy: int) -> int | None:
+        """Note a change.
+
+        Args:
+            units: Taken, or returned if negative.
+            size_bytes: The same in bytes.
+            busy: 1 if an account has work in hand from now on, -1 if it has none any more.
+
+        Returns:
+            Units an account may have in hand; None: as many as it likes.
+        """
+        with self._lock:
+            self._units += units
+            self._bytes += size_bytes
+            self._busy += busy
+            if self._units < self._high and self._bytes < self._high_bytes:
+                return None
+            return max(1, self._high // max(1, self._busy))
+
 
 class Flow:
     """A gauge with two marks. Any thread; owned by one account, shared by its links.
@@ -19,6 +64,7 @@ class Flow:
         low: Units at which it goes on.
         high_bytes: Bytes at which it stops as well; it goes on at a quarter of them.
         monotonic: Seconds.
+        whole: What all accounts have in hand; None: this is the only one.
 
     Attributes:
         in_hand: Units taken and not returned.
@@ -34,6 +80,7 @@ class Flow:
         "_lock",
         "_low",
         "_monotonic",
+        "_whole",
         "full",
         "in_hand",
         "in_hand_bytes",
@@ -47,6 +94,7 @@ class Flow:
         *,
         high_bytes: int = 8 << 20,
         monotonic: Callable[[], float] = time.monotonic,
+        whole: Whole | None = None,
     ) -> None:
         if not 0 <= low < high:
             raise ValueError(f"flow marks must satisfy 0 <= low < high, not low={low} high={high}")
@@ -54,6 +102,7 @@ class Flow:
         self._high_bytes = high_bytes
         self._low = low
         self._monotonic = monotonic
+        self._whole = whole or Whole()
         self._lock = threading.Lock()
         self._full_since = 0.0
         self.in_hand = self.in_hand_bytes = 0
@@ -63,9 +112,12 @@ class Flow:
     def taken(self, count: int, size_bytes: int = 0) -> None:
         """Note work that came in."""
         with self._lock:
+            begins = self.in_hand == 0 and count > 0
             self.in_hand += count
             self.in_hand_bytes += size_bytes
-            many = self.in_hand >= self._high or self.in_hand_bytes >= self._high_bytes
+            share = self._whole.add(count, size_bytes, begins)
+            high = self._high if share is None else min(share, self._high)
+            many = self.in_hand >= high or self.in_hand_bytes >= self._high_bytes
             if many and not self.full:
                 self._full_since = self._monotonic()
                 self.full = True
@@ -73,9 +125,12 @@ class Flow:
     def returned(self, count: int, size_bytes: int = 0) -> None:
         """Note work that was disposed of."""
         with self._lock:
+            ends = self.in_hand == count and count > 0
             self.in_hand -= count
             self.in_hand_bytes -= size_bytes
-            much = self.in_hand > self._low or self.in_hand_bytes > self._high_bytes // 4
+            share = self._whole.add(-count, -size_bytes, -ends)
+            low = self._low if share is None else min(share // 2, self._low)
+            much = self.in_hand > low or self.in_hand_bytes > self._high_bytes // 4
             if not self.full or much:
                 return
             self.full = False

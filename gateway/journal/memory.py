@@ -115,8 +115,11 @@ class MemoryJournal:
         """Do the commands in order; rules as in :mod:`gateway.journal.sqlite`."""
         return [self._one(command) for command in commands]
 
-    def pending(self, account: AccountId, after: int, limit: int) -> Sequence[Pending]:
-        """Give unsettled events with ``lane_seq`` above ``after``, in its order."""
+    def pending(
+        self, account: AccountId, after: int, limit: int, *, lane: str | None = None
+    ) -> Sequence[Pending]:
+        """Give unsettled events with ``lane_seq`` above ``after``, in its order, of all lanes."""
+        del lane
         kept = self._accounts[account]
         events = kept.pending
         numbers = sorted(events)

@@ -73,6 +73,7 @@ _PENDING: Final = (
     "FROM event CROSS JOIN inbox USING(raw_id) "
     "WHERE event.account=? AND status=0 AND lane_seq>? ORDER BY lane_seq LIMIT ?"
 )
+_PENDING_IN: Final = _PENDING.replace("AND status=0", "AND coalesce(lane, '')=? AND status=0")
 _SYNC: Final = "INSERT OR REPLACE INTO log_meta(key, value) VALUES('synced_at', ?)"
 _CHECKED: Final = "INSERT OR REPLACE INTO log_meta VALUES('checked_at', ?)"
 _UNCHECKED: Final = "DELETE FROM log_meta WHERE key='checked_at'"
@@ -177,8 +178,15 @@ class SqliteJournal:
         self._upkeep.committed(self._connected())
         return answers
 
-    def pending(self, account: AccountId, after: int, limit: int) -> Sequence[Pending]:
+    def pending(
+        self, account: AccountId, after: int, limit: int, *, lane: str | None = None
+    ) -> Sequence[Pending]:
         """Give unsettled events with ``lane_seq`` above ``after``, in its order."""
+        asked = (
+            (_PENDING, (account, after, limit))
+            if lane is None
+            else (_PENDING_IN, (account, storable(lane), after, limit))
+        )
         return [
             Pending(
                 frame=raw if kind != FrameKind.TEXT else text(raw),
@@ -191,7 +199,7 @@ class SqliteJournal:
                 replayed=bool(flags & Flag.REPLAYED),
             )
             for raw, kind, index, number, received_at, attempts, crashes, flags in self._read(
-                _PENDING, (account, after, limit)
+                *asked
             )
         ]
 

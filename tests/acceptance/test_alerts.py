@@ -227,7 +227,7 @@ def test_a_listener_that_hangs_fills_no_memory(tmp_path: Path, held: threading.E
                 heard.append(change.generation)
 
         market.start()
-        (first, *_) = market.states.of(SHOP)
+        first = market.states.wait(SHOP, lambda _: True)
         for number in range(101, 101 + 2 * MOST_CALLS):
             market.gateway.state_changed(msgspec.structs.replace(first, generation=number))
         assert len(market.gateway._calls[SHOP]) <= MOST_CALLS

@@ -263,6 +263,26 @@ def test_frames_without_events_cost_nothing(journal: AnyJournal) -> None:
     assert journal.commit(()) in ((), [])
 
 
+def test_pending_of_one_conversation(tmp_path: Path) -> None:
+    """A long one is read on by itself; one that no text can name, and none at all, too."""
+    journal = SqliteJournal(tmp_path / "journal.sqlite3", clock=SystemClock())
+    lanes = ["c1", "c2", None, "c1", "\udcff", "c1"]
+    events = [
+        event(f"m{n}", lane=lane, number=n, account="a") for n, lane in enumerate(lanes, start=1)
+    ]
+    frames = [Decoded(raw=each.event_id, events=[each]) for each in events]
+    journal.commit([StoreFrames(account="a", generation=1, received_at_ms=1, frames=frames)])
+
+    def read(lane: str, after: int = 0, limit: int = 9) -> list[int]:
+        return [row.lane_seq for row in journal.pending("a", after, limit, lane=lane)]
+
+    assert read("c1") == [1, 4, 6]
+    assert read("c1", 1, 1) == [4]
+    assert (read(""), read("\udcff"), read("c3")) == ([3], [5], [])
+    assert [row.lane_seq for row in journal.pending("a", 0, 9)] == [1, 2, 3, 4, 5, 6]
+    journal.close()
+
+
 def test_each_end_is_counted_and_none_is_pending(journal: AnyJournal) -> None:
     (events,) = stored(journal, frames(journal, [(f"m{i}", "c", i) for i in range(6)]))
     done, tried, dead, ignored, again, left = events

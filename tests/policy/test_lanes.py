@@ -37,6 +37,18 @@ def test_runs_come_in_the_order_lanes_became_ready() -> None:
     assert lanes.resting
 
 
+def test_long_and_held_lanes_are_little_to_do() -> None:
+    """What waits behind a stuck event is no reason to read no other lane."""
+    lanes = Lanes(run_limit=2)
+    lanes.add([event(lane, n) for lane in ("long", "held") for n in range(5)])
+    lanes.add([event("short")])
+    assert (lanes.pending, lanes.in_hand()) == (11, 5)
+    lanes.take()
+    lanes.hold("held")
+    assert (lanes.depth("long"), lanes.depth("nobody")) == (5, 0)
+    assert lanes.in_hand() == 3
+
+
 def test_a_run_is_not_changed_by_what_comes_later() -> None:
     """A handler thread walks over it while the next events arrive."""
     lanes = Lanes(run_limit=2)

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.runtime.clock import SystemClock
-from actors.runtime.flow import Flow
+from actors.runtime.flow import Flow, Whole
 from actors.runtime.manual import UNIX_MS, ManualClock, ManualTimers
 from actors.runtime.timers import Timers
 from tests.runtime.doubles import WAIT_S, Letters
@@ -278,6 +278,47 @@ def test_flow_counts_bytes_too() -> None:
     flow.taken(10)
     flow.returned(6, 0)
     assert (flow.full, flow.in_hand_bytes) == (False, 0)
+
+
+def test_accounts_share_what_the_process_may_hold() -> None:
+    """reliability.md 2.10, "reader to journal, process": those with little in hand are read on."""
+    whole = Whole(10)
+    greedy, modest, late = (Flow(8, 4, whole=whole) for _ in range(3))
+    lows: list[int] = []
+    greedy.on_low = lambda: lows.append(greedy.in_hand)
+
+    def full() -> list[bool]:
+        return [flow.full for flow in (greedy, modest, late)]
+
+    greedy.taken(7)
+    modest.taken(2)
+    late.taken(1)  # the tenth: a third is 3
+    assert full() == [False, False, False]
+    greedy.taken(1)
+    assert full() == [True, False, False]
+    modest.taken(1)
+    assert full() == [True, True, False]
+    greedy.returned(2)
+    assert lows == [], "6 is below no mark while the whole is full"
+    greedy.returned(2)
+    assert lows == [4], "with 8 in all it is"
+    modest.returned(3)
+    assert full() == [False, False, False]
+
+
+def test_whole_counts_bytes_and_who_left() -> None:
+    whole = Whole(100, high_bytes=1000)
+    big, small = Flow(50, 10, whole=whole), Flow(50, 10, whole=whole)
+    steps = []
+    for flow, units, size_bytes in ((big, 60, 999), (small, 1, 1), (small, 49, 0)):
+        flow.taken(units, size_bytes)
+        steps.append((big.full, small.full))
+    assert steps == [(True, False), (True, False), (True, True)], "its share is its own mark, too"
+    small.returned(50, 1)
+    assert not small.full
+    big.returned(60, 999)
+    assert whole.add(0, 0, 0) is None
+    assert whole.add(0, 1000, 0) == 100, "nobody is busy"
 
 
 def test_flow_without_a_listener_and_with_bad_marks() -> None:

@@ -72,9 +72,11 @@ class Disk:
         self.sizes.append(len(commands))
         return self.kept.commit(commands)
 
-    def pending(self, account: AccountId, after: int, limit: int) -> Sequence[Pending]:
+    def pending(
+        self, account: AccountId, after: int, limit: int, *, lane: str | None = None
+    ) -> Sequence[Pending]:
         """Give what is pending."""
-        return self.kept.pending(account, after, limit)
+        return self.kept.pending(account, after, limit, lane=lane)
 
     def sends(self, query: SendQuery) -> Sequence[SendRecord]:
         """Give what is kept."""
