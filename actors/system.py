@@ -73,6 +73,9 @@ HANG_S = 5.0
 CROWD_RATE_PER_S = 1.0
 """Dials a second while many accounts crash: each start may be the next crash."""
 
+SHARED_DEATHS = 3
+"""Deaths within a minute of a part that all accounts share (``reliability.md`` 2.8, root)."""
+
 LEAKED = 10
 """Handler threads that hang and are replaced; beyond, only another process helps."""
 
@@ -113,7 +116,8 @@ class System:
         parking: Which events must not be handled a second time after a crash; None: none.
         concerns: Gives what a person should look at in the journal, the same object until it
             changes; asked several times a second.
-        on_exhausted: Called when more than :data:`LEAKED` handlers hang; must not block.
+        on_exhausted: Called when only a new process helps: more than :data:`LEAKED` handlers
+            hang, or what all accounts share keeps dying; must not block.
     """
 
     def __init__(
@@ -156,7 +160,11 @@ class System:
         self._left: set[AccountId] = set()
         self._leaving: dict[AccountId, Account | None] = {}
         self._accounts: dict[AccountId, Account] = {}
-        self._budgets: dict[AccountId | None, RestartBudget] = {}
+        self._budgets: dict[AccountId, RestartBudget] = {}
+        self._shared = {
+            name: RestartBudget(limit=SHARED_DEATHS, window_s=60.0)
+            for name in ("dialing", "writer")
+        }
         self._lock = threading.RLock()
         self._running = False
         self._journal_reason = ""
@@ -405,13 +413,30 @@ class System:
         restart = (
             self._restart_dialing if account is None else partial(self._restart_supervisor, account)
         )
-        services = self.services
-        budget = self._budgets.setdefault(name, RestartBudget(limit=5, window_s=60.0))
-        delay_s = budget.restart(services.clock.monotonic()) or LONGEST_DELAY_S
+        services, now = self.services, self.services.clock.monotonic()
+        if name is None:
+            delay_s = self._died_again("dialing", now)
+        else:
+            budget = self._budgets.setdefault(name, RestartBudget(limit=5, window_s=60.0))
+            delay_s = budget.restart(now) or LONGEST_DELAY_S
         services.log.error(
             "actor.died", account=name, actor=died.name, error=died.error, restart_in_s=delay_s
         )
         services.timers.call_after(delay_s, restart)
+
+    def _died_again(self, name: str, now: float) -> float:
+        """Count the death of a shared part; gives the pause before its restart."""
+        delay_s = self._shared[name].restart(now)
+        if delay_s is not None:
+            return delay_s
+        self.services.alerts.say(
+            "gateway.crashing",
+            detail=f"the {name} keeps dying, {SHARED_DEATHS} times within a minute and again",
+            next_step="restart the process; see actor.died and journal.writer_replaced for why",
+        )
+        if self._on_exhausted is not None:
+            self._on_exhausted()
+        return LONGEST_DELAY_S
 
     def _restart_supervisor(self, account: Account) -> None:
         if self._running:
@@ -469,6 +494,7 @@ class System:
         log, writer, board = services.log, services.writer, services.alerts
         if writer.revive():
             log.error("journal.writer_replaced")
+            self._died_again("writer", now)
         stalled_s = writer.stalled_s(now)
         reason = self._journal_reason or "a commit does not return"
         if not stalled_s:

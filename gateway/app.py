@@ -105,6 +105,7 @@ class Gateway:
         self._system: System | None = None
         self._stopping = False
         self._over = threading.Event()
+        self._broken = False
         self._journal: Journal | None = None
         self.accounts = Accounts(
             add=self._add_account, verb=self._account_verb, tally=self._tally, alerts=self._alerts
@@ -222,7 +223,7 @@ class Gateway:
                 ),
                 parking=self._handlers,
                 journal_limit_s=self.settings.journal.limit_s,
-                on_exhausted=self._over.set,
+                on_exhausted=self._give_up,
             )
             system.start()
             self._system = system
@@ -230,6 +231,11 @@ class Gateway:
             self._log.info("gateway.started", accounts=len(self._plans))
             for name, plan in self._plans.items():
                 system.add(plan, connect=name not in self._disabled)
+
+    def _give_up(self) -> None:
+        """Have :meth:`run_forever` end the process: only a new one helps."""
+        self._broken = True
+        self._over.set()
 
     def _warn(self, notes: Iterable[str]) -> None:
         for note in notes:
@@ -306,11 +312,12 @@ class Gateway:
     def run_forever(self) -> int:
         """Run until SIGINT or SIGTERM, then stop in order. For scripts: takes the signals.
 
-        A second signal ends the process at once. More handlers that hang than are replaced
-        end it in order, too: only a new process has threads for everybody again.
+        A second signal ends the process at once. More handlers that hang than are replaced,
+        and a part of all accounts that keeps dying, end it in order, too: only a new process
+        helps.
 
         Returns:
-            Exit code: 0, or 70 if threads survived.
+            Exit code: 0, or 70 if it gave up or threads survived.
         """
         asked = self._over
 
@@ -324,7 +331,7 @@ class Gateway:
             self.start()
             while not asked.wait(3600.0):
                 pass
-            return 0 if self.stop() else INTERNAL_FAILURE
+            return 0 if self.stop() and not self._broken else INTERNAL_FAILURE
         finally:
             for each, handler in before.items():
                 signal.signal(each, handler)

@@ -174,6 +174,30 @@ def test_the_dialing_actor(market: Market, deed: str) -> None:
         release.set()
 
 
+def test_a_shared_part_that_keeps_dying_ends_the_process(
+    market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """reliability.md 2.8, root: the service manager starts a new one; this one ends in order."""
+    monkeypatch.setattr("signal.signal", lambda *_: None)  # this is not the main thread's business
+    monkeypatch.setattr(market.gateway, "start", lambda: None)  # it runs
+    codes: list[int] = []
+    launcher = threading.Thread(
+        target=lambda: codes.append(market.gateway.run_forever()), daemon=True
+    )
+    launcher.start()
+    for deaths in range(1, 5):
+        assert codes == []
+        assert not market.log.found("gateway.crashing")
+        market.shops[SICK].wait_registered(WAIT_S, sessions=deaths)
+        met = sabotage(market.actor("DialingActor"), explode)
+        market.shops[SICK].cut()
+        assert met.wait(WAIT_S)
+        market.log.wait("actor.died", deaths, actor="dialing")
+    market.log.wait("gateway.crashing")
+    launcher.join(WAIT_S)
+    assert codes == [70]
+
+
 def test_links_are_numbered_on_after_a_supervisor_died(market: Market) -> None:
     """Two links of one number would take each other's frames and ends for their own."""
     before = market.gateway.accounts[SICK].generation

@@ -63,6 +63,11 @@ def test_journal_writer_dies(
         assert market.ledger.wait(4, name) == ["before", *(f"waits {n}" for n in range(3))]
         assert len(market.shops[name].sessions) == 1
     untouched(market)
+    now = system.services.clock.monotonic()
+    for _ in range(3):  # three more within the minute
+        assert not market.log.found("gateway.crashing")
+        system._died_again("writer", now)
+    market.log.wait("gateway.crashing")
 
 
 @row("J3", "not acknowledged until it holds, not lost; a person hears of it")
