@@ -83,7 +83,7 @@ class DispatcherActor(SupervisedActor):
         super().__init__(pool, name="dispatcher", supervisor=account.peers.supervisor)
         self._account = account
         self._lanes = Lanes()
-        self._overflow = Overflow(account.plan.flow_low)
+        self._overflow: Overflow | None = None  # most accounts never have one
         self._handed = Handed()
         self._trials = Trials(account)
         self._halted = self._draining = False
@@ -120,8 +120,7 @@ class DispatcherActor(SupervisedActor):
         if self._lost != self._account.peers.dispatcher.lost:  # news, perhaps: the journal has them
             self._lost = self._account.peers.dispatcher.lost
             self._behind, self._news, self._hold_read = True, None, False
-            self._reading = False  # a page that is on its way is dropped when it comes
-            self._overflow.forget_reads()
+            self._forget_page()  # one that is on its way is dropped when it comes
         match message:
             case EventsStored():
                 self._take_news(message.events)
@@ -186,7 +185,8 @@ class DispatcherActor(SupervisedActor):
             events = [event for event in events if (event.lane_seq or 0) < self._held_from]
             more = more and len(events) == len(page.events)
         if page.lane is not None:
-            self._overflow.read(page.lane, events, more=more)
+            if self._overflow is not None:
+                self._overflow.read(page.lane, events, more=more)
             self._fill(events)
             return
         if self._held_from is None and self._parked:
@@ -205,6 +205,8 @@ class DispatcherActor(SupervisedActor):
         self._cursor = events[-1].lane_seq or self._cursor
         high, durable = self._account.plan.flow_high, self._account.services.writer.durable
         if durable and (self._overflow or self._lanes.pending + len(events) > high):
+            if self._overflow is None:
+                self._overflow = Overflow(self._account.plan.flow_low)
             events = self._overflow.keep(events, self._lanes.depth)
         self._fill(events)
 
@@ -226,7 +228,7 @@ class DispatcherActor(SupervisedActor):
         """Read the next page, of a lane that has room again or of all."""
         if self._reading:
             return
-        if self._overflow:
+        if self._overflow is not None:
             low = self._account.plan.flow_low
             found = self._overflow.next(self._lanes.depth, low)
             if found is not None:
@@ -235,6 +237,7 @@ class DispatcherActor(SupervisedActor):
                 return
             if not self._behind:
                 self._overflow.settle()
+                self._overflow = self._overflow or None
         if self._behind and not self._has_more_than(self._account.plan.flow_low):
             self._news = []
             self._read(self._cursor, None)
@@ -317,8 +320,12 @@ class DispatcherActor(SupervisedActor):
         self._disarm_hold()
         self._held_from = None
         self._behind, self._news = True, None
+        self._forget_page()
+
+    def _forget_page(self) -> None:
         self._reading = False
-        self._overflow.forget_reads()
+        if self._overflow is not None:
+            self._overflow.forget_reads()
 
     def _disarm_hold(self) -> None:
         if self._hold_timer is not None:

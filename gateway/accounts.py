@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final
 
 from msgspec import structs
 
@@ -20,6 +21,10 @@ def masked_failure(failure: Failure, redactor: Redactor) -> Failure:
     """Give a failure without our secrets; a server may repeat one in its words."""
     told = redactor.text(failure.detail)
     return failure if told == failure.detail else structs.replace(failure, detail=told)
+
+
+_PLACES: Final = {state: place for place, state in enumerate(ConnectionState)}
+"""Where each state stands in a list: thousands of dicts would cost twice the bytes."""
 
 
 def masked_change(change: StateChanged, redactor: Redactor) -> StateChanged:
@@ -65,7 +70,7 @@ class AccountView:
         self.next_retry_s: float | None = None
         self.dead_letters = 0
         self._changes = 0
-        self._entered: dict[ConnectionState, int] = {}
+        self._entered = [0] * len(_PLACES)
         self._changed = changed
 
     @property
@@ -94,7 +99,7 @@ class AccountView:
         with self._changed:
             before = self._changes
             return self._changed.wait_for(
-                lambda: self.state is state or self._entered.get(state, 0) > before, timeout
+                lambda: self.state is state or self._entered[_PLACES[state]] > before, timeout
             )
 
     def apply(self, change: StateChanged) -> None:
@@ -104,7 +109,7 @@ class AccountView:
             self.since_ms = change.at_ms
             self.generation = change.generation
             self._changes += 1
-            self._entered[change.new] = self._changes
+            self._entered[_PLACES[change.new]] = self._changes
             if change.failure is not None:
                 self.last_error = change.failure
             if change.new is ConnectionState.CONNECTED:
