@@ -542,7 +542,9 @@ class Gateway:
             self._plans[account.id] = planning.plan(account, self.settings)
         except ValueError as error:
             raise ConfigError([f"account {account.id!r}: {error}"]) from error
-        self._send_limits[account.id] = (account.send.limit, account.send.expires_s)
+        self._send_limits[account.id] = planning.shared(
+            (account.send.limit, account.send.expires_s)
+        )
         return self.accounts.open_view(account.id)
 
     def _add_account(self, settings: object) -> AccountView:

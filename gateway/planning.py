@@ -50,9 +50,21 @@ def journal(settings: Settings, clock: Clock, log: Any = None) -> Journal:
 
 
 @lru_cache(maxsize=256)
-def _shared(part: T) -> T:
+def shared(part: T) -> T:
     """Give the part of an earlier plan that is equal: thousands of accounts differ in little."""
     return part
+
+
+class _Fixed:
+    """Gives the same credentials to every attempt."""
+
+    __slots__ = ("_identity",)
+
+    def __init__(self, identity: Identity) -> None:
+        self._identity = identity
+
+    def __call__(self) -> Identity:
+        return self._identity
 
 
 def plan(account: AccountSettings, settings: Settings) -> AccountPlan:
@@ -79,14 +91,14 @@ def plan(account: AccountSettings, settings: Settings) -> AccountPlan:
             url=account.url,
             headers=account.headers,
             proxy=account.proxy,
-            tls=_shared(
+            tls=shared(
                 TlsOptions(
                     ca_file=account.tls.ca_file,
                     verify=account.tls.verify,
                     server_name=account.tls.server_name,
                 )
             ),
-            limits=_shared(
+            limits=shared(
                 PhaseLimits(
                     dns_s=deadlines.dns_s,
                     tcp_s=deadlines.tcp_s,
@@ -99,17 +111,17 @@ def plan(account: AccountSettings, settings: Settings) -> AccountPlan:
             max_message_bytes=account.limits.max_message_bytes,
             max_fragments=account.limits.max_fragments,
         ),
-        identity=lambda: identity,
+        identity=_Fixed(identity),
         attempt_deadline_s=settings.connect.deadline_s,
         register_timeout_s=deadlines.register_s,
         close_timeout_s=deadlines.close_s,
         heartbeat_interval_s=account.heartbeat.interval_s,
         heartbeat_reply_s=account.heartbeat.reply_timeout_s,
         heartbeat_probe_s=account.heartbeat.probe_timeout_s,
-        delays=_shared(reconnect.delays()),
+        delays=shared(reconnect.delays()),
         max_attempts=reconnect.max_attempts,
         stable_s=reconnect.stable_s,
-        tries=_shared(
+        tries=shared(
             TryRules(
                 pauses_s=account.handlers.retry_delays_s,
                 crash_limit=account.handlers.crash_limit,
@@ -130,7 +142,7 @@ def plan(account: AccountSettings, settings: Settings) -> AccountPlan:
         send_limit=send.limit,
         send_buffer_bytes=send.buffer_bytes,
         send_deadline_s=send.deadline_s,
-        recovery=_shared(
+        recovery=shared(
             RecoveryPlan(
                 **{name: getattr(account.recovery, name) for name in RecoveryPlan.__struct_fields__}
             )

@@ -65,7 +65,6 @@ class _Account:
         "held",
         "held_from",
         "late",
-        "notes",
         "pending",
         "running",
         "stored",
@@ -76,13 +75,12 @@ class _Account:
         self.pending: dict[int, tuple[Frame, int, int]] = {}  # frame, index, received_at_ms
         self.running: dict[int, tuple[Event, tuple[Frame, int, int]]] = {}
         self.tried: dict[int, tuple[int, int, bool]] = {}  # attempts, crashes, replayed
-        self.notes: dict[tuple[str, str], str] = {}
         self.stored = self.duplicates = self.done = 0
         self.ended: Counter[str] = Counter()  # the rarer ends
         self.late: dict[int, None] = {}
         self.cursor: Position | None = None
         self.held_from: int | None = None
-        self.held: dict[int, Event] = {}  # what was stored while the hold was open
+        self.held: dict[int, Event] | None = None  # what was stored while the hold is open
 
 
 class MemoryJournal:
@@ -103,6 +101,7 @@ class MemoryJournal:
         self._older: set[str] = set()
         self._numbers = itertools.count(1)
         self._accounts: defaultdict[str, _Account] = defaultdict(_Account)
+        self._notes: dict[tuple[str, str, str], str] = {}  # by account, conversation and key
         self._sends = MemorySends(self._clock.unix_ms)
         self._letters: dict[str, Letter] = {}
         self._pasts: dict[AccountId, Past] = {}
@@ -169,7 +168,7 @@ class MemoryJournal:
 
     def note(self, account: AccountId, conversation_id: str, key: str) -> str | None:
         """Give what handlers noted last."""
-        return self._accounts[account].notes.get((conversation_id, key))
+        return self._notes.get((account, conversation_id, key))
 
     def tally(self, account: AccountId) -> Tally:
         """Give the counters of an account."""
@@ -189,7 +188,7 @@ class MemoryJournal:
 
     def known(self, account: AccountId, event_ids: Sequence[str]) -> Mapping[str, bool]:
         """Say which of these events are stored; True: it may have reached a handler."""
-        held = {event.event_id for event in self._accounts[account].held.values()}
+        held = {event.event_id for event in (self._accounts[account].held or {}).values()}
         return {
             each: each not in held
             for each in event_ids
@@ -231,7 +230,7 @@ class MemoryJournal:
         events = self._store(command)
         kept = self._accounts[command.account]
         held_from, kept.held_from = kept.held_from, None
-        held, kept.held = kept.held, {}
+        held, kept.held = kept.held or {}, None
         waiting = [
             (number, event.conversation_id, event.occurred_at_ms)
             for number, event in sorted(held.items(), key=_number)
@@ -281,6 +280,7 @@ class MemoryJournal:
             if event.late:
                 kept.late[event.lane_seq] = None
         if kept.held_from is not None:
+            kept.held = kept.held or {}
             kept.held.update((event.lane_seq or 0, event) for event in events)
         kept.stored += len(events)
         kept.duplicates += received - len(events)
@@ -320,10 +320,11 @@ class MemoryJournal:
             if outcome.replies:
                 replies += outcome.replies
             for note in outcome.notes:
+                name = (command.account, note.conversation_id, note.key)
                 if note.value is None:
-                    kept.notes.pop((note.conversation_id, note.key), None)
+                    self._notes.pop(name, None)
                 else:
-                    kept.notes[note.conversation_id, note.key] = note.value
+                    self._notes[name] = note.value
         for reply in replies:
             self._sends.accept(reply)
         return replies

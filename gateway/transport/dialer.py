@@ -11,6 +11,7 @@ import contextlib
 import dataclasses
 import os
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 
@@ -127,7 +128,7 @@ class WebSocketDialer:
         self._unix_s = unix_s
         scheme = "wss" if self._target.secure else "ws"
         through = f" via {self._proxy.scheme}://{self._proxy.peer}" if self._proxy else ""
-        self.endpoint = f"{scheme}://{self._target.peer}{through}"
+        self.endpoint = sys.intern(f"{scheme}://{self._target.peer}{through}")
 
     def __repr__(self) -> str:
         """Show where it dials, and nothing it sends."""
