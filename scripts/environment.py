@@ -136,15 +136,20 @@ def _done(began: float) -> None:
     print(f"  done in {time.monotonic() - began:.1f} s", flush=True)
 
 
-def launch(module: str, script: str) -> int:
+def launch(module: str, script: str, *, extra: str = "") -> int:
     """Run a module with our arguments in an environment that is made if need be.
+
+    Args:
+        module: What to run.
+        script: Who runs it, for messages.
+        extra: What it needs beside the project.
 
     Returns:
         Its exit code, 2 if the environment can not be made, 130 after Ctrl-C.
     """
     try:
         with contextlib.redirect_stdout(sys.stderr):  # standard output is the module's
-            python = ensure("")
+            python = ensure(extra)
     except SetUpError as error:
         print(f"{script}: {error}", file=sys.stderr)
         return 2
