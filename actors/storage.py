@@ -8,6 +8,7 @@ from typing import Protocol, TypeAlias
 import msgspec
 
 from actors.messages import GiveUp
+from actors.policy.alerts import Alert
 from actors.policy.retries import History
 from actors.values import (
     AccountId,
@@ -429,6 +430,9 @@ class Journal(Protocol):
 
     def tally(self, account: AccountId) -> Tally:
         """Give an account's counters as of the last commit. Any thread."""
+
+    def concerns(self) -> Sequence[Alert]:
+        """Give what a person should look at, the same object until it changes. Any thread."""
 
     def pasts(self) -> Mapping[AccountId, Past]:
         """Give what former lives left of each account that failed and was not stable since."""

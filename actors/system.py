@@ -114,8 +114,6 @@ class System:
         journal_limit_s: Seconds without a commit that holds; then every link is left.
         dice_seed: Fixes the dice; None takes entropy.
         parking: Which events must not be handled a second time after a crash; None: none.
-        concerns: Gives what a person should look at in the journal, the same object until it
-            changes; asked several times a second.
         on_exhausted: Called when only a new process helps: more than :data:`LEAKED` handlers
             hang, or what all accounts share keeps dying; must not block.
     """
@@ -139,7 +137,6 @@ class System:
         journal_limit_s: float = 10.0,
         dice_seed: int | None = None,
         parking: Parking | None = None,
-        concerns: Callable[[], Sequence[alerts.Alert]] = tuple,
         on_exhausted: Callable[[], None] | None = None,
     ) -> None:
         clock = clock or SystemClock()
@@ -147,7 +144,7 @@ class System:
         self._gate_rate_per_s = gate.rate_per_s
         self._crowded = False
         self._begun = 0
-        self._ask_concerns = concerns
+        self._ask_concerns = journal.concerns
         self._concerns: Sequence[alerts.Alert] = ()
         self._dialing = Role()
         try:

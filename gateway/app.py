@@ -42,7 +42,6 @@ from gateway.errors import (
     UnknownAccountError,
 )
 from gateway.handlers import Handlers, OnCrash
-from gateway.journal.upkeep import concerns_of
 from gateway.letters import DeadLetters
 from gateway.sending import ASK_S, ClientIds, Sends, SendTicket, Tickets, masked_result
 from gateway.settings import AccountSettings, Settings
@@ -201,7 +200,6 @@ class Gateway:
             journal = self._journal = self._open_journal(self.settings, self._clock)
             system = System(
                 journal=journal,
-                concerns=concerns_of(journal),
                 handle=self._handlers,
                 observer=self,
                 log=self._log,

@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from actors.policy.alerts import Alert
 from actors.ports import Clock
 from actors.runtime.clock import SystemClock
 from actors.storage import (
@@ -169,6 +170,10 @@ class MemoryJournal:
     def note(self, account: AccountId, conversation_id: str, key: str) -> str | None:
         """Give what handlers noted last."""
         return self._notes.get((account, conversation_id, key))
+
+    def concerns(self) -> Sequence[Alert]:
+        """Give nothing: there is no file to fill."""
+        return ()
 
     def tally(self, account: AccountId) -> Tally:
         """Give the counters of an account."""

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from actors.policy.alerts import Alert
 from actors.ports import Clock
 from actors.storage import (
     BeginEvent,
@@ -248,6 +249,10 @@ class SqliteJournal:
         """Give what handlers noted last."""
         rows = self._read(settling.NOTED, (account, storable(conversation_id), storable(key)))
         return text(rows[0][0]) if rows else None
+
+    def concerns(self) -> Sequence[Alert]:
+        """Give what a person should look at in the file, the same object until it changes."""
+        return self._upkeep.concerns
 
     def tally(self, account: AccountId) -> Tally:
         """Give the counters of an account, exactly, over the life of the file."""

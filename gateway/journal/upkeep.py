@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -232,12 +232,6 @@ class Upkeep:
             return os.stat(f"{self._path}-wal").st_size  # noqa: PTH116  # once a second, no Path
         except OSError:
             return 0
-
-
-def concerns_of(journal: object) -> Callable[[], Sequence[Alert]]:
-    """Give what tells what a person should look at in a journal; of one without a file: nothing."""
-    upkeep = getattr(journal, "_upkeep", None)
-    return (lambda: upkeep.concerns) if isinstance(upkeep, Upkeep) else tuple
 
 
 def used_bytes(connection: sqlite3.Connection) -> int:

@@ -158,7 +158,7 @@ def test_a_journal_that_fills_up_is_told_and_reads_no_history(
         shop, buyer = market.shops[SHOP], market.shops[SHOP].buyer("78001")
         buyer.says("wait")
         sent = 1
-        concerns = upkeep.concerns_of(journal_of(market))
+        concerns = journal_of(market).concerns
         while not concerns():
             buyer.says("x" * 3000)
             sent += 1

@@ -26,7 +26,7 @@ def looked(journal: SqliteJournal) -> list[Alert]:
         journal._upkeep._watch_at = 0.0
         while journal.commit(()):
             pass
-    return list(upkeep.concerns_of(journal)())
+    return list(journal.concerns())
 
 
 def lanes(alerts: list[Alert]) -> list[tuple[str | None, str | None]]:
@@ -232,7 +232,7 @@ def test_room_that_gets_scarce_is_one_occasion_until_it_was_enough_for_a_while(
 
     def told() -> bool:
         journal.commit([push(journal, f"m{next(journal.numbers())}")])
-        return bool(upkeep.concerns_of(journal)())
+        return bool(journal.concerns())
 
     assert not told()
     for used[0] in (80, 10, 81, 20):
@@ -247,9 +247,8 @@ def test_what_is_told_stays_one_object_until_it_changes(tmp_path: Path) -> None:
     journal = opened(tmp_path / "j.db", limits=TOLD)
     store(journal, *map(str, range(10)), at_ms=NOW_MS)
     looked(journal)
-    ask = upkeep.concerns_of(journal)
+    ask = journal.concerns
     before = ask()
     looked(journal)
     assert ask() is before
-    assert upkeep.concerns_of(object())() == ()
     journal.close()

@@ -197,7 +197,7 @@ def test_old_frames_go_before_their_time_when_room_is_low(tmp_path: Path) -> Non
     pending = store(journal, "pending", raw="p" * 20_000)
     for number in range(150):
         settle(journal, store(journal, f"m{number}", raw="x" * 20_000))
-        told |= {alert.name for alert in upkeep.concerns_of(journal)()}
+        told |= {alert.name for alert in journal.concerns()}
     assert told == {"journal.filling"}
     assert rows(path, "SELECT count(*) FROM event") == [(151,)]
     assert len(rows(path, "SELECT 1 FROM inbox WHERE raw=''")) > 90

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from actors.policy.alerts import Alert
 from actors.runtime import writer as writer_module
 from actors.runtime.clock import SystemClock
 from actors.runtime.writer import JournalWriter, OverloadedError
@@ -102,6 +103,9 @@ class Disk:
 
     def note(self, account: AccountId, conversation_id: str, key: str) -> str | None:
         raise AssertionError((account, conversation_id, key))
+
+    def concerns(self) -> Sequence[Alert]:
+        return ()
 
     def tally(self, account: AccountId) -> Tally:
         raise AssertionError(account)
