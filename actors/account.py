@@ -12,7 +12,6 @@ from typing import Any, Protocol
 
 import msgspec
 import pykka
-from pykka import ActorDeadError
 
 from actors.messages import (
     Control,
@@ -28,12 +27,12 @@ from actors.ports import Clock, Dialed, Dialer, Dice, Identity, Mailbox, Platfor
 from actors.runtime.board import AlertBoard
 from actors.runtime.flow import Flow
 from actors.runtime.handlers import HandlerPool
-from actors.runtime.inbox import MailboxFullError
 from actors.runtime.link import Link
 from actors.runtime.poller import Poller
 from actors.runtime.pool import Pool
 from actors.runtime.rate import SharedRate
 from actors.runtime.sends import OpenSends
+from actors.runtime.supervised import post
 from actors.runtime.timers import Timers
 from actors.runtime.writer import JournalWriter
 from actors.state import ConnectionState
@@ -234,13 +233,8 @@ class Role:
     def post(self, message: object) -> bool:
         """Leave a message with whoever plays the role now; False if it is lost."""
         ref = self.ref
-        if ref is not None:
-            try:
-                ref.tell(message)
-            except (ActorDeadError, MailboxFullError):
-                pass
-            else:
-                return True
+        if ref is not None and post(ref, message):
+            return True
         self.lost += 1
         return False
 

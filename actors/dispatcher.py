@@ -222,7 +222,7 @@ class DispatcherActor(SupervisedActor):
         pending = self._lanes.pending
         if pending <= limit:
             return False
-        return pending > MOST * self._account.plan.flow_high or self._lanes.in_hand() > limit
+        return pending > MOST * self._account.plan.flow_high or self._lanes.has_more_than(limit)
 
     def _catch_up(self) -> None:
         """Read the next page, of a lane that has room again or of all."""

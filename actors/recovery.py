@@ -28,7 +28,7 @@ from actors.messages import (
 )
 from actors.policy.rate import TokenBucket
 from actors.policy.recovery import AskConversations, Reading, continuous, extent
-from actors.ports import Mailbox, Page
+from actors.ports import Page
 from actors.runtime.pool import Pool
 from actors.runtime.supervised import SupervisedActor, post
 from actors.runtime.timers import Timer
@@ -42,11 +42,6 @@ TRIES = 3
 """Times a question is asked before the recovery fails."""
 
 OK = 200
-
-
-def _answer(ref: Mailbox[Any], answer: RecordRead | KnownRead) -> None:
-    """Tell who asked, if it still is there."""
-    post(ref, answer)
 
 
 def report(account: Account, outcome: Recovered) -> None:
@@ -133,7 +128,7 @@ class RecoveryActor(SupervisedActor):
         name, ref = self._account.name, self.actor_ref
         self._services.writer.fetch(
             lambda journal: journal.recovery(name).cursor,
-            lambda cursor: _answer(ref, RecordRead(cursor=cursor)),
+            lambda cursor: post(ref, RecordRead(cursor=cursor)),
         )
         self._arm(self._plan.reply_s, self._unread)
 
@@ -223,7 +218,7 @@ class RecoveryActor(SupervisedActor):
 
         self._services.writer.fetch(
             known,
-            lambda read: _answer(ref, KnownRead(known=read[0], held=read[1])),
+            lambda read: post(ref, KnownRead(known=read[0], held=read[1])),
         )
         self._arm(self._plan.reply_s, self._unread)
         return True

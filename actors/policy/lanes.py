@@ -7,6 +7,7 @@ else is per run. Pure: pauses are held and released by the caller's timers.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import chain
 
 import msgspec
 
@@ -57,11 +58,18 @@ class Lanes:
         """Say how many events of a lane there are, those in flight included."""
         return len(self._queues.get(lane, ())) + len(self._in_flight.get(lane, ()))
 
-    def in_hand(self) -> int:
-        """Say how much there is to do, were each lane to do one run; held ones have nothing to."""
-        limit = self._run_limit
-        lanes = (self._queues.keys() | self._in_flight.keys()) - self._held.keys()
-        return sum([min(limit, self.depth(lane)) for lane in lanes])
+    def has_more_than(self, limit: int) -> bool:
+        """Say whether there is so much to do, were each lane to do one run; held ones do none.
+
+        Looks at no more lanes than it takes to know.
+        """
+        seen, held, work = self._in_flight, self._held, 0
+        for lane in chain(seen, (waiting for waiting in self._queues if waiting not in seen)):
+            if lane not in held:
+                work += min(self._run_limit, self.depth(lane))
+                if work > limit:
+                    return True
+        return False
 
     @property
     def resting(self) -> bool:

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from actors.ports import Mailbox
-from actors.runtime.supervised import post
-from actors.runtime.timers import OVER, Timers
+from actors.runtime.timers import OVER, Timers, fire
 
 UNIX_MS = 1_700_000_000_000
 """Wall time a manual clock begins at unless told otherwise: November 2023."""
@@ -76,9 +75,6 @@ class ManualTimers(Timers):
                 due = self._take_due(self._clock.monotonic())
             if not due:
                 return fired
-            for mailbox, what in due:
-                if mailbox is None:
-                    what()
-                else:
-                    post(mailbox, what)
+            for held in due:
+                fire(held)
             fired += len(due)

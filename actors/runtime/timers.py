@@ -168,16 +168,22 @@ class Timers:
                         min(heap[0].due - now, threading.TIMEOUT_MAX) if heap else None
                     )
                     continue
-            for mailbox, what in due:
-                _fire(mailbox, what)
-            del due, mailbox, what  # a sleeping thread must not keep a message alive
+            for held in due:
+                _fire_guarded(held)
+            del due, held  # a sleeping thread must not keep a message alive
 
 
-def _fire(mailbox: Mailbox[Any] | None, what: Any) -> None:
+def fire(held: Due) -> None:
+    """Do what a timer held."""
+    mailbox, what = held
+    if mailbox is None:
+        what()
+    else:
+        post(mailbox, what)
+
+
+def _fire_guarded(held: Due) -> None:
     try:
-        if mailbox is None:
-            what()
-        else:
-            post(mailbox, what)
+        fire(held)
     except BaseException as error:  # noqa: BLE001  # one bad callback must not stop time
         _log.error("a timer failed: %s", place(error))

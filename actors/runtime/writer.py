@@ -282,7 +282,7 @@ class JournalWriter:
                 raise TimeoutError(f"the journal did not answer within {timeout_s:g} s") from None
             raise
 
-    def fetch(self, fn: Callable[[Journal], T], then: Callable[[T], None]) -> None:
+    def fetch(self, fn: Callable[[Journal], T], then: Callable[[T], object]) -> None:
         """Run ``fn`` on the journal between two commits, then hand over what it gave.
 
         Any thread, never blocks on a disk. Both run on the writer's thread; ``then`` may only
@@ -299,7 +299,7 @@ class JournalWriter:
             self._line.append(self._fetch(fn, then))
         self._carry()
 
-    def _fetch(self, fn: Callable[[Journal], T], then: Callable[[T], None]) -> Callable[[], None]:
+    def _fetch(self, fn: Callable[[Journal], T], then: Callable[[T], object]) -> Callable[[], None]:
         """Read now; give what hands the value over."""
         try:
             value = fn(self._journal)
@@ -308,7 +308,7 @@ class JournalWriter:
             return lambda: None
         return partial(self._tell, then, value)
 
-    def _fetch_now(self, fn: Callable[[Journal], T], then: Callable[[T], None]) -> None:
+    def _fetch_now(self, fn: Callable[[Journal], T], then: Callable[[T], object]) -> None:
         self._fetch(fn, then)()
 
     # --- without a thread ---
@@ -502,7 +502,7 @@ class JournalWriter:
 
     # --- small things ---
 
-    def _tell(self, then: Callable[[T], None], answer: T) -> None:
+    def _tell(self, then: Callable[[T], object], answer: T) -> None:
         try:
             then(answer)
         except Exception as error:  # noqa: BLE001  # strangers' code on the only writer thread

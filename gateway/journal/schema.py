@@ -32,8 +32,7 @@ class Status(enum.IntEnum):
     DONE = 1
     IGNORED = 2
     DEAD = 3
-    PARKED = 4
-    STALE = 5
+    PARKED = 4  # 5 was never written
     RUNNING = 6
     EXPIRED = 7
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
@@ -282,6 +283,37 @@ class Market:
 
     def _heard_more(self, name: str, text: str, before: int, _: list[str]) -> bool:
         return self.ledger.texts(name).count(text) > before
+
+
+class Held:
+    """A handler that keeps what it is given until it is let go, but for one text."""
+
+    def __init__(self, but: str | None = None) -> None:
+        self.release = threading.Event()
+        self.entered = threading.Semaphore(0)
+        self._but = but
+
+    def __call__(self, event: ChatMessage) -> None:
+        if self._but is None or event.text != self._but:
+            self.entered.release()
+            self.release.wait(60.0)
+
+    def has(self, count: int = 1) -> bool:
+        """Wait until it was given so many more."""
+        return all(self.entered.acquire(timeout=WAIT_S) for _ in range(count))
+
+
+@contextmanager
+def held_up(
+    market: Market, *, account: str | None = None, but: str | None = None
+) -> Iterator[Held]:
+    """Add that handler, of an account or of all; it is let go at the end, whatever happens."""
+    held = Held(but)
+    market.gateway.on(ChatMessage, account=account)(held)
+    try:
+        yield held
+    finally:
+        held.release.set()
 
 
 def account_of(shop: Shop) -> dict[str, Any]:

@@ -6,7 +6,6 @@ Gateway and platform live by one calendar, which the tests turn; seconds are rea
 from __future__ import annotations
 
 import sqlite3
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -14,12 +13,11 @@ from pathlib import Path
 
 import pytest
 from history import Outcomes
-from market import WAIT_S, Market
+from market import WAIT_S, Market, held_up
 
 from actors import catchup
 from actors.runtime.clock import SystemClock
 from actors.storage import Letter
-from gateway import ChatMessage
 from gateway.config import from_mapping
 from gateway.journal.sqlite import SqliteJournal
 from gateway.planning import plan
@@ -185,23 +183,14 @@ def test_a_platform_whose_clock_is_ahead_opens_no_gap(office: Office) -> None:
 
 def test_what_waited_longer_than_the_horizon_is_handled(office: Office) -> None:
     """It came in time, and its row was never deleted: so it is no repetition."""
-    market, release, begun = office.market, threading.Event(), threading.Event()
-
-    @market.gateway.on(ChatMessage)
-    def stuck(event: ChatMessage) -> None:
-        del event
-        begun.set()
-        release.wait(30.0)
-
-    try:
+    market = office.market
+    with held_up(market) as held:
         market.start()
         office.buyer.says("one")
         office.buyer.says("two")
         office.shop.wait_acked(2)
-        assert begun.wait(WAIT_S)
+        assert held.has()
         market.gateway.stop(0.5)
-    finally:
-        release.set()
     office.calendar.ahead_s = 14 * DAY_S
 
     office.again()

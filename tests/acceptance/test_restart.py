@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from market import WAIT_S, Ledger, Market, account_of
+from market import WAIT_S, Ledger, Market, account_of, held_up
 
 from actors.state import ConnectionState
 from actors.values import Event, SendOutcome
@@ -23,26 +23,16 @@ SEND = "/r/MessageSend/sendByReceiverScope"
 
 def test_what_was_not_handled_is_handled_after_the_restart(tmp_path: Path) -> None:
     """Acknowledged is promised: once each, in order, marked, and before anything new."""
-    release, begun = threading.Event(), threading.Event()
     with Market(tmp_path, SHOP) as market:
-
-        @market.gateway.on(ChatMessage)
-        def stuck(event: ChatMessage) -> None:
-            del event
-            begun.set()
-            release.wait(30.0)
-
-        try:
+        with held_up(market) as held:
             market.start()
             shop = market.shops[SHOP]
             buyers = [shop.buyer(f"7700{lane}") for lane in range(3)]
             for number in range(30):
                 buyers[number % 3].says(f"old {number}")
             shop.wait_acked(30)
-            assert begun.wait(WAIT_S)
+            assert held.has()
             market.gateway.stop(1.0)
-        finally:
-            release.set()
         for buyer in buyers:
             shop.offline(buyer, ["new"])
         market.gateway = market.make()

@@ -26,6 +26,7 @@ from actors.messages import (
 )
 from actors.policy.lanes import Run
 from actors.runtime.handlers import LanesRan, RanLane
+from actors.runtime.writer import JournalWriter
 from actors.storage import OpenHold, StoreFrames
 from actors.values import DONE, Content, Decoded, Delivery, Disposition, Event, Outcome
 
@@ -254,6 +255,53 @@ def test_stopped_pool_halts_the_lanes(floor: Floor) -> None:
 
     assert floor.pool.drain() == []
     assert floor.open_events() == [1, 2]
+
+
+class OnDisk(JournalWriter):
+    """Says that the journal is on a disk; stores at once all the same."""
+
+    @property
+    def durable(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def long_lane(bench: Bench) -> Floor:
+    """Give a dispatcher whose lane c1 is too long for memory: e3 stays in the journal."""
+    bench.with_plan(flow_high=1, flow_low=1)
+    bench.use(writer=OnDisk(bench.journal, clock=bench.clock))
+    floor = Floor(bench)
+    floor.restore()
+    floor.store(event(1))
+    floor.store(event(2), event(3))
+    assert floor.pool.drain() == [("c1", ["e1"])]
+    return floor
+
+
+def lane_page(floor: Floor) -> PendingRead:
+    """Give the page of c1 that was asked for, once there is room in it."""
+    floor.ran("c1", (event(1), DONE))
+    page = floor.page()
+    assert page.lane == "c1"
+    return page
+
+
+def test_rest_of_a_long_lane_is_read_when_there_is_room(long_lane: Floor) -> None:
+    page = lane_page(long_lane)
+    read = EventsRestored(events=[event(2), event(3)], more=False, number=page.number, lane="c1")
+    long_lane.actor.receive(read)
+    assert long_lane.pool.drain() == [("c1", ["e2", "e3"])]
+
+
+def test_page_of_a_long_lane_that_died_is_read_again(long_lane: Floor) -> None:
+    """Its decoder says so, or nobody does."""
+    page = lane_page(long_lane)
+    long_lane.actor.receive(EventsRestored(events=(), more=True, number=page.number, lane="c1"))
+    assert long_lane.page().lane == "c1"
+    long_lane.bench.account.peers.dispatcher.lost += 1  # mail of this account was lost
+    long_lane.actor.receive(LaneRested(lane="nobody"))
+    assert long_lane.page().lane == "c1"
+    assert long_lane.pool.drain() == []
 
 
 def test_account_that_leaves_settles_what_is_in_a_handler(floor: Floor) -> None:

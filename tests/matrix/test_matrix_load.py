@@ -5,12 +5,11 @@ from __future__ import annotations
 import queue
 import threading
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
-from market import CROWD, WAIT_S, Market
+from market import CROWD, WAIT_S, Held, Market, held_up
 from rows import row
 from stage import SICK, WELL, Open, S, delays, untouched
 from watch import Stopwatch
@@ -24,28 +23,9 @@ DEAD_AFTER_S = 0.2 + 0.2 + 0.2
 """Interval, answer and probe of the scaled heartbeat."""
 
 
-class Held:
-    """A handler that keeps the sick account's events until it is let go."""
-
-    def __init__(self) -> None:
-        self.release = threading.Event()
-        self.entered = threading.Semaphore(0)
-
-    def __call__(self, event: ChatMessage) -> None:
-        if event.text != "and you?":
-            self.entered.release()
-            self.release.wait(60.0)
-
-
-@contextmanager
-def holding(market: Market) -> Iterator[Held]:
-    """Give the handler; it is let go at the end, whatever happens."""
-    held = Held()
-    market.gateway.on(ChatMessage, account=SICK)(held)
-    try:
-        yield held
-    finally:
-        held.release.set()
+def holding(market: Market) -> AbstractContextManager[Held]:
+    """Hold up the sick account, but for what its neighbours' check asks."""
+    return held_up(market, account=SICK, but="and you?")
 
 
 def a_while(market: Market, beats: int = 4) -> None:
