@@ -110,9 +110,10 @@ def _cut() -> float:
 
 
 def _decode() -> float:
-    decode, texts = _session().decode, _texts()
+    texts = _texts()
 
     def work() -> None:
+        decode = _session().decode  # a new link: its numbers begin anew
         numbers = itertools.count(1)
         for text in texts:
             decode(text, received_at_ms=feed.BASE_MS, numbers=numbers)
@@ -163,8 +164,7 @@ def _encode() -> float:
 def _journal(kind: str, directory: str) -> dict[str, float]:
     """Give µs per event to store and to settle; a fresh journal, every event new."""
     store_frames = _part("actors.storage", "StoreFrames")
-    settle_events, settlement = (_part("actors.storage", n) for n in ("SettleEvents", "Settlement"))
-    done = _part("actors.values", "DONE")
+    settle_events = _part("actors.storage", "SettleEvents")
     batches = list(_batches(_decoded()))
     stores = [
         store_frames(account="bench", generation=1, received_at_ms=feed.BASE_MS, frames=batch)
@@ -174,12 +174,7 @@ def _journal(kind: str, directory: str) -> dict[str, float]:
         before_s = time.process_time()
         stored = [journal.commit([store])[0] for store in stores]
         store_s = time.process_time() - before_s
-        settles = [
-            settle_events(
-                account="bench", settlements=[settlement(event=e, outcome=done) for e in events]
-            )
-            for events in stored
-        ]
+        settles = [settle_events(account="bench", done=events) for events in stored]
         before_s = time.process_time()
         for settle in settles:
             journal.commit([settle])

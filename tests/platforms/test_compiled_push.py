@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from actors.values import Decoded
 from gateway.platforms.goofish import frames
 from gateway.platforms.goofish.entries import read_entry
 from gateway.platforms.goofish.identity import Arrival
@@ -31,6 +32,8 @@ pytestmark = pytest.mark.skipif(
 
 compiled = frames.UsualReader(ACCOUNT, USER).read
 plain = PushReader(ACCOUNT, USER).read
+followed = frames.UsualReader(ACCOUNT, USER).follow
+followed_plainly = PushReader(ACCOUNT, USER).follow
 
 PACKED = [
     base64.b64decode(read(item))
@@ -61,6 +64,7 @@ def agree(frame: str) -> bool:
     expected = plain(frame, AT_MS, itertools.count(3))
     assert expected is not None, f"only the compiled reader takes {frame!r}"
     assert found[:8] == expected[:8]
+    agree_on_what_follows(frame, found)
     odd = found[9] or []
     assert [data for _, data, _ in odd] == [
         json.loads(frame)["body"]["syncPushPackage"]["data"][place]["data"] for place, _, _ in odd
@@ -77,6 +81,23 @@ def agree(frame: str) -> bool:
         else:
             assert mine == theirs
     return True
+
+
+def agree_on_what_follows(frame: str, push: Any) -> None:
+    """Hold both readers to the same end of a push that is the next, or is not."""
+    lwp, ack, first, last, points, _, _, _, events, odd = push
+    for start in ({lwp: first}, {lwp: first + 1}, {}):
+        mine, theirs = dict(start), dict(start)
+        found = followed(frame, AT_MS, itertools.count(3), mine)
+        plainly = followed_plainly(frame, AT_MS, itertools.count(3), theirs)
+        if isinstance(found, Decoded):
+            assert found == Decoded(raw=frame, events=events, ack=ack, point=points)
+            assert mine == {lwp: last + 1}
+        else:
+            assert (found, mine) == (push, start)
+        if not odd and UNREAD not in plain(frame, AT_MS, itertools.count(3))[8]:  # type: ignore[index]
+            assert (type(found), mine) == (type(plainly), theirs)
+            assert plainly == found or not isinstance(found, Decoded)
 
 
 def test_it_is_compiled_where_there_is_a_compiler() -> None:

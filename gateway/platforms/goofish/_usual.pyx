@@ -13,6 +13,7 @@ from cpython.object cimport PyObject
 from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.string cimport memchr, memcmp, memcpy, memset
 
+from actors.values import Decoded
 from gateway.events import ChatMessage
 from gateway.platforms.goofish.fields import query
 from gateway.platforms.goofish.messages import decode_text
@@ -44,6 +45,9 @@ cdef tuple _NAMES = (
     "account", "event_id", "conversation_id", "lane_seq",
     "occurred_at_ms", "received_at_ms", "own", "raw",
 )
+cdef tuple _PATHS = ("/s/sync", "/s/para", "/s/vulcan", "/s/sync_failover")
+cdef tuple _DECODED = ("raw", "events", "ack", "point")
+cdef object _decoded = Decoded
 cdef object _kind = ChatMessage
 cdef object _subtype = "text"
 cdef object _one = 1
@@ -147,6 +151,17 @@ cdef object _event(Entry *entry, PushReader place, object received_at_ms, object
     return PyObject_Vectorcall(_kind, arguments, 8, _NAMES)
 
 
+cdef object _usual_end(object frame, list events, object ack, long long points):
+    """Give what a push means that is nothing but its events."""
+    cdef PyObject *arguments[4]
+    point = <object>points
+    arguments[0] = <PyObject *>frame
+    arguments[1] = <PyObject *>events
+    arguments[2] = <PyObject *>ack
+    arguments[3] = <PyObject *>point
+    return PyObject_Vectorcall(_decoded, arguments, 0, _DECODED)
+
+
 cdef class PushReader:
     """Reads pushes as ``quick.PushReader`` does."""
 
@@ -159,6 +174,13 @@ cdef class PushReader:
 
     def read(self, frame, received_at_ms, numbers):
         """Read a push; None if it is not entirely usual."""
+        return self._take(frame, received_at_ms, numbers, None)
+
+    def follow(self, frame, received_at_ms, numbers, dict expected not None):
+        """Read a push, and end it here if there is nothing more to say about it."""
+        return self._take(frame, received_at_ms, numbers, expected)
+
+    cdef object _take(self, frame, received_at_ms, numbers, dict expected):
         cdef Push push
         cdef Cursor cursor
         cdef Py_ssize_t size, number
@@ -187,7 +209,13 @@ cdef class PushReader:
                 events.append(event)
         finally:
             PyMem_Free(room)
+        lwp = _PATHS[_path(&push.lwp)]
+        if expected is not None and odd is None and push.more == 0 and push.extra == 0:
+            following = expected.get(lwp)
+            if following is not None and following == push.first and push.first <= push.last:
+                expected[lwp] = push.last + 1
+                return _usual_end(frame, events, _ack(&push.headers), push.points)
         return (
-            _cut(&push.lwp), _ack(&push.headers), push.first, push.last, push.points, push.more,
+            lwp, _ack(&push.headers), push.first, push.last, push.points, push.more,
             push.stamp, push.extra, events, odd,
         )

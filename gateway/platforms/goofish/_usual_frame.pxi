@@ -50,17 +50,20 @@ cdef bint _frame(Cursor *c, Push *push) noexcept nogil:
     if not _close(c, c"}"):
         return False
     _blanks(c)
-    return c.at == c.end and body and push.count >= 0 and push.mid.size > 0 and _known(&push.lwp)
+    return c.at == c.end and body and push.count >= 0 and push.mid.size > 0 and _path(&push.lwp) >= 0
 
 
-cdef bint _known(Slice *lwp) noexcept nogil:
-    """Say whether the path carries packages (``envelope.PACKAGES``)."""
-    return (
-        _is(lwp, b"/s/sync", 7)
-        or _is(lwp, b"/s/para", 7)
-        or _is(lwp, b"/s/vulcan", 9)
-        or _is(lwp, b"/s/sync_failover", 16)
-    )
+cdef int _path(Slice *lwp) noexcept nogil:
+    """Give the place of a path in ``_PATHS``, of those that carry packages; -1: it is another."""
+    if _is(lwp, b"/s/sync", 7):
+        return 0
+    if _is(lwp, b"/s/para", 7):
+        return 1
+    if _is(lwp, b"/s/vulcan", 9):
+        return 2
+    if _is(lwp, b"/s/sync_failover", 16):
+        return 3
+    return -1
 
 
 cdef bint _headers(Cursor *c, Push *push) noexcept nogil:

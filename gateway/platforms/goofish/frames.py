@@ -57,34 +57,27 @@ class FrameReader:
         self, frame: Frame, *, received_at_ms: int, numbers: Iterator[int] | None = None
     ) -> Decoded:
         """Say what a frame means. Never raises."""
-        push = self._usual.read(frame, received_at_ms, numbers)
+        # An older frame is one replayed from the journal: its numbers are history.
+        expected = self._next if received_at_ms >= self._newest_ms else {}
+        push = self._usual.follow(frame, received_at_ms, numbers, expected)
         if push is None:  # the compiled reader gives up sooner
             if self._push is None:
                 self._push = PushReader(self._account, self._user_id)
-            push = self._push.read(frame, received_at_ms, numbers)
+            push = self._push.follow(frame, received_at_ms, numbers, expected)
             if push is None:
                 return self._decode_loosely(frame, received_at_ms, numbers)
-        lwp, ack, first, last, points, more, stamp, extra, events, odd = push
-        signal: Signal | None = None
-        if (
-            first == self._next.get(lwp)  # the next of its numbers, and nothing else to say
-            and first <= last
-            and not (more or extra)
-            and received_at_ms >= self._newest_ms
-        ):
+        if isinstance(push, Decoded):
             self._newest_ms = received_at_ms
-            self._next[lwp] = last + 1
-        else:
-            signal = self._signal(
-                lwp,
-                extra=extra,
-                first=first,
-                last=last,
-                more=more,
-                received_at_ms=received_at_ms,
-            )
-        if signal is None and not odd:
-            return Decoded(raw=frame, events=events, ack=ack, point=points)
+            return push
+        lwp, ack, first, last, points, more, stamp, extra, events, odd = push
+        signal = self._signal(
+            lwp,
+            extra=extra,
+            first=first,
+            last=last,
+            more=more,
+            received_at_ms=received_at_ms,
+        )
         mentions: tuple[str, ...] = ()
         if odd:
             arrival = Arrival(
@@ -142,7 +135,6 @@ class FrameReader:
         if lwp == VULCAN:
             return _READY
         if last > 0 and received_at_ms >= self._newest_ms:
-            # An older frame is one replayed from the journal: its numbers are history.
             self._newest_ms = received_at_ms
             expected = self._next.get(lwp, first)
             if last >= expected:

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
-from actors.values import Event, Frame
+from actors.values import Decoded, Event, Frame
 from gateway.events import ChatMessage
 from gateway.platforms.goofish.envelope import PACKAGES, decode_headers, decode_push
 from gateway.platforms.goofish.fields import SUFFIX, query
@@ -97,6 +97,35 @@ class PushReader:
             events,
             odd,
         )
+
+    def follow(
+        self,
+        frame: Frame,
+        received_at_ms: int,
+        numbers: Iterator[int] | None,
+        expected: dict[str, int],
+    ) -> Decoded | PushFields | None:
+        """Read a push, and end it here if there is nothing more to say about it.
+
+        Args:
+            frame: What came.
+            received_at_ms: Our Unix time.
+            numbers: As for :meth:`read`.
+            expected: By path the ``startSeq`` that is next (protocol 9.2); kept up to date for
+                what ends here.
+
+        Returns:
+            What it means, if all its entries are ordinary texts, it is the next of its path
+            and says nothing else; what it says, if it is a push; None if it is anything else.
+        """
+        push = self.read(frame, received_at_ms, numbers)
+        if push is None:
+            return None
+        lwp, ack, first, last, points, more, _, extra, events, odd = push
+        if odd or more or extra or first > last or first != expected.get(lwp):
+            return push
+        expected[lwp] = last + 1
+        return Decoded(raw=frame, events=events, ack=ack, point=points)
 
 
 def quick_text(
