@@ -41,7 +41,7 @@ from actors.storage import (
     Settlement,
 )
 from actors.trials import Trials
-from actors.values import DONE, Delivery, Disposition, Event, Outcome
+from actors.values import Delivery, Disposition, Event, Outcome
 
 PAGE = 1000
 """Journal rows read at a time, and most news kept while they are read."""
@@ -336,16 +336,16 @@ class DispatcherActor(SupervisedActor):
 
     def _settle(self, runs: Sequence[RanLane]) -> None:
         settlements: list[Settlement] = []
+        done: list[Event] = []
         ended = 0
         trials = self._trials
         usual = not (trials.tries or trials.wary or self._account.running)
         for run in runs:
-            if not run.settled:  # the pool has stopped; the journal keeps the rest
+            if not run.outcomes:  # the pool has stopped; the journal keeps the rest
                 self._halted = True
-            if usual and _all_done(run.settled):
-                settlements += [Settlement(event, outcome) for event, outcome in run.settled]
-                self._lanes.finish(run.lane, len(run.settled))
-                ended += len(run.settled)
+            if usual and run.is_done:
+                done += run.events
+                self._lanes.finish(run.lane, len(run.events))
                 continue
             before = len(settlements)
             for event, outcome in run.settled:
@@ -357,9 +357,9 @@ class DispatcherActor(SupervisedActor):
                 gone -= 1  # it can only be the last; it stays at the head of its lane
             self._lanes.finish(run.lane, gone)
             ended += gone
-        if settlements:
-            self._store(settlements, ended)
-        if self._trials.wary and not self._lanes.pending and not self._behind:
+        if settlements or done:
+            self._store(settlements, ended + len(done), done)
+        if trials.wary and not self._lanes.pending and not self._behind:
             self._trials.calm()
 
     def _judge(self, lane: str, event: Event, outcome: Outcome) -> Settlement | None:
@@ -411,7 +411,9 @@ class DispatcherActor(SupervisedActor):
         timers, dispatcher = self._account.services.timers, self._account.peers.dispatcher
         timers.after(pause_s, dispatcher, LaneRested(lane=lane))
 
-    def _store(self, settlements: Sequence[Settlement], ended: int) -> None:
+    def _store(
+        self, settlements: Sequence[Settlement], ended: int, done: Sequence[Event] = ()
+    ) -> None:
         account = self._account
         durable = account.services.writer.durable
 
@@ -427,10 +429,7 @@ class DispatcherActor(SupervisedActor):
                 account.peers.outbox.tell(DeliveriesStored(deliveries=deliveries))
 
         account.services.writer.submit(
-            SettleEvents(account=account.name, settlements=settlements), committed, refused=refused
+            SettleEvents(account=account.name, settlements=settlements, done=done),
+            committed,
+            refused=refused,
         )
-
-
-def _all_done(settled: Sequence[tuple[Event, Outcome]]) -> bool:
-    rest = [outcome for _, outcome in settled if outcome is not DONE]  # nearly always none
-    return not rest or all(outcome.disposition is Disposition.DONE for outcome in rest)

@@ -52,10 +52,17 @@ class Settlement(msgspec.Struct, frozen=True, gc=False):
 
 
 class SettleEvents(msgspec.Struct, frozen=True, kw_only=True):
-    """Mark events settled, keep their notes, put replies into the outbox. Answer: the replies."""
+    """Mark events settled, keep their notes, put replies into the outbox. Answer: the replies.
+
+    Attributes:
+        account: Whose they are.
+        settlements: One for each event that ended, or whose try did.
+        done: Events that ended as nearly all do: handled at the first try, and nothing left.
+    """
 
     account: AccountId
-    settlements: Sequence[Settlement]
+    settlements: Sequence[Settlement] = ()
+    done: Sequence[Event] = ()
 
 
 class BeginEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):

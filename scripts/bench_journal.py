@@ -21,8 +21,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from actors.runtime.clock import SystemClock  # noqa: E402  # found through the line above
-from actors.storage import SettleEvents, Settlement, StoreFrames  # noqa: E402
-from actors.values import Decoded, Event, Outcome  # noqa: E402
+from actors.storage import SettleEvents, StoreFrames  # noqa: E402
+from actors.values import Decoded, Event  # noqa: E402
 from gateway.journal.care import report  # noqa: E402
 from gateway.journal.quota import Limits  # noqa: E402
 from gateway.journal.sqlite import SqliteJournal  # noqa: E402
@@ -31,7 +31,6 @@ from scripts.bench.disk import sync_us  # noqa: E402
 RAW = "x" * 900
 """Of the size of a captured chat message."""
 
-DONE = Outcome()
 DAYS_AGO_MS = 30 * 24 * 3600 * 1000
 
 
@@ -59,12 +58,7 @@ def commit_both(journal: SqliteJournal, first: int, count: int, at_ms: int, keep
     journal.commit(pushes)
     settled = [frame.frames[0].events[0] for frame in pushes[: count - keep]]
     if settled:
-        journal.commit(
-            [
-                SettleEvents(account=e.account, settlements=[Settlement(event=e, outcome=DONE)])
-                for e in settled
-            ]
-        )
+        journal.commit([SettleEvents(account=e.account, done=[e]) for e in settled])
 
 
 def fill(path: Path, rows: int, at_ms: int) -> float:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import count
@@ -34,6 +35,9 @@ IDLE_S: Final = 30.0
 
 _GRACE_S: Final = 0.2
 """How long a stop waits for threads that should be on their way out."""
+
+BUSY: Final = 0.8
+"""Of a core, from which on a handler without progress is taken to wait for the GIL."""
 
 _log = logging.getLogger(__name__)
 _here = threading.local()
@@ -134,7 +138,7 @@ class HandlerPool:
         if tasks and not self._enqueue((False, account), tasks):
             done = list(runs)
         if done:
-            unrun = [RanLane(lane=run.lane, settled=(), rest=run.events) for run in done]
+            unrun = [RanLane(run.lane, run.events) for run in done]
             tell_results([(reply_to, ran) for ran in unrun])
 
     def withdraw(self, account: str) -> None:
@@ -230,20 +234,16 @@ class HandlerPool:
         """Run a slice: one run after the other, for as long as the roster says."""
         roster, lock, monotonic = self._roster, self._lock, self._monotonic
         task: Task | None = first
-        index = 0
         while task is not None:
-            item = task.items[index]
-            outcome = _run(task, item)
+            outcome = _run(task, worker, monotonic)
             with lock:
                 if worker.lost:
                     roster.lost.discard(worker)
                     return
-                following = roster.dispose(worker, item, outcome, monotonic())
+                task = roster.dispose(worker, outcome, monotonic())
                 results = worker.results
-                if following is None:
+                if task is None:
                     worker.results = []
-            index = index + 1 if following is task else 0
-            task = following
             if task is None:
                 tell_results(results)
 
@@ -269,6 +269,7 @@ class HandlerPool:
 
     def _watch(self) -> None:
         roster = self._roster
+        looked_at, used_s = self._monotonic(), time.process_time()
         while True:
             with self._lock:
                 now = self._monotonic()
@@ -277,7 +278,10 @@ class HandlerPool:
                     now = self._monotonic()
                 if not self._watching:
                     return
-                results, lost = roster.inspect(now)
+                passed_s, used_before_s = now - looked_at, used_s
+                looked_at, used_s = now, time.process_time()
+                busy = used_s - used_before_s >= BUSY * passed_s
+                results, lost = roster.inspect(now, busy=busy)
             tell_results(results)
             if lost:
                 self._report_leak()
@@ -296,16 +300,20 @@ class HandlerPool:
 def _tell_unrun(tasks: Sequence[Task]) -> None:
     tell_results(
         [
-            (task.reply_to, RanLane(lane=task.lane, settled=(), rest=task.items))
+            (task.reply_to, RanLane(task.lane, task.items))
             for task in tasks
             if task.reply_to is not None
         ]
     )
 
 
-def _run(task: Task, item: Any) -> Outcome:
+def _run(task: Task, worker: Worker, monotonic: Callable[[], float]) -> Outcome:
+    """Handle one event after the other; give the first outcome the roster must hear of."""
+    do, items, ended = task.do, task.items, worker.outcomes
     try:
-        outcome: Any = task.do(item)
+        outcome: Any = do(items[len(ended)])
+        while outcome is DONE and worker.goes_on(monotonic()):
+            outcome = do(items[len(ended)])
         if isinstance(outcome, Outcome):
             return outcome
         reason = f"TypeError: {type(outcome).__name__} is no Outcome"

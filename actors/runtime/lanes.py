@@ -14,22 +14,41 @@ import msgspec
 from actors.messages import Control
 from actors.ports import Mailbox
 from actors.runtime.supervised import post
-from actors.values import Event, Outcome
+from actors.values import DONE, Event, Outcome
 
 
-class RanLane(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class RanLane(msgspec.Struct, frozen=True, gc=False):
     """What became of a run.
 
     Attributes:
         lane: Its lane.
-        settled: The events that were handled, in order. RETRY can only be the last.
-        rest: The events that were not begun. After a RETRY they wait for it; else the run was
-            cut short (a slow lane, a handler given up, a stop) and they may be submitted again.
+        events: All of them, in order.
+        outcomes: Of those that were handled, from the first on. RETRY can only be the last.
     """
 
     lane: str
-    settled: Sequence[tuple[Event, Outcome]]
-    rest: Sequence[Event]
+    events: Sequence[Event]
+    outcomes: Sequence[Outcome] = ()
+
+    @property
+    def settled(self) -> Sequence[tuple[Event, Outcome]]:
+        """The events that were handled, with their outcomes."""
+        return list(zip(self.events, self.outcomes, strict=False))
+
+    @property
+    def rest(self) -> Sequence[Event]:
+        """The events that were not begun.
+
+        After a RETRY they wait for it; else the run was cut short (a slow lane, a handler given
+        up, a stop) and they may be submitted again.
+        """
+        return self.events[len(self.outcomes) :]
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all were handled and left nothing: the usual end."""
+        outcomes = self.outcomes
+        return len(outcomes) == len(self.events) and outcomes.count(DONE) == len(outcomes)
 
 
 class LanesRan(Control, frozen=True, kw_only=True, gc=False):

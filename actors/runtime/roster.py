@@ -13,11 +13,11 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 from actors.ports import Mailbox
 from actors.runtime.lanes import LanesRan, Queue, RanLane, Task
-from actors.values import Disposition, Outcome
+from actors.values import DONE, Disposition, Outcome
 
 SLICE: Final = 64
 """Events a worker handles of one account before it reports and turns to the next one."""
@@ -46,7 +46,7 @@ class Worker:
     Attributes:
         queue: Whose work it does; None: it has none.
         task: The run at hand; None: it has none.
-        settled: What it did of the run.
+        outcomes: What became of the events of the run that it has handled.
         since: Monotonic seconds when the event at hand began.
         began: The same for the slice.
         cut: The run at hand is to end after its event.
@@ -63,10 +63,10 @@ class Worker:
         "cut",
         "handled",
         "lost",
+        "outcomes",
         "queue",
         "results",
         "results_since",
-        "settled",
         "since",
         "stuck",
         "task",
@@ -76,7 +76,7 @@ class Worker:
     def __init__(self) -> None:
         self.queue: Queue | None = None
         self.task: Task | None = None
-        self.settled: list[tuple[Any, Outcome]] = []
+        self.outcomes: list[Outcome] = []
         self.since = self.began = self.results_since = 0.0
         self.handled = 0
         self.cut = False
@@ -84,6 +84,27 @@ class Worker:
         self.lost = False
         self.results: Results = []
         self.thread: threading.Thread | None = None
+
+    def goes_on(self, now: float) -> bool:
+        """Begin the run's next event after one that is done, if nobody need hear of that.
+
+        Without the lock, by the worker itself. What the watcher decides at the same moment is as
+        if decided a moment later: it takes a copy of ``outcomes``, and the worker sees that it is
+        lost before it begins anything that was given back.
+        """
+        task, ended = self.task, self.outcomes
+        if (
+            task is None
+            or len(ended) + 1 == len(task.items)
+            or self.cut
+            or self.stuck
+            or now - self.began >= REPORT_S
+        ):
+            return False
+        self.since = now
+        self.handled += 1
+        ended.append(DONE)
+        return not self.lost
 
 
 class Roster:
@@ -116,6 +137,8 @@ class Roster:
         self.look_at: float | None = None
         self._alarm = alarm
         self._hot = 0
+        self._added = False
+        self._look_every_s = share_after_s
         self._limit = limit
         self._per_account = per_account
         self._share_after_s = share_after_s
@@ -138,7 +161,8 @@ class Roster:
         if self._hot:
             self._mark_stuck(now, STARVED_S)
         alone = self._hot == 0 and self._hire(1) and len(tasks) == 1
-        self._look_by(now + (self._deadline_s if alone else self._share_after_s))
+        self._added = self._added or not alone
+        self._look_by(now + (self._deadline_s if alone else self._look_every_s))
 
     def _look_by(self, due: float) -> None:
         if self.look_at is None or due < self.look_at:
@@ -159,6 +183,8 @@ class Roster:
     def clear(self) -> list[Task]:
         """Take everything that waits, for good."""
         self.stopping = True
+        for worker in self.workers:
+            worker.cut = True
         tasks = [task for queue in self._queues.values() for task in queue.clear()]
         while self._ready:
             queue = self._ready.popleft()
@@ -221,16 +247,14 @@ class Roster:
     def _begin(self, worker: Worker, task: Task) -> None:
         assert worker.queue is not None
         worker.task = task
-        worker.settled = []
+        worker.outcomes = []
         worker.cut = False
         if worker.queue.waiting:
             self._list(worker.queue)
-        if self._ready and (
-            self.look_at is None or self.look_at > worker.since + self._share_after_s
-        ):
-            self._look_by(worker.since + self._share_after_s)
+        if self._ready:
+            self._look_by(worker.since + self._look_every_s)
 
-    def dispose(self, worker: Worker, item: Any, outcome: Outcome, now: float) -> Task | None:
+    def dispose(self, worker: Worker, outcome: Outcome, now: float) -> Task | None:
         """Note an outcome; gives the run to go on with, or None: report, then :meth:`find`.
 
         A run is cut short once its slice has lasted :data:`REPORT_S`, so that what is done
@@ -244,20 +268,22 @@ class Roster:
             self._hot += 1
         worker.since = now
         worker.handled += 1
-        worker.settled.append((item, outcome))
+        worker.outcomes.append(outcome)
         late = worker.cut or self.stopping or bool(outcome.replies)
         late = late or now - worker.began >= REPORT_S
-        over = outcome.disposition is Disposition.RETRY or len(worker.settled) == len(task.items)
+        over = outcome.disposition is Disposition.RETRY or len(worker.outcomes) == len(task.items)
         if not over and not late:
             return task
-        self._end_run(worker, task, queue)
+        self._end_run(worker, task, queue, worker.outcomes)
         if not late and worker.handled < SLICE and (following := queue.take()) is not None:
             self._begin(worker, following)
             return following
         self._depart(worker, queue)
         return None
 
-    def _end_run(self, worker: Worker, task: Task, queue: Queue) -> None:
+    def _end_run(
+        self, worker: Worker, task: Task, queue: Queue, outcomes: Sequence[Outcome]
+    ) -> None:
         """Note the result of the worker's run and free its lane."""
         worker.task = None
         queue.release(task.lane)
@@ -265,9 +291,7 @@ class Roster:
             return
         if not worker.results:
             worker.results_since = worker.since
-        settled = worker.settled
-        ran = RanLane(lane=task.lane, settled=settled, rest=task.items[len(settled) :])
-        worker.results.append((task.reply_to, ran))
+        worker.results.append((task.reply_to, RanLane(task.lane, task.items, outcomes)))
 
     def _depart(self, worker: Worker, queue: Queue) -> None:
         worker.queue = None
@@ -281,15 +305,20 @@ class Roster:
 
     # --- the watcher asks ----------------------------------------------------------------------
 
-    def inspect(self, now: float) -> tuple[Results, int]:
+    def inspect(self, now: float, *, busy: bool = False) -> tuple[Results, int]:
         """Look at every worker once: share work, take results along, give up the hopeless.
+
+        Args:
+            now: Monotonic seconds.
+            busy: The process has used a whole core since the last look.
 
         Returns:
             Results to tell, and how many workers were given up.
         """
         results: Results = []
         lost = 0
-        starved = self.look_at is not None and now - self.look_at > self._share_after_s / 2
+        late = self.look_at is not None and now - self.look_at > self._share_after_s / 2
+        starved = busy or late
         self._mark_stuck(now, STARVED_S if starved else self._share_after_s)
         for worker in list(self.workers):
             if worker.task is None:
@@ -303,11 +332,23 @@ class Roster:
         if self._ready:
             self._share(now, starved=starved)
         self.look_at = self._next_look(now)
+        self._added = False
         return results, lost
 
     def _next_look(self, now: float) -> float | None:
-        """Say when to inspect again: soon while work waits, else at the next deadline."""
-        dues = [now + self._share_after_s] if self._ready and (self._hot or self._room()) else []
+        """Say when to inspect again: soon while work waits, else at the next deadline.
+
+        While workers make progress every look only takes the GIL from them: it comes half as
+        often each time.
+        """
+        dues: list[float] = []
+        if (self._added or self._ready) and (self._hot or self._room()):
+            progress = not any(worker.stuck for worker in self.workers)
+            longer_s = min(2 * self._look_every_s, max(STARVED_S, self._share_after_s))
+            self._look_every_s = longer_s if progress else self._share_after_s
+            dues.append(now + self._look_every_s)
+        else:
+            self._look_every_s = self._share_after_s
         for worker in self.workers:
             if worker.task is not None:
                 dues.append(worker.since + self._deadline_s)
@@ -350,9 +391,10 @@ class Roster:
         self.lost.add(worker)
         if not worker.stuck:
             self._hot -= 1
+        outcomes = list(worker.outcomes)
         if outcome is not None:
-            worker.settled.append((task.items[len(worker.settled)], outcome))
-        self._end_run(worker, task, queue)
+            outcomes.append(outcome)
+        self._end_run(worker, task, queue, outcomes)
         self._depart(worker, queue)
         results, worker.results = worker.results, []
         return results

@@ -46,5 +46,5 @@ def rows_of(command: JournalCommand) -> int:
     if isinstance(command, StoreFrames | CloseHold):
         return sum([len(decoded.events) for decoded in command.frames])
     if isinstance(command, SettleEvents):
-        return len(command.settlements)
+        return len(command.settlements) + len(command.done)
     return 1

@@ -38,7 +38,6 @@ from actors.storage import (
     Tally,
 )
 from actors.values import (
-    DONE,
     AccountId,
     Delivery,
     Disposition,
@@ -295,14 +294,16 @@ class MemoryJournal:
         kept = self._accounts[command.account]
         pending, tried = kept.pending, kept.tried
         replies: list[Delivery] = []
-        plain = not (kept.running or tried or kept.late)
+        before = len(pending)
+        for event in command.done:
+            pending.pop(event.lane_seq or 0, None)
+            if tried or kept.late:
+                tried.pop(event.lane_seq or 0, None)
+                kept.late.pop(event.lane_seq or 0, None)
+        kept.done += before - len(pending)
         for settlement in command.settlements:
             number, outcome = settlement.event.lane_seq, settlement.outcome
             if number is None:
-                continue
-            if outcome is DONE and plain:
-                if pending.pop(number, None) is not None:
-                    kept.done += 1
                 continue
             if settlement.begun and number in kept.running:
                 pending[number] = kept.running.pop(number)[1]

@@ -64,9 +64,13 @@ def settle(
     ended = _Ended()
     still_open = _still_open(work, commands) if work.careful else None
     for place, command in commands:
-        settlements = command.settlements
+        settlements, done = command.settlements, [event.lane_seq for event in command.done]
         if still_open is not None:
+            done = [number for number in dict.fromkeys(done) if number in still_open]
+            still_open.difference_update(done)
             settlements = [s for s in settlements if _taken(still_open, s)]
+        ended.numbers["done"] += done
+        work.changes[command.account, "done"] += len(done)
         replies = _end(work, command.account, settlements, ended)
         answers[place] = replies
         deliveries += [(place, reply) for reply in replies]
@@ -141,6 +145,7 @@ def _keep(work: Work, account: str, note: Note) -> None:
 
 def _still_open(work: Work, commands: Sequence[tuple[int, SettleEvents]]) -> set[Value]:
     asked: list[Value] = [s.event.lane_seq for _, command in commands for s in command.settlements]
+    asked += [event.lane_seq for _, command in commands for event in command.done]
     return {number for (number,) in work.fetch(_OPEN, asked)}
 
 

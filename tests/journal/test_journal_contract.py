@@ -323,6 +323,25 @@ def test_a_second_settlement_changes_nothing(journal: AnyJournal) -> None:
     assert (counts.done, counts.pending) == (2, 0)
 
 
+def test_what_is_simply_done_ends_once_too(journal: AnyJournal) -> None:
+    push = frames(journal, *[[(name, "c1", None)] for name in ("m1", "m2", "m3", "m4")])
+    (events,) = stored(journal, push)
+    first, second, third, fourth = events
+    again = Outcome(disposition=Disposition.RETRY)
+    journal.commit([settled([second], again)])  # tried before: it takes the longer way
+    assert journal.commit([SettleEvents(account="a", done=[first, second])]) == [[]]
+    reply = Outcome(replies=[delivery("r1")])
+    ended = SettleEvents(
+        account="a",
+        done=[second, third, third],
+        settlements=[Settlement(third, reply), Settlement(fourth, reply)],
+    )
+    assert journal.commit([ended]) == [[delivery("r1")]]
+    assert (journal.pending("a", 0, 9), journal.tally("a").done) == ([], 4)
+    if isinstance(journal, MemoryJournal):
+        assert journal._accounts["a"].tried == {}
+
+
 def test_replies_leave_with_the_settlement_in_order(journal: AnyJournal) -> None:
     (events,) = stored(journal, frames(journal, [("m1", "c", 1)]))
     replies = [delivery("r1"), delivery("r2", said="你好")]

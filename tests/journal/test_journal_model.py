@@ -27,6 +27,7 @@ from actors.storage import (
     StoreFrames,
 )
 from actors.values import (
+    DONE,
     Content,
     Decoded,
     Delivery,
@@ -152,6 +153,7 @@ class JournalMachine(RuleBasedStateMachine):
         names = st.sampled_from(sorted(self.pending[account]))
         chosen = data.draw(st.lists(names, min_size=1, max_size=5))
         settlements = []
+        done: list[Event] = []
         replies: list[Delivery] = []
         seen: set[str] = set()
         for name in chosen:
@@ -161,13 +163,18 @@ class JournalMachine(RuleBasedStateMachine):
             )
             event = self.pending[account][name]
             attempts = data.draw(st.integers(1, 3))
-            settlements.append(Settlement(event=event, outcome=outcome, attempts=attempts))
+            if outcome == DONE and name not in seen and data.draw(st.booleans()):
+                done.append(event)
+            else:
+                settlements.append(Settlement(event=event, outcome=outcome, attempts=attempts))
             if name not in seen:
                 seen.add(name)
                 replies += outcome.replies
                 if outcome.disposition in LETTERS:
                     self.letters[name] = (outcome.disposition.value, event)
-        (answer,) = self.journal.commit([SettleEvents(account=account, settlements=settlements)])
+        (answer,) = self.journal.commit(
+            [SettleEvents(account=account, settlements=settlements, done=done)]
+        )
         assert answer == replies
         for name in seen:
             del self.pending[account][name]

@@ -90,7 +90,9 @@ class Floor:
 
     def ran(self, lane: str, *settled: tuple[Event, Outcome], rest: Sequence[Event] = ()) -> None:
         """Answer as the handler pool does."""
-        self.actor.receive(LanesRan(runs=(RanLane(lane=lane, settled=settled, rest=rest),)))
+        events = [*(event for event, _ in settled), *rest]
+        outcomes = [outcome for _, outcome in settled]
+        self.actor.receive(LanesRan(runs=(RanLane(lane, events, outcomes),)))
 
     def open_events(self) -> list[int]:
         """Give the numbers of unsettled events."""

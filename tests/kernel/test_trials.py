@@ -107,17 +107,18 @@ class Floor:
         """Do as a handler thread does with the run; give what reached the handlers."""
         run = self.pool.take()
         reached: list[str] = []
-        settled: list[tuple[Event, Outcome]] = []
+        ended: list[Outcome] = []
         given = iter(outcomes)
         for each in run.events:
             outcome = None if run.admit is None else run.admit(each)
             if outcome is None:
                 reached.append(each.event_id)
                 outcome = next(given, DONE)
-            settled.append((each, outcome))
+            ended.append(outcome)
             if outcome.disposition is Disposition.RETRY:
                 break
-        self.actor.receive(LanesRan(runs=(RanLane(lane=run.lane, settled=settled, rest=()),)))
+        events = run.events[: len(ended)]
+        self.actor.receive(LanesRan(runs=(RanLane(run.lane, events, ended),)))
         return reached
 
     def rested(self, pause_s: float) -> None:

@@ -7,7 +7,15 @@ from typing import Any
 import pytest
 
 from actors.runtime.lanes import Task
-from actors.runtime.roster import QUICK_S, REPORT_S, SLICE, STARVED_S, Roster, Worker
+from actors.runtime.roster import (
+    QUICK_S,
+    REPORT_S,
+    SLICE,
+    STARVED_S,
+    TIMED_OUT,
+    Roster,
+    Worker,
+)
 from actors.values import DONE, Event
 from tests.runtime.doubles import Letters
 
@@ -58,7 +66,7 @@ def task(lane: str, count: int = 1) -> Task:
 
 def finish(desk: Desk, worker: Worker, now: float) -> Task | None:
     assert worker.task is not None
-    return desk.roster.dispose(worker, worker.task.items[len(worker.settled)], DONE, now)
+    return desk.roster.dispose(worker, DONE, now)
 
 
 def test_one_worker_takes_run_after_run(desk: Desk) -> None:
@@ -121,6 +129,106 @@ def test_a_starved_worker_is_not_a_stuck_one(desk: Desk) -> None:
     roster.look_at = STARVED_S
     roster.inspect(STARVED_S)
     assert len(desk.spawned) == 2
+
+
+def test_on_a_busy_processor_a_worker_without_progress_is_starved(desk: Desk) -> None:
+    """Were it taken for a stuck one, threads would be added that only fight for the GIL."""
+    roster = desk.roster
+    roster.add(KEY, [task(str(n)) for n in range(10)], 0.0)
+    roster.find(desk.spawned[0], 0.0)
+    for now in (SHARE_S, 2 * SHARE_S, 3 * SHARE_S):
+        roster.look_at = now
+        roster.inspect(now, busy=True)
+    assert len(desk.spawned) == 1
+    roster.look_at = 4 * SHARE_S
+    roster.inspect(4 * SHARE_S, busy=False)
+    assert len(desk.spawned) == 2
+
+
+def test_while_all_goes_well_the_watcher_looks_less_often(desk: Desk) -> None:
+    roster = desk.roster
+    now, looks = 0.0, list[float]()
+    roster.add(KEY, [task("x"), task("y")], now)
+    (worker,) = desk.spawned
+    for number in range(6):
+        assert roster.look_at is not None
+        looks.append(roster.look_at - now)
+        now = roster.look_at
+        while roster.find(worker, now) is not None:
+            while finish(desk, worker, now) is not None:
+                pass
+            worker.results.clear()
+        roster.inspect(now)
+        roster.add(KEY, [task(f"x{number}"), task(f"y{number}")], now)
+    assert looks == pytest.approx([SHARE_S, 0.004, 0.008, STARVED_S, STARVED_S, STARVED_S])
+    assert desk.alarms == 1, "a look that is due anyway needs no alarm"
+
+    roster.find(worker, now)
+    now += 2 * STARVED_S
+    roster.look_at = now
+    roster.inspect(now)  # it is stuck
+    assert roster.look_at == pytest.approx(now + SHARE_S)
+
+
+def test_nobody_looks_once_there_is_nothing_to_do(desk: Desk) -> None:
+    roster = desk.roster
+    roster.add(KEY, [task("x"), task("y")], 0.0)
+    (worker,) = desk.spawned
+    roster.find(worker, 0.0)
+    finish(desk, worker, 1e-6)
+    finish(desk, worker, 2e-6)
+    roster.find(worker, 3e-6)
+    for _ in range(2):
+        assert roster.look_at is not None
+        roster.inspect(roster.look_at)
+    assert roster.look_at is None
+
+
+@pytest.mark.parametrize(
+    ("change", "now"),
+    [
+        ({}, REPORT_S),
+        ({"cut": True}, 1e-6),
+        ({"stuck": True}, 1e-6),
+        ({"lost": True}, 1e-6),
+        ({"task": None}, 1e-6),
+    ],
+)
+def test_a_worker_asks_where_it_may_not_go_on(
+    desk: Desk, change: dict[str, Any], now: float
+) -> None:
+    roster = desk.roster
+    roster.add(KEY, [task("x", 3)], 0.0)
+    (worker,) = desk.spawned
+    roster.find(worker, 0.0)
+    for name, value in change.items():
+        setattr(worker, name, value)
+    assert not worker.goes_on(now)
+
+
+def test_a_worker_goes_on_by_itself_within_its_run(desk: Desk) -> None:
+    roster = desk.roster
+    roster.add(KEY, [task("x", 3)], 0.0)
+    (worker,) = desk.spawned
+    roster.find(worker, 0.0)
+    assert worker.goes_on(1e-6)
+    assert worker.goes_on(2e-6)
+    assert not worker.goes_on(3e-6), "the last one's end is the run's"
+    assert (worker.since, worker.handled, worker.outcomes) == (2e-6, 2, [DONE, DONE])
+    assert finish(desk, worker, 3e-6) is None
+    assert worker.results[0][1].is_done
+
+
+def test_what_is_given_up_knows_nothing_of_what_its_worker_does_later(desk: Desk) -> None:
+    roster = desk.roster
+    roster.add(KEY, [task("x", 3)], 0.0)
+    (worker,) = desk.spawned
+    roster.find(worker, 0.0)
+    roster.look_at = DEADLINE_S
+    ((_, ran),), lost = roster.inspect(DEADLINE_S)
+    worker.outcomes.append(DONE)
+    assert (lost, ran.outcomes) == (1, [TIMED_OUT])
+    assert [event.event_id for event in ran.rest] == ["x 1", "x 2"]
 
 
 def test_slow_but_steady_handlers_get_a_few_workers(desk: Desk) -> None:
