@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import sys
 import threading
 
-from gateway import logs, sinks, web
+from gateway import heap, logs, sinks, web
 from gateway.app import Gateway
 from gateway.config import load
 from gateway.errors import ConfigError
@@ -15,9 +14,8 @@ from gateway.errors import ConfigError
 SWITCH_INTERVAL_S = 0.0005
 """The interpreter's turn; shorter than its default, so that a busy handler delays no reader."""
 
-FREEZE_AFTER_S = 60.0
-"""Seconds after which what is alive is left to itself by the collector of cycles: it stops every
-thread to look at it, for 20 ms with 100 accounts, and most of it lives as long as the process."""
+SETTLE_AFTER_S = 60.0
+"""Seconds after which the start should be over (:func:`gateway.heap.settle`)."""
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -31,11 +29,11 @@ def main(arguments: argparse.Namespace) -> int:
     )
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     gateway = Gateway(settings)
-    freeze = threading.Timer(FREEZE_AFTER_S, gc.freeze)
-    freeze.daemon = True
-    freeze.start()
+    settle = threading.Timer(SETTLE_AFTER_S, heap.settle)
+    settle.daemon = True
+    settle.start()
     try:
         with web.serving(gateway):
             return gateway.run_forever()
     finally:
-        freeze.cancel()
+        settle.cancel()

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgpack  # type: ignore[import-untyped]  # it has no stubs
 import orjson
-import websockets
+from websockets.asyncio.client import ClientConnection, connect
 
 from scripts.bench.outgoing import BEAT_S, beat, registration
 from scripts.bench.probe import Probe
@@ -52,7 +52,7 @@ def acknowledgement(headers: dict[str, Any]) -> str:
     return orjson.dumps({"code": 200, "headers": echoed}).decode()
 
 
-async def beats(ws: websockets.ClientConnection) -> None:
+async def beats(ws: ClientConnection) -> None:
     """Send a heartbeat each interval."""
     number = 0
     while True:
@@ -64,7 +64,7 @@ async def beats(ws: websockets.ClientConnection) -> None:
 async def account(probe: Probe, number: int, ready: asyncio.Event) -> None:
     """Hold one account."""
     handle = probe.tally.handle
-    async with websockets.connect(probe.url) as ws:
+    async with connect(probe.url) as ws:
         await ws.send(registration(number))
         beating = asyncio.create_task(beats(ws))
         try:

@@ -7,6 +7,10 @@ import tempfile
 import threading
 from typing import Any
 
+# Loaded here, and not with the first account: what is there once is no account's memory.
+import websocket  # noqa: F401
+
+import gateway.platforms.goofish  # noqa: F401
 from gateway import ChatMessage, ConnectionState, Gateway
 from gateway.config import from_mapping
 from scripts.bench.feed import token, user_id

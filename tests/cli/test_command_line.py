@@ -207,12 +207,13 @@ def test_run_connects_and_stops_in_order_on_sigterm(tmp_path: Path) -> None:
 
 _SOON = """
 import gc, os, signal, sys, threading
+from gateway import heap
 from gateway.cli import run, main
-freeze = gc.freeze
+settle = heap.settle
 def ends_then():
-    freeze()
+    settle()
     os.kill(os.getpid(), signal.SIGTERM)
-run.gc.freeze, run.FREEZE_AFTER_S = ends_then, float(sys.argv[2])
+heap.settle, run.SETTLE_AFTER_S = ends_then, float(sys.argv[2])
 code = main(["run", "-c", sys.argv[1]])
 print(gc.get_freeze_count(), threading.active_count())
 sys.exit(code)
