@@ -25,12 +25,13 @@ _CLOSING: Final = (BeginEvent, SettleEvents, ParkEvents, DropEvent, MarkDelivery
 
 
 class Waiting(NamedTuple):
-    """A command, who hears of its end, and its rows."""
+    """A command, who hears of its end, its rows, and whether somebody waits for it."""
 
     command: JournalCommand
     then: Then
     refused: Refused | None
     rows: int
+    presses: bool
 
 
 def closes(command: JournalCommand) -> bool:
@@ -39,6 +40,11 @@ def closes(command: JournalCommand) -> bool:
     The end of a hold is one: what waits behind it would never be handled on a full disk.
     """
     return type(command) in _CLOSING or (type(command) is CloseHold and not command.frames)
+
+
+def presses(command: JournalCommand) -> bool:
+    """Say whether anybody waits for it: not for the note that events are done, and no more."""
+    return type(command) is not SettleEvents or bool(command.settlements)
 
 
 def rows_of(command: JournalCommand) -> int:

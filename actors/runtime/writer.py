@@ -17,7 +17,7 @@ import msgspec
 import structlog
 
 from actors.ports import Clock
-from actors.runtime.waiting import Refused, Then, Waiting, closes, rows_of
+from actors.runtime.waiting import Refused, Then, Waiting, closes, presses, rows_of
 from actors.storage import (
     Journal,
     JournalAnswer,
@@ -37,6 +37,9 @@ IDLE_S: Final = 1.0
 """After so long without work the journal is told that it is idle."""
 UPKEEP_S: Final = 60.0
 """It is told again after so long; sooner while it says that there is more to keep."""
+
+LINGER_S: Final = 0.002
+"""So long after a commit the writer waits for more before it stores what nobody waits for."""
 
 PATIENCE_S: Final = 0.05
 """Longest time the reader of the sockets waits for room; a server's ping has 0.1 s."""
@@ -120,7 +123,8 @@ class JournalWriter:
         self._taken = 0
         self._stalled_since: float | None = None
         self._reads: deque[Callable[[], None]] = deque()
-        self._sleeping = False
+        self._pressing = 0
+        self._sleeping = self._lingering = False
         self._stopping = False
         self._closed = False
         self._give_up_at = float("inf")
@@ -173,8 +177,8 @@ class JournalWriter:
             if self._thread is None or self._thread.is_alive() or self._closed or self._stopping:
                 return False
             self._queue.extendleft(reversed(self._batch[len(self._batch) - self._taken :]))
-            self._queued_rows = sum(waiting.rows for waiting in self._queue)
-            self._taken, self._sleeping, self._thread = 0, False, None
+            self._count_queue()
+            self._taken, self._sleeping, self._lingering, self._thread = 0, False, False, None
         self.start()
         return True
 
@@ -222,9 +226,9 @@ class JournalWriter:
             OverloadedError: A send, while ``queue_limit`` commands wait. It is not accepted.
         """
         if not self._journal.durable:
-            self._inline(Waiting(command, then, refused, 0))
+            self._inline(Waiting(command, then, refused, 0, presses=False))
             return
-        waiting = Waiting(command, then, refused, rows_of(command))
+        waiting = Waiting(command, then, refused, rows_of(command), presses(command))
         with self._wake:
             late = self._stopping
             if not late:
@@ -235,7 +239,8 @@ class JournalWriter:
                     )
                 self._queue.append(waiting)
                 self._queued_rows += waiting.rows
-                if self._sleeping:
+                self._pressing += waiting.presses
+                if self._sleeping or (self._lingering and self._presses):
                     self._wake.notify()
         if late:
             self._refuse(waiting, "the journal is closed")
@@ -252,6 +257,15 @@ class JournalWriter:
         elif self._patient:
             with self._wake:
                 self._patient = self._room.wait_for(self._has_room, PATIENCE_S)
+
+    @property
+    def _presses(self) -> bool:
+        """Whether somebody waits for the next commit, or it would be full."""
+        return self._pressing > 0 or self._queued_rows > self._batch_rows
+
+    def _count_queue(self) -> None:
+        self._queued_rows = sum(waiting.rows for waiting in self._queue)
+        self._pressing = sum(waiting.presses for waiting in self._queue)
 
     def _has_room(self) -> bool:
         return self._queued_rows <= self._batch_rows or self._stopping
@@ -352,7 +366,8 @@ class JournalWriter:
 
     def _run(self) -> None:
         idle_at = self._clock.monotonic() + UPKEEP_S
-        while self._wait(max(0.0, idle_at - self._clock.monotonic())):
+        batch: Sequence[Waiting] = ()
+        while self._wait(max(0.0, idle_at - self._clock.monotonic()), linger=bool(batch)):
             self._answer_reads()
             batch = self._take()
             if batch:
@@ -365,9 +380,17 @@ class JournalWriter:
         with self._wake:
             self._close()
 
-    def _wait(self, timeout_s: float | None) -> bool:
-        """Wait for work, or for ``timeout_s``; False: stopped, and nothing is left to try."""
+    def _wait(self, timeout_s: float | None, *, linger: bool) -> bool:
+        """Wait for work, or for ``timeout_s``; False: stopped, and nothing is left to try.
+
+        Events that were just stored are done a moment later, and nobody waits for that to be
+        noted: it goes with what is stored next, or after :data:`LINGER_S`.
+        """
         with self._wake:
+            if linger and not (self._presses or self._reads or self._stopping):
+                self._lingering = True
+                self._wake.wait(LINGER_S)
+                self._lingering = False
             if not (self._queue or self._reads or self._stopping):
                 self._sleeping = True
                 self._wake.wait(timeout_s)
@@ -384,6 +407,7 @@ class JournalWriter:
             while queue and (not batch or room >= queue[0].rows):
                 room -= queue[0].rows
                 self._queued_rows -= queue[0].rows
+                self._pressing -= queue[0].presses
                 batch.append(queue.popleft())
             self._room.notify_all()
         self._batch, self._taken = batch, len(batch)
@@ -449,7 +473,7 @@ class JournalWriter:
             self._taken += len(self._queue) - len(kept)
             self._queue.clear()
             self._queue.extend(kept)
-            self._queued_rows = sum(waiting.rows for waiting in kept)
+            self._count_queue()
         self._batch = [waiting for waiting in self._batch if id(waiting) not in stored]
         for waiting, answer in zip(closing, answers, strict=True):
             self._rows += waiting.rows
