@@ -34,6 +34,7 @@ cdef enum:
     MOST_DIGITS = 18        # of a number that is read
     LONGEST = 1 << 20       # payload.MAX_CHARS
     TEXT = 1                # messages.TEXT
+    NEAR = 8192             # bytes of a frame that need no memory of their own
 
 include "_usual_json.pxi"
 include "_usual_frame.pxi"
@@ -184,16 +185,19 @@ cdef class PushReader:
         cdef Push push
         cdef Cursor cursor
         cdef Py_ssize_t size, number
-        cdef unsigned char *room
+        cdef unsigned char near[NEAR]
+        cdef unsigned char *room = near
         if type(frame) is not str or not PyUnicode_IS_ASCII(frame):
             return None
         cursor.at = <Bytes>PyUnicode_AsUTF8AndSize(frame, &size)
         cursor.end = cursor.at + size
         memset(&push, 0, sizeof(push) - sizeof(push.entries))  # nothing came yet
         push.count = -1
-        push.room = room = <unsigned char *>PyMem_Malloc(size + 4)
-        if room == NULL:
-            raise MemoryError
+        if size + 4 > NEAR:
+            room = <unsigned char *>PyMem_Malloc(size + 4)
+            if room == NULL:
+                raise MemoryError
+        push.room = room
         events = []
         odd = None
         try:
@@ -208,7 +212,8 @@ cdef class PushReader:
                     event = UNREAD
                 events.append(event)
         finally:
-            PyMem_Free(room)
+            if room != near:
+                PyMem_Free(room)
         lwp = _PATHS[_path(&push.lwp)]
         if expected is not None and odd is None and push.more == 0 and push.extra == 0:
             following = expected.get(lwp)
