@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import count
-from queue import Empty, SimpleQueue
+from queue import Empty
 from typing import Any, Final
 
 from actors.policy.lanes import Run
@@ -90,7 +90,6 @@ class HandlerPool:
         self._idle_s = idle_s
         self._name = name
         self._numbers = count()
-        self._tokens: SimpleQueue[None] = SimpleQueue()
         self._lock = threading.Lock()
         self._alarm = threading.Condition(self._lock)
         self._watching = True
@@ -102,7 +101,7 @@ class HandlerPool:
             deadline_s=deadline_s,
             leak_limit=leak_limit,
             alarm=self._alarm.notify,
-            wake=self._wake,
+            wake=_wake,
             spawn=self._spawn,
         )
 
@@ -175,8 +174,8 @@ class HandlerPool:
         with self._lock:
             waiting = roster.clear()
             workers = list(roster.workers)
-            for _ in workers:
-                self._tokens.put(None)
+            for worker in workers:
+                _wake(worker)
         _tell_unrun(waiting)
         for worker in workers:
             if worker.thread is not None and worker.thread is not threading.current_thread():
@@ -202,9 +201,6 @@ class HandlerPool:
         return True
 
     # --- what the roster has done --------------------------------------------------------------
-
-    def _wake(self) -> None:
-        self._tokens.put(None)
 
     def _spawn(self) -> Worker | None:
         worker = Worker()
@@ -256,14 +252,14 @@ class HandlerPool:
                 if task is not None or roster.stopping:
                     return task
             try:
-                self._tokens.get(timeout=self._idle_s)
+                worker.bell.get(timeout=self._idle_s)
             except Empty:
                 with self._lock:
-                    if roster.idle:  # no token is on its way to this thread
-                        roster.idle -= 1
+                    if worker in roster.idle:  # else somebody is about to ring
+                        roster.idle.remove(worker)
                         roster.workers.discard(worker)
                         return None
-                self._tokens.get()
+                worker.bell.get()
 
     # --- the watcher -------------------------------------------------------------------------
 
@@ -295,6 +291,10 @@ class HandlerPool:
             self._on_leak(leaked)
         except BaseException as error:  # noqa: BLE001  # a stranger's code
             _log.error("on_leak failed: %s", place(error))
+
+
+def _wake(worker: Worker) -> None:
+    worker.bell.put(None)
 
 
 def _tell_unrun(tasks: Sequence[Task]) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from queue import SimpleQueue
 from typing import Final, TypeAlias
 
 from actors.ports import Mailbox
@@ -55,11 +56,13 @@ class Worker:
         lost: Given up; it is told by :func:`actors.runtime.handlers.revoked`.
         results: Runs that ended and were not reported yet.
         results_since: When the first of them ended.
+        bell: Wakes the thread when it is idle.
         thread: The thread.
     """
 
     __slots__ = (
         "began",
+        "bell",
         "cut",
         "handled",
         "lost",
@@ -83,6 +86,7 @@ class Worker:
         self.stuck = False
         self.lost = False
         self.results: Results = []
+        self.bell: SimpleQueue[None] = SimpleQueue()
         self.thread: threading.Thread | None = None
 
     def goes_on(self, now: float) -> bool:
@@ -113,7 +117,8 @@ class Roster:
     Attributes:
         workers: Threads that were not given up.
         lost: Those that were, and are still in their handler.
-        idle: Workers that wait and are not woken yet.
+        idle: Workers that wait and are not woken yet; the last to come is the first to be woken:
+            it is warm, and the others may go when nobody needs them.
         stopping: No event is begun any more.
         look_at: Monotonic seconds at which :meth:`inspect` wants to be called; None: never.
     """
@@ -127,12 +132,12 @@ class Roster:
         deadline_s: float,
         leak_limit: int,
         alarm: Callable[[], None],
-        wake: Callable[[], None],
+        wake: Callable[[Worker], None],
         spawn: Callable[[], Worker | None],
     ) -> None:
         self.workers: set[Worker] = set()
         self.lost: set[Worker] = set()
-        self.idle = 0
+        self.idle: list[Worker] = []
         self.stopping = False
         self.look_at: float | None = None
         self._alarm = alarm
@@ -201,15 +206,14 @@ class Roster:
     def _room(self) -> int:
         """Say how many workers could join. Beyond ``leak_limit`` the lost are not replaced."""
         allowed = self._limit - max(0, len(self.lost) - self._leak_limit)
-        return self.idle + max(0, allowed - len(self.workers))
+        return len(self.idle) + max(0, allowed - len(self.workers))
 
     def _hire(self, wanted: int) -> bool:
         """Wake or start workers; False if there could be none."""
         hired = 0
         for _ in range(min(wanted, self._room())):
             if self.idle:
-                self.idle -= 1
-                self._wake()
+                self._wake(self.idle.pop())
             elif (worker := self._spawn()) is not None:
                 self.workers.add(worker)
             else:
@@ -241,7 +245,7 @@ class Roster:
         if self.stopping:
             self.workers.discard(worker)
         else:
-            self.idle += 1
+            self.idle.append(worker)
         return None
 
     def _begin(self, worker: Worker, task: Task) -> None:

@@ -28,7 +28,8 @@ class Desk:
 
     def __init__(self, *, limit: int = 8, per_account: int = 4) -> None:
         self.spawned: list[Worker] = []
-        self.woken = self.alarms = 0
+        self.woken: list[Worker] = []
+        self.alarms = 0
         self.refuse = False
         self.roster = Roster(
             limit=limit,
@@ -44,8 +45,8 @@ class Desk:
     def _alarm(self) -> None:
         self.alarms += 1
 
-    def _wake(self) -> None:
-        self.woken += 1
+    def _wake(self, worker: Worker) -> None:
+        self.woken.append(worker)
 
     def _spawn(self) -> Worker | None:
         if self.refuse:
@@ -81,9 +82,9 @@ def test_one_worker_takes_run_after_run(desk: Desk) -> None:
     assert finish(desk, worker, 2e-6) is None
     assert [ran.lane for _, ran in worker.results] == ["x", "y"]
     assert roster.find(worker, 3e-6) is None
-    assert roster.idle == 1
+    assert roster.idle == [worker]
     roster.add(KEY, [task("x")], 1.0)
-    assert (desk.woken, roster.idle, len(desk.spawned)) == (1, 0, 1)
+    assert (desk.woken, roster.idle, len(desk.spawned)) == ([worker], [], 1)
 
 
 def test_a_queue_that_is_listed_is_not_forgotten(desk: Desk) -> None:
@@ -168,6 +169,16 @@ def test_while_all_goes_well_the_watcher_looks_less_often(desk: Desk) -> None:
     roster.look_at = now
     roster.inspect(now)  # it is stuck
     assert roster.look_at == pytest.approx(now + SHARE_S)
+
+
+def test_the_last_to_rest_is_the_first_to_be_woken(desk: Desk) -> None:
+    roster = desk.roster
+    roster._hire(3)
+    one, two, three = desk.spawned
+    for worker in (two, one, three):
+        assert roster.find(worker, 0.0) is None
+    roster.add(KEY, [task("x")], 1.0)
+    assert (desk.woken, roster.idle) == ([three], [two, one])
 
 
 def test_nobody_looks_once_there_is_nothing_to_do(desk: Desk) -> None:
@@ -257,7 +268,7 @@ def test_a_second_worker_leaves_when_handlers_are_quick(desk: Desk) -> None:
         assert finish(desk, two, (number + 1) * QUICK_S / 10) is not None
     assert finish(desk, two, SLICE * QUICK_S / 10) is None
     assert roster.find(two, SLICE * QUICK_S / 10) is None
-    assert (roster.idle, roster._hot) == (1, 1)
+    assert (roster.idle, roster._hot) == ([two], 1)
     assert roster.look_at is not None, "somebody must look whether the first one gets stuck"
 
 
