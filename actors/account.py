@@ -27,12 +27,12 @@ from actors.ports import Clock, Dialed, Dialer, Dice, Identity, Mailbox, Platfor
 from actors.runtime.board import AlertBoard
 from actors.runtime.flow import Flow
 from actors.runtime.handlers import HandlerPool
+from actors.runtime.inbox import post
 from actors.runtime.link import Link
 from actors.runtime.poller import Poller
 from actors.runtime.pool import Pool
 from actors.runtime.rate import SharedRate
 from actors.runtime.sends import OpenSends
-from actors.runtime.supervised import post
 from actors.runtime.timers import Timers
 from actors.runtime.writer import JournalWriter
 from actors.state import ConnectionState

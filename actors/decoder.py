@@ -31,8 +31,9 @@ from actors.messages import (
     WriteAcks,
 )
 from actors.ports import Session
+from actors.runtime.inbox import post
 from actors.runtime.pool import Pool
-from actors.runtime.supervised import SupervisedActor, post
+from actors.runtime.supervised import SupervisedActor
 from actors.storage import CloseHold, HoldClosed, JournalAnswer, OpenHold, ReplayEvent, StoreFrames
 from actors.values import Decoded, Event, Frame, Reply, Signal, SignalKind, Tries
 

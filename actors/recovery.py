@@ -29,8 +29,9 @@ from actors.messages import (
 from actors.policy.rate import TokenBucket
 from actors.policy.recovery import AskConversations, Reading, continuous, extent
 from actors.ports import Page
+from actors.runtime.inbox import post
 from actors.runtime.pool import Pool
-from actors.runtime.supervised import SupervisedActor, post
+from actors.runtime.supervised import SupervisedActor
 from actors.runtime.timers import Timer
 from actors.storage import Journal
 from actors.values import Event, Position, Recovered, Reply, Request

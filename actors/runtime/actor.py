@@ -19,21 +19,17 @@ from __future__ import annotations
 import logging
 import queue
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, Protocol, Self
 
 import pykka
-from pykka import ActorDeadError
+from pykka import ActorDeadError, Future
 from pykka._envelope import Envelope
 from pykka.messages import _ActorStop
 
 from actors.runtime.inbox import NOTHING, Inbox
 from actors.runtime.place import place
-
-if TYPE_CHECKING:
-    from pykka import Future
-
-    from actors.runtime.pool import Pool
-    from actors.runtime.worker import Worker
+from actors.runtime.pool import Pool
+from actors.runtime.worker import Worker
 
 SLICE = 64
 """Messages one actor runs before the next gets its turn: a quiet actor's hop stays below

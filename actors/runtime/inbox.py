@@ -11,16 +11,15 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from itertools import count
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, ClassVar, Final, Protocol, TypeVar
 
 from pykka import ActorDeadError, ActorRef
 from pykka._envelope import Envelope
 from pykka.messages import _ActorStop
 
-if TYPE_CHECKING:
-    from actors.runtime.actor import PooledActor
-    from actors.runtime.worker import Worker
+from actors.ports import Mailbox
 
+M = TypeVar("M")
 
 _LOCKS: Final = tuple(threading.Lock() for _ in range(64))
 """Inboxes share them: each is held for less than a microsecond and costs 90 bytes."""
@@ -43,6 +42,37 @@ class MailboxFullError(Exception):
         super().__init__(f"{actor_class} has {limit} messages waiting and takes no more")
         self.actor_class = actor_class
         self.limit = limit
+
+
+def post(mailbox: Mailbox[M], message: M) -> bool:
+    """Leave a hint; False if the receiver is dead or full and the hint is lost."""
+    try:
+        mailbox.tell(message)
+    except (ActorDeadError, MailboxFullError):
+        return False
+    return True
+
+
+class Hand(Protocol):
+    """A worker, as far as an inbox knows it."""
+
+    lost: bool
+
+
+class Tenant(Protocol):
+    """An actor, as far as its inbox, a worker and the pool know it."""
+
+    inbox_limit: ClassVar[int]
+    actor_inbox: Inbox
+
+    def take_turn(self, worker: Any) -> None:
+        """Run some messages."""
+
+    def tear_down(self) -> None:
+        """Answer whoever waits for an answer."""
+
+    def died(self, error: str) -> None:
+        """Hear that it was given up."""
 
 
 class Inbox(ActorRef[Any]):
@@ -69,16 +99,16 @@ class Inbox(ActorRef[Any]):
         "worker",
     )
 
-    actor_class: type[PooledActor]
+    actor_class: type[Tenant]
 
     def __init__(
-        self, owner: type[PooledActor], schedule: Callable[[Inbox], None]
+        self, owner: type[Tenant], schedule: Callable[[Inbox], None]
     ) -> None:  # not super's: it wants an actor that is whole
         self.actor_class = owner
         self.number = next(_numbers)
-        self.actor: PooledActor | None = None
+        self.actor: Tenant | None = None
         self.stopped = False
-        self.worker: Worker | None = None
+        self.worker: Hand | None = None
         self.asked: Envelope[Any] | None = None
         # An empty deque costs 624 bytes: an idle actor has none.
         self.mail: deque[Any] | None = None
@@ -166,7 +196,7 @@ class Inbox(ActorRef[Any]):
         return self
 
     @property
-    def _actor_weakref(self) -> Callable[[], PooledActor | None]:  # type: ignore[override]
+    def _actor_weakref(self) -> Callable[[], Tenant | None]:  # type: ignore[override]
         return lambda: self.actor
 
     # --- pykka's actor_stopped ---------------------------------------------------------
@@ -188,7 +218,7 @@ class Inbox(ActorRef[Any]):
 
     # --- the pool's side ---------------------------------------------------------------
 
-    def enter(self, worker: Worker) -> bool:
+    def enter(self, worker: Hand) -> bool:
         """Put the actor into the hands of a worker; False if there is nothing to run."""
         with self._lock:
             if self.actor is None:
@@ -196,7 +226,7 @@ class Inbox(ActorRef[Any]):
             self.worker = worker
             return True
 
-    def leave(self, worker: Worker) -> bool:
+    def leave(self, worker: Hand) -> bool:
         """Take it out again; True if it must go to the back of the run queue."""
         with self._lock:
             if worker.lost:
@@ -210,7 +240,7 @@ class Inbox(ActorRef[Any]):
             self._scheduled = False
             return False
 
-    def abandon(self) -> tuple[bool, Worker | None]:
+    def abandon(self) -> tuple[bool, Hand | None]:
         """Stop taking mail and give up the worker that runs the actor, if one does.
 
         Returns:

@@ -13,7 +13,7 @@ import msgspec
 
 from actors.messages import Control
 from actors.ports import Mailbox
-from actors.runtime.supervised import post
+from actors.runtime.inbox import post
 from actors.values import DONE, Event, Outcome
 
 

@@ -19,10 +19,10 @@ from itertools import count
 
 from actors.messages import FramesReceived, LinkLost
 from actors.ports import Clock
+from actors.runtime.inbox import post
 from actors.runtime.link import Link
 from actors.runtime.place import place
 from actors.runtime.reading import ending, read_turn, unexpected_close
-from actors.runtime.supervised import post
 from actors.values import ErrorClass, Failure
 
 _READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE

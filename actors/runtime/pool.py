@@ -12,14 +12,11 @@ import time
 from collections.abc import Callable
 from itertools import count
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from actors.runtime.inbox import Inbox, Tenant
+from actors.runtime.poller import Poller
 from actors.runtime.worker import Worker
-
-if TYPE_CHECKING:
-    from actors.runtime.actor import PooledActor
-    from actors.runtime.inbox import Inbox
-    from actors.runtime.poller import Poller
 
 
 class _Nobody:
@@ -59,7 +56,7 @@ class Pool:
     ) -> None:
         if threads < 1:
             raise ValueError(f"a pool needs at least one thread, not {threads}")
-        self.live: dict[int, PooledActor] = {}
+        self.live: dict[int, Tenant] = {}
         self.leaked = 0
         self._name = name
         self._threads = threads
@@ -125,7 +122,7 @@ class Pool:
         if self._leader is worker:
             self._leader = None
 
-    def adopt(self, actor: PooledActor) -> None:
+    def adopt(self, actor: Tenant) -> None:
         """Let an actor run.
 
         Raises:
@@ -138,11 +135,11 @@ class Pool:
         actor.actor_inbox.actor = actor
         self.schedule(actor.actor_inbox)
 
-    def forget(self, actor: PooledActor) -> None:
+    def forget(self, actor: Tenant) -> None:
         """Strike a stopped actor off the list."""
         self.live.pop(actor.actor_inbox.number, None)
 
-    def stuck(self, now: float, limit_s: float) -> list[PooledActor]:
+    def stuck(self, now: float, limit_s: float) -> list[Tenant]:
         """Give the actors that have been at one message for ``limit_s`` seconds or more.
 
         Args:
@@ -153,7 +150,7 @@ class Pool:
             seen = [(worker.actor, worker.since) for worker in self._workers]
         return [actor for actor, since in seen if actor is not None and now - since >= limit_s]
 
-    def mend(self) -> list[PooledActor]:
+    def mend(self) -> list[Tenant]:
         """Replace workers whose thread has ended by itself.
 
         Returns:
@@ -184,24 +181,23 @@ class Pool:
             elif self._leader is None:
                 self._queue.put(_NOBODY)  # a follower that waits takes the lead
 
-    def abandon(self, actor: PooledActor) -> None:
+    def abandon(self, actor: Tenant) -> None:
         """Give up an actor that does not return, and the worker it holds.
 
         Tells to it raise from now on, open asks are answered with ``ActorDeadError``, its
         ``died("hung")`` is called here, and a new worker takes the place of the lost one,
         which ends when its call returns.
         """
-        first, worker = actor.actor_inbox.abandon()
+        first, hand = actor.actor_inbox.abandon()
         self.forget(actor)
-        if worker is not None:
-            with self._lock:
-                if worker in self._workers:  # else its thread ended, and it was replaced
-                    self._workers.remove(worker)
-                    self._depose(worker)
-                    self._lost.append(worker)
-                    self.leaked += 1
-                    if not self._stopped:
-                        self._hire()
+        with self._lock:  # no worker: none ran it, or its thread ended and it was replaced
+            for worker in [each for each in self._workers if each is hand]:
+                self._workers.remove(worker)
+                self._depose(worker)
+                self._lost.append(worker)
+                self.leaked += 1
+                if not self._stopped:
+                    self._hire()
         actor.tear_down()
         if first:
             actor.died("hung")

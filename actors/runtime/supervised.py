@@ -3,28 +3,13 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
-
-from pykka import ActorDeadError
+from typing import Any
 
 from actors.messages import ActorDied
 from actors.ports import Mailbox
 from actors.runtime.actor import PooledActor
-from actors.runtime.inbox import MailboxFullError
-
-if TYPE_CHECKING:
-    from actors.runtime.pool import Pool
-
-M = TypeVar("M")
-
-
-def post(mailbox: Mailbox[M], message: M) -> bool:
-    """Leave a hint; False if the receiver is dead or full and the hint is lost."""
-    try:
-        mailbox.tell(message)
-    except (ActorDeadError, MailboxFullError):
-        return False
-    return True
+from actors.runtime.inbox import post
+from actors.runtime.pool import Pool
 
 
 class SupervisedActor(PooledActor):

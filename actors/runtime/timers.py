@@ -11,8 +11,8 @@ from itertools import count
 from typing import Any, Final, TypeAlias, TypeVar
 
 from actors.ports import Clock, Mailbox
+from actors.runtime.inbox import post
 from actors.runtime.place import place
-from actors.runtime.supervised import post
 
 M = TypeVar("M")
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from actors.runtime.actor import PooledActor
-    from actors.runtime.inbox import Inbox
+from actors.runtime.inbox import Inbox, Tenant
 
 BETWEEN_LINKS: Final = 64
 """Most slices a leading worker runs before the next link is read."""
@@ -52,7 +50,7 @@ class Worker:
         self._queue = queue
         self._lead = lead
         self._ended = False
-        self.actor: PooledActor | None = None
+        self.actor: Tenant | None = None
         self.since = 0.0
         self.lost = False
         self.reading = False

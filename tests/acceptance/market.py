@@ -12,8 +12,8 @@ from typing import Any, Self
 
 from actors.messages import StateChanged
 from actors.ports import Clock
-from actors.runtime.actor import PooledActor
 from actors.runtime.clock import SystemClock
+from actors.runtime.inbox import Tenant
 from actors.state import ConnectionState
 from actors.values import Event, SendOutcome
 from gateway import ChatMessage, Gateway
@@ -248,7 +248,7 @@ class Market:
                 return actor
         raise LookupError(f"no {kind} of {account}")
 
-    def actors(self) -> list[PooledActor]:
+    def actors(self) -> list[Tenant]:
         """Give all living actors."""
         system = self.gateway._system  # the test reaches into the machine
         assert system is not None

@@ -15,7 +15,7 @@ from pykka import ActorDeadError
 from actors.messages import Control, Message
 from actors.runtime.actor import SLICE, PooledActor
 from actors.runtime.clock import SystemClock
-from actors.runtime.inbox import MailboxFullError
+from actors.runtime.inbox import MailboxFullError, Tenant
 from actors.runtime.poller import Poller
 from actors.runtime.pool import Pool
 from actors.runtime.worker import Worker
@@ -338,7 +338,7 @@ def test_many_tells_are_one_wakeup() -> None:
 class _Hasty(Pool):
     """Runs an actor's first turn before ``start`` returns, as another worker may."""
 
-    def adopt(self, actor: PooledActor) -> None:
+    def adopt(self, actor: Tenant) -> None:
         super().adopt(actor)
         inbox = self._queue.get_nowait()
         assert inbox is not None

@@ -358,7 +358,7 @@ def test_system_exit_in_a_hook(pool: Pool, where: str) -> None:
     ref = _Pooled.start(pool, **{where: SystemExit(1)})
     ref.stop(timeout=WAIT_S)
     assert not ref.is_alive()
-    assert ref not in [actor.actor_ref for actor in pool.live.values()]
+    assert ref not in [actor.actor_inbox for actor in pool.live.values()]
 
 
 def test_the_hosts_registry_does_not_know_ours(pool: Pool) -> None:
@@ -367,7 +367,7 @@ def test_the_hosts_registry_does_not_know_ours(pool: Pool) -> None:
     assert ActorRegistry.get_by_urn(ref.actor_urn) is None
     ActorRegistry.stop_all(timeout=WAIT_S)
     assert ref.ask("alive") == "alive"
-    assert [actor.actor_ref for actor in pool.live.values()] == [ref]
+    assert [actor.actor_inbox for actor in pool.live.values()] == [ref]
     ref.stop()
     assert pool.live == {}
 

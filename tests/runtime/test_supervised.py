@@ -10,9 +10,9 @@ import pytest
 from pykka import ActorDeadError
 
 from actors.messages import ActorDied
-from actors.runtime.inbox import MailboxFullError
+from actors.runtime.inbox import MailboxFullError, post
 from actors.runtime.pool import Pool
-from actors.runtime.supervised import SupervisedActor, post
+from actors.runtime.supervised import SupervisedActor
 from tests.runtime.doubles import WAIT_S, Letters
 
 ERRORS: list[BaseException] = [
