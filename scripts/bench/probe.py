@@ -49,6 +49,11 @@ def quantile(values: list[int], share: float) -> float:
     return values[min(int(len(values) * share), len(values) - 1)] if values else 0
 
 
+def _settle() -> None:
+    gc.collect()
+    heap.settle()
+
+
 class Probe:
     """One client run as its process sees it.
 
@@ -64,6 +69,7 @@ class Probe:
             timed=self.spec["timed"],
             finished=lambda: say(handled=True),
         )
+        _settle()
         self._base_kb = rss_kb()
         self._ready_kb = 0
         self._cpu_s = 0.0
@@ -80,8 +86,7 @@ class Probe:
         No client is stopped by a collection of what it made to get here, or keeps what only its
         start needed: ``xianyu-gateway run`` does the same.
         """
-        gc.collect()
-        heap.settle()
+        _settle()
         self._ready_kb = rss_kb()
         self._cpu_s = cpu_s()
         self._at_s = time.monotonic()

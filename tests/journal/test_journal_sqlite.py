@@ -34,7 +34,7 @@ from actors.values import (
     SendOutcome,
     SendResult,
 )
-from gateway.journal import inbound, integrity, schema
+from gateway.journal import checkpoint, inbound, integrity, schema
 from gateway.journal.files import failure, needs_new_handle
 from gateway.journal.sqlite import SqliteJournal
 
@@ -650,8 +650,13 @@ def test_attempts_and_results_are_rows(tmp_path: Path) -> None:
 # --- house-keeping ---
 
 
-def test_idle_journals_move_the_log_into_the_file(tmp_path: Path) -> None:
+def test_idle_journals_move_the_log_into_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A log that only grows would make the next start slow."""
+    monkeypatch.setattr(
+        checkpoint, "EVERY_PAGES", 1_000_000
+    )  # nothing is copied beside the commits
     path = tmp_path / "j.db"
     journal = opened(path)
     try:
