@@ -114,7 +114,8 @@ def all_texts() -> Iterator[tuple[str, str]]:
 
 def _is_ours(value: object) -> bool:
     module = getattr(type(value), "__module__", "")
-    if isinstance(value, type) or not isinstance(module, str):
+    # Not isinstance(): it asks a weak proxy for the class of what may be gone.
+    if issubclass(type(value), type) or not isinstance(module, str):
         return False
     ours = module.partition(".")[0] in {"actors", "gateway"}
     return ours and not module.startswith("gateway.testing")
