@@ -173,15 +173,8 @@ cdef class PushReader:
         self.account, self.prefix = account, account + "/"
         self.user_id = user_id
 
-    def read(self, frame, received_at_ms, numbers):
-        """Read a push; None if it is not entirely usual."""
-        return self._take(frame, received_at_ms, numbers, None)
-
     def follow(self, frame, received_at_ms, numbers, dict expected not None):
-        """Read a push, and end it here if there is nothing more to say about it."""
-        return self._take(frame, received_at_ms, numbers, expected)
-
-    cdef object _take(self, frame, received_at_ms, numbers, dict expected):
+        """Read a push, and end it here if there is nothing more to say; None if it is not entirely usual."""
         cdef Push push
         cdef Cursor cursor
         cdef Py_ssize_t size, number
@@ -215,7 +208,7 @@ cdef class PushReader:
             if room != near:
                 PyMem_Free(room)
         lwp = _PATHS[_path(&push.lwp)]
-        if expected is not None and odd is None and push.more == 0 and push.extra == 0:
+        if odd is None and push.more == 0 and push.extra == 0:
             following = expected.get(lwp)
             if following is not None and following == push.first and push.first <= push.last:
                 expected[lwp] = push.last + 1
