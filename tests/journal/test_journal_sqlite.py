@@ -654,9 +654,7 @@ def test_idle_journals_move_the_log_into_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A log that only grows would make the next start slow."""
-    monkeypatch.setattr(
-        checkpoint, "EVERY_PAGES", 1_000_000
-    )  # nothing is copied beside the commits
+    monkeypatch.setattr(checkpoint, "EVERY_PAGES", 1_000_000)  # none is copied beside commits
     path = tmp_path / "j.db"
     journal = opened(path)
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import random
 import threading
 import time
@@ -222,6 +223,30 @@ def test_limits(make: Make, limit: int, per_account: int, accounts: int) -> None
     results.wait(lambda all_: sum(len(message.runs) for message in all_) >= 30 * accounts)
     assert most["all"] == min(limit, per_account * accounts)
     assert max(most[str(n)] for n in range(accounts)) <= per_account
+
+
+@pytest.mark.parametrize(("used_s", "busy"), [(time.monotonic, True), (lambda: 0.0, False)])
+def test_the_watcher_sees_whether_the_processor_is_busy(
+    make: Make,
+    monkeypatch: pytest.MonkeyPatch,
+    used_s: Callable[[], float],
+    busy: bool,  # noqa: FBT001  # a parameter of the test
+) -> None:
+    monkeypatch.setattr(time, "process_time", used_s)
+    opened, seen = threading.Event(), queue.Queue[bool]()
+    pool = make(lambda _: DONE if opened.wait(WAIT_S) else None)
+    inspect = pool._roster.inspect
+
+    def watched(now: float, *, busy: bool = False) -> Any:
+        seen.put(busy)
+        return inspect(now, busy=busy)
+
+    monkeypatch.setattr(pool._roster, "inspect", watched)
+    results = Results()
+    pool.submit("a", [run("x", "1"), run("y", "2")], results)
+    assert seen.get(timeout=WAIT_S) is busy
+    opened.set()
+    results.lanes(2)
 
 
 def test_quick_handlers_stay_on_one_thread(make: Make) -> None:

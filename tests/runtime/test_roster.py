@@ -70,6 +70,16 @@ def finish(desk: Desk, worker: Worker, now: float) -> Task | None:
     return desk.roster.dispose(worker, DONE, now)
 
 
+def worked_off(desk: Desk) -> Worker:
+    """Give a worker that has just handled all there was."""
+    desk.roster.add(KEY, [task("x"), task("y")], 0.0)
+    (worker,) = desk.spawned
+    desk.roster.find(worker, 0.0)
+    finish(desk, worker, 1e-6)
+    finish(desk, worker, 2e-6)
+    return worker
+
+
 def test_one_worker_takes_run_after_run(desk: Desk) -> None:
     roster = desk.roster
     roster.add(KEY, [task("x"), task("y")], 0.0)
@@ -90,11 +100,7 @@ def test_one_worker_takes_run_after_run(desk: Desk) -> None:
 def test_a_queue_that_is_listed_is_not_forgotten(desk: Desk) -> None:
     """Forgotten and made anew, one account would have two queues, and a lane two events."""
     roster = desk.roster
-    roster.add(KEY, [task("x"), task("y")], 0.0)
-    (worker,) = desk.spawned
-    roster.find(worker, 0.0)
-    finish(desk, worker, 1e-6)
-    finish(desk, worker, 2e-6)  # the queue is empty, and still on the ready list
+    worker = worked_off(desk)  # the queue is empty, and still on the ready list
     roster.add(KEY, [task("x")], 3e-6)
     assert len(roster._ready) == 1
     assert roster.find(worker, 4e-6) is not None
@@ -183,11 +189,7 @@ def test_the_last_to_rest_is_the_first_to_be_woken(desk: Desk) -> None:
 
 def test_nobody_looks_once_there_is_nothing_to_do(desk: Desk) -> None:
     roster = desk.roster
-    roster.add(KEY, [task("x"), task("y")], 0.0)
-    (worker,) = desk.spawned
-    roster.find(worker, 0.0)
-    finish(desk, worker, 1e-6)
-    finish(desk, worker, 2e-6)
+    worker = worked_off(desk)
     roster.find(worker, 3e-6)
     for _ in range(2):
         assert roster.look_at is not None
