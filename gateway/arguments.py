@@ -1,0 +1,176 @@
+"""Checks of what a caller hands in. Each error names the argument, the right type and the remedy.
+
+A value is checked in the call that brings it: what is stored or handed to an actor has been
+checked. Nothing here knows a gateway, a journal or a clock.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+import operator
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from gateway.errors import did_you_mean
+
+ID_CHARS: Final = 512
+"""Most characters of an id: ids of the platforms have a few dozen."""
+
+
+def text(name: str, value: object, *, most: int, empty: bool = False, remedy: str = "") -> str:
+    """Return ``value`` as a plain ``str``; an instance of a subclass is copied to one.
+
+    Args:
+        name: The argument, as the caller wrote it.
+        value: What was handed in.
+        most: Most characters.
+        empty: An empty text is fine.
+        remedy: What to do instead, if that is not plain.
+
+    Raises:
+        TypeError: Not a ``str``.
+        ValueError: Empty, longer than ``most``, or not expressible in UTF-8.
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be str, not {kind(value)}{_remedy(remedy, value)}")
+    plain = str.__str__(value)
+    if not plain and not empty:
+        raise ValueError(f"{name} must not be empty{_then(remedy)}")
+    if len(plain) > most:
+        raise ValueError(f"{name} has {len(plain):,} characters, at most {most:,}{_then(remedy)}")
+    try:
+        plain.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"{name} has half of a character (a lone surrogate) at {error.start}; "
+            "decode the text it came from as UTF-8, or replace it"
+        ) from None
+    return plain
+
+
+def identifier(name: str, value: object, *, remedy: str = "") -> str:
+    """Return an id as a plain ``str``; ids are text, numbers among them too.
+
+    Raises:
+        TypeError: Not a ``str``.
+        ValueError: Blank, longer than :data:`ID_CHARS`, not UTF-8, or with control characters.
+    """
+    plain = text(name, value, most=ID_CHARS, remedy=remedy)
+    if plain.isspace():
+        raise ValueError(f"{name} must not be blank{_then(remedy)}")
+    if not plain.isprintable():
+        raise ValueError(f"{name} has characters that cannot be printed; an id has none")
+    return plain
+
+
+def optional_identifier(name: str, value: object, *, remedy: str = "") -> str | None:
+    """Return None, or what :func:`identifier` returns."""
+    return None if value is None else identifier(name, value, remedy=remedy)
+
+
+def whole(name: str, value: object, *, least: int, most: int, remedy: str = "") -> int:
+    """Return ``value`` as a plain ``int``; whatever counts as an index is one, ``bool`` is not.
+
+    Raises:
+        TypeError: Not a whole number.
+        ValueError: Outside ``least`` to ``most``.
+    """
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise TypeError(f"{name} must be int, not {kind(value)}{_then(remedy)}")
+    plain = operator.index(value)
+    if not least <= plain <= most:
+        raise ValueError(f"{name} must be {least:,} to {most:,}{_then(remedy)}")
+    return plain
+
+
+def seconds(name: str, value: object, *, most: float = math.inf, remedy: str = "") -> float:
+    """Return ``value`` as a plain ``float`` of seconds, 0 to ``most``.
+
+    Raises:
+        TypeError: Not a number.
+        ValueError: Not a number of seconds from 0 to ``most``.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{name} must be seconds (float), not {kind(value)}{_then(remedy)}")
+    try:
+        plain = float(value)
+    except OverflowError:
+        plain = math.inf
+    if not 0.0 <= plain <= most:
+        raise ValueError(f"{name} must be 0 to {most:,} seconds, not {plain}{_then(remedy)}")
+    return plain
+
+
+def flag(name: str, value: object) -> bool:
+    """Return ``value`` if it is True or False.
+
+    Raises:
+        TypeError: Neither.
+    """
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} must be True or False, not {kind(value)}")
+    return value
+
+
+def choice(name: str, value: object, known: Iterable[str]) -> str:
+    """Return ``value`` as a plain ``str`` if it is one of ``known``.
+
+    Raises:
+        TypeError: Not a ``str``.
+        ValueError: Another word; names those there are, and the nearest.
+    """
+    names = tuple(known)
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be one of {', '.join(names)}, not {kind(value)}")
+    plain = str.__str__(value)
+    if plain not in names:
+        near = did_you_mean(plain, names)
+        raise ValueError(f"{name} is {plain[:80]!r}, not one of {', '.join(names)}{near}")
+    return plain
+
+
+def function(name: str, value: object, *, takes: int) -> Callable[..., object]:
+    """Return ``value`` if it can be called with ``takes`` positional arguments.
+
+    Raises:
+        TypeError: It is not callable, or takes another number of arguments.
+    """
+    if not callable(value):
+        raise TypeError(f"{name} must be a function, not {kind(value)}")
+    try:
+        signature = inspect.signature(value)
+    except (ValueError, TypeError):  # built in: it does not tell
+        return value
+    try:
+        signature.bind(*([None] * takes))
+    except TypeError:
+        wanted = "one argument" if takes == 1 else f"{takes} arguments"
+        raise TypeError(f"{name} must take {wanted}, but is {called(value)}{signature}") from None
+    return value
+
+
+def called(value: object) -> str:
+    """Return the name of a function for people, with its module; never its ``repr``."""
+    while hasattr(value, "func"):  # a functools.partial
+        value = value.func
+    name = getattr(value, "__qualname__", None) or type(value).__qualname__
+    module = getattr(value, "__module__", None)
+    return f"{module}.{name}" if isinstance(module, str) else str(name)
+
+
+def kind(value: object) -> str:
+    """Return the name of a value's type; its content may be a secret."""
+    return "None" if value is None else type(value).__name__
+
+
+def _then(remedy: str) -> str:
+    return f"; {remedy}" if remedy else ""
+
+
+def _remedy(remedy: str, value: object) -> str:
+    if isinstance(value, bytes | bytearray | memoryview):
+        return "; decode it first: value.decode()"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return _then(remedy) or "; quote it, or write str(value)"
+    return _then(remedy)
