@@ -24,6 +24,9 @@ _SAYS_WHAT_IS_NEEDED = (
     "gateway/**/*.pyx",
     "gateway/**/*.pxi",
 )
+_HOLD = {"": ("http", "test", "dev"), "http": ("test", "dev"), "test": ("dev",)}
+"""Extras in ``setup.cfg`` by those that bring them along: what is there is not installed again."""
+
 _RETRY = "check the network and run it again; what is installed already is kept"
 
 
@@ -53,13 +56,19 @@ def ensure(extra: str, *, root: Path = ROOT) -> Path:
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     if not _runs(python, "import sys; assert sys.version_info >= (3, 11)"):
         _create(folder, python)
-    stamp = folder / f".installed-{extra or 'project'}"
+    stamps = [_stamp(folder, each) for each in (extra, *_HOLD.get(extra, ()))]
     wanted = _fingerprint(root)
-    if _read(stamp) == wanted and _runs(python, "import actors, gateway, pykka, structlog"):
+    if any(_read(stamp) == wanted for stamp in stamps) and (
+        _runs(python, "import actors, gateway, pykka, structlog")
+    ):
         return python
     _install(python, f".[{extra}]" if extra else ".", root)
-    stamp.write_text(wanted, encoding="utf-8")
+    stamps[0].write_text(wanted, encoding="utf-8")
     return python
+
+
+def _stamp(folder: Path, extra: str) -> Path:
+    return folder / f".installed-{extra or 'project'}"
 
 
 def _fingerprint(root: Path) -> str:
@@ -124,7 +133,8 @@ def _install(python: Path, what: str, root: Path) -> None:
 
 
 def _call(command: list[str], cwd: Path | None = None) -> bool:
-    return subprocess.run(command, check=False, cwd=cwd).returncode == 0
+    # What installers say is for the person; standard output is of what is run afterwards.
+    return subprocess.run(command, check=False, cwd=cwd, stdout=sys.stderr.fileno()).returncode == 0
 
 
 def _say(text: str) -> float:
@@ -140,21 +150,48 @@ def launch(module: str, script: str, *, extra: str = "") -> int:
     """Run a module with our arguments in an environment that is made if need be.
 
     Args:
-        module: What to run.
+        module: What to run; it finds the checkout as its working directory.
         script: Who runs it, for messages.
         extra: What it needs beside the project.
 
     Returns:
         Its exit code, 2 if the environment can not be made, 130 after Ctrl-C.
     """
+    return _enter(["-m", module, *sys.argv[1:]], script, extra=extra, folder=ROOT)
+
+
+def command_line(arguments: list[str], script: str, *, extra: str = "") -> int:
+    """Become the gateway's command line, in the caller's working directory.
+
+    On POSIX this process becomes it, so its signals and its exit code are its own.
+
+    Args:
+        arguments: Of the command line.
+        script: Who runs it, for messages.
+        extra: What it needs beside the project.
+
+    Returns:
+        Its exit code, 2 if the environment can not be made, 130 after Ctrl-C before that.
+    """
+    # -P: a file beside the caller must not stand for a module of the same name.
+    return _enter(["-P", "-m", "gateway", *arguments], script, extra=extra)
+
+
+def _enter(arguments: list[str], script: str, *, extra: str, folder: Path | None = None) -> int:
     try:
-        with contextlib.redirect_stdout(sys.stderr):  # standard output is the module's
+        with contextlib.redirect_stdout(sys.stderr):  # standard output is of what is run
             python = ensure(extra)
     except SetUpError as error:
         print(f"{script}: {error}", file=sys.stderr)
         return 2
-    try:
-        command = [str(python), "-m", module, *sys.argv[1:]]
-        return subprocess.run(command, check=False, cwd=ROOT).returncode
     except KeyboardInterrupt:
         return 130
+    if folder is not None:
+        os.chdir(folder)
+    command = [str(python), *arguments]
+    if os.name == "posix":
+        os.execv(command[0], command)  # noqa: S606  # no shell is wanted
+    child = subprocess.Popen(command)
+    while True:
+        with contextlib.suppress(KeyboardInterrupt):  # it hears Ctrl-C, too, and ends by itself
+            return child.wait()

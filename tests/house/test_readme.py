@@ -73,7 +73,7 @@ def test_the_single_client_talks(tmp_path: Path) -> None:
 
 
 def test_the_real_account_is_valid(tmp_path: Path) -> None:
-    """As the page says: `xianyu-gateway check -c my.yaml`."""
+    """As the page says: ``check -c my.yaml``."""
     (tmp_path / "my.yaml").write_text(ACCOUNT, encoding="utf-8")
     (tmp_path / "my.yaml").chmod(0o600)
     secrets = dict.fromkeys(re.findall(r"\$\{(\w+)\}", ACCOUNT), "made-up")

@@ -1,0 +1,153 @@
+"""``scripts/run_gateway.py`` in a checkout of its own, as somebody runs it who has Python only."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gateway.testing import FakePlatform
+from scripts import environment
+
+ROOT = Path(__file__).parents[2]
+LIMIT_S = 50
+POSIX = pytest.mark.skipif(os.name == "nt", reason="the environment of this test is a shell script")
+PIP = """#!/bin/sh
+case "$*" in
+"-m pip install"*) echo "pip says this"; exit 0;;
+esac
+exec {python} "$@"
+"""
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A checkout whose ``.venv`` is there, but nothing was installed by the script yet."""
+    root = tmp_path / "checkout"
+    for name in ("setup.cfg", "setup.py", "pyproject.toml"):
+        root.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, root)
+    shutil.copytree(ROOT / "scripts", root / "scripts", ignore=shutil.ignore_patterns("__*"))
+    python = root / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(PIP.format(python=sys.executable))
+    python.chmod(0o755)
+    return root
+
+
+def command(checkout: Path, *arguments: str) -> list[str]:
+    return [sys.executable, str(checkout / "scripts" / "run_gateway.py"), *arguments]
+
+
+def run(checkout: Path, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run it without ``uv``, with the packages of the checkout that is tested."""
+    return subprocess.run(
+        command(checkout, *arguments),
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        cwd=cwd,
+        env=bare(),
+        check=False,
+    )
+
+
+def bare() -> dict[str, str]:
+    return {**os.environ, "PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)}
+
+
+@POSIX
+def test_a_file_beside_the_caller_is_checked(checkout: Path, tmp_path: Path) -> None:
+    """Paths are the caller's; what the set-up says does not mix with what a program reads."""
+    (tmp_path / "my.yaml").write_text("data_dir: here\n")
+    (tmp_path / "yaml.py").write_text("raise SystemExit('a stranger of that name was imported')\n")
+
+    for said in ("installing .[http] with pip", ""):
+        done = run(checkout, "check", "-c", "my.yaml", "--json", cwd=tmp_path)
+
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["data_dir"] == "here"
+        assert said in done.stderr
+        assert ("pip says this" in done.stderr) == bool(said), "the second time it is there"
+
+
+@POSIX
+def test_exit_codes_and_every_command_pass_through(checkout: Path, tmp_path: Path) -> None:
+    assert "dead-letters" in run(checkout, "--help", cwd=tmp_path).stdout
+    assert run(checkout, "status", cwd=tmp_path).returncode == 1, "no gateway runs"
+    for arguments in ([], ["-c", "none.yaml"], ["frobnicate"]):
+        done = run(checkout, *arguments, cwd=tmp_path)
+        assert (done.returncode, done.stdout) == (2, ""), arguments
+    assert "none.yaml" in run(checkout, "-c", "none.yaml", cwd=tmp_path).stderr
+
+
+@POSIX
+def test_sigterm_to_the_script_stops_the_gateway_in_order(checkout: Path, tmp_path: Path) -> None:
+    """A service manager knows the script's process only."""
+    with FakePlatform() as fake:
+        shop = fake.account("2201")
+        fake.config_file(tmp_path)
+        with subprocess.Popen(
+            command(checkout, "-c", "gateway.yaml", "--json"),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=tmp_path,
+            env=bare(),
+            text=True,
+        ) as process:
+            try:
+                shop.wait_registered(30.0)
+                process.send_signal(signal.SIGTERM)
+                out, errors = process.communicate(timeout=LIMIT_S)
+            finally:
+                process.kill()
+        shop.wait_gone()
+    assert process.returncode == 0, errors
+    assert out == ""
+    assert '"gateway.stopped"' in errors.splitlines()[-1]
+
+
+def test_what_another_extra_brought_is_not_installed_again() -> None:
+    """Reinstalling beside a running gateway costs half a minute, and the network."""
+    extras = (ROOT / "setup.cfg").read_text("utf-8").partition("[options.extras_require]")[2]
+    sections = dict(re.findall(r"^(\w+) =\n((?:    .*\n)+)", extras, re.MULTILINE))
+
+    def brings(extra: str) -> set[str]:
+        direct = set(re.findall(r"xianyu-gateway\[(\w+)\]", sections[extra]))
+        return direct.union(*map(brings, direct))
+
+    for part, wholes in environment._HOLD.items():
+        for whole in wholes:
+            assert not part or part in brings(whole)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_it_runs_in_a_fresh_clone(tmp_path: Path) -> None:
+    """Nothing but Python: it makes its own environment, with the extra for control."""
+    git = shutil.which("git")
+    if git is None or not (ROOT / ".git").exists():
+        pytest.skip("this is no checkout of git")
+    clone = tmp_path / "clone"
+    subprocess.run([git, "clone", "-q", str(ROOT), str(clone)], check=True, timeout=60)
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("VIRTUAL")}
+    done = subprocess.run(
+        command(clone, "doctor", "--json"),
+        capture_output=True,
+        text=True,
+        timeout=500,
+        cwd=tmp_path,
+        env=clean,
+        check=False,
+    )
+    if "check the network" in done.stderr:
+        pytest.skip("the packages can not be fetched here")
+    findings = {each["name"]: each for each in json.loads(done.stdout)["findings"]}
+    assert findings["http"]["verdict"] == "ok", done.stderr
