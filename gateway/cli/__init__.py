@@ -14,6 +14,7 @@ import sys
 from collections.abc import Sequence
 
 from gateway.cli.arguments import add_control
+from gateway.commands import START
 
 NEGATIVE = 1
 USAGE = 2
@@ -27,7 +28,7 @@ DESCRIPTION = (
 
 def parser() -> argparse.ArgumentParser:
     """Make the parser of all commands."""
-    top = argparse.ArgumentParser(prog="xianyu-gateway", description=DESCRIPTION)
+    top = argparse.ArgumentParser(prog=START, description=DESCRIPTION)
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     demo = commands.add_parser("demo", help="three accounts against the bundled fake platform")

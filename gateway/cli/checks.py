@@ -19,6 +19,7 @@ from pathlib import Path
 
 from gateway import sinks
 from gateway.cli.findings import Finding, Verdict
+from gateway.commands import HTTP_EXTRA, command
 from gateway.planning import JOURNAL_FILE
 from gateway.settings import Settings
 
@@ -42,8 +43,7 @@ def of_machine() -> Iterator[Finding]:
     yield Finding("sqlite", Verdict.FINE, sqlite3.sqlite_version)
     if importlib.util.find_spec("waitress") is None:
         told = "the extra [http] is not installed; a running gateway could not be asked"
-        fix = "pip install 'xianyu-gateway[http]'"
-        yield Finding("http", Verdict.WARNING, told, fix)
+        yield Finding("http", Verdict.WARNING, told, HTTP_EXTRA)
     else:
         yield Finding("http", Verdict.FINE, "the extra [http] is installed")
 
@@ -75,11 +75,6 @@ def _links(settings: Settings) -> Iterator[Finding]:
         if each.tls.ca_file is not None and not os.access(each.tls.ca_file, os.R_OK):
             told = f"{each.id}: tls.ca_file {each.tls.ca_file} can not be read"
             yield Finding("tls", Verdict.WRONG, told, "correct the path or its mode")
-    if any(each.proxy and each.proxy.startswith("socks") for each in on) and (
-        importlib.util.find_spec("python_socks") is None
-    ):
-        told = "a socks5 proxy is set, and python-socks is not installed"
-        yield Finding("proxy", Verdict.WRONG, told, "pip install python-socks")
     through = sum(each.proxy is not None for each in on)
     told = f"{through} of {len(on)} accounts through a proxy, which is never bypassed"
     yield Finding("proxy", Verdict.FINE, told)
@@ -148,7 +143,7 @@ def _journal(settings: Settings) -> Iterator[Finding]:
         return
     found = _quick_check(path)
     if found != ["ok"]:
-        fix = "stop the gateway, keep a copy, then: xianyu-gateway journal salvage -c FILE"
+        fix = f"stop the gateway, keep a copy, then: {command('journal salvage -c FILE')}"
         yield Finding("journal", Verdict.WRONG, "\n".join(found), fix)
     else:
         size = path.stat().st_size / (1 << 20)

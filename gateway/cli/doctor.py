@@ -8,6 +8,7 @@ from gateway.cli import show
 from gateway.cli.checks import of_machine, of_settings
 from gateway.cli.door import http_door
 from gateway.cli.findings import Finding, Verdict
+from gateway.commands import command
 from gateway.config import load
 from gateway.errors import ConfigError
 from gateway.settings import Settings
@@ -24,7 +25,7 @@ def main(arguments: argparse.Namespace) -> int:
         try:
             settings = load(arguments.config)
         except ConfigError as error:
-            fix = f"correct {arguments.config}; `xianyu-gateway check` shows what it means"
+            fix = f"correct {arguments.config}; {command('check -c FILE')} names what is wrong"
             findings.append(Finding("configuration", Verdict.WRONG, str(error), fix))
         else:
             findings.append(Finding("configuration", Verdict.FINE, arguments.config))
@@ -61,6 +62,6 @@ def _running(arguments: argparse.Namespace, settings: Settings | None) -> Findin
         return Finding(name, Verdict.WRONG, str(error), "correct --url or --token-file")
     detail = f"version {told['version']}, process {told['pid']}, answers at {door.url}"
     if told["troubled"]:
-        fix = "look at them: xianyu-gateway accounts list"
+        fix = f"look at them: {command('accounts list')}"
         return Finding(name, Verdict.WARNING, f"{detail}; {told['troubled']} in trouble", fix)
     return Finding(name, Verdict.FINE, detail)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from gateway.commands import command
 from gateway.errors import nearest
 
 MARKS = frozenset({
@@ -54,7 +55,7 @@ def translate(values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """
     cookie = _cookie(values.get("COOKIES"))
     notes: list[str] = [
-        "a flat file of an older client; `xianyu-gateway check` shows it as today's"
+        f"a flat file of an older client; {command('check -c FILE')} shows it as today's"
     ]
     headers, user_agent = _headers(values, notes)
     token = values.get("TOKEN") or None

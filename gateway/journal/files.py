@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from actors.storage import JournalError
+from gateway.commands import command
 from gateway.journal import integrity, schema
 
 _NEXT_STEPS: Final = {
@@ -147,7 +148,7 @@ def refuse_half_salvaged(path: Path) -> None:
     if whole.exists():
         raise JournalError(
             f"a salvage of {path} was cut short ({whole.name} is there); "
-            "run `xianyu-gateway journal salvage` again, it goes on where it was"
+            f"run {command('journal salvage -c FILE')} again, it goes on where it was"
         )
 
 

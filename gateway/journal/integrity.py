@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from actors.storage import JournalError
+from gateway.commands import command
 from gateway.journal import schema
 
 FULL_CHECK_BYTES: Final = 128 * 1024 * 1024
@@ -87,7 +88,7 @@ def damaged(path: Path, cause: str) -> str:
     """Say that a file is damaged and that it was not touched."""
     return (
         f"the journal {path} is damaged ({cause}) and was left as it is; stop the gateway, "
-        "then restore a backup, or run `xianyu-gateway journal salvage`"
+        f"then restore a backup, or run {command('journal salvage -c FILE')}"
     )
 
 

@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from actors.policy.alerts import JOURNAL_FILLING, Alert
+from gateway.commands import command
 
 LOW_SHARE: Final = 0.80
 """Of ``max_bytes``: from here a person should know, and old frames go before their time."""
@@ -103,7 +104,7 @@ def letters_alert(room_left: Room, why: str) -> Alert:
         name="letters.filling",
         detail=f"{why}{told}",
         next_step="drop what nobody needs and replay the rest once there is room "
-        "(xianyu-gateway dead-letters), or raise the bound",
+        f"({command('dead-letters list')}), or raise the bound",
     )
 
 

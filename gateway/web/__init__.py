@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from gateway import logs
+from gateway.commands import HTTP_EXTRA
 from gateway.errors import ConfigError
 from gateway.web.application import Application
 from gateway.web.context import Context
@@ -20,8 +21,6 @@ from gateway.web.ports import Controlled
 from gateway.web.server import HttpServer
 
 __all__ = ["Serving", "serve", "serving"]
-
-EXTRA = "pip install 'xianyu-gateway[http]'"
 
 
 class ExtraMissingError(ConfigError):
@@ -77,7 +76,7 @@ def serve(gateway: Controlled, *, log: Any = None) -> Serving | None:
     try:
         server = HttpServer(application, host, int(port))
     except ImportError:
-        told = f"is set, but the HTTP server is not installed; {EXTRA}, or set it to null"
+        told = f"is set, but the HTTP server is not installed; {HTTP_EXTRA}; or set it to null"
         raise ExtraMissingError([f"http.listen: {told}"]) from None
     except OSError as error:
         told = f"can not listen on {http.listen} ({error.strerror})"

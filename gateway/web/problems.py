@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from actors.storage import JournalError
+from gateway.commands import command
 from gateway.errors import (
     AccountExistsError,
     ConfigError,
@@ -21,7 +22,7 @@ from gateway.errors import (
 )
 
 _KNOWN: Final[list[tuple[type[Exception], int, str, str]]] = [
-    (UnknownAccountError, 404, "unknown_account", "`xianyu-gateway accounts list` names them"),
+    (UnknownAccountError, 404, "unknown_account", f"{command('accounts list')} names them"),
     (AccountExistsError, 409, "account_exists", "choose another id"),
     (OverloadedError, 429, "overloaded", "wait until some have left, then try again"),
     (ShuttingDownError, 503, "shutting_down", "start it again, then try again"),
@@ -29,7 +30,7 @@ _KNOWN: Final[list[tuple[type[Exception], int, str, str]]] = [
         JournalError,
         503,
         "journal_unavailable",
-        "do that; `xianyu-gateway doctor` looks at the disk",
+        f"do that; {command('doctor -c FILE')} looks at the disk",
     ),
     (TimeoutError, 504, "timeout", "look whether it was done before trying again"),
     (ConfigError, 409, "config", "correct the configuration"),
@@ -80,7 +81,7 @@ def missing(what: str) -> Problem:
         501,
         "not_available",
         f"this gateway has no {what}",
-        "use a version that has it; `xianyu-gateway status` names the one that runs",
+        f"use a version that has it; {command('status')} names the one that runs",
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from gateway.commands import command
 from gateway.web import shapes
 from gateway.web.asked import Asked
 from gateway.web.context import Answer, Context
@@ -18,8 +19,8 @@ from gateway.web.problems import Problem, bad_request, not_found
 BACKUPS = "backups"
 """Folder of the data directory that backups of a journal in use go to."""
 
-_LETTERS = "list them: GET /v1/dead-letters, or `xianyu-gateway dead-letters list`"
-_SENDS = "list them: GET /v1/outbox, or `xianyu-gateway outbox list`"
+_LETTERS = f"list them: GET /v1/dead-letters, or {command('dead-letters list')}"
+_SENDS = f"list them: GET /v1/outbox, or {command('outbox list')}"
 
 
 def letters_list(context: Context, asked: Asked) -> Answer:
@@ -70,7 +71,7 @@ def outbox_cancel(context: Context, asked: Asked) -> Answer:
     _found(sends.get, asked.name, "send", _SENDS)
     if sends.cancel(asked.name) is False:
         told = f"the send {asked.name!r} has left or ended, so it can not be taken back"
-        raise Problem(409, "too_late", told, "look at its state: `xianyu-gateway outbox show ID`")
+        raise Problem(409, "too_late", told, f"look at its state: {command('outbox show ID')}")
     context.log.info("control.performed", verb="cancel", outbox_id=asked.name)
     return Answer(body={"done": "cancelled", "outbox_id": asked.name})
 

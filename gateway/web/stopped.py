@@ -12,6 +12,7 @@ from actors.runtime.clock import SystemClock
 from actors.storage import Journal, SendQuery
 from actors.values import SendState
 from gateway import logs, planning
+from gateway.commands import command
 from gateway.journal import letters, sends
 from gateway.sending import SendView
 from gateway.settings import Settings
@@ -26,7 +27,7 @@ def not_running(where: str) -> Problem:
         503,
         "not_running",
         f"no gateway runs {where}",
-        "start it: xianyu-gateway run -c FILE, with http.listen set; or name it with --url",
+        f"start it: {command('run -c FILE')}, with http.listen set; or name it with --url",
     )
 
 

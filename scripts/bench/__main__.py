@@ -16,7 +16,7 @@ from scripts.bench.disk import sync_us
 from scripts.bench.harness import Client, Figures, Load, RunError, run
 from scripts.bench.stages import stages
 
-INSTALL = "pip install 'xianyu-gateway[bench]'"
+INSTALL = "pip install -e '.[bench]'"
 PEERS = (
     Client(
         name=report.ASYNCIO,

@@ -199,7 +199,7 @@ def test_nobody_there_is_said_with_the_next_step(tmp_path: Path) -> None:
     code, out, err = call("status", "--url", f"http://{address}")
     assert (code, out) == (1, "")
     assert f"no gateway runs at http://{address}" in err
-    assert "xianyu-gateway run -c FILE" in err
+    assert "python3 scripts/run_gateway.py run -c FILE" in err
     file = tmp_path / "g.yaml"
     file.write_text(f"data_dir: {tmp_path / 'data'}\n")
     code, _, err = call("status", "-c", str(file))
@@ -317,3 +317,20 @@ def test_doctor_sees_lax_modes_bare_links_and_missing_files(tmp_path: Path) -> N
     assert f"chmod 700 {data}" in out
     assert "ws:// is not encrypted" in out
     assert "/none/ca.pem can not be read" in out
+
+
+def test_doctor_wants_no_package_for_a_socks5_proxy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SOCKS5 is written out (ADR 5); a package that nothing uses would cost an evening."""
+    monkeypatch.setitem(sys.modules, "python_socks", None)
+    file = tmp_path / "g.yaml"
+    file.write_text(
+        f"data_dir: {tmp_path}/var\n"
+        "accounts:\n"
+        "- {id: a, url: 'wss://example.test/', proxy: 'socks5://127.0.0.1:9',"
+        " credentials: {user_id: '1', device_id: d, token: t}}\n"
+    )
+    _, out, _ = call("doctor", "-c", str(file), "--json")
+    verdicts = [each["verdict"] for each in json.loads(out)["findings"] if each["name"] == "proxy"]
+    assert verdicts == ["ok"]

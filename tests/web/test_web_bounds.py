@@ -234,7 +234,7 @@ def test_without_the_extra_the_launcher_warns_and_goes_on(
         serve(gateway)
     with serving(gateway, log=Log()) as served:
         assert served is None
-    assert "xianyu-gateway[http]" in lines[0]
+    assert "pip install -e '.[http]'" in lines[0]
 
 
 def test_many_descriptors_are_no_obstacle(tmp_path: Path, serve_api: Serve) -> None:
