@@ -40,6 +40,8 @@ class PlatformEvent(Event, frozen=True, gc=False):
         red_reminder: The platform's own word for the state of the order.
         role: What the account is in the order, in the platform's spelling (``seller``,
             ``Seller``, ``buyer``): compare without case.
+        session_type: ``private``, ``group``, or ``system`` (the platform's own helper); None
+            where the platform does not tell.
     """
 
     subtype: str | None = None
@@ -54,6 +56,7 @@ class PlatformEvent(Event, frozen=True, gc=False):
     order_status: str | None = None
     red_reminder: str | None = None
     role: str | None = None
+    session_type: str | None = None
 
     def reply(self, text: str) -> None:
         """Answer with a text; it leaves together with the settlement of this event.
@@ -210,6 +213,7 @@ _FIELDS = (
     "order_status",
     "red_reminder",
     "role",
+    "session_type",
     "own",
     "occurred_at_ms",
     "received_at_ms",

@@ -61,7 +61,8 @@ class PlainSession:
         """Give one message a frame; text is ``text``, binary stands in ``raw``.
 
         A plain frame has no identity, and two equal frames are two messages: what makes
-        them two is the journal's number, or without a journal the count of arrivals.
+        them two is the journal's number, or without a journal the count of arrivals. Nor
+        does it tell what kind of session it belongs to: ``session_type`` is None.
         """
         lane_seq = None if numbers is None else next(numbers)
         if lane_seq is None:

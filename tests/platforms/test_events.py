@@ -23,7 +23,15 @@ from gateway.events import (
 DESIGN_6 = [
     *("account", "kind", "subtype", "event_id", "message_id", "conversation_id", "sender_id"),
     *("sender_nick", "text", "summary", "content_type", "item_id", "order_id", "order_status"),
-    *("red_reminder", "role", "own", "occurred_at_ms", "received_at_ms", "lane_seq"),
+    *(
+        "red_reminder",
+        "role",
+        "session_type",
+        "own",
+        "occurred_at_ms",
+        "received_at_ms",
+        "lane_seq",
+    ),
     *("redelivered", "recovered", "late"),
 ]
 
@@ -43,6 +51,7 @@ def full() -> ChatMessage:
         order_status="paid",
         red_reminder="等待卖家发货",
         role="seller",
+        session_type="private",
         account="a",
         event_id="a/1.PNM",
         conversation_id="5",

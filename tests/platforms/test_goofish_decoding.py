@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from actors.values import Event
-from gateway.events import ChatMessage
-from gateway.platforms.goofish import decode_any, facts
+from gateway.events import ChatMessage, PlatformEvent, UserInteraction
+from gateway.platforms.goofish import decode_any, decode_entry, facts
 from gateway.platforms.goofish.fields import query
 from tests.platforms.goofish_captures import chat_value, read
 
@@ -89,6 +89,49 @@ def test_types_beside_an_entry_are_told() -> None:
     assert (line["bizType"], line["objectType"], line["need_push"]) == (40, 40000, "true")
     (new,) = decode_any(read("syn_frame_unknown_push.json"))
     assert "bizType" not in new
+
+
+@pytest.mark.parametrize(
+    ("told", "session"),
+    [
+        ("1", "private"),
+        ("30", "group"),
+        ("25", "system"),
+        (30, "group"),
+        ("7", None),
+        (None, None),
+        ([1], None),
+    ],
+)
+def test_session_a_message_belongs_to(told: Any, session: str | None) -> None:
+    """A handler that answers a group, or the platform's own helper, answers strangers."""
+    extension = chat_value()[1][10] | {"sessionType": told}
+    entry = json.dumps(chat_value(f10=extension))
+    history = json.dumps(MODEL | {"message": MODEL["message"] | {"extension": extension}})
+    (pushed,), (read_back,) = session_of(entry), session_of(history)
+    assert pushed == read_back == session
+    update = {"1": "5.PNM", "2": "6@goofish", "3": 1, "4": {"sessionType": told}, "5": 7}
+    assert session_of(json.dumps(update)) == [session]
+    arouse = {"operation": {"content": {"sessionArouse": {}}, "sessionInfo": {"sessionType": told}}}
+    assert session_of(json.dumps(arouse)) == [session]
+
+
+def session_of(text: str) -> list[str | None]:
+    """Give the word that `decode` says for the session of each entry."""
+    return [line.get("session_kind") for line in decode_any(text)]
+
+
+def test_events_say_the_word_and_decode_keeps_the_number() -> None:
+    """Programs that read captures know the wire's number; handlers need not (ADR 15)."""
+    for name, number, word in (("group", "30", "group"), ("system", "25", "system")):
+        data = read(f"syn_text_{name}_session.b64")
+        assert decode_entry(data).session_type == word
+        (line,) = decode_any(data)
+        assert (line["session_type"], line["session_kind"]) == (number, word)
+    assert PlatformEvent().session_type is None
+    read_receipt = decode_entry('{"1":"5.PNM","2":2,"4":"6@goofish","6":7}')
+    assert isinstance(read_receipt, UserInteraction)
+    assert read_receipt.session_type is None
 
 
 def test_facts_never_raise() -> None:

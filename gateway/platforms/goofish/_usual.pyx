@@ -15,7 +15,7 @@ from libc.string cimport memchr, memcmp, memcpy, memset
 
 from actors.values import Decoded
 from gateway.events import ChatMessage
-from gateway.platforms.goofish.fields import query
+from gateway.platforms.goofish.fields import SESSION_TYPES, query
 from gateway.platforms.goofish.messages import decode_text
 from gateway.platforms.goofish.quick import UNREAD
 
@@ -52,6 +52,8 @@ cdef object _decoded = Decoded
 cdef object _kind = ChatMessage
 cdef object _subtype = "text"
 cdef object _one = 1
+cdef dict _sessions = SESSION_TYPES
+cdef object _private = SESSION_TYPES["1"]
 
 
 cdef inline object _made(Slice *text):
@@ -87,6 +89,15 @@ cdef object _item(Slice *url):
             found.size = end - start
             return _made(&found)
     return query(_made(url), "itemId")
+
+
+cdef object _session(Slice *number):
+    """Give the kind of session a number stands for (``fields.session_type``)."""
+    if number.start == NULL:
+        return None
+    if number.size == 1 and number.start[0] == c"1":
+        return _private
+    return _sessions.get(_made(number))
 
 
 cdef bint _written_twice(Slice *one, Slice *other) noexcept nogil:
@@ -132,7 +143,8 @@ cdef object _event(Entry *entry, PushReader place, object received_at_ms, object
     created_ms = <object>said.created
     own = sender_id == place.user_id
     raw = _cut(&entry.text)
-    cdef PyObject *arguments[16]
+    session = _session(&said.session)
+    cdef PyObject *arguments[21]
     arguments[0] = <PyObject *>_subtype
     arguments[1] = <PyObject *>message_id
     arguments[2] = <PyObject *>sender_id
@@ -141,15 +153,17 @@ cdef object _event(Entry *entry, PushReader place, object received_at_ms, object
     arguments[5] = <PyObject *>summary
     arguments[6] = <PyObject *>_one
     arguments[7] = <PyObject *>item_id
-    arguments[8] = <PyObject *>place.account
-    arguments[9] = <PyObject *>event_id
-    arguments[10] = <PyObject *>conversation_id
-    arguments[11] = <PyObject *>lane_seq
-    arguments[12] = <PyObject *>created_ms
-    arguments[13] = <PyObject *>received_at_ms
-    arguments[14] = <PyObject *>own
-    arguments[15] = <PyObject *>raw
-    return PyObject_Vectorcall(_kind, arguments, 8, _NAMES)
+    arguments[8] = arguments[9] = arguments[10] = arguments[11] = <PyObject *>None  # of orders
+    arguments[12] = <PyObject *>session
+    arguments[13] = <PyObject *>place.account
+    arguments[14] = <PyObject *>event_id
+    arguments[15] = <PyObject *>conversation_id
+    arguments[16] = <PyObject *>lane_seq
+    arguments[17] = <PyObject *>created_ms
+    arguments[18] = <PyObject *>received_at_ms
+    arguments[19] = <PyObject *>own
+    arguments[20] = <PyObject *>raw
+    return PyObject_Vectorcall(_kind, arguments, 13, _NAMES)
 
 
 cdef object _usual_end(object frame, list events, object ack, long long points):

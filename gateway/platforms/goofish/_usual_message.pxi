@@ -10,6 +10,7 @@ cdef struct Said:
     Slice url
     Slice tag
     Slice more
+    Slice session
     long long created
     long long kind
     bint dated
@@ -143,6 +144,8 @@ cdef bint _extension(Cursor *c, Said *said) noexcept nogil:
             good = _named(c, &said.tag)
         elif _is(&key, b"extJson", 7):
             good = _named(c, &said.more)
+        elif _is(&key, b"sessionType", 11):
+            good = _named(c, &said.session)
         else:
             good = not _is(&key, b"redReminder", 11) and _ignore(c, 3)
         if not good:

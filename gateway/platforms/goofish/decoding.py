@@ -202,4 +202,8 @@ def _value(raw: Any) -> Any:
 
 def _line(event: Event, types: dict[str, Any] | None = None) -> dict[str, Any]:
     known = {name: value for name, value in (types or {}).items() if value is not None}
-    return as_dict(event) | known | facts(event)
+    told = as_dict(event)
+    # Here `session_type` is the number of the wire, as captures have it (ADR 15).
+    if "session_type" in told:
+        known["session_kind"] = told["session_type"]
+    return told | known | facts(event)

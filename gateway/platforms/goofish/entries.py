@@ -16,7 +16,7 @@ from gateway.events import (
     UnknownEvent,
     UserInteraction,
 )
-from gateway.platforms.goofish.fields import at, ident, integer, plain_id, query, text
+from gateway.platforms.goofish.fields import at, ident, integer, plain_id, query, session_type, text
 from gateway.platforms.goofish.identity import Arrival, about_message, by_content
 from gateway.platforms.goofish.messages import message_event, pushed_message
 from gateway.platforms.goofish.orders import order_status, read_trade
@@ -179,6 +179,7 @@ def _extension_update(value: Any, data: str, arrival: Arrival) -> PlatformEvent:
         order_id=trade.order_id,
         order_status=trade.status,
         red_reminder=trade.red_reminder,
+        session_type=session_type(at(extension, "sessionType")),
     )
 
 
@@ -237,4 +238,5 @@ def _arouse(value: Any, data: str, arrival: Arrival) -> PlatformEvent | None:
         occurred_at_ms=when,
         item_id=plain_id(at(session, "extensions", "itemId")),
         order_id=plain_id(at(session, "extensions", "orderId")),
+        session_type=session_type(at(session, "sessionType")),
     )

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Final
 
 SUFFIX = "@goofish"
 """Domain of ids on the wire (protocol 3). Ids of a sibling domain keep theirs."""
+
+SESSION_TYPES: Final = {"1": "private", "30": "group", "25": "system"}
+"""The wire's ``sessionType`` and what it means; another number is one nobody knows yet."""
 
 _MAX_DIGITS = 20
 
@@ -44,6 +47,11 @@ def plain_id(value: Any) -> str | None:
 def with_suffix(value: str) -> str:
     """Give the id as it stands on the wire."""
     return value if "@" in value else value + SUFFIX
+
+
+def session_type(value: Any) -> str | None:
+    """Return the kind of session a ``sessionType`` stands for; None if it is none we know."""
+    return SESSION_TYPES.get(plain_id(value) or "")
 
 
 def integer(value: Any) -> int | None:

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from gateway.events import ChatMessage, OrderStatusChanged, PlatformEvent, SystemNotification
-from gateway.platforms.goofish.fields import at, ident, integer, plain_id, query, text
+from gateway.platforms.goofish.fields import at, ident, integer, plain_id, query, session_type, text
 from gateway.platforms.goofish.identity import Arrival, by_content, of_message
 from gateway.platforms.goofish.orders import (
     DYNAMIC_CARD,
@@ -143,6 +143,7 @@ def message_event(message: Message, raw: str, arrival: Arrival) -> PlatformEvent
         order_status=trade.status,
         red_reminder=trade.red_reminder,
         role=trade.role,
+        session_type=session_type(at(extension, "sessionType")),
     )
 
 

@@ -15,7 +15,7 @@ import msgspec
 from actors.values import Decoded, Event, Frame
 from gateway.events import ChatMessage
 from gateway.platforms.goofish.envelope import PACKAGES, decode_headers, decode_push
-from gateway.platforms.goofish.fields import SUFFIX, query
+from gateway.platforms.goofish.fields import SESSION_TYPES, SUFFIX, query
 from gateway.platforms.goofish.messages import TEXT, decode_text
 from gateway.platforms.goofish.payload import BROKEN, MAX_CHARS, unpack_msgpack
 
@@ -150,6 +150,7 @@ def quick_text(
         url = extension["reminderUrl"]
         tag = extension["bizTag"]
         more = extension["extJson"]
+        session = extension.get("sessionType")
         if (
             type(value) is not dict
             or type(message) is not dict
@@ -160,6 +161,7 @@ def quick_text(
             or type(summary) is not str
             or type(message_id) is not str
             or type(nick) is not str
+            or (type(session) is not str and session is not None)
             or content_type != TEXT
             or not (message_id and sender_id and conversation_id and nick)
             # Anything that smells of an order, or hides behind an escape.
@@ -185,6 +187,11 @@ def quick_text(
         summary,
         TEXT,
         item_id,
+        None,
+        None,
+        None,
+        None,
+        None if session is None else SESSION_TYPES.get(session),
         account=account,
         event_id=f"{account}/{message_id}",
         conversation_id=conversation_id,
