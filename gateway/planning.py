@@ -11,6 +11,7 @@ from actors.account import AccountPlan, RecoveryPlan
 from actors.policy.tries import TryRules
 from actors.ports import Clock, Identity
 from actors.storage import Journal
+from gateway.journal import files
 from gateway.journal.memory import MemoryJournal
 from gateway.journal.quota import Limits
 from gateway.journal.sqlite import SqliteJournal
@@ -20,7 +21,7 @@ from gateway.transport.dialer import PhaseLimits, WebSocketDialer
 from gateway.transport.tls import TlsOptions
 
 DAY_S = 24 * 3600
-JOURNAL_FILE = "journal.sqlite3"
+JOURNAL_FILE = files.JOURNAL_FILE
 
 T = TypeVar("T", bound=Hashable)
 

@@ -27,6 +27,9 @@ _NEXT_STEPS: Final = {
     sqlite3.SQLITE_LOCKED: "close the other program that has the file open",
 }
 
+JOURNAL_FILE: Final = "journal.sqlite3"
+"""Name of the journal in ``data_dir``."""
+
 SALVAGED: Final = ".salvaged"
 """Ending of a salvaged journal that is not in its place yet."""
 

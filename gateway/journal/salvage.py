@@ -75,6 +75,8 @@ def salvage(path: Path, *, clock: Clock) -> Salvage:
     """
     lock = ProcessLock(files.beside(path, ".lock"))
     try:
+        if path.exists():
+            lock.guard(path)
         whole = files.beside(path, files.SALVAGED)
         if whole.exists():
             found = _finished(path, whole)

@@ -284,6 +284,7 @@ class SqliteJournal:
             files.refuse_half_salvaged(self.path)
             if not self.path.exists():
                 files.create(self.path, self._clock.unix_ms())
+            self._lock.guard(self.path)
             connection = self._connected()
             found = integrity.identify(connection, self.path)
             whole = integrity.verify(connection, self.path)
