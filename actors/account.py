@@ -29,6 +29,7 @@ from actors.runtime.flow import Flow
 from actors.runtime.handlers import HandlerPool
 from actors.runtime.inbox import post
 from actors.runtime.link import Link
+from actors.runtime.log import Log
 from actors.runtime.poller import Poller
 from actors.runtime.pool import Pool
 from actors.runtime.rate import SharedRate
@@ -140,22 +141,6 @@ class AccountPlan(msgspec.Struct, frozen=True, kw_only=True):
     send_strict_lane: bool = False
     backpressure_limit_s: float = 20.0
     recovery: RecoveryPlan = RecoveryPlan()
-
-
-class Log(Protocol):
-    """A structlog logger; the kernel does not import the library."""
-
-    def debug(self, event: str, **fields: Any) -> Any:
-        """Log a detail of a connection."""
-
-    def info(self, event: str, **fields: Any) -> Any:
-        """Log a state change."""
-
-    def warning(self, event: str, **fields: Any) -> Any:
-        """Log what will be retried or was refused."""
-
-    def error(self, event: str, **fields: Any) -> Any:
-        """Log what a person must read."""
 
 
 class Observer(Protocol):

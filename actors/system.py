@@ -17,7 +17,6 @@ import pykka
 from actors.account import (
     Account,
     AccountPlan,
-    Log,
     Observer,
     Parking,
     Peers,
@@ -50,6 +49,7 @@ from actors.runtime.board import AlertBoard
 from actors.runtime.clock import SystemClock
 from actors.runtime.flow import Flow, Whole
 from actors.runtime.handlers import HandlerPool
+from actors.runtime.log import Log
 from actors.runtime.manual import ManualClock
 from actors.runtime.poller import Poller
 from actors.runtime.pool import Pool
@@ -166,11 +166,11 @@ class System:
         self._running = False
         self._journal_reason = ""
         self._dice = random.Random(dice_seed)  # noqa: S311  # jitter, not secrets
-        writer = JournalWriter(journal, clock=clock, on_health=self._note_health)
-        poller = Poller(clock, pace=writer.wait_for_room)
+        writer = JournalWriter(journal, clock=clock, on_health=self._note_health, log=log)
+        poller = Poller(clock, pace=writer.wait_for_room, log=log)
         self.services = Services(
-            pool=Pool(threads=pool_threads, poller=poller),
-            timers=Timers(clock),
+            pool=Pool(threads=pool_threads, poller=poller, log=log),
+            timers=Timers(clock, log=log),
             poller=poller,
             handlers=HandlerPool(
                 clock=clock,
@@ -180,6 +180,7 @@ class System:
                 deadline_s=handler_deadline_s,
                 leak_limit=LEAKED,
                 on_leak=self._note_leak,
+                log=log,
             ),
             writer=writer,
             health=JournalHealth(limit_s=journal_limit_s),
@@ -460,7 +461,7 @@ class System:
                 services.pool.abandon(actor)
             self._look_at_journal(now)
             self._look_at_alerts()
-        finally:  # a host's logger may raise; nobody else looks for the hung
+        finally:  # nobody else looks for the hung
             services.timers.call_after(SWEEP_S, self._sweep)
 
     def _note_leak(self, threads: int) -> None:

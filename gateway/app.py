@@ -255,6 +255,11 @@ class Gateway:
         return [masked_alert(each, self._redactor) for each in system.services.alerts.on(account)]
 
     @property
+    def log_lines_lost(self) -> int:
+        """Lines that the host's logging did not take, about; nothing else follows from that."""
+        return self._log.lost
+
+    @property
     def ready(self) -> bool:
         """Tell whether it takes work: it was started, and is not being stopped."""
         return self._system is not None

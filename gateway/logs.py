@@ -3,16 +3,18 @@
 Only the launcher calls :func:`configure`. Library code calls :func:`get_logger`, which
 follows a host that configured structlog, and otherwise speaks to the standard library's
 logger ``gateway``, silent unless the host gave that one a handler. Either way secrets are
-masked before anything is rendered. ``docs/logs.md`` lists the events.
+masked before anything is rendered, and nothing that goes wrong in the host's logging comes back
+(:class:`GuardedLog`). ``docs/logs.md`` lists the events.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from typing import Any, Literal, TextIO
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -108,7 +110,7 @@ def _url_secrets(url: str) -> Iterator[str]:
 # --- loggers --------------------------------------------------------------------------
 
 
-def get_logger(redactor: Redactor | None = None, **bound: Any) -> Any:
+def get_logger(redactor: Redactor | None = None, **bound: Any) -> GuardedLog:
     """Give library code its logger.
 
     For a traceback say ``error(…, exc_info=True)``: in a host with its own structlog,
@@ -119,48 +121,102 @@ def get_logger(redactor: Redactor | None = None, **bound: Any) -> Any:
         bound: Fields of every line.
 
     Returns:
-        A structlog logger that never touches stdout or stderr unless the host said so.
+        A logger that never touches stdout or stderr unless the host said so.
     """
     redactor = redactor or Redactor()
     if structlog.is_configured():
         chain = list(structlog.get_config()["processors"])
-        return structlog.wrap_logger(None, processors=[redactor, *chain], **bound)
-    return structlog.wrap_logger(
-        _STDLIB,
-        processors=[structlog.stdlib.filter_by_level, redactor, _as_text],
-        wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=True,
-        **bound,
+        return GuardedLog(structlog.wrap_logger(None, processors=[redactor, *chain], **bound))
+    return GuardedLog(
+        structlog.wrap_logger(
+            _STDLIB,
+            processors=[structlog.stdlib.filter_by_level, redactor, _as_text],
+            wrapper_class=structlog.stdlib.BoundLogger,
+            cache_logger_on_first_use=True,
+            **bound,
+        )
     )
 
 
-def logger_for(log: Any, redactor: Redactor) -> Any:
-    """Give the logger to use: the host's own, behind the redactor, or the default one."""
-    return get_logger(redactor) if log is None else _Masking(log, redactor)
+def logger_for(log: Any, redactor: Redactor) -> GuardedLog:
+    """Return the logger to use: the host's own, behind the redactor, or the default one."""
+    if log is None:
+        return get_logger(redactor)
+    return log if isinstance(log, GuardedLog) else GuardedLog(log, redactor)
 
 
-class _Masking:
-    """A logger as far as the gateway cares; masks, then passes on."""
+class GuardedLog:
+    """A logger that cannot hurt who logs: the only way from inside to the host's logging.
 
-    def __init__(self, log: Any, redactor: Redactor) -> None:
+    Whatever a logger, processor, handler or stream of the host raises costs the line, which is
+    counted; ``SystemExit`` and its like, too. A line that is logged while the same thread is
+    logging (a handler that calls the gateway) is dropped and counted. Only the main thread's
+    ``KeyboardInterrupt`` goes on: it is a person's.
+
+    Args:
+        log: A logger of structlog's form.
+        redactor: Masks before anything else; None: the logger does so itself.
+    """
+
+    __slots__ = ("_log", "_lost", "_redactor")
+
+    def __init__(
+        self, log: Any, redactor: Redactor | None = None, *, lost: list[int] | None = None
+    ) -> None:
         self._log = log
         self._redactor = redactor
+        self._lost = [0] if lost is None else lost
+
+    @property
+    def lost(self) -> int:
+        """The number of lines that could not be logged, about."""
+        return self._lost[0]
+
+    def bind(self, **fields: Any) -> GuardedLog:
+        """Return one whose lines have these fields, too."""
+        return GuardedLog(self._log.bind(**fields), self._redactor, lost=self._lost)
 
     def debug(self, event: str, **fields: Any) -> None:
-        self._say(self._log.debug, event, fields)
+        """Log a detail."""
+        self._say("debug", event, fields)
 
     def info(self, event: str, **fields: Any) -> None:
-        self._say(self._log.info, event, fields)
+        """Log a change."""
+        self._say("info", event, fields)
 
     def warning(self, event: str, **fields: Any) -> None:
-        self._say(self._log.warning, event, fields)
+        """Log what is tried again or was refused."""
+        self._say("warning", event, fields)
 
     def error(self, event: str, **fields: Any) -> None:
-        self._say(self._log.error, event, fields)
+        """Log what a person must read."""
+        self._say("error", event, fields)
 
-    def _say(self, say: Callable[..., Any], event: str, fields: dict[str, Any]) -> None:
-        masked = dict(self._redactor(None, "", {"event": event, **fields}))
-        say(masked.pop("event"), **masked)
+    def exception(self, event: str, **fields: Any) -> None:
+        """Log it with the traceback of what is being handled."""
+        self._say("error", event, {"exc_info": True, **fields})
+
+    def _say(self, level: str, event: str, fields: dict[str, Any]) -> None:
+        if getattr(_here, "logging", False):
+            self._lost[0] += 1
+            return
+        _here.logging = True
+        try:
+            if self._redactor is not None:
+                fields = dict(self._redactor(None, "", {"event": event, **fields}))
+                event = fields.pop("event")
+            getattr(self._log, level)(event, **fields)
+        except BaseException as error:  # strangers' code, on every thread there is
+            self._lost[0] += 1
+            if isinstance(error, KeyboardInterrupt) and (
+                threading.current_thread() is threading.main_thread()
+            ):
+                raise
+        finally:
+            _here.logging = False
+
+
+_here = threading.local()
 
 
 def _as_text(
@@ -192,12 +248,15 @@ def configure(
         level: What is below it costs nothing.
         format: For a person or for a program.
         settings: Whose secrets are masked.
-        stream: Where to; None: stderr, as it is now.
+        stream: Where to; None: stderr, as it is now. A service or ``pythonw`` may have none:
+            then the lines go nowhere.
 
     Returns:
         The redactor in use, to be taught accounts that come later.
     """
-    stream = stream or sys.stderr
+    if stream is None:
+        given: TextIO | None = sys.stderr  # None without a console, which typeshed leaves out
+        stream = given
     redactor = redactor_of(settings or Settings())
     structlog.configure(
         processors=[
@@ -223,10 +282,14 @@ def unconfigure_strangers() -> None:
         root.removeHandler(handler)
 
 
-def _renderer(form: str, stream: TextIO) -> Any:
+def _renderer(form: str, stream: TextIO | None) -> Any:
     if form == "json":
         return structlog.processors.JSONRenderer(ensure_ascii=False)
-    colors = stream.isatty() and "NO_COLOR" not in os.environ
+    try:
+        colors = stream is not None and stream.isatty()
+    except (OSError, ValueError):  # closed
+        colors = False
+    colors = colors and "NO_COLOR" not in os.environ
     return structlog.dev.ConsoleRenderer(colors=colors, pad_event_to=24)
 
 
@@ -236,7 +299,7 @@ class _Lines:
     It is its own factory: all loggers of a process share the one lock.
     """
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO | None) -> None:
         self._stream = stream
         self._lock = threading.Lock()
 
@@ -245,12 +308,15 @@ class _Lines:
 
     def msg(self, line: str) -> None:
         """Write a line."""
-        try:
-            with self._lock:
-                self._stream.write(line + "\n")
-                self._stream.flush()
-        except (OSError, ValueError):
-            pass  # there is nobody left to tell
+        stream = self._stream
+        if stream is None:
+            return
+        with contextlib.suppress(OSError, ValueError), self._lock:  # nobody is left to tell
+            try:
+                stream.write(line + "\n")
+            except UnicodeEncodeError:
+                stream.write(line.encode("ascii", "backslashreplace").decode() + "\n")
+            stream.flush()
 
     debug = info = warning = error = critical = exception = fatal = log = msg
 
@@ -263,7 +329,7 @@ class _Forward(logging.Handler):
             message = record.getMessage()
         except Exception:  # noqa: BLE001 a stranger's bad format must not cost the line
             message = str(record.msg)
-        log = structlog.get_logger()
+        log = GuardedLog(structlog.get_logger())
         (log.error if record.levelno >= logging.ERROR else log.warning)(
             "library.logged",
             library=record.name,

@@ -16,7 +16,6 @@ purpose, and is pinned by ``tests/runtime/test_pykka_contract.py``:
 
 from __future__ import annotations
 
-import logging
 import queue
 from types import TracebackType
 from typing import Any, ClassVar, Protocol, Self
@@ -34,8 +33,6 @@ from actors.runtime.worker import Worker
 SLICE = 64
 """Messages one actor runs before the next gets its turn: a quiet actor's hop stays below
 0.3 ms beside flooded ones (``performance.md`` 5)."""
-
-_log = logging.getLogger(__name__)
 
 
 class Played(Protocol):
@@ -204,7 +201,7 @@ class PooledActor(pykka.Actor):
         if self._end():
             self.died(where)
         else:
-            _log.error("%s failed in its last hook: %s", self, where)
+            self._pool.log.error("actor.hook_failed", actor=str(self), reason=where)
 
     def died(self, error: str) -> None:
         """Hear of the actor's own death, other than by a stop; once.
@@ -212,7 +209,7 @@ class PooledActor(pykka.Actor):
         Args:
             error: Type and place of the exception, or ``hung``.
         """
-        _log.error("%s died: %s", self, error)
+        self._pool.log.error("actor.died", actor=str(self), error=error)
 
     def tear_down(self) -> None:
         """Answer whoever asked and got no answer. The actor is stopped."""

@@ -4,21 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from actors.policy.alerts import Alert, Alerts
 from actors.ports import Clock
+from actors.runtime.log import Log
 from actors.values import AccountId
-
-
-class AlertLog(Protocol):
-    """As much of a structlog logger as this needs."""
-
-    def error(self, event: str, **fields: Any) -> Any:
-        """Log what a person must read."""
-
-    def info(self, event: str, **fields: Any) -> Any:
-        """Log that it is over."""
 
 
 class AlertBoard:
@@ -29,7 +20,7 @@ class AlertBoard:
         log: A structlog logger; called outside the lock.
     """
 
-    def __init__(self, clock: Clock, log: AlertLog) -> None:
+    def __init__(self, clock: Clock, log: Log) -> None:
         self._clock = clock
         self._log = log
         self._alerts = Alerts()

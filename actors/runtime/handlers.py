@@ -12,7 +12,6 @@ not be killed. What it may still do, it can ask :func:`revoked`.
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -24,6 +23,7 @@ from typing import Any, Final
 from actors.policy.lanes import Run
 from actors.ports import Clock, Handle, Mailbox
 from actors.runtime.lanes import LanesRan, RanLane, Task, tell_results
+from actors.runtime.log import SILENT, Log
 from actors.runtime.place import place
 from actors.runtime.roster import Roster, Worker
 from actors.values import DONE, Disposition, Event, Outcome
@@ -39,7 +39,6 @@ _GRACE_S: Final = 0.2
 BUSY: Final = 0.8
 """Of a core, from which on a handler without progress is taken to wait for the GIL."""
 
-_log = logging.getLogger(__name__)
 _here = threading.local()
 
 
@@ -66,6 +65,7 @@ class HandlerPool:
         deadline_s: float = 60.0,
         leak_limit: int = 10,
         on_leak: Callable[[int], None] | None = None,
+        log: Log = SILENT,
         idle_s: float = IDLE_S,
         name: str = "gateway/handler",
     ) -> None:
@@ -80,6 +80,7 @@ class HandlerPool:
             deadline_s: Time in one handler after which it is given up.
             leak_limit: Lost threads that are replaced; more make the pool smaller.
             on_leak: Called with :attr:`leaked` each time threads are given up.
+            log: Never raises.
             idle_s: How long a thread without work stays.
             name: Prefix of thread names.
         """
@@ -87,6 +88,7 @@ class HandlerPool:
         self._handle = handle
         self._deadline_s = deadline_s
         self._on_leak = on_leak
+        self._log = log
         self._idle_s = idle_s
         self._name = name
         self._numbers = count()
@@ -231,7 +233,7 @@ class HandlerPool:
         roster, lock, monotonic = self._roster, self._lock, self._monotonic
         task: Task | None = first
         while task is not None:
-            outcome = _run(task, worker, monotonic)
+            outcome = _run(task, worker, monotonic, self._log)
             with lock:
                 if worker.lost:
                     roster.lost.discard(worker)
@@ -284,13 +286,12 @@ class HandlerPool:
 
     def _report_leak(self) -> None:
         leaked = self.leaked
-        _log.error("a handler was given up after %g s; %d threads", self._deadline_s, leaked)
         if self._on_leak is None:
             return
         try:
             self._on_leak(leaked)
         except BaseException as error:  # noqa: BLE001  # a stranger's code
-            _log.error("on_leak failed: %s", place(error))
+            self._log.error("callback.failed", what="on_leak", reason=place(error))
 
 
 def _wake(worker: Worker) -> None:
@@ -307,7 +308,7 @@ def _tell_unrun(tasks: Sequence[Task]) -> None:
     )
 
 
-def _run(task: Task, worker: Worker, monotonic: Callable[[], float]) -> Outcome:
+def _run(task: Task, worker: Worker, monotonic: Callable[[], float], log: Log) -> Outcome:
     """Handle one event after the other; give the first outcome the roster must hear of."""
     do, items, ended = task.do, task.items, worker.outcomes
     try:
@@ -320,7 +321,7 @@ def _run(task: Task, worker: Worker, monotonic: Callable[[], float]) -> Outcome:
     except BaseException as error:  # noqa: BLE001  # a stranger's code
         reason = place(error)
     if task.reply_to is None:
-        _log.error("a callback of %r failed: %s", task.lane, reason)
+        log.error("listener.failed", account=task.lane, reason=reason)
     return Outcome(disposition=Disposition.RETRY, reason=reason)
 
 

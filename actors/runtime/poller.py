@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import heapq
-import logging
 import selectors
 import socket
 import threading
@@ -21,13 +20,12 @@ from actors.messages import FramesReceived, LinkLost
 from actors.ports import Clock
 from actors.runtime.inbox import post
 from actors.runtime.link import Link
+from actors.runtime.log import SILENT, Log
 from actors.runtime.place import place
 from actors.runtime.reading import ending, read_turn, unexpected_close
 from actors.values import ErrorClass, Failure
 
 _READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
-
-_log = logging.getLogger(__name__)
 
 
 def _go_on() -> None:
@@ -42,14 +40,18 @@ class Poller:
     Args:
         clock: For deadlines and stamps.
         pace: Called between two links; may wait a moment until more can be taken.
+        log: Never raises.
 
     Attributes:
         asleep: The leading thread waits, or is about to, and does not see the run queue.
         closed: It reads no more; every link is lost and every socket closed.
     """
 
-    def __init__(self, clock: Clock, *, pace: Callable[[], None] = _go_on) -> None:
+    def __init__(
+        self, clock: Clock, *, pace: Callable[[], None] = _go_on, log: Log = SILENT
+    ) -> None:
         self._clock = clock
+        self._log = log
         self._pace = pace
         self._selector = selectors.DefaultSelector()
         self._hearing, self._bell = socket.socketpair()
@@ -138,7 +140,7 @@ class Poller:
                 self._led = True
                 self._turn(between, hurried)
         except Exception as error:  # noqa: BLE001  # without a reader the process is deaf
-            _log.critical("the poller ends: %s", place(error))
+            self._log.error("poller.ended", reason=place(error))
             self._close()
 
     def _turn(self, between: Callable[[], bool], hurried: Callable[[], bool]) -> None:
@@ -291,7 +293,7 @@ class Poller:
         try:
             post(link.lost_to, LinkLost(generation=link.generation, failure=told))
         except Exception as error:  # noqa: BLE001  # one mailbox must not end the others' links
-            _log.error("a lost link could not be told: %s", place(error))
+            self._log.error("callback.failed", what="a lost link", reason=place(error))
 
     def _close(self) -> None:
         with self._lock:

@@ -15,6 +15,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from actors.runtime.inbox import Inbox, Tenant
+from actors.runtime.log import SILENT, Log
 from actors.runtime.poller import Poller
 from actors.runtime.worker import Worker
 
@@ -40,6 +41,7 @@ class Pool:
         name: Prefix of their names.
         monotonic: Clock of :meth:`stuck`, in seconds.
         poller: Reads the sockets on whichever worker has the lead.
+        log: Never raises; its actors' too.
 
     Attributes:
         live: Actors that are not stopped, by number. Read it, do not write it.
@@ -53,9 +55,11 @@ class Pool:
         *,
         monotonic: Callable[[], float] = time.monotonic,
         poller: Poller | None = None,
+        log: Log = SILENT,
     ) -> None:
         if threads < 1:
             raise ValueError(f"a pool needs at least one thread, not {threads}")
+        self.log = log
         self.live: dict[int, Tenant] = {}
         self.leaked = 0
         self._name = name

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import heapq
-import logging
 import math
 import threading
 from collections.abc import Callable
@@ -12,11 +11,10 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 from actors.ports import Clock, Mailbox
 from actors.runtime.inbox import post
+from actors.runtime.log import SILENT, Log
 from actors.runtime.place import place
 
 M = TypeVar("M")
-
-_log = logging.getLogger(__name__)
 
 OVER: Final = object()
 """What a timer holds that will not fire."""
@@ -68,8 +66,9 @@ class Timers:
     block: it holds up every other timer. Its exceptions are logged and end nothing.
     """
 
-    def __init__(self, clock: Clock, *, name: str = "gateway/timers") -> None:
+    def __init__(self, clock: Clock, *, name: str = "gateway/timers", log: Log = SILENT) -> None:
         self._clock = clock
+        self._log = log
         self._heap: list[Timer] = []
         self._cancelled = 0
         self._numbers = count()
@@ -169,7 +168,7 @@ class Timers:
                     )
                     continue
             for held in due:
-                _fire_guarded(held)
+                _fire_guarded(held, self._log)
             del due, held  # a sleeping thread must not keep a message alive
 
 
@@ -182,8 +181,10 @@ def fire(held: Due) -> None:
         post(mailbox, what)
 
 
-def _fire_guarded(held: Due) -> None:
+def _fire_guarded(held: Due, log: Log) -> None:
     try:
         fire(held)
     except BaseException as error:  # noqa: BLE001  # one bad callback must not stop time
-        _log.error("a timer failed: %s", place(error))
+        log.error(  # noqa: TRY400  # the text of an exception may hold a secret
+            "callback.failed", what="a timer", reason=place(error)
+        )

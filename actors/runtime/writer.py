@@ -14,9 +14,9 @@ from functools import partial
 from typing import Final, TypeVar
 
 import msgspec
-import structlog
 
 from actors.ports import Clock
+from actors.runtime.log import SILENT, Log
 from actors.runtime.waiting import Refused, Then, Waiting, closes, presses, rows_of
 from actors.storage import (
     Journal,
@@ -48,8 +48,6 @@ SLOW_COMMIT_S: Final = 2.0
 """A commit should hold within this (``reliability.md`` I3)."""
 
 __all__ = ["JournalWriter", "OverloadedError", "WriterCounters"]
-
-_log = structlog.get_logger(__name__)
 
 
 class WriterCounters(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,6 +94,7 @@ class JournalWriter:
             never refused: its source stops reading (flow control) long before.
         on_health: Called with (False, reason) when commits begin to fail and (True, "") when
             they hold again. On the writer's thread; may only tell.
+        log: Never raises.
     """
 
     def __init__(
@@ -106,7 +105,9 @@ class JournalWriter:
         batch_rows: int = 256,
         queue_limit: int = 20_000,
         on_health: Callable[[bool, str], None] | None = None,
+        log: Log = SILENT,
     ) -> None:
+        self._log = log
         self._journal = journal
         self._clock = clock
         self._batch_rows = batch_rows
@@ -318,7 +319,7 @@ class JournalWriter:
         try:
             value = fn(self._journal)
         except Exception as error:  # noqa: BLE001  # strangers' code on the only writer thread
-            _log.error("journal.read_failed", reason=_reason(error))
+            self._log.error("journal.read_failed", reason=_reason(error))
             return lambda: None
         return partial(self._tell, then, value)
 
@@ -512,7 +513,7 @@ class JournalWriter:
             return bool(self._journal.commit(()))
         except Exception as error:  # noqa: BLE001  # house-keeping may fail; the next commit says
             self._failures += 1
-            _log.warning("journal.idle_failed", reason=_reason(error))
+            self._log.warning("journal.idle_failed", reason=_reason(error))
             return False
 
     def _close(self) -> None:
@@ -522,7 +523,7 @@ class JournalWriter:
         try:
             self._journal.close()
         except Exception as error:  # noqa: BLE001  # the thread's last line
-            _log.error("journal.close_failed", reason=_reason(error))
+            self._log.error("journal.close_failed", reason=_reason(error))
 
     # --- small things ---
 
@@ -530,12 +531,12 @@ class JournalWriter:
         try:
             then(answer)
         except Exception as error:  # noqa: BLE001  # strangers' code on the only writer thread
-            _log.error("journal.answer_failed", reason=_reason(error))
+            self._log.error("journal.answer_failed", reason=_reason(error))
 
     def _refuse(self, waiting: Waiting, reason: str) -> None:
         self._refused += 1
         command = type(waiting.command).__name__
-        _log.error("journal.command_refused", command=command, reason=reason)
+        self._log.error("journal.command_refused", command=command, reason=reason)
         if waiting.refused is not None:
             refused = waiting.refused
             self._tell(lambda _: refused(reason), None)

@@ -63,6 +63,7 @@ from gateway.journal.rows import Value, storable, text
 from gateway.journal.schema import Flag, FrameKind, Status
 from gateway.journal.upkeep import Upkeep
 from gateway.journal.work import SettledBeforeError, Work
+from gateway.redaction import Redactor
 
 _HIGHEST: Final = (
     "SELECT max((SELECT coalesce(max(lane_seq), 0) FROM event),"
@@ -114,7 +115,7 @@ class SqliteJournal:
         self._faults: Counter[str] = Counter()
         self._synced = True
         self._counts: Final = counting.Counts()
-        log = log or logs.get_logger()
+        log = logs.logger_for(log, Redactor())
         self._upkeep: Final = Upkeep(self.path, limits or Limits(), clock, log)
         self._check: integrity.FrameCheck | None = None
         self._notes: list[tuple[str, tuple[int, ...]]] = []

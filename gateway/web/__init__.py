@@ -70,7 +70,7 @@ def serve(gateway: Controlled, *, log: Any = None) -> Serving | None:
     if not http.token and not is_loopback(host):
         told = "can be reached from other machines; set http.token, or listen on 127.0.0.1"
         raise ConfigError([f"http.listen: {http.listen} {told}"])
-    log = log or logs.get_logger(logs.redactor_of(gateway.settings))
+    log = logs.logger_for(log, logs.redactor_of(gateway.settings))
     context = Context(gateway, log)
     application = Application(context, Guard(host.strip("[]"), http.token or None, http.hosts))
     try:
@@ -93,7 +93,7 @@ def serving(gateway: Controlled, *, log: Any = None) -> Iterator[Serving | None]
 
     Messages matter more than control: without the extra it warns and goes on.
     """
-    log = log or logs.get_logger(logs.redactor_of(gateway.settings))
+    log = logs.logger_for(log, logs.redactor_of(gateway.settings))
     try:
         served = serve(gateway, log=log)
     except ExtraMissingError as error:

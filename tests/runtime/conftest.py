@@ -13,6 +13,7 @@ import pytest
 
 from actors.runtime.clock import SystemClock
 from actors.runtime.pool import Pool
+from tests.runtime.doubles import Kept
 
 _FDS = Path("/proc/self/fd")
 _GRACE_S = 20.0
@@ -51,8 +52,13 @@ def clock() -> SystemClock:
 
 
 @pytest.fixture
-def pool() -> Iterator[Pool]:
-    pool = Pool(threads=2, name="test")
+def kept() -> Kept:
+    return Kept()
+
+
+@pytest.fixture
+def pool(kept: Kept) -> Iterator[Pool]:
+    pool = Pool(threads=2, name="test", log=kept)
     pool.start()
     yield pool
     assert pool.stop(5.0) == []

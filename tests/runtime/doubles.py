@@ -99,3 +99,15 @@ def _read(kind: bytes, payload: bytes) -> Incoming:
             return PeerClosed(code, payload[2:].decode())
         case _:
             return WireBroken(1002, "bad_opcode", "The peer sent a frame of no known kind.")
+
+
+class Kept:
+    """Keeps what is logged, as text."""
+
+    def __init__(self) -> None:
+        self.text = ""
+
+    def debug(self, event: str, **fields: object) -> None:
+        self.text += f"{event} {fields}\n"
+
+    info = warning = error = debug

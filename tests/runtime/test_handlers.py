@@ -16,7 +16,7 @@ from actors.policy.lanes import Run
 from actors.runtime.clock import SystemClock
 from actors.runtime.handlers import HandlerPool, LanesRan, RanLane, revoked
 from actors.values import DONE, Disposition, Event, Outcome
-from tests.runtime.doubles import WAIT_S, Letters
+from tests.runtime.doubles import WAIT_S, Kept, Letters
 
 DONE_, RETRY, DEAD = Disposition.DONE, Disposition.RETRY, Disposition.DEAD
 Make = Callable[..., HandlerPool]
@@ -53,11 +53,11 @@ class Stop:
 
 
 @pytest.fixture
-def make(clock: SystemClock) -> Iterator[Make]:
+def make(clock: SystemClock, kept: Kept) -> Iterator[Make]:
     pools: list[HandlerPool] = []
 
     def make(handle: Any, **options: Any) -> HandlerPool:
-        pool = HandlerPool(clock=clock, handle=handle, **options)
+        pool = HandlerPool(clock=clock, handle=handle, log=kept, **options)
         pool.start()
         pools.append(pool)
         return pool
@@ -398,9 +398,7 @@ def test_a_sleep_below_the_deadline_is_not_a_hang(make: Make) -> None:
 # --- calls -------------------------------------------------------------------------------
 
 
-def test_calls_are_in_order_per_key_and_isolated(
-    make: Make, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_calls_are_in_order_per_key_and_isolated(make: Make, kept: Kept) -> None:
     gate = Stop()
     heard: Letters[tuple[str, int]] = Letters()
     pool = make(lambda _: DONE)
@@ -415,8 +413,8 @@ def test_calls_are_in_order_per_key_and_isolated(
     for number in range(50):
         pool.call("a", lambda number=number: heard.tell(("a", number)))  # type: ignore[misc]
     assert heard.wait(lambda all_: len(all_) == 50) == [("a", n) for n in range(50)]
-    assert "callback of 'a' failed: SystemExit at" in caplog.text
-    assert "secret" not in caplog.text
+    assert "listener.failed {'account': 'a', 'reason': 'SystemExit at" in kept.text
+    assert "secret" not in kept.text
     gate.opened.set()
     heard.wait(lambda all_: len(all_) == 51)
 

@@ -13,7 +13,7 @@ from actors.messages import ActorDied
 from actors.runtime.inbox import MailboxFullError, post
 from actors.runtime.pool import Pool
 from actors.runtime.supervised import SupervisedActor
-from tests.runtime.doubles import WAIT_S, Letters
+from tests.runtime.doubles import WAIT_S, Kept, Letters
 
 ERRORS: list[BaseException] = [
     ValueError("token=secret"),
@@ -114,16 +114,14 @@ def test_an_orderly_life_is_not_reported(pool: Pool, deaths: Letters[ActorDied])
     assert deaths.all == []
 
 
-def test_a_failing_stopped_is_no_death(
-    pool: Pool, deaths: Letters[ActorDied], caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_failing_stopped_is_no_death(pool: Pool, deaths: Letters[ActorDied], kept: Kept) -> None:
     """It was asked to stop: its supervisor must not restart it. But it is logged."""
     ref = _Worker.start(pool, deaths, stop=SystemExit("token=secret"))
     assert ref.stop(timeout=WAIT_S)
     _settle(pool)
     assert deaths.all == []
-    assert "failed in its last hook: SystemExit" in caplog.text
-    assert "secret" not in caplog.text
+    assert "'reason': 'SystemExit" in kept.text
+    assert "secret" not in kept.text
 
 
 def test_a_hang_is_a_death(pool: Pool, deaths: Letters[ActorDied]) -> None:

@@ -16,12 +16,12 @@ from actors.runtime.clock import SystemClock
 from actors.runtime.flow import Flow, Whole
 from actors.runtime.manual import UNIX_MS, ManualClock, ManualTimers
 from actors.runtime.timers import Timers
-from tests.runtime.doubles import WAIT_S, Letters
+from tests.runtime.doubles import WAIT_S, Kept, Letters
 
 
 @pytest.fixture
-def timers(clock: SystemClock) -> Iterator[Timers]:
-    timers = Timers(clock, name="test/timers")
+def timers(clock: SystemClock, kept: Kept) -> Iterator[Timers]:
+    timers = Timers(clock, name="test/timers", log=kept)
     timers.start()
     yield timers
     assert timers.stop(WAIT_S) == []
@@ -65,9 +65,7 @@ def test_a_sooner_timer_wakes_the_thread(timers: Timers) -> None:
     late.cancel()
 
 
-def test_a_bad_callback_or_mailbox_stops_nobody(
-    timers: Timers, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_bad_callback_or_mailbox_stops_nobody(timers: Timers, kept: Kept) -> None:
     heard: Letters[str] = Letters()
 
     class Broken:
@@ -81,8 +79,8 @@ def test_a_bad_callback_or_mailbox_stops_nobody(
     timers.after(0.0, Broken(), "token=secret")
     timers.after(0.01, heard, "fine")
     assert heard.first() == "fine"
-    assert "ValueError at" in caplog.text
-    assert "secret" not in caplog.text
+    assert "ValueError at" in kept.text
+    assert "secret" not in kept.text
 
 
 def test_a_callback_may_arm_and_cancel(timers: Timers) -> None:
