@@ -7,47 +7,48 @@ reconnects by itself.
 
 from __future__ import annotations
 
+import contextlib
 import random
 import threading
+import time
 from collections import deque
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final
 
-from actors.account import Account, AccountPlan, LinkEnded, LinkOpened, Peers, Role
-from actors.connection import ConnectionActor
-from actors.heartbeat import HeartbeatActor
-from actors.messages import (
-    ActorDied,
-    Flush,
-    Flushed,
-    FramesReceived,
-    LinkDown,
-    Open,
-    Shut,
-    StateChanged,
-)
+from actors.account import AccountPlan
 from actors.policy import retries
 from actors.policy.backoff import Delays
-from actors.policy.gate import ConnectGate
 from actors.ports import Identity
 from actors.runtime.flow import Flow
 from actors.runtime.link import Link
 from actors.state import ConnectionState
-from actors.system import System
-from actors.values import DONE, ErrorClass, Event, Failure, Frame, Outcome, Recovered, SendResult
-from gateway import logs
+from actors.values import ErrorClass, Failure, Frame
+from gateway import arguments, logs
 from gateway.accounts import masked_failure
-from gateway.journal.memory import MemoryJournal
+from gateway.line import Line
 from gateway.platforms import registry
 from gateway.transport.dialer import WebSocketDialer
 from gateway.transport.tls import TlsOptions
 
-NAME = "client"
+NAME: Final = "client"
 
-_CRASHED = Failure(
+LONGEST_S: Final = 86_400.0
+"""Longest time that may be set, a day."""
+
+_DISCONNECTED: Final = Failure(
     error_class=ErrorClass.OTHER,
-    reason="actor_crashed",
-    detail="An actor of the connection died; connect again, and please report it.",
+    reason="disconnected",
+    detail="disconnect() was called meanwhile; call connect() again if that is wanted.",
+)
+_BUSY: Final = Failure(
+    error_class=ErrorClass.OTHER,
+    reason="busy",
+    detail="This thread is connecting already, and a signal handler interrupted it.",
+)
+_NO_ANSWER: Final = Failure(
+    error_class=ErrorClass.OTHER,
+    reason="attempt_timed_out",
+    detail="No link and no reason within the deadline; try again, and please report it.",
 )
 
 
@@ -114,59 +115,71 @@ class WebSocketClient:
                 max_fragments=max_fragments,
             ),
             identity=lambda: Identity(account=NAME),
-            attempt_deadline_s=connect_timeout_s,
-            heartbeat_interval_s=heartbeat_interval_s,
-            heartbeat_reply_s=heartbeat_reply_s,
+            attempt_deadline_s=_lasting_s("connect_timeout_s", connect_timeout_s),
+            heartbeat_interval_s=_lasting_s("heartbeat_interval_s", heartbeat_interval_s),
+            heartbeat_reply_s=_lasting_s("heartbeat_reply_s", heartbeat_reply_s),
             delays=delays,
             flow_high=queue_limit,
             flow_low=max(1, queue_limit // 4),
         )
         self._retries = retries.Retries(delays)
         self._dice = random.Random()  # noqa: S311  # jitter, not secrets
+        self._flow = Flow(self._plan.flow_high, self._plan.flow_low)
+        # Held while a line is made, dialled or taken down; whoever holds it, and nobody else,
+        # changes ``_line``. Taken again by a signal handler of the thread that has it.
+        self._lifecycle = threading.RLock()
+        self._inside = False
+        # Guards what follows, and is notified of each change.
         self._changed = threading.Condition()
         self._messages: deque[Frame] = deque()
-        self._state = ConnectionState.DISCONNECTED
-        self._link: Link | None = None
-        self._account: Account | None = None
-        self._system: System | None = None
-        self._wanted = False
+        self._line: Line | None = None
+        self._epoch = 0  # grows with each disconnect(); what began before it is over
+        self._dials = 0
+        self._ended: Failure | None = None  # why the last line ended; None: we took it down
         self._gave_up = False
-        self._opened = False
+        self._runner: tuple[int, int] | None = None  # the thread in run(), and its epoch
 
     # --- attributes -------------------------------------------------------------------
 
     @property
     def is_connected(self) -> bool:
         """Tell whether there is a connection now."""
-        return self._up()
+        return self.websocket is not None
 
     @property
     def state(self) -> ConnectionState:
-        """Give the state of the connection."""
-        return self._state
+        """Return the state of the connection."""
+        line = self._line
+        return ConnectionState.DISCONNECTED if line is None else line.state
 
     @property
     def websocket(self) -> Link | None:
-        """Give the open link, or None."""
-        return self._link
+        """Return the open link, or None."""
+        line = self._line
+        return None if line is None else line.link
 
     # --- the seven methods ------------------------------------------------------------
 
     def connect(self) -> bool:
-        """Connect; wait until it succeeded or failed.
+        """Connect; wait until it succeeded or failed. Who calls meanwhile shares the outcome.
 
         Returns:
-            False with a logged reason, also in :attr:`last_error`.
+            False with a logged reason, also in :attr:`last_error`; False, too, if
+            :meth:`disconnect` is called meanwhile.
         """
-        self._wanted = True
-        return self._connect()
+        return self._connect(self._epoch)
 
     def disconnect(self) -> None:
-        """Close in order and end every thread of this client. Idempotent, from any thread."""
+        """Close in order and end every thread of this client. Idempotent, from any thread.
+
+        Whatever was called before it ends: ``connect()`` and ``reconnect()`` with False,
+        ``receive()`` with None, ``run()`` after the message it is at.
+        """
         with self._changed:
-            self._wanted = False
+            self._epoch += 1
             self._changed.notify_all()
-        self._tear_down()
+        with self._step():
+            pass  # its end takes down what is of an earlier epoch
 
     def send(self, message: Frame) -> bool:
         """Write a message; never blocks.
@@ -174,73 +187,112 @@ class WebSocketClient:
         Returns:
             True if it was taken for writing. False with a logged reason otherwise.
         """
-        link = self._link
+        link = self.websocket
         if link is None:
-            self._log.warning("send.refused", reason="not_connected", next_step="call connect()")
-            return False
-        if not link.write_frames((message,)):
-            self._log.warning("send.refused", reason="peer_does_not_read")
-            return False
+            return self._refuse("not_connected", "call connect()")
+        plain = _plain(message)
+        if plain is None:
+            return self._refuse(f"not_a_message: {arguments.kind(message)}", "send str or bytes")
+        try:
+            taken = link.write_frames((plain,))
+        except UnicodeEncodeError:
+            return self._refuse("half_a_character", "decode the text it came from as UTF-8")
+        if not taken:
+            lost = link.failure
+            reason = "closing" if lost is None else lost.reason
+            return self._refuse(reason, "receive() until it returns None, then reconnect()")
         return True
 
     def receive(self, timeout: float | None = None) -> Frame | None:
         """Wait for the next message.
 
         Args:
-            timeout: Seconds at most; None waits as long as the connection lives.
+            timeout: Seconds at most, none if below 0; None or infinity waits as long as the
+                connection lives.
 
         Returns:
             The message, or None: the time ran out, or the connection is gone and every
             message that came over it was given out.
         """
+        wait_s = None if timeout is None else _waiting_s("timeout", timeout)
         with self._changed:
-            self._changed.wait_for(lambda: self._messages or self._link is None, timeout)
+            self._changed.wait_for(lambda: self._messages or not self.is_connected, wait_s)
             message = self._messages.popleft() if self._messages else None
-        if message is None:
-            if self._link is None:
-                self._settle()
-            return None
-        if self._account is not None:
-            self._account.flow.returned(1, len(message))
+        if message is not None:
+            self._flow.returned(1, len(message))
         return message
 
     def reconnect(self) -> bool:
-        """Wait :attr:`reconnect_delay` seconds and connect anew.
+        """Leave the connection, wait :attr:`reconnect_delay` seconds and connect anew.
 
         Returns:
             True if connected; False if that failed or :meth:`disconnect` was called.
         """
-        self._tear_down()
-        self._wanted = True
-        return self._pause(self.reconnect_delay) and self._connect()
+        epoch = self._epoch
+        with self._step() as nested:
+            if nested:
+                return self._failed(_BUSY)
+            self._take_down()
+            self._ended = None
+            if self._pause(self.reconnect_delay, epoch):
+                return self._dial(epoch)
+            return self._failed(_DISCONNECTED)
 
     def run(self) -> None:
         """Deliver every message to ``on_message`` until :meth:`disconnect`; blocks.
 
         Reconnects by error class. Ends by itself only where trying again is pointless:
-        see :attr:`last_error`.
+        see :attr:`last_error`. One thread delivers at a time: a second ``run()`` waits, and
+        returns when the first one ends.
         """
-        self._wanted = True
-        while self._wanted:
-            if self.is_connected or self._connect():
-                self._deliver()
-            if self.last_error is None or not self._wanted:
-                continue
-            if self._gave_up:
-                self._log.error("client.failed", reason=self.last_error.reason)
-                break
-            self._log.warning(
-                "reconnect.scheduled",
-                delay_s=round(self.reconnect_delay, 2),
-                reason=self.last_error.reason,
-            )
-            self._pause(self.reconnect_delay)
-        self._tear_down()
+        epoch = self._epoch
+        me = threading.get_ident()
+        if not self._may_run(me, epoch):
+            return
+        before, self._runner = self._runner, (me, epoch)
+        try:
+            self._run(epoch)
+        finally:
+            with self._step() as nested:
+                if not nested and self._epoch == epoch:
+                    self._take_down()
+            with self._changed:
+                self._runner = before
+                self._changed.notify_all()
 
     # --- inside -----------------------------------------------------------------------
 
-    def _deliver(self) -> None:
-        while (message := self.receive()) is not None:
+    def _may_run(self, me: int, epoch: int) -> bool:
+        """Wait until no other thread is in :meth:`run`; False: there is nothing left to run."""
+        with self._changed:
+            while (runner := self._runner) is not None and runner[0] != me:
+                while self._runner is runner and self._epoch == epoch:
+                    self._changed.wait()
+                if runner[1] == epoch:
+                    return False
+                if self._epoch != epoch:
+                    break
+            return self._epoch == epoch
+
+    def _run(self, epoch: int) -> None:
+        while self._epoch == epoch:
+            if self._connect(epoch):
+                self._deliver(epoch)
+            ended = self._ended
+            if ended is None or self._epoch != epoch:
+                continue
+            if self._gave_up:
+                self._log.error("client.failed", reason=ended.reason)
+                return
+            self._log.warning(
+                "reconnect.scheduled",
+                delay_s=round(self.reconnect_delay, 2),
+                reason=ended.reason,
+            )
+            self._pause(self.reconnect_delay, epoch)
+
+    def _deliver(self, epoch: int) -> None:
+        while self._epoch == epoch and (message := self.receive()) is not None:
             if self.on_message is None:
                 continue
             try:
@@ -248,171 +300,129 @@ class WebSocketClient:
             except Exception as error:  # noqa: BLE001  # strangers' code
                 self._log.error("handler.failed", reason=type(error).__name__, exc_info=True)
 
-    def _settle(self) -> None:
-        """Wait until the end of the link has its reason."""
-        with self._changed:
-            self._changed.wait_for(
-                lambda: self._state is not ConnectionState.CONNECTED or not self._wanted, 5.0
-            )
+    @contextlib.contextmanager
+    def _step(self) -> Iterator[bool]:
+        """Be the only one who makes, dials or takes down a line.
 
-    def _connect(self) -> bool:
-        if self._up():
-            return True
-        account = self._set_up()
-        with self._changed:
-            self._state = ConnectionState.CONNECTING
-            self._gave_up = self._opened = False
-        account.peers.connection.tell(Open(stretch={}, urgent=True))
+        Yields:
+            True inside another step of the same thread, which a signal handler interrupted:
+            that one does what is to be done at its end.
+        """
+        with self._lifecycle:
+            nested, self._inside = self._inside, True
+            try:
+                yield nested
+            finally:
+                self._inside = nested
+                line = self._line
+                stale = line is not None and line.epoch != self._epoch
+                if stale and not nested:
+                    self._take_down()
+
+    def _connect(self, epoch: int) -> bool:
+        dials = self._dials
+        with self._step() as nested:
+            if nested:
+                return self._failed(_BUSY)
+            if self._epoch != epoch:
+                return self._failed(_DISCONNECTED)
+            if self.is_connected:
+                return True
+            if self._dials != dials:  # another thread's, while this one waited for its turn
+                line = self._line
+                return line is not None and line.opened
+            return self._dial(epoch)
+
+    def _dial(self, epoch: int) -> bool:
+        """Make a line and wait for its link; in a step."""
+        self._take_down()
+        line = Line(
+            plan=self._plan,
+            flow=self._flow,
+            log=self._log,
+            changed=self._changed,
+            owner=self,
+            epoch=epoch,
+        )
+        self._begin(line)
         with self._changed:
             self._changed.wait_for(
-                lambda: self._state is not ConnectionState.CONNECTING or not self._wanted,
+                lambda: line.state is not ConnectionState.CONNECTING or self._epoch != epoch,
                 self._plan.attempt_deadline_s + 5.0,
             )
-        if self._opened:  # and perhaps closed again, with messages to receive
-            return True
-        if self.last_error is not None:
-            self._log.warning(
-                "connection.attempt_failed",
-                reason=self.last_error.reason,
-                detail=self.last_error.detail,
-            )
-        self._tear_down()
-        return False
+            self._dials += 1
+            if line.opened and self._epoch == epoch:  # and perhaps closed, with messages to receive
+                return True
+        self._take_down()
+        return self._failed(self._ended or _NO_ANSWER if self._epoch == epoch else _DISCONNECTED)
 
-    def _set_up(self) -> Account:
-        if self._account is not None:
-            return self._account
-        system = System(
-            journal=MemoryJournal(),
-            handle=_unused,
-            observer=self,
-            log=self._log,
-            gate=ConnectGate(rate_per_s=1000.0, burst=1000, max_in_flight=2),
-            pool_threads=1,
-        )
-        system.start()
-        plan = self._plan
-        account = Account(
-            plan=plan,
-            services=system.services,
-            peers=Peers(),
-            flow=Flow(plan.flow_high, plan.flow_low),
-        )
-        peers, pool = account.peers, system.services.pool
-        peers.decoder.ref = self
-        peers.outbox.ref = self
-        peers.supervisor.ref = self
-        peers.heartbeat.ref = HeartbeatActor.start(pool, account)
-        peers.connection.ref = ConnectionActor.start(pool, account)
-        self._system, self._account = system, account
-        return account
-
-    def _tear_down(self) -> None:
+    def _begin(self, line: Line) -> None:
         with self._changed:
-            system, self._system = self._system, None
-            account, self._account = self._account, None
-        if system is None or account is None:
-            return
-        account.peers.decoder.ref = Flushing(account.peers.connection)
-        account.peers.connection.tell(Shut(for_good=True))
+            self._line, self._ended, self._gave_up = line, None, False
+        line.start()
+
+    def _take_down(self) -> None:
+        """Leave the line there is; in a step."""
+        with self._changed:
+            line, self._line = self._line, None
+            self._changed.notify_all()
+        if line is not None:
+            line.take_down()
+
+    def _pause(self, delay_s: float, epoch: int) -> bool:
+        """Wait; cut short by :meth:`disconnect`, or by a connection of another thread's."""
         with self._changed:
             self._changed.wait_for(
-                lambda: self._state is ConnectionState.CLOSED, self._plan.close_timeout_s + 2.0
+                lambda: self._epoch != epoch or self.is_connected,
+                _waiting_s("reconnect_delay", delay_s),
             )
-        system.stop(journal_s=1.0, threads_s=4.0)
+            return self._epoch == epoch
+
+    def _refuse(self, reason: str, next_step: str) -> bool:
+        self._log.warning("send.refused", reason=reason, next_step=next_step)
+        return False
+
+    def _failed(self, failure: Failure) -> bool:
+        self._log.warning("connection.attempt_failed", reason=failure.reason, detail=failure.detail)
+        return False
+
+    # --- the line tells; not for users ---------------------------------------------------
+
+    def heard(self, frames: Sequence[Frame]) -> None:
+        """Keep messages for :meth:`receive`. Not for users."""
         with self._changed:
-            self._link = None
-            self._state = ConnectionState.DISCONNECTED
+            self._messages.extend(frames)
             self._changed.notify_all()
 
-    def _up(self) -> bool:
-        return self._link is not None and self._state is ConnectionState.CONNECTED
+    def went_up(self) -> None:
+        """Note that the link is open. Not for users."""
+        self._retries.connected(time.monotonic())
 
-    def _pause(self, delay_s: float) -> bool:
-        with self._changed:
-            self._changed.wait_for(lambda: not self._wanted, delay_s)
-            return self._wanted
-
-    # --- the kernel tells -------------------------------------------------------------
-
-    def tell(self, message: object) -> None:
-        """Hear what a decoder, an outbox and a supervisor would hear. Not for users."""
-        match message:
-            case FramesReceived():
-                with self._changed:
-                    self._messages.extend(message.frames)
-                    self._changed.notify_all()
-            case LinkOpened():
-                with self._changed:
-                    self._link = message.link
-                    self._opened = True
-                    self._state = ConnectionState.CONNECTED
-                    self._changed.notify_all()
-            case LinkDown():
-                with self._changed:
-                    self._link = None
-                    self._changed.notify_all()
-            case LinkEnded():
-                account = self._account
-                if account is not None:
-                    account.peers.connection.tell(message)
-            case StateChanged():
-                self._moved(message)
-            case ActorDied():
-                with self._changed:
-                    self._link = None
-                    self.last_error = _CRASHED
-                    self._state = ConnectionState.RECONNECTING
-                    self._changed.notify_all()
-            case _:
-                return
-
-    def _moved(self, change: StateChanged) -> None:
-        system = self._system
-        now = 0.0 if system is None else system.services.clock.monotonic()
-        with self._changed:
-            if change.new is ConnectionState.CONNECTED:
-                self._retries.connected(now)
-                return
-            if change.failure is not None:
-                self.last_error = masked_failure(change.failure, self._redactor)
-                verdict = self._retries.failed(change.failure, now, self._dice.random())
-                self._gave_up = isinstance(verdict, retries.GiveUp)
-                if isinstance(verdict, retries.Retry):
-                    self.reconnect_delay = verdict.delay_s
-            self._state = change.new
-            self._changed.notify_all()
-
-    def state_changed(self, change: StateChanged) -> None:
-        """Observe nothing: :meth:`tell` hears it as the supervisor."""
-
-    def send_ended(self, account: str, outbox_id: str, result: SendResult) -> None:
-        """Observe nothing: there is no outbox."""
-
-    def retry_scheduled(self, account: str, attempt: int, delay_s: float) -> None:
-        """Observe nothing: :meth:`run` decides."""
-
-    def dead_lettered(self, account: str, event: Event, reason: str) -> None:
-        """Observe nothing: there are no events."""
-
-    def recovery_ended(self, outcome: Recovered) -> None:
-        """Observe nothing: there is no history."""
+    def went_down(self, failure: Failure) -> None:
+        """Note why there is no link, and what follows. Not for users."""
+        self.last_error = self._ended = masked_failure(failure, self._redactor)
+        verdict = self._retries.failed(failure, time.monotonic(), self._dice.random())
+        self._gave_up = isinstance(verdict, retries.GiveUp)
+        if isinstance(verdict, retries.Retry):
+            self.reconnect_delay = verdict.delay_s
 
 
-class Flushing:
-    """Plays the decoder while the link is closed: there is no journal to wait for."""
-
-    def __init__(self, connection: Role) -> None:
-        self._connection = connection
-
-    def tell(self, message: object) -> None:
-        """Answer a flush at once; pass the end of the link on."""
-        if isinstance(message, Flush):
-            self._connection.tell(Flushed(generation=message.generation))
-        elif isinstance(message, LinkEnded):
-            self._connection.tell(message)
+def _plain(message: object) -> Frame | None:
+    """Return a message as a plain ``str`` or ``bytes``; None: it is neither."""
+    if isinstance(message, str):
+        return str.__str__(message)
+    return bytes(message) if isinstance(message, bytes) else None
 
 
-def _unused(event: Event) -> Outcome:
-    del event
-    return DONE
+def _waiting_s(name: str, value: object) -> float:
+    """Return how long a thread may wait: not below 0, and no longer than the system can."""
+    if isinstance(value, int | float) and not value >= 0.0:  # NaN is not, either
+        return 0.0
+    return min(arguments.seconds(name, value), threading.TIMEOUT_MAX)
+
+
+def _lasting_s(name: str, value: float) -> float:
+    """Check a duration that is set once."""
+    if plain := arguments.seconds(name, value, most=LONGEST_S):
+        return plain
+    raise ValueError(f"{name} must be above 0 seconds")

@@ -168,7 +168,7 @@ def test_a_wait_for_the_reconnect_is_cut_short_by_disconnect() -> None:
     answers: list[bool] = []
     thread = threading.Thread(target=lambda: answers.append(client.reconnect()))
     thread.start()
-    while not client._wanted:  # it has begun to wait
+    while not client._inside:  # it has begun to wait
         thread.join(0.01)
     client.disconnect()
     thread.join(WAIT_S)
