@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from gateway.errors import (
         AccountExistsError,
         ConfigError,
+        EventCopiedError,
         EventSettledError,
         GatewayError,
         OverloadedError,
@@ -71,6 +72,7 @@ _HOMES = {
     "gateway.errors": (
         "AccountExistsError",
         "ConfigError",
+        "EventCopiedError",
         "EventSettledError",
         "GatewayError",
         "OverloadedError",
@@ -105,6 +107,7 @@ __all__ = [
     "ConnectionState",
     "ErrorClass",
     "Event",
+    "EventCopiedError",
     "EventSettledError",
     "Failure",
     "Gateway",

@@ -13,6 +13,7 @@ from actors.policy.alerts import Alert
 from actors.state import ConnectionState
 from actors.storage import Tally
 from actors.values import AccountId, Failure
+from gateway import arguments
 from gateway.errors import UnknownAccountError
 from gateway.redaction import Redactor
 
@@ -95,7 +96,18 @@ class AccountView:
 
         Returns:
             False if the time ran out. True if it is, or was meanwhile, in that state.
+
+        Raises:
+            TypeError: Not a ``ConnectionState``, or not a number of seconds.
+            ValueError: ``timeout`` is negative or no number.
         """
+        given: object = state  # callers without a type checker pass anything
+        if not isinstance(given, ConnectionState):
+            raise TypeError(
+                f"state must be a ConnectionState, not {arguments.kind(given)}; "
+                "use ConnectionState.CONNECTED"
+            )
+        timeout = arguments.wait_s("timeout", timeout)
         with self._changed:
             before = self._changes
             return self._changed.wait_for(
@@ -138,11 +150,14 @@ class Accounts(Mapping[AccountId, AccountView]):
     def __getitem__(self, account: AccountId) -> AccountView:
         try:
             return self._views[account]
-        except KeyError:
-            raise UnknownAccountError(account, list(self._views)) from None
+        except (KeyError, TypeError):
+            name = arguments.account(account)
+            if name in self._views:
+                return self._views[name]
+            raise UnknownAccountError(name, list(self._views)) from None
 
     def __contains__(self, account: object) -> bool:
-        return account in self._views
+        return isinstance(account, str) and account in self._views
 
     def __iter__(self) -> Iterator[AccountId]:
         return iter(list(self._views))
@@ -172,16 +187,16 @@ class Accounts(Mapping[AccountId, AccountView]):
 
     def remove(self, account: AccountId) -> None:
         """Close an account's link and forget the account; its journal rows stay."""
-        self._verb("remove", account)
+        self._verb("remove", arguments.account(account))
 
     def pause(self, account: AccountId) -> None:
         """Close an account's link and keep it away until :meth:`resume`."""
-        self._verb("pause", account)
+        self._verb("pause", arguments.account(account))
 
     def resume(self, account: AccountId) -> None:
         """Connect a paused account again."""
-        self._verb("resume", account)
+        self._verb("resume", arguments.account(account))
 
     def reset(self, account: AccountId) -> None:
         """Forget failures; a FAILED account tries again."""
-        self._verb("reset", account)
+        self._verb("reset", arguments.account(account))

@@ -31,7 +31,7 @@ from actors.values import (
     SendOutcome,
     SendResult,
 )
-from gateway import logs, planning, sinks, stopping
+from gateway import arguments, logs, planning, sending, sinks, stopping
 from gateway.accounts import Accounts, AccountView, masked_alert, masked_change
 from gateway.config import check, load
 from gateway.errors import (
@@ -41,9 +41,10 @@ from gateway.errors import (
     ShuttingDownError,
     UnknownAccountError,
 )
+from gateway.events import NOTE_KEY_CHARS
 from gateway.handlers import Handlers, OnCrash
-from gateway.letters import DeadLetters
-from gateway.sending import ASK_S, ClientIds, Sends, SendTicket, Tickets, masked_result
+from gateway.letters import MOST_CHARS, DeadLetters
+from gateway.sending import ASK_S, ClientIds, Sends, SendTicket, Tickets
 from gateway.settings import AccountSettings, Settings
 
 EventT = TypeVar("EventT", bound=Event)
@@ -60,7 +61,8 @@ INTERNAL_FAILURE = 70
 class Gateway:
     """Many accounts in one process: events in, replies out, honest results.
 
-    Nothing runs before :meth:`start`. All methods may be called from any thread.
+    Nothing runs before :meth:`start`. All methods may be called from any thread. An argument of
+    another type is a TypeError in the call, one out of bounds a ValueError.
 
     Args:
         settings: What to run; see :meth:`from_config`.
@@ -121,6 +123,7 @@ class Gateway:
         Raises:
             ConfigError: All that is wrong with the file, a line each.
         """
+        arguments.path("path", path)
         return cls(load(path))
 
     # --- handlers ---------------------------------------------------------------------
@@ -152,6 +155,7 @@ class Gateway:
 
     def on_state(self, listener: StateListener) -> StateListener:
         """Call a function with each state change, in order per account."""
+        arguments.listener("listener", listener)
         self._listeners.append(listener)
         return listener
 
@@ -161,6 +165,8 @@ class Gateway:
         Args:
             listener: Must neither raise nor block; None: nobody any more.
         """
+        if listener is not None:
+            arguments.listener("listener", listener)
         self._handlers.tap = listener
 
     @property
@@ -174,6 +180,7 @@ class Gateway:
         It gets a :class:`Recovered`; ``recovered`` False says that messages of the interval
         may be missing for now. State changes and these come in order per account.
         """
+        arguments.listener("listener", listener)
         self._recovery_listeners.append(listener)
         return listener
 
@@ -273,6 +280,7 @@ class Gateway:
         Returns:
             True if every thread ended in time; survivors are logged by name.
         """
+        timeout = arguments.wait_s("timeout", timeout)
         with self._lock:
             self._stopping = True
             system, self._system = self._system, None
@@ -358,28 +366,32 @@ class Gateway:
         Args:
             account: Who sends.
             conversation: Id of the conversation.
-            text: What to say; None for an image.
-            image_url: Where an uploaded image lies; None for a text.
-            width: Of the image, in pixels.
-            height: Of the image, in pixels.
+            text: What to say, up to 65,536 bytes in UTF-8; None for an image.
+            image_url: Where an uploaded image lies (http or https); None for a text.
+            width: Of the image, in pixels; 0: not known.
+            height: Of the image, in pixels; 0: not known.
             to: The other user's id; Goofish wants it.
-            expires_s: Seconds after which it is not sent any more; None: the setting.
+            expires_s: Seconds after which it is not sent any more, a year at most; None: the
+                setting.
 
         Raises:
             UnknownAccountError: There is no such account.
             OverloadedError: The account's outbox is full; nothing was accepted.
             ShuttingDownError: The gateway is not running; nothing was accepted.
-            ValueError: Neither a text nor an image.
+            ValueError: Neither a text nor an image, or both.
             TimeoutError: The journal did not answer in 10 s; whether it is in is unknown.
         """
-        if (text is None) == (image_url is None):
-            raise ValueError("send() takes a text or an image_url, one of them")
+        account = arguments.account(account)
+        conversation = arguments.identifier("conversation", conversation)
+        to = arguments.optional_identifier("to", to)
+        content = sending.content_of(text, image_url, width=width, height=height)
+        if expires_s is not None:
+            expires_s = arguments.seconds("expires_s", expires_s, most=arguments.LONGEST_S)
         system = self._system
         if system is None:
             raise ShuttingDownError
         if account not in self._plans:
             raise UnknownAccountError(account, list(self._plans))
-        content = Content(text=text, image_url=image_url, width=width, height=height)
         limit, _ = self._send_limits[account]
         delivery = self._delivery(account, conversation, content, to=to, expires_s=expires_s)
         full = system.services.sends.reserve(account, delivery.outbox_id, limit)
@@ -423,12 +435,14 @@ class Gateway:
             ShuttingDownError: The gateway is not running.
             TimeoutError: The journal did not answer in 10 s.
         """
+        account = arguments.account(account)
+        lane = "" if conversation is None else conversation
+        lane = arguments.text("conversation", lane, most=MOST_CHARS, empty=True)
+        key = arguments.text("key", key, most=NOTE_KEY_CHARS)
         system = self._system
         if system is None:
             raise ShuttingDownError
-        return system.services.writer.read(
-            lambda journal: journal.note(account, conversation or "", key), ASK_S
-        )
+        return system.services.writer.read(lambda journal: journal.note(account, lane, key), ASK_S)
 
     def _tally(self, account: AccountId) -> Tally:
         return Tally() if self._journal is None else self._journal.tally(account)
@@ -439,12 +453,9 @@ class Gateway:
         Raises:
             OverloadedError: The account's outbox is full: the event is tried again later.
         """
-        system, (limit, _) = self._system, self._send_limits[event.account]
-        sends = None if system is None else system.services.sends
-        if sends is not None and sends.count(event.account) >= limit:
-            raise OverloadedError(f"outbox of {event.account}", limit)
-        if sends is not None and len(sends) >= sends.limit:
-            raise OverloadedError("outbox of the gateway", sends.limit)
+        if self._system is not None:
+            limit, _ = self._send_limits[event.account]
+            sending.refuse_full(self._system.services.sends, event.account, limit)
         return self._delivery(
             event.account,
             event.conversation_id or "",
@@ -522,7 +533,7 @@ class Gateway:
     def send_ended(self, account: AccountId, outbox_id: str, result: SendResult) -> None:
         """Resolve the ticket."""
         del account
-        self._tickets.end(outbox_id, masked_result(result, self._redactor))
+        self._tickets.end(outbox_id, sending.masked_result(result, self._redactor))
 
     def retry_scheduled(self, account: AccountId, attempt: int, delay_s: float) -> None:
         """Show when the next attempt is due."""

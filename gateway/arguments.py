@@ -6,16 +6,27 @@ checked. Nothing here knows a gateway, a journal or a clock.
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
 import operator
+import os
 from collections.abc import Callable, Iterable
-from typing import Final
+from typing import Any, Final
 
 from gateway.errors import did_you_mean
 
 ID_CHARS: Final = 512
 """Most characters of an id: ids of the platforms have a few dozen."""
+
+TEXT_BYTES: Final = 65_536
+"""Most bytes, in UTF-8, of a text that is sent; who sends far more has the link closed."""
+
+URL_CHARS: Final = 8192
+"""Most characters of an address."""
+
+LONGEST_S: Final = 366 * 24 * 3600.0
+"""Longest wait or expiry a caller may name, in seconds."""
 
 
 def text(name: str, value: object, *, most: int, empty: bool = False, remedy: str = "") -> str:
@@ -49,6 +60,36 @@ def text(name: str, value: object, *, most: int, empty: bool = False, remedy: st
     return plain
 
 
+def message(name: str, value: object) -> str:
+    """Return a text to be sent as a plain ``str``, up to :data:`TEXT_BYTES` in UTF-8.
+
+    Raises:
+        TypeError: Not a ``str``.
+        ValueError: Empty, too long, or not expressible in UTF-8.
+    """
+    plain = text(name, value, most=TEXT_BYTES, remedy="send it in parts")
+    size = len(plain.encode())
+    if size > TEXT_BYTES:
+        raise ValueError(f"{name} has {size:,} bytes, at most {TEXT_BYTES:,}; send it in parts")
+    return plain
+
+
+def web_address(name: str, value: object) -> str:
+    """Return an address with ``http://`` or ``https://`` as a plain ``str``.
+
+    Raises:
+        TypeError: Not a ``str``.
+        ValueError: Another scheme, no host, blanks, or too long.
+    """
+    plain = text(name, value, most=URL_CHARS, remedy="give the address of an uploaded image")
+    scheme, _, rest = plain.partition("://")
+    if scheme.lower() not in {"http", "https"} or not rest.strip("/"):
+        raise ValueError(f"{name} must begin with http:// or https:// and name a host")
+    if not plain.isprintable() or " " in plain:
+        raise ValueError(f"{name} has blanks or characters that cannot be printed; percent-encode")
+    return plain
+
+
 def identifier(name: str, value: object, *, remedy: str = "") -> str:
     """Return an id as a plain ``str``; ids are text, numbers among them too.
 
@@ -64,9 +105,30 @@ def identifier(name: str, value: object, *, remedy: str = "") -> str:
     return plain
 
 
+def account(value: object) -> str:
+    """Return the name of an account as a plain ``str``.
+
+    Raises:
+        TypeError: Not a ``str``.
+        ValueError: Empty, longer than :data:`ID_CHARS`, or not UTF-8.
+    """
+    return text("account", value, most=ID_CHARS, remedy="give the account's id of the settings")
+
+
 def optional_identifier(name: str, value: object, *, remedy: str = "") -> str | None:
     """Return None, or what :func:`identifier` returns."""
     return None if value is None else identifier(name, value, remedy=remedy)
+
+
+def path(name: str, value: object) -> str | os.PathLike[str]:
+    """Return ``value`` if it names a file; a number would be one that is open.
+
+    Raises:
+        TypeError: It does not.
+    """
+    if not isinstance(value, str | os.PathLike):
+        raise TypeError(f"{name} must be str or Path, not {kind(value)}")
+    return value
 
 
 def whole(name: str, value: object, *, least: int, most: int, remedy: str = "") -> int:
@@ -76,9 +138,10 @@ def whole(name: str, value: object, *, least: int, most: int, remedy: str = "") 
         TypeError: Not a whole number.
         ValueError: Outside ``least`` to ``most``.
     """
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise TypeError(f"{name} must be int, not {kind(value)}{_then(remedy)}")
-    plain = operator.index(value)
+    try:
+        plain = operator.index(None if isinstance(value, bool) else value)  # type: ignore[arg-type]
+    except Exception:  # noqa: BLE001  # a stranger's __index__
+        raise TypeError(f"{name} must be int, not {kind(value)}{_then(remedy)}") from None
     if not least <= plain <= most:
         raise ValueError(f"{name} must be {least:,} to {most:,}{_then(remedy)}")
     return plain
@@ -100,6 +163,16 @@ def seconds(name: str, value: object, *, most: float = math.inf, remedy: str = "
     if not 0.0 <= plain <= most:
         raise ValueError(f"{name} must be 0 to {most:,} seconds, not {plain}{_then(remedy)}")
     return plain
+
+
+def wait_s(name: str, value: object) -> float:
+    """Return how long to wait, in seconds; what is beyond :data:`LONGEST_S` is cut to it.
+
+    Raises:
+        TypeError: Not a number.
+        ValueError: Negative, or not a number of seconds.
+    """
+    return min(LONGEST_S, seconds(name, value))
 
 
 def flag(name: str, value: object) -> bool:
@@ -148,6 +221,25 @@ def function(name: str, value: object, *, takes: int) -> Callable[..., object]:
         wanted = "one argument" if takes == 1 else f"{takes} arguments"
         raise TypeError(f"{name} must take {wanted}, but is {called(value)}{signature}") from None
     return value
+
+
+def listener(name: str, value: object) -> Callable[[Any], object]:
+    """Return ``value`` if it is a plain function of one argument; nobody awaits a coroutine.
+
+    Raises:
+        TypeError: It is not callable, takes another number of arguments, or would return a
+            coroutine or generator, so that nothing of it ran.
+    """
+    checked = function(name, value, takes=1)
+    inner: Any = checked
+    while isinstance(inner, functools.partial):
+        inner = inner.func
+    for each in (inner, getattr(inner, "__call__", None)):  # noqa: B004  # an object's own
+        if inspect.iscoroutinefunction(each) or inspect.isasyncgenfunction(each):
+            raise TypeError(f"{name} must not be async; write a def that hands over to your loop")
+        if inspect.isgeneratorfunction(each):
+            raise TypeError(f"{name} must not be a generator; nothing would run it")
+    return checked
 
 
 def called(value: object) -> str:

@@ -12,7 +12,8 @@ neither a secret nor a payload. Errors that never leave the kernel live with the
     ├── SendStateError         the send is not in a state that allows it
     ├── ShuttingDownError      the gateway is stopping; nothing was accepted
     ├── UnknownLetterError     the event is neither a dead letter nor parked
-    ├── EventSettledError      the event is finished and can not be answered any more
+    ├── EventSettledError      no handler is being called with the event on this thread
+    │   └── EventCopiedError   it is a copy of the event that the handler was given
     └── SinkError              a sink can not be opened or written to         (retryable)
 """
 
@@ -175,7 +176,10 @@ class UnknownLetterError(GatewayError):
 
 
 class EventSettledError(GatewayError):
-    """Raised when an event is answered after its handling ended.
+    """Raised when an event is answered where no handler is being called with it.
+
+    Its handler has returned, or another thread is in it: what is answered there might come
+    after the event is settled, and be lost.
 
     Attributes:
         event_id: Identity of the event.
@@ -187,8 +191,18 @@ class EventSettledError(GatewayError):
 
     def __str__(self) -> str:
         return (
-            f"event {self.event_id!r} is settled; reply inside the handler, "
-            "or use send() to write to the conversation later"
+            f"no handler is being called with event {self.event_id!r} on this thread; reply in "
+            "the handler itself before it returns, or use gw.send() from anywhere, at any time"
+        )
+
+
+class EventCopiedError(EventSettledError, TypeError):
+    """Raised when a copy of an event is answered: nobody would hear of it. A ``TypeError``, too."""
+
+    def __str__(self) -> str:
+        return (
+            f"this is a copy of event {self.event_id!r}; reply on the event that the handler "
+            "was given, or use gw.send()"
         )
 
 

@@ -14,10 +14,15 @@ from typing import Any, ClassVar, Final
 import msgspec
 
 from actors.values import Content, Event, Note
-from gateway.errors import EventSettledError
+from gateway import arguments
+from gateway.errors import EventCopiedError, EventSettledError
 
 NOTE_KEY_CHARS: Final = 200
 NOTE_VALUE_CHARS: Final = 16_384
+PIXELS: Final = 100_000
+"""Most pixels of an image's side."""
+
+_KEEP_ELSEWHERE: Final = "keep text, and more than that in a store of your own"
 
 
 # Its own fields may be given by position, which makes a text in a fifth of the time:
@@ -61,18 +66,32 @@ class PlatformEvent(Event, frozen=True, gc=False):
     def reply(self, text: str) -> None:
         """Answer with a text; it leaves together with the settlement of this event.
 
+        Args:
+            text: Not empty, up to 65,536 bytes in UTF-8.
+
         Raises:
-            EventSettledError: No handler is being called with this event just now.
+            EventSettledError: No handler is being called with this event on this thread just
+                now, or this is a copy of the event; ``Gateway.send`` may be called anywhere.
+            TypeError: Not a ``str``, or this is a copy of the event.
+            ValueError: Empty, too long, or with half of a character.
         """
-        self._answer(Content(text=text))
+        self._answer(lambda: Content(text=arguments.message("text", text)))
 
     def reply_image(self, url: str, width: int, height: int) -> None:
         """Answer with an uploaded image, size in pixels; otherwise as :meth:`reply`.
 
         Raises:
-            EventSettledError: No handler is being called with this event just now.
+            EventSettledError: As for :meth:`reply`.
+            TypeError: ``url`` is no ``str``, or a size no whole number.
+            ValueError: ``url`` is no address, or a size is not 1 to 100,000.
         """
-        self._answer(Content(image_url=url, width=width, height=height))
+        self._answer(
+            lambda: Content(
+                image_url=arguments.web_address("url", url),
+                width=arguments.whole("width", width, least=1, most=PIXELS),
+                height=arguments.whole("height", height, least=1, most=PIXELS),
+            )
+        )
 
     def note(self, key: str, value: str | None, *, account_wide: bool = False) -> None:
         """Keep a value about this conversation; it is there once this event is settled.
@@ -86,28 +105,47 @@ class PlatformEvent(Event, frozen=True, gc=False):
             account_wide: Keep it about the account instead.
 
         Raises:
-            EventSettledError: No handler is being called with this event just now.
+            EventSettledError: As for :meth:`reply`.
+            TypeError: The key or the value is no ``str``.
             ValueError: The key is empty, or the key or the value is too long.
         """
         current = self._being_handled()
-        if not 0 < len(key) <= NOTE_KEY_CHARS or len(value or "") > NOTE_VALUE_CHARS:
-            raise ValueError(
-                f"a note's key has 1 to {NOTE_KEY_CHARS} characters, its value at most "
-                f"{NOTE_VALUE_CHARS}; keep more than that in a store of your own"
-            )
-        lane = "" if account_wide else self.conversation_id or ""
+        note = Note(
+            conversation_id="" if arguments.flag("account_wide", account_wide) else self._lane,
+            key=arguments.text("key", key, most=NOTE_KEY_CHARS),
+            value=None
+            if value is None
+            else arguments.text(
+                "value", value, most=NOTE_VALUE_CHARS, empty=True, remedy=_KEEP_ELSEWHERE
+            ),
+        )
         if current.notes is None:
             current.notes = []
-        current.notes.append(Note(conversation_id=lane, key=key, value=value))
+        current.notes.append(note)
+        self._still_handled(current)
 
-    def _answer(self, content: Content) -> None:
-        self._being_handled().replies.append(content)
+    @property
+    def _lane(self) -> str:
+        return self.conversation_id or ""
+
+    def _answer(self, content: Callable[[], Content]) -> None:
+        current = self._being_handled()
+        current.replies.append(content())
+        self._still_handled(current)
 
     def _being_handled(self) -> Delivering:
         current = _current.get()
-        if current is None or current.event is not self:
+        if current is not None and current.event is self:
+            return current
+        handled = None if current is None else current.event
+        if handled is not None and handled.event_id == self.event_id:
+            raise EventCopiedError(self.event_id)
+        raise EventSettledError(self.event_id)
+
+    def _still_handled(self, current: Delivering) -> None:
+        """Refuse what another thread left while the handler was returning: it may be lost."""
+        if current.event is not self:
             raise EventSettledError(self.event_id)
-        return current
 
 
 class ChatMessage(PlatformEvent, frozen=True, gc=False):

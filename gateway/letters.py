@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 from actors.storage import DropEvent, Journal, Letter
 from actors.system import System
 from actors.values import AccountId
+from gateway import arguments
 from gateway.errors import ShuttingDownError, UnknownLetterError
 from gateway.journal import letters
 
@@ -20,12 +21,19 @@ T = TypeVar("T")
 ANSWER_S: Final = 10.0
 """Seconds the journal has to answer."""
 
+MOST_LISTED: Final = 1_000_000
+"""Letters one list may have."""
+
+MOST_CHARS: Final = 4 << 20
+"""Most characters of an event's id: a frame has no more."""
+
 
 class DeadLetters:
     """Events that wait for a person (``reliability.md`` I9, I11). Any thread.
 
     All methods raise ShuttingDownError if the gateway is not running, and TimeoutError if the
-    journal does not answer in 10 s; then it is unknown whether it was done.
+    journal does not answer in 10 s; then it is unknown whether it was done. An argument of
+    another type is a TypeError, an id that is empty a ValueError.
     """
 
     def __init__(self, system: Callable[[], System | None]) -> None:
@@ -38,6 +46,8 @@ class DeadLetters:
             account: Only this account's; None: of all, removed ones included.
             limit: How many at most.
         """
+        account = None if account is None else arguments.account(account)
+        limit = arguments.whole("limit", limit, least=0, most=MOST_LISTED)
         return self._read(lambda journal: letters.list_letters(journal, account, limit))
 
     def show(self, event_id: str) -> Letter:
@@ -46,6 +56,7 @@ class DeadLetters:
         Raises:
             UnknownLetterError: It is neither dead nor parked.
         """
+        event_id = _event_id(event_id)
         letter = self._read(lambda journal: letters.show(journal, event_id))
         if letter is None:
             raise UnknownLetterError(event_id)
@@ -59,6 +70,7 @@ class DeadLetters:
         Raises:
             UnknownLetterError: It is neither dead nor parked.
         """
+        event_id = _event_id(event_id)
         account = self.show(event_id).account
         self._do(event_id, lambda system, answered: system.replay(account, event_id, answered))
 
@@ -68,6 +80,7 @@ class DeadLetters:
         Raises:
             UnknownLetterError: It is neither dead nor parked.
         """
+        event_id = _event_id(event_id)
 
         def submit(system: System, answered: Callable[[bool], None]) -> None:
             system.services.writer.submit(
@@ -101,3 +114,8 @@ class DeadLetters:
         if system is None:
             raise ShuttingDownError
         return system
+
+
+def _event_id(value: object) -> str:
+    """Return the id of an event; a platform's own may be long and odd."""
+    return arguments.text("event_id", value, most=MOST_CHARS, remedy="take it from list()")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
 from msgspec import structs
@@ -12,12 +12,15 @@ from msgspec import structs
 from actors.messages import SendDropped
 from actors.policy.sends import NEEDS_REVIEW
 from actors.storage import Journal, JournalAnswer, MarkDelivery, SendQuery, SendRecord
-from actors.values import AccountId, SendOutcome, SendResult, SendState
-from gateway.errors import SendStateError, ShuttingDownError, UnknownSendError
+from actors.values import AccountId, Content, SendOutcome, SendResult, SendState
+from gateway import arguments
+from gateway.errors import OverloadedError, SendStateError, ShuttingDownError, UnknownSendError
+from gateway.events import PIXELS
 from gateway.journal import sends
 from gateway.redaction import Redactor
 
 if TYPE_CHECKING:
+    from actors.runtime.sends import OpenSends
     from actors.system import System
 
 PENDING = SendResult(outcome=SendOutcome.UNKNOWN, reason="pending")
@@ -26,6 +29,11 @@ PENDING = SendResult(outcome=SendOutcome.UNKNOWN, reason="pending")
 ASK_S = 10.0
 """Seconds to wait for the journal before saying so."""
 
+MOST_LISTED: Final = 1_000_000
+"""Sends one list may have."""
+
+_OUTCOMES: Final = [each.value for each in SendOutcome]
+
 T = TypeVar("T")
 
 
@@ -33,6 +41,35 @@ def masked_result(result: SendResult, redactor: Redactor) -> SendResult:
     """Give a result without our secrets; a platform may repeat one in its reason."""
     told = redactor.text(result.reason or "")
     return result if told == (result.reason or "") else structs.replace(result, reason=told)
+
+
+def content_of(text: object, image_url: object, *, width: object, height: object) -> Content:
+    """Return what a send carries, checked: a text, or an image that lies somewhere.
+
+    Raises:
+        TypeError: An argument has another type.
+        ValueError: Neither or both; too long, out of bounds, or no address.
+    """
+    if (text is None) == (image_url is None):
+        raise ValueError("send() takes a text or an image_url, one of them")
+    return Content(
+        text=None if text is None else arguments.message("text", text),
+        image_url=None if image_url is None else arguments.web_address("image_url", image_url),
+        width=arguments.whole("width", width, least=0, most=PIXELS),
+        height=arguments.whole("height", height, least=0, most=PIXELS),
+    )
+
+
+def refuse_full(open_sends: OpenSends, account: AccountId, limit: int) -> None:
+    """Refuse a reply for which there is no room.
+
+    Raises:
+        OverloadedError: The outbox of the account, or of the gateway, is full.
+    """
+    if open_sends.count(account) >= limit:
+        raise OverloadedError(f"outbox of {account}", limit)
+    if len(open_sends) >= open_sends.limit:
+        raise OverloadedError("outbox of the gateway", open_sends.limit)
 
 
 class SendTicket:
@@ -64,8 +101,12 @@ class SendTicket:
 
         Returns:
             The outcome; UNKNOWN with reason ``pending`` if there is none in time.
+
+        Raises:
+            TypeError: ``timeout`` is no number of seconds.
+            ValueError: ``timeout`` is negative or no number.
         """
-        self._ended.wait(timeout)
+        self._ended.wait(arguments.wait_s("timeout", timeout))
         return self._result or PENDING
 
     def end(self, result: SendResult) -> None:
@@ -200,9 +241,12 @@ class Sends:
         """Give a send, or None if the journal has none of that id.
 
         Raises:
+            TypeError: The id is no ``str``.
+            ValueError: The id is empty, or none there can be.
             ShuttingDownError: The gateway is not running.
             TimeoutError: The journal did not answer in 10 s.
         """
+        outbox_id = _outbox_id(outbox_id)
         record = self._read(lambda journal: sends.find(journal, outbox_id))
         return None if record is None else SendView.of(record)
 
@@ -217,18 +261,19 @@ class Sends:
         Args:
             account: Only this account's.
             state: Only in this state, by its name.
-            limit: Most to give.
+            limit: Most to give, up to 1,000,000.
 
         Raises:
-            ValueError: There is no such state; names those there are.
+            TypeError: An argument has another type.
+            ValueError: There is no such state; names those there are. Or the limit is none.
             ShuttingDownError: The gateway is not running.
             TimeoutError: The journal did not answer in 10 s.
         """
         query = SendQuery(
-            account=account,
+            account=None if account is None else arguments.account(account),
             state=None if state is None else _state(state),
             newest_first=True,
-            limit=limit,
+            limit=arguments.whole("limit", limit, least=0, most=MOST_LISTED),
         )
         return [SendView.of(each) for each in self._read(lambda journal: journal.sends(query))]
 
@@ -236,12 +281,16 @@ class Sends:
         """Cancel a send of which nothing has left.
 
         Raises:
+            TypeError: The id is no ``str``.
+            ValueError: The id is empty, or none there can be.
             UnknownSendError: There is none of that id.
             SendStateError: It is not queued any more; it may have left.
             ShuttingDownError: The gateway is not running.
             TimeoutError: The journal did not answer in 10 s.
         """
-        return self._end(sends.cancelling(outbox_id), "only what is queued can be cancelled")
+        return self._end(
+            sends.cancelling(_outbox_id(outbox_id)), "only what is queued can be cancelled"
+        )
 
     def resolve(
         self, outbox_id: str, outcome: SendOutcome | str, message_id: str | None = None
@@ -254,23 +303,33 @@ class Sends:
             message_id: The platform's id of it, if known.
 
         Raises:
-            ValueError: Another outcome.
+            TypeError: An argument has another type.
+            ValueError: Another outcome, or an id there can not be.
             UnknownSendError: There is none of that id.
             SendStateError: It is not UNKNOWN.
             ShuttingDownError: The gateway is not running.
             TimeoutError: The journal did not answer in 10 s.
         """
-        note = sends.resolving(outbox_id, SendOutcome(outcome), message_id)
+        if not isinstance(outcome, SendOutcome):
+            outcome = SendOutcome(arguments.choice("outcome", outcome, _OUTCOMES))
+        note = sends.resolving(
+            _outbox_id(outbox_id),
+            outcome,
+            arguments.optional_identifier("message_id", message_id),
+        )
         return self._end(note, "only what is unknown can be resolved by hand")
 
     def ticket(self, outbox_id: str) -> SendTicket:
         """Give a ticket for a send, perhaps of an earlier life.
 
         Raises:
+            TypeError: The id is no ``str``.
+            ValueError: The id is empty, or none there can be.
             UnknownSendError: There is none of that id.
             ShuttingDownError: The gateway is not running.
             TimeoutError: The journal did not answer in 10 s.
         """
+        outbox_id = _outbox_id(outbox_id)
         ticket = self._tickets.open(outbox_id)  # before it is read, so that no end is missed
         record = self._read(lambda journal: sends.find(journal, outbox_id))
         if record is None:
@@ -316,8 +375,15 @@ class Sends:
 
 
 def _state(name: SendState | str) -> SendState:
+    if isinstance(name, SendState):
+        return name
+    word = arguments.text("state", name, most=arguments.ID_CHARS)
     try:
-        return SendState(name)
+        return SendState(word)
     except ValueError:
         known = ", ".join(each.value for each in SendState)
-        raise ValueError(f"no state {name!r}; there are {known}") from None
+        raise ValueError(f"no state {word!r}; there are {known}") from None
+
+
+def _outbox_id(value: object) -> str:
+    return arguments.identifier("outbox_id", value, remedy="take it from ticket.outbox_id")

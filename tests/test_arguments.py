@@ -6,6 +6,7 @@ import contextlib
 import enum
 import functools
 import math
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -127,3 +128,63 @@ def test_any_value_is_an_error_of_two_kinds_or_checked(value: object) -> None:
     ):
         with contextlib.suppress(TypeError, ValueError):
             check()
+
+
+def test_a_message_is_bounded_in_bytes() -> None:
+    """Letters of Chinese take three; a platform closes the link of who sends megabytes."""
+    assert arguments.message("text", "长" * (arguments.TEXT_BYTES // 3))
+    with pytest.raises(ValueError, match=r"65,538 bytes, at most 65,536; send it in parts"):
+        arguments.message("text", "长" * (arguments.TEXT_BYTES // 3 + 1))
+
+
+@pytest.mark.parametrize(
+    "wrong", ["", "x", "file:///x", "https://", "https:///", "https://a b", "https://a\n", "//a/b"]
+)
+def test_what_is_no_web_address(wrong: str) -> None:
+    with pytest.raises(ValueError, match="url"):
+        arguments.web_address("url", wrong)
+    assert arguments.web_address("url", "HTTPS://img/x.jpg") == "HTTPS://img/x.jpg"
+
+
+def test_a_wait_for_ever_is_a_long_one() -> None:
+    """``Event.wait(inf)`` is an OverflowError."""
+    assert arguments.wait_s("timeout", math.inf) == arguments.LONGEST_S
+    assert arguments.wait_s("timeout", 3) == 3.0
+    for wrong in (-1, math.nan):
+        with pytest.raises(ValueError, match="timeout"):
+            arguments.wait_s("timeout", wrong)
+
+
+def test_an_index_that_raises_is_no_number() -> None:
+    class Broken:
+        def __index__(self) -> int:
+            raise RuntimeError
+
+    for wrong in (Broken(), int):
+        with pytest.raises(TypeError, match="width must be int"):
+            arguments.whole("width", wrong, least=0, most=9)
+
+
+def test_a_listener_is_a_plain_function_of_one_argument() -> None:
+    """Of a coroutine nothing runs: nobody awaits it."""
+
+    async def later(_: object) -> None: ...
+
+    def slowly(_: object) -> Iterator[None]:
+        yield
+
+    class Later:
+        async def __call__(self, _: object) -> None: ...
+
+    for wrong in (later, slowly, Later(), functools.partial(functools.partial(later)), 5):
+        with pytest.raises(TypeError, match="listener must"):
+            arguments.listener("listener", wrong)
+    seen: list[object] = []
+    assert arguments.listener("listener", seen.append) == seen.append
+
+
+def test_a_path_is_no_number() -> None:
+    """``open(5)`` reads whatever file the process has open under it."""
+    with pytest.raises(TypeError, match="path must be str or Path, not int"):
+        arguments.path("path", 5)
+    assert arguments.path("path", Path("x")) == Path("x")

@@ -131,16 +131,19 @@ def send(context: Context, asked: Asked) -> Answer:
     if not body.conversation or (body.text is None) == (body.image_url is None):
         raise bad_request("give a conversation, and a text or an image_url, one of them")
     with context.waiting(wait_s):
-        ticket = context.gateway.send(
-            body.account,
-            body.conversation,
-            body.text,
-            to=body.to,
-            image_url=body.image_url,
-            width=body.width,
-            height=body.height,
-            expires_s=body.expires_s,
-        )
+        try:
+            ticket = context.gateway.send(
+                body.account,
+                body.conversation,
+                body.text,
+                to=body.to,
+                image_url=body.image_url,
+                width=body.width,
+                height=body.height,
+                expires_s=body.expires_s,
+            )
+        except (TypeError, ValueError) as error:  # says which argument, and what it must be
+            raise bad_request(str(error)) from error
         deadline = time.monotonic() + wait_s
         while not (ticket.done or context.closing.is_set()):
             left = deadline - time.monotonic()

@@ -322,15 +322,15 @@ def test_a_text_nobody_can_send(tmp_path: Path) -> None:
     """A host's bad string must not sit in the outbox, nor block the conversation."""
     with Market(tmp_path, SHOP) as market:
         market.start()
-        result = market.gateway.send(SHOP, "c1", "\ud800", to="77001").result(WAIT_S)
-        assert result.outcome is SendOutcome.REFUSED
+        with pytest.raises(ValueError, match="text has half of a character"):
+            market.gateway.send(SHOP, "c1", "\ud800", to="77001")
         nobody = market.gateway.send(SHOP, "c1", "to nobody").result(WAIT_S)
         assert nobody.outcome is SendOutcome.REFUSED
         market.serves_sends(SHOP)
 
 
 def test_a_reply_nobody_can_send(tmp_path: Path) -> None:
-    """It is a refused send; the event is settled and the lane goes on."""
+    """It fails its handler; the event is a dead letter and the lane goes on."""
     with Market(tmp_path, SHOP) as market:
         market.listen()
 
@@ -343,8 +343,10 @@ def test_a_reply_nobody_can_send(tmp_path: Path) -> None:
         buyer = market.shops[SHOP].buyer("77001")
         buyer.says("bad")
         buyer.says("good")
-        market.log.wait("send.refused", account=SHOP)
-        assert market.ledger.wait(2) == ["bad", "good"]
+        market.log.wait("event.dead_lettered", account=SHOP)
+        (letter,) = market.gateway.dead_letters.list(SHOP)
+        assert (letter.reason or "").startswith("ValueError")
+        market.ledger.until(lambda texts: "good" in texts)
         market.serves_sends(SHOP)
 
 

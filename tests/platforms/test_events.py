@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import contextvars
+import copy
 import json
+import pickle
+import queue
 import threading
+from collections.abc import Callable
+from pathlib import Path
 
 import msgspec
 import pytest
 
 from actors.values import Content, Event
-from gateway.errors import EventSettledError
+from gateway.errors import EventCopiedError, EventSettledError
 from gateway.events import (
     ChatMessage,
     UndecodableEvent,
@@ -119,6 +124,106 @@ def test_reply_outside_of_its_handling_fails_loudly() -> None:
         deliver(event, [lambda _: other.reply("wrong one")])
     with pytest.raises(EventSettledError):
         event.reply("late")
+
+
+COPIES: dict[str, Callable[[ChatMessage], ChatMessage]] = {
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
+    "pickle": lambda event: pickle.loads(pickle.dumps(event)),  # our own bytes
+    "replace": lambda event: msgspec.structs.replace(event, text="another"),
+}
+
+
+@pytest.mark.parametrize("how", COPIES)
+def test_a_copy_can_be_kept_and_not_be_answered(how: str) -> None:
+    """Nobody would hear of its reply; the error says what to do instead."""
+    event = full()
+
+    def handle(it: ChatMessage) -> None:
+        again = COPIES[how](it)
+        assert again.event_id == it.event_id
+        with pytest.raises(EventCopiedError, match=r"this is a copy .* gw\.send") as caught:
+            again.reply("x")
+        assert isinstance(caught.value, TypeError)
+        with pytest.raises(EventSettledError):
+            again.note("k", "v")
+
+    assert deliver(event, [handle]).replies == []
+
+
+def test_a_thread_of_the_handler_can_not_answer() -> None:
+    """It may come after the settlement; the event is not settled yet, and nobody says so."""
+    event, caught = full(), queue.Queue[str]()
+
+    def answer(it: ChatMessage) -> None:
+        try:
+            it.reply("from a thread")
+        except EventSettledError as error:
+            caught.put(str(error))
+
+    def handle(it: ChatMessage) -> None:
+        thread = threading.Thread(target=answer, args=(it,))
+        thread.start()
+        thread.join()
+
+    assert deliver(event, [handle]).replies == []
+    told = caught.get_nowait()
+    assert "on this thread" in told
+    assert "gw.send()" in told
+    assert "settled" not in told
+
+
+def test_what_a_thread_leaves_while_the_handler_returns_is_refused() -> None:
+    """With the handler's own context a thread may answer, for as long as it is waited for."""
+    event = full()
+    context: list[contextvars.Context] = []
+
+    def handle(it: ChatMessage) -> None:
+        context.append(contextvars.copy_context())
+        context[0].run(it.reply, "in time")
+
+    assert deliver(event, [handle]).replies == [Content(text="in time")]
+    with pytest.raises(EventSettledError):
+        context[0].run(event.reply, "late")
+
+
+@pytest.mark.parametrize("wrong", [None, 4, 4.5, b"hi", ["x"], {"text": "x"}, object(), Path("x")])
+def test_an_answer_that_is_no_text_fails_its_handler(wrong: object) -> None:
+    """``b"hi"`` once reached the buyer as ``aGk=``, and a dict stopped the outbox for good."""
+    more: dict[str, tuple[object, ...]] = {"reply": (), "reply_image": (3, 4), "note": ("value",)}
+    for answer in more:
+        event = full()
+
+        def handle(it: ChatMessage, answer: str = answer) -> None:
+            getattr(it, answer)(wrong, *more[answer])
+
+        with pytest.raises(TypeError, match=r"^(text|url|key) must be str, not "):
+            deliver(event, [handle])
+
+
+def test_an_answer_is_plain_text_within_its_bounds() -> None:
+    class Markup(str):
+        __slots__ = ()
+
+    call = deliver(full(), [lambda it: it.reply(Markup("<b>")), lambda it: it.note("k", None)])
+    assert [type(each.text) for each in call.replies] == [str]
+    wrong: list[tuple[Callable[[ChatMessage], None], str]] = [
+        (lambda it: it.reply(""), "must not be empty"),
+        (lambda it: it.reply("长" * 30_000), "90,000 bytes, at most 65,536"),
+        (lambda it: it.reply("\ud83d"), "half of a character"),
+        (lambda it: it.reply_image("file:///etc/passwd", 3, 4), "http"),
+        (lambda it: it.reply_image("https://x", 0, 4), "width must be 1 to"),
+        (lambda it: it.note("k" * 201, "v"), "201 characters, at most 200"),
+    ]
+    for answer, why in wrong:
+        with pytest.raises(ValueError, match=why):
+            deliver(full(), [answer])
+    with pytest.raises(TypeError, match="height must be int, not None"):
+        deliver(full(), [lambda it: it.reply_image("https://x", 3, None)])
+    with pytest.raises(TypeError, match="value must be str, not list; keep text"):
+        deliver(full(), [lambda it: it.note("k", ["a"])])
+    with pytest.raises(TypeError, match="account_wide must be True or False"):
+        deliver(full(), [lambda it: it.note("k", "v", account_wide=1)])
 
 
 def test_deliveries_nest_and_do_not_leak_over_errors() -> None:
