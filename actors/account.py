@@ -37,7 +37,7 @@ from actors.runtime.sends import OpenSends
 from actors.runtime.timers import Timers
 from actors.runtime.writer import JournalWriter
 from actors.state import ConnectionState
-from actors.storage import Past, Pending, SendRecord
+from actors.storage import Past, Pending, SendRecord, Settlement
 from actors.values import (
     AccountId,
     Event,
@@ -335,6 +335,20 @@ class SessionOpened(Control, frozen=True, kw_only=True, gc=False):
 
     generation: Generation
     session: Session
+
+
+class SettlementsRefused(Message, frozen=True, kw_only=True, gc=False):
+    """To the dispatcher: the journal can not store these, and nothing of them was stored.
+
+    Attributes:
+        settlements: As they were.
+        done: As they were.
+        reason: Why; no payload.
+    """
+
+    settlements: Sequence[Settlement]
+    done: Sequence[Event]
+    reason: str
 
 
 class PendingRead(Message, frozen=True, kw_only=True, gc=False):

@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from itertools import count
 from typing import Any
 
-from actors.account import Account, PendingRead
+import msgspec
+
+from actors.account import Account, PendingRead, SettlementsRefused
 from actors.messages import (
     DeliveriesStored,
     Drain,
@@ -32,6 +34,7 @@ from actors.runtime.pool import Pool
 from actors.runtime.supervised import SupervisedActor
 from actors.runtime.timers import Timer
 from actors.storage import (
+    CLOSED,
     CloseHold,
     HoldClosed,
     Journal,
@@ -41,7 +44,7 @@ from actors.storage import (
     Settlement,
 )
 from actors.trials import Trials
-from actors.values import Delivery, Disposition, Event, Outcome
+from actors.values import DONE, Delivery, Disposition, Event, Outcome
 
 PAGE = 1000
 """Journal rows read at a time, and most news kept while they are read."""
@@ -57,6 +60,9 @@ MOST = 8
 
 PAGE_OVERDUE_S = 10.0
 """So long a page may take; then it is read again, and the late one dropped."""
+
+UNSTORABLE = "unstorable"
+"""Begin of the reason of an event whose settlement the journal can not store."""
 
 BEGIN_AGAIN_S = 1.0
 """Pause before an event is taken up again whose begin the journal did not answer."""
@@ -131,6 +137,8 @@ class DispatcherActor(SupervisedActor):
                 self._take_page(message)
             case EventsReplayed():
                 self._behind, self._news = True, None
+            case SettlementsRefused():
+                self._store_apart(message)
             case LaneRested():
                 self._lanes.release(message.lane)
             case LanesHeld():
@@ -417,9 +425,13 @@ class DispatcherActor(SupervisedActor):
         account = self._account
         durable = account.services.writer.durable
 
-        def refused(_: str) -> None:
-            if not durable:
-                account.flow.returned(ended)
+        def refused(reason: str) -> None:
+            if reason == CLOSED:  # another life reads them
+                self._let_go(ended)
+                return
+            account.peers.dispatcher.tell(
+                SettlementsRefused(settlements=settlements, done=done, reason=reason)
+            )
 
         def committed(answer: JournalAnswer) -> None:
             deliveries: Sequence[Delivery] = answer  # type: ignore[assignment]  # its answer
@@ -433,3 +445,34 @@ class DispatcherActor(SupervisedActor):
             committed,
             refused=refused,
         )
+
+    def _store_apart(self, refused: SettlementsRefused) -> None:
+        """Store one by one what was refused together: none shares the fate of another.
+
+        What is refused alone ends as a dead letter, of which nothing leaves.
+        """
+        settlements, done = refused.settlements, refused.done
+        if len(settlements) + len(done) > 1:
+            for settlement in settlements:
+                self._store([settlement], _ends(settlement))
+            for event in done:
+                self._store((), 1, [event])
+        else:
+            single = settlements[0] if settlements else Settlement(done[0], DONE)
+            if (single.outcome.reason or "").startswith(UNSTORABLE):
+                self._let_go(1)  # not even that: the journal says why
+                return
+            outcome = Outcome(
+                disposition=Disposition.DEAD, reason=f"{UNSTORABLE}: {refused.reason}"
+            )
+            dead = msgspec.structs.replace(single, outcome=outcome)
+            self._follow(single.event.conversation_id or "", dead)
+            self._store([dead], 1)
+
+    def _let_go(self, ended: int) -> None:
+        if not self._account.services.writer.durable:
+            self._account.flow.returned(ended)
+
+
+def _ends(settlement: Settlement) -> bool:
+    return settlement.outcome.disposition is not Disposition.RETRY

@@ -271,14 +271,22 @@ class OutboxActor(SupervisedActor):
         mid = self._services.new_mid(session)
         generation, outbox_id = self._generation, delivery.outbox_id
         box.begin(outbox_id, mid=mid, generation=generation)
-        outbox = self._account.peers.outbox
+        outbox, account = self._account.peers.outbox, self._account.name
+        observer = self._services.observer
 
         def stored(held: JournalAnswer) -> None:
             told = AttemptStored(generation=generation, outbox_id=outbox_id, mid=mid)
             outbox.tell(told if held else SendDropped(outbox_id=outbox_id))
 
+        def refused(reason: str) -> None:
+            outbox.tell(SendDropped(outbox_id=outbox_id))
+            unknown = SendResult(outcome=SendOutcome.UNKNOWN, reason=reason)
+            observer.send_ended(account, outbox_id, unknown)
+
         self._services.writer.submit(
-            MarkDelivery(outbox_id=outbox_id, generation=generation, mid=mid), stored
+            MarkDelivery(outbox_id=outbox_id, generation=generation, mid=mid),
+            stored,
+            refused=refused,
         )
 
     def _write(self, stored: AttemptStored, now: float) -> None:
@@ -432,6 +440,7 @@ class OutboxActor(SupervisedActor):
         services.writer.submit(
             MarkDelivery(outbox_id=outbox_id, generation=self._generation, result=result),
             lambda _: services.observer.send_ended(account, outbox_id, result),
+            refused=lambda _: services.observer.send_ended(account, outbox_id, result),
         )
 
     def _requeued(self, outbox_id: str, mid: str, why: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 import msgspec
 
@@ -22,6 +22,9 @@ from actors.values import (
     SendResult,
     SendState,
 )
+
+CLOSED: Final = "the journal is closed"
+"""Why a command is refused that could be stored, in another life."""
 
 
 class StoreFrames(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,7 +18,9 @@ import msgspec
 from actors.ports import Clock
 from actors.runtime.log import SILENT, Log
 from actors.runtime.waiting import Refused, Then, Waiting, closes, presses, rows_of
+from actors.storable import flaw
 from actors.storage import (
+    CLOSED,
     Journal,
     JournalAnswer,
     JournalCommand,
@@ -221,11 +223,16 @@ class JournalWriter:
                 (on some submitting thread if the journal is not durable), in the order of
                 submission. May only tell.
             refused: Called in place of ``then`` with a reason if the command can never be
-                stored, or came after :meth:`stop`.
+                stored (at once if :mod:`actors.storable` sees it), or came after :meth:`stop`
+                (:data:`~actors.storage.CLOSED`).
 
         Raises:
             OverloadedError: A send, while ``queue_limit`` commands wait. It is not accepted.
         """
+        wrong = flaw(command)
+        if wrong is not None:
+            self._refuse(Waiting(command, then, refused, 0, presses=False), wrong)
+            return
         if not self._journal.durable:
             self._inline(Waiting(command, then, refused, 0, presses=False))
             return
@@ -244,7 +251,7 @@ class JournalWriter:
                 if self._sleeping or (self._lingering and self._presses):
                     self._wake.notify()
         if late:
-            self._refuse(waiting, "the journal is closed")
+            self._refuse(waiting, CLOSED)
 
     def wait_for_room(self) -> None:
         """Wait while more waits to be stored than the next commit takes.
@@ -354,7 +361,7 @@ class JournalWriter:
 
     def _commit_one(self, command: JournalCommand) -> tuple[JournalAnswer, str | None]:
         if self._stopping:
-            return None, "the journal is closed"
+            return None, CLOSED
         try:
             answer = self._journal.commit((command,))[0]
         except Exception as error:  # noqa: BLE001  # one bad command must not hurt its actor

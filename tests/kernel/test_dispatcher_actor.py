@@ -11,7 +11,7 @@ from pykka import ActorDeadError
 from workbench import Bench, event
 
 from actors import dispatcher
-from actors.account import PendingRead
+from actors.account import PendingRead, SettlementsRefused
 from actors.dispatcher import DispatcherActor
 from actors.messages import (
     DeliveriesStored,
@@ -28,7 +28,7 @@ from actors.policy.lanes import Run
 from actors.runtime.handlers import LanesRan, RanLane
 from actors.runtime.writer import JournalWriter
 from actors.storage import OpenHold, StoreFrames
-from actors.values import DONE, Content, Decoded, Delivery, Disposition, Event, Outcome
+from actors.values import DONE, Content, Decoded, Delivery, Disposition, Event, Note, Outcome
 
 RETRY = Outcome(disposition=Disposition.RETRY, reason="ValueError at bot.py:7")
 
@@ -221,6 +221,39 @@ def test_refused_settlement_frees_the_flow_too(floor: Floor) -> None:
 
     floor.ran("c1", (event(1), DONE))
 
+    assert floor.bench.account.flow.in_hand == 0
+
+
+def test_what_can_not_be_stored_ends_alone_as_a_dead_letter(floor: Floor) -> None:
+    """It once was tried for ever, and took an innocent event of the same command with it."""
+    floor.store(event(1), event(2, "c2"), event(3, "c3"))
+    bad = Outcome(notes=(Note(conversation_id="c1", key="k", value=["a"]),))  # type: ignore[arg-type]
+    reply = Delivery(
+        outbox_id="o1",
+        uuid="u",
+        account="shop-a",
+        conversation_id="c3",
+        to="b",
+        content=Content(text="hi"),
+        expires_at_ms=9,
+    )
+    runs = (
+        RanLane("c1", [event(1)], [bad]),
+        RanLane("c2", [event(2, "c2")], [DONE]),
+        RanLane("c3", [event(3, "c3")], [Outcome(replies=(reply,))]),
+    )
+    floor.actor.receive(LanesRan(runs=runs))
+
+    heard = floor.bench.heard["dispatcher"]
+    while refused := heard.of(SettlementsRefused):
+        for message in refused:
+            floor.actor.receive(message)
+
+    assert floor.open_events() == []
+    (letter,) = floor.bench.journal.letters("shop-a", 9)
+    assert (letter.event_id, letter.status) == ("e1", "dead")
+    assert letter.reason == "unstorable: Note.value can not be list"
+    assert [each.outbox_id for each, _ in floor.bench.journal.unsent("shop-a")] == ["o1"]
     assert floor.bench.account.flow.in_hand == 0
 
 

@@ -191,11 +191,11 @@ def test_what_a_thread_leaves_while_the_handler_returns_is_refused() -> None:
 def test_an_answer_that_is_no_text_fails_its_handler(wrong: object) -> None:
     """``b"hi"`` once reached the buyer as ``aGk=``, and a dict stopped the outbox for good."""
     more: dict[str, tuple[object, ...]] = {"reply": (), "reply_image": (3, 4), "note": ("value",)}
-    for answer in more:
+    for answer, rest in more.items():
         event = full()
 
-        def handle(it: ChatMessage, answer: str = answer) -> None:
-            getattr(it, answer)(wrong, *more[answer])
+        def handle(it: ChatMessage, answer: str = answer, rest: tuple[object, ...] = rest) -> None:
+            getattr(it, answer)(wrong, *rest)
 
         with pytest.raises(TypeError, match=r"^(text|url|key) must be str, not "):
             deliver(event, [handle])
