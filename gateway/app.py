@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import threading
@@ -31,8 +30,9 @@ from actors.values import (
     SendOutcome,
     SendResult,
 )
-from gateway import arguments, logs, planning, sending, sinks, stopping
+from gateway import arguments, listeners, logs, planning, sending, sinks, stopping
 from gateway.accounts import Accounts, AccountView, masked_alert, masked_change
+from gateway.calls import Calls
 from gateway.config import check, load
 from gateway.errors import (
     AccountExistsError,
@@ -43,6 +43,7 @@ from gateway.errors import (
 )
 from gateway.events import NOTE_KEY_CHARS
 from gateway.handlers import Handlers, OnCrash
+from gateway.handlers import check as check_wish
 from gateway.letters import MOST_CHARS, DeadLetters
 from gateway.sending import ASK_S, ClientIds, Sends, SendTicket, Tickets
 from gateway.settings import AccountSettings, Settings
@@ -51,8 +52,7 @@ EventT = TypeVar("EventT", bound=Event)
 StateListener = Callable[[StateChanged], None]
 RecoveryListener = Callable[[Recovered], None]
 
-MOST_CALLS = 4096
-"""Calls of an account's listeners that may wait (``reliability.md`` 2.10)."""
+_NOT_GIVEN: Any = None
 
 INTERNAL_FAILURE = 70
 """Exit code when the ordered stop was cut short or threads survived it."""
@@ -96,10 +96,11 @@ class Gateway:
         self._tickets = Tickets()
         self._listeners: list[StateListener] = []
         self._recovery_listeners: list[RecoveryListener] = []
-        self._calls: dict[AccountId, list[Callable[[], object]]] = {}
+        self._calls = Calls(lambda: self._system, self._log)
         self._sinks = [sinks.make(each) for each in settings.sinks]
         self._handlers = Handlers(self._sinks, self._reply)
         self._plans: dict[AccountId, AccountPlan] = {}
+        self._heard_of: set[AccountId] = set()
         self._send_limits: dict[AccountId, tuple[int, float]] = {}
         self._disabled = {each.id for each in settings.accounts if not each.enabled}
         self._lock = threading.RLock()
@@ -130,7 +131,7 @@ class Gateway:
 
     def on(
         self,
-        event_type: type[EventT],
+        event_type: type[EventT] = _NOT_GIVEN,
         *,
         account: AccountId | None = None,
         own: bool = False,
@@ -138,14 +139,25 @@ class Gateway:
     ) -> Callable[[Callable[[EventT], None]], Callable[[EventT], None]]:
         """Decorate a function that takes one event of this type.
 
+        A plain ``def``: an ``async def`` or a generator is refused, its body would never run.
+
         Args:
             event_type: An event class; ``Event`` for everything.
-            account: Only this account's events.
+            account: Only this account's events; one that comes later is added first.
             own: Also what the account itself wrote; off, so that answers answer nobody twice.
             on_crash: ``redeliver``: an event whose handling the process did not survive is
                 handled again, marked ``redelivered``. ``park``: it is kept for a person
                 (:attr:`dead_letters`); for handlers whose effects must never happen twice.
+
+        Raises:
+            TypeError: No event class, no function of one argument, or one whose body would
+                not run; names it and the remedy.
+            UnknownAccountError: No such account was configured or added; add it first.
+            ValueError: ``on_crash`` is neither ``redeliver`` nor ``park``.
         """
+        check_wish(event_type, account=account, own=own, on_crash=on_crash)
+        if account is not None and account not in self._heard_of:
+            raise UnknownAccountError(account, list(self._plans))
 
         def decorate(handler: Callable[[EventT], None]) -> Callable[[EventT], None]:
             self._handlers.add(event_type, handler, account=account, own=own, on_crash=on_crash)
@@ -154,8 +166,12 @@ class Gateway:
         return decorate
 
     def on_state(self, listener: StateListener) -> StateListener:
-        """Call a function with each state change, in order per account."""
-        arguments.listener("listener", listener)
+        """Call a function with each state change, in order per account.
+
+        Raises:
+            TypeError: It is no function of one argument that a plain call runs.
+        """
+        listeners.listener("the listener", listener, takes=1)
         self._listeners.append(listener)
         return listener
 
@@ -164,9 +180,12 @@ class Gateway:
 
         Args:
             listener: Must neither raise nor block; None: nobody any more.
+
+        Raises:
+            TypeError: It is no function of one argument that a plain call runs.
         """
         if listener is not None:
-            arguments.listener("listener", listener)
+            listeners.listener("the listener", listener, takes=1)
         self._handlers.tap = listener
 
     @property
@@ -179,8 +198,11 @@ class Gateway:
 
         It gets a :class:`Recovered`; ``recovered`` False says that messages of the interval
         may be missing for now. State changes and these come in order per account.
+
+        Raises:
+            TypeError: It is no function of one argument that a plain call runs.
         """
-        arguments.listener("listener", listener)
+        listeners.listener("the listener", listener, takes=1)
         self._recovery_listeners.append(listener)
         return listener
 
@@ -293,20 +315,11 @@ class Gateway:
             stopping.STEPS.within(timeout * stopping.SHARE),
             self._log,
         )
-        for calls in list(self._calls.values()):
-            self._call_rest(calls)
+        self._calls.rest()
         for sink in self._sinks:
             sink.close()
         self._log.info("gateway.stopped")
         return not survivors
-
-    def _call_rest(self, calls: list[Callable[[], object]]) -> None:
-        """Tell listeners what happened after the handlers had ended, on this thread."""
-        while calls:
-            try:
-                _call_next(calls)
-            except (Exception, SystemExit) as error:  # noqa: BLE001  # strangers' code
-                self._log.error("listener.failed", reason=type(error).__name__)
 
     def __enter__(self) -> Self:
         self.start()
@@ -500,35 +513,12 @@ class Gateway:
         if change.account in self.accounts:
             self.accounts[change.account].apply(change)
         for listener in self._listeners:
-            self._call(change.account, partial(listener, change))
+            self._calls.call(change.account, listener, change)
 
     def recovery_ended(self, outcome: Recovered) -> None:
         """Pass it to the listeners."""
         for listener in self._recovery_listeners:
-            self._call(outcome.account, partial(listener, outcome))
-
-    def _call(self, account: AccountId, what: Callable[[], object]) -> None:
-        """Have a listener called, after those before it."""
-        system = self._system
-        calls = self._calls.setdefault(account, [])
-        behind = len(calls) >= MOST_CALLS
-        if behind:  # its turn calls the next one instead
-            with contextlib.suppress(IndexError):
-                calls.pop(0)
-        calls.append(what)
-        if system is None:
-            return
-        if not behind:
-            system.services.handlers.call(account, partial(_call_next, calls))
-            return
-        system.services.alerts.say(
-            "listener.behind",
-            account=account,
-            detail=f"more than {MOST_CALLS} calls of listeners wait; the oldest are left out",
-            next_step="see what your on_state and on_recovery listeners wait for; "
-            "accounts[id].state is right all the same",
-            for_s=60.0,
-        )
+            self._calls.call(outcome.account, listener, outcome)
 
     def send_ended(self, account: AccountId, outbox_id: str, result: SendResult) -> None:
         """Resolve the ticket."""
@@ -556,6 +546,7 @@ class Gateway:
             self._plans[account.id] = planning.plan(account, self.settings)
         except ValueError as error:
             raise ConfigError([f"account {account.id!r}: {error}"]) from error
+        self._heard_of.add(account.id)
         self._send_limits[account.id] = planning.shared(
             (account.send.limit, account.send.expires_s)
         )
@@ -595,8 +586,3 @@ class Gateway:
         elif verb == "resume":
             self._disabled.discard(account)
             system.resume(account)
-
-
-def _call_next(calls: list[Callable[[], object]]) -> None:
-    if calls:
-        calls.pop(0)()

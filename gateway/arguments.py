@@ -12,7 +12,7 @@ import math
 import operator
 import os
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import Final
 
 from gateway.errors import did_you_mean
 
@@ -210,41 +210,30 @@ def function(name: str, value: object, *, takes: int) -> Callable[..., object]:
         TypeError: It is not callable, or takes another number of arguments.
     """
     if not callable(value):
-        raise TypeError(f"{name} must be a function, not {kind(value)}")
-    try:
-        signature = inspect.signature(value)
-    except (ValueError, TypeError):  # built in: it does not tell
-        return value
-    try:
-        signature.bind(*([None] * takes))
-    except TypeError:
+        raise TypeError(f"{name} must be a function, not {kind(value)}: that is not callable")
+    other = arity(value, takes)
+    if other is not None:
         wanted = "one argument" if takes == 1 else f"{takes} arguments"
-        raise TypeError(f"{name} must take {wanted}, but is {called(value)}{signature}") from None
+        raise TypeError(f"{name} must take {wanted}, but is {called(value)}{other}")
     return value
 
 
-def listener(name: str, value: object) -> Callable[[Any], object]:
-    """Return ``value`` if it is a plain function of one argument; nobody awaits a coroutine.
-
-    Raises:
-        TypeError: It is not callable, takes another number of arguments, or would return a
-            coroutine or generator, so that nothing of it ran.
-    """
-    checked = function(name, value, takes=1)
-    inner: Any = checked
-    while isinstance(inner, functools.partial):
-        inner = inner.func
-    for each in (inner, getattr(inner, "__call__", None)):  # noqa: B004  # an object's own
-        if inspect.iscoroutinefunction(each) or inspect.isasyncgenfunction(each):
-            raise TypeError(f"{name} must not be async; write a def that hands over to your loop")
-        if inspect.isgeneratorfunction(each):
-            raise TypeError(f"{name} must not be a generator; nothing would run it")
-    return checked
+def arity(value: Callable[..., object], takes: int) -> inspect.Signature | None:
+    """Return the signature of what can not be called with so many arguments; else None."""
+    try:
+        signature = inspect.signature(value)
+    except (ValueError, TypeError):  # built in: it does not tell
+        return None
+    try:
+        signature.bind(*([None] * takes))
+    except TypeError:
+        return signature
+    return None
 
 
 def called(value: object) -> str:
     """Return the name of a function for people, with its module; never its ``repr``."""
-    while hasattr(value, "func"):  # a functools.partial
+    while isinstance(value, functools.partial):
         value = value.func
     name = getattr(value, "__qualname__", None) or type(value).__qualname__
     module = getattr(value, "__module__", None)

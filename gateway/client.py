@@ -23,7 +23,7 @@ from actors.runtime.flow import Flow
 from actors.runtime.link import Link
 from actors.state import ConnectionState
 from actors.values import ErrorClass, Failure, Frame
-from gateway import arguments, logs
+from gateway import arguments, listeners, logs
 from gateway.accounts import masked_failure
 from gateway.line import Line
 from gateway.platforms import registry
@@ -95,6 +95,8 @@ class WebSocketClient:
         log: Any = None,
     ) -> None:
         self.url = url
+        if on_message is not None:
+            listeners.listener("on_message", on_message, takes=1)
         self.on_message = on_message
         self.reconnect_delay = 0.0
         self.last_error: Failure | None = None
@@ -296,7 +298,7 @@ class WebSocketClient:
             if self.on_message is None:
                 continue
             try:
-                self.on_message(message)
+                listeners.ran(self.on_message, self.on_message(message))
             except Exception as error:  # noqa: BLE001  # strangers' code
                 self._log.error("handler.failed", reason=type(error).__name__, exc_info=True)
 

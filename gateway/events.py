@@ -16,6 +16,7 @@ import msgspec
 from actors.values import Content, Event, Note
 from gateway import arguments
 from gateway.errors import EventCopiedError, EventSettledError
+from gateway.listeners import ran
 
 NOTE_KEY_CHARS: Final = 200
 NOTE_VALUE_CHARS: Final = 16_384
@@ -227,7 +228,9 @@ def deliver(event: Event, handlers: Sequence[Callable[[Any], object]]) -> Delive
     token = _current.set(call)
     try:
         for handler in handlers:
-            handler(event)
+            left = handler(event)
+            if left is not None:
+                ran(handler, left)
     finally:
         call.event = None
         _current.reset(token)

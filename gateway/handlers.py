@@ -6,10 +6,12 @@ others that want the event; so handlers of one event share its fate.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypeAlias, get_args
 
 from actors.values import DONE, AccountId, Content, Delivery, Disposition, Event, Outcome
+from gateway import arguments, listeners
 from gateway.events import deliver
 from gateway.sinks.base import Sink
 
@@ -19,6 +21,25 @@ OnCrash: TypeAlias = Literal["redeliver", "park"]
 """What becomes of an event whose handler the process did not survive (``reliability.md`` I9)."""
 
 IGNORED = Outcome(disposition=Disposition.IGNORED, reason="no_handler")
+
+
+def check(event_type: object, *, account: object, own: object, on_crash: object) -> None:
+    """Check what a handler is to be added with; see :meth:`Handlers.add` for what is raised."""
+    if not (isinstance(event_type, type) and issubclass(event_type, Event)):
+        raise TypeError(
+            f"{_told(event_type)} is not an event class: use ChatMessage, OrderStatusChanged, "
+            "UserInteraction, SystemNotification, UnknownEvent, UndecodableEvent or Event, "
+            "as in @gw.on(ChatMessage)"
+        )
+    arguments.optional_identifier("account", account)
+    arguments.flag("own", own)
+    arguments.choice("on_crash", on_crash, get_args(OnCrash))
+
+
+def _told(value: object) -> str:
+    if isinstance(value, type) or inspect.isroutine(value):
+        return f"{type(value).__name__} {arguments.called(value)}"
+    return arguments.kind(value)
 
 
 class _Wish:
@@ -87,19 +108,12 @@ class Handlers:
                 a person, and no handler gets it again; costs a commit before each event.
 
         Raises:
-            TypeError: Not an event class, or not callable.
+            TypeError: Not an event class, or not a function of one argument that a plain call
+                runs; ``own`` is no bool, ``account`` no text.
             ValueError: ``on_crash`` is neither ``redeliver`` nor ``park``.
         """
-        if on_crash not in get_args(OnCrash):
-            raise ValueError(f"on_crash is {on_crash!r}: use 'redeliver' or 'park'")
-        wanted: object = event_type  # callers without a type checker pass anything
-        if not (isinstance(wanted, type) and issubclass(wanted, Event)):
-            raise TypeError(
-                f"{event_type!r} is not an event class: use ChatMessage, OrderStatusChanged, "
-                "UserInteraction, SystemNotification, UnknownEvent, UndecodableEvent or Event"
-            )
-        if not callable(handler):
-            raise TypeError(f"{handler!r} is not callable: a handler takes one event")
+        check(event_type, account=account, own=own, on_crash=on_crash)
+        listeners.listener("the handler", handler, takes=1)
         park = on_crash == "park"
         self._wishes.append(_Wish(event_type, handler, account, own=own, park=park))
         self._cache.clear()

@@ -6,7 +6,6 @@ import contextlib
 import enum
 import functools
 import math
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -163,24 +162,6 @@ def test_an_index_that_raises_is_no_number() -> None:
     for wrong in (Broken(), int):
         with pytest.raises(TypeError, match="width must be int"):
             arguments.whole("width", wrong, least=0, most=9)
-
-
-def test_a_listener_is_a_plain_function_of_one_argument() -> None:
-    """Of a coroutine nothing runs: nobody awaits it."""
-
-    async def later(_: object) -> None: ...
-
-    def slowly(_: object) -> Iterator[None]:
-        yield
-
-    class Later:
-        async def __call__(self, _: object) -> None: ...
-
-    for wrong in (later, slowly, Later(), functools.partial(functools.partial(later)), 5):
-        with pytest.raises(TypeError, match="listener must"):
-            arguments.listener("listener", wrong)
-    seen: list[object] = []
-    assert arguments.listener("listener", seen.append) == seen.append
 
 
 def test_a_path_is_no_number() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from actors.values import Event
+from gateway import listeners
 from gateway.errors import SinkError
 
 _EXAMPLE = "call: mypackage.mymodule:on_event"
@@ -22,18 +23,22 @@ class CallableSink:
             the function itself. If it has a method ``close``, that is called at the end.
 
     Raises:
-        SinkError: It can not be imported or called; says what to write.
+        SinkError: It can not be imported or called, or a call would not run it; says what to write.
     """
 
     def __init__(self, *, call: str | Callable[[Event], object]) -> None:
-        self._call = _found(call) if isinstance(call, str) else call
+        found = _found(call) if isinstance(call, str) else call
+        try:
+            self._call = listeners.listener("call", found, takes=1)
+        except TypeError as error:
+            raise SinkError("python", f"{error}") from None
         self._closed = False
 
     def deliver(self, event: Event) -> None:
         """Call it."""
         if self._closed:
             raise SinkError("python", "is closed; the gateway is stopping")
-        self._call(event)
+        listeners.ran(self._call, self._call(event))
 
     def close(self) -> None:
         """Call its ``close`` if it has one."""

@@ -27,6 +27,7 @@ from actors.values import (
 )
 from gateway.app import Gateway
 from gateway.events import PlatformEvent
+from gateway.handlers import OnCrash
 from gateway.settings import AccountSettings, Credentials, Settings
 from gateway.testing import events
 
@@ -159,10 +160,15 @@ class HandlerBench:
         return cls(Gateway.from_config(path))
 
     def on(
-        self, event_type: type[EventT], *, account: str | None = None, own: bool = False
+        self,
+        event_type: type[EventT],
+        *,
+        account: str | None = None,
+        own: bool = False,
+        on_crash: OnCrash = "redeliver",
     ) -> Callable[[Callable[[EventT], None]], Callable[[EventT], None]]:
         """Add a handler, as :meth:`Gateway.on` does."""
-        return self.gateway.on(event_type, account=account, own=own)
+        return self.gateway.on(event_type, account=account, own=own, on_crash=on_crash)
 
     @property
     def account(self) -> str:

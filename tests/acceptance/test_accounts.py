@@ -93,6 +93,9 @@ def test_an_account_that_comes_back_while_its_handlers_run(tmp_path: Path, durab
     with Market(tmp_path, WELL, durability=durability) as market:
         settings = settings_of(market, SHOP)
         market.listen()
+        market.start(WELL)
+        accounts = market.gateway.accounts
+        accounts.add(settings)
 
         @market.gateway.on(ChatMessage, account=SHOP)
         def slow(event: ChatMessage) -> None:
@@ -101,10 +104,7 @@ def test_an_account_that_comes_back_while_its_handlers_run(tmp_path: Path, durab
                 release.wait(30.0)
             handled.append(event.text or "")
 
-        market.start(WELL)
-        accounts = market.gateway.accounts
         try:
-            accounts.add(settings)
             market.connected(SHOP)
             shop = market.shops[SHOP]
             texts = [f"{n}" for n in range(20)]

@@ -19,7 +19,7 @@ from actors.decoder import DecoderActor
 from actors.messages import StateChanged
 from actors.policy import alerts, budget
 from gateway import ChatMessage
-from gateway.app import MOST_CALLS
+from gateway.calls import MOST_CALLS
 from gateway.journal import upkeep
 from gateway.testing import Behaviour, faults
 
@@ -230,7 +230,7 @@ def test_a_listener_that_hangs_fills_no_memory(tmp_path: Path, held: threading.E
         first = market.states.wait(SHOP, lambda _: True)
         for number in range(101, 101 + 2 * MOST_CALLS):
             market.gateway.state_changed(msgspec.structs.replace(first, generation=number))
-        assert len(market.gateway._calls[SHOP]) <= MOST_CALLS
+        assert market.gateway._calls.waiting(SHOP) <= MOST_CALLS
         assert len(market.log.wait("listener.behind", account=SHOP)) == 1
         assert market.gateway.accounts[SHOP].generation == 100 + 2 * MOST_CALLS
         held.set()

@@ -1,0 +1,153 @@
+"""Checks of the functions a host hands in, when it does and when they are called.
+
+Handlers, listeners and sinks are called on threads, and a plain call must run them.
+"""
+
+from __future__ import annotations
+
+import builtins
+import dis
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+from types import CellType, CodeType, FunctionType, MethodType
+from typing import Any, Final
+
+from gateway import arguments
+
+LATER_REMEDY: Final = (
+    "write a plain def, and run what is async on an event loop of your own: "
+    "asyncio.run(…) or asyncio.run_coroutine_threadsafe(…, loop).result()"
+)
+"""What to write instead of a function that a call only makes, and does not run."""
+
+
+def listener(name: str, value: object, *, takes: int) -> Callable[..., object]:
+    """Return ``value`` if a plain call with ``takes`` arguments runs it.
+
+    Of a coroutine function or a generator a call makes an object, and its body never runs. What
+    does not show here, :func:`ran` finds at the call.
+
+    Raises:
+        TypeError: It is not callable, takes another number of arguments, or would never run.
+    """
+    if isinstance(value, type) and arguments.arity(value, takes) is not None:
+        raise TypeError(
+            f"{name} must be a function, not a class; pass an object: {arguments.called(value)}()"
+        )
+    found = arguments.function(name, value, takes=takes)
+    later = _runs_later(found) or _only_makes(found)
+    if later:
+        raise TypeError(
+            f"{name} {arguments.called(found)} {later}; its body would never run: {LATER_REMEDY}"
+        )
+    return found
+
+
+def ran(value: object, left: object) -> None:
+    """Check what a call of a listener returned: work that is yet to be done is a failure.
+
+    Args:
+        value: What was called.
+        left: What it returned.
+
+    Raises:
+        TypeError: It returned a coroutine, another awaitable, or a generator.
+    """
+    if not (inspect.isawaitable(left) or inspect.isgenerator(left) or inspect.isasyncgen(left)):
+        return
+    if inspect.iscoroutine(left) or inspect.isgenerator(left):
+        left.close()  # or Python warns that nobody awaited it
+    told = f"{arguments.called(value)} returned a {arguments.kind(left)}, which nobody runs"
+    raise TypeError(f"{told}: {LATER_REMEDY}")
+
+
+_LATER: Final = (
+    (inspect.iscoroutinefunction, "is an async def"),
+    (inspect.isasyncgenfunction, "is an async generator"),
+    (inspect.isgeneratorfunction, "is a generator: it has a yield"),
+)
+
+
+def _runs_later(value: object) -> str | None:
+    """Return what makes a call of ``value`` only the begin of something; None: nothing does."""
+    while isinstance(value, functools.partial):
+        value = value.func
+    candidates = [value]
+    if not isinstance(value, FunctionType | MethodType | type):
+        candidates.append(inspect.getattr_static(type(value), "__call__", None))
+    for each in candidates:
+        found: Any = each.__func__ if isinstance(each, staticmethod | classmethod) else each
+        for is_later, told in _LATER:
+            if is_later(found):
+                return told
+    return None
+
+
+def _only_makes(value: object) -> str | None:
+    """Return which coroutine function a function calls, if it calls nothing else.
+
+    Such a one, ``lambda event: answer(event)`` say, hands the coroutine to nobody who could run
+    it. Names are looked up in the code and not followed where they could run something.
+    """
+    bound: object = None
+    while isinstance(value, functools.partial | MethodType):
+        if isinstance(value, functools.partial):
+            value = value.func
+        else:
+            bound, value = value.__self__, value.__func__
+    if not isinstance(value, FunctionType):
+        return None
+    found: Any = None
+    for found in _named(value, bound):
+        if _runs_later(found) is None:
+            return None
+    if found is None:
+        return None
+    return f"only calls {arguments.called(found)}, which {_runs_later(found)}"
+
+
+def _named(function: FunctionType, bound: object) -> Iterator[object]:
+    """Yield what a function's code names, dotted names in full; None for what is not known."""
+    code = function.__code__
+    known = dict(zip(code.co_freevars, map(_content, function.__closure__ or ()), strict=True))
+    handed = set(code.co_varnames[: code.co_argcount][-1:])
+    if code.co_flags & inspect.CO_VARARGS:
+        handed.add(code.co_varnames[code.co_argcount + code.co_kwonlyargcount])
+    for base, attributes in _dotted(code):
+        if base in handed:
+            continue
+        found: object = None
+        if bound is not None and code.co_argcount and base == code.co_varnames[0]:
+            found = bound
+        elif base not in code.co_varnames:
+            builtin = getattr(builtins, base, None)
+            found = known[base] if base in known else function.__globals__.get(base, builtin)
+        for attribute in attributes:
+            found = inspect.getattr_static(found, attribute, None)
+        yield found
+
+
+def _dotted(code: CodeType) -> Iterator[tuple[str, list[str]]]:
+    """Yield each name that code loads, with the attributes that are read from it at once."""
+    base, attributes = "", list[str]()
+    for step in dis.get_instructions(code):
+        loads = step.opname.startswith("LOAD_") and isinstance(step.argval, str | tuple)
+        if not loads or step.opname == "LOAD_CONST":
+            continue
+        if step.opname in {"LOAD_ATTR", "LOAD_METHOD"}:
+            attributes.append(step.argval)
+            continue
+        for name in (step.argval,) if isinstance(step.argval, str) else step.argval:
+            if base:
+                yield base, attributes
+            base, attributes = name, []
+    if base:
+        yield base, attributes
+
+
+def _content(cell: CellType) -> object:
+    try:
+        return cell.cell_contents
+    except ValueError:  # it is bound later
+        return None
