@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -42,7 +42,7 @@ from gateway.errors import (
     UnknownAccountError,
 )
 from gateway.events import NOTE_KEY_CHARS
-from gateway.handlers import Handlers, OnCrash
+from gateway.handlers import Handlers, OnCrash, Session
 from gateway.handlers import check as check_wish
 from gateway.letters import MOST_CHARS, DeadLetters
 from gateway.sending import ASK_S, ClientIds, Sends, SendTicket, Tickets
@@ -136,6 +136,7 @@ class Gateway:
         account: AccountId | None = None,
         own: bool = False,
         on_crash: OnCrash = "redeliver",
+        sessions: Collection[Session] | None = None,
     ) -> Callable[[Callable[[EventT], None]], Callable[[EventT], None]]:
         """Decorate a function that takes one event of this type.
 
@@ -148,19 +149,25 @@ class Gateway:
             on_crash: ``redeliver``: an event whose handling the process did not survive is
                 handled again, marked ``redelivered``. ``park``: it is kept for a person
                 (:attr:`dead_letters`); for handlers whose effects must never happen twice.
+            sessions: Kinds of conversations, as in ``sessions=("private", "group", "system")``;
+                None: private ones, so that nobody answers a group or the platform's helper
+                unasked, and orders and notifications wherever they are told. What does not
+                say its kind counts as private. Sinks get all.
 
         Raises:
             TypeError: No event class, no function of one argument, or one whose body would
                 not run; names it and the remedy.
             UnknownAccountError: No such account was configured or added; add it first.
-            ValueError: ``on_crash`` is neither ``redeliver`` nor ``park``.
+            ValueError: ``on_crash`` or ``sessions`` is none of the words there are.
         """
-        check_wish(event_type, account=account, own=own, on_crash=on_crash)
+        check_wish(event_type, account=account, own=own, on_crash=on_crash, sessions=sessions)
         if account is not None and account not in self._heard_of:
             raise UnknownAccountError(account, list(self._plans))
 
         def decorate(handler: Callable[[EventT], None]) -> Callable[[EventT], None]:
-            self._handlers.add(event_type, handler, account=account, own=own, on_crash=on_crash)
+            self._handlers.add(
+                event_type, handler, account=account, own=own, on_crash=on_crash, sessions=sessions
+            )
             return handler
 
         return decorate

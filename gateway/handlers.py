@@ -7,12 +7,12 @@ others that want the event; so handlers of one event share its fate.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Literal, TypeAlias, get_args
 
 from actors.values import DONE, AccountId, Content, Delivery, Disposition, Event, Outcome
 from gateway import arguments, listeners
-from gateway.events import deliver
+from gateway.events import OrderStatusChanged, SystemNotification, deliver
 from gateway.sinks.base import Sink
 
 Handler = Callable[[Any], None]
@@ -20,10 +20,26 @@ Handler = Callable[[Any], None]
 OnCrash: TypeAlias = Literal["redeliver", "park"]
 """What becomes of an event whose handler the process did not survive (``reliability.md`` I9)."""
 
+Session: TypeAlias = Literal["private", "group", "system"]
+"""Who talks in a conversation: two people, many, or the platform itself."""
+
+_TOLD_BY_THE_PLATFORM = (OrderStatusChanged, SystemNotification)
+"""Nobody answers a group by them, and a shop must not miss them for where they are told."""
+
+Key: TypeAlias = tuple[type[Event], AccountId, bool, str]
+"""What decides who wants an event."""
+
 IGNORED = Outcome(disposition=Disposition.IGNORED, reason="no_handler")
 
 
-def check(event_type: object, *, account: object, own: object, on_crash: object) -> None:
+def check(
+    event_type: object,
+    *,
+    account: object = None,
+    own: object = False,
+    on_crash: object = "redeliver",
+    sessions: object = None,
+) -> None:
     """Check what a handler is to be added with; see :meth:`Handlers.add` for what is raised."""
     if not (isinstance(event_type, type) and issubclass(event_type, Event)):
         raise TypeError(
@@ -34,6 +50,15 @@ def check(event_type: object, *, account: object, own: object, on_crash: object)
     arguments.optional_identifier("account", account)
     arguments.flag("own", own)
     arguments.choice("on_crash", on_crash, get_args(OnCrash))
+    if sessions is None:
+        return
+    if not isinstance(sessions, tuple | list | set | frozenset) or not sessions:
+        raise TypeError(
+            f"sessions must be a tuple of {', '.join(get_args(Session))}, not "
+            f'{arguments.kind(sessions)}; write sessions=("private", "group")'
+        )
+    for each in sessions:
+        arguments.choice("sessions", each, get_args(Session))
 
 
 def _told(value: object) -> str:
@@ -43,7 +68,7 @@ def _told(value: object) -> str:
 
 
 class _Wish:
-    __slots__ = ("account", "event_type", "handler", "own", "park")
+    __slots__ = ("account", "event_type", "handler", "own", "park", "sessions")
 
     def __init__(
         self,
@@ -53,19 +78,35 @@ class _Wish:
         *,
         own: bool,
         park: bool,
+        sessions: Collection[Session] | None,
     ) -> None:
+        self.sessions = None if sessions is None else frozenset[str](sessions)
         self.event_type = event_type
         self.handler = handler
         self.account = account
         self.own = own
         self.park = park
 
-    def wants(self, event_type: type[Event], account: AccountId, *, own: bool) -> bool:
+    def wants(self, event_type: type[Event], account: AccountId, own: bool, session: str) -> bool:  # noqa: FBT001  # a key
+        if self.sessions is not None:
+            here = session in self.sessions
+        else:
+            here = session == "private" or issubclass(event_type, _TOLD_BY_THE_PLATFORM)
         return (
-            issubclass(event_type, self.event_type)
+            here
+            and issubclass(event_type, self.event_type)
             and self.account in (None, account)
             and (self.own or not own)
         )
+
+
+def _key(event: Event) -> Key:
+    return (
+        type(event),
+        event.account,
+        event.own,
+        getattr(event, "session_type", None) or "private",
+    )
 
 
 class Handlers:
@@ -84,9 +125,9 @@ class Handlers:
         self._wishes: list[_Wish] = []
         self._sinks = tuple(sink.deliver for sink in sinks)
         self._make_delivery = make_delivery
-        self._cache: dict[tuple[type[Event], AccountId, bool], tuple[Handler, ...]] = {}
+        self._cache: dict[Key, tuple[Handler, ...]] = {}
         self.tap: Callable[[Event], None] | None = None
-        self._parks: dict[tuple[type[Event], AccountId, bool], bool] = {}
+        self._parks: dict[Key, bool] = {}
 
     def add(
         self,
@@ -96,6 +137,7 @@ class Handlers:
         account: AccountId | None = None,
         own: bool = False,
         on_crash: OnCrash = "redeliver",
+        sessions: Collection[Session] | None = None,
     ) -> None:
         """Want events of a type and its subtypes.
 
@@ -106,29 +148,31 @@ class Handlers:
             own: Also what the account itself wrote, on whatever device.
             on_crash: ``park``: an event of which nobody knows what this handler did is kept for
                 a person, and no handler gets it again; costs a commit before each event.
+            sessions: Kinds of conversations; what does not say its kind counts as private. None:
+                private ones, and orders and notifications of every kind.
 
         Raises:
             TypeError: Not an event class, or not a function of one argument that a plain call
                 runs; ``own`` is no bool, ``account`` no text.
-            ValueError: ``on_crash`` is neither ``redeliver`` nor ``park``.
+            ValueError: ``on_crash`` is neither ``redeliver`` nor ``park``, or there is no such kind
+                of session.
         """
-        check(event_type, account=account, own=own, on_crash=on_crash)
+        check(event_type, account=account, own=own, on_crash=on_crash, sessions=sessions)
         listeners.listener("the handler", handler, takes=1)
         park = on_crash == "park"
-        self._wishes.append(_Wish(event_type, handler, account, own=own, park=park))
+        wish = _Wish(event_type, handler, account, own=own, park=park, sessions=sessions)
+        self._wishes.append(wish)
         self._cache.clear()
         self._parks.clear()
         self.active = self.active or park
 
     def parks(self, event: Event) -> bool:
         """Say whether a handler that wants the event wants it parked."""
-        key = (type(event), event.account, event.own)
+        key = _key(event)
         found = self._parks.get(key)
         if found is None:
-            event_type, account, own = key
-            found = self._parks[key] = any(
-                wish.park and wish.wants(event_type, account, own=own) for wish in self._wishes
-            )
+            wanted = any(wish.park and wish.wants(*key) for wish in self._wishes)
+            found = self._parks[key] = wanted
         return found
 
     def __call__(self, event: Event) -> Outcome:
@@ -136,10 +180,10 @@ class Handlers:
         tap = self.tap
         if tap is not None:
             tap(event)
-        key = (type(event), event.account, event.own)
+        key = _key(event)
         handlers = self._cache.get(key)
         if handlers is None:
-            handlers = self._cache[key] = self._wanting(*key)
+            handlers = self._cache[key] = self._wanting(key)
         if not handlers:
             return IGNORED
         call = deliver(event, handlers)
@@ -150,13 +194,8 @@ class Handlers:
             notes=tuple(call.notes or ()),
         )
 
-    def _wanting(
-        self,
-        event_type: type[Event],
-        account: AccountId,
-        own: bool,  # noqa: FBT001  # a cache key
-    ) -> tuple[Handler, ...]:
+    def _wanting(self, key: Key) -> tuple[Handler, ...]:
         return (
-            *(wish.handler for wish in self._wishes if wish.wants(event_type, account, own=own)),
+            *(wish.handler for wish in self._wishes if wish.wants(*key)),
             *self._sinks,
         )

@@ -6,7 +6,7 @@ No thread, no socket, no journal, no waiting: an event goes in, what came of it 
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -27,7 +27,7 @@ from actors.values import (
 )
 from gateway.app import Gateway
 from gateway.events import PlatformEvent
-from gateway.handlers import OnCrash
+from gateway.handlers import OnCrash, Session
 from gateway.settings import AccountSettings, Credentials, Settings
 from gateway.testing import events
 
@@ -166,9 +166,12 @@ class HandlerBench:
         account: str | None = None,
         own: bool = False,
         on_crash: OnCrash = "redeliver",
+        sessions: Collection[Session] | None = None,
     ) -> Callable[[Callable[[EventT], None]], Callable[[EventT], None]]:
         """Add a handler, as :meth:`Gateway.on` does."""
-        return self.gateway.on(event_type, account=account, own=own, on_crash=on_crash)
+        return self.gateway.on(
+            event_type, account=account, own=own, on_crash=on_crash, sessions=sessions
+        )
 
     @property
     def account(self) -> str:

@@ -254,6 +254,47 @@ def test_own_messages_come_only_to_who_asks_for_them() -> None:
     assert heard == ["archive", "bot", "archive"]
 
 
+def test_nobody_answers_a_group_or_the_platform_unasked() -> None:
+    """An automatic answer in a group is seen by all of it, and the platform's helper answers."""
+    sink = Log()
+    handlers = Handlers((sink,), deliver)
+    heard: list[tuple[str, str | None]] = []
+
+    def hear(who: str) -> Any:
+        return lambda event: heard.append((who, event.session_type))
+
+    handlers.add(Event, hear("bot"))
+    handlers.add(ChatMessage, hear("all"), sessions=("private", "group", "system"))
+    handlers.add(ChatMessage, hear("groups"), sessions=["group"])
+
+    for session in ("private", None, "group", "system"):
+        handlers(message(session_type=session))
+
+    assert [each for each in heard if each[0] == "bot"] == [("bot", "private"), ("bot", None)]
+    assert [each[1] for each in heard if each[0] == "all"] == ["private", None, "group", "system"]
+    assert [each[1] for each in heard if each[0] == "groups"] == ["group"]
+    assert len(sink.events) == 4
+
+
+def test_orders_are_heard_wherever_they_are_told() -> None:
+    handlers = Handlers((), deliver)
+    heard: list[Event] = []
+    handlers.add(Event, heard.append)
+    only_private: Any = ("private",)
+    handlers.add(OrderStatusChanged, heard.append, sessions=only_private)
+
+    handlers(OrderStatusChanged(account="shop-a", session_type="system"))
+    handlers(SystemNotification(account="shop-a", session_type="system"))
+
+    assert len(heard) == 2
+
+
+@pytest.mark.parametrize("wrong", ["group", ("grup",), (), (30,), 30])
+def test_kinds_of_sessions_are_checked(wrong: Any) -> None:
+    with pytest.raises((TypeError, ValueError), match=r"sessions .*private, group, system"):
+        Handlers((), deliver).add(ChatMessage, print, sessions=wrong)
+
+
 def test_handler_that_is_added_later_is_heard() -> None:
     """Who wants what is remembered; a new wish must not be forgotten over it."""
     handlers = Handlers((), deliver)
