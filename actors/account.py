@@ -22,6 +22,7 @@ from actors.messages import (
 )
 from actors.policy.backoff import Delays
 from actors.policy.health import JournalHealth
+from actors.policy.platform_time import NOTHING_TOLD
 from actors.policy.tries import TryRules
 from actors.ports import Clock, Dialed, Dialer, Dice, Identity, Mailbox, Platform, Session
 from actors.runtime.board import AlertBoard
@@ -250,6 +251,7 @@ class Standing:
 
     Attributes:
         past: Failures, and a verdict that still holds; the journal has it too.
+        platform: What is known of the platform's clock; the connection notes it.
         pushed_at_ms: Our Unix time of the last push; the decoder notes it.
         unsent: The outbox holds something; the outbox notes it.
         unheard: Commands that came between two lives, oldest first.
@@ -265,6 +267,7 @@ class Standing:
         "ending",
         "generation",
         "past",
+        "platform",
         "pushed_at_ms",
         "state",
         "unheard",
@@ -274,6 +277,7 @@ class Standing:
 
     def __init__(self, past: Past | None = None) -> None:
         self.past = past
+        self.platform = NOTHING_TOLD
         self.pushed_at_ms = 0
         self.unsent = False
         self.unheard: tuple[Message, ...] = ()

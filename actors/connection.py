@@ -112,7 +112,7 @@ class ConnectionActor(SupervisedActor):
         self._generation = generation
         self._link: Link | None = None
         self._session: Session | None = None
-        self._pending: dict[str, str | int] = {}
+        self._pending: dict[str, tuple[str | int, float]] = {}
         self._timer: Timer | None = None
         self._catch_up: CatchUp | None = None
         self._registered_at = 0.0
@@ -323,7 +323,7 @@ class ConnectionActor(SupervisedActor):
         if request is None:
             self._confirm()
             return
-        self._pending[request.mid] = REGISTRATION
+        self._expect(request.mid, REGISTRATION)
         link.write_frames((request.payload,))
         self._arm(
             self._plan.register_timeout_s * self._stretch.get(Phase.REGISTER, 1.0),
@@ -331,10 +331,12 @@ class ConnectionActor(SupervisedActor):
         )
 
     def _answered(self, reply: Reply) -> None:
-        purpose = self._pending.pop(reply.mid, None)
+        purpose, asked = self._pending.pop(reply.mid, (None, 0.0))
         if purpose is None:
             self._services.log.debug("reply.unmatched", account=self._account.name, code=reply.code)
-        elif purpose == REGISTRATION:
+            return
+        self._hear_time(reply, asked)
+        if purpose == REGISTRATION:
             self._judge(reply)
         elif isinstance(purpose, int):
             self._peers.heartbeat.tell(BeatAnswered(generation=self._generation, number=purpose))
@@ -345,6 +347,12 @@ class ConnectionActor(SupervisedActor):
                 self._catch_up.answered(reply)
         else:
             self._peers.outbox.tell(SendAnswered(mid=reply.mid, reply=reply))
+
+    def _hear_time(self, reply: Reply, asked: float) -> None:
+        told_ms = None if self._session is None else self._session.told_ms(reply)
+        if told_ms is not None:
+            standing, now = self._account.standing, self._services.clock.monotonic()
+            standing.platform = standing.platform.told(told_ms, asked=asked, now=now)
 
     def _judge(self, reply: Reply) -> None:
         if self._session is None or self._link is None:
@@ -520,7 +528,7 @@ class ConnectionActor(SupervisedActor):
     def _expect(self, mid: str, purpose: str | int) -> None:
         if len(self._pending) >= PENDING_LIMIT:
             del self._pending[next(iter(self._pending))]
-        self._pending[mid] = purpose
+        self._pending[mid] = purpose, self._services.clock.monotonic()
 
     def _arm(self, delay_s: float, message: AttemptExpired | ClosingExpired) -> None:
         self._disarm()

@@ -36,6 +36,7 @@ from actors.policy.sends import (
     Requeued,
     Send,
     Step,
+    until,
 )
 from actors.ports import Session
 from actors.runtime.pool import Pool
@@ -97,9 +98,11 @@ class OutboxActor(SupervisedActor):
         if self._lost != self._account.peers.outbox.lost:  # sends, perhaps: the journal has them
             self.started()
         now = self._services.clock.monotonic()
+        if self._box is not None:
+            self._box.platform = self._account.standing.platform
         match message:
             case DeliveriesStored():
-                self._accept(message.deliveries)
+                self._accept(message.deliveries, now)
             case SendsRestored():
                 self._restore(message, now)
             case LinkOpened():
@@ -160,7 +163,7 @@ class OutboxActor(SupervisedActor):
             elif not send.review:
                 begun.append(send)
         for outbox_id in box.ids():
-            self._services.sends.ended(outbox_id)
+            self._services.sends.ended(outbox_id, aside=True)
         return begun
 
     # --- coming in --------------------------------------------------------------------
@@ -176,18 +179,21 @@ class OutboxActor(SupervisedActor):
                     strict=plan.send_strict_lane,
                 )
             )
+            self._box.platform = self._account.standing.platform
             if self._session is not None:
                 self._box.link_up(
                     self._services.clock.monotonic(), history=has_history(self._session)
                 )
         return self._box
 
-    def _accept(self, deliveries: Sequence[Delivery]) -> None:
+    def _accept(self, deliveries: Sequence[Delivery], now: float) -> None:
         if self._reading:
             return
         box, sends, account = self._boxed(), self._services.sends, self._account.name
+        now_ms = self._services.clock.unix_ms()
         for delivery in deliveries:
-            if box.accept(delivery):
+            ends = until(delivery, now=now, now_ms=now_ms, accepted_at_ms=now_ms)
+            if box.accept(delivery, until=sends.until(delivery.outbox_id, ends)):
                 sends.opened(account, delivery.outbox_id)
 
     def _restore(self, restored: SendsRestored, now: float) -> None:
@@ -200,18 +206,23 @@ class OutboxActor(SupervisedActor):
         if not restored.records:
             return
         box, name = self._boxed(), self._account.name
-        begun = False
+        begun, now_ms, sends = False, self._services.clock.unix_ms(), self._services.sends
         for record in restored.records:
             delivery = record.delivery
+            accepted_at_ms = record.accepted_at_ms
+            ends = until(delivery, now=now, now_ms=now_ms, accepted_at_ms=accepted_at_ms)
+            ends = sends.until(delivery.outbox_id, ends)
             if record.state is SendState.QUEUED:
-                new = box.accept(delivery)
+                new = box.accept(delivery, until=ends)
             else:
                 review = record.reason == NEEDS_REVIEW
                 self._resume(box.find(delivery.outbox_id))
-                new = box.restore(delivery, first_ms=record.first_attempt_ms, review=review)
+                new = box.restore(
+                    delivery, until=ends, first_ms=record.first_platform_ms, review=review
+                )
                 begun |= new
             if new:
-                self._services.sends.opened(name, delivery.outbox_id)
+                sends.opened(name, delivery.outbox_id)
         if begun and self._session is not None:
             self._do(box.link_up(now, history=has_history(self._session)))
 
@@ -255,11 +266,11 @@ class OutboxActor(SupervisedActor):
             return
         wait_s: float | None = None
         if session is not None and not self._reading:
-            for delivery in list(box.ready(self._services.clock.unix_ms())):
+            for delivery in list(box.ready(now)):
                 wait_s = self._paced(now).take(now)
                 if wait_s or not self._services.sends.depart(delivery.outbox_id):
                     break
-                self._begin(box, delivery, session)
+                self._begin(box, delivery, session, now)
             look = box.look(now)
             if look is not None:
                 self._ask(look, session)
@@ -267,7 +278,7 @@ class OutboxActor(SupervisedActor):
             self._box = box = None
         self._arm(box, now, wait_s)
 
-    def _begin(self, box: Outbox, delivery: Delivery, session: Session) -> None:
+    def _begin(self, box: Outbox, delivery: Delivery, session: Session, now: float) -> None:
         mid = self._services.new_mid(session)
         generation, outbox_id = self._generation, delivery.outbox_id
         box.begin(outbox_id, mid=mid, generation=generation)
@@ -284,7 +295,12 @@ class OutboxActor(SupervisedActor):
             observer.send_ended(account, outbox_id, unknown)
 
         self._services.writer.submit(
-            MarkDelivery(outbox_id=outbox_id, generation=generation, mid=mid),
+            MarkDelivery(
+                outbox_id=outbox_id,
+                generation=generation,
+                mid=mid,
+                platform_ms=box.platform.latest_ms(now),
+            ),
             stored,
             refused=refused,
         )
@@ -303,7 +319,7 @@ class OutboxActor(SupervisedActor):
             self._do(box.refuse(stored.outbox_id, str(error)))
             return
         key = None if request is None else request.mid
-        box.handed(stored.outbox_id, key=key, now=now, now_ms=self._services.clock.unix_ms())
+        box.handed(stored.outbox_id, key=key, now=now)
         self._account.peers.connection.tell(
             Transmit(
                 generation=stored.generation, outbox_id=stored.outbox_id, payload=payload, mid=key
@@ -335,12 +351,10 @@ class OutboxActor(SupervisedActor):
 
     # --- doubt ------------------------------------------------------------------------
 
-    def _read_claims(self, box: Outbox) -> None:
+    def _read_claims(self) -> None:
         """Ask the journal what was confirmed in earlier lives."""
-        name, outbox = self._account.name, self._account.peers.outbox
-        tried = [send.first_ms for send in box.tried() if send.first_ms is not None]
-        first_ms = min(tried, default=0)
-        self._services.writer.fetch(partial(read_claims, name, first_ms), outbox.tell)
+        outbox = self._account.peers.outbox
+        self._services.writer.fetch(partial(read_claims, self._account.name), outbox.tell)
 
     def _take_claims(self, read: ClaimsRead) -> None:
         """Go on with what had to wait; without an answer the look comes again by itself."""
@@ -359,7 +373,7 @@ class OutboxActor(SupervisedActor):
         """Ask for a page of history; the connection treats it as it treats a send."""
         if not self._claimed and self._box is not None:
             self._look = look
-            self._read_claims(self._box)
+            self._read_claims()
             return
         lane = look.delivery.conversation_id
         request = session.list_messages(
@@ -404,7 +418,7 @@ class OutboxActor(SupervisedActor):
             elif len(self._echoes) < ECHOES:  # beyond, history tells
                 self._echoes.append(event)
                 if len(self._echoes) == 1:
-                    self._read_claims(box)
+                    self._read_claims()
 
     # --- steps ------------------------------------------------------------------------
 
@@ -458,7 +472,7 @@ class OutboxActor(SupervisedActor):
             self.started()
         if self._box is not None:
             looked_for = self._box.looked_for
-            self._do(self._box.expire(now, self._services.clock.unix_ms()))
+            self._do(self._box.expire(now))
             if looked_for is not self._box.looked_for:
                 self._look_mid = None
 
@@ -473,7 +487,7 @@ class OutboxActor(SupervisedActor):
         """Set one timer to whatever is due first."""
         if self._reading:
             return
-        wait_s = None if box is None else box.wait_s(now, self._services.clock.unix_ms())
+        wait_s = None if box is None else box.wait_s(now)
         waits = [each for each in (wait_s, rate_wait_s or None) if each is not None]
         if self._timer is not None:
             self._timer.cancel()

@@ -6,7 +6,8 @@ import contextlib
 from typing import Final
 
 from actors.account import ClaimsRead, SendsRestored
-from actors.policy.sends import DOUBT_MS, PageRead
+from actors.policy.claims import MOST
+from actors.policy.sends import PageRead
 from actors.ports import Session
 from actors.storage import Journal, JournalError, SendQuery
 from actors.values import Delivery, Reply, SendState
@@ -53,25 +54,27 @@ def read_open(account: str, journal: Journal) -> SendsRestored:
     return SendsRestored(records=records)
 
 
-def read_claims(account: str, first_ms: int, journal: Journal) -> ClaimsRead:
+def read_claims(account: str, journal: Journal) -> ClaimsRead:
     """Read which messages are known to be sends that were confirmed.
 
     Those of earlier lives count, too: else an equal text of yesterday's process is taken for
-    the one in doubt. It is a long search, hence only made when something is in doubt.
+    the one in doubt. It is a long search, hence only made when something is in doubt. The last
+    ones are taken whatever our clock says: it may have been set since.
 
     Args:
         account: Whose they are.
-        first_ms: Our Unix time of the oldest attempt in doubt.
         journal: Asked on the writer's thread.
     """
     query = SendQuery(
         account=account,
         state=SendState.ACCEPTED,
-        ended_since_ms=first_ms - 2 * DOUBT_MS,
         among_last=CLAIMS_AMONG,
+        newest_first=True,
+        limit=MOST,
     )
     try:
         records = journal.sends(query)
     except JournalError:
         return ClaimsRead(claimed=None)
-    return ClaimsRead(claimed=[each.message_id for each in records if each.message_id is not None])
+    ids = [each.message_id for each in reversed(records) if each.message_id is not None]
+    return ClaimsRead(claimed=ids)

@@ -131,6 +131,9 @@ class Session(Protocol):
     def registered(self, reply: Reply) -> Failure | None:
         """Judge the answer to the registration; None: it is confirmed."""
 
+    def told_ms(self, reply: Reply) -> int | None:
+        """Give the platform's Unix time at which it made an answer; None: it does not say."""
+
     def beat(self, mid: str) -> Request | None:
         """Give a heartbeat; None: use a WebSocket ping."""
 

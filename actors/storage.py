@@ -127,6 +127,7 @@ class MarkDelivery(msgspec.Struct, frozen=True, kw_only=True):
         requeued: Set when it waits again, with why: ``UNWRITTEN`` or ``ABSENT`` of
             :mod:`actors.policy.sends`.
         by_hand: A person says so, of a send that is UNKNOWN.
+        platform_ms: The platform's Unix time when an attempt begins; None: it is not known.
     """
 
     outbox_id: str
@@ -135,6 +136,7 @@ class MarkDelivery(msgspec.Struct, frozen=True, kw_only=True):
     result: SendResult | None = None
     requeued: str | None = None
     by_hand: bool = False
+    platform_ms: int | None = None
 
 
 class Past(msgspec.Struct, frozen=True, kw_only=True):
@@ -230,6 +232,7 @@ class SendRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         message_id: The platform's id of it.
         attempts: Those of which bytes may have left.
         first_attempt_ms: Our Unix time of the first of them.
+        first_platform_ms: The platform's Unix time of it; None: it was not known.
         accepted_at_ms: When it came in, in our Unix time.
         ended_at_ms: When it ended; None while it is open.
     """
@@ -240,6 +243,7 @@ class SendRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     message_id: str | None = None
     attempts: int = 0
     first_attempt_ms: int | None = None
+    first_platform_ms: int | None = None
     accepted_at_ms: int = 0
     ended_at_ms: int | None = None
 
@@ -252,7 +256,6 @@ class SendQuery(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         account: Of that account.
         state: In that state.
         open_only: Not ended.
-        ended_since_ms: Ended at or after that Unix time.
         among_last: Only among so many that were accepted last; bounds the search.
         newest_first: The other way round than they were accepted.
         limit: Most to give.
@@ -262,7 +265,6 @@ class SendQuery(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     account: AccountId | None = None
     state: SendState | None = None
     open_only: bool = False
-    ended_since_ms: int | None = None
     among_last: int | None = None
     newest_first: bool = False
     limit: int = 100_000

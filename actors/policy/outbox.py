@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 
 from actors.policy.claims import Claims
+from actors.policy.platform_time import NOTHING_TOLD
 from actors.policy.sends import (
     ABSENT,
     DOUBT_MS,
@@ -50,10 +51,14 @@ class Outbox:
 
     Args:
         limits: Its times.
+
+    Attributes:
+        platform: What is known of the platform's clock; the caller keeps it up to date.
     """
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
+        self.platform = NOTHING_TOLD
         self._lanes: dict[str, deque[Send]] = {}
         self._sends: dict[str, Send] = {}
         self._mids: dict[str, tuple[Send, float]] = {}
@@ -83,19 +88,27 @@ class Outbox:
         """Say whether it holds nothing, not even the key of a late answer."""
         return not (self._sends or self._mids or self._reviewed or self._claims)
 
-    def accept(self, delivery: Delivery) -> bool:
-        """Take a send in, at the end of its lane; False: it is known."""
+    def accept(self, delivery: Delivery, *, until: float) -> bool:
+        """Take a send in, at the end of its lane; False: it is known.
+
+        Args:
+            delivery: What it is.
+            until: Monotonic seconds after which no attempt of it begins.
+        """
         if delivery.outbox_id in self._sends:
             return False
-        self._add(Send(delivery))
+        self._add(Send(delivery, until))
         return True
 
-    def restore(self, delivery: Delivery, *, first_ms: int | None, review: bool) -> bool:
+    def restore(
+        self, delivery: Delivery, *, until: float, first_ms: int | None, review: bool
+    ) -> bool:
         """Take a send in that an earlier life has tried; False: it is known, or done with.
 
         Args:
             delivery: What it is.
-            first_ms: When it was first tried, in our Unix time of then.
+            until: Monotonic seconds after which no attempt of it begins.
+            first_ms: When it was first tried, in the platform's Unix time; None: not known.
             review: It needs review.
         """
         if delivery.outbox_id in self._sends:
@@ -104,8 +117,9 @@ class Outbox:
             self._reviewed[delivery.outbox_id] = delivery
             if not self._limits.strict:
                 return False
-        send = Send(delivery)
-        send.state, send.first_ms, send.review = SendState.UNKNOWN, first_ms, review
+        send = Send(delivery, until)
+        send.state, send.tried, send.review = SendState.UNKNOWN, True, review
+        send.since_ms = send.first_ms = first_ms
         self._add(send)
         return True
 
@@ -161,12 +175,12 @@ class Outbox:
 
     # --- an attempt -------------------------------------------------------------------
 
-    def ready(self, now_ms: int) -> Iterator[Delivery]:
+    def ready(self, now: float) -> Iterator[Delivery]:
         """Give the sends that may be tried now: heads of idle lanes that have not expired."""
         if not self._linked:
             return
         for send in self._heads():
-            if send.state is SendState.QUEUED and send.delivery.expires_at_ms > now_ms:
+            if send.state is SendState.QUEUED and send.until > now:
                 yield send.delivery
 
     def begin(self, outbox_id: str, *, mid: str, generation: int) -> None:
@@ -182,12 +196,12 @@ class Outbox:
             return None
         return None if send.written or not self._linked else send.delivery
 
-    def handed(self, outbox_id: str, *, key: str | None, now: float, now_ms: int) -> None:
+    def handed(self, outbox_id: str, *, key: str | None, now: float) -> None:
         """Note that the bytes are the connection's; ``key``: the answer comes under it."""
         send = self._sends[outbox_id]
         send.written, send.key, send.due = True, key, now + self._limits.reply_s
-        if send.first_ms is None:
-            send.first_ms = now_ms
+        if not send.tried:
+            send.tried, send.first_at, send.since_ms = True, now, self.platform.told_ms
         if key is not None:
             self._forget(now)
             self._mids[key] = (send, now + LATE_S)
@@ -229,17 +243,14 @@ class Outbox:
     def unresolved(self, lane: str | None) -> Send | None:
         """Give the send of a lane that was tried and has no outcome."""
         queue = self._lanes.get(lane or "")
-        return queue[0] if queue and queue[0].first_ms is not None else None
+        return queue[0] if queue and queue[0].tried else None
 
     def seen(self, send: Send, message_id: str, at_ms: int) -> list[Step]:
         """An own message that looks like this send came in the stream (O3).
 
         While the answer may still come, that one is believed first.
         """
-        first_ms = send.first_ms
-        if message_id in self._claims or first_ms is None or at_ms < first_ms - SLACK_MS:
-            return []
-        if self._rivals(send):
+        if message_id in self._claims or not self._is_copy(send, at_ms) or self._rivals(send):
             return []
         if send.state is SendState.SENDING and send.written:
             send.echo = message_id
@@ -258,7 +269,7 @@ class Outbox:
                 and send.due <= now
             ):
                 self._looking = _Looking(send, now + self._limits.reply_s)
-                return self._page(send, None)
+                return Look(delivery=send.delivery, cursor=None)
         return None
 
     def page(self, read: PageRead | None, now: float) -> tuple[list[Step], Look | None]:
@@ -270,25 +281,34 @@ class Outbox:
         looking = self._looking
         if looking is None:
             return [], None
-        send, since_ms = looking.send, looking.send.first_ms or 0
+        send, since_ms = looking.send, looking.send.since_ms
         if read is None:
             return self._looked(send, now, absent=False), None
         unclaimed = [match for match in read.matches if match[0] not in self._claims]
         rivals = self._rivals(send)
         for message_id, at_ms in unclaimed:
-            if at_ms >= since_ms - SLACK_MS and not rivals:
+            if self._is_copy(send, at_ms) and not rivals:
                 return self._found(send, message_id), None
         looking.intact &= read.intact and not any(
-            at_ms >= since_ms - DOUBT_MS for _, at_ms in unclaimed
+            since_ms is None or at_ms >= since_ms - DOUBT_MS for _, at_ms in unclaimed
         )
         looking.pages += 1
         all_read = read.next_cursor is None or (
-            read.oldest_ms is not None and read.oldest_ms < since_ms - DOUBT_MS
+            since_ms is not None
+            and read.oldest_ms is not None
+            and read.oldest_ms < since_ms - DOUBT_MS
         )
         if all_read or looking.pages >= PAGES:
             return self._looked(send, now, absent=looking.intact and all_read), None
         looking.due = now + self._limits.reply_s
-        return [], self._page(send, read.next_cursor)
+        return [], Look(delivery=send.delivery, cursor=read.next_cursor)
+
+    def _is_copy(self, send: Send, at_ms: int) -> bool:
+        """Say whether an equal message must be this send: the platform made it no sooner."""
+        first_ms = send.first_ms
+        if send.first_at is not None:
+            first_ms = self.platform.latest_ms(send.first_at)
+        return first_ms is not None and at_ms >= first_ms - SLACK_MS
 
     def _rivals(self, send: Send) -> bool:
         """Say whether a send nobody could tell of says the same: whose copy is it then?"""
@@ -298,10 +318,6 @@ class Outbox:
             for other in self._reviewed.values()
             if other is not send.delivery
         )
-
-    def _page(self, send: Send, cursor: int | None) -> Look:
-        since_ms = (send.first_ms or 0) - DOUBT_MS
-        return Look(delivery=send.delivery, cursor=cursor, since_ms=since_ms)
 
     def _looked(self, send: Send, now: float, *, absent: bool) -> list[Step]:
         """End a look that did not find it."""
@@ -340,7 +356,7 @@ class Outbox:
 
     # --- time -------------------------------------------------------------------------
 
-    def expire(self, now: float, now_ms: int) -> list[Step]:
+    def expire(self, now: float) -> list[Step]:
         """Do what is due: answers that did not come, hope that ends, sends that are too old."""
         steps: list[Step] = []
         looking = self._looking
@@ -353,18 +369,18 @@ class Outbox:
                 steps += self._review(send)
         for queue in list(self._lanes.values()):
             for send in list(queue):
-                if send.state is SendState.QUEUED and send.delivery.expires_at_ms <= now_ms:
-                    steps += self._end(send, EXPIRED if send.first_ms is None else EXPIRED_ABSENT)
+                if send.state is SendState.QUEUED and send.until <= now:
+                    steps += self._end(send, EXPIRED_ABSENT if send.tried else EXPIRED)
         self._forget(now)
         return steps
 
-    def wait_s(self, now: float, now_ms: int) -> float | None:
+    def wait_s(self, now: float) -> float | None:
         """Give the seconds until :meth:`expire` or :meth:`look` has something to do."""
         times = [] if self._looking is None else [self._looking.due]
         for queue in self._lanes.values():
             head = queue[0]
             if head.state is SendState.QUEUED:
-                times.append(now + (head.delivery.expires_at_ms - now_ms) / 1000)
+                times.append(head.until)
             else:
                 times += self._times(head)
         if not self._sends:

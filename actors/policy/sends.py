@@ -15,11 +15,12 @@ from actors.values import Delivery, SendOutcome, SendResult, SendState
 LATE_S: Final = 600.0
 """So long an old mid is known, that a late answer still counts (O4)."""
 
-SLACK_MS: Final = 60_000
-"""A message this much older than the first attempt may still be it (O6)."""
+SLACK_MS: Final = 5_000
+"""A message this much older than the first attempt may still be it: the platform's machines
+tell slightly different times."""
 
 DOUBT_MS: Final = 900_000
-"""One that matches and is older, up to this much, proves neither: clocks may differ."""
+"""One that matches and is older, up to this much, proves neither."""
 
 PAGES: Final = 20
 """Most pages of history one look reads."""
@@ -69,7 +70,12 @@ class Send:
         mid: Of the current attempt; empty before the first.
         key: What its answer comes under; None: there will be none.
         written: Its bytes were handed to the connection.
-        first_ms: Our Unix time of the first attempt that may have left.
+        tried: An attempt of it may have left.
+        since_ms: The platform's Unix time was this, or later, at the first attempt; None:
+            nothing is known.
+        first_at: Monotonic seconds of the first attempt; None: none in this life.
+        first_ms: The platform's Unix time of the first attempt, as an earlier life noted it.
+        until: Monotonic seconds after which no attempt begins.
         due: SENDING: the answer is due. UNKNOWN: the next look is due.
         review_at: When hope ends; None before the first look.
         absences: Looks in a row that did not find it.
@@ -82,29 +88,47 @@ class Send:
         "delivery",
         "due",
         "echo",
+        "first_at",
         "first_ms",
         "generation",
         "key",
         "mid",
         "review",
         "review_at",
+        "since_ms",
         "state",
+        "tried",
+        "until",
         "written",
     )
 
-    def __init__(self, delivery: Delivery) -> None:
+    def __init__(self, delivery: Delivery, until: float) -> None:
         self.delivery = delivery
+        self.until = until
         self.state = SendState.QUEUED
         self.generation = 0
         self.mid = ""
         self.key: str | None = None
         self.written = False
+        self.tried = False
+        self.since_ms: int | None = None
+        self.first_at: float | None = None
         self.first_ms: int | None = None
         self.due: float | None = None
         self.review_at: float | None = None
         self.absences = 0
         self.echo: str | None = None
         self.review = False
+
+
+def until(delivery: Delivery, *, now: float, now_ms: int, accepted_at_ms: int) -> float:
+    """Return the monotonic seconds after which a send is not tried any more.
+
+    From here on our wall clock may be set without any effect. A send of an earlier life
+    has what is left of its time by the wall clock, but never more than it was given.
+    """
+    given_ms = delivery.expires_at_ms - accepted_at_ms
+    return now + min(delivery.expires_at_ms - now_ms, given_ms) / 1000
 
 
 class Ended(msgspec.Struct, frozen=True, gc=False):
@@ -138,7 +162,6 @@ class Look(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     delivery: Delivery
     cursor: int | None
-    since_ms: int
 
 
 class PageRead(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -21,6 +21,7 @@ class OpenSends:
         self.limit = limit
         self._slots = Slots(rate_per_s=rate_per_s, burst=burst)
         self._open: dict[str, str] = {}
+        self._until: dict[str, float] = {}
         self._counts: Counter[str] = Counter()
         self._under_way: set[str] = set()
         self._closing = False
@@ -52,9 +53,19 @@ class OpenSends:
         with self._changed:
             self._add(account, outbox_id)
 
-    def ended(self, outbox_id: str) -> None:
-        """Count it no more."""
+    def until(self, outbox_id: str, until: float) -> float:
+        """Give when a send ends unsent, in monotonic seconds: what was said of it first.
+
+        Whoever reads it from the journal again, in the same life, knows but the wall clock.
+        """
         with self._changed:
+            return self._until.setdefault(outbox_id, until)
+
+    def ended(self, outbox_id: str, *, aside: bool = False) -> None:
+        """Count it no more; ``aside``: it is open, and somebody may read it again."""
+        with self._changed:
+            if not aside:
+                self._until.pop(outbox_id, None)
             account = self._open.pop(outbox_id, None)
             if account is not None:
                 self._counts[account] -= 1

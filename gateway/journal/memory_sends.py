@@ -31,7 +31,7 @@ class MemorySends:
         self._now = unix_ms
         self._records: dict[str, SendRecord] = {}
         self._ended: deque[str] = deque()
-        self._mids: dict[str, dict[str, int]] = {}
+        self._mids: dict[str, dict[str, tuple[int, int | None]]] = {}
 
     def accept(self, delivery: Delivery) -> None:
         """Keep a send; one that is there already stays as it is."""
@@ -48,7 +48,8 @@ class MemorySends:
         if note.mid is not None:
             if record.state is not SendState.QUEUED:
                 return False
-            self._mids.setdefault(note.outbox_id, {})[note.mid] = self._now()
+            mids = self._mids.setdefault(note.outbox_id, {})
+            mids[note.mid] = self._now(), note.platform_ms
             record = self._change(record, state=SendState.SENDING, reason=None)
         return note.result is None or self._end(record, note)
 
@@ -105,10 +106,12 @@ class MemorySends:
     def _change(self, record: SendRecord, **fields: object) -> SendRecord:
         outbox_id = record.delivery.outbox_id
         mids = self._mids.get(outbox_id, {})
+        first_ms, platform_ms = next(iter(mids.values()), (None, None))
         changed: SendRecord = msgspec.structs.replace(
             record,
             attempts=len(mids),
-            first_attempt_ms=min(mids.values(), default=None),
+            first_attempt_ms=first_ms,
+            first_platform_ms=platform_ms,
             **fields,
         )
         self._records[outbox_id] = changed
@@ -120,10 +123,8 @@ def _is_open(record: SendRecord) -> bool:
 
 
 def _fits(record: SendRecord, query: SendQuery) -> bool:
-    since = query.ended_since_ms
     return (
         query.account in (None, record.delivery.account)
         and query.state in (None, record.state)
         and (not query.open_only or _is_open(record))
-        and (since is None or (record.ended_at_ms is not None and record.ended_at_ms >= since))
     )

@@ -9,7 +9,7 @@ import enum
 import sqlite3
 from typing import Final
 
-VERSION: Final = 3
+VERSION: Final = 4
 """``PRAGMA user_version`` of the tables below; a change of any table raises it."""
 
 OLDEST: Final = 1
@@ -122,7 +122,10 @@ CREATE TABLE tally(
   PRIMARY KEY(account, name)) WITHOUT ROWID;
 """
 
-_STEPS: Final = {1: _FIRST, 2: _SECOND, 3: _THIRD}
+# platform_at: the platform's time; started_at is ours, and may be hours off.
+_FOURTH = "ALTER TABLE attempt ADD COLUMN platform_at INTEGER;"
+
+_STEPS: Final = {1: _FIRST, 2: _SECOND, 3: _THIRD, 4: _FOURTH}
 """What makes each version of the one before. A new file takes all of them, so that it cannot
 differ from one that was brought up to date."""
 

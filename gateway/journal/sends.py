@@ -34,7 +34,7 @@ UNSENT: Final = (
 _RECORDS: Final = (
     "SELECT outbox_id, uuid, account, lane, recipient, body, expires_at, event_id, state, reason, "
     "server_message_id, (SELECT count(*) {tried}), (SELECT min(started_at) {tried}), "
-    "accepted_at, ended_at FROM outbox WHERE "
+    "(SELECT platform_at {tried} ORDER BY rowid LIMIT 1), accepted_at, ended_at FROM outbox WHERE "
 ).replace(
     "{tried}",
     "FROM attempt WHERE attempt.outbox_id=outbox.outbox_id AND coalesce(result, '')<>'unwritten'",
@@ -45,7 +45,9 @@ _OUTBOX = Statement(
     "(?,?,?,?,?,?,?,?,?)",
     " ON CONFLICT(outbox_id) DO NOTHING",
 )
-_ATTEMPT: Final = "INSERT INTO attempt(mid,outbox_id,gen,epoch,started_at) VALUES(?,?,?,?,?)"
+_ATTEMPT: Final = (
+    "INSERT INTO attempt(mid,outbox_id,gen,epoch,started_at,platform_at) VALUES(?,?,?,?,?,?)"
+)
 _SENDING: Final = "UPDATE outbox SET state=1, reason=NULL WHERE outbox_id=? AND state=0"
 _ENDED: Final = (
     "UPDATE outbox SET state=?, server_message_id=?, reason=?, ended_at=? "
@@ -111,7 +113,8 @@ def mark(work: Work, note: MarkDelivery) -> bool:
     if note.mid is not None:
         held = work.one(_SENDING, (note.outbox_id,)).rowcount > 0
         if held:
-            work.one(_ATTEMPT, (note.mid, note.outbox_id, note.generation, EPOCH, work.now_ms))
+            begun = (note.mid, note.outbox_id, note.generation, EPOCH, work.now_ms)
+            work.one(_ATTEMPT, (*begun, note.platform_ms))
     result = note.result
     if result is not None and held:
         state = state_of(result)
@@ -138,7 +141,6 @@ def select(query: SendQuery) -> tuple[str, list[str | int]]:
     for condition, value in (
         ("outbox_id=?", query.outbox_id),
         ("account=?", query.account),
-        ("ended_at>=?", query.ended_since_ms),
         ("position>(SELECT coalesce(max(position),0) FROM outbox)-?", query.among_last),
     ):
         if value is not None:
@@ -156,7 +158,7 @@ def select(query: SendQuery) -> tuple[str, list[str | int]]:
 
 def record(row: Sequence[Any]) -> SendRecord:
     """Read a row of :func:`select`."""
-    *sent, state, reason, message_id, attempts, first_ms, accepted_at, ended_at = row
+    *sent, state, reason, message_id, attempts, first_ms, platform_ms, accepted_at, ended_at = row
     return SendRecord(
         delivery=_delivery(sent),
         state=_SHOWN[SendState(state)],
@@ -164,6 +166,7 @@ def record(row: Sequence[Any]) -> SendRecord:
         message_id=message_id,
         attempts=attempts,
         first_attempt_ms=first_ms,
+        first_platform_ms=platform_ms,
         accepted_at_ms=accepted_at,
         ended_at_ms=ended_at,
     )

@@ -50,6 +50,9 @@ class PlainSession:
         del reply
         return None
 
+    def told_ms(self, reply: Reply) -> None:
+        """It tells no time."""
+
     def beat(self, mid: str) -> Request | None:
         """Give nothing: a WebSocket ping is the heartbeat."""
         del mid

@@ -168,7 +168,8 @@ class Market:
     """A platform, shops, and a gateway that serves them; use as a context manager.
 
     Each shop is an account of its user id. ``start`` makes the gateway; a second one after
-    ``stop`` finds the same data directory. Both live by ``clock``.
+    ``stop`` finds the same data directory. Both live by ``clock``, the platform by
+    ``their_ms`` if that is given.
     """
 
     def __init__(
@@ -179,11 +180,12 @@ class Market:
         overrides: Mapping[str, Mapping[str, Any]] | None = None,
         defaults: Mapping[str, Any] | None = None,
         clock: Clock | None = None,
+        their_ms: Callable[[], int] | None = None,
         **keys: Any,
     ) -> None:
         self._clock = clock or SystemClock()
         behaviour = behaviour or Behaviour(backlog="push")
-        self.fake = FakePlatform(behaviour, unix_ms=self._clock.unix_ms)
+        self.fake = FakePlatform(behaviour, unix_ms=their_ms or self._clock.unix_ms)
         self.fake.start()
         self.shops = {name: self.fake.account(name) for name in names}
         self.log, self.states, self.ledger = Log(), States(), Ledger()

@@ -12,7 +12,7 @@ import pytest
 
 from actors.messages import GiveUp
 from actors.policy.retries import History
-from actors.policy.sends import UNCONFIRMED, UNWRITTEN
+from actors.policy.sends import ABSENT, UNCONFIRMED, UNWRITTEN
 from actors.runtime.clock import SystemClock
 from actors.storage import (
     JournalCommand,
@@ -441,7 +441,7 @@ def test_what_is_unknown_is_resolved_by_hand(journal: AnyJournal) -> None:
     assert found["gone"].state is SendState.REFUSED
     newest = journal.sends(SendQuery(newest_first=True, limit=1))
     assert [each.delivery.outbox_id for each in newest] == ["fresh"]
-    accepted = SendQuery(state=SendState.ACCEPTED, ended_since_ms=1, among_last=2)
+    accepted = SendQuery(state=SendState.ACCEPTED, among_last=2)
     assert [each.message_id for each in journal.sends(accepted)] in (["9"], [])
     assert not journal.sends(SendQuery(open_only=True, account="b"))
 
@@ -520,3 +520,17 @@ def test_memory_forgets_only_the_oldest_identities() -> None:
     for i in range(16, 20):
         assert stored(journal, frames(journal, [(f"m{i}", "c", i)])) == [[]]
     journal.commit([settled(stored(journal, frames(journal, [("x", "c", 1)]))[0])])
+
+
+def test_an_attempt_keeps_the_platforms_time(journal: AnyJournal) -> None:
+    """Of the first attempt whose bytes may have left: from then on the send may be there."""
+    journal.commit([StoreDelivery(delivery=delivery("s1"))])
+    for number, why in ((1, UNWRITTEN), (2, ABSENT), (3, None)):
+        mid = f"m{number}"
+        begun = MarkDelivery(outbox_id="s1", generation=1, mid=mid, platform_ms=1_000 * number)
+        journal.commit([begun])
+        if why is not None:
+            journal.commit([MarkDelivery(outbox_id="s1", generation=1, mid=mid, requeued=why)])
+    found = sends.find(journal, "s1")
+    assert found is not None
+    assert (found.attempts, found.first_platform_ms) == (2, 2_000)

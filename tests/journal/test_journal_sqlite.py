@@ -309,7 +309,7 @@ def test_another_schema_is_refused(tmp_path: Path) -> None:
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA user_version=99")
     connection.close()
-    with pytest.raises(JournalError, match="schema 99, this program knows 3"):
+    with pytest.raises(JournalError, match="schema 99, this program knows 4"):
         opened(path)
 
 

@@ -58,8 +58,11 @@ class Desk:
         self.actor = OutboxActor(bench.pool, bench.account)
 
     def link(self, generation: int = 1) -> None:
-        """Bring a link up."""
+        """Bring a link up; the registration told the platform's time."""
         link: Any = None
+        clock, standing = self.bench.clock, self.bench.account.standing
+        now = clock.monotonic()
+        standing.platform = standing.platform.told(clock.unix_ms(), asked=now, now=now)
         session = self.bench.account.plan.platform.session(self.bench.identity)
         self.actor.receive(LinkOpened(generation=generation, link=link, session=session))
 
@@ -612,7 +615,7 @@ def test_start_takes_up_what_was_accepted(bench: Bench) -> None:
     for number, lane in ((1, "c1"), (2, "c1"), (3, "c2"), (4, "c3")):
         writer.submit(StoreDelivery(delivery=delivery(number, lane)), lambda _: None)
     for name in ("o1", "o3", "o4"):
-        note = MarkDelivery(outbox_id=name, generation=1, mid=f"m{name}")
+        note = MarkDelivery(outbox_id=name, generation=1, mid=f"m{name}", platform_ms=UNIX_MS)
         writer.submit(note, lambda _: None)
     note = MarkDelivery(outbox_id="o3", generation=1, mid="mo3", requeued=UNWRITTEN)
     writer.submit(note, lambda _: None)

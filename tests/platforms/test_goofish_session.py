@@ -268,6 +268,25 @@ def test_a_state_tells_where_it_stands() -> None:
     assert (empty.marker, empty.point, empty.at_ms) == ("", 0, 0)
 
 
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (reply(200, None, **{"server-timestamp": "1700000000001"}), 1_700_000_000_001),
+        (reply(body={"unitName": "PNM", "timestamp": 1_700_000_000_002}), 1_700_000_000_002),
+        (reply(401, None, **{"server-timestamp": "1700000000003"}), 1_700_000_000_003),
+        (reply(body={"pts": 1, "timestamp": 1_700_000_000_004}), None),
+        (reply(body={"timestamp": 1_700_000_000_005, "long": "x" * 1024}), None),
+        (reply(body={"timestamp": 1_700_000_000}), None),
+        (reply(200, None, **{"server-timestamp": "1" * 20}), None),
+        (reply(), None),
+    ],
+    ids=["header", "registration", "a refusal", "a state", "a page", "seconds", "huge", "none"],
+)
+def test_what_time_it_is_there(answer: Reply, told: int | None) -> None:
+    """A time in a state or a page is of what it speaks of; the platform's clock may be past it."""
+    assert new_session().told_ms(answer) == told
+
+
 def test_conversations() -> None:
     session = new_session()
     assert sent(session.list_conversations("1 0", None))["body"] == [9007199254740991, 50]

@@ -96,3 +96,7 @@ def test_there_is_no_history(ask: Callable[[Session], object]) -> None:
 def test_images_can_not_be_carried() -> None:
     with pytest.raises(ValueError, match="text only"):
         new_session().plain(Content(image_url="https://x"))
+
+
+def test_no_time_is_told() -> None:
+    assert new_session().told_ms(REPLY) is None

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from actors.policy.claims import CLAIM_S, MOST
 from actors.policy.outbox import Outbox
+from actors.policy.platform_time import PlatformTime
 from actors.policy.sends import (
     ABSENT,
     DOUBT_MS,
@@ -24,11 +25,13 @@ from actors.policy.sends import (
     PageRead,
     Requeued,
     Step,
+    until,
 )
 from actors.values import Content, Delivery, SendOutcome, SendResult, SendState
 
 LIMITS = Limits(reply_s=10.0, recheck_s=5.0, review_s=300.0)
-EXPIRES_MS = 10_000_000
+UNTIL = 9_000.0
+"""Monotonic seconds; 1,000,000 ms of Unix time is the platform's at zero."""
 
 
 def send(name: str, lane: str = "c", *, text: str | None = None) -> Delivery:
@@ -40,8 +43,13 @@ def send(name: str, lane: str = "c", *, text: str | None = None) -> Delivery:
         conversation_id=lane,
         to="b",
         content=Content(text=text or name),
-        expires_at_ms=EXPIRES_MS,
+        expires_at_ms=10_000_000,
     )
+
+
+def told(now: float) -> PlatformTime:
+    """Give a platform's clock that is known to the millisecond."""
+    return PlatformTime().told(1_000_000 + int(now * 1000), asked=now, now=now)
 
 
 class World:
@@ -79,7 +87,7 @@ class World:
         delivery = send(name, lane, text="same" if self.same_text else name)
         self.sent.append(delivery)
         self.rows[name] = SendState.QUEUED, None
-        self.box.accept(delivery)
+        self.box.accept(delivery, until=UNTIL)
 
     def do(self, steps: list[Step]) -> None:
         """Note in the journal what the machine decided."""
@@ -99,7 +107,7 @@ class World:
     def tried_before(self, name: str) -> bool:
         """Say whether a byte of it ever left."""
         found = self.box.find(name)
-        return found is not None and found.first_ms is not None
+        return found is not None and found.tried
 
     def up(self) -> None:
         """Bring a link up."""
@@ -114,7 +122,8 @@ class World:
 
     def pump(self) -> None:
         """Do as the actor does."""
-        for delivery in list(self.box.ready(self.now_ms)):
+        self.box.platform = told(self.now)
+        for delivery in list(self.box.ready(self.now)):
             self.attempt(delivery)
             if not self.linked:
                 return
@@ -136,7 +145,7 @@ class World:
             return
         assert self.box.stored(name, mid) == delivery
         self.first.setdefault(name, self.now_ms)
-        self.box.handed(name, key=mid, now=self.now, now_ms=self.now_ms)
+        self.box.handed(name, key=mid, now=self.now)
         if fate == "not taken":
             self.do(self.box.transmitted(name, generation=self.generation, written=False))
             return
@@ -204,15 +213,17 @@ class World:
             name = delivery.outbox_id
             state, reason = self.rows[name]
             if state is SendState.QUEUED:
-                self.box.accept(delivery)
+                self.box.accept(delivery, until=UNTIL)
             elif state in (SendState.SENDING, SendState.UNKNOWN):
                 review = reason == NEEDS_REVIEW
-                self.box.restore(delivery, first_ms=self.first.get(name), review=review)
+                self.box.restore(
+                    delivery, until=UNTIL, first_ms=self.first.get(name), review=review
+                )
 
     def pass_time(self, seconds: float) -> None:
         """Let time pass; what is due happens."""
         self.now += seconds
-        self.do(self.box.expire(self.now, self.now_ms))
+        self.do(self.box.expire(self.now))
 
     def late_answers(self) -> None:
         """Late answers arrive, as long as the link they are on is up."""
@@ -268,7 +279,7 @@ def test_one_copy_and_the_truth(data: st.DataObject, same_text: bool) -> None:  
         if not world.linked:
             world.up()
         world.pump()
-        wait_s = world.box.wait_s(world.now, world.now_ms)
+        wait_s = world.box.wait_s(world.now)
         if all(each.outbox_id in world.ends for each in world.sent):
             break
         assert wait_s is not None, "it would sleep for ever"
@@ -283,11 +294,12 @@ def test_one_copy_and_the_truth(data: st.DataObject, same_text: bool) -> None:  
 def doubted(limits: Limits = LIMITS) -> Outbox:
     """Give an outbox with a link, and ``s1`` without an answer; first tried at 1,000,000 ms."""
     box = Outbox(limits)
-    assert box.accept(send("s1"))
-    assert not box.accept(send("s1"))
+    box.platform = told(0.0)
+    assert box.accept(send("s1"), until=UNTIL)
+    assert not box.accept(send("s1"), until=UNTIL)
     box.link_up(0.0, history=True)
     attempt(box, "s1", "m1")
-    assert box.expire(10.0, 1_010_000) == [Doubted(send("s1"), "no_answer")]
+    assert box.expire(10.0) == [Doubted(send("s1"), "no_answer")]
     return box
 
 
@@ -296,7 +308,7 @@ def attempt(box: Outbox, name: str, mid: str, *, key: bool = True, now: float = 
     box.begin(name, mid=mid, generation=1)
     assert box.stored(name, "other") is None
     assert box.stored(name, mid) is not None
-    box.handed(name, key=mid if key else None, now=now, now_ms=1_000_000)
+    box.handed(name, key=mid if key else None, now=now)
     assert box.stored(name, mid) is None, "written once"
 
 
@@ -330,10 +342,10 @@ def test_absent_twice_and_again_under_a_new_mid() -> None:
     box = doubted()
     long_ago = page(("p0", 1_000_000 - DOUBT_MS - 1))
     assert absent(box, long_ago, now=10.0) == [Requeued(send("s1"), "m1", ABSENT)]
-    assert [each.outbox_id for each in box.ready(1_020_000)] == ["s1"]
+    assert [each.outbox_id for each in box.ready(20.0)] == ["s1"]
     late = SendResult(outcome=SendOutcome.REFUSED, reason="late")
     assert box.answered("m1", late, 16.0) == [], "of an attempt that is over"
-    expired = box.expire(20.0, EXPIRES_MS)
+    expired = box.expire(UNTIL)
     assert [type(each) for each in expired] == [Ended]
     assert "expired_after_proven_absent" in str(expired)
 
@@ -352,14 +364,54 @@ def test_no_proof(read: PageRead | None) -> None:
     for number in range(10):
         assert box.look(10.0 + 5 * number) is not None
         assert box.page(read, 10.0 + 5 * number) == ([], None)
-    steps = box.expire(310.0, 1_310_000)
+    steps = box.expire(310.0)
     assert [each.result.reason for each in steps if isinstance(each, Ended)] == [NEEDS_REVIEW]
     assert box.page(read, 311.0) == ([], None), "nobody is looking any more"
     assert not box.idle, "a late answer may still come"
-    assert box.wait_s(310.0, 1_310_000) == LATE_S - 310.0
-    box.expire(LATE_S, 0)
+    assert box.wait_s(310.0) == LATE_S - 310.0
+    box.expire(LATE_S)
     assert not box.drop("s1")
     assert box.idle
+
+
+def test_a_platform_that_told_no_time() -> None:
+    """Any equal message may be it or not, whatever our clock says; none at all is a proof."""
+    box = Outbox(LIMITS)
+    box.accept(send("s1"), until=UNTIL)
+    box.link_up(0.0, history=True)
+    attempt(box, "s1", "m1")
+    box.expire(10.0)
+    s1 = box.unresolved("c")
+    assert s1 is not None
+    assert box.seen(s1, "p1", 1_000_000) == []
+    assert absent(box, page(("p1", 1_000_000)), now=10.0) == []
+    assert absent(box, page(("p1", 1)), now=20.0) == []
+    assert absent(box, page(), now=30.0) == [Requeued(send("s1"), "m1", ABSENT)]
+
+
+def test_an_attempt_of_an_earlier_life_keeps_its_time() -> None:
+    """The platform's time of then is in the journal; without it nothing is claimed."""
+    for first_ms, found in ((1_000_000, True), (1_000_000 + 3 * SLACK_MS, False), (None, False)):
+        box = Outbox(LIMITS)
+        assert box.restore(send("s1"), until=UNTIL, first_ms=first_ms, review=False)
+        box.platform = told(600.0)
+        box.link_up(600.0, history=True)
+        assert box.look(600.0) is not None
+        steps, _ = box.page(page(("p1", 1_000_000)), 600.0)
+        assert [type(step) for step in steps] == ([Ended] if found else [])
+
+
+@pytest.mark.parametrize(
+    ("now_ms", "left_s"),
+    [(0, 8.0), (3_000, 5.0), (-86_400_000, 8.0), (3_600_000, -3_592.0)],
+    ids=["just accepted", "of an earlier life", "clock set back", "clock set ahead"],
+)
+def test_a_send_has_no_more_time_than_it_was_given(now_ms: int, left_s: float) -> None:
+    """Our wall clock is read once; over a restart it is all there is."""
+    accepted_at_ms = 10_000_000 - 8_000
+    assert 100.0 + left_s == until(
+        send("s1"), now=100.0, now_ms=accepted_at_ms + now_ms, accepted_at_ms=accepted_at_ms
+    )
 
 
 def test_endless_history_proves_nothing() -> None:
@@ -376,13 +428,13 @@ def test_endless_history_proves_nothing() -> None:
 def test_equal_text_that_nobody_could_tell_of() -> None:
     """One copy is there, two sends say so: whose it is only a person can tell."""
     box = doubted()
-    box.accept(send("s2", text="s1"))
-    box.expire(10.0, 0)
+    box.accept(send("s2", text="s1"), until=UNTIL)
+    box.expire(10.0)
     box.look(10.0)
     box.page(None, 10.0)
-    box.expire(310.0, 0)
+    box.expire(310.0)
     attempt(box, "s2", "m2", now=310.0)
-    box.expire(320.0, 0)
+    box.expire(320.0)
     s2 = box.unresolved("c")
     assert s2 is not None
     assert box.seen(s2, "p1", 1_000_000) == []
@@ -393,7 +445,7 @@ def test_equal_text_that_nobody_could_tell_of() -> None:
 def test_platform_without_history() -> None:
     box = Outbox(LIMITS)
     for name in ("s1", "s2", "s3"):
-        box.accept(send(name))
+        box.accept(send(name), until=UNTIL)
     box.link_up(0.0, history=False)
     attempt(box, "s1", "m1", key=False)
     (ended,) = box.transmitted("s1", generation=1, written=True)
@@ -403,8 +455,8 @@ def test_platform_without_history() -> None:
     (ended,) = box.link_down()
     assert isinstance(ended, Ended)
     assert ended.result.reason == NEEDS_REVIEW
-    assert box.restore(send("s4", "c4"), first_ms=1, review=False)
-    assert not box.restore(send("s4", "c4"), first_ms=1, review=False)
+    assert box.restore(send("s4", "c4"), until=UNTIL, first_ms=1, review=False)
+    assert not box.restore(send("s4", "c4"), until=UNTIL, first_ms=1, review=False)
     (ended,) = box.link_up(1.0, history=False)
     assert isinstance(ended, Ended)
     assert ended.result.reason == NEEDS_REVIEW
@@ -413,20 +465,20 @@ def test_platform_without_history() -> None:
 
 def test_strict_lane() -> None:
     box = doubted(Limits(strict=True))
-    box.accept(send("s2"))
-    box.expire(310.0, 0)
-    assert list(box.ready(0)) == []
+    box.accept(send("s2"), until=UNTIL)
+    box.expire(310.0)
+    assert list(box.ready(0.0)) == []
     assert box.look(400.0) is None
-    assert box.expire(999.0, 0) == []
+    assert box.expire(999.0) == []
     box.link_down()
     assert box.link_up(1_000.0, history=True) == []
-    assert box.wait_s(1_000.0, 0) is None
+    assert box.wait_s(1_000.0) is None
     assert box.drop("s1")
-    assert [each.outbox_id for each in box.ready(0)] == ["s2"]
+    assert [each.outbox_id for each in box.ready(0.0)] == ["s2"]
     restored = Outbox(Limits(strict=True))
-    assert restored.restore(send("s1"), first_ms=1, review=True)
+    assert restored.restore(send("s1"), until=UNTIL, first_ms=1, review=True)
     assert restored.link_up(0.0, history=True) == []
-    assert not Outbox(LIMITS).restore(send("s1"), first_ms=1, review=True)
+    assert not Outbox(LIMITS).restore(send("s1"), until=UNTIL, first_ms=1, review=True)
 
 
 def test_what_is_stale_changes_nothing() -> None:
@@ -448,8 +500,8 @@ def test_what_is_stale_changes_nothing() -> None:
 
 def test_content_that_fits_no_frame() -> None:
     box = Outbox(LIMITS)
-    box.accept(send("s1"))
-    box.accept(send("s2"))
+    box.accept(send("s1"), until=UNTIL)
+    box.accept(send("s2"), until=UNTIL)
     box.link_up(0.0, history=True)
     box.begin("s1", mid="m1", generation=1)
     (ended,) = box.refuse("s1", "too big")
@@ -473,21 +525,21 @@ def test_echo_before_the_answer() -> None:
 
 def test_page_that_does_not_come() -> None:
     box = doubted()
-    assert box.wait_s(10.0, 0) == 0.0
+    assert box.wait_s(10.0) == 0.0
     box.look(10.0)
     assert [box.looked_for] == [send("s1")]
-    assert box.wait_s(10.0, 0) == 10.0
-    assert box.expire(20.0, 0) == []
+    assert box.wait_s(10.0) == 10.0
+    assert box.expire(20.0) == []
     assert [box.looked_for] == [None]
-    assert box.wait_s(20.0, 0) == 5.0
-    box.accept(send("s2", "c2"))
-    assert box.wait_s(20.0, EXPIRES_MS - 1000) == 1.0
+    assert box.wait_s(20.0) == 5.0
+    box.accept(send("s2", "c2"), until=21.0)
+    assert box.wait_s(20.0) == 1.0
 
 
 def test_late_answer_after_review() -> None:
     """O4: for ten minutes it is better than any person's word."""
     box = doubted()
-    box.expire(310.0, 0)
+    box.expire(310.0)
     yes = SendResult(outcome=SendOutcome.ACCEPTED, message_id="p1")
     assert box.answered("m1", yes, 400.0) == [Ended(send("s1"), yes)]
     assert box.ids() == []
@@ -510,23 +562,23 @@ def test_claims_outlive_their_send() -> None:
     yes = SendResult(outcome=SendOutcome.ACCEPTED, message_id="p1")
     box.answered("m1", yes, 11.0)
     assert not box.idle
-    assert box.accept(send("s2", text="s1"))
+    assert box.accept(send("s2", text="s1"), until=UNTIL)
     attempt(box, "s2", "m2", now=11.0)
-    box.expire(21.0, 0)
+    box.expire(21.0)
     for _ in range(3):  # nothing is forgotten while something is in doubt
-        box.expire(5.0 * CLAIM_S, 0)
+        box.expire(5.0 * CLAIM_S)
         box.link_down()
         s2 = box.unresolved("c")
         if s2 is not None:
             assert box.seen(s2, "p1", 1_000_000) == []
-    box.expire(LATE_S + 5.0 * CLAIM_S, 0)
+    box.expire(LATE_S + 5.0 * CLAIM_S)
     now = LATE_S + 5.0 * CLAIM_S
     while not box.idle:
         box.drop("s2")
-        wait_s = box.wait_s(now, 0)
+        wait_s = box.wait_s(now)
         assert wait_s is not None
         now += wait_s
-        box.expire(now, 0)
+        box.expire(now)
 
 
 def test_claims_are_bounded() -> None:

@@ -15,6 +15,7 @@ from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from actors.policy.outbox import Outbox
+from actors.policy.platform_time import PlatformTime
 from actors.policy.rate import Slots, TokenBucket
 from actors.policy.sends import (
     ABSENT,
@@ -59,6 +60,7 @@ class OutboxRules(RuleBasedStateMachine):
         self.linked = False
         self.generation = 0
         self.sends: dict[str, Delivery] = {}
+        self.until: dict[str, float] = {}
         self.attempts: list[Attempt] = []
         self.left_at: list[float] = []
         self.open: dict[str, bool] = {}
@@ -88,13 +90,15 @@ class OutboxRules(RuleBasedStateMachine):
             expires_at_ms=self.now_ms + lives_s * 1000,
         )
         self.sends[name] = delivery
-        assert self.box.accept(delivery)
-        assert not self.box.accept(delivery)
+        self.until[name] = until = self.now + lives_s
+        assert self.box.accept(delivery, until=until)
+        assert not self.box.accept(delivery, until=until)
 
     @precondition(lambda self: not self.linked)
     @rule(history=st.just(value=True))
     def link_up(self, *, history: bool) -> None:
         """A link comes."""
+        self.box.platform = PlatformTime().told(self.now_ms, asked=self.now, now=self.now)
         self.linked, self.generation = True, self.generation + 1
         self.take(self.box.link_up(self.now, history=history))
 
@@ -109,10 +113,10 @@ class OutboxRules(RuleBasedStateMachine):
     @rule(fate=st.sampled_from(["sent", "sent", "not stored", "not taken"]))
     def attempt(self, fate: str) -> None:
         """Do what is ready, at the rate."""
-        for delivery in list(self.box.ready(self.now_ms)):
+        for delivery in list(self.box.ready(self.now)):
             name = delivery.outbox_id
             assert not self.open.get(name, False), "again, though it may have arrived"
-            assert delivery.expires_at_ms > self.now_ms, "too old to leave"
+            assert self.until[name] > self.now, "too old to leave"
             if self.bucket.take(self.now):
                 return
             self.left_at.append(self.now)
@@ -121,7 +125,7 @@ class OutboxRules(RuleBasedStateMachine):
             if fate == "not stored":
                 continue
             assert self.box.stored(name, key) == delivery
-            self.box.handed(name, key=key, now=self.now, now_ms=self.now_ms)
+            self.box.handed(name, key=key, now=self.now)
             if fate == "not taken":
                 steps = self.box.transmitted(name, generation=self.generation, written=False)
                 self.take(steps)
@@ -201,7 +205,7 @@ class OutboxRules(RuleBasedStateMachine):
     def time_passes(self, seconds: float) -> None:
         """What is due happens."""
         self.now += seconds
-        self.take(self.box.expire(self.now, self.now_ms))
+        self.take(self.box.expire(self.now))
 
     @precondition(lambda self: self.sends)
     @rule(data=st.data())
@@ -261,7 +265,7 @@ class OutboxRules(RuleBasedStateMachine):
                 and int(name[1:]) < int(send.delivery.outbox_id[1:])
             ]
             assert all(name in self.ends for name in older)
-        ready = [delivery.conversation_id for delivery in self.box.ready(self.now_ms)]
+        ready = [delivery.conversation_id for delivery in self.box.ready(self.now)]
         assert len(ready) == len(set(ready))
         assert not set(ready) & set(lanes)
 
@@ -281,7 +285,7 @@ class OutboxRules(RuleBasedStateMachine):
             if not send.written  # the journal's answer wakes it
         }
         if self.linked and open_ones - self.behind(kept | storing):
-            assert self.box.wait_s(self.now, self.now_ms) is not None
+            assert self.box.wait_s(self.now) is not None
 
     def behind(self, names: set[str]) -> set[str]:
         """Give these, and what waits behind them."""

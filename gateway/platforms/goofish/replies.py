@@ -32,6 +32,8 @@ _SERVER_ERRORS = 500
 _THROTTLED = "400600001"
 _RETRY_THROTTLED_S = 3.0
 _REASON_CHARS = 100
+_SHORT_BYTES = 1024
+_LEAST_MS, _MOST_MS = 10**12, 10**13  # 2001 to 2286: anything else is no time in milliseconds
 
 _BY_WORDS = (
     (
@@ -128,6 +130,18 @@ def _wrong_user(reply: Reply, user_id: str) -> Failure | None:
         f"the token belongs to user …{registered[-4:]}, credentials.user_id is …{user_id[-4:]}; "
         "give this account its own token and user_id",
     )
+
+
+def read_time(reply: Reply) -> int | None:
+    """Read when an answer was made: a header says it (protocol 8), or a registration's body (5).
+
+    The time in a state is none: it says when the stream stood there.
+    """
+    told = integer(at(_json(reply.headers), "server-timestamp"))
+    if told is None and len(reply.body) <= _SHORT_BYTES:
+        body = _body(reply)
+        told = None if at(body, "pts") is not None else integer(at(body, "timestamp"))
+    return told if told is not None and _LEAST_MS <= told <= _MOST_MS else None
 
 
 def judge_send(reply: Reply) -> SendResult:

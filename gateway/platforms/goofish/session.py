@@ -69,6 +69,10 @@ class GoofishSession:
         """Judge the answer to the registration."""
         return replies.judge_registration(reply, self._user_id)
 
+    def told_ms(self, reply: Reply) -> int | None:
+        """Give the platform's Unix time at which it made an answer."""
+        return replies.read_time(reply)
+
     def beat(self, mid: str) -> Request:
         """Give a heartbeat."""
         return requests.beat(mid)
