@@ -7,6 +7,7 @@ those leave once the commit has returned.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import count
 from typing import Any
 
 import msgspec
@@ -180,19 +181,21 @@ class DecoderActor(SupervisedActor):
         """Make events of journal rows again, with the numbers they were given."""
         events: list[Event] = []
         tries: dict[str, Tries] = {}
-        frame, decoded = None, None
+        unreadable = list(page.unreadable)
+        read: dict[int, Sequence[Event]] = {}  # by frame: rows of several may alternate
         for row in page.rows:
             assert session is not None
-            if decoded is None or row.frame is not frame:
-                frame = row.frame
-                decoded = session.decode(frame, received_at_ms=row.received_at_ms)
-            if row.index >= len(decoded.events):
-                self._account.services.log.error(
-                    "journal.row_unreadable", account=self._account.name, lane_seq=row.lane_seq
+            found = read.get(row.raw_id)
+            if found is None:
+                decoded = session.decode(
+                    row.frame, received_at_ms=row.received_at_ms, numbers=count(row.raw_id)
                 )
+                found = read[row.raw_id] = decoded.events
+            if row.index >= len(found):
+                unreadable.append(row.lane_seq)
                 continue
             event = msgspec.structs.replace(
-                decoded.events[row.index],
+                found[row.index],
                 lane_seq=row.lane_seq,
                 redelivered=row.lane_seq < page.redelivered_below or row.replayed,
                 late=row.late,
@@ -200,9 +203,18 @@ class DecoderActor(SupervisedActor):
             events.append(event)
             if row.attempts or row.crashes or row.replayed:
                 tries[event.event_id] = Tries(row.attempts, row.crashes, row.replayed)
+        for number in unreadable:
+            self._account.services.log.error(
+                "journal.row_unreadable", account=self._account.name, lane_seq=number
+            )
         self._account.peers.dispatcher.tell(
             EventsRestored(
-                events=events, more=page.more, tries=tries, number=page.number, lane=page.lane
+                events=events,
+                more=page.more,
+                through=page.through,
+                tries=tries,
+                number=page.number,
+                lane=page.lane,
             )
         )
 

@@ -24,6 +24,7 @@ from actors.messages import (
     LaneRested,
     LanesHeld,
     LanesReleased,
+    PageDue,
 )
 from actors.policy.lanes import Lanes
 from actors.policy.lateness import Handed
@@ -39,7 +40,7 @@ from actors.storage import (
     HoldClosed,
     Journal,
     JournalAnswer,
-    Pending,
+    PendingRows,
     SettleEvents,
     Settlement,
 )
@@ -58,8 +59,9 @@ READ_AGAIN_S = 1.0
 MOST = 8
 """Times ``flow_high`` that memory holds when most of it waits behind events that are stuck."""
 
-PAGE_OVERDUE_S = 10.0
-"""So long a page may take; then it is read again, and the late one dropped."""
+PAGE_LOOK_S = 10.0
+"""So often a page that is awaited is looked for. One that somebody works on is waited for, however
+long it takes: read again it would take as long again."""
 
 UNSTORABLE = "unstorable"
 """Begin of the reason of an event whose settlement the journal can not store."""
@@ -70,6 +72,21 @@ BEGIN_AGAIN_S = 1.0
 
 _pages = count(1)
 """Numbers of pages, in one life of the process: a former dispatcher's are not the next one's."""
+
+
+class _Whereabouts:
+    """Where a page is that is awaited.
+
+    Attributes:
+        failed: The journal could not be read.
+        decoder: Who was given it; None: it was not read yet.
+    """
+
+    __slots__ = ("decoder", "failed")
+
+    def __init__(self) -> None:
+        self.failed = False
+        self.decoder: object = None
 
 
 class DispatcherActor(SupervisedActor):
@@ -95,7 +112,6 @@ class DispatcherActor(SupervisedActor):
         self._halted = self._draining = False
         self._cursor = 0
         self._behind = True
-        self._reading = False
         self._news: list[Event] | None = None
         self._born_at = 0
         self._lost = 0
@@ -103,8 +119,10 @@ class DispatcherActor(SupervisedActor):
         self._hold_read = False
         self._hold_timer: Timer | None = None
         self._parked = 0
+        self._reading = False
         self._page = 0
-        self._overdue: Timer | None = None
+        self._whereabouts = _Whereabouts()
+        self._look: Timer | None = None
 
     def started(self) -> None:
         """Take over from whoever was dispatcher before, in this life or an earlier one."""
@@ -118,8 +136,7 @@ class DispatcherActor(SupervisedActor):
     def stopped(self) -> None:
         """Leave no timer behind."""
         self._disarm_hold()
-        if self._overdue is not None:
-            self._overdue.cancel()
+        self._forget_page()
 
     def receive(self, message: Any) -> None:
         """Take new events, results, and lanes whose pause is over."""
@@ -135,6 +152,8 @@ class DispatcherActor(SupervisedActor):
             case EventsRestored():
                 self._trials.restored(message.events, message.tries)
                 self._take_page(message)
+            case PageDue():
+                self._look_for(message.number)
             case EventsReplayed():
                 self._behind, self._news = True, None
             case SettlementsRefused():
@@ -185,16 +204,15 @@ class DispatcherActor(SupervisedActor):
     def _take_page(self, page: EventsRestored) -> None:
         if not self._reading or page.number != self._page:
             return  # asked for by somebody else, or before lanes were put in order
-        self._reading = False
-        if self._overdue is not None:
-            self._overdue.cancel()
-        events, more = page.events, page.more
+        self._end_page()
+        events, more, through = page.events, page.more, page.through
         if self._held_from is not None:
             events = [event for event in events if (event.lane_seq or 0) < self._held_from]
-            more = more and len(events) == len(page.events)
+            more = more and through < self._held_from
+            through = min(through, self._held_from - 1)
         if page.lane is not None:
             if self._overflow is not None:
-                self._overflow.read(page.lane, events, more=more)
+                self._overflow.read(page.lane, through, more=more)
             self._fill(events)
             return
         if self._held_from is None and self._parked:
@@ -202,6 +220,7 @@ class DispatcherActor(SupervisedActor):
             self._parked -= unparked
             self._account.flow.taken(unparked)
         self._append(events)
+        self._cursor = max(self._cursor, through)
         news, self._news = self._news, None
         if not more and news is not None:
             self._behind = False
@@ -254,6 +273,7 @@ class DispatcherActor(SupervisedActor):
         """Have a page of the journal read."""
         self._reading = True
         number = self._page = next(_pages)
+        where = self._whereabouts = _Whereabouts()
         name, born_at = self._account.name, self._born_at
         limit = PAGE if lane is None else self._account.plan.flow_high
         peers, timers, ref = self._account.peers, self._account.services.timers, self.actor_ref
@@ -261,27 +281,56 @@ class DispatcherActor(SupervisedActor):
         hold_read, self._hold_read = self._hold_read, True
         nothing = EventsRestored(events=(), more=True, number=number, lane=lane)
 
-        def read(found: tuple[Sequence[Pending], int | None]) -> None:
+        def read(found: tuple[PendingRows, int | None]) -> None:
             rows, held_from = found
             if held_from is not None:
                 peers.dispatcher.tell(LanesHeld(held_from=held_from))
             page = PendingRead(
                 rows=rows,
-                more=len(rows) >= limit,
+                more=rows.more,
+                through=rows.through,
+                unreadable=rows.unreadable,
                 redelivered_below=born_at,
                 number=number,
                 lane=lane,
             )
+            where.decoder = peers.decoder.ref
             if ref.is_alive() and not peers.decoder.post(page):
                 timers.after(READ_AGAIN_S, peers.dispatcher, nothing)
 
-        def pages(journal: Journal) -> tuple[Sequence[Pending], int | None]:
-            held_from = None if hold_read else journal.recovery(name).held_from
-            return journal.pending(name, cursor, limit, lane=lane), held_from
+        def pages(journal: Journal) -> tuple[PendingRows, int | None]:
+            try:
+                held_from = None if hold_read else journal.recovery(name).held_from
+                return journal.pending(name, cursor, limit, lane=lane), held_from
+            except BaseException:
+                where.failed = True
+                raise
 
-        # A page can die with the decoder that has it in hand.
-        self._overdue = timers.after(PAGE_OVERDUE_S, peers.dispatcher, nothing)
+        self._arm_look()
         self._account.services.writer.fetch(pages, read)
+
+    def _look_for(self, number: int) -> None:
+        """Read a page again if nobody has it any more: it can die with the decoder it was given."""
+        if not self._reading or number != self._page:
+            return
+        where = self._whereabouts
+        gone = where.decoder is not None and where.decoder is not self._account.peers.decoder.ref
+        if where.failed or gone:
+            self._forget_page()
+            self._hold_read = False
+        else:
+            self._arm_look()
+
+    def _arm_look(self) -> None:
+        self._look = self._account.services.timers.after(
+            PAGE_LOOK_S, self._account.peers.dispatcher, PageDue(number=self._page)
+        )
+
+    def _end_page(self) -> None:
+        self._reading = False
+        if self._look is not None:
+            self._look.cancel()
+            self._look = None
 
     # --- while a recovery is open -----------------------------------------------------
 
@@ -331,7 +380,8 @@ class DispatcherActor(SupervisedActor):
         self._forget_page()
 
     def _forget_page(self) -> None:
-        self._reading = False
+        """Take the page for lost; one that comes all the same is dropped."""
+        self._end_page()
         if self._overflow is not None:
             self._overflow.forget_reads()
 

@@ -311,6 +311,8 @@ class EventsRestored(Message, frozen=True, kw_only=True, gc=False):
     Attributes:
         events: As they are.
         more: There are more.
+        through: The journal was read up to this ``lane_seq``; events that could not be made
+            again are among it.
         number: Of the page that was asked for; any other one is stale.
         lane: It is a page of this lane only; None: of all.
         tries: What the journal knows of tries, by ``event_id``; of most: nothing.
@@ -318,9 +320,16 @@ class EventsRestored(Message, frozen=True, kw_only=True, gc=False):
 
     events: Sequence[Event]
     more: bool
+    through: int = 0
     number: int
     lane: str | None = None
     tries: Mapping[str, Tries] = {}
+
+
+class PageDue(Message, frozen=True, kw_only=True, gc=False):
+    """A page of the journal is awaited for long: is anybody still working on it?"""
+
+    number: int
 
 
 class EventsReplayed(Message, frozen=True, kw_only=True, gc=False):

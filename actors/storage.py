@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, Protocol, TypeAlias
 
 import msgspec
@@ -275,23 +275,48 @@ class Pending(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         frame: The frame it came in.
+        raw_id: Which frame that is: equal ones are not one. The number that was drawn for its
+            first event, as far as the journal knows.
         index: Which of the frame's events.
         lane_seq: Its number, kept for ever.
         received_at_ms: When it came.
         attempts: How often handlers failed.
         crashes: Tries that were noted before they began and never ended.
+        own: The account itself caused it; None: the journal does not say.
         replayed: Somebody put it back: handlers have seen it.
         late: A newer event of its lane was handed out before.
     """
 
     frame: Frame
+    raw_id: int
     index: int
     lane_seq: int
     received_at_ms: int
     attempts: int
     crashes: int = 0
+    own: bool | None = None
     replayed: bool = False
     late: bool = False
+
+
+class PendingRows(list[Pending]):
+    """A page of pending events; rows of one frame share the text of it.
+
+    Attributes:
+        more: The journal holds more behind them.
+        through: Number up to which the journal was read.
+        unreadable: Numbers of events whose frame can not be read; they are not among the rows.
+    """
+
+    __slots__ = ("more", "through", "unreadable")
+
+    def __init__(
+        self, rows: Iterable[Pending] = (), *, more: bool = False, through: int = 0
+    ) -> None:
+        super().__init__(rows)
+        self.more = more
+        self.through = through
+        self.unreadable: list[int] = []
 
 
 class RecoveryRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -408,13 +433,17 @@ class Journal(Protocol):
 
     def pending(
         self, account: AccountId, after: int, limit: int, *, lane: str | None = None
-    ) -> Sequence[Pending]:
+    ) -> PendingRows:
         """Give unsettled events with ``lane_seq`` above ``after``, in its order.
+
+        A page holds each frame once, and all that is pending of it: read in parts, a frame of
+        many events would be decoded as often.
 
         Args:
             account: Whose.
             after: A ``lane_seq``.
-            limit: Most events.
+            limit: After so many events no other frame is begun; nor is one after a mebibyte
+                of frames.
             lane: Only of this conversation, empty for events of none; a journal that is
                 not durable may give others, too. None: of all.
         """

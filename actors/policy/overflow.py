@@ -74,13 +74,12 @@ class Overflow:
                 return lane, over.after
         return None
 
-    def read(self, lane: str, events: Sequence[Event], *, more: bool) -> None:
-        """Note what was read of a lane, and whether the journal holds more of it."""
+    def read(self, lane: str, through: int, *, more: bool) -> None:
+        """Note up to where a lane was read, and whether the journal holds more of it."""
         over = self._lanes.get(lane)
         if over is None:
             return
-        if events:
-            over.after = events[-1].lane_seq or over.after
+        over.after = max(over.after, through)
         over.unread = over.unread or more
 
     def forget_reads(self) -> None:

@@ -26,6 +26,7 @@ from actors.storage import (
     ParkEvents,
     Past,
     Pending,
+    PendingRows,
     RecoveryRecord,
     ReplayEvent,
     SendQuery,
@@ -116,20 +117,30 @@ class MemoryJournal:
 
     def pending(
         self, account: AccountId, after: int, limit: int, *, lane: str | None = None
-    ) -> Sequence[Pending]:
+    ) -> PendingRows:
         """Give unsettled events with ``lane_seq`` above ``after``, in its order, of all lanes."""
         del lane
         kept = self._accounts[account]
         events = kept.pending
         numbers = sorted(events)
-        begin = bisect.bisect_right(numbers, after)
-        rows = []
-        for number in numbers[begin : begin + limit]:
+        page = PendingRows()
+        begun: dict[int, tuple[int, set[int]]] = {}  # by text: number of its frame, events read
+        for number in numbers[bisect.bisect_right(numbers, after) :]:
             frame, index, received_at_ms = events[number]
+            raw_id, indices = begun.get(id(frame), (number, set()))
+            if index in indices:  # short texts that are equal are one object
+                raw_id, indices = number, set()
+            if len(page) >= limit and not indices:
+                page.more = True
+                break
+            indices.add(index)
+            begun[id(frame)] = raw_id, indices
             attempts, crashes, replayed = kept.tried.get(number, (0, 0, False))
-            rows.append(
+            page.through = number
+            page.append(
                 Pending(
                     frame=frame,
+                    raw_id=raw_id,
                     index=index,
                     lane_seq=number,
                     received_at_ms=received_at_ms,
@@ -139,7 +150,7 @@ class MemoryJournal:
                     late=number in kept.late,
                 )
             )
-        return rows
+        return page
 
     def unsent(self, account: AccountId) -> Sequence[tuple[Delivery, SendOutcome | None]]:
         """Give open sends in the order they were accepted; UNKNOWN if one was tried."""

@@ -31,7 +31,7 @@ from actors.storage import (
     OpenHold,
     ParkEvents,
     Past,
-    Pending,
+    PendingRows,
     RecoveryRecord,
     ReplayEvent,
     SendQuery,
@@ -52,6 +52,7 @@ from gateway.journal import (
     integrity,
     letters,
     migration,
+    paging,
     sends,
     settling,
     standing,
@@ -60,7 +61,7 @@ from gateway.journal.lock import ProcessLock
 from gateway.journal.quota import Limits
 from gateway.journal.retention import Pruned, Transaction
 from gateway.journal.rows import Value, storable, text
-from gateway.journal.schema import Flag, FrameKind, Status
+from gateway.journal.schema import Status
 from gateway.journal.upkeep import Upkeep
 from gateway.journal.work import SettledBeforeError, Work
 from gateway.redaction import Redactor
@@ -70,12 +71,6 @@ _HIGHEST: Final = (
     " (SELECT coalesce(max(raw_id), 0) FROM inbox),"
     " (SELECT coalesce(max(value), 0) FROM log_meta WHERE key='numbers'))"
 )
-_PENDING: Final = (
-    "SELECT raw, kind, idx, lane_seq, received_at, attempts, crashes, flags "
-    "FROM event CROSS JOIN inbox USING(raw_id) "
-    "WHERE event.account=? AND status=0 AND lane_seq>? ORDER BY lane_seq LIMIT ?"
-)
-_PENDING_IN: Final = _PENDING.replace("AND status=0", "AND coalesce(lane, '')=? AND status=0")
 _SYNC: Final = "INSERT OR REPLACE INTO log_meta(key, value) VALUES('synced_at', ?)"
 _CHECKED: Final = "INSERT OR REPLACE INTO log_meta VALUES('checked_at', ?)"
 _UNCHECKED: Final = "DELETE FROM log_meta WHERE key='checked_at'"
@@ -182,28 +177,13 @@ class SqliteJournal:
 
     def pending(
         self, account: AccountId, after: int, limit: int, *, lane: str | None = None
-    ) -> Sequence[Pending]:
+    ) -> PendingRows:
         """Give unsettled events with ``lane_seq`` above ``after``, in its order."""
-        asked = (
-            (_PENDING, (account, after, limit))
-            if lane is None
-            else (_PENDING_IN, (account, storable(lane), after, limit))
-        )
-        return [
-            Pending(
-                frame=raw if kind != FrameKind.TEXT else text(raw),
-                index=index,
-                lane_seq=number,
-                received_at_ms=received_at,
-                attempts=attempts,
-                late=bool(flags & Flag.LATE),
-                crashes=crashes,
-                replayed=bool(flags & Flag.REPLAYED),
-            )
-            for raw, kind, index, number, received_at, attempts, crashes, flags in self._read(
-                *asked
-            )
-        ]
+        within = None if lane is None else storable(lane)
+        try:
+            return paging.read(self._connected(), account, after, limit, within)
+        except sqlite3.Error as error:
+            raise files.failure(self.path, error) from error
 
     def unsent(self, account: AccountId) -> Sequence[tuple[Delivery, SendOutcome | None]]:
         """Give open sends in the order they were accepted; UNKNOWN if one was tried."""

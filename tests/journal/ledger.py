@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from actors.runtime.clock import SystemClock
-from actors.storage import SettleEvents, Settlement, StoreDelivery, StoreFrames
+from actors.storage import Pending, SettleEvents, Settlement, StoreDelivery, StoreFrames
 from actors.values import Content, Decoded, Delivery, Disposition, Event, Outcome
 from gateway.journal.quota import Limits
 from gateway.journal.sqlite import SqliteJournal
@@ -55,6 +55,17 @@ def opened(
     return SqliteJournal(
         path, synchronous="NORMAL", clock=clock or Calendar(), limits=limits, log=log or Lines()
     )
+
+
+def open_rows(journal: SqliteJournal, account: str = "a") -> list[Pending]:
+    """Give all that is pending, page by page."""
+    found: list[Pending] = []
+    page = journal.pending(account, 0, 1000)
+    found += page
+    while page.more:
+        page = journal.pending(account, page.through, 1000)
+        found += page
+    return found
 
 
 def push(

@@ -110,7 +110,14 @@ def received(bench: Bench, actor: DecoderActor, *frames: Frame, generation: int 
 
 def row(frame: Frame, lane_seq: int, index: int = 0) -> Pending:
     """Make a journal row."""
-    return Pending(frame=frame, index=index, lane_seq=lane_seq, received_at_ms=5, attempts=0)
+    return Pending(
+        frame=frame,
+        raw_id=ord(str(frame)),
+        index=index,
+        lane_seq=lane_seq,
+        received_at_ms=5,
+        attempts=0,
+    )
 
 
 def restored(bench: Bench) -> Sequence[Event]:
@@ -262,6 +269,39 @@ def test_rows_become_events_with_their_old_numbers(bench: Bench) -> None:
         ("e3", 9, True),
         ("e4", 10, False),
     ]
+
+
+def test_each_frame_of_a_page_is_decoded_once(bench: Bench) -> None:
+    """Its rows may alternate with another's; a package of 1,125 took a second for each of them."""
+    decoded: list[Frame] = []
+
+    class Counting(Script):
+        def decode(self, frame: Frame, **fields: Any) -> Decoded:
+            decoded.append(frame)
+            return super().decode(frame, **fields)
+
+    actor = made(bench)
+    session: Any = Counting(a=push(1, event(1), event(2)), b=push(2, event(3), event(4)))
+    actor.receive(SessionOpened(generation=1, session=session))
+    rows = [row("a", 1), row("b", 2), row("a", 3, 1), row("b", 4, 1)]
+
+    actor.receive(PendingRead(rows=rows, more=False, redelivered_below=10, number=1))
+
+    assert [each.event_id for each in restored(bench)] == ["e1", "e3", "e2", "e4"]
+    assert decoded == ["a", "b"]
+
+
+def test_rows_the_journal_could_not_read_are_told(bench: Bench) -> None:
+    """The dispatcher goes on behind them; a person reads their numbers."""
+    page = PendingRead(
+        rows=[], more=True, through=8, unreadable=[7, 8], redelivered_below=10, number=1
+    )
+
+    made(bench).receive(page)
+
+    (told,) = bench.heard["dispatcher"].of(EventsRestored)
+    assert (told.events, told.more, told.through) == ([], True, 8)
+    assert [fields["lane_seq"] for _, _, fields in bench.log.lines] == [7, 8]
 
 
 def test_row_that_can_not_be_read_any_more_is_left_out(bench: Bench) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 from pykka import ActorDeadError
-from workbench import Bench, event
+from workbench import Bench, Heard, event
 
 from actors import dispatcher
 from actors.account import PendingRead, SettlementsRefused
@@ -23,12 +23,14 @@ from actors.messages import (
     LaneRested,
     LanesHeld,
     LanesReleased,
+    PageDue,
 )
 from actors.policy.lanes import Run
 from actors.runtime.handlers import LanesRan, RanLane
 from actors.runtime.writer import JournalWriter
-from actors.storage import OpenHold, StoreFrames
+from actors.storage import JournalError, OpenHold, PendingRows, StoreFrames
 from actors.values import DONE, Content, Decoded, Delivery, Disposition, Event, Note, Outcome
+from gateway.journal.memory import MemoryJournal
 
 RETRY = Outcome(disposition=Disposition.RETRY, reason="ValueError at bot.py:7")
 
@@ -431,8 +433,8 @@ def test_news_beyond_a_page_while_reading_is_read_again(
 ) -> None:
     monkeypatch.setattr(dispatcher, "PAGE", 2)
     floor = Floor(bench)
-    floor.store(event(1), event(2), event(3))
-    floor.store(event(4))
+    for number in range(1, 5):
+        floor.store(event(number))
 
     floor.restore()
 
@@ -593,22 +595,70 @@ def test_a_page_from_before_the_release_is_read_again(bench: Bench) -> None:
     assert floor.pool.drain() == [("c1", ["e2"])]
 
 
+def looked(floor: Floor) -> None:
+    """Let the dispatcher look for the page it awaits."""
+    floor.bench.advance(dispatcher.PAGE_LOOK_S)
+    (due,) = floor.bench.heard["dispatcher"].of(PageDue)
+    floor.actor.receive(due)
+
+
 def test_a_page_that_got_lost_is_read_again(bench: Bench) -> None:
     """It may die with the decoder that has it in hand; the dispatcher must not wait for ever."""
     floor = Floor(bench)
     lost = floor.page().number
-    bench.advance(dispatcher.PAGE_OVERDUE_S)
-    (overdue,) = bench.heard["dispatcher"].of(EventsRestored)
-    floor.actor.receive(overdue)
+    bench.account.peers.decoder.ref = bench.heard["decoder"] = Heard()
+    looked(floor)
     assert floor.page().number != lost
     floor.actor.receive(EventsRestored(events=[event(2)], more=False, number=lost))
     assert floor.pool.drain() == [], "it came after all, and would be handled twice"
 
 
+def test_a_page_that_is_worked_on_is_waited_for(bench: Bench) -> None:
+    """Read again it takes as long again: nothing was ever handled."""
+    floor = Floor(bench)
+    slow = floor.page().number
+    for _ in range(3):
+        looked(floor)
+    assert bench.heard["decoder"].of(PendingRead) == []
+    floor.actor.receive(EventsRestored(events=[event(2)], more=False, number=slow))
+    assert floor.pool.drain() == [("c1", ["e2"])]
+
+
+def test_a_page_the_journal_could_not_read_is_read_again(bench: Bench) -> None:
+    """So is the hold, that was to be read with it."""
+
+    class Sick(MemoryJournal):
+        def pending(
+            self, account: str, after: int, limit: int, *, lane: str | None = None
+        ) -> PendingRows:
+            if not failed:
+                failed.append(True)
+                raise JournalError("the disk does not answer")
+            return super().pending(account, after, limit, lane=lane)
+
+    failed: list[bool] = []
+    journal = Sick()
+    journal.commit([OpenHold(account="shop-a", held_from=7)])
+    bench.use(writer=JournalWriter(journal, clock=bench.clock))
+    floor = Floor(bench)
+    assert bench.heard["decoder"].of(PendingRead) == []
+    looked(floor)
+    assert floor.page().rows == []
+    assert bench.heard["dispatcher"].of(LanesHeld) == [LanesHeld(held_from=7)]
+
+
+def test_rows_that_can_not_be_read_are_not_read_again_and_again(bench: Bench) -> None:
+    """A whole page of them made the dispatcher ask for the same page for ever."""
+    floor = Floor(bench)
+    floor.store(*map(event, range(1, 4)))
+    floor.actor.receive(EventsRestored(events=(), more=True, through=2, number=floor.page().number))
+    assert [row.lane_seq for row in floor.page().rows] == [3]
+
+
 def test_what_is_read_in_time_is_not_read_again(bench: Bench) -> None:
     floor = Floor(bench)
     floor.restore(event(2))
-    bench.advance(dispatcher.PAGE_OVERDUE_S)
+    bench.advance(dispatcher.PAGE_LOOK_S)
     assert not bench.heard["dispatcher"].messages
 
 

@@ -401,4 +401,6 @@ def test_decoder_tells_tries_and_what_was_seen(bench: Bench) -> None:
 
 
 def _row(number: int) -> Pending:
-    return Pending(frame=f"f{number}", index=0, lane_seq=number, received_at_ms=1, attempts=0)
+    return Pending(
+        frame=f"f{number}", raw_id=number, index=0, lane_seq=number, received_at_ms=1, attempts=0
+    )

@@ -22,7 +22,7 @@ from actors.storage import (
     Letter,
     MarkDelivery,
     Past,
-    Pending,
+    PendingRows,
     RecoveryRecord,
     SendQuery,
     SendRecord,
@@ -75,7 +75,7 @@ class Disk:
 
     def pending(
         self, account: AccountId, after: int, limit: int, *, lane: str | None = None
-    ) -> Sequence[Pending]:
+    ) -> PendingRows:
         """Give what is pending."""
         return self.kept.pending(account, after, limit, lane=lane)
 
