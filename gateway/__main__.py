@@ -2,6 +2,9 @@
 
 import sys
 
-from gateway.cli import main
+try:
+    from gateway.cli import main
 
-sys.exit(main())
+    sys.exit(main())
+except KeyboardInterrupt:  # before the command line could hear it
+    sys.exit(130)

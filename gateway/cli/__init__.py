@@ -2,23 +2,30 @@
 
 Imports nothing but argparse until a command is chosen, so that ``--help`` answers at once.
 Exit codes: 0 fine, 1 a negative answer (refused, not found, not running, undecodable), 2
-usage or configuration, 70 internal failure.
+usage or configuration, 70 internal failure, 130 after Ctrl-C, 141 when nobody reads on.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
-import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
-from gateway.cli.arguments import add_control
+from gateway.cli import streams
+from gateway.cli.arguments import add_control, number
 from gateway.commands import START
 
 NEGATIVE = 1
 USAGE = 2
 INTERNAL_FAILURE = 70
+INTERRUPTED = 130
+PIPE_CLOSED = 141
+"""What a shell shows of a program that SIGPIPE ended."""
+
+_FILES = frozenset({"config", "file", "token_file"})
 
 DESCRIPTION = (
     "Message gateway for chat platforms (Goofish / 闲鱼 first): many accounts in one "
@@ -26,13 +33,19 @@ DESCRIPTION = (
 )
 
 
+class _Parser(argparse.ArgumentParser):
+    def print_help(self, file: Any = None) -> None:
+        """Print the help; argparse itself would pass over a failure to write it."""
+        (file or sys.stdout).write(self.format_help())
+
+
 def parser() -> argparse.ArgumentParser:
     """Make the parser of all commands."""
-    top = argparse.ArgumentParser(prog=START, description=DESCRIPTION)
+    top = _Parser(prog=START, description=DESCRIPTION)
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     demo = commands.add_parser("demo", help="three accounts against the bundled fake platform")
-    demo.add_argument("--seconds", type=float, help="end by itself, with a summary")
+    demo.add_argument("--seconds", type=number(0, 86_400), help="end by itself, with a summary")
     demo.add_argument("--seed", type=int, default=1, help="what the buyers do (default 1)")
     demo.add_argument("--json", action="store_true", help="the summary as one JSON object")
 
@@ -53,7 +66,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command.
+    """Run a command; what goes wrong is said on stderr, never raised.
 
     Args:
         argv: Arguments without the program's name; None takes the process's.
@@ -61,11 +74,34 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code.
     """
-    arguments = parser().parse_args(argv)
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
-            reconfigure(encoding="utf-8", errors="replace")
+    streams.prepare()
+    try:
+        code = _main(argv)
+        streams.flush()
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except BrokenPipeError:
+        code = PIPE_CLOSED
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            _say(error)
+        code = INTERNAL_FAILURE
+    except Exception:  # noqa: BLE001  # a fault of ours; what it is must be seen
+        import traceback  # noqa: PLC0415  # not for what works
+
+        traceback.print_exc()
+        code = INTERNAL_FAILURE
+    streams.abandon()
+    return code
+
+
+def _main(argv: Sequence[str] | None) -> int:
+    top = parser()
+    try:
+        arguments = top.parse_args(argv)
+        _refuse_bad_bytes(top, arguments)
+    except SystemExit as stopped:  # after --help, or after what is wrong was said
+        return int(stopped.code or 0)
     module = importlib.import_module(f"gateway.cli.{arguments.command.replace('-', '_')}")
     from actors.storage import JournalError  # noqa: PLC0415  # not for --help
     from gateway.errors import ConfigError, GatewayError  # noqa: PLC0415  # the same
@@ -77,14 +113,25 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)  # noqa: T201  # the command line prints
         return USAGE
     except Problem as problem:
-        print(f"xianyu-gateway: {problem}", file=sys.stderr)  # noqa: T201  # the same
+        _say(problem)
         return _code(problem.status)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except (GatewayError, JournalError, OSError) as error:
-        print(f"xianyu-gateway: {error}", file=sys.stderr)  # noqa: T201  # the same
+    except (GatewayError, JournalError) as error:
+        _say(error)
         return INTERNAL_FAILURE
+
+
+def _say(error: Exception) -> None:
+    print(f"xianyu-gateway: {error}", file=sys.stderr)  # noqa: T201  # the same
+
+
+def _refuse_bad_bytes(top: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
+    """Refuse arguments that are no text; a file may have any name."""
+    for name, value in vars(arguments).items():
+        if isinstance(value, str) and name not in _FILES:
+            try:
+                value.encode()
+            except UnicodeEncodeError:
+                top.error(f"argument {name}: its bytes are not UTF-8; use a terminal that is")
 
 
 def _code(status: int) -> int:

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from typing import Any
+
+STATES = ("disconnected", "connecting", "connected", "reconnecting", "failed", "closed")
+SEND_STATES = ("queued", "sending", "unknown", "accepted", "refused", "expired", "cancelled")
+"""As :class:`ConnectionState` and :class:`SendState` name them; a test compares."""
+
+MOST_EVENTS = 1_000_000_000
 
 
 def add_control(commands: Any) -> None:
@@ -13,7 +20,7 @@ def add_control(commands: Any) -> None:
 
     accounts = _group(commands, "accounts", "look at accounts and move them")
     listed = accounts.add_parser("list", parents=[where], help="where each account stands")
-    listed.add_argument("--state", help="only those in this state, e.g. failed")
+    _state(listed, STATES)
     for verb, told in (
         ("pause", "close an account's link and keep it away"),
         ("resume", "connect it again"),
@@ -32,7 +39,7 @@ def add_control(commands: Any) -> None:
 
     outbox = _group(commands, "outbox", "sends and what became of them")
     sends = outbox.add_parser("list", parents=[where], help="the newest")
-    sends.add_argument("--state", help="only those in this state, e.g. unknown")
+    _state(sends, SEND_STATES)
     _account_and_limit(sends)
     for verb, told in (("show", "one"), ("cancel", "take it back before it leaves")):
         outbox.add_parser(verb, parents=[where], help=told).add_argument("outbox_id")
@@ -56,7 +63,7 @@ def add_control(commands: Any) -> None:
     send.add_argument("--to", help="the other user's id; Goofish wants it")
     send.add_argument(
         "--wait",
-        type=float,
+        type=number(0, 60),
         default=0.0,
         metavar="S",
         help="seconds to wait for the outcome (≤ 60)",
@@ -64,7 +71,7 @@ def add_control(commands: Any) -> None:
 
     tail = commands.add_parser("tail", parents=[where], help="events as they come")
     tail.add_argument("--account", help="only this account's")
-    tail.add_argument("--count", type=int, help="end after so many events")
+    tail.add_argument("--count", type=number(1, MOST_EVENTS, whole=True), help="end after so many")
 
     commands.add_parser(
         "doctor", parents=[where], help="look for what is wrong, and say what to do"
@@ -86,6 +93,27 @@ def _where() -> argparse.ArgumentParser:
 def _group(commands: Any, name: str, told: str) -> Any:
     group = commands.add_parser(name, help=told)
     return group.add_subparsers(dest="action", required=True, metavar="ACTION")
+
+
+def number(least: float, most: float, *, whole: bool = False) -> Callable[[str], float]:
+    """Make what argparse reads a bounded number with; NaN is none."""
+
+    def read(text: str) -> float:
+        try:
+            value = int(text) if whole else float(text)
+        except ValueError:
+            value = float("nan")
+        if not least <= value <= most:
+            kind = "whole number" if whole else "number"
+            raise argparse.ArgumentTypeError(f"expected a {kind} from {least:,} to {most:,}")
+        return value
+
+    return read
+
+
+def _state(parser: argparse.ArgumentParser, known: tuple[str, ...]) -> None:
+    told = f"only those in this state: {', '.join(known)}"
+    parser.add_argument("--state", type=str.lower, choices=known, metavar="STATE", help=told)
 
 
 def _account_and_limit(parser: argparse.ArgumentParser) -> None:

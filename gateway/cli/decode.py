@@ -7,6 +7,7 @@ import json
 import sys
 from pathlib import Path
 
+from gateway.errors import ConfigError
 from gateway.platforms.goofish.decoding import decode_any
 
 UNDECODABLE = 1
@@ -15,7 +16,10 @@ UNDECODABLE = 1
 def main(arguments: argparse.Namespace) -> int:
     """Print one line an entry, in its order; 1 if any was undecodable."""
     source = arguments.file
-    text = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
+    try:
+        text = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
+    except OSError as error:
+        raise ConfigError([f"{source}: can not be read: {error.strerror}"]) from None
     code = 0
     for line in decode_any(text.decode("utf-8", errors="surrogateescape")):
         if line.get("kind") == "undecodable":

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
-from gateway.cli import show
+from gateway.cli import show, streams
 from gateway.cli.door import open_door
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Send; 0 if it was accepted, or is in the outbox and nobody wanted to wait."""
-    text = sys.stdin.read() if arguments.text == "-" else arguments.text
+    text = streams.text() if arguments.text == "-" else arguments.text
     body = {
         "account": arguments.account,
         "conversation": arguments.conversation,

@@ -118,7 +118,7 @@ def test_every_command_shows_tables_and_json(stand_in: StandIn) -> None:
         (("dead-letters", "show", "a:x/y.PNM"), "handler_failed"),
         (("dead-letters", "replay", "a:x/y.PNM"), "replayed"),
         (("dead-letters", "drop", "a:%20 说"), "dropped"),
-        (("outbox", "list", "--state", "confirmed"), "o2"),
+        (("outbox", "list", "--state", "accepted"), "o2"),
         (("outbox", "show", "o1"), "queued"),
         (("outbox", "cancel", "o1"), "cancelled"),
         (("journal", "check"), "sound"),

@@ -69,7 +69,7 @@ class Outbox:
     def __init__(self) -> None:
         self.rows = {
             "o1": Row(outbox_id="o1", account="a", state="queued"),
-            "o2": Row(outbox_id="o2", account="a", state="confirmed", attempts=1),
+            "o2": Row(outbox_id="o2", account="a", state="accepted", attempts=1),
         }
 
     def get(self, outbox_id: str) -> Row | None:
@@ -141,6 +141,7 @@ class StandIn:
         self.redact: Callable[[Any], Any] = redactor_of(self.settings).value
         self.listener: Callable[[Event], None] | None = None
         self.tickets: list[SendTicket] = []
+        self.sent: list[tuple[str, str, str | None]] = []
         self.result: SendResult | None = SendResult(outcome=SendOutcome.ACCEPTED, message_id="m1")
         self.full = False
         self.broken = False
@@ -164,12 +165,13 @@ class StandIn:
         height: int = 0,
         expires_s: float | None = None,
     ) -> SendTicket:
-        del conversation, text, to, image_url, width, height, expires_s
+        del to, image_url, width, height, expires_s
         view = self.accounts[account]
         if self.full:
             raise OverloadedError(f"outbox of {view.id}", 1000)
         if self.broken:
             raise RuntimeError(f"secret: {COOKIE}")
+        self.sent.append((account, conversation, text))
         ticket = SendTicket(f"o{len(self.tickets)}")
         self.tickets.append(ticket)
         if self.result is not None:
