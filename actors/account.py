@@ -105,8 +105,8 @@ class AccountPlan(msgspec.Struct, frozen=True, kw_only=True):
         send_rate_per_s: Sends a second.
         send_burst: Sends at once after a quiet time.
         send_limit: Most sends waiting; more are refused before they are accepted.
-        send_buffer_bytes: Most bytes waiting for a peer that does not read.
-        send_deadline_s: Longest such wait; then the link is lost.
+        send_buffer_bytes: Most bytes waiting behind a message the peer does not take.
+        send_deadline_s: Longest time in which it takes next to nothing; then the link is lost.
         send_recheck_s: Seconds between two looks for a send without an answer.
         send_review_s: Seconds after which only a person can tell what became of it.
         send_strict_lane: Such a send holds up its conversation until it is resolved.

@@ -16,7 +16,12 @@ from actors.runtime.timers import Timer
 from actors.values import Failure
 
 _VERDICTS = {
-    failure.reason: failure for failure in (failures.HEARTBEAT_DEAD, failures.HEARTBEAT_UNANSWERED)
+    failure.reason: failure
+    for failure in (
+        failures.HEARTBEAT_DEAD,
+        failures.HEARTBEAT_UNANSWERED,
+        failures.BACKPRESSURE,
+    )
 }
 
 
@@ -72,6 +77,7 @@ class HeartbeatActor(SupervisedActor):
             interval_s=plan.heartbeat_interval_s,
             reply_timeout_s=plan.heartbeat_reply_s,
             probe_timeout_s=plan.heartbeat_probe_s,
+            backpressure_limit_s=plan.backpressure_limit_s,
         )
         self._liveness.opened(self._services.clock.monotonic(), self._services.dice.random())
         self._look()
@@ -88,10 +94,9 @@ class HeartbeatActor(SupervisedActor):
         while True:
             now = services.clock.monotonic()
             stopped_s = self._account.flow.stopped_s(now)
-            if stopped_s > self._account.plan.backpressure_limit_s:
-                self._condemn(failures.BACKPRESSURE)
-                return
-            match liveness.decide(now, link.last_received, stopped_s, services.dice.random()):
+            traffic = link.traffic()
+            draw = services.dice.random()
+            match liveness.decide(now, link.last_received, stopped_s, draw, traffic):
                 case Wait(until=until):
                     self._timer = services.timers.after(
                         max(0.0, until - now),
@@ -111,7 +116,7 @@ class HeartbeatActor(SupervisedActor):
                             account=self._account.name,
                             silent_s=round(now - link.last_received, 1),
                         )
-                    liveness.beat_sent(now, self._number)
+                    liveness.beat_sent(now, self._number, traffic)
                     self._account.peers.connection.tell(
                         SendBeat(generation=self._generation, number=self._number)
                     )

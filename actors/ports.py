@@ -260,6 +260,10 @@ Incoming: TypeAlias = Frame | Beaten | Pinged | PeerClosed | WireBroken
 class Wire(Protocol):
     """RFC 6455 over one open socket, without touching the socket: bytes in, bytes out."""
 
+    @property
+    def arriving(self) -> bool:
+        """Say whether a message has begun to arrive and is not whole. Any thread."""
+
     def feed(self, data: bytes) -> list[Incoming]:
         """Cut received bytes; keeps a partial frame. Poller thread only. Never raises.
 

@@ -6,6 +6,7 @@ report: actors that hang.
 
 from __future__ import annotations
 
+import math
 import random
 import threading
 import uuid
@@ -44,6 +45,7 @@ from actors.policy import alerts
 from actors.policy.budget import LONGEST_DELAY_S, RestartBudget
 from actors.policy.gate import ConnectGate
 from actors.policy.health import JournalHealth, Verdict
+from actors.policy.liveness import OVERSLEPT_S
 from actors.ports import Clock, Handle
 from actors.runtime.board import AlertBoard
 from actors.runtime.clock import SystemClock
@@ -164,6 +166,8 @@ class System:
         }
         self._lock = threading.RLock()
         self._running = False
+        self._swept_at = math.inf
+        self._resumed_at = -math.inf
         self._journal_reason = ""
         self._dice = random.Random(dice_seed)  # noqa: S311  # jitter, not secrets
         writer = JournalWriter(journal, clock=clock, on_health=self._note_health, log=log)
@@ -454,12 +458,18 @@ class System:
             return
         services = self.services
         now = services.clock.monotonic()
+        if now - self._swept_at > OVERSLEPT_S:
+            self._resumed_at = now  # nobody hung, no disk was slow: the process stood still
+        self._swept_at = now
+        rested = now - self._resumed_at >= HANG_S
         try:
             if services.pool.stuck(now, SWEEP_S):
                 services.pool.reinforce(MOST_WORKERS)
-            for actor in (*services.pool.mend(), *services.pool.stuck(now, HANG_S)):
+            hung = services.pool.stuck(now, HANG_S) if rested else []
+            for actor in (*services.pool.mend(), *hung):
                 services.pool.abandon(actor)
-            self._look_at_journal(now)
+            if rested:
+                self._look_at_journal(now)
             self._look_at_alerts()
         finally:  # nobody else looks for the hung
             services.timers.call_after(SWEEP_S, self._sweep)

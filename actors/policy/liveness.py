@@ -1,13 +1,13 @@
 """When to send a heartbeat, and when a link is dead.
 
-One object a link; pure: time and dice are arguments. Only received bytes count as life,
-never sent ones. The rules are those of ``reliability.md`` 2.4, "Liveness".
+One object a link; pure: time and dice are arguments. Received bytes count as life, and so
+does what the peer takes of a large write of ours, because our question stands behind it.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -25,6 +25,32 @@ STOPPED_LOOK_S: Final = 1.0
 
 ANSWERS_MISSED: Final = 2
 
+SLOWEST_BYTES_PER_S: Final = 1024
+"""Slowest message that is waited for: slower, and the answer behind it counts as missed."""
+
+OVERSLEPT_S: Final = 3.0
+"""A look so late was late because the process stood still; that is not the peer's time."""
+
+
+class Traffic(NamedTuple):
+    """What moves on a link at one moment.
+
+    Attributes:
+        received: Bytes read so far.
+        arriving: A message has begun, and is not whole.
+        taken: Bytes of ours that the peer has taken so far.
+        leaving: Bytes of ours wait for the peer.
+    """
+
+    received: int = 0
+    arriving: bool = False
+    taken: int = 0
+    leaving: bool = False
+
+
+STILL: Final = Traffic()
+"""Nothing moves."""
+
 
 class Wait(msgspec.Struct, frozen=True, gc=False):
     """Nothing to do before ``until``, monotonic seconds."""
@@ -41,7 +67,7 @@ class SendProbe(msgspec.Struct, frozen=True, gc=False):
 
 
 class Dead(msgspec.Struct, frozen=True, gc=False):
-    """Leave the link. ``reason`` is ``heartbeat_dead`` or ``heartbeat_unanswered``."""
+    """Leave the link: ``heartbeat_dead``, ``heartbeat_unanswered`` or ``backpressure``."""
 
     reason: str
 
@@ -60,14 +86,21 @@ class Liveness:
     we did not read, at most 20 s, and by what the longer of the two timeouts exceeds the
     interval: who spoke after its beat was sent gets the next one when this one is judged.
 
+    An answer behind a message that is still arriving, or to a beat behind a message that is
+    still leaving, is not missed as long as that moves by :data:`SLOWEST_BYTES_PER_S`.
+
     Args:
         interval_s: Longest time between two beats.
         reply_timeout_s: Seconds an answer may take.
         probe_timeout_s: Seconds the probe may take that follows complete silence.
+        backpressure_limit_s: Longest time without reading.
     """
 
     __slots__ = (
+        "_asked",
+        "_backpressure_limit_s",
         "_beat",
+        "_before",
         "_gap_s",
         "_interval_s",
         "_late",
@@ -77,6 +110,8 @@ class Liveness:
         "_probe",
         "_probe_timeout_s",
         "_reply_timeout_s",
+        "_resumed_at",
+        "_slept_s",
         "_stopped",
         "_stopped_left_s",
         "_stopped_s",
@@ -88,6 +123,7 @@ class Liveness:
         interval_s: float = 15.0,
         reply_timeout_s: float = 10.0,
         probe_timeout_s: float = 5.0,
+        backpressure_limit_s: float = math.inf,
     ) -> None:
         if min(interval_s, reply_timeout_s, probe_timeout_s) <= 0:
             raise ValueError(
@@ -97,6 +133,7 @@ class Liveness:
         self._interval_s = interval_s
         self._reply_timeout_s = reply_timeout_s
         self._probe_timeout_s = probe_timeout_s
+        self._backpressure_limit_s = backpressure_limit_s
         self._reset(math.inf)
 
     def _reset(self, next_beat_at: float) -> None:
@@ -106,6 +143,10 @@ class Liveness:
         self._probe: tuple[object, float] | None = None
         self._late: tuple[object, float] | None = None
         self._missed = 0
+        self._before = STILL
+        self._asked = math.inf
+        self._resumed_at = -math.inf
+        self._slept_s = 0.0
         self._looked_at = next_beat_at
         self._stopped = False
         self._stopped_s = 0.0
@@ -120,14 +161,18 @@ class Liveness:
         """
         self._reset(now + draw * min(FIRST_BEAT_S, self._interval_s))
 
-    def beat_sent(self, now: float, key: object) -> None:
+    def beat_sent(self, now: float, key: object, traffic: Traffic = STILL) -> None:
         """Note the beat or the probe :meth:`decide` asked for.
 
         Args:
             now: Monotonic seconds.
             key: What its answer will bear.
+            traffic: What moves on the link.
         """
+        self._asked = math.inf
+        self._resumed_at = -math.inf
         if self._beat is None:
+            self._before = traffic
             self._beat = (key, now)
             self._next_beat_at = now + self._gap_s
             self._stopped_left_s = STOPPED_LIMIT_S
@@ -157,7 +202,12 @@ class Liveness:
         return now - sent_at
 
     def decide(
-        self, now: float, last_received: float, reading_stopped_s: float, draw: float
+        self,
+        now: float,
+        last_received: float,
+        reading_stopped_s: float,
+        draw: float,
+        traffic: Traffic = STILL,
     ) -> Action:
         """Say what to do now.
 
@@ -166,29 +216,57 @@ class Liveness:
             last_received: When the link last gave bytes of any kind.
             reading_stopped_s: For how long we have not been reading; 0 while we read.
             draw: A number in [0, 1); decides the beat after the next one.
+            traffic: What moves on the link.
         """
+        self._wake(now, reading_stopped_s)
+        if reading_stopped_s - self._slept_s > self._backpressure_limit_s:
+            return Dead("backpressure")
         self._stop_clock(now, reading_stopped_s)
         if self._beat is None:
             return self._beat_or_wait(now, draw)
         timeout_s = self._reply_timeout_s if self._probe is None else self._probe_timeout_s
         _, waiting_since = self._probe or self._beat
-        due_at = waiting_since + timeout_s + self._stopped_s
+        due_at = max(waiting_since + self._stopped_s, self._resumed_at) + timeout_s
         if now < due_at:
-            return Wait(self._look_at(now, due_at))
-        if last_received <= self._beat[1]:
-            return _PROBE if self._probe is None else Dead("heartbeat_dead")
-        self._missed += 1
-        if self._missed >= ANSWERS_MISSED:
-            return Dead("heartbeat_unanswered")
+            return self._wait(self._look_at(now, due_at))
+        if not self._moves(now, self._beat[1], traffic):
+            if last_received <= self._beat[1]:
+                return _PROBE if self._probe is None else Dead("heartbeat_dead")
+            self._missed += 1
+            if self._missed >= ANSWERS_MISSED:
+                return Dead("heartbeat_unanswered")
         self._late = self._beat
         self._beat = self._probe = None
         return self._beat_or_wait(now, draw)
 
     def _beat_or_wait(self, now: float, draw: float) -> Action:
         if now < self._next_beat_at:
-            return Wait(self._next_beat_at)
+            return self._wait(self._next_beat_at)
         self._gap_s = self._interval_s * (1.0 - BEAT_SPREAD * draw)
         return _BEAT
+
+    def _wait(self, until: float) -> Wait:
+        self._asked = until
+        return Wait(until)
+
+    def _wake(self, now: float, reading_stopped_s: float) -> None:
+        """Notice that the process stood still; once a beat, that gives its answer more time."""
+        slept_s = now - self._asked
+        if slept_s > OVERSLEPT_S:
+            self._asked = math.inf
+            self._slept_s += slept_s
+            if self._resumed_at < 0:
+                self._resumed_at = now
+        if reading_stopped_s <= 0:
+            self._slept_s = 0.0
+
+    def _moves(self, now: float, since: float, traffic: Traffic) -> bool:
+        """Say whether a message that keeps the answer, or the beat, behind it gets on."""
+        least = SLOWEST_BYTES_PER_S * (now - since)
+        before = self._before
+        return (traffic.arriving and traffic.received - before.received >= least) or (
+            traffic.leaving and traffic.taken - before.taken >= least
+        )
 
     def _stop_clock(self, now: float, reading_stopped_s: float) -> None:
         """Add the time since the last look in which we did not read."""

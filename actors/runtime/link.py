@@ -8,11 +8,12 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
+import sys
 import threading
-from collections import deque
 from collections.abc import Callable, Sequence
 
 from actors.messages import FramesReceived, LinkLost, PongReceived
+from actors.policy.liveness import SLOWEST_BYTES_PER_S, Traffic
 from actors.ports import Clock, Dialed, Mailbox
 from actors.runtime.flow import Flow
 from actors.values import ErrorClass, Failure, Frame
@@ -21,6 +22,23 @@ CLOSE_TIMEOUT_S = 1.0
 """How long the peer may take to answer our close frame."""
 
 _LEFT_READS = 16
+
+if sys.platform == "linux":
+    import fcntl
+    import termios
+
+    def unsent_bytes(sock: socket.socket) -> int:
+        """Give how many bytes the kernel holds that the peer has not confirmed."""
+        try:
+            held = fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, b"\0\0\0\0")
+        except (OSError, ValueError):  # closed meanwhile, or a kind that does not tell
+            return 0
+        return int.from_bytes(held, sys.byteorder, signed=True)
+else:
+
+    def unsent_bytes(sock: socket.socket) -> int:  # noqa: ARG001  # as above
+        """Give 0: this system does not tell."""
+        return 0
 
 
 class Link:
@@ -46,9 +64,10 @@ class Link:
         "_deadline_s",
         "_limit_bytes",
         "_lock",
-        "_marks",
         "_out",
+        "_room_bytes",
         "_sock",
+        "_window",
         "armed",
         "broken",
         "bytes_in",
@@ -98,8 +117,9 @@ class Link:
         self._deadline_s = send_deadline_s
         self._lock = threading.Lock()
         self._out: bytearray | None = None
-        # (value of bytes_out at which it has left, when it was buffered)
-        self._marks: deque[tuple[int, float]] | None = None
+        self._room_bytes = 0  # most that may wait, this time
+        # While something waits: since when, and how much the peer had taken then.
+        self._window: tuple[float, int] = (0.0, 0)
         # For the poller. Written under the lock:
         self.failure: Failure | None = None
         self.broken = False
@@ -117,8 +137,8 @@ class Link:
         """Send bytes, or keep what the kernel does not take until it does.
 
         Returns:
-            False if the link is closing or lost, or is lost by this write: the peer does
-            not read and ``send_limit_bytes`` are waiting already.
+            False if the link is closing or lost, or is lost by this write: the peer does not
+            read, and ``send_limit_bytes`` are waiting already behind what it was not able to take.
         """
         with self._lock:
             if self.failure is not None or self.broken or self.closing_until is not None:
@@ -168,15 +188,14 @@ class Link:
             if sent == len(data):
                 return True
             self._out = bytearray(memoryview(data)[sent:])
-            self._marks = deque()
-        elif len(out) + len(data) <= self._limit_bytes:
+            # A large message has its room; what comes behind it must not end it.
+            self._room_bytes = self._limit_bytes + len(self._out)
+            self._window = (self._clock.monotonic(), self._taken())
+        elif len(out) + len(data) <= self._room_bytes:
             out += data
         else:
             self._doom("send_timeout", f"{len(out)} bytes wait for a peer that does not read.")
             return False
-        assert self._out is not None
-        assert self._marks is not None
-        self._marks.append((self.bytes_out + len(self._out), self._clock.monotonic()))
         return True
 
     def _send(self, data: bytes | bytearray) -> int:
@@ -231,14 +250,27 @@ class Link:
     def flush(self) -> None:
         """Send what waits, as far as the kernel takes it."""
         with self._lock:
-            out, marks = self._out, self._marks
-            if out is None or marks is None or self.failure is not None or self.broken:
+            out = self._out
+            if out is None or self.failure is not None or self.broken:
                 return
             del out[: self._send(out)]
-            while marks and marks[0][0] <= self.bytes_out:
-                marks.popleft()
             if not out:
-                self._out = self._marks = None
+                self._out = None
+
+    def traffic(self) -> Traffic:
+        """Give what moves: for the verdict on an answer that does not come."""
+        with self._lock:
+            taken = self._taken()
+            return Traffic(
+                received=self.bytes_in,
+                arriving=self.wire.arriving,
+                taken=taken,
+                leaving=self._out is not None or taken < self.bytes_out,
+            )
+
+    def _taken(self) -> int:
+        """Give how many bytes the peer's side has taken, as far as the system tells."""
+        return self.bytes_out - (0 if self.finished else unsent_bytes(self._sock))
 
     @property
     def wants_write(self) -> bool:
@@ -248,7 +280,7 @@ class Link:
     def due(self) -> float | None:
         """Give the monotonic second at which the poller must look, if there is one."""
         with self._lock:
-            times = [] if self._marks is None else [self._marks[0][1] + self._deadline_s]
+            times = [] if self._out is None else [self._window[0] + self._deadline_s]
             if self.closing_until is not None:
                 times.append(self.closing_until)
             return min(times, default=None)
@@ -258,7 +290,11 @@ class Link:
         with self._lock:
             if self.closing_until is not None and now >= self.closing_until:
                 self._doom("close_timeout", "The peer did not answer our close frame.")
-            elif self._marks is not None and now >= self._marks[0][1] + self._deadline_s:
+            elif self._out is not None and now >= self._window[0] + self._deadline_s:
+                taken = self._taken()
+                if taken - self._window[1] >= SLOWEST_BYTES_PER_S * (now - self._window[0]):
+                    self._window = (now, taken)
+                    return
                 self._doom("send_timeout", f"The peer did not read for {self._deadline_s:g} s.")
 
     def finish(self, failure: Failure, last_words: bytes) -> Failure | None:
@@ -280,7 +316,7 @@ class Link:
                 if last_words and self._out is None and not self.broken:
                     self._send(last_words)
                     self._empty()
-            self._out = self._marks = None
+            self._out = None
             self._sock.close()
             return self.failure
 

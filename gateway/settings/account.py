@@ -193,8 +193,8 @@ class SendSettings(Record):
         rate_per_s: Sends a second, on average.
         burst: Sends that may leave at once after a pause.
         limit: Most that wait; more are refused before they are accepted.
-        buffer_bytes: Most bytes that wait for a peer that does not read.
-        deadline_s: Longest such wait; then the link is lost.
+        buffer_bytes: Most bytes that wait behind a message the peer does not take.
+        deadline_s: Longest time in which it takes less than 1 KiB/s; then the link is lost.
         recheck_s: Between two looks into the history for a send without an answer; one that
             two looks did not find is sent again.
         review_s: So long it is looked for; then only a person can tell (``needs_review``).

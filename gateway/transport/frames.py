@@ -73,6 +73,11 @@ class FrameWire:
 
     # --- in -----------------------------------------------------------------------
 
+    @property
+    def arriving(self) -> bool:
+        """Say whether a message has begun to arrive and is not whole."""
+        return self._opcode != 0 and not self._ended
+
     def feed(self, data: bytes) -> list[Incoming]:
         """Cut received bytes into messages and control frames; keep a partial one.
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import re
 import socket
 import threading
 import time
@@ -52,6 +55,19 @@ def serving(handler: Serve, port: int = 0) -> Iterator[Server]:
         finally:
             server.shutdown()
             thread.join(WAIT_S)
+
+
+def upgraded(sock: socket.socket) -> None:
+    """Answer the upgrade; from there on the bytes are the caller's."""
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        head += sock.recv(4096)
+    (key,) = re.findall(rb"(?i)sec-websocket-key: (\S+)", head)
+    digest = hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest()
+    sock.sendall(
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Accept: " + base64.b64encode(digest) + b"\r\n\r\n"
+    )
 
 
 def url_of(server: Server) -> str:
@@ -146,6 +162,34 @@ def test_what_came_before_the_end_is_received() -> None:
         assert client.last_error.close_code == 4001
         assert not client.is_connected
         client.disconnect()
+
+
+def test_a_large_message_on_a_slow_line_arrives() -> None:
+    """Answers to our pings stand behind it; cut for that, it would be cut each time it is sent."""
+    size, pieces = 120_000, 20
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"ws://127.0.0.1:{listener.getsockname()[1]}/"
+
+        def slowly() -> None:
+            sock, _ = listener.accept()
+            with sock:
+                upgraded(sock)
+                sock.sendall(b"\x81\x7f" + size.to_bytes(8, "big"))
+                for _ in range(pieces):
+                    sock.sendall(b"a" * (size // pieces))
+                    threading.Event().wait(0.03)
+                sock.sendall(b"\x81\x05after")
+                while sock.recv(4096):  # pings, until the end
+                    pass
+
+        thread = threading.Thread(target=slowly)
+        thread.start()
+        client = client_of(url, heartbeat_interval_s=0.1, heartbeat_reply_s=0.2)
+        assert client.connect()
+        assert client.receive(WAIT_S) == "a" * size
+        assert client.receive(WAIT_S) == "after"
+        client.disconnect()
+        thread.join(WAIT_S)
 
 
 def test_reconnect_waits_its_delay() -> None:

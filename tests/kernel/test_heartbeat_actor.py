@@ -174,3 +174,14 @@ def test_unknown_message_is_our_own_bug(watch: Watch) -> None:
     message: Any = Wrong()
     with pytest.raises(TypeError, match="Wrong"):
         watch.actor.receive(message)
+
+
+def test_a_link_that_receives_one_large_message_is_kept(watch: Watch) -> None:
+    """It is asked for the link's traffic, and takes it from there."""
+    wire: Any = watch.link.wire
+    wire.feed(b"\x81\x7f" + (1 << 20).to_bytes(8, "big"))
+    for _ in range(600):
+        watch.link.bytes_in += 2_000
+        watch.advance(0.1, hearing=True)
+    assert watch.verdicts() == []
+    assert len(watch.beats()) >= 4, "and asked on"

@@ -9,7 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.policy.liveness import Action, Dead, Liveness, SendBeat, SendProbe, Wait
+from actors.policy.liveness import (
+    SLOWEST_BYTES_PER_S,
+    Action,
+    Dead,
+    Liveness,
+    SendBeat,
+    SendProbe,
+    Traffic,
+    Wait,
+)
 
 EPS = 1e-6
 draws = st.floats(0.0, 1.0, exclude_max=True)
@@ -192,6 +201,86 @@ def test_a_probe_may_be_longer_than_the_interval() -> None:
     liveness.opened(0.0, 0.5)
     assert world.run(10.0, 0.0) == Dead("heartbeat_dead")
     assert (world.last_received, world.now) == (1.0, 3.25)
+
+
+def unanswered(traffic: Traffic, *, heard: bool, beats: int) -> Action:
+    """Miss the answers of some beats in a row, with this traffic after each; give what follows."""
+    liveness = opened()
+    at = 100.0
+    action: Action = SendBeat()
+    for key in range(beats):
+        assert liveness.decide(at, at, 0.0, 0.0) == SendBeat()
+        liveness.beat_sent(at, key)
+        last = at + 9.0 if heard else at
+        action = liveness.decide(at + 10.0, last, 0.0, 0.0, traffic)
+        if action != Wait(at + 15.0):
+            return action
+        at += 15.0
+    return action
+
+
+ENOUGH = SLOWEST_BYTES_PER_S * 10
+
+
+def test_an_answer_behind_a_message_that_arrives_is_waited_for() -> None:
+    """A large message on a slow line: cut each time, it would never come."""
+    arriving = Traffic(received=ENOUGH, arriving=True)
+    assert unanswered(arriving, heard=True, beats=50) == Wait(100.0 + 50 * 15.0)
+
+
+def test_a_beat_behind_our_own_message_is_waited_for() -> None:
+    """Not a byte comes while the peer takes what we write, and its answer can not come first."""
+    leaving = Traffic(taken=ENOUGH, leaving=True)
+    assert unanswered(leaving, heard=False, beats=50) == Wait(100.0 + 50 * 15.0)
+
+
+@pytest.mark.parametrize(
+    "traffic",
+    [
+        Traffic(received=ENOUGH - 1, arriving=True),
+        Traffic(received=ENOUGH, arriving=False),
+        Traffic(taken=ENOUGH, leaving=False),
+    ],
+    ids=["a trickle", "whole messages", "all taken"],
+)
+def test_what_does_not_hide_an_answer_excuses_nothing(traffic: Traffic) -> None:
+    """A peer that trickles for ever, a broken uplink, a program that is frozen: still found."""
+    assert unanswered(traffic, heard=True, beats=3) == Dead("heartbeat_unanswered")
+    assert unanswered(traffic, heard=False, beats=3) == SendProbe()
+
+
+def test_a_peer_that_vanishes_within_a_message_is_noticed_in_time() -> None:
+    """Bytes of before the beat are no life after it."""
+    liveness = opened()
+    gone = Traffic(received=1 << 20, arriving=True, taken=1 << 20, leaving=True)
+    liveness.decide(100.0, 100.0, 0.0, 0.0, gone)
+    liveness.beat_sent(100.0, 1, gone)
+    assert liveness.decide(110.0, 100.0, 0.0, 0.0, gone) == SendProbe()
+    liveness.beat_sent(110.0, 2, gone)
+    assert liveness.decide(115.0, 100.0, 0.0, 0.0, gone) == Dead("heartbeat_dead")
+
+
+def test_a_process_that_stood_still_gives_the_answer_its_time_again() -> None:
+    """A paused container, a stopped process: its links may all be alive."""
+    liveness = opened()
+    liveness.decide(100.0, 100.0, 0.0, 0.0)
+    liveness.beat_sent(100.0, 1)
+    assert liveness.decide(110.0, 100.0, 0.0, 0.0) == SendProbe()
+    liveness.beat_sent(110.0, 2)
+    assert liveness.decide(110.0, 100.0, 0.0, 0.0) == Wait(115.0)
+    assert liveness.decide(180.0, 100.0, 0.0, 0.0) == Wait(185.0)
+    assert liveness.decide(250.0, 100.0, 0.0, 0.0) == Dead("heartbeat_dead"), "once a question"
+
+
+def test_time_that_nobody_ran_is_no_backpressure() -> None:
+    """Handlers that stood still with us get the rest of their time."""
+    liveness = Liveness(backpressure_limit_s=20.0)
+    liveness.opened(0.0, 0.0)
+    assert liveness.decide(0.0, 0.0, 5.0, 0.0) == SendBeat()
+    liveness.beat_sent(0.0, 1)
+    assert liveness.decide(1.0, 0.0, 6.0, 0.0) == Wait(11.0)
+    assert isinstance(liveness.decide(80.0, 0.0, 85.0, 0.0), Wait), "69 s of them were nobody's"
+    assert liveness.decide(85.5, 0.0, 90.5, 0.0) == Dead("backpressure")
 
 
 @pytest.mark.parametrize("name", ["interval_s", "reply_timeout_s", "probe_timeout_s"])

@@ -65,6 +65,11 @@ class PrefixWire:
         self._held = held[at:]
         return out
 
+    @property
+    def arriving(self) -> bool:
+        """Say whether a message is not whole."""
+        return bool(self._held)
+
     def encode(self, frames: Sequence[Frame]) -> bytes:
         """Pack messages."""
         return b"".join(

@@ -340,7 +340,30 @@ def test_a_peer_that_does_not_read_loses_the_link_at_the_deadline(exchange: Exch
     assert line.end() == (ErrorClass.UNEXPECTED_CLOSE, "send_timeout")
 
 
-def test_a_peer_that_trickles_is_timed_by_its_oldest_byte(exchange: Exchange) -> None:
+def test_a_peer_that_takes_a_large_message_slowly_keeps_the_link(exchange: Exchange) -> None:
+    """What it takes is life; a ping behind the message, or another one, does not end it."""
+    line = exchange.line(send_limit_bytes=100_000, send_deadline_s=0.2)
+    size = 16 << 20
+    assert line.link.write(text("x" * size))
+    assert line.link.ping(b"1")
+    assert line.link.write(text("after"))
+    traffic = line.link.traffic()
+    assert traffic.leaving
+    rest = packed(b"p", b"1") + text("after")
+    began, left, end = time.monotonic(), size + 5 + len(rest), b""
+    while left:
+        piece = line.peer.recv(256 << 10)
+        assert piece, line.lost.all
+        left -= len(piece)
+        end = (end + piece)[-len(rest) :]
+        if time.monotonic() - began < 0.5:  # well beyond the deadline
+            threading.Event().wait(0.02)
+    assert end == rest
+    assert line.link.traffic().taken > traffic.taken
+    assert line.lost.all == []
+
+
+def test_a_peer_that_trickles_loses_the_link(exchange: Exchange) -> None:
     """Taking a few bytes now and then must not keep a stalled frame alive for ever."""
     line = exchange.line(send_limit_bytes=64 << 20, send_deadline_s=0.2)
     assert line.link.write(text("x" * (32 << 20)))

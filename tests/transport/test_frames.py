@@ -289,3 +289,20 @@ def test_a_large_message_in_small_reads_takes_linear_time() -> None:
     assert items == ["x" * (1 << 20)]
     assert wire._rest == b""
     assert wire._held is None
+
+
+def test_what_arrives_is_known_while_it_does() -> None:
+    """The heartbeat must not cut a link for an answer that stands behind a large message."""
+    wire = FrameWire()
+    assert not wire.arriving
+    for data, arriving in (
+        (b"\x81", False),  # not even a header
+        (b"\x7e\x00\x80" + b"a" * 100, True),
+        (b"a" * 28, False),
+        (b"\x01\x01a", True),  # whole, and more of the message follows
+        (b"\x8a\x00", True),  # a pong between two of its frames
+        (b"\x80\x01b", False),
+        (b"\x01\x01a\x83\x00", False),  # broken: nothing arrives any more
+    ):
+        wire.feed(data)
+        assert wire.arriving is arriving, data
