@@ -454,7 +454,9 @@ class ConnectionActor(SupervisedActor):
         else:
             since_s = self._services.clock.monotonic() - self._registered_at
             if failure.close_code is not None and failure.reason.startswith("close_"):
-                failure = failures.from_close_code(failure.close_code, since_registered_s=since_s)
+                failure = failures.from_close_code(
+                    failure.close_code, reason=failure.close_reason, since_registered_s=since_s
+                )
             self._lose(Cause.LINK_LOST, failure)
 
     def _lose(self, cause: Cause, failure: Failure) -> None:

@@ -63,6 +63,7 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         timed_out: The phase's deadline passed; the next deadline grows (design 5).
         retry_after_s: A floor the server asked for, in seconds.
         close_code: WebSocket close code, if the peer sent one.
+        close_reason: The peer's words beside it, on one line and without long tokens.
         http_status: Status of the refused upgrade, if there was one.
     """
 
@@ -73,6 +74,7 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     timed_out: bool = False
     retry_after_s: float | None = None
     close_code: int | None = None
+    close_reason: str = ""
     http_status: int | None = None
 
 

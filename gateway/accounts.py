@@ -20,8 +20,10 @@ from gateway.redaction import Redactor
 
 def masked_failure(failure: Failure, redactor: Redactor) -> Failure:
     """Give a failure without our secrets; a server may repeat one in its words."""
-    told = redactor.text(failure.detail)
-    return failure if told == failure.detail else structs.replace(failure, detail=told)
+    detail, said = redactor.text(failure.detail), redactor.text(failure.close_reason)
+    if (detail, said) == (failure.detail, failure.close_reason):
+        return failure
+    return structs.replace(failure, detail=detail, close_reason=said)
 
 
 _PLACES: Final = {state: place for place, state in enumerate(ConnectionState)}

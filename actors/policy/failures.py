@@ -2,7 +2,8 @@
 
 The class comes from types and codes, never from message text (``reliability.md`` 2.5).
 Failures of a dial are made where the exceptions are known (``gateway/transport``), those
-of a registration by the platform. ``reason`` is a constant; ``detail`` says the next step.
+of a registration by the platform. ``reason`` is a constant; ``detail`` says what a person can
+do, and never what becomes of the link: that is for whoever has it to say.
 """
 
 from __future__ import annotations
@@ -27,26 +28,29 @@ class _Close(NamedTuple):
     detail: str
 
 
-_RETRIED: Final = "The link is opened again after a short delay."
-_OURS: Final = "The peer objects to what we sent; see the kept frames, the link is opened again."
+_ENDED: Final = "The peer ended the link."
+_OURS: Final = "The peer objects to what we sent; look at what left before."
 _CLOSES: Final = {
-    1000: _Close(ErrorClass.UNEXPECTED_CLOSE, _RETRIED),
-    1001: _Close(ErrorClass.UNEXPECTED_CLOSE, _RETRIED),
+    1000: _Close(ErrorClass.UNEXPECTED_CLOSE, _ENDED),
+    1001: _Close(ErrorClass.UNEXPECTED_CLOSE, _ENDED),
     1002: _Close(ErrorClass.PROTOCOL, _OURS),
     1003: _Close(ErrorClass.PROTOCOL, _OURS),
-    1005: _Close(ErrorClass.UNEXPECTED_CLOSE, _RETRIED),
-    1006: _Close(ErrorClass.UNEXPECTED_CLOSE, _RETRIED),
+    1005: _Close(ErrorClass.UNEXPECTED_CLOSE, _ENDED),
+    1006: _Close(ErrorClass.UNEXPECTED_CLOSE, _ENDED),
     1007: _Close(ErrorClass.PROTOCOL, _OURS),
     1009: _Close(ErrorClass.PROTOCOL, _OURS),
     1010: _Close(ErrorClass.PROTOCOL, _OURS),
-    1011: _Close(ErrorClass.UNEXPECTED_CLOSE, _RETRIED),
-    1012: _Close(ErrorClass.SERVER_RESTART, "The server restarts; the link waits for it."),
-    1013: _Close(ErrorClass.SERVER_OVERLOAD, "The server is overloaded; the link backs off."),
+    1011: _Close(ErrorClass.UNEXPECTED_CLOSE, _ENDED),
+    1012: _Close(
+        ErrorClass.SERVER_RESTART, "The server restarts; wait a little before the next attempt."
+    ),
+    1013: _Close(
+        ErrorClass.SERVER_OVERLOAD, "The server is overloaded; wait before the next attempt."
+    ),
 }
-_OTHER_CLOSE: Final = _Close(ErrorClass.OTHER, _RETRIED)
-_REFUSED_CLOSE: Final = _Close(
-    ErrorClass.AUTH, "The credentials are renewed once; if that does not help, replace them."
-)
+_OTHER_CLOSE: Final = _Close(ErrorClass.OTHER, _ENDED)
+_REFUSED: Final = "The credentials are refused; replace them if renewed ones are refused, too."
+_REFUSED_CLOSE: Final = _Close(ErrorClass.AUTH, _REFUSED)
 _POLICY: Final = 1008
 
 _SECRETIVE: Final = re.compile(r"[A-Za-z0-9_.=+/%~-]{20,}")
@@ -84,6 +88,7 @@ def from_close_code(
         detail=head + close.detail,
         phase=Phase.REGISTER if since_registered_s is None else Phase.OPEN,
         close_code=code,
+        close_reason=said,
     )
 
 
@@ -101,13 +106,13 @@ def from_http_status(status: int, *, retry_after_s: float | None = None) -> Fail
     match status:
         case 401 | 403:
             error_class = ErrorClass.AUTH
-            detail = "The credentials are renewed once; if that does not help, replace them."
+            detail = _REFUSED
         case 407:
             error_class, phase = ErrorClass.NETWORK, Phase.PROXY
             detail = "The proxy wants other credentials; check user and password in its URL."
         case 429 | 502 | 503 | 504:
             error_class = ErrorClass.SERVER_OVERLOAD
-            detail = "The server is overloaded; the link backs off."
+            detail = "The server is overloaded; wait before the next attempt."
         case 400 | 404 | 426:
             error_class = ErrorClass.CONFIG
             detail = "The server has no such WebSocket; check url and headers of the account."
@@ -116,7 +121,7 @@ def from_http_status(status: int, *, retry_after_s: float | None = None) -> Fail
             detail = "Redirects are not followed; put the final address into url."
         case _:
             error_class = ErrorClass.OTHER
-            detail = "The server did not upgrade the connection; it is tried again."
+            detail = "The server did not upgrade the connection."
     return Failure(
         error_class=error_class,
         reason=f"http_{status}",
@@ -169,12 +174,12 @@ AUTH_EXPIRED: Final = Failure(
 HEARTBEAT_DEAD: Final = Failure(
     error_class=ErrorClass.UNEXPECTED_CLOSE,
     reason="heartbeat_dead",
-    detail="Nothing came from the peer, not even for a probe; the link is opened again.",
+    detail="Nothing came from the peer, not even for a probe.",
 )
 HEARTBEAT_UNANSWERED: Final = Failure(
     error_class=ErrorClass.UNEXPECTED_CLOSE,
     reason="heartbeat_unanswered",
-    detail="Pushes come but heartbeats stay unanswered; the link is opened again.",
+    detail="Messages come, but heartbeats stay unanswered.",
 )
 ZOMBIE: Final = Failure(
     error_class=ErrorClass.UNEXPECTED_CLOSE,
@@ -184,7 +189,7 @@ ZOMBIE: Final = Failure(
 SEND_TIMED_OUT: Final = Failure(
     error_class=ErrorClass.UNEXPECTED_CLOSE,
     reason="send_timed_out",
-    detail="The peer takes no more bytes; the link is opened again.",
+    detail="The peer takes no more bytes.",
 )
 BACKPRESSURE: Final = Failure(
     error_class=ErrorClass.OTHER,

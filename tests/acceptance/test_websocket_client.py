@@ -160,6 +160,8 @@ def test_what_came_before_the_end_is_received() -> None:
         assert client.receive() is None
         assert client.last_error is not None
         assert client.last_error.close_code == 4001
+        assert client.last_error.close_reason == "enough"
+        assert client.last_error.detail == "The peer said 'enough'. The peer ended the link."
         assert not client.is_connected
         client.disconnect()
 

@@ -42,6 +42,7 @@ def test_close_codes(code: int | None, error_class: ErrorClass) -> None:
     assert failure.close_code == code
     assert failure.reason == ("closed" if code is None else f"close_{code}")
     assert failure.phase is Phase.OPEN
+    assert "again" not in failure.detail, "whoever has the link says what becomes of it"
 
 
 @pytest.mark.parametrize(
@@ -64,7 +65,8 @@ def test_the_peers_words_are_shown_without_secrets() -> None:
     """A server that echoes a token must not put it into our logs."""
     token = "oauth_k1:" + "q7Zx" * 12
     failure = failures.from_close_code(1011, reason=f"bad\ntoken {token} 请重新登录")
-    assert "q7Zx" not in failure.detail
+    assert "q7Zx" not in failure.detail + failure.close_reason
+    assert failure.close_reason == "bad token oauth_k1:… 请重新登录"
     assert "bad token" in failure.detail
     assert "请重新登录" in failure.detail
     assert "\n" not in failure.detail
