@@ -264,11 +264,20 @@ class Wire(Protocol):
     def arriving(self) -> bool:
         """Say whether a message has begun to arrive and is not whole. Any thread."""
 
-    def feed(self, data: bytes) -> list[Incoming]:
+    @property
+    def uncut(self) -> bool:
+        """Say whether the last call of :meth:`feed` left frames behind; feed it nothing then."""
+
+    def feed(self, data: bytes, most: int = 1 << 30) -> list[Incoming]:
         """Cut received bytes; keeps a partial frame. Poller thread only. Never raises.
 
         Total memory held is bounded by the message limit, which is enforced from the
-        frame header.
+        frame header, and by ``data``.
+
+        Args:
+            data: What came.
+            most: Frames after which the rest is left for the next call; a run of short texts is
+                cut to its end, which costs next to nothing.
         """
 
     def encode(self, frames: Sequence[Frame]) -> bytes:

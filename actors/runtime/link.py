@@ -11,6 +11,7 @@ import ssl
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from actors.messages import FramesReceived, LinkLost, PongReceived
 from actors.policy.liveness import SLOWEST_BYTES_PER_S, Traffic
@@ -57,6 +58,7 @@ class Link:
         bytes_in: Bytes read.
         bytes_out: Bytes the kernel took.
         frames_in: Whole messages read.
+        kept: Messages that were read and are its next turn, and what comes behind them.
     """
 
     __slots__ = (
@@ -80,6 +82,7 @@ class Link:
         "frames_to",
         "generation",
         "is_tls",
+        "kept",
         "last_received",
         "lost_to",
         "mask",
@@ -126,6 +129,7 @@ class Link:
         self.closing_until: float | None = None
         # Written by the poller alone (``woken``: under the poller's lock):
         self.wake: Callable[[Link], None] | None = None
+        self.kept: tuple[list[Frame], Any] | None = None
         self.mask = 0
         self.armed: float | None = None
         self.finished = False

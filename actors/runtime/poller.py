@@ -254,6 +254,8 @@ class Poller:
             if link.is_tls and mask & ~link.mask & _READ:
                 self._unread[link] = None  # OpenSSL may hold what came before the pause
             link.mask = mask
+        if mask & _READ and (link.kept is not None or link.wire.uncut):
+            self._unread[link] = None  # no selector knows of it
         due = link.due()
         if due is not None and (link.armed is None or due < link.armed):
             link.armed = due

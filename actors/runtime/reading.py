@@ -19,6 +19,11 @@ READ_BYTES: Final = 64 << 10
 TURN_BYTES: Final = 256 << 10
 """Most bytes of one link before the next link's turn."""
 
+TURN_FRAMES: Final = 128
+"""Most frames, too: tiny ones are as much work for the actors as large ones."""
+
+_ALL: Final = 1 << 30
+
 End: TypeAlias = PeerClosed | WireBroken | Failure
 
 
@@ -44,15 +49,26 @@ def unexpected_close(reason: str, detail: str) -> Failure:
 def read_turn(link: Link, clock: Clock, *, first: bool) -> Turn:
     """Read up to :data:`TURN_BYTES`, answer pings, keep the books of the link.
 
+    What was read and is above :data:`TURN_FRAMES` is the link's next turn.
+
     Args:
         link: Read as long as its flow is not full; to the end if it is broken.
         clock: For the stamps.
         first: Cut what came with the handshake before anything else.
     """
     frames: list[Frame] = []
-    end: End | None = _cut(link, link.wire.feed(b""), frames) if first else None
+    end: End | None = None
+    most = _ALL if link.broken else TURN_FRAMES
+    wire, kept = link.wire, link.kept
+    if kept is not None:
+        link.kept = None
+        frames, end = kept
+    if end is None and (first or wire.uncut) and len(frames) < most:
+        end = _cut(link, wire.feed(b"", most), frames)
     taken_bytes, more = 0, False
-    while end is None and (not link.flow.full or link.broken):
+    while end is None and len(frames) < most and (not link.flow.full or link.broken):
+        if wire.uncut:
+            break
         if taken_bytes >= TURN_BYTES:
             more = link.is_tls  # OpenSSL holds on to what it has decrypted
             break
@@ -67,13 +83,16 @@ def read_turn(link: Link, clock: Clock, *, first: bool) -> Turn:
             end = unexpected_close("eof", "The peer ended the stream without a close frame.")
             break
         taken_bytes += len(data)
-        end = _cut(link, link.wire.feed(data), frames)
+        end = _cut(link, wire.feed(data, most), frames)
         if len(data) < READ_BYTES and not link.is_tls:
             break
     if taken_bytes:
         link.bytes_in += taken_bytes
         link.last_received = clock.monotonic()
-    return Turn(frames, end, more)
+    if len(frames) > most:
+        link.kept = frames[most:], end
+        return Turn(frames[:most], None, more=True)
+    return Turn(frames, end, more or len(frames) >= most or wire.uncut)
 
 
 def _cut(
@@ -81,6 +100,7 @@ def _cut(
 ) -> PeerClosed | WireBroken | None:
     """Sort out what was cut: messages to ``frames``, pings answered, the end returned."""
     pongs: list[bytes] = []
+    beaten: dict[bytes, None] = {}
     end: PeerClosed | WireBroken | None = None
     for item in incoming:
         if isinstance(item, (str, bytes)):
@@ -88,10 +108,12 @@ def _cut(
         elif isinstance(item, Pinged):
             pongs.append(link.wire.pong(item.payload))
         elif isinstance(item, Beaten):
-            link.pongs_to.tell(PongReceived(generation=link.generation, payload=item.payload))
+            beaten[item.payload] = None
         else:
             end = item
             break
+    for payload in beaten:
+        link.pongs_to.tell(PongReceived(generation=link.generation, payload=payload))
     if pongs:
         link.write(b"".join(pongs))
     return end

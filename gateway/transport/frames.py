@@ -31,7 +31,8 @@ class FrameWire:
     """One end of a WebSocket after its handshake; an :class:`actors.ports.Wire`.
 
     Between two calls of :meth:`feed` it holds at most the message limit, plus what
-    ``bytearray`` reserves ahead (an eighth), plus 139 bytes.
+    ``bytearray`` reserves ahead (an eighth), plus 139 bytes; or, while it is ``uncut``, what it
+    was fed.
 
     Args:
         server: Play the server: want masked frames, send unmasked ones.
@@ -44,7 +45,7 @@ class FrameWire:
     __slots__ = (
         "_checked", "_ended", "_fin", "_fragments", "_held", "_key", "_keys",
         "_max_fragments", "_max_frame_bytes", "_max_message_bytes", "_need", "_opcode",
-        "_rest", "_server",
+        "_rest", "_server", "uncut",
     )  # fmt: skip
 
     def __init__(
@@ -62,6 +63,7 @@ class FrameWire:
         self._max_fragments = max_fragments
         self._keys = SHARED_KEYS if mask_source is os.urandom else MaskKeys(mask_source)
         self._ended = False
+        self.uncut = False
         self._rest = b""  # a header or a control frame that is not complete yet
         self._opcode = 0  # of the message under way; 0: none is
         self._held: bytearray | None = None  # its payload so far, unmasked
@@ -78,7 +80,7 @@ class FrameWire:
         """Say whether a message has begun to arrive and is not whole."""
         return self._opcode != 0 and not self._ended
 
-    def feed(self, data: bytes) -> list[Incoming]:
+    def feed(self, data: bytes, most: int = 1 << 30) -> list[Incoming]:
         """Cut received bytes into messages and control frames; keep a partial one.
 
         Never raises. After a :class:`PeerClosed` or :class:`WireBroken`, always the last
@@ -88,7 +90,7 @@ class FrameWire:
         if self._ended:
             return out
         try:
-            self._cut(data, out)
+            self._cut(data, out, most)
         except UnicodeDecodeError:
             out.append(
                 WireBroken(rfc6455.BAD_PAYLOAD, "bad_utf8", "a text message is not valid UTF-8")
@@ -101,23 +103,28 @@ class FrameWire:
 
     def _end(self) -> None:
         self._ended = True
+        self.uncut = False
         self._rest = b""
         self._held = None
 
-    def _cut(self, data: bytes, out: list[Incoming]) -> None:
+    def _cut(self, data: bytes, out: list[Incoming], most: int) -> None:
         if self._rest:
             data = self._rest + data
             self._rest = b""
         at = self._fill(data, 0, out) if self._need else 0
         end = len(data)
         limit = min(self._max_frame_bytes, self._max_message_bytes)
-        while at + 1 < end and not self._ended:
+        while at + 1 < end and not self._ended and most > 0:
             if data[at] == LONE_TEXT and not self._server and not self._opcode:
+                before = len(out)
                 stop = cut_texts(data, at, limit, out)
                 if stop > at:
                     at = stop
+                    most -= len(out) - before
                     continue
             at = self._step(data, at, out)
+            most -= 1
+        self.uncut = most <= 0 and at + 1 < end and not self._ended
         if at < end and not self._ended:
             self._rest = data[at:]
 

@@ -51,9 +51,10 @@ class PrefixWire:
 
     def __init__(self, leftovers: bytes = b"") -> None:
         self._held = leftovers
+        self.uncut = False
 
-    def feed(self, data: bytes) -> list[Incoming]:
-        """Cut; keeps what is not whole."""
+    def feed(self, data: bytes, most: int = 1 << 30) -> list[Incoming]:
+        """Cut; keeps what is not whole, or beyond the bound."""
         held, out = self._held + data, []
         at = 0
         while len(held) - at >= 5:
@@ -62,7 +63,10 @@ class PrefixWire:
                 break
             out.append(_read(held[at : at + 1], held[at + 5 : at + 5 + size]))
             at += 5 + size
+            if len(out) >= most:
+                break
         self._held = held[at:]
+        self.uncut = len(out) >= most and bool(self._held)
         return out
 
     @property
