@@ -42,6 +42,11 @@ _GAPS = (SignalKind.GAP, SignalKind.BACKLOG_CUT)
 """Signals after which older messages may still come, out of history."""
 
 
+_WORDS_CHARS = 100
+_STRANGE_LIMIT = 100
+"""Different words that are counted; each is one more that a version of ours may learn."""
+
+
 class DecoderActor(SupervisedActor):
     """Reads every frame of a gulp, then tells each hearer once."""
 
@@ -56,6 +61,7 @@ class DecoderActor(SupervisedActor):
         self._numbers = account.services.writer.numbers()
         self._unread: PendingRead | None = None
         self._at_hand: Any = None
+        self._strange: dict[str, int] = {}
 
     def receive(self, message: Any) -> None:
         """Read frames of the current generation; drop those of another."""
@@ -146,6 +152,8 @@ class DecoderActor(SupervisedActor):
         acks: list[Frame] = [push.ack for push in pushes if push.ack is not None]
         point = max([push.point for push in pushes])
         mentions = [event_id for push in pushes if push.mentions for event_id in push.mentions]
+        for words in [words for push in pushes if push.strange for words in push.strange]:
+            self._count_words(words)
 
         def committed(answer: JournalAnswer) -> None:
             events: Sequence[Event] = answer  # type: ignore[assignment]  # StoreFrames' answer
@@ -176,6 +184,17 @@ class DecoderActor(SupervisedActor):
             committed,
             refused=lambda _: account.flow.returned(taken, taken_bytes),
         )
+
+    def _count_words(self, words: str) -> None:
+        """Tell of words about an order that nobody knows: at their first, tenth, hundredth time."""
+        key = words[:_WORDS_CHARS]
+        if key not in self._strange and len(self._strange) >= _STRANGE_LIMIT:
+            return
+        count = self._strange[key] = self._strange.get(key, 0) + 1
+        if str(count).strip("0") == "1":
+            self._account.services.log.warning(
+                "order.words_unknown", account=self._account.name, words=key, count=count
+            )
 
     def _restore(self, page: PendingRead, session: Session | None) -> None:
         """Make events of journal rows again, with the numbers they were given."""

@@ -206,6 +206,7 @@ class Decoded(msgspec.Struct, frozen=True, kw_only=True, gc=False):
             Such a frame is counted, kept and not acknowledged.
         point: How far the account's stream is with it; 0: it does not say.
         mentions: Event ids of messages it speaks of without carrying them.
+        strange: Words of the platform about an order that its codec does not know.
     """
 
     raw: Frame
@@ -216,6 +217,7 @@ class Decoded(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     fault: str | None = None
     point: int = 0
     mentions: Sequence[str] = ()
+    strange: Sequence[str] = ()
 
 
 class SendOutcome(enum.Enum):

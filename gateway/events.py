@@ -48,6 +48,8 @@ class PlatformEvent(Event, frozen=True, gc=False):
             ``Seller``, ``buyer``): compare without case.
         session_type: ``private``, ``group``, or ``system`` (the platform's own helper); None
             where the platform does not tell.
+        order_text: The platform's own words about the order, as they came. With no
+            ``order_status`` they are words that nobody knows yet, or that tell no state.
     """
 
     subtype: str | None = None
@@ -63,6 +65,7 @@ class PlatformEvent(Event, frozen=True, gc=False):
     red_reminder: str | None = None
     role: str | None = None
     session_type: str | None = None
+    order_text: str | None = None
 
     def reply(self, text: str) -> None:
         """Answer with a text; it leaves together with the settlement of this event.
@@ -255,6 +258,7 @@ _FIELDS = (
     "red_reminder",
     "role",
     "session_type",
+    "order_text",
     "own",
     "occurred_at_ms",
     "received_at_ms",

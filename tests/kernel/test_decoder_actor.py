@@ -316,6 +316,24 @@ def test_row_that_can_not_be_read_any_more_is_left_out(bench: Bench) -> None:
     ]
 
 
+def test_words_nobody_knows_are_counted_and_told_now_and_then(bench: Bench) -> None:
+    """A new word of the platform must be seen by somebody, and must not fill the log."""
+    news = Decoded(raw="a", events=[event(1)], ack="ack", strange=["新词" * 100])
+    actor = made(bench, a=news, b=push(2, event(2)))
+    for _ in range(12):
+        received(bench, actor, "b", "a")
+    words = ("新词" * 100)[:100]
+    assert bench.log.lines == [
+        ("warning", "order.words_unknown", {"account": "shop-a", "words": words, "count": count})
+        for count in (1, 10)
+    ]
+
+    many = Decoded(raw="c", events=[event(3)], ack="ack", strange=[str(n) for n in range(300)])
+    actor.receive(opened(2, c=many))
+    received(bench, actor, "c", generation=2)
+    assert len(bench.log.lines) == 2 + 99
+
+
 def test_rows_wait_for_the_first_session(bench: Bench) -> None:
     """Only a session knows how to read them. An empty page needs none."""
     actor = DecoderActor(bench.pool, bench.account)

@@ -189,6 +189,7 @@ CHANGES: list[Callable[[dict[Any, Any]], object]] = [
     lambda v: v[1][10].update(redReminder="等待卖家发货"),
     lambda v: v[1][10].update(bizTag="C2C:1"),
     lambda v: v[1][10].update(bizTag="\\"),
+    lambda v: v[1][10].update(bizTag='{"taskName":"已付款_未发货_卖家"}'),
     lambda v: v[1][10].update(extJson='{"msgArg1":1}'),
     lambda v: v[1][10].update(extJson="\\"),
     lambda v: v[1][10].update(reminderTitle=""),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 import json
 from typing import Any
@@ -10,11 +11,13 @@ import msgspec
 import pytest
 
 from actors.values import Event, SignalKind
+from gateway.events import ChatMessage
 from gateway.platforms import get
 from gateway.platforms.goofish import decode_entry
 from gateway.platforms.goofish.loose import NO_ENTRIES
 from tests.platforms.goofish_captures import chat_value, new_session, read
 
+TEXT_CONTENT = '{"contentType":1,"text":{"text":"在吗"}}'
 MARKER = '{"1":"5@goofish","2":1,"3":"1.PNM","4":17}'
 TYPING = '{"1":[{"1":"5@goofish","2":1,"3":1,"4":"9@goofish"}]}'
 
@@ -379,3 +382,31 @@ def test_history_gives_the_event_the_push_gave() -> None:
     (recovered,) = session.decode(whole, received_at_ms=3).events
     assert recovered.recovered
     assert recovered == msgspec.structs.replace(pushed, raw=whole, recovered=True)
+
+
+@pytest.mark.parametrize(
+    ("told", "content"),
+    [
+        (1, base64.b64encode(TEXT_CONTENT.encode()).decode()),
+        (1, TEXT_CONTENT),
+        (5, base64.b64encode(TEXT_CONTENT.encode()).decode()),
+        (5, '{"contentType":1,"text":"在吗"}'),
+    ],
+)
+def test_text_in_an_unusual_place(told: int, content: str) -> None:
+    """Seen by others: what the buyer wrote must reach the handler however it is packed."""
+    body = {1: "", 2: "在吗", 3: "", 4: 1, 5: ""} | {told: content}
+    entry = json.dumps(chat_value(f6={1: 101, 3: body}))
+    event = only(push(entry))
+    assert isinstance(event, ChatMessage)
+    assert event.text == "在吗"
+
+
+@pytest.mark.parametrize(
+    "content", ["", "在吗", "AAAA", "/w==", '{"text":{"text":5}}', '{"text":5}']
+)
+def test_content_that_holds_no_text(content: str) -> None:
+    body = {1: "", 2: "在吗", 3: "", 4: 1, 5: content}
+    event = only(push(json.dumps(chat_value(f6={1: 101, 3: body}))))
+    assert isinstance(event, ChatMessage)
+    assert (event.text, event.summary) == (None, "在吗")

@@ -172,6 +172,7 @@ cdef bint _usual(Said *said) noexcept nogil:
         and said.more.start != NULL
         and _find(&said.tag, b"C2C:", 4, 0) < 0
         and _find(&said.tag, b"\\", 1, 0) < 0
+        and _find(&said.tag, b"taskName", 8, 0) < 0
         and _find(&said.more, b"msgArg1", 7, 0) < 0
         and _find(&said.more, b"\\", 1, 0) < 0
     )

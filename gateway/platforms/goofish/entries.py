@@ -6,8 +6,10 @@ so the type of a field decides, not the set of keys (protocol 12.3).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, TypedDict
 
+from actors.values import Event
 from gateway.events import (
     OrderStatusChanged,
     PlatformEvent,
@@ -19,7 +21,8 @@ from gateway.events import (
 from gateway.platforms.goofish.fields import at, ident, integer, plain_id, query, session_type, text
 from gateway.platforms.goofish.identity import Arrival, about_message, by_content
 from gateway.platforms.goofish.messages import message_event, pushed_message
-from gateway.platforms.goofish.orders import order_status, read_trade
+from gateway.platforms.goofish.order_words import is_unknown, of_reminder
+from gateway.platforms.goofish.orders import read_trade
 from gateway.platforms.goofish.payload import UndecodableError, unpack
 
 MARKER = "new_message_marker"
@@ -56,6 +59,18 @@ def read_value(value: Any, data: str, arrival: Arrival) -> PlatformEvent:
 def mentioned_by(event: PlatformEvent) -> str | None:
     """Give the id of the message a marker speaks of (protocol 12.3); None: it is no marker."""
     return event.message_id if event.subtype == MARKER else None
+
+
+def unknown_words(events: Sequence[Event]) -> tuple[str, ...]:
+    """Return the words about orders that stand in no row of our table."""
+    return tuple(
+        event.order_text
+        for event in events
+        if type(event) is OrderStatusChanged
+        and event.order_status is None
+        and event.order_text is not None
+        and is_unknown(event.order_text)
+    )
 
 
 def undecodable(
@@ -180,6 +195,7 @@ def _extension_update(value: Any, data: str, arrival: Arrival) -> PlatformEvent:
         order_status=trade.status,
         red_reminder=trade.red_reminder,
         session_type=session_type(at(extension, "sessionType")),
+        order_text=trade.words,
     )
 
 
@@ -213,7 +229,7 @@ def _about_conversation(value: Any, data: str, arrival: Arrival) -> PlatformEven
         occurred_at_ms=when,
         item_id=plain_id(at(told, "itemId")),
         order_id=order_id,
-        order_status=order_status(reminder),
+        order_status=of_reminder(reminder),
         red_reminder=reminder,
     )
 

@@ -12,7 +12,7 @@ import msgspec
 
 from actors.values import Decoded, Event, Frame, Reply, Signal, SignalKind
 from gateway.compiled import compiled
-from gateway.platforms.goofish.entries import mentioned_by, read_entry
+from gateway.platforms.goofish.entries import mentioned_by, read_entry, unknown_words
 from gateway.platforms.goofish.envelope import PARA, SYNC, VULCAN
 from gateway.platforms.goofish.identity import Arrival, of_message
 from gateway.platforms.goofish.loose import LoosePush, Places, read_loosely
@@ -79,6 +79,7 @@ class FrameReader:
             received_at_ms=received_at_ms,
         )
         mentions: tuple[str, ...] = ()
+        strange: tuple[str, ...] = ()
         if odd:
             arrival = Arrival(
                 account=self._account,
@@ -88,8 +89,15 @@ class FrameReader:
                 transient=lwp == PARA or not last,
             )
             mentions = _read_odd(events, odd, arrival)
+            strange = unknown_words(events)
         return Decoded(
-            raw=frame, events=events, ack=ack, signal=signal, point=points, mentions=mentions
+            raw=frame,
+            events=events,
+            ack=ack,
+            signal=signal,
+            point=points,
+            mentions=mentions,
+            strange=strange,
         )
 
     def _decode_loosely(
@@ -114,6 +122,7 @@ class FrameReader:
                     received_at_ms=received_at_ms,
                 ),
                 point=read.package.maxPts,
+                strange=unknown_words(read.events),
             )
         if isinstance(read, Reply):
             return Decoded(raw=frame, reply=read, signal=self._expired(read))

@@ -80,7 +80,7 @@ def pushed_message(value: Any) -> Message | None:
         created_ms=integer(at(message, 5)),
         summary=_summary(at(body, 2), extension),
         content_type=integer(at(body, 4)),
-        content=text(at(body, 5)),
+        content=_content(text(at(body, 5)) or text(at(body, 1))),
         extension=extension,
         need_push=text(at(value, 3, "needPush")),
     )
@@ -102,7 +102,7 @@ def history_message(model: Any) -> Message | None:
         created_ms=integer(at(message, "createAt")),
         summary=_summary(at(custom, "summary"), extension),
         content_type=integer(at(custom, "type")),
-        content=_unbase64(at(custom, "data")),
+        content=_content(text(at(custom, "data"))),
         extension=extension,
         need_push=text(at(model, "userExtension", "needPush")),
     )
@@ -144,6 +144,7 @@ def message_event(message: Message, raw: str, arrival: Arrival) -> PlatformEvent
         red_reminder=trade.red_reminder,
         role=trade.role,
         session_type=session_type(at(extension, "sessionType")),
+        order_text=trade.words,
     )
 
 
@@ -168,11 +169,14 @@ def _written(content: str | None) -> str | None:
     try:
         return decode_text(content or "").text.text
     except (ValueError, RecursionError):
-        return None
+        return text(at(inner(content), "text"))  # some clients write it without its wrapper
 
 
-def _unbase64(data: Any) -> str | None:
+def _content(told: str | None) -> str | None:
+    """Give the content as JSON text; history has it in base64, and some pushes do."""
+    if not told or told.lstrip().startswith("{"):
+        return told
     try:
-        return msgspec.convert(data, bytes).decode() if type(data) is str else None
+        return msgspec.convert(told, bytes).decode()
     except ValueError:
-        return None
+        return told

@@ -7,49 +7,22 @@ from typing import Any
 import msgspec
 
 from gateway.platforms.goofish.fields import at, ident, query, text
+from gateway.platforms.goofish.order_words import (
+    BUTTONS,
+    REFUND_ASKED,
+    furthest,
+    is_unknown,
+    of_reminder,
+    of_stage,
+    of_task,
+    of_words,
+)
 from gateway.platforms.goofish.payload import mending, unpack_json
 
 TIP = 14
 TRADE_CARD = 26
 DYNAMIC_CARD = 32
-
-_BY_REMINDER = {
-    "等待买家付款": "unpaid",
-    "等待卖家发货": "paid",
-    "等待买家收货": "shipped",
-    "交易成功": "done",
-    "交易关闭": "closed",
-}
-
-_BY_TEXT = {
-    "我已拍下，待付款": "unpaid",
-    "我已修改价格，等待你付款": "unpaid",
-    "我已付款，等待你发货": "paid",
-    "已付款，待发货": "paid",
-    "买家已付款": "paid",
-    "付款完成": "paid",
-    "记得及时发货": "paid",
-    "我已小刀，待刀成": "bargaining",
-    "我已成功小刀，待发货": "paid",
-    "你已发货": "shipped",
-    "你已发货，请等待买家确认收货": "shipped",
-    "记得及时确认收货": "shipped",
-    "买家确认收货，交易成功": "done",
-    "你已确认收货，交易成功": "done",
-    "我发起了退款申请": "refund_asked",
-    "退款成功，钱款已原路退返": "closed",
-    "你关闭了订单，钱款已原路退返": "closed",
-    "未付款，买家关闭了订单": "closed",
-}
-
-_BY_REFUND_BUTTON = {"已同意": "refunding", "已撤销": "refund_withdrawn", "已拒绝": None}
-
-_BY_STAGE = {
-    "not_pay": "unpaid",
-    "BUYER_CREATE_ORDER": "unpaid",
-    "TRADE_MODIFY_FEE": "unpaid",
-    "TRADE_PAID_DONE": "paid",
-}
+_UPDATE = "_CONTENT_MAP_UPDATE_PRE_dxCard.item.main.exContent."
 
 
 class Trade(msgspec.Struct, frozen=True, gc=False):
@@ -58,6 +31,7 @@ class Trade(msgspec.Struct, frozen=True, gc=False):
     Attributes:
         marked: Made by the trade system, so that its words can be believed; anybody can
             type them (protocol 13).
+        words: The line for people that told the state; if none did, the first that could.
     """
 
     marked: bool = False
@@ -65,11 +39,7 @@ class Trade(msgspec.Struct, frozen=True, gc=False):
     status: str | None = None
     red_reminder: str | None = None
     role: str | None = None
-
-
-def order_status(reminder: str | None) -> str | None:
-    """Give the state a ``redReminder`` word stands for."""
-    return _BY_REMINDER.get(reminder) if reminder else None
+    words: str | None = None
 
 
 def read_trade(extension: Any, content: Any, summary: str | None) -> Trade:
@@ -83,19 +53,32 @@ def read_trade(extension: Any, content: Any, summary: str | None) -> Trade:
     reminder = text(at(extension, "redReminder")) or None
     key = update_key(extension)
     main = _card(content)
-    button = at(main, "exContent", "button")
-    made_by_trade = _made_by_trade(extension)
-    told = _told(summary, text(at(button, "text")))
-    status = told if made_by_trade else None
-    status = status or order_status(reminder) or (told if reminder else None)
-    if status is None and made_by_trade:
-        status = _stage(key)
+    button = at(main, "exContent", "button") or _changed(extension, "button")
+    # What has a reminder is made by the trade system, too, unless its source is a person: that one
+    # typed the words of a text, but not those of a card or a tip.
+    typed = _source(extension).startswith("S:")
+    trusted = _made_by_trade(extension) or (reminder is not None and not typed)
+    seen = trusted or (reminder is not None and _is_made(content))
+    words, told = None, None
+    if seen:
+        heading = text(at(extension, "reminderTitle")) or ""
+        lines = _lines(extension, content, main, summary)
+        words, told = _told(lines, heading, text(at(button, "text")))
+    status = told if trusted else None
+    if status is None:
+        stale = (of_task(task_name(extension)), of_stage(key))
+        status = furthest(
+            of_reminder(reminder), *(stale if trusted and not _turned_down(words) else ())
+        )
+    status = status or told
+    marked = reminder is not None or (trusted and (key is not None or status is not None))
     return Trade(
-        marked=reminder is not None or (made_by_trade and (key is not None or status is not None)),
+        marked=marked,
         order_id=_order_id(main, button, key),
         status=status,
         red_reminder=reminder,
         role=query(at(main, "targetUrl"), "role") or query(at(button, "targetUrl"), "role"),
+        words=words if marked else None,
     )
 
 
@@ -120,11 +103,22 @@ def inner(value: Any) -> Any:
 
 
 def _made_by_trade(extension: Any) -> bool:
-    source = text(at(inner(at(extension, "bizTag")), "sourceId")) or ""
-    return source.startswith("C2C:") or at(inner(at(extension, "extJson")), "msgArg1") in (
-        "MsgCard",
-        "MsgTips",
+    source = _source(extension)
+    return (
+        source.startswith("C2C:")
+        or at(inner(at(extension, "extJson")), "msgArg1") in ("MsgCard", "MsgTips")
+        # Some updates name their task and no source; what a person writes has a source.
+        or (not source and bool(task_name(extension)))
     )
+
+
+def _is_made(content: Any) -> bool:
+    """Say whether it is a card or a tip, which nobody types."""
+    return _card(content) is not None or at(content, "tip") is not None
+
+
+def _source(extension: Any) -> str:
+    return text(at(inner(at(extension, "bizTag")), "sourceId")) or ""
 
 
 def _card(content: Any) -> Any:
@@ -132,16 +126,44 @@ def _card(content: Any) -> Any:
     return at(content if changed is None else changed, "dxCard", "item", "main")
 
 
-def _told(summary: str | None, button: str | None) -> str | None:
-    status = _BY_TEXT.get((summary or "").strip("[]【】 "))
-    if status == "refund_asked" and button in _BY_REFUND_BUTTON:
-        return _BY_REFUND_BUTTON[button]
-    return status
+def _lines(extension: Any, content: Any, main: Any, summary: str | None) -> list[str]:
+    """Give the lines for people, in the order they are believed in."""
+    lines = (
+        summary,
+        at(extension, "reminderContent"),
+        at(extension, "detailNotice"),
+        at(main, "exContent", "title"),
+        _changed(extension, "title"),
+        at(content, "tip", "tip"),
+    )
+    return [line for line in lines if type(line) is str and line]
 
 
-def _stage(key: str | None) -> str | None:
-    stage = key.partition(":")[2].partition(":")[2] if key else ""
-    return next((status for mark, status in _BY_STAGE.items() if mark in stage), None)
+def _told(lines: list[str], heading: str, button: str | None) -> tuple[str | None, str | None]:
+    """Give the line that counts, and the state it stands for.
+
+    A heading may be the name of a person, so it counts only if it is known. Without a state a
+    line that stands in no row is news; a known one says no more than that a card came.
+    """
+    for line in (*lines, heading):
+        status = of_words(line)
+        if status is not None:
+            if status == REFUND_ASKED and button in BUTTONS:
+                status = BUTTONS[button]
+            return line, status
+    return next(filter(is_unknown, lines), lines[0] if lines else None), None
+
+
+def _turned_down(words: str | None) -> bool:
+    """Say whether words asked for a refund and have no state: then it was refused."""
+    return words is not None and of_words(words) == REFUND_ASKED
+
+
+def _changed(extension: Any, part: str) -> Any:
+    """Give what an update says of a part of its card (protocol 12.3)."""
+    found = at(extension, f"{_UPDATE}{part}")
+    value = inner(found)
+    return found if value is None else value
 
 
 def _order_id(main: Any, button: Any, key: str | None) -> str | None:

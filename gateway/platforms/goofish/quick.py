@@ -168,6 +168,7 @@ def quick_text(
             or "redReminder" in extension
             or "C2C:" in tag
             or "\\" in tag
+            or "taskName" in tag
             or "msgArg1" in more
             or "\\" in more
         ):
