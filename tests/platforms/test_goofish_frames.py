@@ -13,7 +13,7 @@ import pytest
 from actors.values import Event, SignalKind
 from gateway.events import ChatMessage
 from gateway.platforms import get
-from gateway.platforms.goofish import decode_entry
+from gateway.platforms.goofish import decode_any, decode_entry
 from gateway.platforms.goofish.loose import NO_ENTRIES
 from tests.platforms.goofish_captures import chat_value, new_session, read
 
@@ -410,3 +410,40 @@ def test_content_that_holds_no_text(content: str) -> None:
     event = only(push(json.dumps(chat_value(f6={1: 101, 3: body}))))
     assert isinstance(event, ChatMessage)
     assert (event.text, event.summary) == (None, "在吗")
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({"userConvs": [], "hasMore": 0}, 200),
+        ({}, 200),
+        ([1], 200),
+        ({"code": "200", "x": 1}, 200),
+        ({"code": 401}, 401),
+        ({"code": "400600001", "reason": "slow"}, 400),
+        ({"reason": "session removed"}, 400),
+        ({"errorMsg": "no"}, 400),
+    ],
+)
+def test_answer_without_a_code_is_known_by_its_mid(body: Any, code: int) -> None:
+    """Some answers have none; a link that was left for it would be left again and again."""
+    frame = json.dumps({"headers": {"mid": "12 0", "sid": "s"}, "body": body})
+    decoded = new_session().decode(frame, received_at_ms=1)
+    assert decoded.reply is not None
+    assert (decoded.reply.mid, decoded.reply.code, decoded.fault) == ("12", code, None)
+    assert json.loads(decoded.reply.body) == body
+    assert list(decode_any(frame)) == []
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        '{"headers":{"mid":"12 0"}}',
+        '{"headers":{},"body":{}}',
+        '{"body":{}}',
+        '{"code":null,"headers":{"mid":"12 0"},"body":{}}',
+    ],
+)
+def test_what_answers_nothing_is_a_fault(frame: str) -> None:
+    decoded = new_session().decode(frame, received_at_ms=1)
+    assert (decoded.reply, decoded.fault) == (None, "neither lwp nor code")

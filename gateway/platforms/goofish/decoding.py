@@ -24,6 +24,7 @@ class _Shape(msgspec.Struct, gc=False):
 
     lwp: Raw | UnsetType = UNSET
     code: Raw | UnsetType = UNSET
+    headers: Raw | UnsetType = UNSET
     body: Raw | UnsetType = UNSET
     data: Raw | UnsetType = UNSET
     bizType: Raw | UnsetType = UNSET  # noqa: N815 - the wire's name
@@ -114,7 +115,8 @@ def _decode_object(text: str) -> Iterator[dict[str, Any]]:
     except (ValueError, RecursionError):
         yield _line(undecodable(_fault(text), text, _NOBODY, subtype="malformed_frame"))
         return
-    if shape.lwp is not UNSET or shape.code is not UNSET or shape.message is not UNSET:
+    answers = shape.headers is not UNSET and shape.body is not UNSET  # some have no code
+    if shape.lwp is not UNSET or shape.code is not UNSET or shape.message is not UNSET or answers:
         yield from _decode_frame(text, shape)
     elif shape.userMessageModels is not UNSET:
         yield from map(_line, decode_history(text))

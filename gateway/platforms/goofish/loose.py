@@ -30,6 +30,8 @@ NO_ENTRIES = "no_entry_list"
 """Subtype of a push that should have entries and has none to be read."""
 
 _DETAIL_CHARS = 100
+_OK, _REFUSED = 200, 400
+_CODES = 100, 599
 _SIGNALS = ("syncExtraType", "syncExtensionModel")
 
 
@@ -97,15 +99,30 @@ def read_loosely(frame: Frame, places: Places) -> LoosePush | Reply | Event | st
 
 
 def _reply(envelope: _Envelope) -> Reply | None:
+    mid = _header(envelope, "mid").partition(" ")[0]
     code = integer(_value(envelope.code))
     if code is None:
-        return None
+        if not mid or envelope.code is not UNSET or envelope.body is UNSET:
+            return None
+        code = _code_of_body(_value(envelope.body))
     return Reply(
-        mid=_header(envelope, "mid").partition(" ")[0],
+        mid=mid,
         code=code,
         headers=_bytes(envelope.headers),
         body=_bytes(envelope.body),
     )
+
+
+def _code_of_body(body: Any) -> int:
+    """Say how an answer without a code ended: some have none, and a body is a success.
+
+    Unless the body itself says otherwise: a refusal must not pass for a success.
+    """
+    code = integer(at(body, "code"))
+    if code is not None and _CODES[0] <= code <= _CODES[1]:
+        return code
+    refused = code is not None or any(text(at(body, name)) for name in ("reason", "errorMsg"))
+    return _REFUSED if refused else _OK
 
 
 def _model(envelope: _Envelope, whole: str, places: Places) -> Event | None:
