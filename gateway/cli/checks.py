@@ -22,6 +22,7 @@ from gateway.cli.findings import Finding, Verdict
 from gateway.commands import HTTP_EXTRA, command
 from gateway.planning import JOURNAL_FILE
 from gateway.settings import Settings
+from gateway.transport.tls import system_store_is_empty
 
 FSYNCS = 20
 SLOW_FSYNC_MS = 20.0
@@ -71,6 +72,12 @@ def _links(settings: Settings) -> Iterator[Finding]:
     if bare:
         told = f"{_some(bare)}: ws:// is not encrypted"
         yield Finding("tls", Verdict.WARNING, told, "use wss://, but for tests on this machine")
+    by_system = [each for each in on if each.tls.verify and each.tls.ca_file is None]
+    secure = [each.id for each in by_system if each.url.startswith("wss://")]
+    if secure and system_store_is_empty():
+        told = f"{_some(secure)}: this system has no store of certificate authorities"
+        fix = "install ca-certificates, or set SSL_CERT_FILE or tls.ca_file"
+        yield Finding("tls", Verdict.WRONG, told, fix)
     for each in on:
         if each.tls.ca_file is not None and not os.access(each.tls.ca_file, os.R_OK):
             told = f"{each.id}: tls.ca_file {each.tls.ca_file} can not be read"

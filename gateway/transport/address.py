@@ -19,7 +19,8 @@ class Target:
 
     Attributes:
         secure: TLS.
-        host: Name in ASCII (IDNA) or address without brackets.
+        host: Name in ASCII (IDNA) or address without brackets; a link-local one may name
+            its interface behind a ``%``.
         port: 1 to 65535.
         resource: Path and query as the request line wants them; never shown to anybody.
     """
@@ -35,15 +36,23 @@ class Target:
         return authority(self.host, self.port)
 
     @property
+    def name(self) -> str:
+        """The host as others see it: which interface of ours leads there is not theirs."""
+        return self.host.partition("%")[0]
+
+    @property
     def host_header(self) -> str:
         """Value of ``Host``: without the port where it is the scheme's own."""
         usual = self.port == _DEFAULT_PORT["wss" if self.secure else "ws"]
-        return bracketed(self.host) if usual else self.peer
+        return bracketed(self.name) if usual else authority(self.name, self.port)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Proxy:
-    """A proxy every byte goes through. ``scheme`` is ``http`` (CONNECT) or ``socks5``."""
+    """A proxy every byte goes through. ``scheme`` is ``http`` (CONNECT) or ``socks5``.
+
+    A name of None: there is no login. Some proxies want a password alone, under an empty name.
+    """
 
     scheme: str
     host: str
@@ -55,6 +64,11 @@ class Proxy:
     def peer(self) -> str:
         """Host and port, for people."""
         return authority(self.host, self.port)
+
+
+def login_bytes(login: str) -> bytes:
+    """Return a name or password as it was written in the URL, byte for byte."""
+    return login.encode("utf-8", "surrogateescape")
 
 
 def bracketed(host: str) -> str:
@@ -107,15 +121,16 @@ def parse_proxy(url: str) -> Proxy:
         raise ValueError(
             f"proxy: the port is missing; write {parts.scheme}://{bracketed(host)}:PORT"
         )
-    username = None if parts.username is None else unquote(parts.username)
-    password = unquote(parts.password or "")
-    if parts.scheme != "http" and max(len((username or "").encode()), len(password.encode())) > 255:
+    # Bytes that are no UTF-8 stay what they are: many a proxy has its logins in Latin-1.
+    username = unquote(parts.username or "", errors="surrogateescape")
+    password = unquote(parts.password or "", errors="surrogateescape")
+    if parts.scheme != "http" and max(len(login_bytes(username)), len(login_bytes(password))) > 255:
         raise ValueError("proxy: SOCKS5 takes at most 255 bytes of name and of password")
     return Proxy(
         scheme=_PROXY_SCHEMES[parts.scheme],
         host=host,
         port=port,
-        username=username or None,
+        username=username if username or password else None,
         password=password,
     )
 
@@ -136,7 +151,7 @@ def _host(setting: str, parts: SplitResult) -> str:
     host = parts.hostname
     if not host:
         raise ValueError(f"{setting}: the host is missing")
-    return host if ":" in host else host_name(setting, host)
+    return host.replace("%25", "%", 1) if ":" in host else host_name(setting, host)
 
 
 def host_name(setting: str, host: str) -> str:

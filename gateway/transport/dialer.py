@@ -1,6 +1,6 @@
 """Opens the link of one account: DNS, TCP, proxy, TLS, upgrade, under one deadline.
 
-Nothing is retried here beyond a few addresses of one name; what a failure leads to is the
+Nothing is retried here beyond the addresses of one name; what a failure leads to is the
 policy's business. Environment variables for proxies are not read: a proxy is what the
 account's settings say, and if it is down the account is down.
 """
@@ -20,7 +20,7 @@ from actors.values import ErrorClass, Failure, Phase
 from gateway.transport.address import host_name, parse_proxy, parse_target
 from gateway.transport.errors import Place, failure_of
 from gateway.transport.frames import FrameWire
-from gateway.transport.lookup import Resolve, addresses_of
+from gateway.transport.lookup import Address, Resolve, addresses_of
 from gateway.transport.proxy import ProxyRefusedError, tunnel
 from gateway.transport.tcp import connect
 from gateway.transport.timed import Deadline
@@ -42,7 +42,7 @@ class PhaseLimits:
 
     Attributes:
         dns_s: Name lookup.
-        tcp_s: Each address; three are tried at most.
+        tcp_s: Each address; all are tried, a silent one holds up the next for a second.
         proxy_s: From the connected proxy to the connected target.
         tls_s: TLS handshake.
         upgrade_s: WebSocket handshake.
@@ -114,11 +114,13 @@ class WebSocketDialer:
         self._cookie = take(self._headers, "cookie")
         self._proxy = parse_proxy(proxy) if proxy else None
         options = tls or TlsOptions()
-        self._context = shared_context(options) if self._target.secure else None
+        self._tls = options if self._target.secure else None
+        if self._tls is not None:
+            shared_context(self._tls)  # a file that can not be used is told now
         named = options.server_name
-        self._server_name = (
-            self._target.host if named is None else host_name("tls.server_name", named)
-        )
+        name = self._target.name if named is None else host_name("tls.server_name", named)
+        self._server_name = name.removesuffix(".")  # neither SNI nor certificates have the root's
+        self._turn = 0
         self._limits = limits or PhaseLimits()
         self._max_frame_bytes = max_frame_bytes
         self._max_message_bytes = max_message_bytes
@@ -167,7 +169,14 @@ class WebSocketDialer:
         except (OSError, ProxyRefusedError, UpgradeRefusedError, BadUpgradeError) as error:
             proxied = self._proxy is not None and attempt.phase is Phase.PROXY
             peer = self._proxy.peer if self._proxy and proxied else self._target.peer
-            place = Place(phase=attempt.phase, peer=peer, now_s=self._unix_s())
+            # Of several addresses another is the first next time: this one may answer and fail.
+            self._turn += 1
+            place = Place(
+                phase=attempt.phase,
+                peer=peer,
+                now_s=self._unix_s(),
+                own_store=self._tls is not None and self._tls.ca_file is not None,
+            )
             return failure_of(error, place)
         wire = FrameWire(
             max_frame_bytes=self._max_frame_bytes,
@@ -191,11 +200,11 @@ class WebSocketDialer:
         limits = self._limits
         sock = self._reach(attempt) if self._proxy is None else self._reach_through(attempt)
         try:
-            if self._context is not None:
+            if self._tls is not None:
                 with attempt.enter(Phase.TLS) as factor:
                     sock = secure(
                         sock,
-                        self._context,
+                        shared_context(self._tls),
                         server_name=self._server_name,
                         until=attempt.until.within(limits.tls_s * factor),
                     )
@@ -210,27 +219,25 @@ class WebSocketDialer:
     def _reach(self, attempt: _Attempt) -> socket.socket:
         """Connect to the server itself."""
         with attempt.enter(Phase.DNS) as factor:
-            addresses = addresses_of(
-                self._target.host,
-                self._target.port,
-                resolve=self._resolve,
-                until=attempt.until.within(self._limits.dns_s * factor),
-            )
+            until = attempt.until.within(self._limits.dns_s * factor)
+            addresses = self._addresses(self._target.host, self._target.port, until)
         with attempt.enter(Phase.TCP) as factor:
             each_s = self._limits.tcp_s * factor
             return connect(addresses, each_s=each_s, until=attempt.until)
+
+    def _addresses(self, host: str, port: int, until: Deadline) -> list[Address]:
+        """Give the addresses of a host, after a failure beginning with another one."""
+        found = addresses_of(host, port, resolve=self._resolve, until=until)
+        first = self._turn % len(found)
+        return found[first:] + found[:first]
 
     def _reach_through(self, attempt: _Attempt) -> socket.socket:
         """Connect to the proxy and through it; all of that is one phase."""
         assert self._proxy is not None
         limits = self._limits
         with attempt.enter(Phase.PROXY) as factor:
-            addresses = addresses_of(
-                self._proxy.host,
-                self._proxy.port,
-                resolve=self._resolve,
-                until=attempt.until.within(limits.dns_s * factor),
-            )
+            until = attempt.until.within(limits.dns_s * factor)
+            addresses = self._addresses(self._proxy.host, self._proxy.port, until)
             sock = connect(addresses, each_s=limits.tcp_s * factor, until=attempt.until)
             try:
                 until = attempt.until.within(limits.proxy_s * factor)

@@ -18,10 +18,13 @@ from urllib.parse import urlsplit
 from actors.values import ErrorClass, Failure, Phase
 from gateway.transport.address import bracketed
 from gateway.transport.proxy import ProxyRefusedError
+from gateway.transport.tls import system_store_is_empty
 from gateway.transport.upgrade import BadUpgradeError, UpgradeRefusedError
 
 _UNREACHABLE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL}
 _TOO_MANY_FILES = {errno.EMFILE, errno.ENFILE}
+_NO_ISSUER = {18, 19, 20, 21}
+"""OpenSSL's codes for a chain that ends at nobody who is trusted."""
 _OVERLOAD = {429, 502, 503, 504}
 _AUTH = {401, 403}
 _CONFIG = {400, 404, 426}
@@ -35,11 +38,13 @@ class Place:
         phase: Step.
         peer: Host and port of the server, or of the proxy in Phase.PROXY.
         now_s: Unix time in seconds, for dates the server names.
+        own_store: The authorities to trust are those of ``tls.ca_file``.
     """
 
     phase: Phase
     peer: str
     now_s: float
+    own_store: bool = False
 
 
 def failure_of(error: Exception, place: Place) -> Failure:
@@ -79,6 +84,12 @@ def _broken_link(error: OSError, place: Place) -> Failure:
     import ssl  # noqa: PLC0415 - loaded by the library anyway once something was dialled
 
     if isinstance(error, ssl.SSLCertVerificationError):
+        if error.verify_code in _NO_ISSUER and not place.own_store and system_store_is_empty():
+            detail = (
+                f"the certificate of {place.peer} can not be checked: this system has no store of "
+                "authorities; install ca-certificates, or set SSL_CERT_FILE or tls.ca_file"
+            )
+            return _failure(place, "no_certificate_store", detail, ErrorClass.TLS_TRUST)
         detail = (
             f"the certificate of {place.peer} was not accepted ({error.verify_message}); if the "
             "server is yours set tls.ca_file or tls.server_name, otherwise somebody is in between"

@@ -62,11 +62,26 @@ def addresses_of(host: str, port: int, *, resolve: Resolve, until: Deadline) -> 
 
 
 def _literal(host: str, port: int) -> Address | None:
-    for family, address in ((socket.AF_INET, (host, port)), (socket.AF_INET6, (host, port, 0, 0))):
+    name, _, zone = host.partition("%")
+    for family in (socket.AF_INET, socket.AF_INET6):
         with contextlib.suppress(OSError, ValueError):
-            socket.inet_pton(family, host)
-            return family, address
+            socket.inet_pton(family, name)
+            if family == socket.AF_INET6:
+                return family, (name, port, 0, _scope(zone))
+            return family, (name, port)
     return None
+
+
+def _scope(zone: str) -> int:
+    """Give the number of a network interface (RFC 4007); 0 where none is named."""
+    if not zone or zone.isdecimal():
+        return int(zone or 0)
+    try:
+        return socket.if_nametoindex(zone)
+    except OSError:
+        raise socket.gaierror(
+            socket.EAI_NONAME, "there is no network interface of this name"
+        ) from None
 
 
 def _ask(resolve: Resolve, host: str, port: int, until: Deadline) -> _Lookup:

@@ -11,10 +11,11 @@ from __future__ import annotations
 import base64
 import socket
 
-from gateway.transport.address import Proxy, Target, authority
+from gateway.transport.address import Proxy, Target, authority, login_bytes
 from gateway.transport.timed import Deadline, HeadTooLongError, read_exactly, read_head, send_all
 
 _SOCKS5, _NO_LOGIN, _LOGIN, _CONNECT, _IPV4, _NAME, _IPV6 = 5, 0, 2, 1, 1, 3, 4
+_MOST_ANSWERS = 8
 _SOCKS5_REPLIES = {
     1: "general failure",
     2: "not allowed by its rules",
@@ -50,20 +51,24 @@ def tunnel(sock: socket.socket, proxy: Proxy, target: Target, until: Deadline) -
 
 
 def _http_connect(sock: socket.socket, proxy: Proxy, target: Target, until: Deadline) -> None:
-    where = authority(target.host, target.port)
+    where = authority(target.name, target.port)
     lines = [f"CONNECT {where} HTTP/1.1", f"Host: {where}"]
     if proxy.username is not None:
-        login = base64.b64encode(f"{proxy.username}:{proxy.password}".encode()).decode()
+        login = base64.b64encode(login_bytes(f"{proxy.username}:{proxy.password}")).decode()
         lines.append(f"Proxy-Authorization: Basic {login}")
     send_all(sock, "\r\n".join([*lines, "", ""]).encode(), until)
-    try:
-        head = read_head(sock, until)
-    except HeadTooLongError:
-        raise _nonsense(proxy) from None
-    version, _, rest = head.partition(b" ")
-    status = rest[:3]
-    if not version.startswith(b"HTTP/1.") or not status.isdigit():
-        raise _nonsense(proxy)
+    status = b"100"
+    for _ in range(_MOST_ANSWERS):
+        try:
+            head = read_head(sock, until)
+        except HeadTooLongError:
+            raise _nonsense(proxy) from None
+        version, _, rest = head.partition(b" ")
+        status = rest[:3]
+        if not version.startswith(b"HTTP/1.") or not status.isdigit():
+            raise _nonsense(proxy)
+        if not status.startswith(b"1"):  # 100 and its like announce the answer
+            break
     if status == b"407":
         raise _login_refused(proxy)
     if not status.startswith(b"2"):
@@ -79,12 +84,12 @@ def _socks5_connect(sock: socket.socket, proxy: Proxy, target: Target, until: De
     if method not in methods:
         raise _login_refused(proxy)
     if method == _LOGIN:
-        name, password = (proxy.username or "").encode(), proxy.password.encode()
+        name, password = login_bytes(proxy.username or ""), login_bytes(proxy.password)
         login = bytes((1, len(name))) + name + bytes((len(password),)) + password
         send_all(sock, login, until)
         if read_exactly(sock, 2, until)[1] != 0:
             raise _login_refused(proxy)
-    request = bytes((_SOCKS5, _CONNECT, 0)) + _socks5_address(target.host)
+    request = bytes((_SOCKS5, _CONNECT, 0)) + _socks5_address(target.name)
     send_all(sock, request + target.port.to_bytes(2), until)
     version, reply, _, kind = read_exactly(sock, 4, until)
     if version != _SOCKS5:

@@ -7,9 +7,11 @@ with the first ``wss`` dialer, not with this module.
 from __future__ import annotations
 
 import dataclasses
+import os
 import socket
 import threading
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
 from gateway.transport.timed import Deadline
 
@@ -32,12 +34,17 @@ class TlsOptions:
     server_name: str | None = None
 
 
-_contexts: dict[tuple[str | None, bool], ssl.SSLContext] = {}
+_Stamp: TypeAlias = tuple[int, ...] | None
+"""What tells a file from the one it was: None where there is none."""
+
+_contexts: dict[tuple[str | None, bool], tuple[_Stamp, ssl.SSLContext]] = {}
 _making = threading.Lock()
 
 
 def shared_context(options: TlsOptions) -> ssl.SSLContext:
-    """Give the process's context for these options.
+    """Give the process's context for these options, made anew when ``ca_file`` was renewed.
+
+    A renewed file that can not be used, as one that is being written, changes nothing yet.
 
     Raises:
         ValueError: ``ca_file`` can not be used; names the setting, the file and the cause.
@@ -46,21 +53,52 @@ def shared_context(options: TlsOptions) -> ssl.SSLContext:
 
     key = (options.ca_file, options.verify)
     with _making:
-        context = _contexts.get(key)
-        if context is None:
+        stamp = _stamp(options.ca_file)
+        known, context = _contexts.get(key, (None, None))
+        if context is None or known != stamp:
             try:
-                context = ssl.create_default_context(cafile=options.ca_file)
+                made = ssl.create_default_context(cafile=options.ca_file)
             except OSError as error:  # ssl.SSLError is one
+                if context is not None:
+                    return context
                 cause = error.strerror or type(error).__name__
                 raise ValueError(
                     f"tls.ca_file: {options.ca_file} can not be used ({cause}); "
                     "give a readable PEM file with the certificate of the authority"
                 ) from None
             if not options.verify:
-                context.check_hostname = False
-                context.verify_mode = ssl.CERT_NONE
-            _contexts[key] = context
+                made.check_hostname = False
+                made.verify_mode = ssl.CERT_NONE
+            _contexts[key] = stamp, made
+            return made
         return context
+
+
+def _stamp(file: str | None) -> _Stamp:
+    try:
+        found = Path(file).stat() if file is not None else None
+    except OSError:
+        return None
+    return found and (found.st_mtime_ns, found.st_ino, found.st_size)
+
+
+def system_store_is_empty() -> bool:
+    """Return True if this system trusts nobody: then no certificate at all can be right."""
+    import ssl  # noqa: PLC0415 - as above
+
+    # What is loaded is counted; what lies in a folder is read when it is needed.
+    if shared_context(TlsOptions()).cert_store_stats()["x509_ca"]:
+        return False
+    paths = ssl.get_default_verify_paths()
+    folders = os.environ.get(paths.openssl_capath_env, paths.openssl_capath)
+    return not any(map(_holds_authorities, folders.split(os.pathsep)))
+
+
+def _holds_authorities(folder: str) -> bool:
+    try:
+        return any(file.suffix[1:].isdecimal() for file in Path(folder).iterdir())
+    except OSError:
+        return False
 
 
 def secure(

@@ -1,9 +1,10 @@
 """The WebSocket opening handshake, by websocket-client, on a socket that is ready for it.
 
-The library writes the request and checks the answer. It sees them through
-:class:`_Stand`, which takes from it what it must not decide: how long to wait, where a
-redirect leads, how much of an error page to read, and which cookies to remember (its jar
-is one for the whole process and would carry a cookie from account to account).
+The library writes the request and checks the accept key. It sees both through :class:`_Stand`,
+which takes from it what it must not decide: how long to wait, where a redirect leads, how much
+of an error page to read, and which cookies to remember (its jar is one for the whole process and
+would carry a cookie from account to account). The answer is read once, here, and the library gets
+of it what it checks.
 """
 
 from __future__ import annotations
@@ -28,6 +29,10 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
 _BREAK = re.compile(r"[\r\n\0]").search
 _STATUS = re.compile(r"HTTP/1\.[01] (\d{3})(?: |$)").match
 _SWITCHING_PROTOCOLS = 101
+_FINAL = 200
+_MOST_ANSWERS = 8
+"""Heads that are read; 100 and 103 may come before the one that counts (RFC 9110 15.2)."""
+_ANSWER = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
 
 
 class UpgradeRefusedError(Exception):
@@ -119,7 +124,9 @@ def upgrade(sock: socket.socket, request: Request, until: Deadline) -> None:
     except websocket.WebSocketTimeoutException as error:
         raise TimeoutError from error
     except websocket.WebSocketException:
-        raise BadUpgradeError("its headers or its accept key are wrong") from None
+        raise BadUpgradeError(
+            "its Sec-WebSocket-Accept does not fit the key it was sent; does a cache answer?"
+        ) from None
 
 
 class _Stand:
@@ -152,22 +159,61 @@ class _Stand:
         """Do nothing: the dialer owns the socket and closes it on every failure."""
 
     def _judged(self) -> bytes:
-        """Read the answer; give it without cookies if it is a 101."""
-        try:
-            head = read_head(self._sock, self._until)
-        except HeadTooLongError:
-            raise BadUpgradeError("its header is longer than 32 KiB") from None
-        first, *lines = re.split(r"\r?\n", head.decode("latin-1").rstrip("\r\n"))
-        status = _STATUS(first)
-        if status is None:
-            raise BadUpgradeError("it does not speak HTTP/1.1")
-        headers: dict[str, str] = {}
-        for line in lines:
-            name, _, value = line.partition(":")
-            headers[name.strip().lower()] = value.strip()
-        if int(status[1]) != _SWITCHING_PROTOCOLS:
-            raise UpgradeRefusedError(int(status[1]), headers)
-        if headers.get("sec-websocket-extensions"):
-            raise BadUpgradeError("it switched on an extension nobody asked for")
-        kept = [line for line in lines if not line.lower().startswith("set-cookie")]
-        return "\r\n".join([first, *kept, "", ""]).encode("latin-1")
+        """Read the answer; give of a 101 what the library checks, and nothing else."""
+        for _ in range(_MOST_ANSWERS):
+            try:
+                head = read_head(self._sock, self._until)
+            except HeadTooLongError:
+                raise BadUpgradeError("its header is longer than 32 KiB") from None
+            status, headers = _read(head)
+            if status == _SWITCHING_PROTOCOLS:
+                return _switched(headers)
+            if status >= _FINAL:
+                raise UpgradeRefusedError(status, {k: v[-1] for k, v in headers.items()})
+        raise BadUpgradeError(f"{_MOST_ANSWERS} answers came that only announce one (1xx)")
+
+
+def _read(head: bytes) -> tuple[int, dict[str, list[str]]]:
+    """Read status and headers; a name that comes twice has two values (RFC 9110 5.2)."""
+    first, *lines = re.split(r"\r?\n", head.decode("latin-1").rstrip("\r\n"))
+    status = _STATUS(first)
+    if status is None:
+        raise BadUpgradeError("it does not speak HTTP/1.1")
+    headers: dict[str, list[str]] = {}
+    values: list[str] = []
+    for line in lines:
+        if line[:1] in (" ", "\t"):  # folded: it goes on with the line before (RFC 9112 5.2)
+            if not values:
+                raise BadUpgradeError(
+                    "its first header line is a folded one (it begins with a blank)"
+                )
+            values[-1] = f"{values[-1]} {line.strip()}"
+            continue
+        name, colon, value = line.partition(":")
+        if not colon:
+            raise BadUpgradeError("one of its header lines has no colon")
+        values = headers.setdefault(name.strip().lower(), [])
+        values.append(value.strip())
+    return int(status[1]), headers
+
+
+def _switched(headers: Mapping[str, list[str]]) -> bytes:
+    """Give the headers of a 101 that the library checks, once each.
+
+    Raises:
+        BadUpgradeError: It switches to something else than a bare WebSocket.
+    """
+    tokens = ",".join(headers.get("connection", [])).lower().split(",")
+    if "upgrade" not in (token.strip() for token in tokens):
+        raise BadUpgradeError("it answers 101 without `Connection: Upgrade`")
+    if {value.lower() for value in headers.get("upgrade", [])} != {"websocket"}:
+        raise BadUpgradeError("it answers 101 without `Upgrade: websocket`")
+    if any(headers.get("sec-websocket-extensions", [])):
+        raise BadUpgradeError("it switched on an extension nobody asked for")
+    accepted = set(headers.get("sec-websocket-accept", []))
+    if len(accepted) != 1:
+        raise BadUpgradeError(f"it has {len(accepted)} Sec-WebSocket-Accept headers instead of one")
+    accept = accepted.pop()
+    if not accept.isascii():
+        raise BadUpgradeError("its Sec-WebSocket-Accept is not ASCII")
+    return f"{_ANSWER}Sec-WebSocket-Accept: {accept}\r\n\r\n".encode()

@@ -334,3 +334,19 @@ def test_doctor_wants_no_package_for_a_socks5_proxy(
     _, out, _ = call("doctor", "-c", str(file), "--json")
     verdicts = [each["verdict"] for each in json.loads(out)["findings"] if each["name"] == "proxy"]
     assert verdicts == ["ok"]
+
+
+def test_doctor_sees_that_the_system_trusts_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bare container: every account would fail, and the certificate would be blamed."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path / "none"))
+    monkeypatch.setattr("gateway.transport.tls._contexts", {})
+    file = tmp_path / "g.yaml"
+    account = "- {id: a, platform: plain, url: 'wss://127.0.0.1:9/'}\n"
+    file.write_text(f"data_dir: {tmp_path / 'data'}\naccounts:\n{account}")
+    code, out, _ = call("doctor", "-c", str(file))
+    assert code == 1
+    assert "no store of certificate authorities" in out
+    assert "ca-certificates" in out

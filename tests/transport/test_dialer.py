@@ -276,6 +276,71 @@ def test_an_answer_that_is_no_handshake(serve: Serve, hear: Hear, answer: str) -
     assert (failed.error_class, failed.reason) == (ErrorClass.OTHER, "bad_upgrade")
 
 
+ODD_ANSWERS = {
+    "two Connection lines": ("", "Connection: keep-alive\r\n"),
+    "100 before": ("HTTP/1.1 100 Continue\r\n\r\n", ""),
+    "103 before": ("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n", ""),
+    "Latin-1": ("", "Server: \xdcberserver\r\n"),
+    "folded": ("", "X-Fold: a\r\n b\r\n\tc\r\n"),
+    "no value": ("", "X-Empty:\r\nSec-WebSocket-Extensions:\r\n"),
+    "said twice": ("", "Upgrade: WebSocket\r\n"),
+}
+
+
+@pytest.mark.parametrize(("before", "added"), ODD_ANSWERS.values(), ids=ODD_ANSWERS.keys())
+def test_an_odd_answer_that_is_a_handshake(
+    serve: Serve, hear: Hear, accept_of: Callable[[str], str], before: str, *, added: str
+) -> None:
+    """Proxies and load balancers add lines; a link that they carry must open."""
+
+    def odd(sock: socket.socket) -> None:
+        head = accept_of(hear(sock))
+        answer = before + head.replace("Upgrade: websocket\r\n", "Upgrade: websocket\r\n" + added)
+        sock.sendall((answer + "\r\n").encode("latin-1") + b"\x81\x02hi")
+
+    dialed = link(at(serve(odd)))
+    with dialed.sock:
+        assert next_items(dialed) == ["hi"]
+
+
+NAMED_ANSWERS = {
+    "Upgrade: websocket\r\nConnection: close\r\n": "Connection: Upgrade",
+    "Upgrade: h2c\r\nConnection: Upgrade\r\n": "Upgrade: websocket",
+    " folded: first\r\n": "folded",
+    "nonsense\r\n": "no colon",
+    "Upgrade: websocket\r\nConnection: Upgrade\r\n": "0 Sec-WebSocket-Accept",
+    "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: a\r\nSec-WebSocket-"
+    "Accept: b\r\n": "2 Sec-WebSocket-Accept",
+    "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: \xff\r\n": "not ASCII",
+    "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: a\r\n": "does not fit",
+}
+
+
+@pytest.mark.parametrize(("headers", "says"), NAMED_ANSWERS.items())
+def test_a_bad_answer_is_named_for_what_it_is(
+    serve: Serve, hear: Hear, headers: str, says: str
+) -> None:
+    """Whoever reads the log looks at the right place, and not always at the key."""
+
+    def wrong(sock: socket.socket) -> None:
+        hear(sock)
+        sock.sendall(f"HTTP/1.1 101 S\r\n{headers}\r\n".encode("latin-1"))
+        sock.recv(1)
+
+    failed = failure(at(serve(wrong)))
+    assert failed.reason == "bad_upgrade"
+    assert says in failed.detail
+
+
+def test_answers_that_only_announce_one_end(serve: Serve, hear: Hear) -> None:
+    def announce(sock: socket.socket) -> None:
+        hear(sock)
+        sock.sendall(b"HTTP/1.1 102 Processing\r\n\r\n" * 100)
+        sock.recv(1)
+
+    assert "1xx" in failure(at(serve(announce))).detail
+
+
 def test_an_extension_nobody_asked_for(
     serve: Serve, hear: Hear, accept_of: Callable[[str], str]
 ) -> None:
@@ -466,17 +531,52 @@ def test_a_silent_first_address_is_passed_over(serve: Serve, shake: Hear) -> Non
     assert (failed.reason, failed.timed_out, failed.phase) == ("tcp_timeout", True, Phase.TCP)
 
 
-def test_no_more_than_three_addresses_are_tried(serve: Serve, shake: Hear) -> None:
+def test_all_addresses_of_a_name_are_tried(serve: Serve, shake: Hear) -> None:
+    """Four of five dead, and always the same first three tried: never connected."""
     port = serve(shake)
     with socket.create_server(("127.0.0.2", 0)) as server:
         dead = server.getsockname()[1]
-    found = [entry(f"127.0.0.{last}", dead) for last in (2, 3, 4)]
+    found = [entry(f"127.0.0.{last}", dead) for last in (2, 3, 4, 5)]
     found.append(entry("127.0.0.1", port))
-    assert failure(named(port, lambda *_a, **_k: found)).reason == "connection_refused"
+    link(named(port, lambda *_a, **_k: found)).sock.close()
+    assert failure(named(port, lambda *_a, **_k: found[:4])).reason == "connection_refused"
+
+
+def test_silent_address_holds_up_the_next_one_for_a_moment_only(
+    serve: Serve, shake: Hear, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each would take its whole limit, and the deadline of the dial would pass before the last."""
+    monkeypatch.setattr("gateway.transport.tcp.STAGGER_S", 0.01)
+    port = serve(shake)
+    with contextlib.ExitStack() as held:
+        hole = held.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(4):
+            filler = held.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex(hole.getsockname())
+        found = [entry(*hole.getsockname()) for _ in range(2)]
+        found += [entry("256.0.0.1", 1), entry("127.0.0.1", port)]
+        patient = PhaseLimits(tcp_s=30)
+        link(named(port, lambda *_a, **_k: found, limits=patient)).sock.close()
+
+
+def test_the_next_dial_begins_with_another_address(serve: Serve, shake: Hear) -> None:
+    """One that answers and refuses, or is silent then, would be the only one ever dialled."""
+
+    def busy(sock: socket.socket) -> None:
+        sock.recv(4096)
+        sock.sendall(b"HTTP/1.1 503 Busy\r\n\r\n")
+
+    first, second = serve(busy), serve(shake)
+    found = [entry("127.0.0.1", first), entry("127.0.0.1", second)]
+    dialer = named(first, lambda *_a, **_k: found)
+    assert failure(dialer).reason == "http_503"
+    link(dialer).sock.close()
+    link(dialer).sock.close()  # what works is kept
 
 
 def test_families_take_turns() -> None:
-    """With three broken IPv6 addresses first, the three tries would never reach IPv4."""
+    """With many broken IPv6 addresses first, a dial would come to IPv4 late."""
     from gateway.transport.lookup import addresses_of
     from gateway.transport.timed import Deadline
 
@@ -490,6 +590,31 @@ def test_an_ipv6_address_is_dialled(serve: Serve) -> None:
     failed = failure(WebSocketDialer(url="ws://[::1]:1/", headers={}))
     assert failed.error_class is ErrorClass.NETWORK
     assert "[::1]:1" in failed.detail
+
+
+@pytest.mark.skipif(
+    "lo" not in [name for _, name in socket.if_nameindex()],
+    reason="no interface is called lo here; run it on Linux",
+)
+def test_an_interface_named_in_the_url(hear: Hear) -> None:
+    """RFC 6874: it says which way to go, and is nobody else's business."""
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as server:
+        port = server.getsockname()[1]
+        asked: SimpleQueue[str] = SimpleQueue()
+
+        def answer() -> None:
+            sock, _ = server.accept()
+            with sock:
+                asked.put(hear(sock))
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        failed = failure(WebSocketDialer(url=f"ws://[::1%25lo]:{port}/", headers={}))
+        assert failed.reason == "connection_lost"
+        thread.join(5)
+    assert f"Host: [::1]:{port}\r\n" in asked.get(timeout=5)
+    unknown = failure(WebSocketDialer(url="ws://[fe80::1%25nolink]:1/", headers={}))
+    assert (unknown.reason, unknown.phase) == ("dns_failed", Phase.DNS)
 
 
 # --- settings ---------------------------------------------------------------------------

@@ -137,6 +137,53 @@ def test_an_http_proxy_that_refuses(
     assert not direct.is_set(), "the proxy was bypassed"
 
 
+@pytest.mark.parametrize(
+    ("login", "sent"),
+    [
+        (":tok@", b":tok"),
+        ("u@", b"u:"),
+        ("u:p%E9ss@", b"u:p\xe9ss"),
+        ("us%C3%A9r:p%40ss@", "usér:p@ss".encode()),
+        ("@", None),
+        ("", None),
+    ],
+)
+def test_a_login_is_sent_byte_for_byte(
+    serve: Serve, hear: Hear, shake: Hear, login: str, *, sent: bytes | None
+) -> None:
+    """Some proxies want a password alone; many have their logins in Latin-1."""
+    heard: list[str] = []
+    proxy = serve(http_proxy(hear, heard, serve(shake)))
+    dialed = dial("ws://shop.test/", f"http://{login}127.0.0.1:{proxy}")
+    assert isinstance(dialed, Dialed), dialed
+    dialed.sock.close()
+    basic = "" if sent is None else f"Basic {base64.b64encode(sent).decode()}"
+    lines = [line for line in heard[0].split("\r\n") if line.startswith("Proxy-Authorization")]
+    assert lines == ([f"Proxy-Authorization: {basic}"] if basic else [])
+
+
+def test_answers_before_the_answer_of_a_proxy(serve: Serve, hear: Hear, shake: Hear) -> None:
+    port = serve(shake)
+
+    def patient(sock: socket.socket) -> None:
+        hear(sock)
+        sock.sendall(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n")
+        pump(sock, port)
+
+    dialed = dial("ws://shop.test/", f"http://127.0.0.1:{serve(patient)}")
+    assert isinstance(dialed, Dialed), dialed
+    dialed.sock.close()
+
+    def endless(sock: socket.socket) -> None:
+        hear(sock)
+        sock.sendall(b"HTTP/1.1 100 Continue\r\n\r\n" * 100)
+        sock.recv(1)
+
+    failed = dial("ws://shop.test/", f"http://127.0.0.1:{serve(endless)}")
+    assert isinstance(failed, Failure)
+    assert failed.reason == "proxy_connect_failed"
+
+
 # --- SOCKS5 -------------------------------------------------------------------------------
 
 
@@ -195,6 +242,16 @@ def test_socks5(
     assert isinstance(dialed, Dialed), dialed
     dialed.sock.close()
     assert asked == [address]
+
+
+@pytest.mark.parametrize(("login", "sent"), [(":p@", b":p"), ("u:p%E9@", b"u:p\xe9")])
+def test_a_socks5_login_is_sent_byte_for_byte(
+    serve: Serve, shake: Hear, login: str, sent: bytes
+) -> None:
+    proxy = serve(socks_proxy([], serve(shake), login=sent))
+    dialed = dial("ws://shop.test/", f"socks5://{login}127.0.0.1:{proxy}")
+    assert isinstance(dialed, Dialed), dialed
+    dialed.sock.close()
 
 
 @pytest.mark.parametrize("reply", [b"\x03\x04host\x00\x50", b"\x04" + bytes(18)])

@@ -18,6 +18,7 @@ import trustme
 
 from actors.ports import Dialed, Incoming
 from actors.values import ErrorClass, Failure, Phase
+from gateway.transport import tls
 from gateway.transport.dialer import PhaseLimits, WebSocketDialer
 from gateway.transport.timed import Deadline
 from gateway.transport.tls import TlsOptions, secure, shared_context
@@ -156,6 +157,79 @@ def test_another_name_can_be_demanded(
     assert isinstance(dialed, Dialed), dialed
     dialed.sock.close()
     assert asked == ["shop.example"]
+
+
+def test_the_dot_of_the_root_is_no_part_of_the_name(
+    serve: Serve, shake: Hear, authority: trustme.CA, ca_file: str
+) -> None:
+    """Certificates have no dot at the end, and servers know no name with one (RFC 6066 3)."""
+    asked: list[str | None] = []
+    context = server_context(authority.issue_cert("shop.example"))
+    context.sni_callback = lambda _sock, name, _context: asked.append(name)
+    port = serve(shake, context)
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+    for host, named in (("shop.example.", None), ("localhost", "shop.example.")):
+        options = TlsOptions(ca_file=ca_file, server_name=named)
+        dialed = dial(port, host=host, tls=options, resolve=lambda *_a, **_k: found)
+        assert isinstance(dialed, Dialed), dialed
+        dialed.sock.close()
+    assert asked == ["shop.example"] * 2
+
+
+def test_a_renewed_ca_file_is_read_again(
+    serve: Serve, shake: Hear, authority: trustme.CA, tmp_path: Path
+) -> None:
+    """An authority is replaced while the gateway runs; a restart would cut every account."""
+    file = tmp_path / "ca.pem"
+    trustme.CA().cert_pem.write_to_path(str(file))
+    port = serve(shake, server_context(authority.issue_cert("localhost")))
+    dialer = WebSocketDialer(
+        url=f"wss://localhost:{port}/", headers={}, tls=TlsOptions(ca_file=str(file))
+    )
+
+    def dial_again() -> Dialed | Failure:
+        return dialer.dial({}, None, deadline_s=5, stretch=lambda _phase: 1.0)
+
+    failed = dial_again()
+    assert isinstance(failed, Failure)
+    assert failed.reason == "certificate_rejected"
+    authority.cert_pem.write_to_path(str(file))
+    for content in (None, "-----BEGIN CERT"):  # whole, then half-written: the last good one holds
+        if content is not None:
+            file.write_text(content)
+        dialed = dial_again()
+        assert isinstance(dialed, Dialed), dialed
+        dialed.sock.close()
+    file.unlink()
+    dialed = dial_again()
+    assert isinstance(dialed, Dialed), dialed
+    dialed.sock.close()
+
+
+def test_a_system_without_authorities_is_called_that(
+    serve: Serve,
+    shake: Hear,
+    authority: trustme.CA,
+    tmp_path: Path,
+    *,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A bare container has no store; nobody is in between, and the next step is another one."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path / "none"))
+    monkeypatch.setattr(tls, "_contexts", {})
+    assert tls.system_store_is_empty()
+    port = serve(shake, server_context(authority.issue_cert("localhost")))
+    failed = dial(port)
+    assert isinstance(failed, Failure)
+    assert (failed.error_class, failed.reason) == (ErrorClass.TLS_TRUST, "no_certificate_store")
+    assert "ca-certificates" in failed.detail
+
+    # A folder of authorities is read when it is needed; it counts.
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
+    assert tls.system_store_is_empty()
+    (tmp_path / "0a1b2c3d.0").write_text("")
+    assert not tls.system_store_is_empty()
 
 
 def test_verification_can_be_switched_off(serve: Serve, shake: Hear, authority: trustme.CA) -> None:
