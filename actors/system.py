@@ -6,6 +6,7 @@ report: actors that hang.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import random
 import threading
@@ -59,7 +60,7 @@ from actors.runtime.rate import SharedRate
 from actors.runtime.sends import OpenSends
 from actors.runtime.timers import Timers
 from actors.runtime.writer import JournalWriter
-from actors.storage import Journal, ReplayEvent, StoreDelivery, StorePast
+from actors.storage import Journal, JournalError, ReplayEvent, StoreDelivery, StorePast
 from actors.supervisor import CRASH_LOOP, SupervisorActor
 from actors.values import AccountId, Delivery
 
@@ -545,6 +546,8 @@ class System:
             self.services.health.filling = any(
                 each.name == alerts.JOURNAL_FILLING for each in concerns
             )
+            if any(each.name == alerts.JOURNAL_LOST for each in concerns):
+                self.services.writer.fetch(_see_to_it, lambda _: None)
         board.expire()
         if self._crowded or board.begun != self._begun:
             self._begun = board.begun
@@ -575,3 +578,9 @@ class System:
             accounts = list(self._accounts.values())
         for account in accounts:
             account.peers.supervisor.tell(news)
+
+
+def _see_to_it(journal: Journal) -> None:
+    """Have a journal look after itself at once; what it cannot mend it says with each commit."""
+    with contextlib.suppress(JournalError):
+        journal.commit(())

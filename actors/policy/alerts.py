@@ -32,6 +32,9 @@ CROWD_WINDOW_S: Final = 60.0
 JOURNAL_FILLING: Final = "journal.filling"
 """Name of the alert that stops reading history."""
 
+JOURNAL_LOST: Final = "journal.lost"
+"""Name of the alert of a journal whose files are not where they were; it may mend that itself."""
+
 _TOO_BIG: Final = ("frame_too_big", "message_too_big")
 _UNEXPECTED: Final = (ErrorClass.PROTOCOL, ErrorClass.OTHER)
 

@@ -110,6 +110,14 @@ class ProcessLock:
         """Tell whether this is the journal file that is locked."""
         return self._journal is not None and os.path.samestat(os.fstat(self._journal), number)
 
+    def move(self, journal: Path) -> None:
+        """Guard another file of the name; see :meth:`guard`."""
+        descriptor, self._journal = self._journal, None
+        if descriptor is not None:
+            os.close(descriptor)
+        self.keep()
+        self.guard(journal)
+
     def keep(self) -> None:
         """Put the lock file back if it was deleted or replaced.
 

@@ -53,18 +53,24 @@ from gateway.journal import (
     letters,
     migration,
     paging,
+    rescue,
     sends,
     settling,
     standing,
+    whereabouts,
 )
 from gateway.journal.lock import ProcessLock
 from gateway.journal.quota import Limits
 from gateway.journal.retention import Pruned, Transaction
 from gateway.journal.rows import Value, storable, text
 from gateway.journal.schema import Status
-from gateway.journal.upkeep import Upkeep
+from gateway.journal.upkeep import LOOK_S, Upkeep
+from gateway.journal.whereabouts import Astray, AstrayError, Whereabouts
 from gateway.journal.work import SettledBeforeError, Work
 from gateway.redaction import Redactor
+
+RESCUED_S: Final = 3600.0
+"""So long a person is told that the files were deleted or moved."""
 
 _HIGHEST: Final = (
     "SELECT max((SELECT coalesce(max(lane_seq), 0) FROM event),"
@@ -116,6 +122,12 @@ class SqliteJournal:
         self._notes: list[tuple[str, tuple[int, ...]]] = []
         self._connection: sqlite3.Connection | None = None
         self._closed = self._given_up = False
+        self._log = log
+        self._where: Final = Whereabouts(self.path)
+        self._lost: Astray | None = None
+        self._look_at = float("-inf")
+        self._rescued_until = float("-inf")
+        self._told: tuple[Sequence[Alert], Sequence[Alert], Sequence[Alert]] = ((), (), ())
         files.prepare_directory(self.path)
         for lax in files.tighten(self.path):
             log.warning("journal.permissions_lax", path=str(lax))
@@ -151,13 +163,18 @@ class SqliteJournal:
         """
         try:
             self._look_at_check()
+            if self._lost is not None:
+                raise whereabouts.lost(self.path, self._lost)
             if not commands:
+                self._look_at_files(within=False)
                 return (None,) if self._keep_house() else ()
             self._upkeep.admit(self._connected(), commands)
             try:
                 answers, changes = self._transact(commands, careful=False)
             except SettledBeforeError:
                 answers, changes = self._transact(commands, careful=True)
+        except AstrayError as error:
+            raise self._mend(error.astray) from error
         except (
             sqlite3.IntegrityError,
             sqlite3.DataError,
@@ -168,6 +185,7 @@ class SqliteJournal:
             raise ValueError(f"a command cannot be stored ({error})") from error
         except sqlite3.Error as error:
             if files.needs_new_handle(error):
+                self._lost = self._lost or self._where.look_closer(failed=True)
                 self._disconnect()
                 self._given_up = True
             raise files.failure(self.path, error) from error
@@ -233,7 +251,16 @@ class SqliteJournal:
 
     def concerns(self) -> Sequence[Alert]:
         """Give what a person should look at in the file, the same object until it changes."""
-        return self._upkeep.concerns
+        ours: list[Alert] = []
+        astray = self._lost or self._where.look(within=False)
+        if astray is not None:
+            ours.append(whereabouts.alert(self.path, astray))
+        if self._clock.monotonic() < self._rescued_until:
+            ours.append(whereabouts.rescued(self.path))
+        kept = self._upkeep.concerns
+        if self._told[0] is not kept or list(self._told[1]) != ours:
+            self._told = (kept, ours, (*ours, *kept) if ours else kept)
+        return self._told[2]
 
     def tally(self, account: AccountId) -> Tally:
         """Give the counters of an account, exactly, over the life of the file."""
@@ -249,6 +276,10 @@ class SqliteJournal:
         if self._check is not None:
             self._check.stop()
             self._look_at_check(stopping=True)
+        astray = None if self._closed else self._where.look(within=False)
+        if astray is not None:
+            with contextlib.suppress(JournalError):
+                self._mend(astray)
         try:
             if self._connection is not None and not self._closed:
                 self._end(self._connection)
@@ -290,6 +321,9 @@ class SqliteJournal:
         if self._closed:
             raise JournalError(f"the journal {self.path} is closed; open it anew")
         if self._connection is None:
+            astray = self._lost or self._where.look(within=False) or self._where.look_closer()
+            if astray is not None:
+                raise whereabouts.lost(self.path, astray)
             connection = files.connect(self.path, self._synchronous)
             try:
                 if self._given_up:
@@ -298,6 +332,7 @@ class SqliteJournal:
                 connection.close()
                 raise
             self._connection, self._synced, self._given_up = connection, True, False
+            self._where.opened()
         return self._connection
 
     def _disconnect(self) -> None:
@@ -305,6 +340,71 @@ class SqliteJournal:
         if connection is not None:
             with contextlib.suppress(sqlite3.Error):
                 connection.close()
+            self._where.closed()
+
+    def _look_at_files(self, *, within: bool) -> None:
+        """See that what is stored now is there for the next start, too.
+
+        Raises:
+            AstrayError: It would not be.
+            JournalError: Another process has the lock file by now.
+        """
+        astray = self._where.look(within=within)
+        now = self._clock.monotonic()
+        if astray is None and now >= self._look_at:
+            self._look_at = now + LOOK_S
+            astray = self._where.look_closer()
+            if astray is None:
+                self._lock.keep()
+        if astray is not None:
+            raise AstrayError(astray)
+
+    def _look_behind(self) -> None:
+        """See that the log is whole which was shorter than before the commit.
+
+        Raises:
+            AstrayError: It is not, and what was just written is lost with it.
+        """
+        if self._where.shrunk:
+            astray = self._where.look_closer()
+            if astray is not None:
+                raise AstrayError(astray)
+
+    def _mend(self, astray: Astray) -> JournalError:
+        """Save what only the open files hold; return why nothing is acknowledged now.
+
+        Raises:
+            JournalError: It could not be saved yet.
+            sqlite3.Error: The same.
+        """
+        connection = self._connection
+        if connection is None or astray not in (Astray.GONE, Astray.LOG_GONE):
+            if astray in (Astray.CUT, Astray.LOG_CUT):
+                self._lost = astray  # what is missing does not come back
+            return whereabouts.lost(self.path, astray)
+        try:
+            if astray is Astray.GONE:
+                rescue.write_anew(connection, self.path)
+            else:
+                rescue.save_log(connection, self.path)
+            self._upkeep.begin_anew()
+            if self._check is not None:
+                self._check.stop()
+                self._check = None
+            self._where.forget()
+            self._disconnect()
+            if astray is Astray.GONE:
+                for ending in ("-wal", "-shm"):  # of the old one; what they held is in the new
+                    files.beside(self.path, ending).unlink(missing_ok=True)
+                self._lock.move(self.path)
+        except sqlite3.Error as error:
+            raise files.failure(self.path, error) from error
+        self._rescued_until = self._clock.monotonic() + RESCUED_S
+        self._log.error("journal.rescued", path=str(self.path), reason=astray.value)
+        return JournalError(
+            f"the journal {self.path} {astray.value} while it was open; what it held was saved "
+            "there, and it goes on by itself"
+        )
 
     def _transact(
         self, commands: Sequence[JournalCommand], *, careful: bool
@@ -323,8 +423,10 @@ class SqliteJournal:
             answers = _run(work, commands)
             for note in self._notes:
                 connection.execute(*note)
+            self._look_at_files(within=True)
             connection.execute("COMMIT")
             self._notes.clear()
+            self._look_behind()
         except BaseException:
             # After some errors (disk full) SQLite has rolled back already.
             if connection.in_transaction:

@@ -150,6 +150,11 @@ class Upkeep:
             total += self._step(connection)
         return total
 
+    def begin_anew(self) -> None:
+        """Let go of the file: another one has its name."""
+        self._checkpointer.stop()
+        self._checkpointer = Checkpointer(self._path, self._log)
+
     def stop(self) -> None:
         """End what goes on beside the commits. Idempotent."""
         self._checkpointer.stop()
