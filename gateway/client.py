@@ -27,6 +27,7 @@ from gateway import arguments, listeners, logs
 from gateway.accounts import masked_failure
 from gateway.line import Line
 from gateway.platforms import registry
+from gateway.settings.paths import resolved
 from gateway.transport.dialer import WebSocketDialer
 from gateway.transport.tls import TlsOptions
 
@@ -111,7 +112,7 @@ class WebSocketClient:
                 url=url,
                 headers=dict(headers or {}),
                 proxy=proxy,
-                tls=TlsOptions(ca_file=ca_file, verify=verify),
+                tls=TlsOptions(ca_file=resolved(ca_file), verify=verify),
                 max_frame_bytes=max_message_bytes,
                 max_message_bytes=max_message_bytes,
                 max_fragments=max_fragments,

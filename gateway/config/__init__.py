@@ -2,8 +2,8 @@
 
 ``defaults`` may hold any key of an account and is laid under each; ``${NAME}`` takes an
 environment variable (:mod:`gateway.config.environment`). Relative paths are relative to the
-working directory of the process. Everything that is wrong is said at once. Nothing is
-printed here and nothing but the file is touched.
+working directory of that moment, and ``~`` is a home directory. Everything that is wrong is said
+at once. Nothing is printed here and nothing but the file is touched.
 """
 
 from __future__ import annotations

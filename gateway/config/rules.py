@@ -21,6 +21,7 @@ from gateway.settings import (
     Record,
     Settings,
 )
+from gateway.settings.paths import is_homeless
 
 Finding = tuple[str, str]
 
@@ -41,6 +42,7 @@ _PAIRS = {
         ("config_base_s", "config_cap_s"),
     ],
 }
+_HOMELESS = "begins with ~ and nobody of that name has a home here; write the path in full, or ./~…"
 _LONGEST_ID = 64
 _UNPRINTABLE = re.compile(r"[\x00-\x20\x7f]")
 _BREAK = re.compile(r"[\r\n\0]")
@@ -51,6 +53,8 @@ _HANDSHAKE_HEADERS = re.compile(r"connection|upgrade|sec-websocket-.*", re.IGNOR
 def findings(settings: Settings) -> Iterator[Finding]:
     """Give everything that is wrong with settings whose types are right."""
     yield from _http(settings.http)
+    if is_homeless(settings.data_dir):
+        yield "data_dir", _HOMELESS
     yield from _ids(settings.accounts)
     for index, account in enumerate(settings.accounts):
         yield from _account(account, key_path("accounts", index))
@@ -119,6 +123,8 @@ def _ids(accounts: tuple[AccountSettings, ...]) -> Iterator[Finding]:
 
 
 def _account(account: AccountSettings, path: str) -> Iterator[Finding]:
+    if is_homeless(account.tls.ca_file):
+        yield f"{path}.tls.ca_file", _HOMELESS
     yield from _url(account.url, f"{path}.url")
     if account.proxy is not None:
         yield from _proxy(account.proxy, f"{path}.proxy")

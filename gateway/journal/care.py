@@ -57,7 +57,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         file_bytes: Size of the file.
         used_bytes: Of that, pages that hold something.
         log_bytes: Size of the write-ahead log.
-        free_bytes: Free on the disk.
+        free_bytes: Free on the disk; None: it cannot be told.
         last_backup: The last one made of it.
         salvaged: What a salvage lost, if the file came out of one.
         readable_by_others: Files and directories that are not its owner's alone.
@@ -74,7 +74,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     file_bytes: int
     used_bytes: int
     log_bytes: int
-    free_bytes: int
+    free_bytes: int | None
     last_backup: Backup | None
     salvaged: Salvage | None
     readable_by_others: list[str]

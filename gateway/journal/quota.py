@@ -51,13 +51,13 @@ class Room(enum.Enum):
     NONE = "none"
 
 
-def room(limits: Limits, *, used_bytes: int, free_bytes: int) -> tuple[Room, str]:
+def room(limits: Limits, *, used_bytes: int, free_bytes: int | None) -> tuple[Room, str]:
     """Say how much room there is, and why not more, with the next step.
 
     Args:
         limits: What is allowed.
         used_bytes: Pages of the file that hold something.
-        free_bytes: Free on its disk for this user.
+        free_bytes: Free on its disk for this user; None: unknown, which is not "none".
     """
     share = used_bytes / limits.max_bytes
     if share >= LOW_SHARE:
@@ -66,7 +66,7 @@ def room(limits: Limits, *, used_bytes: int, free_bytes: int) -> tuple[Room, str
             f"it holds {_mib(used_bytes)} of journal.max_bytes ({_mib(limits.max_bytes)}); "
             "raise that, or see why so much is pending"
         )
-    if free_bytes < LOW_FREE * limits.min_free_bytes:
+    if free_bytes is not None and free_bytes < LOW_FREE * limits.min_free_bytes:
         found = Room.NONE if free_bytes < limits.min_free_bytes else Room.LOW
         return found, (
             f"its disk has {_mib(free_bytes)} free, journal.min_free_bytes is "

@@ -246,12 +246,12 @@ def used_bytes(connection: sqlite3.Connection) -> int:
     return int(pages - free) * schema.PAGE_BYTES
 
 
-def free_bytes(path: Path) -> int:
-    """Give what this user may still write on the disk of a file; 0 if it cannot be told."""
+def free_bytes(path: Path) -> int | None:
+    """Return what this user may still write on the disk of a file; None: nobody can tell."""
     try:
         return shutil.disk_usage(path.parent).free
     except OSError:
-        return 0
+        return None
 
 
 def _adds(command: JournalCommand) -> bool:

@@ -23,6 +23,7 @@ from gateway.settings.account import (
     SendSettings,
     TlsSettings,
 )
+from gateway.settings.paths import resolved
 from gateway.settings.record import Count, Deadline, Rate, Record, Secret, Within
 
 __all__ = [
@@ -178,7 +179,8 @@ class Settings(Record):
     """All of a gateway.
 
     Attributes:
-        data_dir: The journal lives here; relative to the working directory.
+        data_dir: The journal lives here; ``~`` is a home directory. It is relative to the
+            working directory of the moment when the settings are made.
         durability: ``full`` (fsync each group commit), ``normal`` or ``memory``.
         notes: What the loader wants a person to know; no key of the file.
     """
@@ -195,3 +197,6 @@ class Settings(Record):
     accounts: tuple[AccountSettings, ...] = ()
     sinks: tuple[SinkSettings, ...] = ()
     notes: tuple[str, ...] = field(default=(), compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "data_dir", resolved(self.data_dir))

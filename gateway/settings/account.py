@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
+from gateway.settings.paths import resolved
 from gateway.settings.record import (
     Bytes,
     Count,
@@ -141,7 +142,8 @@ class TlsSettings(Record):
     """Whom to trust.
 
     Attributes:
-        ca_file: PEM file with own authorities; None: those of the system.
+        ca_file: PEM file with own authorities, resolved as ``data_dir`` is; None: those of the
+            system.
         verify: False accepts any certificate; for tests only.
         server_name: Name the certificate must bear, if not the URL's host.
     """
@@ -149,6 +151,9 @@ class TlsSettings(Record):
     ca_file: str | None = None
     verify: bool = True
     server_name: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "ca_file", resolved(self.ca_file))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

@@ -9,6 +9,7 @@ from pathlib import Path
 from actors.values import Event
 from gateway.errors import SinkError
 from gateway.events import to_json
+from gateway.settings.paths import resolved
 
 _MODE = 0o600
 _FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
@@ -23,7 +24,8 @@ class JsonlSink:
     time (logrotate without ``copytruncate``): the next event opens a new one.
 
     Args:
-        path: The file; its folder is made. Relative to the working directory.
+        path: The file; its folder is made. ``~`` is a home directory; relative to the working
+            directory of the moment when the sink is made.
         fsync: True: on the disk before ``deliver`` returns, at the price of one flush an
             event.
 
@@ -32,7 +34,7 @@ class JsonlSink:
     """
 
     def __init__(self, *, path: str, fsync: bool = False) -> None:
-        self._path = Path(path)
+        self._path = Path(resolved(path))
         self._fsync = fsync
         self._lock = threading.Lock()
         self._file: int | None = None
