@@ -88,6 +88,7 @@ class AccountPlan(msgspec.Struct, frozen=True, kw_only=True):
         platform: Its codec.
         dialer: Opens its links.
         identity: Gives the credentials of the next attempt; called on a dial thread, may block.
+        user_id: The platform's id of the account, as far as it is known without asking anybody.
         attempt_deadline_s: Seconds from the permit to the confirmed registration.
         register_timeout_s: Seconds the platform has to answer the registration.
         close_timeout_s: Seconds the peer has to finish a closing handshake.
@@ -118,6 +119,7 @@ class AccountPlan(msgspec.Struct, frozen=True, kw_only=True):
     platform: Platform
     dialer: Dialer
     identity: Callable[[], Identity]
+    user_id: str | None = None
     attempt_deadline_s: float = 20.0
     register_timeout_s: float = 10.0
     close_timeout_s: float = 2.0
@@ -256,6 +258,7 @@ class Standing:
         unsent: The outbox holds something; the outbox notes it.
         unheard: Commands that came between two lives, oldest first.
         begun: There was a life before.
+        connects: It is linked, or will be by itself; without, nobody reads its history again.
         state: Of the connection, as last heard.
         generation: Of the last attempt; numbers go on, or two links would share one.
         wanted: The account is to be connected.
@@ -264,6 +267,7 @@ class Standing:
 
     __slots__ = (
         "begun",
+        "connects",
         "ending",
         "generation",
         "past",
@@ -282,6 +286,7 @@ class Standing:
         self.unsent = False
         self.unheard: tuple[Message, ...] = ()
         self.begun = self.wanted = self.ending = False
+        self.connects = True
         self.state = ConnectionState.DISCONNECTED
         self.generation: Generation = 0
 

@@ -31,7 +31,7 @@ from actors.messages import (
     SignalsReceived,
     WriteAcks,
 )
-from actors.ports import Session
+from actors.ports import Reader, Session
 from actors.runtime.inbox import post
 from actors.runtime.pool import Pool
 from actors.runtime.supervised import SupervisedActor
@@ -59,7 +59,7 @@ class DecoderActor(SupervisedActor):
         self._generation = 0
         self._session: Session | None = None
         self._numbers = account.services.writer.numbers()
-        self._unread: PendingRead | None = None
+        self._reader: Reader | None = None  # of what the journal holds; it needs no link
         self._at_hand: Any = None
         self._strange: dict[str, int] = {}
 
@@ -77,14 +77,8 @@ class DecoderActor(SupervisedActor):
                 self._session = message.session
                 if message.session.get_state("") is not None:
                     self._hold(next(self._numbers))
-                page, self._unread = self._unread, None
-                if page is not None:
-                    self._restore(page, message.session)
             case PendingRead():
-                if message.rows and self._session is None:
-                    self._unread = message  # a later one is asked for by the next dispatcher
-                else:
-                    self._restore(message, self._session)
+                self._restore(message)
             case HistoryFound():
                 self._store_history(message)
             case Flush():
@@ -99,8 +93,8 @@ class DecoderActor(SupervisedActor):
 
     def tear_down(self) -> None:
         """Give back what dies with it: frames to flow control, a page to who waits for it."""
-        unread = (self._at_hand, self._unread, *(self.actor_inbox.mail or ()))
-        self._at_hand = self._unread = None
+        unread = (self._at_hand, *(self.actor_inbox.mail or ()))
+        self._at_hand = None
         for message in unread:
             if isinstance(message, FramesReceived):
                 self._account.flow.returned(len(message.frames), message.size_bytes)
@@ -196,26 +190,34 @@ class DecoderActor(SupervisedActor):
                 "order.words_unknown", account=self._account.name, words=key, count=count
             )
 
-    def _restore(self, page: PendingRead, session: Session | None) -> None:
-        """Make events of journal rows again, with the numbers they were given."""
+    def _restore(self, page: PendingRead) -> None:
+        """Make events of journal rows again, with the numbers they were given.
+
+        What was acknowledged is handled whether the account connects or not.
+        """
+        if self._reader is None and page.rows:
+            plan = self._account.plan
+            self._reader = plan.platform.reader(plan.account, plan.user_id)
         events: list[Event] = []
         tries: dict[str, Tries] = {}
         unreadable = list(page.unreadable)
         read: dict[int, Sequence[Event]] = {}  # by frame: rows of several may alternate
         for row in page.rows:
-            assert session is not None
+            assert self._reader is not None
             found = read.get(row.raw_id)
             if found is None:
-                decoded = session.decode(
+                decoded = self._reader.decode(
                     row.frame, received_at_ms=row.received_at_ms, numbers=count(row.raw_id)
                 )
                 found = read[row.raw_id] = decoded.events
             if row.index >= len(found):
                 unreadable.append(row.lane_seq)
                 continue
+            decoded_event = found[row.index]
             event = msgspec.structs.replace(
-                found[row.index],
+                decoded_event,
                 lane_seq=row.lane_seq,
+                own=decoded_event.own if row.own is None else row.own,
                 redelivered=row.lane_seq < page.redelivered_below or row.replayed,
                 late=row.late,
             )

@@ -348,6 +348,8 @@ class DispatcherActor(SupervisedActor):
             self._account.peers.dispatcher,
             HoldExpired(held_from=held_from),
         )
+        if not self._account.standing.connects:  # nobody is going to read history
+            self._end_hold()
 
     def _leave_held(self, events: Sequence[Event], held_from: int) -> Sequence[Event]:
         """Give what does not wait; the journal has the rest."""

@@ -113,6 +113,15 @@ class ConversationPage(msgspec.Struct, frozen=True, kw_only=True):
     next_cursor: int | None
 
 
+class Reader(Protocol):
+    """Reads the frames of one account that lie in the journal. Pure, and needs no credentials."""
+
+    def decode(
+        self, frame: Frame, *, received_at_ms: int, numbers: Iterator[int] | None = None
+    ) -> Decoded:
+        """Say what a frame means, as :meth:`Session.decode` does."""
+
+
 class Session(Protocol):
     """The codec of one account: frames in, meaning out; requests out, results in.
 
@@ -208,6 +217,14 @@ class Platform(Protocol):
 
         Raises:
             ValueError: The identity lacks what the platform needs; says which setting.
+        """
+
+    def reader(self, account: AccountId, user_id: str | None) -> Reader:
+        """Make what reads an account's stored frames, whether it can connect or not.
+
+        Args:
+            account: Our name of the account.
+            user_id: The platform's id of it; None: nobody knows what is its own.
         """
 
     def decode(self, frame: Frame) -> Decoded:

@@ -118,6 +118,7 @@ class SupervisorActor(SupervisedActor):
         standing = account.standing
         self._state, self._generation = standing.state, standing.generation
         self._wanted, self._ending = standing.wanted, standing.ending
+        self._was_started = standing.wanted
         self._given_up: GiveUp | None = None
         self._oversized: Strikes | None = None
         self._probes = 0
@@ -172,6 +173,7 @@ class SupervisorActor(SupervisedActor):
                 self._restart(message.name)
             case _:
                 raise TypeError(f"supervisor can not receive {type(message).__name__}")
+        self._account.standing.connects = self._wanted and self._given_up is None
 
     def started(self) -> None:
         """Go on where a former life ended."""
@@ -179,9 +181,10 @@ class SupervisorActor(SupervisedActor):
         if standing.state is ConnectionState.CLOSED:  # it died while its handlers ended
             self._finish()
             return
+        if self._given_up is not None:
+            standing.connects = False
+        self._staff()
         if standing.begun:
-            for name in CHILDREN:
-                self._spawn(name)
             self._resume_connection()
         unheard, standing.unheard = standing.unheard, ()
         for command in unheard:
@@ -227,14 +230,23 @@ class SupervisorActor(SupervisedActor):
 
     def _start(self) -> None:
         resumed, self._wanted = not self._wanted, True
-        if not self._children:  # a single one that is missing is restarted in its turn
-            for name in CHILDREN:
-                self._spawn(name)
+        first, self._was_started = not self._was_started, True
+        if first:  # a verdict or a delay of an earlier life may still hold
+            self._staff()
             self._resume_connection()
         elif self._state is ConnectionState.DISCONNECTED or (
             resumed and self._state is ConnectionState.RECONNECTING
         ):
             self._open()
+
+    def _staff(self) -> None:
+        """Have the children, wanted or not: what was acknowledged is handled without a link, too.
+
+        A single one that is missing is restarted in its turn.
+        """
+        if not self._children:
+            for name in CHILDREN:
+                self._spawn(name)
 
     def _leave(self, *, for_good: bool) -> None:
         self._wanted, self._ending = False, self._ending or for_good

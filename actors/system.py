@@ -280,6 +280,7 @@ class System:
         )
         with self._lock:
             self._accounts[plan.account] = account
+            account.standing.connects = connect
             if connect:
                 account.standing.unheard = (Start(),)
             if plan.account in self._leaving:

@@ -587,8 +587,8 @@ class Gateway:
                 self.accounts.close_view(account)
 
     def _perform(self, system: System, verb: str, account: AccountId) -> None:
-        """Do it; an account that is switched off hears only that it is switched on."""
-        if account not in self._disabled:
+        """Do it; an account that is switched off hears that it is switched on, or leaves."""
+        if account not in self._disabled or verb == "remove":
             getattr(system, verb)(account)
         elif verb == "resume":
             self._disabled.discard(account)

@@ -65,8 +65,6 @@ class DeadLetters:
     def replay(self, event_id: str) -> None:
         """Hand it to the handlers again, at the end of its conversation, as if never tried.
 
-        An account that was never connected since the start handles it once it is.
-
         Raises:
             UnknownLetterError: It is neither dead nor parked.
         """

@@ -113,6 +113,7 @@ def plan(account: AccountSettings, settings: Settings) -> AccountPlan:
             max_fragments=account.limits.max_fragments,
         ),
         identity=_Fixed(identity),
+        user_id=credentials.user_id,
         attempt_deadline_s=settings.connect.deadline_s,
         register_timeout_s=deadlines.register_s,
         close_timeout_s=deadlines.close_s,

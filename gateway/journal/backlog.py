@@ -142,6 +142,6 @@ def _alert(account: str, lane: str | None, detail: str) -> Alert:
         account=account,
         lane=lane,
         detail=detail,
-        next_step="see handler.failed and handler.abandoned of the account, and whether it was "
-        "connected since the start; other conversations go on",
+        next_step="see handler.failed and handler.abandoned of the account; "
+        "other conversations go on",
     )

@@ -174,6 +174,11 @@ class Plain:
         """Make the codec of one link; it needs no credentials."""
         return PlainSession(identity.account, identity.user_agent)
 
+    def reader(self, account: str, user_id: str | None) -> PlainSession:
+        """Make what reads an account's stored frames; no user has an id here."""
+        del user_id
+        return PlainSession(account)
+
     def decode(self, frame: Frame) -> Decoded:
         """Say what a frame means without knowing the account."""
         return PlainSession("").decode(frame, received_at_ms=0)

@@ -25,6 +25,7 @@ from actors.messages import (
 from actors.runtime.worker import Worker
 from actors.storage import JournalAnswer, JournalCommand, Pending, StoreFrames
 from actors.values import Decoded, ErrorClass, Event, Failure, Frame, Reply, Signal, SignalKind
+from gateway.platforms import get
 
 
 class SlowWriter:
@@ -80,6 +81,18 @@ class Script:
         return self.meanings[frame]
 
 
+class Stored:
+    """A platform whose stored frames are read by this script."""
+
+    def __init__(self, reader: Script) -> None:
+        self._reader = reader
+
+    def reader(self, account: str, user_id: str | None) -> Script:
+        """Give it."""
+        del account, user_id
+        return self._reader
+
+
 def gulp(*frames: Frame, generation: int = 1) -> FramesReceived:
     """Make a gulp."""
     return FramesReceived(generation=generation, frames=frames, received_at_ms=5)
@@ -91,6 +104,7 @@ def made(
     """Give a decoder that has a session."""
     if writer is not None:
         bench.use(writer=writer)
+    bench.with_plan(platform=Stored(Script(**meanings)))
     actor = DecoderActor(bench.pool, bench.account)
     actor.receive(opened(generation, **meanings))
     return actor
@@ -280,9 +294,9 @@ def test_each_frame_of_a_page_is_decoded_once(bench: Bench) -> None:
             decoded.append(frame)
             return super().decode(frame, **fields)
 
-    actor = made(bench)
-    session: Any = Counting(a=push(1, event(1), event(2)), b=push(2, event(3), event(4)))
-    actor.receive(SessionOpened(generation=1, session=session))
+    script = Counting(a=push(1, event(1), event(2)), b=push(2, event(3), event(4)))
+    bench.with_plan(platform=Stored(script))
+    actor = DecoderActor(bench.pool, bench.account)
     rows = [row("a", 1), row("b", 2), row("a", 3, 1), row("b", 4, 1)]
 
     actor.receive(PendingRead(rows=rows, more=False, redelivered_below=10, number=1))
@@ -334,20 +348,39 @@ def test_words_nobody_knows_are_counted_and_told_now_and_then(bench: Bench) -> N
     assert len(bench.log.lines) == 2 + 99
 
 
-def test_rows_wait_for_the_first_session(bench: Bench) -> None:
-    """Only a session knows how to read them. An empty page needs none."""
-    actor = DecoderActor(bench.pool, bench.account)
-    actor.receive(PendingRead(rows=(), more=False, redelivered_below=10, number=1))
-    assert restored(bench) == []
-    page = PendingRead(rows=[row("a", 7)], more=False, redelivered_below=10, number=1)
-    actor.receive(page)
-    actor.receive(page)  # a dispatcher that was reborn meanwhile asked again
-    assert not bench.heard["dispatcher"].messages
+def test_rows_need_no_link(bench: Bench) -> None:
+    """Switched off, failed or cut off, an account has acknowledged them all the same."""
+    bench.with_plan(platform=Stored(Script(a=push(1, event(1), event(2)))))
+    rows = [row("a", 7), row("a", 8, 1)]
 
-    actor.receive(opened(1, a=push(1, event(1))))
-    actor.receive(opened(2, a=push(1, event(1))))
+    DecoderActor(bench.pool, bench.account).receive(
+        PendingRead(rows=rows, more=False, redelivered_below=10, number=1)
+    )
 
-    assert len(restored(bench)) == 1
+    assert [each.event_id for each in restored(bench)] == ["e1", "e2"]
+
+
+def test_a_plain_message_keeps_its_name_over_a_restart(bench: Bench) -> None:
+    """The number that was drawn for it is all that tells equal frames apart."""
+    bench.with_plan(platform=get("plain"))
+    rows = [row("a", 7), msgspec.structs.replace(row("a", 8), raw_id=98)]
+
+    DecoderActor(bench.pool, bench.account).receive(
+        PendingRead(rows=rows, more=False, redelivered_below=10, number=1)
+    )
+
+    assert [each.event_id for each in restored(bench)] == ["shop-a/97", "shop-a/98"]
+
+
+@pytest.mark.parametrize("own", [None, False, True])
+def test_the_journal_knows_best_who_said_it(bench: Bench, *, own: bool | None) -> None:
+    """Taken for a customer's, the account's own words would be answered by its own bot."""
+    actor = made(bench, a=push(1, msgspec.structs.replace(event(1), own=True)))
+    rows = [msgspec.structs.replace(row("a", 7), own=own)]
+
+    actor.receive(PendingRead(rows=rows, more=False, redelivered_below=0, number=1))
+
+    assert [each.own for each in restored(bench)] == [own is not False]
 
 
 def test_what_dies_with_a_decoder_is_given_back(bench: Bench) -> None:
@@ -365,16 +398,6 @@ def test_what_dies_with_a_decoder_is_given_back(bench: Bench) -> None:
     assert bench.heard["dispatcher"].drain() == [EventsRestored(events=(), more=True, number=1)]
     (died,) = bench.heard["supervisor"].drain()
     assert died.name == "decoder"
-
-
-def test_page_that_waits_for_a_session_is_given_back_too(bench: Bench) -> None:
-    actor = DecoderActor(bench.pool, bench.account)
-    actor.receive(PendingRead(rows=[row("a", 7)], more=False, redelivered_below=10, number=1))
-
-    actor.tear_down()
-    actor.tear_down()
-
-    assert bench.heard["dispatcher"].drain() == [EventsRestored(events=(), more=True, number=1)]
 
 
 def test_unknown_message_is_our_own_bug(bench: Bench) -> None:

@@ -542,6 +542,18 @@ def test_the_release_of_another_hold_is_ignored(floor: Floor) -> None:
     assert floor.pool.drain() == []
 
 
+def test_without_a_link_to_come_nothing_is_held(floor: Floor) -> None:
+    """Nobody is going to read the history of an account that is switched off, or has failed."""
+    floor.bench.account.standing.connects = False
+    held(floor, 2)
+    floor.store(event(2))
+    assert floor.bench.journal.recovery("shop-a").held_from is None
+    (released,) = floor.bench.heard["dispatcher"].of(LanesReleased)
+    floor.actor.receive(released)
+    floor.restore(event(2))
+    assert floor.pool.drain() == [("c1", ["e2"])]
+
+
 def test_a_hold_ends_after_its_time(floor: Floor) -> None:
     """The journal is told first: no number may change once an event is in a lane."""
     held(floor, 2)

@@ -383,18 +383,22 @@ def test_result_of_a_run_settles_in_one_command(bench: Bench) -> None:
 def test_decoder_tells_tries_and_what_was_seen(bench: Bench) -> None:
     """The rows of an earlier life say which of its events handlers may have seen."""
 
-    class Session:
+    class Stored:
+        def reader(self, account: str, user_id: str | None) -> Stored:
+            del account, user_id
+            return self
+
         def decode(self, frame: str, *, received_at_ms: int, numbers: object = None) -> Decoded:
             del received_at_ms, numbers
             return Decoded(raw=frame, events=[msgspec.structs.replace(event(0), event_id=frame)])
 
-    decoder = DecoderActor(bench.pool, bench.account)
+    decoder = DecoderActor(bench.pool, bench.with_plan(platform=Stored()))
     rows = [
         msgspec.structs.replace(_row(1), attempts=2, crashes=1),
         msgspec.structs.replace(_row(9), replayed=True),
         _row(10),
     ]
-    decoder._restore(PendingRead(rows=rows, more=False, redelivered_below=5, number=1), Session())  # type: ignore[arg-type]
+    decoder._restore(PendingRead(rows=rows, more=False, redelivered_below=5, number=1))
     (restored,) = bench.heard["dispatcher"].of(EventsRestored)
     assert restored.tries == {"f1": Tries(2, 1), "f9": Tries(replayed=True)}
     assert [each.redelivered for each in restored.events] == [True, True, False]

@@ -101,6 +101,15 @@ def test_missing_credentials_name_the_setting(identity: Identity, setting: str) 
         get("goofish").session(identity)
 
 
+def test_stored_frames_are_read_without_credentials() -> None:
+    """An account that can not connect has acknowledged them all the same."""
+    frame = read("real_frame_sync_two_entries.json")
+    reader = get("goofish").reader(IDENTITY.account, f"{SELLER}@goofish")
+    found = reader.decode(frame, received_at_ms=5).events
+    assert len(found) == 2
+    assert found == GoofishSession(IDENTITY).decode(frame, received_at_ms=5).events
+
+
 def test_beat() -> None:
     assert sent(new_session().beat("3 0")) == {"lwp": "/!", "headers": {"mid": "3 0"}}
 

@@ -45,6 +45,8 @@ def test_two_equal_frames_are_two_messages() -> None:
     assert (first.event_id, second.event_id) == ("a/7", "a/8")
     replayed = session.decode("hi", received_at_ms=5, numbers=iter([7])).events[0]
     assert replayed == first
+    stored = get("plain").reader("a", None).decode("hi", received_at_ms=5, numbers=iter([7]))
+    assert stored.events == (first,)
 
 
 def test_nothing_is_asked_or_answered() -> None:

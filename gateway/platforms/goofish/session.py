@@ -155,9 +155,13 @@ class Goofish:
         """
         return GoofishSession(identity)
 
+    def reader(self, account: str, user_id: str | None) -> FrameReader:
+        """Make what reads an account's stored frames."""
+        return FrameReader(account, (user_id or "").removesuffix(SUFFIX) or None)
+
     def decode(self, frame: Frame) -> Decoded:
         """Say what a frame means without knowing the account."""
-        return FrameReader("", None).decode(frame, received_at_ms=0)
+        return self.reader("", None).decode(frame, received_at_ms=0)
 
     def uuid(self, now_ms: int, draw: float) -> str:
         """Give a client id for an outgoing message.
