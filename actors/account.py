@@ -36,6 +36,7 @@ from actors.runtime.pool import Pool
 from actors.runtime.rate import SharedRate
 from actors.runtime.sends import OpenSends
 from actors.runtime.timers import Timers
+from actors.runtime.told import ToldTime
 from actors.runtime.writer import JournalWriter
 from actors.state import ConnectionState
 from actors.storage import Past, Pending, SendRecord, Settlement
@@ -194,6 +195,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     sends: OpenSends = msgspec.field(default_factory=OpenSends)
     parking: Parking | None = None
     health: JournalHealth = msgspec.field(default_factory=JournalHealth)
+    told: ToldTime = msgspec.field(default_factory=ToldTime)
     requests: Iterator[int] = msgspec.field(default_factory=itertools.count)
 
     def new_mid(self, session: Session) -> str:

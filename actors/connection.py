@@ -65,6 +65,7 @@ from actors.runtime.pool import Pool
 from actors.runtime.supervised import SupervisedActor
 from actors.runtime.timers import Timer
 from actors.state import Cause, ConnectionState, advance
+from actors.storage import NoteTime
 from actors.values import Failure, Frame, Generation, Phase, Reply, SignalKind
 
 REGISTRATION = "registration"
@@ -353,6 +354,10 @@ class ConnectionActor(SupervisedActor):
         if told_ms is not None:
             standing, now = self._account.standing, self._services.clock.monotonic()
             standing.platform = standing.platform.told(told_ms, asked=asked, now=now)
+            if self._services.told.is_news(told_ms, now):
+                self._services.writer.submit(
+                    NoteTime(account=self._account.name, told_ms=told_ms), lambda _: None
+                )
 
     def _judge(self, reply: Reply) -> None:
         if self._session is None or self._link is None:

@@ -160,6 +160,20 @@ class StorePast(msgspec.Struct, frozen=True, kw_only=True):
     past: Past | None
 
 
+class NoteTime(msgspec.Struct, frozen=True, kw_only=True):
+    """Note what the platform's clock said. Answer: the account's first contact; None: unknown.
+
+    Attributes:
+        told_ms: The platform's Unix time.
+        first_ms: The account's first contact, if there was none before: what the platform made
+            earlier is its past. Zero: it has none.
+    """
+
+    account: AccountId
+    told_ms: int
+    first_ms: int | None = None
+
+
 class OpenHold(msgspec.Struct, frozen=True, kw_only=True):
     """Note that events from a number on wait for a recovery. Answer: the hold that is open.
 
@@ -202,6 +216,7 @@ JournalCommand: TypeAlias = (
     | OpenHold
     | CloseHold
     | StorePast
+    | NoteTime
 )
 
 
@@ -325,10 +340,12 @@ class RecoveryRecord(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         cursor: How far everything was read; None: never yet.
         held_from: Events from this number on wait for a recovery; None: no hold is open.
+        first_ms: The first contact, in the platform's Unix time; None: not known.
     """
 
     cursor: Position | None = None
     held_from: int | None = None
+    first_ms: int | None = None
 
 
 class OverloadedError(Exception):

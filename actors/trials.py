@@ -27,7 +27,7 @@ from actors.storage import BeginEvent, JournalAnswer, ParkEvents, Settlement
 from actors.values import Disposition, Event, Outcome, Tries
 
 STALE_AGAIN_S: Final = 60.0
-"""Shortest time between two lines about stale events: with a wrong clock every event is one."""
+"""Shortest time between two lines about stale events."""
 
 
 class Trials:
@@ -88,7 +88,9 @@ class Trials:
         settlements: list[Settlement] = []
         parked: list[Event] = []
         log, name = self._account.services.log, self._account.name
-        for event in stale(self._account.plan.tries, events, self.tries):
+        clock, platform = self._account.services.clock, self._account.standing.platform
+        now_ms, platform_ms = clock.unix_ms(), platform.earliest_ms(clock.monotonic())
+        for event in stale(self._account.plan.tries, events, self.tries, now_ms, platform_ms):
             failures = self.tries.pop(event.event_id, UNTRIED).failures
             settlements.append(Settlement(event, STALE_NOTICE if event.notice else STALE, failures))
             if event.notice:
@@ -173,6 +175,7 @@ class Trials:
         return Admission(
             rules=account.plan.tries,
             clock=services.clock,
+            platform=lambda: account.standing.platform,
             writer=services.writer,
             tries=tries,
             begin=begin,

@@ -50,36 +50,65 @@ def pause_s(rules: TryRules, failures: int) -> float | None:
     return rules.pauses_s[failures - 1] if failures <= len(rules.pauses_s) else None
 
 
-def verdict(rules: TryRules, tries: Tries, event: Event, now_ms: int) -> Outcome | None:
+def verdict(
+    rules: TryRules, tries: Tries, event: Event, now_ms: int, platform_ms: int | None
+) -> Outcome | None:
     """Say how an event ends without being handled; None: it is to be handled.
 
-    Its age counts from when the peer says it happened, else from when it came.
+    Its age counts from when the platform says it happened, by the platform's clock; else
+    from when it came, by ours.
+
+    Args:
+        rules: When an event is given up.
+        tries: What is known of its tries.
+        event: Which.
+        now_ms: Our Unix time.
+        platform_ms: A Unix time that the platform's clock has reached; None: it told none.
     """
     if tries.crashes >= rules.crash_limit - 1:
         return CRASH_LOOP
     if rules.expire_s is None:
         return None
-    began_ms = event.received_at_ms if event.occurred_at_ms is None else event.occurred_at_ms
-    return EXPIRED if now_ms - began_ms > rules.expire_s * 1000 else None
+    age_ms = now_ms - event.received_at_ms
+    if event.occurred_at_ms is not None and platform_ms is not None:
+        age_ms = platform_ms - event.occurred_at_ms
+    return EXPIRED if age_ms > rules.expire_s * 1000 else None
 
 
-def stale(rules: TryRules, events: Sequence[Event], tries: Mapping[str, Tries]) -> list[Event]:
+def stale(
+    rules: TryRules,
+    events: Sequence[Event],
+    tries: Mapping[str, Tries],
+    now_ms: int,
+    platform_ms: int | None,
+) -> list[Event]:
     """Give those of which nobody can tell whether they were handled before; usually none.
 
     They happened longer than the horizon before they came: of an earlier copy the journal may
     have forgotten (``reliability.md`` I6). How long they waited since does not matter, for
     meanwhile their own rows stayed. What has no time is never stale, nor what a person put
     back; what will expire anyway is left to :func:`verdict`.
+
+    Args:
+        rules: When an event is given up.
+        events: Which.
+        tries: What is known of their tries.
+        now_ms: Our Unix time.
+        platform_ms: A Unix time that the platform's clock has reached. None: it told none in
+            this life; then our clock must do, unless it went back since they came.
     """
     horizon_s, expire_s = rules.horizon_s, rules.expire_s
     if horizon_s is None or (expire_s is not None and expire_s <= horizon_s):
         return []
     horizon_ms = horizon_s * 1000
+    came_ms = now_ms if platform_ms is None else platform_ms
     return [
         event
         for event in events
         if (at_ms := event.occurred_at_ms) is not None
-        and event.received_at_ms - at_ms > horizon_ms
+        and came_ms - at_ms > horizon_ms
+        and came_ms - at_ms - max(0, now_ms - event.received_at_ms) > horizon_ms
+        and (platform_ms is not None or event.received_at_ms <= now_ms)
         and not tries.get(event.event_id, UNTRIED).replayed
     ]
 

@@ -7,8 +7,10 @@ handlers. It decides nothing about pauses or lanes; that is the dispatcher's.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Final
 
+from actors.policy.platform_time import PlatformTime
 from actors.policy.tries import UNTRIED, TryRules, verdict
 from actors.ports import Clock
 from actors.runtime.writer import JournalWriter
@@ -32,19 +34,23 @@ class Admission:
     the same event: then it goes on waiting for the same answer.
     """
 
-    __slots__ = ("_answered", "_begin", "_clock", "_open", "_rules", "_tries", "_writer")
+    __slots__ = (
+        "_answered", "_begin", "_clock", "_open", "_platform", "_rules", "_tries", "_writer",
+    )  # fmt: skip
 
     def __init__(
         self,
         *,
         rules: TryRules,
         clock: Clock,
+        platform: Callable[[], PlatformTime],
         writer: JournalWriter,
         tries: Tries = UNTRIED,
         begin: BeginEvent | None = None,
     ) -> None:
         self._rules = rules
         self._clock = clock
+        self._platform = platform
         self._writer = writer
         self._tries = tries
         self._begin = begin
@@ -53,7 +59,9 @@ class Admission:
 
     def __call__(self, event: Event) -> Outcome | None:
         """Give None to let it pass, or how it ends without its handlers."""
-        ended = verdict(self._rules, self._tries, event, self._clock.unix_ms())
+        clock = self._clock
+        platform_ms = self._platform().earliest_ms(clock.monotonic())
+        ended = verdict(self._rules, self._tries, event, clock.unix_ms(), platform_ms)
         if ended is not None or self._begin is None:
             return ended
         if self._answered is None:

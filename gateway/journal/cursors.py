@@ -9,7 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from actors.storage import CloseHold, HoldClosed, JournalAnswer, OpenHold, RecoveryRecord
+from actors.storage import (
+    CloseHold,
+    HoldClosed,
+    JournalAnswer,
+    NoteTime,
+    OpenHold,
+    RecoveryRecord,
+)
 from actors.values import Event, Position
 from gateway.journal.inbound import local_id
 from gateway.journal.order import merge
@@ -18,8 +25,8 @@ from gateway.journal.schema import Flag
 from gateway.journal.work import Work
 
 RECORD: Final = (
-    "SELECT stream_marker, position, at, (SELECT value FROM log_meta WHERE key=?) "
-    "FROM (SELECT 1) LEFT JOIN cursor ON account=?"
+    "SELECT stream_marker, position, at, (SELECT value FROM log_meta WHERE key=?), "
+    "(SELECT value FROM log_meta WHERE key=?) FROM (SELECT 1) LEFT JOIN cursor ON account=?"
 )
 """Query that :func:`record` reads; its values are :func:`record_key`."""
 
@@ -30,6 +37,15 @@ KNOWN = Statement(
 )
 """Query that says which events are stored."""
 
+TOLD: Final = "platform_ms"
+"""Key of ``log_meta``: what the platform's clock said last."""
+
+_TOLD: Final = "INSERT OR REPLACE INTO log_meta(key,value) VALUES(?,?)"
+_CONTACT: Final = (
+    "INSERT INTO log_meta(key,value) "
+    "VALUES(?, CASE WHEN EXISTS(SELECT 1 FROM cursor WHERE account=?) THEN 0 ELSE ? END) "
+    "ON CONFLICT DO NOTHING"
+)
 _OPEN: Final = "INSERT INTO log_meta(key,value) VALUES(?,?) ON CONFLICT DO NOTHING"
 _HELD: Final = "DELETE FROM log_meta WHERE key=? RETURNING value"
 _MOVE_CURSOR: Final = (
@@ -49,20 +65,35 @@ _SET_ASIDE: Final = "UPDATE event SET lane_seq=? WHERE lane_seq=?"
 _PUT_BACK: Final = "UPDATE event SET lane_seq=-lane_seq WHERE lane_seq<0"
 
 
-def record_key(account: str) -> tuple[str, str]:
+def record_key(account: str) -> tuple[str, str, str]:
     """Give the values of :data:`RECORD`."""
-    return _key(account), account
+    return _key(account), _first(account), account
 
 
 def record(row: Sequence[Value]) -> RecoveryRecord:
     """Read a row of :data:`RECORD`."""
-    marker, point, at_ms, held_from = row
+    marker, point, at_ms, held_from, first_ms = row
     cursor = None
     if isinstance(marker, str | bytes) and isinstance(point, int) and isinstance(at_ms, int):
         cursor = Position(marker=text(marker), point=point, at_ms=at_ms)
     return RecoveryRecord(
-        cursor=cursor, held_from=held_from if isinstance(held_from, int) else None
+        cursor=cursor,
+        held_from=held_from if isinstance(held_from, int) else None,
+        first_ms=first_ms if isinstance(first_ms, int) else None,
     )
+
+
+def note_time(work: Work, command: NoteTime) -> int | None:
+    """Note the platform's time, and the first contact; give the one that counts.
+
+    Who was read before there was such a note has no past that nobody looked at.
+    """
+    work.one(_TOLD, (TOLD, command.told_ms))
+    key, account = _first(command.account), command.account
+    if command.first_ms is not None:
+        work.one(_CONTACT, (key, account, command.first_ms))
+    row = work.one("SELECT value FROM log_meta WHERE key=?", (key,)).fetchone()
+    return None if row is None else int(row[0])
 
 
 def open_hold(work: Work, command: OpenHold) -> int:
@@ -97,6 +128,10 @@ def close_hold(work: Work, command: CloseHold, stored: JournalAnswer) -> HoldClo
         work.one(_MOVE_CURSOR, (account, cursor.marker, cursor.point, cursor.at_ms))
     events: Sequence[Event] = stored or ()  # type: ignore[assignment]  # StoreFrames' answer
     return HoldClosed(events=events, held_from=None if held is None else held[0])
+
+
+def _first(account: str) -> str:
+    return f"first/{account}"
 
 
 def _key(account: str) -> str:

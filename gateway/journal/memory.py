@@ -22,6 +22,7 @@ from actors.storage import (
     JournalCommand,
     Letter,
     MarkDelivery,
+    NoteTime,
     OpenHold,
     ParkEvents,
     Past,
@@ -63,6 +64,7 @@ class _Account:
         "done",
         "duplicates",
         "ended",
+        "first_ms",
         "held",
         "held_from",
         "late",
@@ -81,6 +83,7 @@ class _Account:
         self.late: dict[int, None] = {}
         self.cursor: Position | None = None
         self.held_from: int | None = None
+        self.first_ms: int | None = None
         self.held: dict[int, Event] | None = None  # what was stored while the hold is open
 
 
@@ -199,7 +202,7 @@ class MemoryJournal:
     def recovery(self, account: AccountId) -> RecoveryRecord:
         """Give the account's cursor and its hold."""
         kept = self._accounts[account]
-        return RecoveryRecord(cursor=kept.cursor, held_from=kept.held_from)
+        return RecoveryRecord(cursor=kept.cursor, held_from=kept.held_from, first_ms=kept.first_ms)
 
     def known(self, account: AccountId, event_ids: Sequence[str]) -> Mapping[str, bool]:
         """Say which of these events are stored; True: it may have reached a handler."""
@@ -223,11 +226,13 @@ class MemoryJournal:
             return command.delivery
         if isinstance(command, MarkDelivery):
             return self._sends.mark(command)
-        if isinstance(command, OpenHold | CloseHold | StorePast):
+        if isinstance(command, OpenHold | CloseHold | StorePast | NoteTime):
             return self._keep(command)
         return self._single(command)
 
-    def _keep(self, command: OpenHold | CloseHold | StorePast) -> int | HoldClosed | None:
+    def _keep(
+        self, command: OpenHold | CloseHold | StorePast | NoteTime
+    ) -> int | HoldClosed | None:
         if isinstance(command, CloseHold):
             return self._close_hold(command)
         if isinstance(command, StorePast):
@@ -237,6 +242,10 @@ class MemoryJournal:
                 self._pasts[command.account] = command.past
             return None
         kept = self._accounts[command.account]
+        if isinstance(command, NoteTime):
+            if kept.first_ms is None:
+                kept.first_ms = command.first_ms
+            return kept.first_ms
         if kept.held_from is None:
             kept.held_from = command.held_from
         return kept.held_from

@@ -3,6 +3,10 @@
 Pending, running, parked and dead events and open sends stay whatever their age. The identity
 by which a repeated message is known is its row, so it stays until the horizon
 (``reliability.md`` I6).
+
+Our wall clock alone ages nothing: set ahead for nine seconds, it would empty that memory. So
+the horizon lies no later than the platform's own times allow, and an event goes only when
+the platform's time of it is old, too.
 """
 
 from __future__ import annotations
@@ -13,6 +17,7 @@ from typing import Final
 
 import msgspec
 
+from gateway.journal.cursors import TOLD
 from gateway.journal.schema import FrameKind, Status
 
 BATCH_ROWS: Final = 128
@@ -21,10 +26,20 @@ BATCH_ROWS: Final = 128
 _GONE: Final = f"({Status.DONE.value}, {Status.IGNORED.value}, {Status.EXPIRED.value})"
 """Ends after which an event may go."""
 
+_NEWEST: Final = (
+    f"SELECT max(at) FROM (SELECT value AS at FROM log_meta WHERE key='{TOLD}' UNION ALL "  # noqa: S608
+    "SELECT * FROM (SELECT server_time FROM event ORDER BY lane_seq DESC LIMIT 256))"
+)
+"""A time that the platform's clock has passed; NULL: it told none."""
+
+_THEIRS: Final = "coalesce(server_time, 0)"
+"""When an event happened, by the platform's clock; one without a time may go."""
+
 _FRAMES: Final = "SELECT raw_id, received_at FROM inbox WHERE raw_id>? ORDER BY raw_id LIMIT ?"
 _SENDS: Final = (
-    "SELECT position, outbox_id, state>=3 AND ended_at<?, accepted_at FROM outbox "
-    "WHERE position>? ORDER BY position LIMIT ?"
+    "SELECT position, outbox_id, state>=3 AND ended_at<?1 AND coalesce((SELECT max(platform_at) "
+    "FROM attempt WHERE attempt.outbox_id=outbox.outbox_id), 0)<?1, accepted_at FROM outbox "
+    "WHERE position>?2 ORDER BY position LIMIT ?3"
 )
 _FLOOR: Final = (
     "INSERT INTO log_meta VALUES('numbers', ?) ON CONFLICT DO UPDATE "
@@ -68,18 +83,25 @@ class Retention:
     def __init__(self) -> None:
         self._frames_after = self._sends_after = self._stripped_after = 0
 
-    def step(self, connection: sqlite3.Connection, *, horizon_ms: int) -> Pruned:
-        """Take away the next rows older than ``horizon_ms``, in a transaction of its own.
+    def step(self, connection: sqlite3.Connection, *, now_ms: int, kept_ms: int) -> Pruned:
+        """Take away the next rows that are old, in a transaction of its own.
+
+        Args:
+            connection: The journal.
+            now_ms: Our wall clock.
+            kept_ms: So long rows stay.
 
         Raises:
             sqlite3.Error: Nothing was done.
         """
+        (newest_ms,) = connection.execute(_NEWEST).fetchone()
+        horizon_ms = (now_ms if newest_ms is None else min(now_ms, newest_ms)) - kept_ms
         frames, old = self._old_frames(connection, horizon_ms)
         sends, ended = self._ended_sends(connection, horizon_ms)
         events = gone = 0
         if old or ended:
             with Transaction(connection):
-                events, gone = _delete_frames(connection, old)
+                events, gone = _delete_frames(connection, old, horizon_ms)
                 _delete_sends(connection, ended)
         more = bool(frames or sends)
         self._frames_after = frames[-1] if frames else 0
@@ -141,12 +163,17 @@ class Transaction:
             self._connection.execute("ROLLBACK")
 
 
-def _delete_frames(connection: sqlite3.Connection, old: Sequence[int]) -> tuple[int, int]:
-    """Delete settled events of old frames, then the frames that are empty; give how many."""
+def _delete_frames(
+    connection: sqlite3.Connection, old: Sequence[int], horizon_ms: int
+) -> tuple[int, int]:
+    """Delete settled events of old frames, then the frames that are empty; give how many.
+
+    What came while our clock was set back looks old and is not: the platform's time says so.
+    """
     if not old:
         return 0, 0
     of_them = f"raw_id IN ({_marks(old)})"
-    settled = f"FROM event WHERE {of_them} AND status IN {_GONE}"
+    settled = f"FROM event WHERE {of_them} AND status IN {_GONE} AND {_THEIRS}<{horizon_ms}"
     counted = connection.execute(
         f"SELECT account, status, count(*), max(lane_seq) {settled} GROUP BY account, status",
         old,

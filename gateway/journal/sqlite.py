@@ -28,6 +28,7 @@ from actors.storage import (
     JournalError,
     Letter,
     MarkDelivery,
+    NoteTime,
     OpenHold,
     ParkEvents,
     Past,
@@ -540,6 +541,8 @@ def _run(work: Work, commands: Sequence[JournalCommand]) -> list[JournalAnswer]:
             marks.append((place, command))
         elif isinstance(command, OpenHold):
             answers[place] = cursors.open_hold(work, command)
+        elif isinstance(command, NoteTime):
+            answers[place] = cursors.note_time(work, command)
         elif isinstance(command, CloseHold):
             frames.append((place, command))
             holds.append((place, command))

@@ -172,9 +172,9 @@ class Upkeep:
     def _step(self, connection: sqlite3.Connection) -> Pruned:
         now = self._clock.monotonic()
         kept_ms = int(self._limits.retention_days * _DAY_MS) + GRACE_MS
-        horizon_ms = self._clock.unix_ms() - kept_ms
+        now_ms = self._clock.unix_ms()
         try:
-            pruned = self._retention.step(connection, horizon_ms=horizon_ms)
+            pruned = self._retention.step(connection, now_ms=now_ms, kept_ms=kept_ms)
             if not pruned.more and self._room is not Room.ENOUGH:
                 pruned += self._retention.strip(connection)
                 self._look(connection)

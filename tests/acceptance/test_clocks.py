@@ -11,6 +11,7 @@ from market import WAIT_S, Market
 from actors.runtime.clock import SystemClock
 from actors.state import ConnectionState
 from actors.values import SendOutcome, SendState
+from gateway.journal.sqlite import SqliteJournal
 from gateway.testing import Behaviour, Rule, faults
 
 SHOP = "2201"
@@ -88,3 +89,56 @@ def test_a_step_of_the_wall_clock_moves_no_expiry(tmp_path: Path, step_ms: int) 
         found = market.gateway.sends.get(long.outbox_id)
         assert found is not None
         assert found.state is SendState.QUEUED
+
+
+def forget(market: Market) -> None:
+    """Have the journal delete what it may, on its own thread."""
+    system = market.gateway._system
+    assert system is not None
+
+    def prune(journal: object) -> None:
+        assert isinstance(journal, SqliteJournal)
+        while journal.prune(1.0).more:
+            pass
+
+    system.services.writer.read(prune, WAIT_S)
+
+
+def start_again(market: Market) -> None:
+    """Start another gateway on the same journal, and have it delete what it may."""
+    market.gateway.stop(5.0)
+    market.gateway = market.make()
+    market.listen()
+    market.start()
+    forget(market)
+
+
+SINCE_1970_MS = Shifted().unix_ms() - 5_000
+
+
+@pytest.mark.parametrize(
+    "ahead_ms", [8 * DAY_MS, 400 * DAY_MS, -SINCE_1970_MS], ids=["8d", "400d", "1970"]
+)
+@pytest.mark.parametrize("wrong", ["at the first start", "at a later start"])
+def test_a_clock_that_was_wrong_for_a_moment_empties_no_memory(
+    tmp_path: Path, ahead_ms: int, wrong: str
+) -> None:
+    """The rows by which repetitions are known are aged by the platform's times."""
+    clock = Shifted(ahead_ms if wrong == "at the first start" else 0)
+    with market_at(tmp_path, clock) as market:
+        shop = market.shops[SHOP]
+        market.listen()
+        market.start()
+        shop.buyer("77001").says("one")
+        market.ledger.wait(1)
+        clock.ahead_ms = ahead_ms
+        start_again(market)
+        clock.ahead_ms = 0
+        forget(market)
+        shop.cut()
+        shop.wait_registered(sessions=3)
+        start_again(market)
+        shop.wait_registered(sessions=4)
+        market.serves(SHOP, "fresh")
+        assert market.ledger.texts() == ["one", "fresh"]
+        assert not market.gateway.dead_letters.list()

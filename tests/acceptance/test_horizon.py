@@ -17,6 +17,7 @@ from market import WAIT_S, Market, held_up
 
 from actors import catchup
 from actors.runtime.clock import SystemClock
+from actors.runtime.told import NEWS_MS
 from actors.storage import Letter
 from gateway.config import from_mapping
 from gateway.journal.sqlite import SqliteJournal
@@ -62,7 +63,8 @@ class Office:
         self.market.fake.wait(lambda: self.shop.claimed, WAIT_S, "the first recovery")
 
     def forget(self) -> None:
-        """Have the journal delete what it may."""
+        """Have the journal delete what it may, once it knows the platform's date."""
+        self.market.fake.wait(self._dated, WAIT_S, "the platform's time in the journal")
         system = self.market.gateway._system  # on the journal's own thread
         assert system is not None
 
@@ -72,6 +74,11 @@ class Office:
                 pass
 
         system.services.writer.read(prune, WAIT_S)
+
+    def _dated(self) -> bool:
+        with closing(sqlite3.connect(f"{self.path.as_uri()}?mode=ro", uri=True)) as connection:
+            noted = connection.execute("SELECT value FROM log_meta WHERE key='platform_ms'")
+            return any(self.calendar.unix_ms() - at_ms < NEWS_MS for (at_ms,) in noted)
 
     def rows(self) -> int:
         """Count the identities the journal knows."""

@@ -332,7 +332,9 @@ def test_begin_that_is_refused_lets_nothing_run(bench: Bench) -> None:
 def test_old_events_expire_with_a_count(bench: Bench) -> None:
     floor = Floor(bench, expire_s=60.0)
     bench.clock.advance(1000.0)
-    now = bench.clock.unix_ms()
+    now, at = bench.clock.unix_ms(), bench.clock.monotonic()
+    standing = bench.account.standing
+    standing.platform = standing.platform.told(now, asked=at, now=at)
     floor.store(
         event(1, occurred_at_ms=now - 61_000),
         event(2, occurred_at_ms=now - 59_000),

@@ -36,7 +36,7 @@ def test_three_pauses_make_four_tries() -> None:
 
 def test_first_crash_is_never_noted_so_it_counts_by_itself() -> None:
     """Three lives ended: one before anything was noted, two with the note in the journal."""
-    assert [verdict(RULES, Tries(0, crashes), Event(), 0) for crashes in (0, 1, 2)] == [
+    assert [verdict(RULES, Tries(0, crashes), Event(), 0, None) for crashes in (0, 1, 2)] == [
         None,
         None,
         CRASH_LOOP,
@@ -44,25 +44,27 @@ def test_first_crash_is_never_noted_so_it_counts_by_itself() -> None:
 
 
 @pytest.mark.parametrize(
-    ("occurred", "received", "now", "ended"),
+    ("occurred", "received", "now", "theirs", "ended"),
     [
-        (None, 1_000, 11_000, None),
-        (None, 1_000, 11_001, EXPIRED),
-        (500, 1_000, 10_501, EXPIRED),
-        (500, 1_000, 10_500, None),
-        (99_000, 1_000, 50_000, None),  # the peer's clock is ahead of ours
+        (None, 1_000, 11_000, 90_000, None),
+        (None, 1_000, 11_001, None, EXPIRED),
+        (500, 1_000, 0, 10_501, EXPIRED),
+        (500, 1_000, 90_000, 10_500, None),  # our clock is ahead of theirs
+        (500, 1_000, 11_000, None, None),  # they told no time: since it came
+        (500, 1_000, 11_001, None, EXPIRED),
     ],
 )
 def test_age_counts_from_when_it_happened(
-    occurred: int | None, received: int, now: int, ended: object
+    occurred: int | None, received: int, now: int, theirs: int | None, ended: object
 ) -> None:
+    """Their times by their clock, ours by ours."""
     rules = TryRules(pauses_s=(), expire_s=10.0)
     event = Event(occurred_at_ms=occurred, received_at_ms=received)
-    assert verdict(rules, UNTRIED, event, now) is ended
+    assert verdict(rules, UNTRIED, event, now, theirs) is ended
 
 
 def test_nothing_expires_unless_somebody_says_so() -> None:
-    assert verdict(RULES, UNTRIED, Event(occurred_at_ms=0), 1 << 50) is None
+    assert verdict(RULES, UNTRIED, Event(occurred_at_ms=0), 1 << 50, 1 << 50) is None
 
 
 DAY_MS = 24 * 3600 * 1000
@@ -84,18 +86,33 @@ def test_stale_is_what_happened_longer_than_the_horizon_before_it_came(
     """I6: its identity may be forgotten. How late it is now is no matter."""
     event = Event(event_id="e", occurred_at_ms=occurred, received_at_ms=received)
     young = Event(event_id="y", occurred_at_ms=received, received_at_ms=received)
-    assert stale(WEEK, [young, event], {}) == [event] * found
-    assert stale(WEEK, [event], {"e": Tries(2, 1)}) == [event] * found
-    assert not stale(WEEK, [event], {"e": Tries(replayed=True)}), "a person said so"
-    assert not stale(RULES, [event], {}), "without a horizon nothing is"
+    later = received + 30 * DAY_MS
+    for now_ms, theirs in ((received, None), (later, None), (received, received), (later, later)):
+        assert stale(WEEK, [young, event], {}, now_ms, theirs) == [event] * found
+        assert stale(WEEK, [event], {"e": Tries(2, 1)}, now_ms, theirs) == [event] * found
+        replayed = {"e": Tries(replayed=True)}
+        assert not stale(WEEK, [event], replayed, now_ms, theirs), "a person said so"
+        assert not stale(RULES, [event], {}, now_ms, theirs), "without a horizon nothing is"
+
+
+@pytest.mark.parametrize("ahead_ms", [8 * DAY_MS, 400 * DAY_MS, -8 * DAY_MS])
+def test_a_wrong_clock_of_ours_makes_nothing_stale_or_fresh(ahead_ms: int) -> None:
+    """Theirs tells the age; ours only how long something waited."""
+    true_ms = 1_000 * DAY_MS
+    ours_ms = true_ms + ahead_ms
+    young = Event(event_id="y", occurred_at_ms=true_ms, received_at_ms=ours_ms)
+    old = Event(event_id="o", occurred_at_ms=true_ms - 9 * DAY_MS, received_at_ms=ours_ms)
+    assert stale(WEEK, [young, old], {}, ours_ms, true_ms) == [old]
+    assert stale(WEEK, [young, old], {}, true_ms, true_ms) in ([old], [])
+    assert young not in stale(WEEK, [young], {}, true_ms, None) or ahead_ms < 0
 
 
 @pytest.mark.parametrize(("expire_s", "found"), [(60.0, False), (8 * 24 * 3600.0, True)])
 def test_what_expires_anyway_needs_no_person(expire_s: float, *, found: bool) -> None:
     event = Event(occurred_at_ms=0, received_at_ms=9 * DAY_MS)
     rules = TryRules(pauses_s=(), horizon_s=WEEK.horizon_s, expire_s=expire_s)
-    assert stale(rules, [event], {}) == [event] * found
-    assert found or verdict(rules, UNTRIED, event, 9 * DAY_MS) is EXPIRED
+    assert stale(rules, [event], {}, 9 * DAY_MS, 9 * DAY_MS) == [event] * found
+    assert found or verdict(rules, UNTRIED, event, 9 * DAY_MS, 9 * DAY_MS) is EXPIRED
 
 
 def test_fresh_event_is_not_noted() -> None:
@@ -129,7 +146,7 @@ class Lane:
         for number in self.pending:
             tries = Tries(0, self.crashes[number])
             event = Event(redelivered=self.lives > 1)
-            if verdict(self.rules, tries, event, 0) is CRASH_LOOP:
+            if verdict(self.rules, tries, event, 0, None) is CRASH_LOOP:
                 self.dead.append(number)
                 handled.append(number)
                 continue
