@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 import pykka
@@ -59,7 +59,8 @@ class RecoveryPlan(msgspec.Struct, frozen=True, kw_only=True):
         probe_s: Seconds between two looks whether the platform is ahead, ± 20 %; once a day it is
             a recovery. 0: none.
         zombie_s: Seconds the platform may be ahead with nothing pushed; then the link is left.
-        first_s: So much of the past is read on the first contact ever; 0: none.
+        first_contact: ``ignore`` or ``deliver`` what was said before the first contact ever.
+        first_s: So much of the past is then read; 0: none.
         margin_s: So much before the cursor is read again.
         reply_s: Seconds the platform has to answer a request.
         retry_s: Pause before a request is tried again.
@@ -71,6 +72,7 @@ class RecoveryPlan(msgspec.Struct, frozen=True, kw_only=True):
 
     probe_s: float = 60.0
     zombie_s: float = 10.0
+    first_contact: Literal["ignore", "deliver"] = "deliver"
     first_s: float = 600.0
     margin_s: float = 600.0
     reply_s: float = 10.0
@@ -255,6 +257,9 @@ class Standing:
 
     Attributes:
         past: Failures, and a verdict that still holds; the journal has it too.
+        begun_at: Monotonic seconds when the account was started in this life.
+        first_ms: The first contact, in the platform's Unix time: what it made earlier is past,
+            and not handled. Zero: there is no such past. None: not known yet.
         platform: What is known of the platform's clock; the connection notes it.
         pushed_at_ms: Our Unix time of the last push; the decoder notes it.
         unsent: The outbox holds something; the outbox notes it.
@@ -269,8 +274,10 @@ class Standing:
 
     __slots__ = (
         "begun",
+        "begun_at",
         "connects",
         "ending",
+        "first_ms",
         "generation",
         "past",
         "platform",
@@ -283,6 +290,8 @@ class Standing:
 
     def __init__(self, past: Past | None = None) -> None:
         self.past = past
+        self.begun_at: float | None = None
+        self.first_ms: int | None = None
         self.platform = NOTHING_TOLD
         self.pushed_at_ms = 0
         self.unsent = False

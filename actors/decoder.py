@@ -31,11 +31,20 @@ from actors.messages import (
     SignalsReceived,
     WriteAcks,
 )
+from actors.policy.platform_time import begun_ms
 from actors.ports import Reader, Session
 from actors.runtime.inbox import post
 from actors.runtime.pool import Pool
 from actors.runtime.supervised import SupervisedActor
-from actors.storage import CloseHold, HoldClosed, JournalAnswer, OpenHold, ReplayEvent, StoreFrames
+from actors.storage import (
+    CloseHold,
+    HoldClosed,
+    JournalAnswer,
+    NoteTime,
+    OpenHold,
+    ReplayEvent,
+    StoreFrames,
+)
 from actors.values import Decoded, Event, Frame, Reply, Signal, SignalKind, Tries
 
 _GAPS = (SignalKind.GAP, SignalKind.BACKLOG_CUT)
@@ -45,6 +54,9 @@ _GAPS = (SignalKind.GAP, SignalKind.BACKLOG_CUT)
 _WORDS_CHARS = 100
 _STRANGE_LIMIT = 100
 """Different words that are counted; each is one more that a version of ours may learn."""
+
+WAITED_MS = 5_000
+"""Most that frames are taken to have waited for us: the wall clock may be set meanwhile."""
 
 
 class DecoderActor(SupervisedActor):
@@ -60,6 +72,9 @@ class DecoderActor(SupervisedActor):
         self._session: Session | None = None
         self._numbers = account.services.writer.numbers()
         self._reader: Reader | None = None  # of what the journal holds; it needs no link
+        self._contacted = False
+        if account.standing.begun_at is None:
+            account.standing.begun_at = account.services.clock.monotonic()
         self._at_hand: Any = None
         self._strange: dict[str, int] = {}
 
@@ -125,6 +140,8 @@ class DecoderActor(SupervisedActor):
                 faults.append(decoded.fault)
         connection, generation = self._account.peers.connection, message.generation
         if replies:
+            if not self._contacted:
+                self._contact(replies, session, received_at_ms)
             connection.tell(RepliesReceived(generation=generation, replies=replies))
         if faults:
             connection.tell(FramesRejected(generation=generation, faults=faults))
@@ -137,6 +154,30 @@ class DecoderActor(SupervisedActor):
             self._account.flow.returned(len(message.frames), message.size_bytes)
         if signals:
             connection.tell(SignalsReceived(generation=generation, signals=signals))
+
+    def _contact(self, replies: Sequence[Reply], session: Session, received_at_ms: int) -> None:
+        """Note the account's first contact, ahead of all that is pushed behind this answer.
+
+        What the platform made after this account was started is no past: it is handled.
+        """
+        account, told = self._account, [session.told_ms(reply) for reply in replies]
+        told_ms = next((each for each in told if each is not None), None)
+        if told_ms is None:
+            return
+        self._contacted = True
+        clock, standing = account.services.clock, account.standing
+        waited_ms = min(max(0, clock.unix_ms() - received_at_ms), WAITED_MS)
+        heard_at = clock.monotonic() - waited_ms / 1000
+        first_ms = begun_ms(told_ms, begun_at=standing.begun_at, now=heard_at)
+        deliver = account.plan.recovery.first_contact == "deliver"
+
+        def noted(answer: JournalAnswer) -> None:
+            standing.first_ms = answer if isinstance(answer, int) else None
+
+        account.services.writer.submit(
+            NoteTime(account=account.name, told_ms=told_ms, first_ms=0 if deliver else first_ms),
+            noted,
+        )
 
     def _store(self, message: FramesReceived, pushes: Sequence[Decoded]) -> None:
         account, generation = self._account, message.generation

@@ -280,6 +280,7 @@ class DispatcherActor(SupervisedActor):
 
         hold_read, self._hold_read = self._hold_read, True
         nothing = EventsRestored(events=(), more=True, number=number, lane=lane)
+        standing = self._account.standing
 
         def read(found: tuple[PendingRows, int | None]) -> None:
             rows, held_from = found
@@ -300,7 +301,12 @@ class DispatcherActor(SupervisedActor):
 
         def pages(journal: Journal) -> tuple[PendingRows, int | None]:
             try:
-                held_from = None if hold_read else journal.recovery(name).held_from
+                held_from = None
+                if not hold_read:
+                    record = journal.recovery(name)
+                    held_from = record.held_from
+                    if standing.first_ms is None:
+                        standing.first_ms = record.first_ms
                 return journal.pending(name, cursor, limit, lane=lane), held_from
             except BaseException:
                 where.failed = True

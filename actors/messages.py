@@ -396,9 +396,10 @@ class RecoveryDue(Message, frozen=True, kw_only=True, gc=False):
 
 
 class RecordRead(Message, frozen=True, kw_only=True, gc=False):
-    """How far the journal says the account was read; None: never yet."""
+    """How far the journal says the account was read, and its first contact; None: never yet."""
 
     cursor: Position | None
+    first_ms: int | None = None
 
 
 class KnownRead(Message, frozen=True, kw_only=True, gc=False):

@@ -26,6 +26,7 @@ from actors.messages import (
     RequestAnswered,
     SendRequest,
 )
+from actors.policy.platform_time import begun_ms
 from actors.policy.rate import TokenBucket
 from actors.policy.recovery import AskConversations, Reading, continuous, extent
 from actors.ports import Page
@@ -79,6 +80,7 @@ class RecoveryActor(SupervisedActor):
         self._rate = rate
         self._rated = False
         self._cursor: Position | None = None
+        self._first_ms: int | None = None
         self._state = b""
         self._position: Position | None = None
         self._reading: Reading | None = None
@@ -110,7 +112,7 @@ class RecoveryActor(SupervisedActor):
             case RecordRead():
                 if self._ending is not None:
                     return  # too late: given over, and that waits for the journal
-                self._cursor = message.cursor
+                self._cursor, self._first_ms = message.cursor, message.first_ms
                 self._question(self._ask_state, self._take_state)
             case KnownRead():
                 self._take_known(message)
@@ -128,8 +130,8 @@ class RecoveryActor(SupervisedActor):
         """Ask the journal how far we are."""
         name, ref = self._account.name, self.actor_ref
         self._services.writer.fetch(
-            lambda journal: journal.recovery(name).cursor,
-            lambda cursor: post(ref, RecordRead(cursor=cursor)),
+            lambda journal: journal.recovery(name),
+            lambda record: post(ref, RecordRead(cursor=record.cursor, first_ms=record.first_ms)),
         )
         self._arm(self._plan.reply_s, self._unread)
 
@@ -150,9 +152,15 @@ class RecoveryActor(SupervisedActor):
             return False
         self._state, self._position = state, self._session.position(state)
         horizon_s = self._account.plan.tries.horizon_s
+        standing, now = self._account.standing, self._services.clock.monotonic()
+        begun = begun_ms(self._position.at_ms, begun_at=standing.begun_at, now=now)
+        if self._cursor is None and self._first_ms is None and self._plan.first_contact == "ignore":
+            self._first_ms = begun  # no answer told the time
         reach = extent(
             self._cursor,
             self._position,
+            first_ms=self._first_ms,
+            begun_ms=begun,
             window_ms=int(self._plan.first_s * 1000),
             margin_ms=int(self._plan.margin_s * 1000),
             horizon_ms=math.inf if horizon_s is None else horizon_s * 1000,
@@ -321,6 +329,14 @@ class RecoveryActor(SupervisedActor):
 
     def _publish(self, outcome: Recovered) -> None:
         self._ended = msgspec.structs.replace(outcome, found=self._found)
+        reading = self._reading
+        if self._cursor is None and self._first_ms and reading is not None and outcome.recovered:
+            self._services.log.info(
+                "recovery.first_contact",
+                account=outcome.account,
+                before_ms=reading.since_ms,
+                conversations=reading.passed_over,
+            )
         report(self._account, self._ended)
 
     def _leave(self) -> None:

@@ -14,9 +14,11 @@ from actors.policy.lanes import Run
 from actors.policy.tries import (
     CRASH_LOOP,
     EXPIRED,
+    PAST,
     STALE,
     STALE_NOTICE,
     UNTRIED,
+    past,
     pause_s,
     stale,
     to_be_noted,
@@ -84,8 +86,11 @@ class Trials:
         self._noted.clear()
 
     def stale(self, events: Sequence[Event]) -> list[Settlement]:
-        """End what came too late to tell whether it is a repetition; give the settlements."""
-        settlements: list[Settlement] = []
+        """End what is past, and what may be a repetition; give the settlements."""
+        settlements = self._past(events)
+        gone = {settlement.event.event_id for settlement in settlements}
+        if gone:
+            events = [event for event in events if event.event_id not in gone]
         parked: list[Event] = []
         log, name = self._account.services.log, self._account.name
         clock, platform = self._account.services.clock, self._account.standing.platform
@@ -100,6 +105,19 @@ class Trials:
         if parked:
             self._say(parked)
         return settlements
+
+    def _past(self, events: Sequence[Event]) -> list[Settlement]:
+        account = self._account
+        found = past(events, self.tries, account.standing.first_ms)
+        if found:
+            account.services.log.info(
+                "event.past_ignored", account=account.name, event_id=found[0].event_id,
+                count=len(found),
+            )  # fmt: skip
+        return [
+            Settlement(event, PAST, self.tries.pop(event.event_id, UNTRIED).failures)
+            for event in found
+        ]
 
     def _say(self, parked: Sequence[Event]) -> None:
         """Log that stale events were parked, once in a while."""

@@ -56,3 +56,14 @@ class PlatformTime(msgspec.Struct, frozen=True, gc=False):
 
 NOTHING_TOLD: Final = PlatformTime()
 """Before the first answer."""
+
+
+def begun_ms(told_ms: int, *, begun_at: float | None, now: float) -> int:
+    """Return a Unix time that the platform's clock had reached when something began.
+
+    Args:
+        told_ms: What it told in an answer that is here.
+        begun_at: Monotonic seconds when it began; None: now.
+        now: Monotonic seconds.
+    """
+    return told_ms if begun_at is None else told_ms - math.ceil((now - begun_at) * 1000)

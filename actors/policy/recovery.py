@@ -28,10 +28,12 @@ class Extent(msgspec.Struct, frozen=True, kw_only=True):
         since_ms: Nothing older is of interest.
         known_ms: A stored event up to this time means that all before it are stored, too;
             None: no event means that.
+        past_ms: A conversation of between here and ``since_ms`` is counted, and not read.
     """
 
     since_ms: int
     known_ms: int | None
+    past_ms: int | None = None
 
 
 class AskConversations(msgspec.Struct, frozen=True):
@@ -62,6 +64,8 @@ def extent(
     window_ms: int,
     margin_ms: int,
     horizon_ms: float = math.inf,
+    first_ms: int | None = None,
+    begun_ms: int = 0,
 ) -> Extent | None:
     """Say how far back to read; None: nothing.
 
@@ -72,13 +76,18 @@ def extent(
         margin_ms: So much before the cursor is read again.
         horizon_ms: So long the journal remembers; what it forgot would look missing
             (``reliability.md`` I6).
+        first_ms: The first contact; nothing older is read. Zero or None: there is no such limit.
+        begun_ms: When this life began, in the platform's time; what was said since is read.
     """
+    if cursor is None and first_ms:
+        past_ms = state.at_ms - window_ms
+        since_ms = max(first_ms, min(past_ms, begun_ms))
+        return Extent(since_ms=since_ms, known_ms=None, past_ms=past_ms)
     if cursor is None:
         return Extent(since_ms=state.at_ms - window_ms, known_ms=None) if window_ms else None
     fresh = state.at_ms - cursor.at_ms < min(DEDUP_SAFE_MS, horizon_ms - margin_ms)
-    return Extent(
-        since_ms=cursor.at_ms - margin_ms if fresh else cursor.at_ms, known_ms=cursor.at_ms
-    )
+    since_ms = cursor.at_ms - margin_ms if fresh else cursor.at_ms
+    return Extent(since_ms=max(since_ms, first_ms or 0), known_ms=cursor.at_ms)
 
 
 class Reading:
@@ -91,17 +100,32 @@ class Reading:
         late: Ids of events older than what may have been handled: missing ones, and those
             that were pushed and still wait.
         pages: Pages read so far.
+        passed_over: Conversations seen that are all past; there may be more.
         since_ms: How far back it reads, the platform's Unix time.
     """
 
     __slots__ = (
-        "_collected", "_floor_ms", "_handed_ms", "_known_ms", "_lanes", "_list_cursor",
-        "_listing", "_message_cursor", "_seen", "_top_ms", "late", "pages", "since_ms",
+        "_collected",
+        "_floor_ms",
+        "_handed_ms",
+        "_known_ms",
+        "_lanes",
+        "_list_cursor",
+        "_listing",
+        "_message_cursor",
+        "_past_ms",
+        "_seen",
+        "_top_ms",
+        "late",
+        "pages",
+        "passed_over",
+        "since_ms",
     )  # fmt: skip
 
     def __init__(self, extent: Extent) -> None:
         self.late: list[str] = []
-        self.pages = 0
+        self.pages = self.passed_over = 0
+        self._past_ms = extent.since_ms if extent.past_ms is None else extent.past_ms
         self.since_ms = extent.since_ms
         self._known_ms = extent.known_ms
         self._listing = True
@@ -134,6 +158,7 @@ class Reading:
         """
         self.pages += 1
         since_ms = self.since_ms
+        self.passed_over += sum(self._past_ms <= at_ms < since_ms for _, at_ms in lines)
         for conversation_id, modified_at_ms in lines:
             if modified_at_ms >= since_ms and conversation_id not in self._seen:
                 self._seen.add(conversation_id)

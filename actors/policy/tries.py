@@ -24,6 +24,9 @@ STALE: Final = Outcome(disposition=Disposition.PARKED, reason="stale")
 STALE_NOTICE: Final = Outcome(disposition=Disposition.EXPIRED, reason="stale")
 """A platform says old notices again at each connection; they must not bury what a person said."""
 
+PAST: Final = Outcome(disposition=Disposition.IGNORED, reason="before_first_contact")
+"""It was said before the account's first contact: that chat is over, for all we know."""
+
 UNTRIED: Final = Tries()
 
 
@@ -109,6 +112,27 @@ def stale(
         and came_ms - at_ms > horizon_ms
         and came_ms - at_ms - max(0, now_ms - event.received_at_ms) > horizon_ms
         and (platform_ms is not None or event.received_at_ms <= now_ms)
+        and not tries.get(event.event_id, UNTRIED).replayed
+    ]
+
+
+def past(events: Sequence[Event], tries: Mapping[str, Tries], first_ms: int | None) -> list[Event]:
+    """Give those that happened before the first contact, by the platform's times alone.
+
+    What has no time is none of them, nor what a person put back.
+
+    Args:
+        events: Which.
+        tries: What is known of their tries.
+        first_ms: The first contact; zero or None: there is no past.
+    """
+    if not first_ms:
+        return []
+    return [
+        event
+        for event in events
+        if (at_ms := event.occurred_at_ms) is not None
+        and at_ms < first_ms
         and not tries.get(event.event_id, UNTRIED).replayed
     ]
 

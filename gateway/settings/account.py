@@ -226,7 +226,9 @@ class RecoverySettings(Record):
         probe_s: Between two looks whether the platform is ahead of us, ± 20 %; once a day it is
             a recovery. 0: none.
         zombie_s: It may be ahead so long with nothing pushed; then the link is left.
-        first_s: So much of the past is read on the first contact ever; 0: none.
+        first_contact: What was said before the first contact of the account with this journal:
+            ``ignore``: no handler and no sink gets it. ``deliver``: it is read and handled.
+        first_s: So much of the past is then read; 0: none.
         margin_s: So much before the last known point is read again.
         reply_s: The platform's answer is due within this.
         retry_s: Wait before a request is tried again, twice.
@@ -238,6 +240,7 @@ class RecoverySettings(Record):
 
     probe_s: Wait = 60.0
     zombie_s: Wait = 10.0
+    first_contact: Literal["ignore", "deliver"] = "ignore"
     first_s: Wait = 600.0
     margin_s: Wait = 600.0
     reply_s: Deadline = 10.0

@@ -57,7 +57,13 @@ HASTE: dict[str, Any] = {
     "handlers": {"retry_delays_s": [0.02, 0.05, 0.1], "crash_limit": 1000},
     # A life is shorter than two looks half a second apart, and unproven sends hold up the load.
     "send": {"recheck_s": 0.05, **UNBOUND},
-    "recovery": {"reply_s": 1.0, "retry_s": 0.1, "hold_s": 10.0, **UNBOUND},
+    "recovery": {
+        "reply_s": 1.0,
+        "retry_s": 0.1,
+        "hold_s": 10.0,
+        "first_contact": "deliver",
+        **UNBOUND,
+    },
 }
 
 

@@ -27,7 +27,7 @@ HASTE: dict[str, Any] = {
     "send": {"rate_per_s": 1000, "burst": 1000},
     "recovery": {
         "probe_s": 5.0, "zombie_s": 1.0, "margin_s": 20.0, "reply_s": 1.0, "retry_s": 0.1,
-        "rate_per_s": 100, "burst": 100, "hold_s": 10.0,
+        "rate_per_s": 100, "burst": 100, "hold_s": 10.0, "first_contact": "deliver",
     },
     "reconnect": dict.fromkeys(
         (

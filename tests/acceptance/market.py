@@ -31,7 +31,13 @@ HASTE: dict[str, Any] = {
     "handlers": {"retry_delays_s": [0.01, 0.01]},
     "send": {"rate_per_s": 1000, "burst": 1000, "reply_s": 0.5, "recheck_s": 0.1},
     "deadlines": {"close_s": 0.5, "register_s": 1.0, "upgrade_s": 1.0, "tls_s": 1.0, "tcp_s": 1.0},
-    "recovery": {"rate_per_s": 1000, "burst": 1000, "retry_s": 0.01, "reply_s": 0.5},
+    "recovery": {
+        "rate_per_s": 1000,
+        "burst": 1000,
+        "retry_s": 0.01,
+        "reply_s": 0.5,
+        "first_contact": "deliver",  # what buyers say before the start is part of most stories
+    },
     "reconnect": {
         "unexpected_close_step_s": 0.05,
         "unexpected_close_cap_s": 0.05,

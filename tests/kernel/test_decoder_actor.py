@@ -72,6 +72,10 @@ class Script:
         """Have no history."""
         del mid
 
+    def told_ms(self, reply: Reply) -> None:
+        """Tell no time."""
+        del reply
+
     def decode(
         self, frame: Frame, *, received_at_ms: int, numbers: Iterator[int] | None = None
     ) -> Decoded:

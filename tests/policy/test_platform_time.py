@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.policy.platform_time import NOTHING_TOLD
+from actors.policy.platform_time import NOTHING_TOLD, begun_ms
 
 T_MS = 1_700_000_000_000
 MS = st.integers(0, 20_000)
@@ -61,3 +61,9 @@ def test_a_contradiction_begins_anew() -> None:
     assert known.latest_ms(1.0) == T_MS + 3_600_000
     known = known.told(T_MS, asked=2.0, now=2.1)
     assert known.latest_ms(2.0) == T_MS, "or their clock was set back"
+
+
+def test_when_something_began_by_their_clock() -> None:
+    """Rather too early than too late: what was said since then is live."""
+    assert begun_ms(T_MS, begun_at=1.0, now=3.0004) == T_MS - 2_001
+    assert begun_ms(T_MS, begun_at=None, now=3.0) == T_MS

@@ -64,6 +64,34 @@ def test_nothing_that_may_be_forgotten_is_read_again(days: int, horizon_ms: floa
     )
 
 
+def test_nothing_from_before_the_first_contact_is_read() -> None:
+    """Nor later, in the margin before a cursor; what was said since this life began always is."""
+    state = at(9, at_ms=100 * DAY_MS)
+    begun_ms = state.at_ms - 5
+    just_now = extent(
+        None, state, window_ms=1_000, margin_ms=99, first_ms=begun_ms, begun_ms=begun_ms
+    )
+    assert just_now == Extent(since_ms=begun_ms, known_ms=None, past_ms=state.at_ms - 1_000)
+    offline = extent(
+        None, state, window_ms=0, margin_ms=99, first_ms=state.at_ms - 50, begun_ms=begun_ms - 45
+    )
+    assert offline is not None
+    assert offline.since_ms == state.at_ms - 50
+    repaired = extent(None, state, window_ms=10, margin_ms=99, first_ms=1, begun_ms=begun_ms)
+    assert repaired is not None
+    assert repaired.since_ms == state.at_ms - 10
+    lately = at(1, at_ms=99 * DAY_MS)
+    again = extent(lately, state, window_ms=0, margin_ms=10, first_ms=lately.at_ms - 3)
+    assert again == Extent(since_ms=lately.at_ms - 3, known_ms=lately.at_ms)
+
+
+def test_conversations_of_the_past_are_counted() -> None:
+    reading = Reading(Extent(since_ms=100, known_ms=None, past_ms=50))
+    reading.conversations([("a", 100), ("b", 99), ("c", 50), ("d", 49)], None)
+    assert reading.next() == AskMessages("a", None)
+    assert reading.passed_over == 2
+
+
 def test_the_list_is_read_until_its_last_line_is_older() -> None:
     reading = Reading(Extent(since_ms=100, known_ms=None))
     assert reading.next() == AskConversations(None)

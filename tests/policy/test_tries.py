@@ -12,6 +12,7 @@ from actors.policy.tries import (
     SUSPECTS,
     UNTRIED,
     TryRules,
+    past,
     pause_s,
     stale,
     to_be_noted,
@@ -113,6 +114,15 @@ def test_what_expires_anyway_needs_no_person(expire_s: float, *, found: bool) ->
     rules = TryRules(pauses_s=(), horizon_s=WEEK.horizon_s, expire_s=expire_s)
     assert stale(rules, [event], {}, 9 * DAY_MS, 9 * DAY_MS) == [event] * found
     assert found or verdict(rules, UNTRIED, event, 9 * DAY_MS, 9 * DAY_MS) is EXPIRED
+
+
+def test_what_was_said_before_the_first_contact_is_past() -> None:
+    """By the platform's times alone; a person may still put it back."""
+    old, new = Event(event_id="o", occurred_at_ms=9), Event(event_id="n", occurred_at_ms=10)
+    timeless = Event(event_id="t")
+    assert past([old, new, timeless], {}, 10) == [old]
+    assert past([old], {"o": Tries(replayed=True)}, 10) == []
+    assert past([old], {}, 0) == past([old], {}, None) == []
 
 
 def test_fresh_event_is_not_noted() -> None:
