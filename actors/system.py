@@ -62,7 +62,7 @@ from actors.runtime.timers import Timers
 from actors.runtime.writer import JournalWriter
 from actors.storage import Journal, JournalError, ReplayEvent, StoreDelivery, StorePast
 from actors.supervisor import CRASH_LOOP, SupervisorActor
-from actors.values import AccountId, Delivery
+from actors.values import AccountId, Delivery, Event, Outcome
 
 SWEEP_S = 0.25
 """Seconds between two looks for actors that are held up; then another worker joins."""
@@ -116,6 +116,7 @@ class System:
         sends: Bounds and rate of all outboxes together.
         journal_limit_s: Seconds without a commit that holds; then every link is left.
         dice_seed: Fixes the dice; None takes entropy.
+        given_up: Says what becomes of an event whose handler hangs; None: it is dead.
         parking: Which events must not be handled a second time after a crash; None: none.
         on_exhausted: Called when only a new process helps: more than :data:`LEAKED` handlers
             hang, or what all accounts share keeps dying; must not block.
@@ -140,6 +141,7 @@ class System:
         journal_limit_s: float = 10.0,
         dice_seed: int | None = None,
         parking: Parking | None = None,
+        given_up: Callable[[Event], Outcome] | None = None,
         on_exhausted: Callable[[], None] | None = None,
     ) -> None:
         clock = clock or SystemClock()
@@ -186,6 +188,7 @@ class System:
                 leak_limit=LEAKED,
                 on_leak=self._note_leak,
                 log=log,
+                given_up=given_up,
             ),
             writer=writer,
             health=JournalHealth(limit_s=journal_limit_s),

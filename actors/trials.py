@@ -152,11 +152,11 @@ class Trials:
         attempts = tries.failures + 1
         if outcome is CRASH_LOOP or outcome is EXPIRED:
             attempts = tries.failures + tries.crashes
-        elif outcome is TIMED_OUT and begun:
-            outcome = Outcome(disposition=Disposition.PARKED, reason=outcome.reason)
+        elif begun and outcome.reason == TIMED_OUT.reason:
+            outcome = _otherwise(outcome, Disposition.PARKED)
         elif outcome.disposition is Disposition.RETRY:
             if pause_s(self._account.plan.tries, attempts) is None:
-                outcome = Outcome(disposition=Disposition.DEAD, reason=outcome.reason)
+                outcome = _otherwise(outcome, Disposition.DEAD)
             else:
                 self.tries[event.event_id] = Tries(attempts, tries.crashes)
         return Settlement(
@@ -198,3 +198,13 @@ class Trials:
             tries=tries,
             begin=begin,
         )
+
+
+def _otherwise(outcome: Outcome, disposition: Disposition) -> Outcome:
+    """Give an outcome with another end; what handlers that are done left leaves with it."""
+    return Outcome(
+        disposition=disposition,
+        reason=outcome.reason,
+        replies=outcome.replies,
+        notes=outcome.notes,
+    )

@@ -42,11 +42,12 @@ from gateway.errors import (
     UnknownAccountError,
 )
 from gateway.events import NOTE_KEY_CHARS
-from gateway.handlers import Handlers, OnCrash, Session
-from gateway.handlers import check as check_wish
+from gateway.handlers import Handlers
 from gateway.letters import MOST_CHARS, DeadLetters
 from gateway.sending import ASK_S, ClientIds, Sends, SendTicket, Tickets
 from gateway.settings import AccountSettings, Settings
+from gateway.wishes import OnCrash, Session
+from gateway.wishes import check as check_wish
 
 EventT = TypeVar("EventT", bound=Event)
 StateListener = Callable[[StateChanged], None]
@@ -97,8 +98,10 @@ class Gateway:
         self._listeners: list[StateListener] = []
         self._recovery_listeners: list[RecoveryListener] = []
         self._calls = Calls(lambda: self._system, self._log)
-        self._sinks = [sinks.make(each) for each in settings.sinks]
-        self._handlers = Handlers(self._sinks, self._reply)
+        self._sinks = sinks.Sinks(settings.sinks, log=self._log, mask=self._redactor.text)
+        self._handlers = Handlers(
+            self._sinks.runners, self._reply, log=self._log, mask=self._redactor.text
+        )
         self._plans: dict[AccountId, AccountPlan] = {}
         self._heard_of: set[AccountId] = set()
         self._send_limits: dict[AccountId, tuple[int, float]] = {}
@@ -256,11 +259,13 @@ class Gateway:
                     burst=self.settings.outbox.burst,
                 ),
                 parking=self._handlers,
+                given_up=self._handlers.given_up,
                 journal_limit_s=self.settings.journal.limit_s,
                 on_exhausted=self._give_up,
             )
             system.start()
             self._system = system
+            self._sinks.start(system.services.alerts)
             self._warn(self._notes)
             self._log.info("gateway.started", accounts=len(self._plans))
             for name, plan in self._plans.items():
@@ -323,8 +328,7 @@ class Gateway:
             self._log,
         )
         self._calls.rest()
-        for sink in self._sinks:
-            sink.close()
+        survivors += self._sinks.stop(timeout * (1 - stopping.SHARE))
         self._log.info("gateway.stopped")
         return not survivors
 
@@ -540,7 +544,8 @@ class Gateway:
 
     def dead_lettered(self, account: AccountId, event: Event, reason: str) -> None:
         """Count it; the journal keeps it."""
-        del event, reason
+        del reason
+        self._handlers.forget(event)
         if account in self.accounts:
             self.accounts[account].dead_letters += 1
 

@@ -1,133 +1,107 @@
 """The host's handlers and sinks: who wants which event, and one call for all of them.
 
-Runs on handler threads only. A handler that raises is tried again together with the
-others that want the event; so handlers of one event share its fate.
+Runs on handler threads only. Each handler and each sink fails alone: a further try of an event
+calls only the handlers that failed, what the others left waits for it, and a sink is given the
+event once (ADR 17).
 """
 
 from __future__ import annotations
 
-import inspect
+import contextlib
 from collections.abc import Callable, Collection, Sequence
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any
 
-from actors.values import DONE, AccountId, Content, Delivery, Disposition, Event, Outcome
+from actors.runtime.handlers import revoked
+from actors.values import DONE, AccountId, Content, Delivery, Disposition, Event, Note, Outcome
 from gateway import arguments, listeners
-from gateway.events import OrderStatusChanged, SystemNotification, deliver
+from gateway.events import Delivering, deliver
 from gateway.sinks.base import Sink
+from gateway.sinks.runner import Entry, SinkRunner
+from gateway.wishes import Handler, Key, OnCrash, Session, Wish, check, key_of
 
-Handler = Callable[[Any], None]
+MOST_KEPT = 10_000
+"""Events between two tries that are remembered; each lane has one at most."""
 
-OnCrash: TypeAlias = Literal["redeliver", "park"]
-"""What becomes of an event whose handler the process did not survive (``reliability.md`` I9)."""
-
-Session: TypeAlias = Literal["private", "group", "system"]
-"""Who talks in a conversation: two people, many, or the platform itself."""
-
-_TOLD_BY_THE_PLATFORM = (OrderStatusChanged, SystemNotification)
-"""Nobody answers a group by them, and a shop must not miss them for where they are told."""
-
-Key: TypeAlias = tuple[type[Event], AccountId, bool, str]
-"""What decides who wants an event."""
+_TIMED_OUT = Outcome(disposition=Disposition.DEAD, reason="handler_timed_out")
 
 IGNORED = Outcome(disposition=Disposition.IGNORED, reason="no_handler")
 
 
-def check(
-    event_type: object,
-    *,
-    account: object = None,
-    own: object = False,
-    on_crash: object = "redeliver",
-    sessions: object = None,
-) -> None:
-    """Check what a handler is to be added with; see :meth:`Handlers.add` for what is raised."""
-    if not (isinstance(event_type, type) and issubclass(event_type, Event)):
-        raise TypeError(
-            f"{_told(event_type)} is not an event class: use ChatMessage, OrderStatusChanged, "
-            "UserInteraction, SystemNotification, UnknownEvent, UndecodableEvent or Event, "
-            "as in @gw.on(ChatMessage)"
-        )
-    arguments.optional_identifier("account", account)
-    arguments.flag("own", own)
-    arguments.choice("on_crash", on_crash, get_args(OnCrash))
-    if sessions is None:
-        return
-    if not isinstance(sessions, tuple | list | set | frozenset) or not sessions:
-        raise TypeError(
-            f"sessions must be a tuple of {', '.join(get_args(Session))}, not "
-            f'{arguments.kind(sessions)}; write sessions=("private", "group")'
-        )
-    for each in sessions:
-        arguments.choice("sessions", each, get_args(Session))
+class _Kept:
+    """What is known of an event between its tries, in one life of the process.
 
+    Attributes:
+        ended: Handlers that have had it: done, or given up.
+        at: The one that has it now.
+        hung: One of them was given up.
+        replies: Of those that are done, in order.
+        notes: The same.
+        entries: Sinks that were given it.
+    """
 
-def _told(value: object) -> str:
-    if isinstance(value, type) or inspect.isroutine(value):
-        return f"{type(value).__name__} {arguments.called(value)}"
-    return arguments.kind(value)
+    __slots__ = ("at", "ended", "entries", "hung", "notes", "replies")
 
+    def __init__(self) -> None:
+        self.ended: set[Wish] = set()
+        self.at: Wish | None = None
+        self.hung = False
+        self.replies: list[Content] = []
+        self.notes: list[Note] = []
+        self.entries: list[tuple[SinkRunner, Entry]] = []
 
-class _Wish:
-    __slots__ = ("account", "event_type", "handler", "own", "park", "sessions")
+    def add(self, wish: Wish, call: Delivering) -> None:
+        """Note that a handler is done."""
+        self.ended.add(wish)
+        self.replies += call.replies
+        self.notes += call.notes or ()
 
-    def __init__(
-        self,
-        event_type: type[Event],
-        handler: Handler,
-        account: AccountId | None,
-        *,
-        own: bool,
-        park: bool,
-        sessions: Collection[Session] | None,
-    ) -> None:
-        self.sessions = None if sessions is None else frozenset[str](sessions)
-        self.event_type = event_type
-        self.handler = handler
-        self.account = account
-        self.own = own
-        self.park = park
-
-    def wants(self, event_type: type[Event], account: AccountId, own: bool, session: str) -> bool:  # noqa: FBT001  # a key
-        if self.sessions is not None:
-            here = session in self.sessions
-        else:
-            here = session == "private" or issubclass(event_type, _TOLD_BY_THE_PLATFORM)
-        return (
-            here
-            and issubclass(event_type, self.event_type)
-            and self.account in (None, account)
-            and (self.own or not own)
-        )
-
-
-def _key(event: Event) -> Key:
-    return (
-        type(event),
-        event.account,
-        event.own,
-        getattr(event, "session_type", None) or "private",
-    )
+    def after(self, hung: Wish) -> _Kept:
+        """Return a copy for the tries after one that was given up: its thread has the other."""
+        following = _Kept()
+        following.ended = {*self.ended, hung}
+        following.hung = True
+        following.replies, following.notes = list(self.replies), list(self.notes)
+        following.entries = list(self.entries)
+        return following
 
 
 class Handlers:
     """Calls whoever wants an event; the kernel's ``Handle`` and ``Parking``.
 
+    Args:
+        sinks: Where all events go.
+        make_delivery: Makes the send of a reply; what it raises has the event tried again.
+        log: A structlog logger, told of each failure with its traceback; None: nobody is, and
+            what an event's only handler raises passes.
+        mask: Masks secrets in what an exception says.
+
     Attributes:
         active: Some handler wants its events parked.
+        tap: Is shown each event before its handlers.
+        on_failure: Is told what a handler raised; for tests without the machinery.
     """
 
     def __init__(
         self,
-        sinks: Sequence[Sink],
+        sinks: Sequence[Sink | SinkRunner],
         make_delivery: Callable[[Event, Content], Delivery],
+        *,
+        log: Any = None,
+        mask: Callable[[str], str] = str,
     ) -> None:
         self.active = False
-        self._wishes: list[_Wish] = []
-        self._sinks = tuple(sink.deliver for sink in sinks)
+        self.tap: Callable[[Event], object] | None = None
+        self.on_failure: Callable[[BaseException], None] | None = None
+        self._wishes: list[Wish] = []
+        self._sinks = tuple(
+            each if isinstance(each, SinkRunner) else SinkRunner(each) for each in sinks
+        )
         self._make_delivery = make_delivery
-        self._cache: dict[Key, tuple[Handler, ...]] = {}
-        self.tap: Callable[[Event], None] | None = None
+        self._log = log
+        self._mask = mask
+        self._cache: dict[Key, tuple[Wish, ...]] = {}
         self._parks: dict[Key, bool] = {}
+        self._kept: dict[str, _Kept] = {}
 
     def add(
         self,
@@ -160,7 +134,7 @@ class Handlers:
         check(event_type, account=account, own=own, on_crash=on_crash, sessions=sessions)
         listeners.listener("the handler", handler, takes=1)
         park = on_crash == "park"
-        wish = _Wish(event_type, handler, account, own=own, park=park, sessions=sessions)
+        wish = Wish(event_type, handler, account, own=own, park=park, sessions=sessions)
         self._wishes.append(wish)
         self._cache.clear()
         self._parks.clear()
@@ -168,34 +142,157 @@ class Handlers:
 
     def parks(self, event: Event) -> bool:
         """Say whether a handler that wants the event wants it parked."""
-        key = _key(event)
+        key = key_of(event)
         found = self._parks.get(key)
         if found is None:
-            wanted = any(wish.park and wish.wants(*key) for wish in self._wishes)
-            found = self._parks[key] = wanted
+            found = self._parks[key] = any(wish.park for wish in self._wanting(key))
         return found
 
     def __call__(self, event: Event) -> Outcome:
         """Run every handler and sink that wants the event, in the order they were added."""
         tap = self.tap
         if tap is not None:
-            tap(event)
-        key = _key(event)
-        handlers = self._cache.get(key)
-        if handlers is None:
-            handlers = self._cache[key] = self._wanting(key)
-        if not handlers:
+            self._show(tap, event)
+        key = (type(event), event.account, event.own, getattr(event, "session_type", None))
+        wishes = self._cache.get(key)
+        if wishes is None:
+            wishes = self._wanting(key)
+        if self._sinks or len(wishes) > 1 or self._kept:
+            return self._handle_each(event, wishes)
+        if not wishes:
             return IGNORED
-        call = deliver(event, handlers)
+        try:
+            call = deliver(event, (wishes[0].handler,))
+        except BaseException as error:
+            if self._log is None and self.on_failure is None:
+                raise  # who called tells of it
+            return self._failed(event, [self._reason(event, wishes[0], error)])
         if not call.replies and call.notes is None:
             return DONE
+        kept = _Kept()
+        kept.add(wishes[0], call)
+        return self._end(event, kept)
+
+    def given_up(self, event: Event) -> Outcome:
+        """Return what becomes of an event whose try was given up: its handler did not return.
+
+        The handlers that were not called yet have their turn in a further try; what the ones
+        before left is not lost with the one that hangs.
+        """
+        wishes = self._wanting(key_of(event))
+        kept = self._kept.get(event.event_id)
+        hung = kept.at if kept is not None else wishes[0] if len(wishes) == 1 else None
+        if hung is not None and self._log is not None:
+            self._log.error(
+                "handler.timed_out",
+                account=event.account,
+                event_id=event.event_id,
+                handler=arguments.called(hung.handler),
+            )
+        if kept is None or hung is None:
+            return _TIMED_OUT
+        following = kept.after(hung)
+        self._keep(event, following)
+        again = Outcome(disposition=Disposition.RETRY, reason=_TIMED_OUT.reason)
+        if any(wish not in following.ended for wish in wishes):
+            return again
+        try:
+            return self._end(event, following)
+        except Exception:  # noqa: BLE001  # there is no room for its replies now
+            return again
+
+    def forget(self, event: Event) -> None:
+        """Hear that an event is over: if it comes again, everybody gets it."""
+        self._kept.pop(event.event_id, None)
+
+    def _wanting(self, key: Key) -> tuple[Wish, ...]:
+        found = self._cache.get(key)
+        if found is None:
+            found = tuple(wish for wish in self._wishes if wish.wants(*key))
+            self._cache[key] = found
+        return found
+
+    def _show(self, tap: Callable[[Event], object], event: Event) -> None:
+        try:
+            tap(event)
+        except BaseException as error:  # noqa: BLE001  # a stranger's code
+            if self._log is not None:
+                self._log.error("listener.failed", reason=listeners.told(error, self._mask))
+
+    def _handle_each(self, event: Event, wishes: Sequence[Wish]) -> Outcome:
+        """Have each handler, but those that are done, and each sink take the event."""
+        kept = self._kept.get(event.event_id)
+        if kept is None:
+            if not wishes and not self._sinks:
+                return IGNORED
+            kept = _Kept()
+            kept.entries = [(sink, sink.take(event)) for sink in self._sinks]
+            self._keep(event, kept)
+        failures: list[str] = []
+        for wish in wishes:
+            if wish in kept.ended:
+                continue
+            kept.at = wish
+            try:
+                call = deliver(event, (wish.handler,))
+            except BaseException as error:  # noqa: BLE001  # a stranger's code
+                if revoked():
+                    return DONE  # nobody hears it; a further try has the rest
+                failures.append(self._reason(event, wish, error))
+                continue
+            if revoked():
+                return DONE
+            kept.add(wish, call)
+        kept.at = None
+        for sink, entry in kept.entries:
+            sink.wait(entry)
+        if failures:
+            return self._failed(event, failures, kept)
+        return self._end(event, kept)
+
+    def _end(self, event: Event, kept: _Kept) -> Outcome:
+        """Return how an event ended that needs no further try, with what its handlers left."""
+        try:
+            outcome = self._left(event, kept, _TIMED_OUT if kept.hung else DONE)
+        except BaseException:
+            self._keep(event, kept)  # the handlers are done: only the sends have no room
+            raise
+        self._kept.pop(event.event_id, None)
+        return outcome
+
+    def _left(self, event: Event, kept: _Kept, outcome: Outcome) -> Outcome:
+        if not kept.replies and not kept.notes:
+            return outcome
         return Outcome(
-            replies=tuple(self._make_delivery(event, content) for content in call.replies),
-            notes=tuple(call.notes or ()),
+            disposition=outcome.disposition,
+            reason=outcome.reason,
+            replies=tuple(self._make_delivery(event, content) for content in kept.replies),
+            notes=tuple(kept.notes),
         )
 
-    def _wanting(self, key: Key) -> tuple[Handler, ...]:
-        return (
-            *(wish.handler for wish in self._wishes if wish.wants(*key)),
-            *self._sinks,
-        )
+    def _failed(self, event: Event, failures: Sequence[str], kept: _Kept | None = None) -> Outcome:
+        """Return the outcome of a try; what others left goes with it, should it be the last."""
+        more = f"; and {len(failures) - 3} more" if len(failures) > 3 else ""
+        outcome = Outcome(disposition=Disposition.RETRY, reason="; ".join(failures[:3]) + more)
+        return outcome if kept is None else self._left(event, kept, outcome)
+
+    def _reason(self, event: Event, wish: Wish, error: BaseException) -> str:
+        """Tell of a failure; return it in words safe to log."""
+        if self.on_failure is not None:
+            self.on_failure(error)
+        reason = f"{listeners.told(error, self._mask)} (in {arguments.called(wish.handler)})"
+        if self._log is not None:
+            self._log.warning(
+                "handler.raised",
+                account=event.account,
+                event_id=event.event_id,
+                handler=arguments.called(wish.handler),
+                exc_info=(type(error), error, error.__traceback__),
+            )
+        return reason
+
+    def _keep(self, event: Event, kept: _Kept) -> None:
+        self._kept[event.event_id] = kept
+        if len(self._kept) > MOST_KEPT:  # those of accounts that went; the oldest come first
+            with contextlib.suppress(StopIteration, RuntimeError):
+                self._kept.pop(next(iter(self._kept)), None)

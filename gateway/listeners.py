@@ -13,7 +13,11 @@ from collections.abc import Callable, Iterator
 from types import CellType, CodeType, FunctionType, MethodType
 from typing import Any, Final
 
+from actors.runtime.place import place
 from gateway import arguments
+
+WORDS: Final = 200
+"""Most characters of an exception's words that are told."""
 
 LATER_REMEDY: Final = (
     "write a plain def, and run what is async on an event loop of your own: "
@@ -60,6 +64,18 @@ def ran(value: object, left: object) -> None:
         left.close()  # or Python warns that nobody awaited it
     told = f"{arguments.called(value)} returned a {arguments.kind(left)}, which nobody runs"
     raise TypeError(f"{told}: {LATER_REMEDY}")
+
+
+def told(error: BaseException, mask: Callable[[str], str]) -> str:
+    """Return what an exception says, for a log and a person: type, place and masked words."""
+    try:
+        words = " ".join(mask(str(error)).split())
+    except Exception:  # noqa: BLE001  # a stranger's __str__
+        words = ""
+    where = place(error)
+    if not words:
+        return where
+    return f"{where}: {words if len(words) <= WORDS else words[: WORDS - 1] + '…'}"
 
 
 _LATER: Final = (

@@ -25,7 +25,7 @@ from actors.ports import Clock, Handle, Mailbox
 from actors.runtime.lanes import LanesRan, RanLane, Task, tell_results
 from actors.runtime.log import SILENT, Log
 from actors.runtime.place import place
-from actors.runtime.roster import Roster, Worker
+from actors.runtime.roster import TIMED_OUT, Results, Roster, Worker
 from actors.values import DONE, Disposition, Event, Outcome
 
 __all__ = ["HandlerPool", "LanesRan", "RanLane", "revoked"]
@@ -66,6 +66,7 @@ class HandlerPool:
         leak_limit: int = 10,
         on_leak: Callable[[int], None] | None = None,
         log: Log = SILENT,
+        given_up: Callable[[Event], Outcome] | None = None,
         idle_s: float = IDLE_S,
         name: str = "gateway/handler",
     ) -> None:
@@ -81,6 +82,7 @@ class HandlerPool:
             leak_limit: Lost threads that are replaced; more make the pool smaller.
             on_leak: Called with :attr:`leaked` each time threads are given up.
             log: Never raises.
+            given_up: Says what becomes of an event whose handler was given up; None: it is dead.
             idle_s: How long a thread without work stays.
             name: Prefix of thread names.
         """
@@ -89,6 +91,7 @@ class HandlerPool:
         self._deadline_s = deadline_s
         self._on_leak = on_leak
         self._log = log
+        self._given_up = given_up
         self._idle_s = idle_s
         self._name = name
         self._numbers = count()
@@ -280,9 +283,21 @@ class HandlerPool:
                 looked_at, used_s = now, time.process_time()
                 busy = used_s - used_before_s >= BUSY * passed_s
                 results, lost = roster.inspect(now, busy=busy)
-            tell_results(results)
+            tell_results(self._judged(results) if lost else results)
             if lost:
                 self._report_leak()
+
+    def _judged(self, results: Results) -> Results:
+        """Give the results with what becomes of the events whose handlers were given up."""
+        given_up = self._given_up
+        if given_up is None:
+            return results
+        return [
+            (mailbox, ran)
+            if not ran.outcomes or ran.outcomes[-1] is not TIMED_OUT
+            else (mailbox, _judge(ran, given_up, self._log))
+            for mailbox, ran in results
+        ]
 
     def _report_leak(self) -> None:
         leaked = self.leaked
@@ -292,6 +307,16 @@ class HandlerPool:
             self._on_leak(leaked)
         except BaseException as error:  # noqa: BLE001  # a stranger's code
             self._log.error("callback.failed", what="on_leak", reason=place(error))
+
+
+def _judge(ran: RanLane, given_up: Callable[[Event], Outcome], log: Log) -> RanLane:
+    before = ran.outcomes[:-1]
+    try:
+        outcome = given_up(ran.events[len(before)])
+    except Exception as error:  # noqa: BLE001  # the watcher must live
+        log.error("callback.failed", what="given_up", reason=place(error))  # noqa: TRY400  # no payload
+        outcome = TIMED_OUT
+    return RanLane(ran.lane, ran.events, [*before, outcome])
 
 
 def _wake(worker: Worker) -> None:

@@ -10,14 +10,15 @@ from actors.values import Event
 class Sink(Protocol):
     """Where events go besides the handlers.
 
-    Called on handler threads, several at a time. What it takes as keyword arguments,
+    Called on a thread of its own, one event at a time. What it takes as keyword arguments,
     with annotations, are its keys in the configuration.
     """
 
     def deliver(self, event: Event) -> None:
-        """Take one event over, for good; may block for as long as a handler may.
+        """Take one event over, for good; may block.
 
-        An event may come twice after a crash or a failed delivery; ``event_id`` tells.
+        No answer waits for it for longer than a second. An event may come twice after a crash
+        or a failed delivery; ``event_id`` tells.
 
         Raises:
             SinkError: It was not taken over; the event is delivered again later.

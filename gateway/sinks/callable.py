@@ -16,7 +16,7 @@ _EXAMPLE = "call: mypackage.mymodule:on_event"
 class CallableSink:
     """Calls a function with each event.
 
-    What it raises is the same as a handler's exception: the event is tried again later.
+    What it raises has the event delivered again later; no handler hears of it.
 
     Args:
         call: ``package.module:name`` of something that takes one event; in Python code

@@ -27,9 +27,9 @@ from actors.values import (
 )
 from gateway.app import Gateway
 from gateway.events import PlatformEvent
-from gateway.handlers import OnCrash, Session
 from gateway.settings import AccountSettings, Credentials, Settings
 from gateway.testing import events
+from gateway.wishes import OnCrash, Session
 
 EventT = TypeVar("EventT", bound=Event)
 Sends = Callable[[Delivery], SendResult]
@@ -85,11 +85,13 @@ class Handled(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         event: The event.
         outcome: ``done``, ``ignored`` (no handler wanted it) or ``dead`` (every try failed).
-        replies: What leaves with the settlement; empty unless ``done``.
+        replies: What leaves with the settlement: of a dead letter, what those handlers said
+            that were done.
         sent: What handlers sent by ``gateway.send`` meanwhile, failed tries included.
         notes: What else is kept with the settlement, where a gateway has such a thing.
-        failures: What each failed try raised, oldest first.
+        failures: What handlers raised, oldest first.
         waits_s: The waits before the further tries; nobody waited.
+        tries: How often the handlers ran.
     """
 
     event: Event
@@ -99,11 +101,12 @@ class Handled(msgspec.Struct, frozen=True, kw_only=True):
     notes: Sequence[Any] = ()
     failures: Sequence[BaseException] = ()
     waits_s: Sequence[float] = ()
+    tries: int = 0
 
     @property
     def attempts(self) -> int:
         """How often the handlers ran; 0 if none wanted it."""
-        return 0 if self.outcome == "ignored" else len(self.failures) + (self.outcome == "done")
+        return self.tries
 
     @property
     def retries(self) -> int:
@@ -238,11 +241,13 @@ class HandlerBench:
         failures: list[BaseException] = []
         self._sent = []
         outcome = Outcome(disposition=Disposition.DEAD)
+        tries = 0
         with self._standing_in():
-            for _ in range(len(waits) + 1):
+            while tries <= len(waits) and (not tries or outcome.disposition is Disposition.RETRY):
                 outcome = self._try(event, failures)
-                if outcome.disposition is not Disposition.RETRY:
-                    break
+                tries += 1
+        self.gateway._handlers.forget(event)  # noqa: SLF001  # of one house
+        failed = tries - (outcome.disposition is not Disposition.RETRY)
         return Handled(
             event=event,
             outcome=_ENDED[outcome.disposition],
@@ -250,19 +255,32 @@ class HandlerBench:
             sent=tuple(self._sent),
             notes=getattr(outcome, "notes", ()),
             failures=tuple(failures),
-            waits_s=waits[: len(failures)],
+            waits_s=waits[:failed],
+            tries=0 if outcome.disposition is Disposition.IGNORED else tries,
         )
 
     def _try(self, event: Event, failures: list[BaseException]) -> Outcome:
+        handlers = self.gateway._handlers  # noqa: SLF001  # of one house
+        raised: list[BaseException] = []
+
+        def failed(error: BaseException) -> None:
+            if isinstance(error, KeyboardInterrupt):
+                raise error
+            raised.append(error)
+
+        handlers.on_failure = failed
         try:
-            outcome = self.gateway._handlers(event)  # noqa: SLF001  # of one house
+            outcome = handlers(event)
         except KeyboardInterrupt:
+            handlers.forget(event)
             raise
-        except BaseException as error:  # noqa: BLE001  # a stranger's code
+        except BaseException as error:  # noqa: BLE001  # a reply without room, say
             failures.append(error)
             return Outcome(disposition=Disposition.RETRY)
+        finally:
+            handlers.on_failure = None
         if outcome.disposition is Disposition.RETRY:
-            failures.append(RuntimeError(outcome.reason or "it asked for another try"))
+            failures += raised
         return outcome
 
     @contextmanager
