@@ -6,17 +6,13 @@ import argparse
 import json
 import sys
 
-from gateway import sinks
-from gateway.config import effective, load
-from gateway.errors import ConfigError
+from gateway.cli.paths import loaded
+from gateway.config import effective
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Print the effective settings, secrets masked; problems go to stderr."""
-    settings = load(arguments.config)
-    problems = sinks.check(settings.sinks, source=arguments.config)
-    if problems:
-        raise ConfigError(problems)
+    settings = loaded(arguments.config)
     for note in settings.notes:
         sys.stderr.write(f"{note}\n")
     shown = effective(settings)

@@ -6,10 +6,9 @@ import argparse
 import sys
 import threading
 
-from gateway import heap, logs, sinks, web
+from gateway import heap, logs, web
 from gateway.app import Gateway
-from gateway.config import load
-from gateway.errors import ConfigError
+from gateway.cli.paths import loaded
 
 SWITCH_INTERVAL_S = 0.0005
 """The interpreter's turn; shorter than its default, so that a busy handler delays no reader."""
@@ -20,10 +19,7 @@ SETTLE_AFTER_S = 60.0
 
 def main(arguments: argparse.Namespace) -> int:
     """Run until SIGINT or SIGTERM; logs go to stderr."""
-    settings = load(arguments.config)
-    problems = sinks.check(settings.sinks, source=arguments.config)
-    if problems:
-        raise ConfigError(problems)
+    settings = loaded(arguments.config, parts=False)
     logs.configure(
         settings.log.level, "json" if arguments.json else settings.log.format, settings=settings
     )

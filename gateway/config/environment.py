@@ -32,6 +32,15 @@ class FromEnvironment(str):
     written: str
 
 
+def is_text(value: str) -> bool:
+    """Tell whether a text has a form in UTF-8: bytes the system could not read have none."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def substitute(written: str, environment: Mapping[str, str]) -> str:
     """Replace the references in a text.
 
@@ -43,8 +52,8 @@ def substitute(written: str, environment: Mapping[str, str]) -> str:
         The text itself if it has no reference.
 
     Raises:
-        ValueError: A variable is not set, or a reference is malformed; says which and how
-            to fix it.
+        ValueError: A variable is not set or no text, or a reference is malformed; says which
+            and how to fix it.
     """
 
     def value_of(match: re.Match[str]) -> str:
@@ -62,6 +71,11 @@ def substitute(written: str, environment: Mapping[str, str]) -> str:
             raise ValueError(
                 f"environment variable {name} is not set; "
                 f"set it, or write ${{{name}:-}} if it may be empty"
+            )
+        if value is not None and not is_text(value):
+            raise ValueError(
+                f"environment variable {name} holds bytes that are not UTF-8; "
+                "set it anew from a text that is"
             )
         return value or ""
 

@@ -44,8 +44,19 @@ _PAIRS = {
 }
 _HOMELESS = "begins with ~ and nobody of that name has a home here; write the path in full, or ./~…"
 _LONGEST_ID = 64
+
+SHORTEST_TOKEN = 16
+"""Characters of ``http.token``: whoever guesses it reads every message, and sends in your name."""
+
 _UNPRINTABLE = re.compile(r"[\x00-\x20\x7f]")
 _BREAK = re.compile(r"[\r\n\0]")
+_COOKIE_NAME = re.compile(r"\s*((?:set-)?cookie\s*:)", re.IGNORECASE)
+_KEY_NAME = re.compile(
+    r"\s*((?:access[_-]?token|token|device[_-]?id|user[_-]?id|unb)[\"']?\s*[:=]"
+    r"|(?:authorization\s*:\s*)?bearer\s)",
+    re.IGNORECASE,
+)
+_QUOTES = tuple("\"'`“”‘’")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HANDSHAKE_HEADERS = re.compile(r"connection|upgrade|sec-websocket-.*", re.IGNORECASE)
 
@@ -82,7 +93,10 @@ def warnings(settings: Settings) -> Iterator[Finding]:
         path = key_path("accounts", index)
         if not account.tls.verify:
             yield f"{path}.tls.verify", "is off: anybody on the way can read and write"
-        user_id = account.credentials.user_id
+        user_id, cookie = account.credentials.user_id, account.credentials.cookie
+        if account.platform == "goofish" and cookie and not users_of(cookie):
+            told = "there is no unb in it, so it is not of a user who is logged in"
+            yield f"{path}.credentials.cookie", f"{told}; copy it from a page after the login"
         if user_id:
             first = users.setdefault((account.platform, user_id), path)
             if first != path:
@@ -93,6 +107,15 @@ def warnings(settings: Settings) -> Iterator[Finding]:
 
 
 def _http(http: HttpSettings) -> Iterator[Finding]:
+    token = http.token or ""
+    if token and len(token) < SHORTEST_TOKEN:
+        told = f"has {len(token)} characters and can be guessed; at least {SHORTEST_TOKEN}"
+        yield (
+            "http.token",
+            f"{told}, e.g. of: python3 -c 'import secrets; print(secrets.token_hex())'",
+        )
+    elif not is_bearer(token):
+        yield "http.token", "holds blanks or letters that no header can carry; use a-z, A-Z, 0-9"
     if http.listen is None:
         return
     host, _, port = http.listen.rpartition(":")
@@ -101,6 +124,11 @@ def _http(http: HttpSettings) -> Iterator[Finding]:
     elif not http.token and not _is_loopback(host.strip("[]")):
         told = f"is missing, and {http.listen} can be reached from other machines"
         yield "http.token", f"{told}; set a token of your own or listen on 127.0.0.1"
+
+
+def is_bearer(token: str) -> bool:
+    """Tell whether a token can stand in a header: visible ASCII."""
+    return all("!" <= each <= "~" for each in token)
 
 
 def _is_loopback(host: str) -> bool:
@@ -148,15 +176,33 @@ def _goofish(credentials: Credentials, path: str) -> Iterator[Finding]:
         yield f"{path}.token", f"{told}, see README, section Credentials"
     if not credentials.user_id:
         yield f"{path}.user_id", "is missing; it is the value of the cookie unb"
+    elif users_of(credentials.cookie) - {credentials.user_id}:
+        told = "its unb is another user than user_id"
+        yield f"{path}.cookie", f"{told}; copy both while logged in as the same one"
 
 
 def _credentials(credentials: Credentials, path: str) -> Iterator[Finding]:
     for key in ("user_id", "device_id", "token", "cookie"):
         value = getattr(credentials, key) or ""
+        pasted = (_COOKIE_NAME if key == "cookie" else _KEY_NAME).match(value)
         if _BREAK.search(value):
             yield f"{path}.{key}", "there is a line break in it"
         elif key == "cookie" and not value.isascii():
             yield f"{path}.{key}", "holds letters no header can carry; copy it again"
+        elif pasted:
+            yield f"{path}.{key}", f"begins with {pasted[1]!r}; copy only what follows it"
+        elif value.strip()[:1] in _QUOTES:
+            yield f"{path}.{key}", "has quotes around it that are not part of it; leave them out"
+        elif value and not value.strip("*. …"):
+            yield f"{path}.{key}", "is a mask that something shows in its place; copy it itself"
+        elif key != "cookie" and value != value.strip():
+            yield f"{path}.{key}", "begins or ends with a blank; leave it out"
+
+
+def users_of(cookie: str | None) -> frozenset[str]:
+    """Return the users a Goofish cookie is of: its values of ``unb``."""
+    pairs = (part.strip().partition("=") for part in (cookie or "").split(";"))
+    return frozenset(value.strip('"') for name, _, value in pairs if name == "unb" and value)
 
 
 def _url(url: str, path: str) -> Iterator[Finding]:

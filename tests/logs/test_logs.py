@@ -33,7 +33,7 @@ TOKEN, PART = f"oauth_k1:{PLANTED}-token", f"{PLANTED}-cookie-part"
 def settings() -> Settings:
     return from_mapping(
         {
-            "http": {"listen": "127.0.0.1:1", "token": f"{PLANTED}-http"},
+            "http": {"listen": "127.0.0.1:1", "token": f"{PLANTED}-http-token"},
             "accounts": [
                 {
                     "id": "shop-a",
@@ -57,7 +57,7 @@ def settings() -> Settings:
 
 
 ALL_SECRETS = [
-    f"{PLANTED}-http", f"{PLANTED}-url", f"{PLANTED}-header", f"{PLANTED} proxy",
+    f"{PLANTED}-http-token", f"{PLANTED}-url", f"{PLANTED}-header", f"{PLANTED} proxy",
     f"{PLANTED}%20proxy", TOKEN, PART, f"{PLANTED}tk_17000", f"{PLANTED}tk", f"{PLANTED}-sink",
     f"{PLANTED}-sink-token",
 ]  # fmt: skip

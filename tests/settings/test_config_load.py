@@ -239,7 +239,7 @@ def test_a_file_with_secrets_that_others_may_read_is_noted(
 def test_effective_settings_are_complete_masked_and_plain_yaml() -> None:
     settings = from_mapping(
         {
-            "http": {"token": "hunter2-http"},
+            "http": {"token": "hunter2-http-token"},
             "accounts": [
                 {
                     "id": "a",

@@ -96,7 +96,7 @@ def test_dead_letters_are_listed_shown_replayed_and_dropped(
 def test_sends_are_listed_shown_and_taken_back(tmp_path: Path, serve_api: Serve) -> None:
     api = serve_api(StandIn(tmp_path))
     assert [row["outbox_id"] for row in api.get("/v1/outbox")["sends"]] == ["o1", "o2"]
-    assert [row["outbox_id"] for row in api.get("/v1/outbox?state=confirmed")["sends"]] == ["o2"]
+    assert [row["outbox_id"] for row in api.get("/v1/outbox?state=accepted")["sends"]] == ["o2"]
     assert api.get("/v1/outbox/o2")["attempts"] == 1
     assert api.post("/v1/outbox/o1/cancel")["done"] == "cancelled"
     assert refused(api, "POST", "/v1/outbox/o2/cancel") == (409, "too_late")

@@ -1,0 +1,77 @@
+"""Paths and parts of a configuration, looked at before anything is opened. Changes nothing.
+
+``check`` says what ``run`` would refuse, and ``run`` refuses it as configuration.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from gateway import planning, sinks
+from gateway.config import load
+from gateway.errors import ConfigError
+from gateway.settings import Settings
+
+
+def loaded(file: str, *, parts: bool = True) -> Settings:
+    """Read a configuration, and look at everything that it names.
+
+    Args:
+        file: The configuration.
+        parts: Also try what a gateway refuses when it is made.
+
+    Raises:
+        ConfigError: All that is wrong, one line each.
+    """
+    settings = load(file)
+    problems = [*sinks.check(settings.sinks, source=file)]
+    found = [*(_parts(settings) if parts else ()), *_folders(settings)]
+    problems += [f"{file}: {told}" for told in found]
+    if problems:
+        raise ConfigError(problems)
+    return settings
+
+
+def _parts(settings: Settings) -> Iterator[str]:
+    """Find what the plan of an account refuses: its platform, its authorities."""
+    refused: set[str] = set()
+    for index, account in enumerate(settings.accounts):
+        try:
+            planning.plan(account, settings)
+        except ValueError as error:
+            if str(error) not in refused:  # thousands of accounts name one file
+                yield f"accounts[{index}]: {error}"
+            refused.add(str(error))
+
+
+def _folders(settings: Settings) -> Iterator[str]:
+    """Find where nothing can be written."""
+    if settings.durability != "memory":
+        why = unusable(Path(settings.data_dir))
+        if why:
+            yield f"data_dir: {why}; set it to a folder this user may write"
+    for index, sink in enumerate(settings.sinks):
+        path = sink.options.get("path")
+        if not isinstance(path, str):
+            continue
+        where = f"sinks[{index}].path"
+        if not path or Path(path).is_dir():
+            yield f"{where}: {path!r} is a folder; name a file"
+        elif why := unusable(Path(path).parent):
+            yield f"{where}: {why}; name a file in a folder this user may write"
+
+
+def unusable(folder: Path) -> str | None:
+    """Return why nothing can be put into a folder, which need not be there yet."""
+    there = folder.expanduser()
+    try:
+        while not there.exists() and there != there.parent:
+            there = there.parent
+        if not there.is_dir():
+            return f"{there} is no folder"
+    except (OSError, RuntimeError, ValueError) as error:
+        return f"{folder} can not be looked at ({getattr(error, 'strerror', None) or error})"
+    allowed = os.access(there, os.W_OK | os.X_OK)
+    return None if allowed else f"{there} can not be written by this user"
