@@ -192,7 +192,8 @@ class EventSettledError(GatewayError):
     def __str__(self) -> str:
         return (
             f"no handler is being called with event {self.event_id!r} on this thread; reply in "
-            "the handler itself before it returns, or use gw.send() from anywhere, at any time"
+            "the handler itself before it returns, or use send() from anywhere, at any time: "
+            "gw.send(account, conversation, text)"
         )
 
 
@@ -202,7 +203,7 @@ class EventCopiedError(EventSettledError, TypeError):
     def __str__(self) -> str:
         return (
             f"this is a copy of event {self.event_id!r}; reply on the event that the handler "
-            "was given, or use gw.send()"
+            "was given, or use send(): gw.send(account, conversation, text)"
         )
 
 

@@ -51,6 +51,9 @@ def add_control(commands: Any) -> None:
     backup.add_argument("target", nargs="?", help=told)
     journal.add_parser("prune", parents=[where], help="delete what is over (stopped gateway)")
     journal.add_parser(
+        "repair", parents=[where], help="move rows nobody can read to a file (stopped gateway)"
+    )
+    journal.add_parser(
         "salvage", parents=[where], help="save what can be read of a damaged one (stopped gateway)"
     )
 

@@ -16,7 +16,7 @@ LONGEST_S = 600.0
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Check, back up, prune or salvage; 1 if the check found something wrong."""
+    """Check, back up, prune, repair or salvage; 1 if the check found something wrong."""
     with open_door(arguments, file_too=True) as door:
         told = _told(door, arguments)
     if arguments.json:
@@ -39,6 +39,9 @@ def _told(door: Door, arguments: argparse.Namespace) -> Any:
     if arguments.action == "salvage":
         with as_problems():
             return shapes.plain(_file(door).gateway.journal.salvage())
+    if arguments.action == "repair":
+        with as_problems():
+            return shapes.plain(_file(door).gateway.journal.repair())
     target: str | None = arguments.target
     if isinstance(door, FileDoor) and target is not None:
         with as_problems():

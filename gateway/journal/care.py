@@ -7,34 +7,40 @@ writer (:meth:`gateway.journal.sqlite.SqliteJournal.prune`).
 
 from __future__ import annotations
 
+import enum
 import sqlite3
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from actors.ports import Clock
-from gateway.journal import files, integrity
+from actors.storage import JournalError
+from gateway.journal import files, integrity, unreadable
 from gateway.journal.backup import Backup, backup, last_backup
-from gateway.journal.lock import owner_of
+from gateway.journal.lock import ProcessLock, owner_of
 from gateway.journal.quota import Limits
-from gateway.journal.retention import Pruned
+from gateway.journal.retention import Pruned, Transaction
 from gateway.journal.salvage import Loss, Salvage, salvage
 from gateway.journal.schema import SendState, Status
 from gateway.journal.sqlite import SqliteJournal
+from gateway.journal.unreadable import Depth
 from gateway.journal.upkeep import free_bytes, used_bytes
 
 __all__ = [
     "Backup",
     "Loss",
+    "Repair",
     "Report",
     "Salvage",
     "backup",
     "check",
     "last_backup",
     "prune",
+    "repair",
     "report",
     "salvage",
 ]
@@ -105,8 +111,8 @@ def report(path: Path) -> Report:
                 owner=owner_of(files.beside(path, ".lock")),
                 schema=version,
                 clean=kept.get("clean_shutdown") == 1,
-                events={Status(each).name.lower(): count for each, count in by_status.fetchall()},
-                sends={SendState(each).name.lower(): count for each, count in by_state.fetchall()},
+                events={_name(Status, each): count for each, count in by_status.fetchall()},
+                sends={_name(SendState, each): count for each, count in by_state.fetchall()},
                 dead_letters=letters,
                 oldest_pending_ms=oldest[0] if oldest else None,
                 file_bytes=path.stat().st_size,
@@ -114,7 +120,7 @@ def report(path: Path) -> Report:
                 log_bytes=log.stat().st_size if log.exists() else 0,
                 free_bytes=free_bytes(path),
                 last_backup=last_backup(path),
-                salvaged=msgspec.json.decode(noted, type=Salvage) if noted else None,
+                salvaged=_salvaged(noted),
                 readable_by_others=[str(each) for each in files.lax(path)],
             )
     except sqlite3.Error as error:
@@ -123,6 +129,8 @@ def report(path: Path) -> Report:
 
 def check(path: Path, *, thorough: bool = False) -> list[str]:
     """Read a journal from end to end, running or not; give what is wrong, nothing if it is sound.
+
+    Pages that are damaged are for :func:`salvage`, rows that cannot be read for :func:`repair`.
 
     Args:
         path: The file.
@@ -135,11 +143,67 @@ def check(path: Path, *, thorough: bool = False) -> list[str]:
         with closing(files.reader(path)) as connection:
             integrity.identify(connection, path)
             try:
-                return integrity.problems_in(connection, thorough=thorough)
+                return [
+                    *integrity.problems_in(connection, thorough=thorough),
+                    *map(str, unreadable.find(connection, Depth.CONTENT)),
+                    *(
+                        f"{each['table']} row {each['key']} is set aside: {each['why']}"
+                        for each in unreadable.kept(connection)
+                    ),
+                ]
             except sqlite3.DatabaseError as error:
                 return [str(error)]
     except sqlite3.Error as error:
         raise files.failure(path, error) from error
+
+
+class Repair(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of rows that could not be read.
+
+    Attributes:
+        path: The journal.
+        copy: Where they are now, a line of JSON each; None: there were none.
+        rows: Which, and what was wrong with each.
+    """
+
+    path: str
+    copy: str | None
+    rows: list[str]
+
+
+def repair(path: Path, *, clock: Clock) -> Repair:
+    """Take rows that cannot be read out of a journal nobody has open, into a file beside it.
+
+    Raises:
+        JournalError: In use, damaged, or it cannot be written; no row is lost.
+    """
+    files.must_exist(path)
+    lock = ProcessLock(files.beside(path, ".lock"))
+    try:
+        with closing(files.connect(path, "FULL")) as connection:
+            integrity.identify(connection, path)
+            integrity.verify(connection, path)
+            found = unreadable.find(connection, Depth.CONTENT)
+            unreadable.set_aside(connection, found, clock.unix_ms())
+            copies = unreadable.kept(connection)
+            target = None
+            if copies:
+                stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(clock.unix_ms() / 1000))
+                target = files.beside(path, f".unreadable-{stamp}.jsonl")
+                files.write_new(target, b"".join(msgspec.json.encode(x) + b"\n" for x in copies))
+                with Transaction(connection):
+                    unreadable.forget_kept(connection)
+    except sqlite3.Error as error:
+        raise files.failure(path, error) from error
+    except OSError as error:
+        raise JournalError(
+            f"the copies of rows of {path} cannot be written ({error.strerror}); "
+            "look at the disk and the owner of its directory, then run it again"
+        ) from error
+    finally:
+        lock.release()
+    told = [f"{each['table']} row {each['key']}: {each['why']}" for each in copies]
+    return Repair(path=str(path), copy=None if target is None else str(target), rows=told)
 
 
 def prune(
@@ -171,3 +235,14 @@ def prune(
         return total
     finally:
         journal.close()
+
+
+def _name(kind: type[enum.IntEnum], number: Any) -> str:
+    return kind(number).name.lower() if number in {each.value for each in kind} else "unreadable"
+
+
+def _salvaged(noted: Any) -> Salvage | None:
+    try:
+        return msgspec.json.decode(noted, type=Salvage) if noted else None
+    except (msgspec.DecodeError, TypeError):
+        return None

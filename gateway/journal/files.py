@@ -131,6 +131,20 @@ def sync(path: Path) -> None:
         os.fsync(file.fileno())
 
 
+def write_new(path: Path, content: bytes) -> None:
+    """Write a file that is not there, for its owner alone, and wait for the disk.
+
+    Raises:
+        OSError: It is there, or it cannot be written.
+    """
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    sync_directory(path)
+
+
 def sync_directory(path: Path) -> None:
     """Wait until the name of a file is on the disk."""
     if os.name == "posix":

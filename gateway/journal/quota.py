@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -105,6 +106,19 @@ def letters_alert(room_left: Room, why: str) -> Alert:
         detail=f"{why}{told}",
         next_step="drop what nobody needs and replay the rest once there is room "
         f"({command('dead-letters list')}), or raise the bound",
+    )
+
+
+def set_aside(rows: Sequence[str]) -> Alert | None:
+    """Give the alert of rows that could not be read; None: there are none."""
+    if not rows:
+        return None
+    more = f" and {len(rows) - 3} more" if len(rows) > 3 else ""
+    return Alert(
+        name="journal.rows_set_aside",
+        detail=f"rows that can not be read are set aside: {', '.join(rows[:3])}{more}",
+        next_step=f"stop the gateway and run {command('journal repair -c FILE')}: it moves their "
+        "copies to a file beside the journal",
     )
 
 

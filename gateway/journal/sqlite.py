@@ -2,7 +2,8 @@
 
 What :meth:`SqliteJournal.commit` answered survives a kill and, with ``synchronous="FULL"``,
 a power cut; only bare settlements wait for the next sync (ADR 7). Tables are in
-:mod:`gateway.journal.schema`, statements in :mod:`~gateway.journal.inbound`,
+:mod:`gateway.journal.schema`, the order of a batch in :mod:`~gateway.journal.batch`,
+statements in :mod:`~gateway.journal.inbound`,
 :mod:`~gateway.journal.settling`, :mod:`~gateway.journal.letters` and
 :mod:`~gateway.journal.sends`.
 """
@@ -13,39 +14,28 @@ import contextlib
 import itertools
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 from actors.policy.alerts import Alert
 from actors.ports import Clock
 from actors.storage import (
-    BeginEvent,
-    CloseHold,
-    DropEvent,
     JournalAnswer,
     JournalCommand,
     JournalError,
     Letter,
-    MarkDelivery,
-    NoteTime,
-    OpenHold,
-    ParkEvents,
     Past,
     PendingRows,
     RecoveryRecord,
-    ReplayEvent,
     SendQuery,
     SendRecord,
-    SettleEvents,
-    StoreDelivery,
-    StoreFrames,
-    StorePast,
     Tally,
 )
 from actors.values import AccountId, Delivery, SendOutcome
 from gateway import logs
 from gateway.journal import (
+    batch,
     counting,
     cursors,
     files,
@@ -58,6 +48,7 @@ from gateway.journal import (
     sends,
     settling,
     standing,
+    unreadable,
     whereabouts,
 )
 from gateway.journal.lock import ProcessLock
@@ -65,6 +56,7 @@ from gateway.journal.quota import Limits
 from gateway.journal.retention import Pruned, Transaction
 from gateway.journal.rows import Value, storable, text
 from gateway.journal.schema import Status
+from gateway.journal.unreadable import Depth, Unreadable
 from gateway.journal.upkeep import LOOK_S, Upkeep
 from gateway.journal.whereabouts import Astray, AstrayError, Whereabouts
 from gateway.journal.work import SettledBeforeError, Work
@@ -84,6 +76,17 @@ _UNCHECKED: Final = "DELETE FROM log_meta WHERE key='checked_at'"
 _OVERDUE: Final = (
     "SELECT NOT EXISTS (SELECT 1 FROM log_meta WHERE key='checked_at' AND value BETWEEN ? AND ?)"
 )
+
+
+SMALL_BYTES: Final = 32 * 1024 * 1024
+"""Of files up to this size every row is looked at at the start, whoever will read it."""
+
+SEEK_S: Final = 60.0
+"""Between two looks through the whole file for rows that cannot be read."""
+
+_UNREADABLE: Final = (JournalError, ValueError, TypeError, AttributeError, LookupError)
+
+T = TypeVar("T")
 
 
 class SqliteJournal:
@@ -116,14 +119,14 @@ class SqliteJournal:
         self._clock = clock
         self._faults: Counter[str] = Counter()
         self._synced = True
+        self._log = log = logs.logger_for(log, Redactor())
+        self._sought_at = float("-inf")
         self._counts: Final = counting.Counts()
-        log = logs.logger_for(log, Redactor())
         self._upkeep: Final = Upkeep(self.path, limits or Limits(), clock, log)
         self._check: integrity.FrameCheck | None = None
         self._notes: list[tuple[str, tuple[int, ...]]] = []
         self._connection: sqlite3.Connection | None = None
         self._closed = self._given_up = False
-        self._log = log
         self._where: Final = Whereabouts(self.path)
         self._lost: Astray | None = None
         self._look_at = float("-inf")
@@ -199,24 +202,42 @@ class SqliteJournal:
     ) -> PendingRows:
         """Give unsettled events with ``lane_seq`` above ``after``, in its order."""
         within = None if lane is None else storable(lane)
+
+        def read() -> PendingRows:
+            try:
+                return paging.read(self._connected(), account, after, limit, within)
+            except sqlite3.Error as error:
+                raise files.failure(self.path, error) from error
+
         try:
-            return paging.read(self._connected(), account, after, limit, within)
-        except sqlite3.Error as error:
-            raise files.failure(self.path, error) from error
+            page = read()
+        except _UNREADABLE as error:
+            if isinstance(error, JournalError) and not _is_no_text(error):
+                raise
+            self._seek()
+            page = read()
+        lost = [
+            Unreadable(table="event", key=(number,), why="its frame cannot be read")
+            for number in page.unreadable
+        ]
+        if lost:
+            self._mend_rows(lambda: self._take_out(lost))
+            page.unreadable.clear()
+        return page
 
     def unsent(self, account: AccountId) -> Sequence[tuple[Delivery, SendOutcome | None]]:
         """Give open sends in the order they were accepted; UNKNOWN if one was tried."""
-        return [sends.sent_row(row) for row in self._read(sends.UNSENT, (account,))]
+        return self._rows(sends.sent_row, sends.UNSENT, (account,))
 
     def pasts(self) -> dict[AccountId, Past]:
         """Give what former lives left of each account that failed and was not stable since."""
-        rows = map(standing.past_row, self._read(standing.PASTS, ()))
+        rows = self._rows(standing.past_row, standing.PASTS, ())
         return dict(row for row in rows if row is not None)
 
     def recovery(self, account: AccountId) -> RecoveryRecord:
         """Give the account's cursor and its hold."""
-        (row,) = self._read(cursors.RECORD, cursors.record_key(account))
-        return cursors.record(row)
+        found = self._rows(cursors.record, cursors.RECORD, cursors.record_key(account))
+        return found[0] if found else RecoveryRecord()
 
     def known(self, account: AccountId, event_ids: Sequence[str]) -> Mapping[str, bool]:
         """Say which of these events are stored; True: it may have reached a handler."""
@@ -233,22 +254,22 @@ class SqliteJournal:
 
     def sends(self, query: SendQuery) -> Sequence[SendRecord]:
         """Give sends in the order they were accepted."""
-        return [sends.record(row) for row in self._read(*sends.select(query))]
+        return self._rows(sends.record, *sends.select(query))
 
     def letters(self, account: AccountId | None, limit: int) -> Sequence[Letter]:
         """Give dead and parked events, the newest first."""
-        rows = self._read(letters.LIST, (account, limit))
-        return [letters.letter_row(row) for row in rows]
+        return self._rows(letters.letter_row, letters.LIST, (account, limit))
 
     def letter(self, event_id: str) -> Letter | None:
         """Give one of them with its frame."""
-        rows = self._read(letters.SHOW, (storable(event_id),))
-        return letters.letter_row(rows[0]) if rows else None
+        found = self._rows(letters.letter_row, letters.SHOW, (storable(event_id),))
+        return found[0] if found else None
 
     def note(self, account: AccountId, conversation_id: str, key: str) -> str | None:
         """Give what handlers noted last."""
-        rows = self._read(settling.NOTED, (account, storable(conversation_id), storable(key)))
-        return text(rows[0][0]) if rows else None
+        asked = (account, storable(conversation_id), storable(key))
+        found = self._rows(lambda row: text(row[0]), settling.NOTED, asked)
+        return found[0] if found else None
 
     def concerns(self) -> Sequence[Alert]:
         """Give what a person should look at in the file, the same object until it changes."""
@@ -302,7 +323,9 @@ class SqliteJournal:
             found = integrity.identify(connection, self.path)
             whole = integrity.verify(connection, self.path)
             migration.migrate(connection, found)
-            clean = self._counts.load(connection)
+            small = whole and self.path.stat().st_size <= SMALL_BYTES
+            self._set_aside(Depth.TYPES if small else Depth.START)
+            clean = self._load_counts(connection)
             if clean:
                 self._notes.append((counting.BEGUN, ()))
             if not whole and (not clean or self._overdue(connection)):
@@ -316,6 +339,15 @@ class SqliteJournal:
                 "check the owner, mode and free space of its directory"
             ) from error
         return int(highest)
+
+    def _load_counts(self, connection: sqlite3.Connection) -> bool:
+        try:
+            return self._counts.load(connection)
+        except (ValueError, TypeError, sqlite3.OperationalError) as error:
+            if hasattr(error, "sqlite_errorcode"):
+                raise
+            self._set_aside(Depth.CONTENT)  # of a large file a start reads only some rows
+            return self._counts.load(connection)
 
     def _connected(self) -> sqlite3.Connection:
         """Give the connection; a new one if the last was given up after an error."""
@@ -411,7 +443,7 @@ class SqliteJournal:
         self, commands: Sequence[JournalCommand], *, careful: bool
     ) -> tuple[list[JournalAnswer], Mapping[tuple[str, str], int]]:
         connection = self._connected()
-        self._sync(connection, wanted=not _bare_settlements(commands))
+        self._sync(connection, wanted=not batch.bare_settlements(commands))
         connection.execute("BEGIN IMMEDIATE")
         try:
             work = Work(
@@ -421,7 +453,7 @@ class SqliteJournal:
                 now_ms=self._clock.unix_ms(),
                 careful=careful,
             )
-            answers = _run(work, commands)
+            answers = batch.run(work, commands)
             for note in self._notes:
                 connection.execute(*note)
             self._look_at_files(within=True)
@@ -495,6 +527,50 @@ class SqliteJournal:
                     self._counts.save(connection)
             self._upkeep.close(connection)
 
+    def _rows(self, read: Callable[[Any], T], query: str, values: Sequence[Value]) -> list[T]:
+        """Read rows one by one; what cannot be read costs itself, and is set aside."""
+        try:
+            return [read(row) for row in self._read(query, values)]
+        except _UNREADABLE as error:
+            if isinstance(error, JournalError) and not _is_no_text(error):
+                raise
+            self._seek()
+        connection = self._connected()
+        connection.text_factory = unreadable.lenient  # what is left of it fails alone
+        try:
+            return list(_readable(read, self._read(query, values)))
+        finally:
+            connection.text_factory = str
+
+    def _seek(self) -> None:
+        """Look through the whole file for what cannot be read, once in a while."""
+        now = self._clock.monotonic()
+        if now < self._sought_at + SEEK_S:
+            return
+        self._sought_at = now
+        self._mend_rows(lambda: self._set_aside(Depth.CONTENT))
+
+    def _mend_rows(self, take_out: Callable[[], bool]) -> None:
+        try:
+            if take_out():
+                self._counts.recount(self._connected())
+        except sqlite3.Error as error:
+            raise files.failure(self.path, error) from error
+
+    def _set_aside(self, depth: Depth) -> bool:
+        """Take out of the tables what cannot be read, and say so, a line each."""
+        return self._take_out(unreadable.find(self._connected(), depth))
+
+    def _take_out(self, found: Sequence[Unreadable]) -> bool:
+        connection = self._connected()
+        taken = unreadable.set_aside(connection, found, self._clock.unix_ms()) if found else []
+        for each in taken:
+            self._log.warning(
+                "journal.row_set_aside", table=each.table, row=each.name, why=each.why
+            )
+        self._upkeep.note_set_aside(unreadable.kept(connection))
+        return bool(taken)
+
     def _read(self, query: str, values: Sequence[Value]) -> list[Any]:
         try:
             return self._connected().execute(query, values).fetchall()
@@ -502,71 +578,13 @@ class SqliteJournal:
             raise files.failure(self.path, error) from error
 
 
-def _bare_settlements(commands: Sequence[JournalCommand]) -> bool:
-    """Tell whether nothing came in, and nothing is about to leave.
-
-    Lost in a power cut, such a commit costs that its events are handled again, flagged; so
-    nobody need wait for the disk. The log is synced in order, so what a later commit
-    promised implies it.
-    """
-    return all(
-        isinstance(command, SettleEvents)
-        and not any(
-            settlement.outcome.replies or settlement.outcome.notes
-            for settlement in command.settlements
-        )
-        for command in commands
-    )
+def _readable(read: Callable[[Any], T], rows: Sequence[Any]) -> Iterator[T]:
+    for row in rows:
+        with contextlib.suppress(*_UNREADABLE):
+            yield read(row)
 
 
-def _run(work: Work, commands: Sequence[JournalCommand]) -> list[JournalAnswer]:
-    """Do all commands: what came in first, then settlements, then sends."""
-    answers: list[JournalAnswer] = [None] * len(commands)
-    frames: list[tuple[int, StoreFrames | CloseHold]] = []
-    settles: list[tuple[int, SettleEvents]] = []
-    deliveries: list[tuple[int, Delivery]] = []
-    marks: list[tuple[int, MarkDelivery]] = []
-    holds: list[tuple[int, CloseHold]] = []
-    singles: list[tuple[int, BeginEvent | ParkEvents | ReplayEvent | DropEvent]] = []
-    pasts: list[StorePast] = []
-    for place, command in enumerate(commands):
-        if isinstance(command, StoreFrames):
-            frames.append((place, command))
-        elif isinstance(command, SettleEvents):
-            settles.append((place, command))
-        elif isinstance(command, StoreDelivery):
-            answers[place] = command.delivery
-            deliveries.append((place, command.delivery))
-        elif isinstance(command, MarkDelivery):
-            marks.append((place, command))
-        elif isinstance(command, OpenHold):
-            answers[place] = cursors.open_hold(work, command)
-        elif isinstance(command, NoteTime):
-            answers[place] = cursors.note_time(work, command)
-        elif isinstance(command, CloseHold):
-            frames.append((place, command))
-            holds.append((place, command))
-        elif isinstance(command, StorePast):
-            pasts.append(command)
-        else:
-            singles.append((place, command))
-    if frames:
-        inbound.store(work, frames, answers)
-    if settles:
-        settling.settle(work, settles, answers, deliveries)
-    for place, close in holds:
-        answers[place] = cursors.close_hold(work, close, answers[place])
-    for place, single in singles:
-        answers[place] = letters.do(work, single)
-    # The outbox keeps the order of the commands, whichever kind they were.
-    deliveries.sort(key=_place)
-    sends.accept(work, [delivery for _, delivery in deliveries])
-    for place, note in marks:
-        answers[place] = sends.mark(work, note)
-    for past in pasts:
-        standing.store(work, past)
-    return answers
-
-
-def _place(placed: tuple[int, Delivery]) -> int:
-    return placed[0]
+def _is_no_text(error: JournalError) -> bool:
+    """Tell whether a column of text held no UTF-8, which is no error of SQLite's own."""
+    cause = error.__cause__
+    return isinstance(cause, sqlite3.Error) and not hasattr(cause, "sqlite_errorcode")

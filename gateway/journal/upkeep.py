@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -59,6 +59,10 @@ and a copy that came in time may have waited for the disk."""
 _DAY_MS: Final = 24 * 3600 * 1000
 
 
+_FAILURES: Final = (sqlite3.Error, ValueError, TypeError, AttributeError, LookupError)
+"""What a step may fail with: the disk, or a row that holds what it should not."""
+
+
 class Upkeep:
     """Of one journal, on the thread that commits.
 
@@ -84,6 +88,7 @@ class Upkeep:
         self._letters, self._letters_why = Room.ENOUGH, ""
         self._weighing = False
         self._filling: Alert | None = None
+        self._set_aside: Alert | None = None
         self._calm_at = 0.0
         self._look_at = self._step_at = self._watch_at = float("-inf")
         self.concerns: tuple[Alert, ...] = ()
@@ -155,6 +160,11 @@ class Upkeep:
         self._checkpointer.stop()
         self._checkpointer = Checkpointer(self._path, self._log)
 
+    def note_set_aside(self, copies: Sequence[Mapping[str, Any]]) -> None:
+        """Say which rows could not be read, until somebody has taken their copies away."""
+        self._set_aside = quota.set_aside([f"{each['table']} {each['key']}" for each in copies])
+        self._tell()
+
     def stop(self) -> None:
         """End what goes on beside the commits. Idempotent."""
         self._checkpointer.stop()
@@ -178,9 +188,9 @@ class Upkeep:
             if not pruned.more and self._room is not Room.ENOUGH:
                 pruned += self._retention.strip(connection)
                 self._look(connection)
-        except sqlite3.Error as error:
+        except _FAILURES as error:
             self._step_at = now + FAILED_S
-            self._log.warning("journal.upkeep_failed", reason=str(error))
+            self._log.warning("journal.upkeep_failed", reason=_told(error))
             return Pruned()
         self._step_at = now + (STEP_S if pruned.more else ROUND_S)
         return pruned
@@ -218,14 +228,14 @@ class Upkeep:
                 self._weighing = not self._backlog.step(connection, self._clock.unix_ms())
             if not more:
                 self._look(connection)
-        except sqlite3.Error as error:
-            self._log.warning("journal.upkeep_failed", reason=str(error))
+        except _FAILURES as error:
+            self._log.warning("journal.upkeep_failed", reason=_told(error))
             return False
         self._watch_at = now + (pause_s if more else WATCH_S)
         return more
 
     def _tell(self) -> None:
-        concerns = [] if self._filling is None else [self._filling]
+        concerns = [each for each in (self._filling, self._set_aside) if each is not None]
         if self._letters is not Room.ENOUGH:
             concerns.append(quota.letters_alert(self._letters, self._letters_why))
         told = (*concerns, *self._backlog.found)
@@ -252,6 +262,10 @@ def free_bytes(path: Path) -> int | None:
         return shutil.disk_usage(path.parent).free
     except OSError:
         return None
+
+
+def _told(error: Exception) -> str:
+    return str(error) if isinstance(error, sqlite3.Error) else type(error).__name__
 
 
 def _adds(command: JournalCommand) -> bool:

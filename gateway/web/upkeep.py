@@ -73,3 +73,7 @@ class FileCare:
     def salvage(self) -> Any:
         """Save what can be read of a damaged file, and put it in its place."""
         return care.salvage(journal_path(self._settings), clock=SystemClock())
+
+    def repair(self) -> Any:
+        """Take rows that cannot be read out, into a file beside it."""
+        return care.repair(journal_path(self._settings), clock=SystemClock())

@@ -118,7 +118,7 @@ def test_the_journal_says_who_said_it(tmp_path: Path) -> None:
 
 
 def test_a_frame_that_is_gone_or_damaged_costs_its_own_rows(tmp_path: Path) -> None:
-    """The rest of the account is handled; the page says which numbers are not."""
+    """The rest of the account is handled; what is not is set aside, with an alert."""
     path = tmp_path / "journal.db"
     journal = opened(path)
     stored(journal, *(package(number, 1) for number in range(1, 6)))
@@ -129,5 +129,10 @@ def test_a_frame_that_is_gone_or_damaged_costs_its_own_rows(tmp_path: Path) -> N
     damage.close()
     page = journal.pending("a", 0, 9)
     assert [row.lane_seq for row in page] == [2, 4]
-    assert (page.unreadable, page.through, page.more) == ([1, 3, 5], 5, False)
+    assert (page.through, page.more) == (5, False)
+    assert [each.detail for each in journal.concerns()] == [
+        "rows that can not be read are set aside: event 1, event 3, event 5"
+    ]
+    assert journal.pending("a", 0, 9).through == 4
+    assert journal.tally("a").pending == 2
     journal.close()

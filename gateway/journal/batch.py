@@ -1,0 +1,95 @@
+"""A batch: all commands of one transaction, in the order that must hold among them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from actors.storage import (
+    BeginEvent,
+    CloseHold,
+    DropEvent,
+    JournalAnswer,
+    JournalCommand,
+    MarkDelivery,
+    NoteTime,
+    OpenHold,
+    ParkEvents,
+    ReplayEvent,
+    SettleEvents,
+    StoreDelivery,
+    StoreFrames,
+    StorePast,
+)
+from actors.values import Delivery
+from gateway.journal import cursors, inbound, letters, sends, settling, standing
+from gateway.journal.work import Work
+
+
+def bare_settlements(commands: Sequence[JournalCommand]) -> bool:
+    """Tell whether nothing came in, and nothing is about to leave.
+
+    Lost in a power cut, such a commit costs that its events are handled again, flagged; so
+    nobody need wait for the disk. The log is synced in order, so what a later commit
+    promised implies it.
+    """
+    return all(
+        isinstance(command, SettleEvents)
+        and not any(
+            settlement.outcome.replies or settlement.outcome.notes
+            for settlement in command.settlements
+        )
+        for command in commands
+    )
+
+
+def run(work: Work, commands: Sequence[JournalCommand]) -> list[JournalAnswer]:
+    """Do all commands: what came in first, then settlements, then sends."""
+    answers: list[JournalAnswer] = [None] * len(commands)
+    frames: list[tuple[int, StoreFrames | CloseHold]] = []
+    settles: list[tuple[int, SettleEvents]] = []
+    deliveries: list[tuple[int, Delivery]] = []
+    marks: list[tuple[int, MarkDelivery]] = []
+    holds: list[tuple[int, CloseHold]] = []
+    singles: list[tuple[int, BeginEvent | ParkEvents | ReplayEvent | DropEvent]] = []
+    pasts: list[StorePast] = []
+    for place, command in enumerate(commands):
+        if isinstance(command, StoreFrames):
+            frames.append((place, command))
+        elif isinstance(command, SettleEvents):
+            settles.append((place, command))
+        elif isinstance(command, StoreDelivery):
+            answers[place] = command.delivery
+            deliveries.append((place, command.delivery))
+        elif isinstance(command, MarkDelivery):
+            marks.append((place, command))
+        elif isinstance(command, OpenHold):
+            answers[place] = cursors.open_hold(work, command)
+        elif isinstance(command, NoteTime):
+            answers[place] = cursors.note_time(work, command)
+        elif isinstance(command, CloseHold):
+            frames.append((place, command))
+            holds.append((place, command))
+        elif isinstance(command, StorePast):
+            pasts.append(command)
+        else:
+            singles.append((place, command))
+    if frames:
+        inbound.store(work, frames, answers)
+    if settles:
+        settling.settle(work, settles, answers, deliveries)
+    for place, close in holds:
+        answers[place] = cursors.close_hold(work, close, answers[place])
+    for place, single in singles:
+        answers[place] = letters.do(work, single)
+    # The outbox keeps the order of the commands, whichever kind they were.
+    deliveries.sort(key=_place)
+    sends.accept(work, [delivery for _, delivery in deliveries])
+    for place, note in marks:
+        answers[place] = sends.mark(work, note)
+    for past in pasts:
+        standing.store(work, past)
+    return answers
+
+
+def _place(placed: tuple[int, Delivery]) -> int:
+    return placed[0]
