@@ -7,7 +7,6 @@ report: actors that hang.
 from __future__ import annotations
 
 import contextlib
-import math
 import random
 import threading
 import uuid
@@ -46,7 +45,6 @@ from actors.policy import alerts
 from actors.policy.budget import LONGEST_DELAY_S, RestartBudget
 from actors.policy.gate import ConnectGate
 from actors.policy.health import JournalHealth, Verdict
-from actors.policy.liveness import OVERSLEPT_S
 from actors.ports import Clock, Handle
 from actors.runtime.board import AlertBoard
 from actors.runtime.clock import SystemClock
@@ -54,6 +52,7 @@ from actors.runtime.flow import Flow, Whole
 from actors.runtime.handlers import HandlerPool
 from actors.runtime.log import Log
 from actors.runtime.manual import ManualClock
+from actors.runtime.naps import Naps
 from actors.runtime.poller import Poller
 from actors.runtime.pool import Pool
 from actors.runtime.rate import SharedRate
@@ -72,6 +71,9 @@ MOST_WORKERS = 4
 
 HANG_S = 5.0
 """Seconds one message may take before its actor counts as hung."""
+
+FORGIVEN_S = 30.0
+"""So long after a suspension what began before it may say that it did not have that time."""
 
 CROWD_RATE_PER_S = 1.0
 """Dials a second while many accounts crash: each start may be the next crash."""
@@ -169,9 +171,9 @@ class System:
         }
         self._lock = threading.RLock()
         self._running = False
-        self._swept_at = math.inf
-        self._resumed_at = -math.inf
         self._journal_reason = ""
+        self._naps = None if isinstance(clock, ManualClock) else Naps()
+        self._lost_s = self._lost_until = 0.0
         self._dice = random.Random(dice_seed)  # noqa: S311  # jitter, not secrets
         writer = JournalWriter(journal, clock=clock, on_health=self._note_health, log=log)
         poller = Poller(clock, pace=writer.wait_for_room, log=log)
@@ -463,21 +465,27 @@ class System:
             return
         services = self.services
         now = services.clock.monotonic()
-        if now - self._swept_at > OVERSLEPT_S:
-            self._resumed_at = now  # nobody hung, no disk was slow: the process stood still
-        self._swept_at = now
-        rested = now - self._resumed_at >= HANG_S
         try:
             if services.pool.stuck(now, SWEEP_S):
                 services.pool.reinforce(MOST_WORKERS)
-            hung = services.pool.stuck(now, HANG_S) if rested else []
-            for actor in (*services.pool.mend(), *hung):
+            lost_s = self._lost(now)
+            for actor in (*services.pool.mend(), *services.pool.stuck(now, HANG_S + lost_s)):
                 services.pool.abandon(actor)
-            if rested:
-                self._look_at_journal(now)
+            self._look_at_journal(now, lost_s)
             self._look_at_alerts()
         finally:  # nobody else looks for the hung
             services.timers.call_after(SWEEP_S, self._sweep)
+
+    def _lost(self, now: float) -> float:
+        """Give the seconds that what is under way did not have: the process did not run."""
+        lost_s = 0.0 if self._naps is None else self._naps.look(SWEEP_S)
+        if now >= self._lost_until:
+            self._lost_s = 0.0
+        if lost_s:
+            self._lost_s += lost_s
+            self._lost_until = now + FORGIVEN_S
+            self.services.log.info("process.slept", lost_s=round(lost_s, 1))
+        return self._lost_s
 
     def _note_leak(self, threads: int) -> None:
         """Say that handlers hang; with too many of them nobody's events would be handled."""
@@ -501,7 +509,7 @@ class System:
         if not healthy:
             self.services.log.warning("journal.commit_failed", reason=reason)
 
-    def _look_at_journal(self, now: float) -> None:
+    def _look_at_journal(self, now: float, lost_s: float) -> None:
         """Replace a dead writer; let all accounts leave, or come back (I3, A6)."""
         services = self.services
         log, writer, board = services.log, services.writer, services.alerts
@@ -509,6 +517,8 @@ class System:
             log.error("journal.writer_replaced")
             self._died_again("writer", now)
         stalled_s = writer.stalled_s(now)
+        if stalled_s:
+            stalled_s = max(SWEEP_S, stalled_s - lost_s)
         reason = self._journal_reason or "a commit does not return"
         if not stalled_s:
             board.end("journal.commit_slow")

@@ -7,7 +7,8 @@ threads join when those at work are stuck (the hand-off of Go's scheduler). The 
 :mod:`actors.runtime.roster`'s. A lane has at most one event in flight, whatever happens.
 
 A handler that does not return within its deadline is given up with its thread: threads can
-not be killed. What it may still do, it can ask :func:`revoked`.
+not be killed. What it may still do, it can ask :func:`revoked`. Time in which the process did not
+run is nobody's.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from actors.policy.lanes import Run
 from actors.ports import Clock, Handle, Mailbox
 from actors.runtime.lanes import LanesRan, RanLane, Task, tell_results
 from actors.runtime.log import SILENT, Log
+from actors.runtime.naps import Naps
 from actors.runtime.place import place
 from actors.runtime.roster import TIMED_OUT, Results, Roster, Worker
 from actors.values import DONE, Disposition, Event, Outcome
@@ -35,6 +37,9 @@ IDLE_S: Final = 30.0
 
 _GRACE_S: Final = 0.2
 """How long a stop waits for threads that should be on their way out."""
+
+TICK_S: Final = 1.0
+"""Between two looks at the clock while handlers run: how exactly a suspension is measured."""
 
 BUSY: Final = 0.8
 """Of a core, from which on a handler without progress is taken to wait for the GIL."""
@@ -269,13 +274,17 @@ class HandlerPool:
     # --- the watcher -------------------------------------------------------------------------
 
     def _watch(self) -> None:
-        roster = self._roster
+        roster, naps = self._roster, Naps()
+        tick_s = min(TICK_S, self._deadline_s / 4)
         looked_at, used_s = self._monotonic(), time.process_time()
         while True:
             with self._lock:
+                roster.forgive(naps.look(0.0))
                 now = self._monotonic()
                 while self._watching and (roster.look_at is None or roster.look_at > now):
-                    self._alarm.wait(None if roster.look_at is None else roster.look_at - now)
+                    left_s = None if roster.look_at is None else min(roster.look_at - now, tick_s)
+                    self._alarm.wait(left_s)
+                    roster.forgive(naps.look(left_s))
                     now = self._monotonic()
                 if not self._watching:
                     return

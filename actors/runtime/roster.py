@@ -339,6 +339,17 @@ class Roster:
         self._added = False
         return results, lost
 
+    def forgive(self, lost_s: float) -> None:
+        """Count no time against a handler in which the process did not run."""
+        if not lost_s:
+            return
+        for worker in self.workers:
+            worker.since += lost_s
+            worker.began += lost_s
+            worker.results_since += lost_s
+        if self.look_at is not None:
+            self.look_at += lost_s
+
     def _next_look(self, now: float) -> float | None:
         """Say when to inspect again: soon while work waits, else at the next deadline.
 

@@ -88,8 +88,8 @@ SOUND: Final[dict[str, dict[str, str]]] = {
     "log_meta": {
         "key": _NAME,
         "value": "CASE WHEN key IN ('counts','salvaged') OR key LIKE 'unreadable/%' "
-        f"THEN {_NAME} WHEN key LIKE 'hold/%' OR key LIKE 'first/%' OR key IN ('epoch','created_at',"
-        "'numbers','clean_shutdown','synced_at','checked_at','platform_ms') "
+        f"THEN {_NAME} WHEN key LIKE 'hold/%' OR key LIKE 'first/%' OR key IN ("
+        "'epoch','created_at','numbers','clean_shutdown','synced_at','checked_at','platform_ms') "
         f"THEN {_WHOLE} ELSE 1 END",
     },
 }
