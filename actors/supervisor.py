@@ -257,7 +257,7 @@ class SupervisorActor(SupervisedActor):
 
     def _reset(self) -> None:
         self._retries.reset()
-        self._services.alerts.end(account=self._account.name)
+        self._services.alerts.end(account=self._account.name, but=alerts.LETTERS_WAITING)
         self._given_up = None
         self._probes = 0
         self._keep()

@@ -153,6 +153,7 @@ class System:
         self._begun = 0
         self._ask_concerns = journal.concerns
         self._concerns: Sequence[alerts.Alert] = ()
+        self._concerned = 0
         self._dialing = Role()
         try:
             self._pasts = dict(journal.pasts())
@@ -552,10 +553,9 @@ class System:
     def _look_at_alerts(self) -> None:
         """Take over what the journal says; end what is over; slow down a crowd of crashes."""
         board = self.services.alerts
-        concerns = self._ask_concerns()
-        if concerns is not self._concerns:
-            self._concerns = concerns
-            ours = self._accounts
+        concerns, ours = self._ask_concerns(), self._accounts
+        if concerns is not self._concerns or len(ours) != self._concerned:
+            self._concerns, self._concerned = concerns, len(ours)
             board.match([each for each in concerns if each.account is None or each.account in ours])
             self.services.health.filling = any(
                 each.name == alerts.JOURNAL_FILLING for each in concerns

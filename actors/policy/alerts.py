@@ -35,6 +35,9 @@ JOURNAL_FILLING: Final = "journal.filling"
 JOURNAL_LOST: Final = "journal.lost"
 """Name of the alert of a journal whose files are not where they were; it may mend that itself."""
 
+LETTERS_WAITING: Final = "letters.waiting"
+"""Name of the alert about dead letters and parked events of an account."""
+
 _TOO_BIG: Final = ("frame_too_big", "message_too_big")
 _UNEXPECTED: Final = (ErrorClass.PROTOCOL, ErrorClass.OTHER)
 
@@ -103,12 +106,14 @@ class Alerts:
             self._until[key] = until
         return before is None
 
-    def end(self, *, name: str | None = None, account: AccountId | None = None) -> list[Alert]:
-        """End those of a name and an account; without a name all of an account."""
+    def end(
+        self, *, name: str | None = None, account: AccountId | None = None, but: str | None = None
+    ) -> list[Alert]:
+        """End those of a name and an account; without a name all of an account but one name."""
         return self._drop(
             key
             for key, alert in self._on.items()
-            if alert.account == account and name in (None, alert.name)
+            if alert.account == account and name in (None, alert.name) and alert.name != but
         )
 
     def expire(self, now: float) -> list[Alert]:
@@ -177,6 +182,25 @@ def of_link(failure: Failure, retry: Retry) -> list[Alert]:
             )
         )
     return found
+
+
+def letters_wait(counts: Iterable[tuple[AccountId, int, int]]) -> tuple[Alert, ...]:
+    """Give what a person should hear of dead letters and parked events.
+
+    Args:
+        counts: Account, dead letters and parked events of it.
+    """
+    return tuple(
+        Alert(
+            name=LETTERS_WAITING,
+            account=account,
+            detail=f"{dead} dead letters and {parked} parked events wait for a person",
+            next_step="the commands dead-letters list and show tell whose and why; "
+            "then replay or drop each",
+        )
+        for account, dead, parked in counts
+        if dead + parked > 0
+    )
 
 
 def crowd(crashed: Iterable[Alert], accounts: int, now_ms: int) -> int:

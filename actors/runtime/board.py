@@ -71,10 +71,12 @@ class AlertBoard:
         if begins:
             self._tell(alert, fields)
 
-    def end(self, name: str | None = None, *, account: AccountId | None = None) -> None:
-        """End the alert of that name; without a name all of the account."""
+    def end(
+        self, name: str | None = None, *, account: AccountId | None = None, but: str | None = None
+    ) -> None:
+        """End the alert of that name; without a name all of the account but those of one name."""
         with self._lock:
-            over = self._alerts.end(name=name, account=account)
+            over = self._alerts.end(name=name, account=account, but=but)
         self._tell_over(over)
 
     def expire(self) -> None:

@@ -14,9 +14,11 @@ from typing import Final
 
 import msgspec
 
+from actors.policy.alerts import Alert, letters_wait
 from actors.storage import Tally
 from gateway.journal.schema import Status
 
+_LETTERS: Final = frozenset({"dead", "parked"})
 _OPEN: Final = (Status.PENDING, Status.RUNNING)
 
 BEGUN: Final = "UPDATE log_meta SET value=0 WHERE key='clean_shutdown'"
@@ -32,9 +34,13 @@ class Counts:
     """Counters by account and name: ``stored``, ``duplicates``, and a name for each end.
 
     One thread changes them, any may read.
+
+    Attributes:
+        letters: Alerts about accounts with dead letters; another object when they change.
     """
 
     def __init__(self) -> None:
+        self.letters: tuple[Alert, ...] = ()
         self._counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self._lock = threading.Lock()
 
@@ -47,6 +53,7 @@ class Counts:
             self._counts.update((account, Counter(counts)) for account, counts in found.items())
         else:
             self._count(connection)
+        self._look()
         return clean
 
     def recount(self, connection: sqlite3.Connection) -> None:
@@ -55,12 +62,15 @@ class Counts:
         with self._lock:
             self._counts.clear()
             self._count(connection)
+            self._look()
 
     def apply(self, changes: Mapping[tuple[str, str], int]) -> None:
         """Add what a transaction changed."""
         with self._lock:
             for (account, name), count in changes.items():
                 self._counts[account][name] += count
+            if any(name in _LETTERS for _, name in changes):
+                self._look()
 
     def of(self, account: str) -> Tally:
         """Give what became of all messages of an account."""
@@ -77,6 +87,11 @@ class Counts:
     def save(self, connection: sqlite3.Connection) -> None:
         """Leave them in the file with the word that it was stopped cleanly."""
         connection.execute(_ENDED, (msgspec.json.encode(self._counts).decode(),))
+
+    def _look(self) -> None:
+        """See who has letters; called only when some came or went."""
+        counts = ((name, each["dead"], each["parked"]) for name, each in self._counts.items())
+        self.letters = letters_wait(counts)
 
     def _count(self, connection: sqlite3.Connection) -> None:
         for account, status, count in connection.execute(_ROWS):

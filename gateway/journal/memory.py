@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from actors.policy.alerts import Alert
+from actors.policy.alerts import Alert, letters_wait
 from actors.ports import Clock
 from actors.runtime.clock import SystemClock
 from actors.storage import (
@@ -108,6 +108,8 @@ class MemoryJournal:
         self._notes: dict[tuple[str, str, str], str] = {}  # by account, conversation and key
         self._sends = MemorySends(self._clock.unix_ms)
         self._letters: dict[str, Letter] = {}
+        self._letters_changed = False
+        self._concerns: tuple[Alert, ...] = ()
         self._pasts: dict[AccountId, Past] = {}
 
     def numbers(self) -> Iterator[int]:
@@ -185,8 +187,14 @@ class MemoryJournal:
         return self._notes.get((account, conversation_id, key))
 
     def concerns(self) -> Sequence[Alert]:
-        """Give nothing: there is no file to fill."""
-        return ()
+        """Give who has dead letters: there is no file to fill."""
+        if self._letters_changed:
+            self._letters_changed = False
+            found = Counter((each.account, each.status) for each in list(self._letters.values()))
+            names = sorted({account for account, _ in found})
+            counts = ((name, found[name, "dead"], found[name, "parked"]) for name in names)
+            self._concerns = letters_wait(counts)
+        return self._concerns
 
     def tally(self, account: AccountId) -> Tally:
         """Give the counters of an account."""
@@ -374,6 +382,7 @@ class MemoryJournal:
         frame, index, received_at_ms = origin
         if len(self._letters) >= LETTERS:
             del self._letters[next(iter(self._letters))]
+        self._letters_changed = True
         self._letters[event.event_id] = Letter(
             event_id=event.event_id,
             account=event.account,
@@ -403,6 +412,7 @@ class MemoryJournal:
                 return len(found)
             case ReplayEvent() | DropEvent():
                 letter = self._letters.pop(command.event_id, None)
+                self._letters_changed = True
                 if letter is None:
                     return False
                 kept = self._accounts[letter.account]

@@ -131,7 +131,8 @@ class SqliteJournal:
         self._lost: Astray | None = None
         self._look_at = float("-inf")
         self._rescued_until = float("-inf")
-        self._told: tuple[Sequence[Alert], Sequence[Alert], Sequence[Alert]] = ((), (), ())
+        self._concerns: Sequence[Alert] = ()
+        self._told_of: tuple[Sequence[Alert], Sequence[Alert], Sequence[Alert]] = ((), (), ())
         files.prepare_directory(self.path)
         for lax in files.tighten(self.path):
             log.warning("journal.permissions_lax", path=str(lax))
@@ -279,10 +280,15 @@ class SqliteJournal:
             ours.append(whereabouts.alert(self.path, astray))
         if self._clock.monotonic() < self._rescued_until:
             ours.append(whereabouts.rescued(self.path))
-        kept = self._upkeep.concerns
-        if self._told[0] is not kept or list(self._told[1]) != ours:
-            self._told = (kept, ours, (*ours, *kept) if ours else kept)
-        return self._told[2]
+        kept, waiting = self._upkeep.concerns, self._counts.letters
+        parts = (ours, kept, waiting)
+        if (
+            kept is not self._told_of[1]
+            or waiting is not self._told_of[2]
+            or ours != self._told_of[0]
+        ):
+            self._told_of, self._concerns = parts, (*ours, *kept, *waiting)
+        return self._concerns
 
     def tally(self, account: AccountId) -> Tally:
         """Give the counters of an account, exactly, over the life of the file."""

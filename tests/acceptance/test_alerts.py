@@ -118,7 +118,7 @@ def test_dead_letters_are_told_at_half_and_are_no_disk_at_the_bound(tmp_path: Pa
 
         poisoned(1, half - 1)
         market.serves(SHOP)
-        assert on(market) == []
+        assert on(market) == ["letters.waiting"]
         poisoned(half - 1, half + 1)
         market.log.wait("letters.filling")
         poisoned(half + 1, whole)
@@ -130,6 +130,7 @@ def test_dead_letters_are_told_at_half_and_are_no_disk_at_the_bound(tmp_path: Pa
 
         leaves_and_comes_back(market, SHOP, drop)
         market.log.wait("alert.ended", alert="letters.filling")
+        market.log.wait("alert.ended", alert="letters.waiting", account=SHOP)
         market.log.wait("alert.ended", alert="journal.unavailable")
 
 

@@ -9,9 +9,11 @@ import pytest
 from actors.policy.alerts import (
     CROWD,
     FAILING,
+    LETTERS_WAITING,
     Alert,
     Alerts,
     crowd,
+    letters_wait,
     of_link,
     too_big,
 )
@@ -60,6 +62,18 @@ def test_some_are_over_by_themselves_unless_they_are_said_again() -> None:
     assert alerts.expire(19.9) == []
     assert names(alerts.expire(20.0)) == [LANE.name]
     assert alerts.expire(99.0) == []
+
+
+def test_what_waits_for_a_person_waits_on_through_a_reset() -> None:
+    """A reset forgets what the link did; a dead letter is somebody's unanswered question."""
+    alerts = Alerts()
+    alerts.begin(Alert(name="link.flapping", account="a"), 1)
+    (waiting,) = letters_wait([("a", 2, 1), ("b", 0, 0)])
+    alerts.begin(waiting, 1)
+    assert names(alerts.end(account="a", but=LETTERS_WAITING)) == ["link.flapping"]
+    (alert,) = alerts.on("a")
+    assert (alert.name, alert.account) == ("letters.waiting", "a")
+    assert alert.detail == "2 dead letters and 1 parked events wait for a person"
 
 
 def test_what_a_source_says_no_more_is_over_and_nothing_else() -> None:
