@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import hmac
 import http.client
 import os
+import secrets
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,12 +21,14 @@ import msgspec
 from actors.storage import JournalError
 from gateway import logs
 from gateway.config import load
+from gateway.config.rules import is_bearer
 from gateway.errors import ConfigError
 from gateway.settings import Settings
 from gateway.web import routes
 from gateway.web.asked import Asked
 from gateway.web.context import Context
 from gateway.web.problems import Problem, from_body, of_exception
+from gateway.web.proof import proof
 from gateway.web.stopped import StoppedGateway, not_running
 
 DEFAULT_URL = "http://127.0.0.1:8760"
@@ -84,7 +88,10 @@ class HttpDoor:
         self.url = url
         self._secure = parts.scheme == "https"
         self._prefix = parts.path.rstrip("/")
+        if token and not is_bearer(token):
+            raise ConfigError(["the token holds blanks or letters that no header can carry"])
         self._token = token
+        self._proved = False
 
     def ask(
         self,
@@ -97,12 +104,51 @@ class HttpDoor:
         """Ask once; a question is never sent twice."""
         headers = {"Accept": "application/json"}
         if self._token:
+            self._prove(self._token)
             headers["Authorization"] = f"Bearer {self._token}"
         if body is not None:
             headers["Content-Type"] = "application/json"
         asked = {name: value for name, value in (query or {}).items() if value is not None}
         target = self._prefix + "".join(f"/{quote(piece, safe='')}" for piece in path)
         target += f"?{urlencode(asked)}" if asked else ""
+        content = None if body is None else msgspec.json.encode(body)
+        return _read(*self._exchange(method, target, content, headers, wait_s))
+
+    def _prove(self, token: str) -> None:
+        """Have the other side prove that it knows the token, once, before it is sent there.
+
+        Raises:
+            Problem: 401; it can not. Perhaps another program listens there.
+        """
+        if self._proved:
+            return
+        challenge = secrets.token_hex(32)
+        target = f"{self._prefix}/v1/identity?challenge={challenge}"
+        status, content = self._exchange("GET", target, None, {"Accept": "application/json"}, 0.0)
+        try:
+            told = (
+                str(msgspec.json.decode(content)["proof"]) if status == http.HTTPStatus.OK else ""
+            )
+        except (msgspec.DecodeError, TypeError, KeyError):
+            told = ""
+        if not hmac.compare_digest(told.encode(), proof(token, challenge).encode()):
+            raise Problem(
+                401,
+                "unauthorized",
+                f"what answers at {self.url} does not know this token, so it was not sent there",
+                "end the program that listens there if it is no gateway; else give its http.token "
+                f"by -c FILE, --token-file or {TOKEN}",
+            )
+        self._proved = True
+
+    def _exchange(
+        self,
+        method: str,
+        target: str,
+        content: bytes | None,
+        headers: dict[str, str],
+        wait_s: float,
+    ) -> tuple[int, bytes]:
         kind = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
         connection = kind(self._host, self._port, timeout=ANSWER_S + wait_s)
         try:
@@ -111,10 +157,9 @@ class HttpDoor:
             connection.close()
             raise not_running(f"at {self.url} ({error.strerror or error})") from error
         try:
-            content = None if body is None else msgspec.json.encode(body)
             connection.request(method, target, content, headers)
             answer = connection.getresponse()
-            return _read(answer.status, answer.read())
+            return answer.status, answer.read()
         except (OSError, http.client.HTTPException) as error:
             told = f"the gateway at {self.url} went away in the middle ({type(error).__name__})"
             fix = "look whether it was done before asking again"

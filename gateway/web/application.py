@@ -76,6 +76,7 @@ class Application:
                 name=name,
                 query=query_of(environ.get("QUERY_STRING", "")),
                 body=_body(environ),
+                gone=environ.get("waitress.client_disconnected", _never),
             ),
         )
 
@@ -88,6 +89,10 @@ class Application:
             "the gateway failed to answer this; it goes on with its work",
             "look for control.failed in its log",
         )
+
+
+def _never() -> bool:
+    return False
 
 
 def _body(environ: Environ) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
@@ -19,6 +19,10 @@ LONGEST_WAIT_S = 60.0
 """Seconds a request may wait for something to happen."""
 
 
+def _never() -> bool:
+    return False
+
+
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """What was asked.
 
@@ -27,12 +31,14 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         name: What stands for ``<…>`` in the path; empty if nothing does.
         query: The parameters; the last of a name counts.
         body: As received.
+        gone: Tells whether who asked has gone away and nobody reads the answer.
     """
 
     method: str = "GET"
     name: str = ""
     query: Mapping[str, str] = {}
     body: bytes = b""
+    gone: Callable[[], bool] = _never
 
     def text(self, name: str) -> str | None:
         """Give a parameter, or None if it is not there or empty."""
@@ -44,10 +50,22 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             Problem: 400; no whole number from 1 to 1000.
         """
-        told = self.query.get("limit", "100")
-        if not (told.isascii() and told.isdigit() and 1 <= int(told) <= MOST_ROWS):
+        told = self.query.get("limit", "100").lstrip("0")
+        # Its length first: the interpreter refuses to read thousands of digits.
+        if not (told.isascii() and told.isdigit() and len(told) <= 4 and int(told) <= MOST_ROWS):
             raise bad_request(f"limit must be a whole number from 1 to {MOST_ROWS}")
         return int(told)
+
+    def choice(self, name: str, known: Iterable[str]) -> str | None:
+        """Give a parameter that is one of a few words, or None if it is not there or empty.
+
+        Raises:
+            Problem: 400; another word. Names those there are.
+        """
+        told, words = self.text(name), tuple(known)
+        if told is not None and told not in words:
+            raise bad_request(f"{name} must be one of {', '.join(words)}")
+        return told
 
     def wait_s(self) -> float:
         """Give ``wait_s``, how long the answer may take; 0 if it is not there.

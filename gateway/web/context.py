@@ -14,6 +14,9 @@ from gateway.web.ports import Controlled
 from gateway.web.problems import Problem
 from gateway.web.tail import Tail
 
+TURN_S = 0.25
+"""Longest wait between two looks whether anybody still wants the answer."""
+
 MOST_WAITING = 4
 """Requests that may wait at once; fewer than the server has threads."""
 
@@ -60,7 +63,7 @@ class Context:
         """
         if wait_s <= 0:
             yield
-        elif self._waiting.acquire(blocking=False):
+        elif self._waiting.acquire(timeout=2 * TURN_S):  # who has gone is noticed by then
             try:
                 yield
             finally:

@@ -13,7 +13,7 @@ import ipaddress
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-from gateway.web.problems import Problem
+from gateway.web.problems import Problem, bad_request
 
 _LOCAL_NAMES = frozenset({"localhost"})
 
@@ -52,7 +52,7 @@ class Guard:
                 "the Host of the request is none of this server's names",
                 "ask by its address, or add the name to http.hosts",
             )
-        foreign = origin is not None and urlsplit(origin).netloc.lower() != host.lower()
+        foreign = origin is not None and _place(origin) != host.lower()
         if foreign or fetch_site == "cross-site":
             raise Problem(
                 403,
@@ -91,6 +91,18 @@ class Guard:
             return False
         # An address can not be re-bound; on loopback only its own are ours.
         return address.is_loopback or not self._loopback
+
+
+def _place(origin: str) -> str:
+    """Give the ``name:port`` of an origin.
+
+    Raises:
+        Problem: 400; it is none.
+    """
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        raise bad_request("Origin can not be read", "send none, or that of a page") from None
 
 
 def host_name(host: str) -> str | None:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Any
+from typing import Annotated, Any, TypeAlias
 
 import msgspec
 
 import gateway as package
+from actors.state import ConnectionState
 from actors.values import SendOutcome
-from gateway.web import shapes
+from gateway.arguments import ID_CHARS
+from gateway.web import proof, shapes
 from gateway.web.asked import Asked, bounded_wait
-from gateway.web.context import Answer, Context
+from gateway.web.context import TURN_S, Answer, Context
 from gateway.web.problems import Problem, bad_request
 
 MOST_TROUBLED = 20
@@ -21,9 +23,6 @@ MOST_TROUBLED = 20
 MOST_ALERTS = 100
 """Alerts that the status shows, the newest."""
 
-TURN_S = 0.5
-"""Longest wait for an outcome between two looks whether the server is closing."""
-
 _TOLD = {"pause": "paused", "resume": "resumed", "reset": "reset"}
 
 
@@ -31,6 +30,15 @@ def healthz(context: Context, _asked: Asked) -> Answer:
     """Say that the process answers."""
     del context
     return Answer(body={"status": "ok"})
+
+
+def identity(context: Context, asked: Asked) -> Answer:
+    """Prove that we know ``http.token``, to somebody who does not tell it before."""
+    challenge = asked.text("challenge") or ""
+    if not proof.is_challenge(challenge):
+        raise bad_request("challenge must be 32 to 128 hexadecimal digits")
+    token = context.gateway.settings.http.token
+    return Answer(body={"proof": proof.proof(token, challenge) if token else None})
 
 
 def readyz(context: Context, _asked: Asked) -> Answer:
@@ -68,7 +76,8 @@ def status(context: Context, _asked: Asked) -> Answer:
 
 def accounts_list(context: Context, asked: Asked) -> Answer:
     """Give accounts by name; ``state``, ``limit`` and ``after`` (a name) choose."""
-    accounts, state, after = context.gateway.accounts, asked.text("state"), asked.text("after")
+    accounts, after = context.gateway.accounts, asked.text("after")
+    state = asked.choice("state", (each.value for each in ConnectionState))
     limit = asked.limit()
     names = sorted(name for name in accounts if after is None or name > after)
     views = [accounts[name] for name in names]
@@ -106,6 +115,13 @@ def _verb(context: Context, asked: Asked, verb: str) -> Answer:
     return Answer(body={"done": _TOLD[verb], "account": shapes.account(view)})
 
 
+Id: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=ID_CHARS)]
+Text: TypeAlias = Annotated[str, msgspec.Meta(min_length=1)]
+Pixels: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
+
+LONGEST_EXPIRY_S = 366 * 86_400.0
+
+
 class SendBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What ``POST /v1/send`` takes; see :meth:`gateway.Gateway.send`.
 
@@ -113,14 +129,14 @@ class SendBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         wait_s: Seconds to wait for the outcome; 0: answer as soon as it is in the outbox.
     """
 
-    account: str
-    conversation: str
-    text: str | None = None
-    to: str | None = None
-    image_url: str | None = None
-    width: int = 0
-    height: int = 0
-    expires_s: float | None = None
+    account: Id
+    conversation: Id
+    text: Text | None = None
+    to: Id | None = None
+    image_url: Text | None = None
+    width: Pixels = 0
+    height: Pixels = 0
+    expires_s: Annotated[float, msgspec.Meta(ge=0, le=LONGEST_EXPIRY_S)] | None = None
     wait_s: float = 0.0
 
 
@@ -128,8 +144,8 @@ def send(context: Context, asked: Asked) -> Answer:
     """Accept a message; 200 with its outcome, or 202 while there is none."""
     body = asked.json(SendBody)
     wait_s = bounded_wait(body.wait_s)
-    if not body.conversation or (body.text is None) == (body.image_url is None):
-        raise bad_request("give a conversation, and a text or an image_url, one of them")
+    if (body.text is None) == (body.image_url is None):
+        raise bad_request("give a text or an image_url, one of them")
     with context.waiting(wait_s):
         try:
             ticket = context.gateway.send(
@@ -145,7 +161,7 @@ def send(context: Context, asked: Asked) -> Answer:
         except (TypeError, ValueError) as error:  # says which argument, and what it must be
             raise bad_request(str(error)) from error
         deadline = time.monotonic() + wait_s
-        while not (ticket.done or context.closing.is_set()):
+        while not (ticket.done or context.closing.is_set() or asked.gone()):
             left = deadline - time.monotonic()
             if left <= 0:
                 break
@@ -168,5 +184,6 @@ def events(context: Context, asked: Asked) -> Answer:
             account=asked.text("account"),
             limit=asked.limit(),
             wait_s=wait_s,
+            gone=asked.gone,
         )
     return Answer(body={"events": page.events, "next": page.next, "missed": page.missed})

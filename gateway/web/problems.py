@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from actors.storage import JournalError
+from gateway import arguments
 from gateway.commands import command
 from gateway.errors import (
     AccountExistsError,
@@ -94,7 +95,17 @@ def of_exception(error: Exception) -> Problem | None:
             return Problem(status, name, str(error) or "it took too long", next_step)
     if isinstance(error, GatewayError):
         return _named(error)
+    if isinstance(error, TypeError | ValueError) and _refused_by_a_check(error):
+        return bad_request(str(error))
     return None
+
+
+def _refused_by_a_check(error: Exception) -> bool:
+    """Tell whether a check of arguments raised it: then it names the argument, and no value."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and trace.tb_frame.f_globals.get("__name__") == arguments.__name__
 
 
 def _named(error: GatewayError) -> Problem:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,12 +10,18 @@ from typing import Any
 
 import msgspec
 
+from actors.values import SendState
 from gateway.commands import command
 from gateway.web import shapes
 from gateway.web.asked import Asked
 from gateway.web.context import Answer, Context
 from gateway.web.ports import dead_letters_of, journal_of, sends_of
 from gateway.web.problems import Problem, bad_request, not_found
+
+MOST_NAME_BYTES = 200
+"""File systems take 255, and SQLite adds the names of its own files to it."""
+
+_FILE_NAME = re.compile(r"(?!\.)[^/\\:*?\"<>|\x00-\x1f\x7f-\x9f]+")
 
 BACKUPS = "backups"
 """Folder of the data directory that backups of a journal in use go to."""
@@ -55,7 +62,8 @@ def letters_drop(context: Context, asked: Asked) -> Answer:
 def outbox_list(context: Context, asked: Asked) -> Answer:
     """Give sends, of ``account`` and in ``state`` if they are named."""
     sends = sends_of(context.gateway)
-    rows = sends.list(account=asked.text("account"), state=asked.text("state"), limit=asked.limit())
+    state = asked.choice("state", (each.value for each in SendState))
+    rows = sends.list(account=asked.text("account"), state=state, limit=asked.limit())
     return Answer(body={"sends": [shapes.plain(row) for row in rows]})
 
 
@@ -91,9 +99,9 @@ def journal_backup(context: Context, asked: Asked) -> Answer:
     """Copy the journal while it is in use; never over an existing file."""
     care = journal_of(context.gateway)
     name = asked.json(BackupBody).name or time.strftime("journal-%Y%m%d-%H%M%S.sqlite3")
-    if name != Path(name).name or name.startswith("."):
-        told = "a backup of a journal in use goes to backups/ of the data_dir"
-        raise bad_request(told, "give a file name without a folder, and move the file afterwards")
+    if not _FILE_NAME.fullmatch(name) or len(name.encode()) > MOST_NAME_BYTES:
+        told = f"name must be a file name of at most {MOST_NAME_BYTES} bytes, without a folder"
+        raise bad_request(told, "it goes to backups/ of the data_dir; move it afterwards")
     folder = Path(context.gateway.settings.data_dir) / BACKUPS
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     target = folder / name

@@ -16,6 +16,7 @@ Route: TypeAlias = Callable[[Context, Asked], Answer]
 TABLE: Final[dict[tuple[str, str], Route]] = {
     ("GET", "/healthz"): operations.healthz,
     ("GET", "/readyz"): operations.readyz,
+    ("GET", "/v1/identity"): operations.identity,
     ("GET", "/v1/status"): operations.status,
     ("GET", "/v1/accounts"): operations.accounts_list,
     ("POST", "/v1/accounts/<account>/pause"): operations.account_pause,
@@ -37,8 +38,8 @@ TABLE: Final[dict[tuple[str, str], Route]] = {
 }
 """Every route there is; ``docs/control.md`` shows it, and a test compares."""
 
-OPEN: Final = frozenset({"/healthz", "/readyz"})
-"""Paths that need no token: they tell nothing but alive and ready."""
+OPEN: Final = frozenset({"/healthz", "/readyz", "/v1/identity"})
+"""Paths that need no token: they tell alive, ready, and that we know the token."""
 
 _PATTERNS: Final = [
     (method, re.compile(re.sub(r"<\w+>", "(.+)", path)), route)

@@ -87,6 +87,8 @@ class HttpServer:
                 cleanup_interval=1,
                 log_socket_errors=False,
                 clear_untrusted_proxy_headers=True,
+                # Without it nobody reads while a request is answered, so nobody hears the end.
+                channel_request_lookahead=1,
             )
         except BaseException:
             listener.close()

@@ -19,6 +19,9 @@ from actors.values import Event
 from gateway.events import as_dict
 from gateway.web.problems import bad_request
 
+TURN_S = 0.25
+"""Longest wait between two looks whether the watcher is there."""
+
 MOST_LINES = 1000
 MOST_BYTES = 4 << 20
 """What is kept for watchers; the oldest goes first."""
@@ -89,6 +92,7 @@ class Tail:
         account: str | None = None,
         limit: int = 100,
         wait_s: float = 0.0,
+        gone: Callable[[], bool] = lambda: False,
     ) -> Page:
         """Give what came after a cursor; waits until there is something.
 
@@ -97,6 +101,7 @@ class Tail:
             account: Only this account's.
             limit: Events at most.
             wait_s: Seconds to wait for the first.
+            gone: Tells whether the watcher has gone away; looked at every quarter second.
 
         Raises:
             Problem: 400; the cursor is none.
@@ -114,7 +119,12 @@ class Tail:
                     if at > number and account in (None, owner)
                 ]
 
-            self._news.wait_for(lambda: self._closed or found(), wait_s)
+            deadline_s = self._monotonic() + wait_s
+            while not (self._closed or found() or gone()):
+                left_s = deadline_s - self._monotonic()
+                if left_s <= 0:
+                    break
+                self._news.wait(min(left_s, TURN_S))
             self._watch()
             lines = found()[:limit]
             oldest = self._lines[0][0] if self._lines else self._number + 1

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -350,3 +351,43 @@ def test_doctor_sees_that_the_system_trusts_nobody(
     assert code == 1
     assert "no store of certificate authorities" in out
     assert "ca-certificates" in out
+
+
+def test_a_program_that_took_the_port_is_not_told_the_token(tmp_path: Path) -> None:
+    """While the gateway is down anybody on the machine may listen there, and answer anything."""
+    heard: list[bytes] = []
+
+    def squat(connection: socket.socket) -> None:
+        with connection:
+            heard.append(connection.recv(65536))
+            answer = b'{"proof": "%s", "status": "ok"}' % (b"0" * 64)
+            head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n"
+            connection.sendall(head % len(answer) + answer)
+
+    def serve() -> None:
+        while True:
+            try:
+                connection, _ = squatter.accept()
+            except OSError:
+                return
+            squat(connection)
+
+    with socket.create_server(("127.0.0.1", 0)) as squatter:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        address = f"127.0.0.1:{squatter.getsockname()[1]}"
+        file = tmp_path / "g.yaml"
+        file.write_text(f"data_dir: {tmp_path}\nhttp: {{listen: '{address}', token: {TOKEN}}}\n")
+        file.chmod(0o600)
+        (tmp_path / "token").write_text(TOKEN)
+        for where in (
+            ("-c", str(file)),
+            ("--url", f"http://{address}", "--token-file", str(tmp_path / "token")),
+        ):
+            code, out, err = call("send", "a", "c", "hi", *where)
+            assert (code, out) == (2, "")
+            assert "does not know this token, so it was not sent there" in err
+        squatter.shutdown(socket.SHUT_RDWR)
+    thread.join(LIMIT_S)
+    assert len(heard) == 2, "one question each: the challenge"
+    assert all(TOKEN.encode() not in each and b"/v1/identity" in each for each in heard)

@@ -1,0 +1,32 @@
+"""How a gateway proves that it is the one that is meant, before anybody tells it the token.
+
+Who asks sends a challenge; the answer shows that the other side knows ``http.token``, and tells
+nothing about it. A program that took the port of a stopped gateway can not give it. Pure.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import hmac
+import re
+
+_ROUNDS = 100_000
+"""Whoever guesses the token from a proof pays this for each guess."""
+
+_CHALLENGE = re.compile(r"[0-9a-f]{32,128}")
+
+
+def is_challenge(text: str) -> bool:
+    """Tell whether this may be a challenge: 32 to 128 hexadecimal digits."""
+    return _CHALLENGE.fullmatch(text) is not None
+
+
+def proof(token: str, challenge: str) -> str:
+    """Return what only somebody who knows the token can answer to a challenge."""
+    return hmac.new(_key(token), challenge.encode(), hashlib.sha256).hexdigest()
+
+
+@functools.lru_cache(maxsize=8)
+def _key(token: str) -> bytes:
+    return hashlib.pbkdf2_hmac("sha256", token.encode(), b"xianyu-gateway control", _ROUNDS)
