@@ -143,16 +143,17 @@ def check(path: Path, *, thorough: bool = False) -> list[str]:
         with closing(files.reader(path)) as connection:
             integrity.identify(connection, path)
             try:
-                return [
-                    *integrity.problems_in(connection, thorough=thorough),
-                    *map(str, unreadable.find(connection, Depth.CONTENT)),
-                    *(
+                problems = integrity.problems_in(connection, thorough=thorough)
+                if not problems:  # of damaged pages rows cannot be told apart
+                    problems = [str(each) for each in unreadable.find(connection, Depth.CONTENT)]
+                    problems += [
                         f"{each['table']} row {each['key']} is set aside: {each['why']}"
                         for each in unreadable.kept(connection)
-                    ),
-                ]
+                    ]
             except sqlite3.DatabaseError as error:
                 return [str(error)]
+            else:
+                return problems
     except sqlite3.Error as error:
         raise files.failure(path, error) from error
 

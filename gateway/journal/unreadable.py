@@ -125,6 +125,11 @@ _START: Final = {
 """Rows of a large file that are read after its start; others nobody reads until they go."""
 
 
+_FRAMELESS: Final = (
+    f"SELECT lane_seq FROM event WHERE status={Status.PENDING} "  # noqa: S608  # ours
+    "AND typeof(raw_id)='integer' AND raw_id NOT IN (SELECT raw_id FROM inbox)"
+)
+
 _LONG: Final = frozenset({"raw", "body"})
 """Columns that only who needs them reads."""
 
@@ -169,6 +174,11 @@ def find(connection: sqlite3.Connection, depth: Depth) -> list[Unreadable]:
             sound = {name: rule for name, rule in columns.items() if name in there}
             if sound:
                 found += _find_in(connection, table, sound, _keys(connection, table), depth)
+        if depth is not Depth.START:  # that reads pages of frames
+            found += [
+                Unreadable(table="event", key=key, why="its frame is missing")
+                for key in connection.execute(_FRAMELESS)
+            ]
     finally:
         connection.text_factory = str
     return found

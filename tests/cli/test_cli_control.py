@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -269,6 +271,15 @@ def test_the_journals_upkeep_needs_no_gateway(tmp_path: Path) -> None:
     assert "is there already" in err
     assert call("journal", "backup", "-c", file)[0] == 0
     assert list((tmp_path / "data" / "backups").iterdir())
+    with contextlib.closing(sqlite3.connect(journal)) as connection, connection:
+        connection.execute("INSERT INTO note VALUES('a','c','k',5,1)")
+    code, out, _ = call("journal", "check", "-c", file)
+    assert (code, "note row a/c/k: value is the number 5" in out) == (1, True)
+    assert call("outbox", "list", "-c", file)[0] == 0  # it goes on without that row
+    code, out, _ = call("journal", "repair", "-c", file)
+    assert (code, "note row a/c/k: value is the number 5" in out) == (0, True)
+    assert len(list(journal.parent.glob("*.unreadable-*.jsonl"))) == 1
+    assert call("journal", "check", "-c", file)[0] == 0
     with journal.open("r+b") as pages:  # the second page and those behind it
         pages.seek(4096)
         pages.write(b"\xff" * 4 * 4096)

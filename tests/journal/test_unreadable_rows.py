@@ -250,6 +250,20 @@ def test_what_a_start_set_aside_is_told_until_it_is_repaired(tmp_path: Path, who
     assert care.check(path) == []
 
 
+def test_an_event_whose_frame_is_missing_is_told(tmp_path: Path, whole: bytes) -> None:
+    """It was pending for ever, and nobody was told."""
+    path = tmp_path / "j.db"
+    path.write_bytes(whole)
+    path.chmod(0o600)
+    spoil(path, "UPDATE event SET raw_id=999999 WHERE account='a' AND status=0")
+    log = Lines()
+    journal = opened(path, log=log)
+    assert {each["why"] for _, each in log.lines} == {"its frame is missing"}
+    assert journal.tally("a").pending == 0
+    assert journal.tally("a").balanced
+    journal.close()
+
+
 def test_a_row_that_goes_bad_while_it_runs_costs_itself(tmp_path: Path, whole: bytes) -> None:
     """Somebody has an editor open on the file; the outbox gets an answer all the same."""
     path = tmp_path / "j.db"
