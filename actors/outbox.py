@@ -318,6 +318,9 @@ class OutboxActor(SupervisedActor):
         except ValueError as error:
             self._do(box.refuse(stored.outbox_id, str(error)))
             return
+        except Exception as error:  # noqa: BLE001  # a codec's; the next life would meet it again
+            self._do(box.refuse(stored.outbox_id, f"unsendable: {type(error).__name__}"))
+            return
         key = None if request is None else request.mid
         box.handed(stored.outbox_id, key=key, now=now)
         self._account.peers.connection.tell(

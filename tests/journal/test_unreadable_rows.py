@@ -43,12 +43,10 @@ from gateway.journal.unreadable import SOUND, Depth
 
 WRONG = {
     "number": "7",
-    "fraction": "0.5",
     "text": "'x'",
     "blob": "x'ff00'",
     "no UTF-8": "CAST(x'ff00' AS TEXT)",
     "null": "NULL",
-    "negative": "-1",
     "JSON": "'{}'",
 }
 

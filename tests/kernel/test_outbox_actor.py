@@ -172,6 +172,26 @@ def test_send_that_the_platform_confirms_is_accepted(desk: Desk) -> None:
     assert desk.unsent() == []
 
 
+def test_what_a_codec_fails_on_is_refused(desk: Desk) -> None:
+    """The actor died of it in each of its lives, and with it every send of the account."""
+
+    class Broken:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(session, name)
+
+        def send(self, mid: str, wanted: Delivery) -> Any:
+            if wanted.outbox_id == "o1":
+                raise TypeError
+            return session.send(mid, wanted)
+
+    session: Any = desk.actor._session
+    desk.actor._session = Broken()
+    desk.accept(delivery(1), delivery(2))
+
+    assert [each.outbox_id for each in desk.written()] == ["o2"]
+    assert desk.ends() == [("o1", SendOutcome.REFUSED, "unsendable: TypeError")]
+
+
 def test_attempt_is_in_the_journal_before_a_byte_is_written(desk: Desk) -> None:
     """After a crash nobody else could say that it may have left."""
     desk.accept(delivery(1))
