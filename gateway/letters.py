@@ -6,15 +6,16 @@ On a journal that no gateway has open, :mod:`gateway.journal.letters` does the s
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
-from typing import Final, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final, TypeVar
 
 from actors.storage import DropEvent, Journal, Letter
 from actors.system import System
-from actors.values import AccountId
+from actors.values import AccountId, Frame
 from gateway import arguments
 from gateway.errors import ShuttingDownError, UnknownLetterError
 from gateway.journal import letters
+from gateway.platforms import registry
 
 T = TypeVar("T")
 
@@ -26,6 +27,30 @@ MOST_LISTED: Final = 1_000_000
 
 MOST_CHARS: Final = 4 << 20
 """Most characters of an event's id: a frame has no more."""
+
+
+TOLD: Final = ("kind", "sender_id", "sender_nick", "text", "summary", "order_id", "occurred_at_ms")
+"""What a person wants to know of a letter, by the names of an event."""
+
+
+def told(frame: Frame | None, index: int, platforms: Iterable[str]) -> dict[str, Any]:
+    """Return who wrote what in a letter, as far as a platform can read its frame.
+
+    Args:
+        frame: The frame it came in.
+        index: Which of the frame's events it is.
+        platforms: Names of platforms to read it with; the first that can, does.
+    """
+    if frame is None:
+        return {}
+    for name in platforms:
+        try:
+            event = registry.get(name).decode(frame).events[index]
+        except Exception:  # noqa: BLE001, S112  # it is shown all the same, without
+            continue
+        found = {key: getattr(event, key, None) for key in TOLD}
+        return {key: value for key, value in found.items() if value is not None}
+    return {}
 
 
 class DeadLetters:

@@ -12,6 +12,8 @@ import msgspec
 
 from actors.values import SendState
 from gateway.commands import command
+from gateway.letters import told
+from gateway.platforms import registry
 from gateway.web import shapes
 from gateway.web.asked import Asked
 from gateway.web.context import Answer, Context
@@ -38,9 +40,14 @@ def letters_list(context: Context, asked: Asked) -> Answer:
 
 
 def letters_show(context: Context, asked: Asked) -> Answer:
-    """Give one dead letter, whole."""
+    """Give one dead letter, whole, and who wrote what, as far as its frame can be read."""
     letters = dead_letters_of(context.gateway)
-    return Answer(body=shapes.plain(_found(letters.show, asked.name, "dead letter", _LETTERS)))
+    letter = _found(letters.show, asked.name, "dead letter", _LETTERS)
+    accounts = context.gateway.settings.accounts
+    mine = [each.platform for each in accounts if each.id == getattr(letter, "account", None)]
+    platforms = mine or sorted(registry.names(), key=lambda name: name == "plain")
+    event = told(getattr(letter, "frame", None), getattr(letter, "index", 0), platforms)
+    return Answer(body=shapes.plain(letter) | event)
 
 
 def letters_replay(context: Context, asked: Asked) -> Answer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import control_api
 import pytest
@@ -104,6 +105,10 @@ def test_each_trouble_moves_its_number_and_tells_no_secret(
         assert [row["id"] for row in status["troubled_accounts"]] == [SHOP]
         assert status["states"]["connected"] == 0
         letters = api.get("/v1/dead-letters")
+        (row,) = letters["dead_letters"]
+        shown = api.get(f"/v1/dead-letters/{quote(row['event_id'], safe='')}")
+        assert (shown["text"], shown["sender_id"]) == ("poison", buyer.user_id)
+        assert shown["sender_nick"]
         secret = shop.credentials["token"]
         assert secret
         assert secret not in repr([said, status, letters, market.log.lines])
