@@ -5,22 +5,24 @@ No thread, no socket, no journal, no waiting: an event goes in, what came of it 
 
 from __future__ import annotations
 
-import types
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import count
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 
-from actors.runtime.sends import OpenSends
+from actors.policy.alerts import Alert
+from actors.storage import (
+    Letter,
+)
 from actors.values import (
     Content,
     Delivery,
     Disposition,
     Event,
     Frame,
+    Note,
     Outcome,
     SendOutcome,
     SendResult,
@@ -29,6 +31,7 @@ from gateway.app import Gateway
 from gateway.events import PlatformEvent
 from gateway.settings import AccountSettings, Credentials, Settings
 from gateway.testing import events
+from gateway.testing.standing import StandIn
 from gateway.wishes import OnCrash, Session
 
 EventT = TypeVar("EventT", bound=Event)
@@ -41,7 +44,6 @@ _ENDED: Final[Mapping[Disposition, Ended]] = {
     Disposition.DONE: "done",
     Disposition.IGNORED: "ignored",
     Disposition.DEAD: "dead",
-    Disposition.RETRY: "dead",  # the last try failed too
 }
 
 
@@ -88,7 +90,7 @@ class Handled(msgspec.Struct, frozen=True, kw_only=True):
         replies: What leaves with the settlement: of a dead letter, what those handlers said
             that were done.
         sent: What handlers sent by ``gateway.send`` meanwhile, failed tries included.
-        notes: What else is kept with the settlement, where a gateway has such a thing.
+        notes: What is kept with the settlement.
         failures: What handlers raised, oldest first.
         waits_s: The waits before the further tries; nobody waited.
         tries: How often the handlers ran.
@@ -98,7 +100,7 @@ class Handled(msgspec.Struct, frozen=True, kw_only=True):
     outcome: Ended
     replies: Sequence[Said] = ()
     sent: Sequence[Said] = ()
-    notes: Sequence[Any] = ()
+    notes: Sequence[Note] = ()
     failures: Sequence[BaseException] = ()
     waits_s: Sequence[float] = ()
     tries: int = 0
@@ -144,6 +146,9 @@ class HandlerBench:
         gateway: To add handlers to, as always: ``bench.gateway.on(ChatMessage)(answer)``.
         history: Everything that was fed, oldest first.
         sends: Gives the result of a send; by default it is accepted.
+
+    What a handler may ask a gateway it can ask here, too: ``gateway.note``, ``.sends``,
+    ``.dead_letters``, ``.alerts`` are of a journal in memory that lives as long as the bench.
     """
 
     def __init__(self, gateway: Gateway | None = None) -> None:
@@ -151,7 +156,9 @@ class HandlerBench:
         self.history: list[Handled] = []
         self.sends: Sends = _accept
         self._sent: list[Said] = []
-        self._numbers = count(1)
+        self._stand_in = StandIn(self._send, self.gateway._log)  # noqa: SLF001  # of one house
+        self._journal = self._stand_in.journal
+        self._numbers = self._journal.numbers()
 
     @classmethod
     def from_config(cls, path: str | Path) -> HandlerBench:
@@ -191,6 +198,30 @@ class HandlerBench:
     def replies(self) -> list[Said]:
         """All replies so far."""
         return [reply for handled in self.history for reply in handled.replies]
+
+    @property
+    def sent(self) -> list[Said]:
+        """Everything handlers sent by ``gateway.send`` so far."""
+        return [said for handled in self.history for said in handled.sent]
+
+    @property
+    def notes(self) -> list[Note]:
+        """All notes so far, those that a later one replaced among them."""
+        return [note for handled in self.history for note in handled.notes]
+
+    @property
+    def letters(self) -> Sequence[Letter]:
+        """Dead letters so far, the newest first."""
+        return self._journal.letters(None, len(self.history))
+
+    @property
+    def alerts(self) -> Sequence[Alert]:
+        """What a person would be told to look at now, by the journal and by handlers."""
+        return self._stand_in.board.on()
+
+    def note(self, conversation: str | None, key: str, *, account: str | None = None) -> str | None:
+        """Give what handlers noted last, as :meth:`Gateway.note` does."""
+        return self._journal.note(account or self.account, conversation or "", key)
 
     @property
     def failures(self) -> list[BaseException]:
@@ -247,13 +278,23 @@ class HandlerBench:
                 outcome = self._try(event, failures)
                 tries += 1
         self.gateway._handlers.forget(event)  # noqa: SLF001  # of one house
-        failed = tries - (outcome.disposition is not Disposition.RETRY)
+        if outcome.disposition is Disposition.RETRY:
+            outcome = Outcome(
+                disposition=Disposition.DEAD,
+                reason=outcome.reason,
+                replies=outcome.replies,
+                notes=outcome.notes,
+            )
+            failed = tries
+        else:
+            failed = tries - 1
+        self._stand_in.settle(event, outcome, tries)
         return Handled(
             event=event,
             outcome=_ENDED[outcome.disposition],
             replies=tuple(Said.of(delivery) for delivery in outcome.replies),
             sent=tuple(self._sent),
-            notes=getattr(outcome, "notes", ()),
+            notes=outcome.notes,
             failures=tuple(failures),
             waits_s=waits[:failed],
             tries=0 if outcome.disposition is Disposition.IGNORED else tries,
@@ -289,8 +330,7 @@ class HandlerBench:
         gateway: Any = self.gateway
         if gateway._system is not None:  # noqa: SLF001  # of one house
             raise RuntimeError("the gateway is running: a bench takes one that was not started")
-        services = types.SimpleNamespace(sends=OpenSends())
-        gateway._system = types.SimpleNamespace(send=self._send, services=services)  # noqa: SLF001  # the same
+        gateway._system = self._stand_in  # noqa: SLF001  # the same
         try:
             yield
         finally:
@@ -300,8 +340,10 @@ class HandlerBench:
         self, delivery: Delivery, stored: Callable[[], None], _: Callable[[str], None]
     ) -> None:
         self._sent.append(Said.of(delivery))
+        result = self.sends(delivery)
+        self._stand_in.sent(delivery, result)
         stored()
-        self.gateway.send_ended(delivery.account, delivery.outbox_id, self.sends(delivery))
+        self.gateway.send_ended(delivery.account, delivery.outbox_id, result)
 
 
 def bench_settings(*accounts: str) -> Settings:

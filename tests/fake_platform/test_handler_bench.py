@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import gateway.testing
-from actors.values import Delivery, Event, SendOutcome, SendResult
+from actors.values import Delivery, Event, SendOutcome, SendResult, SendState
 from gateway import ChatMessage, ConnectionState, Gateway, OrderStatusChanged
 from gateway.testing import FakePlatform, HandlerBench, chat, events
 from gateway.testing.bench import bench_settings
@@ -114,6 +114,54 @@ def test_sends_have_the_result_the_test_wants() -> None:
     bench.sends = refuse
     bench.chat("again")
     assert results[-1] == SendResult(outcome=SendOutcome.REFUSED, reason="not to 1")
+
+
+def test_a_handler_may_ask_what_it_may_ask_a_gateway() -> None:
+    """Notes, sends, dead letters and alerts raised AttributeError on the bench."""
+    bench = HandlerBench()
+    asked: list[Any] = []
+
+    @bench.on(ChatMessage)
+    def remember(event: ChatMessage) -> None:
+        gateway = bench.gateway
+        asked.append(gateway.note(event.account, event.conversation_id, "times"))
+        event.note("times", str(int(asked[-1] or 0) + 1))
+        ticket = gateway.send(event.account, "99", "one more", to="1")
+        view = gateway.sends.get(ticket.outbox_id)
+        assert view is not None
+        asked.append(view.state)
+        asked.append([each.event_id for each in gateway.dead_letters.list()])
+        asked.append([each.name for each in gateway.alerts])
+        if event.text == "poison":
+            raise LookupError("no such item")
+
+    bench.chat("hello", conversation_id="51")
+    assert asked == [None, SendState.ACCEPTED, [], []]
+    bench.chat("poison", conversation_id="52")
+    (letter,) = bench.letters
+    assert letter.reason is not None
+    assert "no such item (in test_handler_bench." in letter.reason
+    asked.clear()
+    bench.chat("again", conversation_id="51")
+
+    assert asked == ["1", SendState.ACCEPTED, [letter.event_id], ["letters.waiting"]]
+    assert [alert.name for alert in bench.alerts] == ["letters.waiting"]
+    assert (bench.note("51", "times"), bench.note("52", "times")) == ("2", None)
+    assert [note.value for note in bench.notes] == ["1", "2"]
+    assert [said.text for said in bench.sent] == ["one more"] * 6
+
+
+def test_the_reply_of_one_handler_leaves_with_the_dead_letter_of_another() -> None:
+    bench = HandlerBench()
+    bench.on(ChatMessage)(echo)
+
+    @bench.on(ChatMessage)
+    def broken(event: ChatMessage) -> None:
+        raise LookupError(event.text)
+
+    handled = bench.chat("x")
+    assert (handled.outcome, handled.attempts, handled.texts) == ("dead", 4, ["收到：x"])
+    assert handled.waits_s == (1.0, 5.0, 25.0)
 
 
 def test_captured_frames_are_fed_in_their_order() -> None:
