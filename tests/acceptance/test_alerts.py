@@ -118,6 +118,7 @@ def test_dead_letters_are_told_at_half_and_are_no_disk_at_the_bound(tmp_path: Pa
 
         poisoned(1, half - 1)
         market.serves(SHOP)
+        market.log.wait("letters.waiting", account=SHOP)
         assert on(market) == ["letters.waiting"]
         poisoned(half - 1, half + 1)
         market.log.wait("letters.filling")
