@@ -470,13 +470,13 @@ class ConnectionActor(SupervisedActor):
             self._services.dialing.tell(
                 EndpointFailed(endpoint=self._plan.dialer.endpoint, failure=failure)
             )
-        self._retire(failure.reason)
+        self._retire(failure.reason, blame=_blame(cause, failure))
         if leaving is None:
             self._move(cause, failure)
         else:
             self._move(leaving)
 
-    def _retire(self, reason: str) -> None:
+    def _retire(self, reason: str, *, blame: int = 0) -> None:
         """End the generation: no socket, no timer, no pending answer survives it."""
         self._disarm()
         self._leaving = None
@@ -487,12 +487,12 @@ class ConnectionActor(SupervisedActor):
             )
         if self._link is not None:
             self._link.shut(reason)
-            self._tell_down()
+            self._tell_down(blame)
             self._link = None
             self._session = None
 
-    def _tell_down(self) -> None:
-        down = LinkDown(generation=self._generation)
+    def _tell_down(self, blame: int = 0) -> None:
+        down = LinkDown(generation=self._generation, blame=blame)
         self._peers.heartbeat.tell(down)
         self._peers.outbox.tell(down)
         if self._catch_up is not None:
@@ -569,6 +569,12 @@ def _condemned(failure: Failure) -> Cause:
         failures.DECODER_RESTARTED.reason: Cause.CHILD_CRASHED,
         failures.ZOMBIE.reason: Cause.ZOMBIE,
     }.get(failure.reason, Cause.HEARTBEAT_DEAD)
+
+
+def _blame(cause: Cause, failure: Failure) -> int:
+    if cause is not Cause.LINK_LOST:
+        return 0
+    return 2 if failure.reason.startswith("close_") else 1
 
 
 def _discard(sock: socket.socket) -> None:

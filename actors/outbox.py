@@ -255,7 +255,7 @@ class OutboxActor(SupervisedActor):
             return
         self._session, self._look_mid = None, None
         if self._box is not None:
-            self._do(self._box.link_down())
+            self._do(self._box.link_down(down.blame))
 
     # --- attempts ---------------------------------------------------------------------
 

@@ -15,9 +15,11 @@ from actors.policy.claims import Claims
 from actors.policy.platform_time import NOTHING_TOLD
 from actors.policy.sends import (
     ABSENT,
+    BLAME,
     DOUBT_MS,
     EXPIRED,
     EXPIRED_ABSENT,
+    HUNG_UP,
     LATE_S,
     PAGES,
     REVIEW,
@@ -160,10 +162,19 @@ class Outbox:
                     steps += self._review(send)
         return steps
 
-    def link_down(self) -> list[Step]:
-        """The link is gone: what was written may have arrived or not (O5)."""
+    def link_down(self, blame: int = 0) -> list[Step]:
+        """The link is gone: what was written may have arrived or not (O5).
+
+        Args:
+            blame: How much that speaks against what was just written. Of several nobody knows
+                which; each of them is tried alone from then on.
+        """
         self._linked = False
         self._looking = None
+        under_way = [send for send in self._heads() if _under_way(send) and send.written]
+        for send in under_way:
+            if not send.blame or len(under_way) == 1:
+                send.blame += blame
         steps: list[Step] = []
         for send in self._heads():
             if send.state is SendState.SENDING:
@@ -179,9 +190,14 @@ class Outbox:
         """Give the sends that may be tried now: heads of idle lanes that have not expired."""
         if not self._linked:
             return
-        for send in self._heads():
-            if send.state is SendState.QUEUED and send.until > now:
-                yield send.delivery
+        ready = [
+            send for send in self._heads() if send.state is SendState.QUEUED and send.until > now
+        ]
+        blamed = [send for send in ready if send.blame]
+        if blamed or any(send.blame for send in self._heads() if _under_way(send)):
+            ready = [] if any(map(_under_way, self._heads())) else blamed[:1]
+        for send in ready:
+            yield send.delivery
 
     def begin(self, outbox_id: str, *, mid: str, generation: int) -> None:
         """Note that an attempt begins; it is not written before that is stored (O2)."""
@@ -323,6 +339,8 @@ class Outbox:
         """End a look that did not find it."""
         self._looking = None
         send.absences = send.absences + 1 if absent else 0
+        if send.absences >= 2 and send.blame >= BLAME:  # a third time would cut the link again
+            return self._end(send, HUNG_UP)
         if send.absences >= 2:  # O6: twice
             return self._requeue(send, ABSENT)
         send.due = now + self._limits.recheck_s
@@ -448,6 +466,10 @@ class Outbox:
         for key in [key for key, (owner, _) in self._mids.items() if owner is send]:
             if only in (None, key):
                 del self._mids[key]
+
+
+def _under_way(send: Send) -> bool:
+    return send.state is SendState.SENDING
 
 
 def _past(at: float | None, now: float) -> bool:

@@ -37,10 +37,15 @@ NEEDS_REVIEW: Final = "needs_review"
 UNCONFIRMED: Final = "platform_does_not_confirm"
 """Reason of UNKNOWN on a platform that answers no sends: nothing will ever be known."""
 
+BLAME: Final = 4
+"""So much blame ends a send that did not arrive: the peer's close frame is 2, a link that just
+broke is 1; from the second time on the send was the only one under way."""
+
 EXPIRED: Final = SendResult(outcome=SendOutcome.EXPIRED, reason="expired_before_sending")
 EXPIRED_ABSENT: Final = SendResult(
     outcome=SendOutcome.EXPIRED, reason="expired_after_proven_absent"
 )
+HUNG_UP: Final = SendResult(outcome=SendOutcome.REFUSED, reason="link_closed_by_platform")
 REVIEW: Final = SendResult(outcome=SendOutcome.UNKNOWN, reason=NEEDS_REVIEW)
 
 
@@ -64,6 +69,7 @@ class Send:
     """One open send.
 
     Attributes:
+        blame: How much the ends of its links speak against it.
         delivery: What it is.
         state: QUEUED, SENDING or UNKNOWN.
         generation: Link of the current attempt.
@@ -85,6 +91,7 @@ class Send:
 
     __slots__ = (
         "absences",
+        "blame",
         "delivery",
         "due",
         "echo",
@@ -116,7 +123,7 @@ class Send:
         self.first_ms: int | None = None
         self.due: float | None = None
         self.review_at: float | None = None
-        self.absences = 0
+        self.absences = self.blame = 0
         self.echo: str | None = None
         self.review = False
 

@@ -105,6 +105,27 @@ def test_a_link_cut_under_a_send(tmp_path: Path, stopwatch: Stopwatch, on: str) 
         market.keep_their_sessions(*CROWD)
 
 
+@pytest.mark.parametrize("code", [1009, 1000, 4000])
+def test_a_send_the_platform_hangs_up_on_is_not_tried_for_ever(tmp_path: Path, code: int) -> None:
+    """It closed twice right after the same send, and has not got it: the rest goes on."""
+    behaviour = Behaviour(backlog="push", echo=False)
+    with Market(tmp_path, SHOP, behaviour=behaviour) as market:
+        market.start()
+        close = faults.Close(code=code)
+        market.fake.inject(Rule(on="request", lwp=SEND, do=close, times=2))
+        bad = market.gateway.send(SHOP, "c1", "bad", to="77001")
+        shop = market.shops[SHOP]
+        shop.wait_registered(sessions=3)
+        after = market.gateway.send(SHOP, "c1", "after", to="77001")
+        other = market.gateway.send(SHOP, "c2", "other", to="77002")
+        result = bad.result(WAIT_S)
+        assert (result.outcome, result.reason) == (SendOutcome.REFUSED, "link_closed_by_platform")
+        assert after.result(WAIT_S).outcome is SendOutcome.ACCEPTED
+        assert other.result(WAIT_S).outcome is SendOutcome.ACCEPTED
+        assert sorted(own.text or "" for own in shop.sent) == ["after", "other"]
+        assert len(shop.sessions) == 3
+
+
 def test_the_echo_stands_in_for_a_lost_answer(tmp_path: Path) -> None:
     """O3: the platform's own push says that it has the message, and which one it is."""
     with Market(tmp_path, SHOP) as market:

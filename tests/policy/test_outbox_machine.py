@@ -12,6 +12,7 @@ from actors.policy.platform_time import PlatformTime
 from actors.policy.sends import (
     ABSENT,
     DOUBT_MS,
+    HUNG_UP,
     LATE_S,
     NEEDS_REVIEW,
     PAGES,
@@ -412,6 +413,83 @@ def test_a_send_has_no_more_time_than_it_was_given(now_ms: int, left_s: float) -
     assert 100.0 + left_s == until(
         send("s1"), now=100.0, now_ms=accepted_at_ms + now_ms, accepted_at_ms=accepted_at_ms
     )
+
+
+def hang_up(box: Outbox, blame: int, *, now: float) -> list[Step]:
+    """End the link, bring the next one up, and prove the head of the lane absent."""
+    box.link_down(blame)
+    box.link_up(now, history=True)
+    return absent(box, page(), now=now)
+
+
+@pytest.mark.parametrize(("blame", "times"), [(2, 2), (1, 4)])
+def test_a_send_that_ends_its_link_again_is_not_tried_for_ever(blame: int, times: int) -> None:
+    """The platform closes on it: what it did not take it will not take."""
+    box = Outbox(LIMITS)
+    box.platform = told(0.0)
+    box.accept(send("s1"), until=UNTIL)
+    box.link_up(0.0, history=True)
+    for number in range(1, times + 1):
+        attempt(box, "s1", f"m{number}", now=20.0 * number)
+        steps = hang_up(box, blame, now=20.0 * number)
+        last = Ended(send("s1"), HUNG_UP) if number == times else None
+        assert steps == [last or Requeued(send("s1"), f"m{number}", ABSENT)]
+    assert box.ids() == []
+
+
+def test_who_was_under_way_by_chance_is_not_blamed() -> None:
+    """Of several each is tried alone; the guilty one ends, the rest arrives."""
+    box = Outbox(LIMITS)
+    box.platform = told(0.0)
+    for name, lane in (("bad", "c1"), ("good", "c2"), ("next", "c3")):
+        box.accept(send(name, lane), until=UNTIL)
+    box.link_up(0.0, history=True)
+    for name in ("bad", "good"):
+        attempt(box, name, f"{name}-1")
+    box.link_down(2)
+    box.link_up(10.0, history=True)
+    for at in (10.0, 10.0, 15.0, 15.0):
+        assert box.look(at) is not None
+        box.page(page(), at)
+    assert [each.outbox_id for each in box.ready(15.0)] == ["bad"], "alone"
+    attempt(box, "bad", "bad-2", now=15.0)
+    assert list(box.ready(15.0)) == [], "nobody beside it"
+    assert hang_up(box, 2, now=20.0) == [Ended(send("bad", "c1"), HUNG_UP)]
+    assert [each.outbox_id for each in box.ready(25.0)] == ["good"]
+    attempt(box, "good", "good-2", now=25.0)
+    assert box.accept(send("more", "c4"), until=UNTIL)
+    assert list(box.ready(25.0)) == [], "a suspect is under way"
+    yes = SendResult(outcome=SendOutcome.ACCEPTED, message_id="p1")
+    assert box.answered("good-2", yes, 25.1) == [Ended(send("good", "c2"), yes)]
+    assert [each.outbox_id for each in box.ready(25.1)] == ["next", "more"]
+    for name in ("next", "more"):
+        attempt(box, name, f"{name}-1", now=26.0)
+    box.link_down(1)
+    box.link_up(27.0, history=True)
+    for at in (27.0, 27.0, 32.0, 32.0):
+        assert box.look(at) is not None
+        box.page(page(), at)
+    for name in ("next", "more"):
+        attempt(box, name, f"{name}-2", now=33.0)
+    box.link_down(2)
+    assert {send.blame for send in box.tried()} == {1}, "of two nobody knows which"
+
+
+def test_what_is_under_way_is_let_end_before_a_suspect_is_tried() -> None:
+    box = Outbox(LIMITS)
+    box.platform = told(0.0)
+    box.accept(send("bad", "c1"), until=UNTIL)
+    box.link_up(0.0, history=True)
+    attempt(box, "bad", "bad-1")
+    box.link_down(2)
+    box.link_up(10.0, history=True)
+    box.accept(send("other", "c2"), until=UNTIL)
+    attempt(box, "other", "other-1", now=10.0)
+    assert absent(box, page(), now=10.0) == [Requeued(send("bad", "c1"), "bad-1", ABSENT)]
+    assert list(box.ready(15.0)) == []
+    yes = SendResult(outcome=SendOutcome.ACCEPTED, message_id="p1")
+    box.answered("other-1", yes, 15.1)
+    assert [each.outbox_id for each in box.ready(15.1)] == ["bad"]
 
 
 def test_endless_history_proves_nothing() -> None:
