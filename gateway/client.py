@@ -173,9 +173,10 @@ class WebSocketClient:
         return self._connect(self._epoch)
 
     def disconnect(self) -> None:
-        """Close in order and end every thread of this client. Idempotent, from any thread.
+        """Close in order and end the threads of this client. Idempotent, from any thread.
 
-        Whatever was called before it ends: ``connect()`` and ``reconnect()`` with False,
+        A dial under way is given up; its thread ends by its own deadline. Whatever was called
+        before ends, too: ``connect()`` and ``reconnect()`` with False,
         ``receive()`` with None, ``run()`` after the message it is at.
         """
         with self._changed:

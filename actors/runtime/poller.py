@@ -152,8 +152,9 @@ class Poller:
             if link is None:
                 self._hear()
                 continue
-            unread.pop(link, None)
-            self._unread.pop(link, None)
+            if events & _READ:
+                unread.pop(link, None)
+                self._unread.pop(link, None)
             self._guard(link, events)
             if not between():
                 return
