@@ -49,6 +49,7 @@ from gateway.journal import (
     settling,
     standing,
     unreadable,
+    wal,
     whereabouts,
 )
 from gateway.journal.lock import ProcessLock
@@ -83,8 +84,6 @@ SMALL_BYTES: Final = 32 * 1024 * 1024
 
 SEEK_S: Final = 60.0
 """Between two looks through the whole file for rows that cannot be read."""
-
-_UNREADABLE: Final = (JournalError, ValueError, TypeError, AttributeError, LookupError)
 
 T = TypeVar("T")
 
@@ -129,6 +128,7 @@ class SqliteJournal:
         self._closed = self._given_up = False
         self._where: Final = Whereabouts(self.path)
         self._lost: Astray | None = None
+        self._damaged: tuple[Alert, ...] = ()
         self._look_at = float("-inf")
         self._rescued_until = float("-inf")
         self._concerns: Sequence[Alert] = ()
@@ -212,8 +212,8 @@ class SqliteJournal:
 
         try:
             page = read()
-        except _UNREADABLE as error:
-            if isinstance(error, JournalError) and not _is_no_text(error):
+        except unreadable.ERRORS as error:
+            if isinstance(error, JournalError) and not unreadable.is_no_text(error):
                 raise
             self._seek()
             page = read()
@@ -274,20 +274,16 @@ class SqliteJournal:
 
     def concerns(self) -> Sequence[Alert]:
         """Give what a person should look at in the file, the same object until it changes."""
-        ours: list[Alert] = []
+        ours: list[Alert] = [*self._damaged]
         astray = self._lost or self._where.look(within=False)
         if astray is not None:
             ours.append(whereabouts.alert(self.path, astray))
         if self._clock.monotonic() < self._rescued_until:
             ours.append(whereabouts.rescued(self.path))
         kept, waiting = self._upkeep.concerns, self._counts.letters
-        parts = (ours, kept, waiting)
-        if (
-            kept is not self._told_of[1]
-            or waiting is not self._told_of[2]
-            or ours != self._told_of[0]
-        ):
-            self._told_of, self._concerns = parts, (*ours, *kept, *waiting)
+        told = self._told_of
+        if kept is not told[1] or waiting is not told[2] or ours != told[0]:
+            self._told_of, self._concerns = (ours, kept, waiting), (*ours, *kept, *waiting)
         return self._concerns
 
     def tally(self, account: AccountId) -> Tally:
@@ -328,6 +324,7 @@ class SqliteJournal:
             connection = self._connected()
             found = integrity.identify(connection, self.path)
             whole = integrity.verify(connection, self.path)
+            self._look_at_log(connection)
             migration.migrate(connection, found)
             small = whole and self.path.stat().st_size <= SMALL_BYTES
             self._set_aside(Depth.TYPES if small else Depth.START)
@@ -354,6 +351,12 @@ class SqliteJournal:
                 raise
             self._set_aside(Depth.CONTENT)  # of a large file a start reads only some rows
             return self._counts.load(connection)
+
+    def _look_at_log(self, connection: sqlite3.Connection) -> None:
+        """Tell what SQLite dropped of the log, if the disk is to blame."""
+        lost = wal.dropped(connection, self.path, self._clock.unix_ms())
+        if lost is not None:
+            self._damaged = (wal.alert(self.path, lost),)
 
     def _connected(self) -> sqlite3.Connection:
         """Give the connection; a new one if the last was given up after an error."""
@@ -537,14 +540,14 @@ class SqliteJournal:
         """Read rows one by one; what cannot be read costs itself, and is set aside."""
         try:
             return [read(row) for row in self._read(query, values)]
-        except _UNREADABLE as error:
-            if isinstance(error, JournalError) and not _is_no_text(error):
+        except unreadable.ERRORS as error:
+            if isinstance(error, JournalError) and not unreadable.is_no_text(error):
                 raise
             self._seek()
         connection = self._connected()
         connection.text_factory = unreadable.lenient  # what is left of it fails alone
         try:
-            return list(_readable(read, self._read(query, values)))
+            return list(unreadable.each(read, self._read(query, values)))
         finally:
             connection.text_factory = str
 
@@ -582,15 +585,3 @@ class SqliteJournal:
             return self._connected().execute(query, values).fetchall()
         except sqlite3.Error as error:
             raise files.failure(self.path, error) from error
-
-
-def _readable(read: Callable[[Any], T], rows: Sequence[Any]) -> Iterator[T]:
-    for row in rows:
-        with contextlib.suppress(*_UNREADABLE):
-            yield read(row)
-
-
-def _is_no_text(error: JournalError) -> bool:
-    """Tell whether a column of text held no UTF-8, which is no error of SQLite's own."""
-    cause = error.__cause__
-    return isinstance(cause, sqlite3.Error) and not hasattr(cause, "sqlite_errorcode")

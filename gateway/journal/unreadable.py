@@ -8,19 +8,25 @@ that reads the file meets it again; ``journal repair`` moves the copies to a fil
 from __future__ import annotations
 
 import base64
+import contextlib
 import enum
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
-from actors.storage import Past
+from actors.storage import JournalError, Past
 from actors.values import Content
 from gateway.journal.retention import Transaction
 from gateway.journal.rows import text
 from gateway.journal.schema import SendState, Status
+
+T = TypeVar("T")
+
+ERRORS: Final = (JournalError, ValueError, TypeError, AttributeError, LookupError)
+"""What reading a row raises that holds something else than it should."""
 
 KEPT: Final = "unreadable/"
 """Begin of the keys of ``log_meta`` that hold copies."""
@@ -261,6 +267,19 @@ _META: Final[dict[str, Callable[[Any], object]]] = {
     "counts": _COUNTS.decode,
     "salvaged": msgspec.json.Decoder(dict[str, Any]).decode,
 }
+
+
+def each(read: Callable[[Any], T], rows: Sequence[Any]) -> Iterator[T]:
+    """Read rows one by one, without those that cannot be read."""
+    for row in rows:
+        with contextlib.suppress(*ERRORS):
+            yield read(row)
+
+
+def is_no_text(error: JournalError) -> bool:
+    """Tell whether a column of text held no UTF-8, which is no error of SQLite's own."""
+    cause = error.__cause__
+    return isinstance(cause, sqlite3.Error) and not hasattr(cause, "sqlite_errorcode")
 
 
 class _NotText(bytes):
