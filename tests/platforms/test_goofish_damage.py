@@ -19,7 +19,7 @@ from gateway.platforms.goofish import decode_any, decode_entry, decode_history
 from gateway.platforms.goofish.entries import read_entry
 from gateway.platforms.goofish.fields import ident
 from gateway.platforms.goofish.identity import Arrival
-from gateway.platforms.goofish.payload import MAX_CHARS
+from gateway.platforms.goofish.payload import DEEPEST, MAX_CHARS
 from gateway.platforms.goofish.quick import quick_text
 from tests.platforms.goofish_captures import (
     BadError,
@@ -262,6 +262,43 @@ def test_deep_history_page_is_kept_whole() -> None:
     page = '{"userMessageModels":[{"message":' + "[" * 1500 + "]" * 1500 + "}]}"
     (event,) = decode_history(page)
     assert (event.kind, event.raw, event.recovered) == ("undecodable", page, True)
+
+
+def deep(levels: int) -> str:
+    """Give JSON of so many levels, with brackets in a text that are none."""
+    return '{"a\\"[{":' * (levels - 1) + '["\\\\","[[["]' + "}" * (levels - 1)
+
+
+@pytest.mark.parametrize("levels", [DEEPEST, DEEPEST + 1])
+def test_nesting_has_a_bound_of_its_own(levels: int) -> None:
+    """The stack of the interpreter differs from one CPython to the next; what is read must not."""
+    fits = levels <= DEEPEST
+    text = deep(levels)
+    assert isinstance(decode_entry(text), UndecodableEvent) != fits
+    packed: Any = []
+    for _ in range(levels - 1):
+        packed = [packed] if levels % 2 else {1: packed}
+    data = base64.b64encode(msgspec.msgpack.encode(packed)).decode()
+    for event in (decode_entry(data), decode_entry(base64.b64encode(text.encode()).decode())):
+        assert isinstance(event, UndecodableEvent) != fits
+        assert fits or event.reason == "too_deep"  # type: ignore[attr-defined]
+    inner = deep(levels - 1)
+    frame = f'{{"lwp":"/s/sync","headers":{{"mid":"1 0"}},"x":{inner}}}'
+    assert (new_session().decode(frame, received_at_ms=1).fault is None) == fits
+    (event,) = decode_history(f'{{"userMessageModels":[{{"x":{deep(levels - 3)}}}]}}')
+    assert isinstance(event, UndecodableEvent) != fits
+    content = f'{{"text":{{"text":"hi"}},"x":{inner}}}'
+    value = chat_value(f6={1: 101, 3: {2: "hi", 4: 1, 5: content}})
+    event = decode_entry(json.dumps(value))
+    assert isinstance(event, ChatMessage)
+    assert event.text == ("hi" if fits else None)
+
+
+def test_many_brackets_side_by_side_are_not_deep() -> None:
+    wide = json.dumps([[], {}] * DEEPEST)
+    assert decode_entry(wide).kind == "unknown"
+    packed = base64.b64encode(msgspec.msgpack.encode([[], {}, {1: 2}] * DEEPEST)).decode()
+    assert decode_entry(packed).kind == "unknown"
 
 
 def test_half_a_surrogate_pair_does_not_cost_the_page() -> None:

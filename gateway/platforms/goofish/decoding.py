@@ -16,7 +16,7 @@ from gateway.platforms.goofish.fields import integer
 from gateway.platforms.goofish.frames import FrameReader
 from gateway.platforms.goofish.history import read_models
 from gateway.platforms.goofish.identity import Arrival
-from gateway.platforms.goofish.payload import UndecodableError, unpack, unpack_json
+from gateway.platforms.goofish.payload import UndecodableError, check_depth, unpack, unpack_json
 
 
 class _Shape(msgspec.Struct, gc=False):
@@ -111,6 +111,7 @@ def _decode_one(text: str) -> Iterator[dict[str, Any]]:
 
 def _decode_object(text: str) -> Iterator[dict[str, Any]]:
     try:
+        check_depth(text)
         shape = _decode_shape(text)
     except (ValueError, RecursionError):
         yield _line(undecodable(_fault(text), text, _NOBODY, subtype="malformed_frame"))
@@ -162,6 +163,7 @@ def _entry_event(text: str, shape: _Shape) -> Event:
 def _parts(text: str) -> Sequence[str] | None:
     """Give the members of a list of captures; None if the list is itself an entry."""
     try:
+        check_depth(text)
         members = [str(member, "utf-8") for member in _decode_list(text)]
     except (ValueError, RecursionError):
         return None

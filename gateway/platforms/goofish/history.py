@@ -13,6 +13,7 @@ from gateway.platforms.goofish.orders import inner
 from gateway.platforms.goofish.payload import (
     BROKEN,
     UndecodableError,
+    check_depth,
     mending,
     unpack,
     unpack_json,
@@ -36,6 +37,7 @@ def read_models(body: str, arrival: Arrival) -> tuple[PlatformEvent, ...]:
     keeps it. Never raises.
     """
     try:
+        check_depth(body)
         models = mending(_decode_history, body).userMessageModels
     except (ValueError, RecursionError):
         arrival = msgspec.structs.replace(arrival, recovered=True)

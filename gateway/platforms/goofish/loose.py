@@ -19,7 +19,7 @@ from gateway.platforms.goofish.envelope import PACKAGES, PARA, Package
 from gateway.platforms.goofish.fields import at, integer, plain_id, text
 from gateway.platforms.goofish.history import read_model
 from gateway.platforms.goofish.identity import Arrival, by_content
-from gateway.platforms.goofish.payload import mending, unpack_json
+from gateway.platforms.goofish.payload import check_depth, mending, unpack_json
 
 _KICKS = {
     "/push/kickout": (SignalKind.KICKED, "kickout"),
@@ -85,6 +85,7 @@ def read_loosely(frame: Frame, places: Places) -> LoosePush | Reply | Event | st
     """Read any frame: a push, a reply, a lone history model, or why it is none."""
     try:
         whole = frame if isinstance(frame, str) else frame.decode()
+        check_depth(whole)
         envelope = mending(_decode_envelope, whole)
     except RecursionError:
         return "nested too deeply"

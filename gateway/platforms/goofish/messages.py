@@ -20,6 +20,7 @@ from gateway.platforms.goofish.orders import (
     inner,
     read_trade,
 )
+from gateway.platforms.goofish.payload import check_depth
 
 TEXT = 1
 
@@ -46,8 +47,18 @@ class _TextContent(msgspec.Struct, frozen=True, gc=False):
     text: _Text
 
 
-decode_text = msgspec.json.Decoder(_TextContent).decode
-"""Decodes the content of a text; raises ValueError if it holds none."""
+_decode_text = msgspec.json.Decoder(_TextContent).decode
+
+
+def decode_text(content: str) -> _TextContent:
+    """Decode the content of a text.
+
+    Raises:
+        ValueError: It holds none.
+        RecursionError: It is nested too deeply.
+    """
+    check_depth(content)
+    return _decode_text(content)
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -7,7 +7,7 @@ plausible wrong message out of a damaged one.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 import msgspec
@@ -23,10 +23,75 @@ A decoded value may take sixty times the memory of its encoding.
 BROKEN = (ValueError, RecursionError, OverflowError, MemoryError)
 """What the decoders raise on damaged or hostile input."""
 
-unpack_json = msgspec.json.Decoder().decode
-unpack_msgpack = msgspec.msgpack.Decoder().decode
+DEEPEST = 256
+"""Levels of nesting that are decoded.
+
+The decoders have no bound of their own but the interpreter's stack, which differs from one
+CPython to the next: what one reads another refuses.
+"""
+
+_decode_json = msgspec.json.Decoder().decode
+_decode_msgpack = msgspec.msgpack.Decoder().decode
+_NO_CONTAINERS = bytes(
+    code for code in range(256) if not (0x80 <= code <= 0x9F or 0xDC <= code <= 0xDF)
+)
 
 
+def check_depth(text: str) -> None:
+    """Refuse JSON that is nested too deeply, before a decoder sees it.
+
+    Raises:
+        RecursionError: It has more than :data:`DEEPEST` levels.
+    """
+    if text.count("[") + text.count("{") <= DEEPEST:
+        return
+    # What stands in strings is no level: between every other quote, once escapes are gone.
+    outside = "".join(text.replace("\\\\", "").replace('\\"', "").split('"')[::2])
+    depth = 0
+    for bracket in _BRACKETS.findall(outside):
+        depth += 1 if bracket in "[{" else -1
+        if depth > DEEPEST:
+            raise RecursionError("nested too deeply")
+
+
+def unpack_json(text: str | msgspec.Raw) -> Any:
+    """Decode JSON; a Raw is a part of what was checked as a whole.
+
+    Raises:
+        ValueError: It is none.
+        RecursionError: It is nested too deeply.
+    """
+    if isinstance(text, str):
+        check_depth(text)
+    return _decode_json(text)
+
+
+def unpack_msgpack(packed: bytes) -> Any:
+    """Decode MessagePack.
+
+    Raises:
+        ValueError: It is none.
+        RecursionError: It is nested too deeply.
+    """
+    value = _decode_msgpack(packed)
+    # A level costs a byte that could begin a container; only where there are so many, look.
+    if len(packed) > DEEPEST and len(packed.translate(None, _NO_CONTAINERS)) > DEEPEST:
+        level = [value]
+        for _ in range(DEEPEST):
+            level = [part for each in level for part in _parts(each) if type(part) in _NESTING]
+        if level:
+            raise RecursionError("nested too deeply")
+    return value
+
+
+def _parts(value: Any) -> Iterable[Any]:
+    if type(value) is dict:
+        return value.values()
+    return value if type(value) is list else ()
+
+
+_NESTING = (dict, list)
+_BRACKETS = re.compile(r"[\[\]{}]")
 _ESCAPE = re.compile(
     r"\\(?:u[dD][89abAB][\da-fA-F]{2}\\u[dD][c-fC-F][\da-fA-F]{2}"
     r"|(?P<lone>u[dD][89a-fA-F][\da-fA-F]{2})|.)",

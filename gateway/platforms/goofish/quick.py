@@ -17,7 +17,7 @@ from gateway.events import ChatMessage
 from gateway.platforms.goofish.envelope import PACKAGES, decode_headers, decode_push
 from gateway.platforms.goofish.fields import SESSION_TYPES, SUFFIX, query
 from gateway.platforms.goofish.messages import TEXT, decode_text
-from gateway.platforms.goofish.payload import BROKEN, MAX_CHARS, unpack_msgpack
+from gateway.platforms.goofish.payload import BROKEN, MAX_CHARS, check_depth, unpack_msgpack
 
 _UNLIKE = (KeyError, IndexError, TypeError, AttributeError, *BROKEN)
 _convert = msgspec.convert
@@ -68,13 +68,16 @@ class PushReader:
             received_at_ms: Our Unix time.
             numbers: One is drawn for each entry, unless there are none to draw.
         """
+        if type(frame) is not str:
+            return None
         try:
+            check_depth(frame)
             push = decode_push(frame)
             usual = push.lwp in PACKAGES and decode_headers(push.headers).mid
             headers = str(push.headers, "utf-8")
         except (ValueError, RecursionError):
             return None
-        if not usual or type(frame) is not str:
+        if not usual:
             return None
         package, extra = push.body.syncPushPackage, push.body.syncExtraType
         events: list[Event] = []
