@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Final, Protocol, TypeAlias
+from typing import ClassVar, Final, Protocol, TypeAlias
 
 import msgspec
 
@@ -416,7 +416,17 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return self.received == self.duplicates + ended + self.pending and self.pending >= 0
 
 
-class JournalError(Exception):
+class GatewayError(Exception):
+    """Root of what a host may see; :mod:`gateway.errors` has the tree.
+
+    Attributes:
+        retryable: The same call may succeed later without anybody changing anything.
+    """
+
+    retryable: ClassVar[bool] = False
+
+
+class JournalError(GatewayError):
     """The journal could not do it; nothing of the command was kept."""
 
 

@@ -141,7 +141,9 @@ class Accounts(Mapping[AccountId, AccountView]):
         verb: Callable[[str, AccountId], None],
         tally: Callable[[AccountId], Tally] = lambda _: Tally(),
         alerts: Callable[[AccountId], Sequence[Alert]] = lambda _: (),
+        look: Callable[[], None] = lambda: None,
     ) -> None:
+        self._look = look
         self._tally = tally
         self._alerts = alerts
         self._views: dict[AccountId, AccountView] = {}
@@ -150,6 +152,7 @@ class Accounts(Mapping[AccountId, AccountView]):
         self._verb = verb
 
     def __getitem__(self, account: AccountId) -> AccountView:
+        self._look()
         try:
             return self._views[account]
         except (KeyError, TypeError):
@@ -166,6 +169,11 @@ class Accounts(Mapping[AccountId, AccountView]):
 
     def __len__(self) -> int:
         return len(self._views)
+
+    def forget_states(self) -> None:
+        """Tell that nothing is known any more: this is a child of the process that runs them."""
+        for view in self._views.values():
+            view.state = ConnectionState.DISCONNECTED
 
     def open_view(self, account: AccountId) -> AccountView:
         """Make an account visible; the façade calls it."""

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import threading
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from actors.account import AccountPlan
@@ -44,6 +42,7 @@ from gateway.errors import (
 from gateway.events import NOTE_KEY_CHARS
 from gateway.handlers import Handlers
 from gateway.letters import MOST_CHARS, DeadLetters
+from gateway.life import Life
 from gateway.sending import ASK_S, ClientIds, Sends, SendTicket, Tickets
 from gateway.settings import AccountSettings, Settings
 from gateway.wishes import OnCrash, Session
@@ -54,9 +53,6 @@ StateListener = Callable[[StateChanged], None]
 RecoveryListener = Callable[[Recovered], None]
 
 _NOT_GIVEN: Any = None
-
-INTERNAL_FAILURE = 70
-"""Exit code when the ordered stop was cut short or threads survived it."""
 
 
 class Gateway:
@@ -108,15 +104,17 @@ class Gateway:
         self._disabled = {each.id for each in settings.accounts if not each.enabled}
         self._lock = threading.RLock()
         self._system: System | None = None
-        self._stopping = False
-        self._over = threading.Event()
-        self._broken = False
         self._journal: Journal | None = None
+        self._life = Life()
         self.accounts = Accounts(
-            add=self._add_account, verb=self._account_verb, tally=self._tally, alerts=self._alerts
+            add=self._add_account,
+            verb=self._account_verb,
+            tally=self._tally,
+            alerts=self._alerts,
+            look=self._life.here,
         )
-        self.dead_letters = DeadLetters(lambda: self._system)
-        self.sends = Sends(lambda: self._system, self._tickets)
+        self.dead_letters = DeadLetters(lambda: self._life.running(self._system))
+        self.sends = Sends(lambda: self._life.running(self._system), self._tickets)
         for account in settings.accounts:
             self._register(account)
 
@@ -221,17 +219,19 @@ class Gateway:
     @property
     def running(self) -> bool:
         """Whether it was started and is not being stopped."""
-        return self._system is not None and not self._stopping
+        return self.ready and not self._life.stopping
 
     def start(self) -> None:
         """Start the threads and begin to connect; returns at once. Idempotent.
 
         Raises:
             ShuttingDownError: It was stopped before; make a new one.
+            ForkedError: It runs in the process this one was forked from.
             JournalError: The journal can not be opened; says why and what to do.
         """
+        self._life.here()
         with self._lock:
-            if self._stopping:
+            if self._life.stopping:
                 raise ShuttingDownError
             if self._system is not None:
                 return
@@ -266,6 +266,7 @@ class Gateway:
             system.start()
             self._system = system
             self._sinks.start(system.services.alerts)
+            self._life.began(on_fork=self.accounts.forget_states)
             self._warn(self._notes)
             self._log.info("gateway.started", accounts=len(self._plans))
             for name, plan in self._plans.items():
@@ -273,8 +274,7 @@ class Gateway:
 
     def _give_up(self) -> None:
         """Have :meth:`run_forever` end the process: only a new one helps."""
-        self._broken = True
-        self._over.set()
+        self._life.end(broken=True)
 
     def _warn(self, notes: Iterable[str]) -> None:
         for note in notes:
@@ -293,6 +293,7 @@ class Gateway:
         system = self._system
         if system is None:
             return ()
+        self._life.here()
         return [masked_alert(each, self._redactor) for each in system.services.alerts.on(account)]
 
     @property
@@ -303,7 +304,7 @@ class Gateway:
     @property
     def ready(self) -> bool:
         """Tell whether it takes work: it was started, and is not being stopped."""
-        return self._system is not None
+        return self._system is not None and self._life.parent is None
 
     def stop(self, timeout: float = 30.0) -> bool:
         """Stop in order; see :mod:`gateway.stopping` for the steps. Idempotent.
@@ -313,11 +314,16 @@ class Gateway:
 
         Returns:
             True if every thread ended in time; survivors are logged by name.
+
+        Raises:
+            ForkedError: It runs in the process this one was forked from.
         """
         timeout = arguments.wait_s("timeout", timeout)
+        self._life.here()
         with self._lock:
-            self._stopping = True
+            self._life.stopping = True
             system, self._system = self._system, None
+        self._life.end()
         if system is None:
             return True
         survivors = stopping.stop(
@@ -330,6 +336,7 @@ class Gateway:
         self._calls.rest()
         survivors += self._sinks.stop(timeout * (1 - stopping.SHARE))
         self._log.info("gateway.stopped")
+        self._life.ended(survivors=bool(survivors))
         return not survivors
 
     def __enter__(self) -> Self:
@@ -342,34 +349,20 @@ class Gateway:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.stop()
+        if self._life.parent is None:  # a child that leaves the block ends nothing
+            self.stop()
 
     def run_forever(self) -> int:
         """Run until SIGINT or SIGTERM, then stop in order. For scripts: takes the signals.
 
-        A second signal ends the process at once. More handlers that hang than are replaced,
-        and a part of all accounts that keeps dying, end it in order, too: only a new process
-        helps.
+        A second signal ends the process at once. On another thread than the main one it takes no
+        signals; :meth:`stop` ends it on any. More handlers that hang than are replaced, and a
+        part of all accounts that keeps dying, end it in order, too: only a new process helps.
 
         Returns:
             Exit code: 0, or 70 if it gave up or threads survived.
         """
-        asked = self._over
-
-        def ask(_signum: int, _frame: FrameType | None) -> None:
-            if asked.is_set():
-                os._exit(INTERNAL_FAILURE)
-            asked.set()
-
-        before = {each: signal.signal(each, ask) for each in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            self.start()
-            while not asked.wait(3600.0):
-                pass
-            return 0 if self.stop() and not self._broken else INTERNAL_FAILURE
-        finally:
-            for each, handler in before.items():
-                signal.signal(each, handler)
+        return self._life.run(self.start, self.stop)
 
     # --- sends ------------------------------------------------------------------------
 
@@ -411,9 +404,7 @@ class Gateway:
         content = sending.content_of(text, image_url, width=width, height=height)
         if expires_s is not None:
             expires_s = arguments.seconds("expires_s", expires_s, most=arguments.LONGEST_S)
-        system = self._system
-        if system is None:
-            raise ShuttingDownError
+        system = self._life.running(self._system)
         if account not in self._plans:
             raise UnknownAccountError(account, list(self._plans))
         limit, _ = self._send_limits[account]
@@ -463,12 +454,11 @@ class Gateway:
         lane = "" if conversation is None else conversation
         lane = arguments.text("conversation", lane, most=MOST_CHARS, empty=True)
         key = arguments.text("key", key, most=NOTE_KEY_CHARS)
-        system = self._system
-        if system is None:
-            raise ShuttingDownError
+        system = self._life.running(self._system)
         return system.services.writer.read(lambda journal: journal.note(account, lane, key), ASK_S)
 
     def _tally(self, account: AccountId) -> Tally:
+        self._life.here()
         return Tally() if self._journal is None else self._journal.tally(account)
 
     def _reply(self, event: Event, content: Content) -> Delivery:
@@ -567,6 +557,7 @@ class Gateway:
     def _add_account(self, settings: object) -> AccountView:
         if not isinstance(settings, AccountSettings):
             raise TypeError(f"accounts.add takes AccountSettings, not {type(settings).__name__}")
+        self._life.here()
         notes = check(Settings(accounts=(settings,)), source="accounts.add")
         with self._lock:
             logs.teach(self._redactor, settings)
@@ -579,6 +570,7 @@ class Gateway:
         return view
 
     def _account_verb(self, verb: str, account: AccountId) -> None:
+        self._life.here()
         with self._lock:
             if account not in self._plans:
                 if verb == "remove":

@@ -11,6 +11,9 @@ neither a secret nor a payload. Errors that never leave the kernel live with the
     ├── UnknownSendError       no send of that id in the journal
     ├── SendStateError         the send is not in a state that allows it
     ├── ShuttingDownError      the gateway is stopping; nothing was accepted
+    │   ├── NotStartedError    start() was not called yet
+    │   └── ForkedError        this is a child of the process in which it runs
+    ├── JournalError           the journal can not be opened, or could not do it
     ├── UnknownLetterError     the event is neither a dead letter nor parked
     ├── EventSettledError      no handler is being called with the event on this thread
     │   └── EventCopiedError   it is a copy of the event that the handler was given
@@ -21,9 +24,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from typing import ClassVar
 
 from actors import storage
+
+GatewayError = storage.GatewayError
+JournalError = storage.JournalError
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
@@ -37,16 +42,6 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Give ``; did you mean 'x'?`` for the nearest known name, or nothing."""
     near = nearest(name, known)
     return f"; did you mean {near!r}?" if near else ""
-
-
-class GatewayError(Exception):
-    """Root of the tree; catch it to catch all of ours.
-
-    Attributes:
-        retryable: The same call may succeed later without anybody changing anything.
-    """
-
-    retryable: ClassVar[bool] = False
 
 
 class ConfigError(GatewayError, ValueError):
@@ -64,8 +59,8 @@ class ConfigError(GatewayError, ValueError):
         return "\n".join(self.problems)
 
 
-class UnknownAccountError(GatewayError):
-    """Raised when no account has the name.
+class UnknownAccountError(GatewayError, KeyError):
+    """Raised when no account has the name; a ``KeyError``, too, as ``accounts`` is a mapping.
 
     Attributes:
         account: The name that was asked for.
@@ -155,6 +150,32 @@ class ShuttingDownError(GatewayError):
 
     def __str__(self) -> str:
         return "the gateway is stopping; nothing was accepted"
+
+
+class NotStartedError(ShuttingDownError):
+    """Raised when the gateway was not started yet."""
+
+    def __str__(self) -> str:
+        return "the gateway was not started; call start() before, or use it in `with gateway:`"
+
+
+class ForkedError(ShuttingDownError):
+    """Raised in a process that was forked from the one the gateway runs in.
+
+    Attributes:
+        pid: The process it runs in.
+    """
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(pid)
+        self.pid = pid
+
+    def __str__(self) -> str:
+        return (
+            f"the gateway runs in process {self.pid}; this is a child forked from it and has none "
+            "of its threads. Use it there, or make one with a data_dir of its own after the fork "
+            '(multiprocessing: set_start_method("spawn"))'
+        )
 
 
 class UnknownLetterError(GatewayError):

@@ -152,7 +152,7 @@ def test_every_handler_hangs(
             market.log.wait("gateway.threads_survived")
         finally:
             release.set()
-            market.gateway._over.set()
+            market.gateway._life.end()
             launcher.join(WAIT_S)
 
 

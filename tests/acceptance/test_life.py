@@ -1,0 +1,136 @@
+"""What a gateway says before its start, off the main thread, and in a forked child."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import gateway
+from gateway import Gateway, GatewayError, JournalError, NotStartedError, UnknownAccountError
+from gateway.config import from_mapping
+from gateway.testing import FakePlatform
+
+ROOT = Path(__file__).parents[2]
+WAIT_S = 20.0
+
+
+def idle(tmp_path: Path, **keys: object) -> Gateway:
+    account = {"id": "a", "platform": "plain", "url": "ws://127.0.0.1:9/", "enabled": False}
+    return Gateway(from_mapping({"data_dir": str(tmp_path), "accounts": [account], **keys}))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda gw: gw.send("a", "c", "hi"),
+        lambda gw: gw.note("a", "c", "k"),
+        lambda gw: gw.sends.get("o"),
+        lambda gw: gw.sends.list(),
+        lambda gw: gw.ticket("o"),
+        lambda gw: gw.dead_letters.list(),
+    ],
+)
+def test_before_the_start_it_says_so(call: Callable[[Gateway], object], tmp_path: Path) -> None:
+    """It said "is stopping": people looked for who had stopped it."""
+    gw = idle(tmp_path)
+    with pytest.raises(NotStartedError, match=r"not started; call start\(\)"):
+        call(gw)
+    with gw:
+        pass
+    with pytest.raises(gateway.ShuttingDownError, match="is stopping") as caught:
+        call(gw)
+    assert not isinstance(caught.value, NotStartedError)
+
+
+def test_accounts_are_a_mapping(tmp_path: Path) -> None:
+    """``get`` and ``in`` are what everybody tries first."""
+    gw = idle(tmp_path)
+    assert gw.accounts.get("x") is None
+    assert gw.accounts.get("a") is gw.accounts["a"]
+    for kind in (UnknownAccountError, KeyError, GatewayError):
+        with pytest.raises(kind, match="no account 'x'"):
+            gw.accounts["x"]
+
+
+def test_a_journal_that_can_not_be_opened_is_an_error_of_ours(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(GatewayError) as caught:
+        idle(tmp_path / "file").start()
+    assert isinstance(caught.value, JournalError)
+
+
+def test_run_forever_on_any_thread_ends_by_stop(tmp_path: Path) -> None:
+    """Signals are the main thread's; there is still an end."""
+    gw = idle(tmp_path, durability="memory")
+    codes: list[int] = []
+    started = threading.Event()
+    gw.start()
+    gw.on_state(lambda _: None)
+
+    def forever() -> None:
+        started.set()
+        codes.append(gw.run_forever())
+
+    thread = threading.Thread(target=forever)
+    thread.start()
+    assert started.wait(WAIT_S)
+    assert gw.stop()
+    thread.join(WAIT_S)
+    assert codes == [0]
+
+
+_FORK = """
+import os, sys, warnings
+warnings.simplefilter("ignore")  # newer interpreters warn of a fork beside threads, rightly
+from gateway import ConnectionState, ForkedError, Gateway, Settings
+gw = Gateway.from_config(sys.argv[1])
+name, parent = "shop-2201", os.getpid()
+send = lambda: gw.send(name, sys.argv[2], "from " + str(os.getpid() == parent), to="3301")
+calls = [send, gw.start, gw.stop, gw.run_forever, gw.sends.list, gw.dead_letters.list,
+         lambda: gw.note(name, "c", "k"), lambda: gw.accounts[name], lambda: gw.alerts,
+         lambda: gw.accounts.pause(name), lambda: gw.accounts.reset(name), lambda: view.counters]
+with gw:
+    view = gw.accounts[name]
+    assert view.wait_for(ConnectionState.CONNECTED, 10)
+    child = os.fork()
+    if child == 0:
+        code = 0
+        for call in calls:
+            try:
+                call()
+            except ForkedError as error:
+                assert error.pid == parent and str(parent) in str(error)
+            else:
+                code += 1
+        ours = gw.running or gw.ready or view.state is ConnectionState.CONNECTED
+        gw.__exit__(None, None, None)
+        os._exit(100 if ours else code)
+    print("child", os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    print("parent", send().result(10).outcome.value, view.state.value)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_every_call_in_a_forked_child_says_so(tmp_path: Path) -> None:
+    """A worker of multiprocessing had a gateway that looked CONNECTED and answered nothing."""
+    with FakePlatform() as fake:
+        shop = fake.account("2201")
+        conversation = shop.buyer("3301").conversation().id
+        file = fake.config_file(tmp_path, durability="full")
+        done = subprocess.run(
+            [sys.executable, "-c", _FORK, str(file), conversation],
+            capture_output=True,
+            text=True,
+            timeout=50,
+            cwd=ROOT,
+            check=False,
+        )
+        assert done.stdout.splitlines() == ["child 0", "parent accepted connected"], done.stderr
+        assert [sent.text for sent in shop.wait_sent(1)] == ["from True"]
+        fake.check()
