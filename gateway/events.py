@@ -16,6 +16,7 @@ import msgspec
 from actors.values import Content, Event, Note
 from gateway import arguments
 from gateway.errors import EventCopiedError, EventSettledError
+from gateway.escaping import escaped
 from gateway.listeners import ran
 
 NOTE_KEY_CHARS: Final = 200
@@ -292,7 +293,7 @@ def as_dict(event: Event) -> dict[str, Any]:
 
 def to_json(event: Event) -> bytes:
     """Give :func:`as_dict` as one line of JSON in UTF-8, without the line feed."""
-    return _encode(as_dict(event))
+    return escaped(_encode(as_dict(event)))
 
 
 def _raw(raw: str | bytes) -> dict[str, str]:

@@ -20,6 +20,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import structlog
 
+from gateway import escaping
 from gateway.redaction import Redactor, cookie_values, is_secret_name
 from gateway.settings import AccountSettings, Credentials, HttpSettings, Settings
 from gateway.settings.record import secret_names
@@ -284,7 +285,7 @@ def unconfigure_strangers() -> None:
 
 def _renderer(form: str, stream: TextIO | None) -> Any:
     if form == "json":
-        return structlog.processors.JSONRenderer(ensure_ascii=False)
+        return structlog.processors.JSONRenderer(serializer=escaping.dumps)
     try:
         colors = stream is not None and stream.isatty()
     except (OSError, ValueError):  # closed

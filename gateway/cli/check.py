@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 
+from gateway.cli import show
 from gateway.cli.paths import loaded
 from gateway.config import effective
 
@@ -17,8 +17,7 @@ def main(arguments: argparse.Namespace) -> int:
         sys.stderr.write(f"{note}\n")
     shown = effective(settings)
     if arguments.json:
-        json.dump(shown, sys.stdout, ensure_ascii=False, indent=2)
-        sys.stdout.write("\n")
+        show.as_json(shown)
     else:
         import yaml  # noqa: PLC0415  # a third of the start-up time, only wanted here
 

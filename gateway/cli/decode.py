@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
+from gateway import escaping
 from gateway.errors import ConfigError
 from gateway.platforms.goofish.decoding import decode_any
 
@@ -24,5 +24,5 @@ def main(arguments: argparse.Namespace) -> int:
     for line in decode_any(text.decode("utf-8", errors="surrogateescape")):
         if line.get("kind") == "undecodable":
             code = UNDECODABLE
-        sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
+        sys.stdout.write(escaping.dumps(line) + "\n")
     return code

@@ -6,12 +6,13 @@ cursor of a person's terminal.
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from gateway import escaping
 
 WIDEST = 48
 """Columns of one cell at most; the rest is cut."""
@@ -19,7 +20,7 @@ WIDEST = 48
 
 def as_json(value: Any) -> None:
     """Print JSON for a program."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+    sys.stdout.write(escaping.dumps(value, indent=2) + "\n")
 
 
 def line(text: str) -> None:
@@ -74,7 +75,7 @@ def cell(name: str, value: Any) -> str:
         case {"reason": reason}:
             return str(reason)
         case dict() | list():
-            return json.dumps(value, ensure_ascii=False)
+            return escaping.dumps(value)
         case _:
             return clean(str(value))
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import sys
 from typing import Any
 
+from gateway import escaping
 from gateway.cli import show
 from gateway.cli.door import Door, open_door
 
@@ -43,7 +43,7 @@ def _follow(door: Door, arguments: argparse.Namespace) -> None:
 
 def _tell(event: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
-        sys.stdout.write(json.dumps(event, ensure_ascii=False) + "\n")
+        sys.stdout.write(escaping.dumps(event) + "\n")
         sys.stdout.flush()
         return
     who = event.get("sender_nick") or event.get("sender_id") or ""

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from gateway.escaping import escaped
 from gateway.web import routes
 from gateway.web.asked import Asked, query_of
 from gateway.web.context import Answer, Context
@@ -49,7 +50,7 @@ class Application:
         except Exception as error:  # noqa: BLE001  # whatever it is, it is answered
             problem = of_exception(error) or self._unexpected(environ, error)
             answer = Answer(status=problem.status, body=problem.body())
-        body = msgspec.json.encode(self._context.gateway.redact(answer.body))
+        body = escaped(msgspec.json.encode(self._context.gateway.redact(answer.body)))
         headers = [*_HEADERS, ("Content-Length", str(len(body)))]
         if answer.status in _RETRY:
             headers.append(("Retry-After", str(RETRY_S)))
