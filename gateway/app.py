@@ -45,6 +45,7 @@ from gateway.letters import MOST_CHARS, DeadLetters
 from gateway.life import Life
 from gateway.sending import ASK_S, ClientIds, Sends, SendTicket, Tickets
 from gateway.settings import AccountSettings, Settings
+from gateway.transport import library
 from gateway.wishes import OnCrash, Session
 from gateway.wishes import check as check_wish
 
@@ -228,6 +229,7 @@ class Gateway:
             ShuttingDownError: It was stopped before; make a new one.
             ForkedError: It runs in the process this one was forked from.
             JournalError: The journal can not be opened; says why and what to do.
+            ConfigError: ``import websocket`` gives another module than the library.
         """
         self._life.here()
         with self._lock:
@@ -235,6 +237,9 @@ class Gateway:
                 raise ShuttingDownError
             if self._system is not None:
                 return
+            wrong = library.problem() if self._plans else None
+            if wrong is not None:
+                raise ConfigError([wrong])
             connect = self.settings.connect
             journal = self._journal = self._open_journal(self.settings, self._clock)
             system = System(

@@ -22,6 +22,7 @@ from gateway.cli.findings import Finding, Verdict
 from gateway.commands import HTTP_EXTRA, command
 from gateway.planning import JOURNAL_FILE
 from gateway.settings import Settings
+from gateway.transport import library
 from gateway.transport.tls import system_store_is_empty
 
 FSYNCS = 20
@@ -42,6 +43,11 @@ def of_machine() -> Iterator[Finding]:
     verdict = Verdict.FINE if right else Verdict.WRONG
     yield Finding("python", verdict, version, "" if right else "use Python 3.11 or newer")
     yield Finding("sqlite", Verdict.FINE, sqlite3.sqlite_version)
+    what, _, fix = (library.problem() or "").partition("; ")
+    if what:
+        yield Finding("websocket", Verdict.WRONG, what, fix)
+    else:
+        yield Finding("websocket", Verdict.FINE, "the library is there, and nothing shadows it")
     if importlib.util.find_spec("waitress") is None:
         told = "the extra [http] is not installed; a running gateway could not be asked"
         yield Finding("http", Verdict.WARNING, told, HTTP_EXTRA)

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from actors.ports import Dialed
 from actors.values import ErrorClass, Failure, Phase
+from gateway.transport import library
 from gateway.transport.address import host_name, parse_proxy, parse_target
 from gateway.transport.errors import Place, failure_of
 from gateway.transport.frames import FrameWire
@@ -155,6 +156,14 @@ class WebSocketDialer:
             stretch: Factor on a phase's own limit.
         """
         attempt = _Attempt(deadline_s, stretch)
+        wrong = library.problem()
+        if wrong is not None:
+            return Failure(
+                error_class=ErrorClass.CONFIG,
+                reason="websocket_shadowed",
+                detail=wrong,
+                phase=Phase.UPGRADE,
+            )
         try:
             request = self._request(headers, cookie)
         except ValueError as error:

@@ -74,13 +74,13 @@ def test_json_of_commands(
         _, out, _ = call("dead-letters", *action, "--json", "--url", api.served.url)
         assert "\\u009b2J" in out
         assert not risky(out)
-    out = io.StringIO()
-    monkeypatch.setattr(sys, "stdout", out)
+    screen = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", screen)
     show.as_json({"x": EVIL})
-    assert not risky(out.getvalue())
+    assert not risky(screen.getvalue())
 
 
-def test_decode_and_json_logs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_decode_and_json_logs(tmp_path: Path) -> None:
     file = tmp_path / "frame"
     file.write_text(json.dumps({"lwp": "/x", "body": EVIL}, ensure_ascii=False), encoding="utf-8")
     _, out, _ = call("decode", str(file))
