@@ -50,6 +50,7 @@ class Answered(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         reply: To be sent.
         pushed: Entries for the account, after the reply.
+        to_others: Entries for the account's other sessions, after the reply.
         session: A registration succeeded.
         displaced: Sessions the registration put out.
         broken: Promises the request broke: rule and detail.
@@ -57,6 +58,7 @@ class Answered(msgspec.Struct, frozen=True, kw_only=True):
 
     reply: Reply
     pushed: Sequence[Entry] = ()
+    to_others: Sequence[Entry] = ()
     session: Session | None = None
     displaced: Sequence[Session] = ()
     broken: Sequence[tuple[str, str]] = ()

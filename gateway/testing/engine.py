@@ -248,6 +248,11 @@ class Engine:
         account = peer.session.account if peer.session is not None else None
         if account is not None and answered.pushed:
             self.push(account, answered.pushed)
+        if account is not None and answered.to_others:
+            for session in account.sessions:
+                other = self.peers.get(session.number)
+                if other is not None and other is not peer and session.ready:
+                    self.delivery.packages(other, session, answered.to_others)
 
     def push(
         self,

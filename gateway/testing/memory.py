@@ -36,7 +36,9 @@ class Behaviour(msgspec.Struct, frozen=True, kw_only=True):
         second_session: What a second registration of an account does: ``kick`` the first
             with ``/push/kickout``, ``remove`` it with ``/s/session/remove``, ``refuse``
             the second with "connect limit", or ``allow`` both (the newest gets the pushes).
-        echo: Own messages come back as pushes with ``needPush`` ``"false"``.
+        echo: Who gets an own message as a push with ``needPush`` ``"false"``: the account's
+            ``others`` sessions, as on the platform; True: the newest one, which mostly is
+            the one that sent it, for clients that must bear it; False: nobody.
         dedupe_uuid: A repeated client id is answered with the first result.
         ready_after_s: From the registration to the pushes that follow it; ``/r/`` requests
             before them get 400.
@@ -48,7 +50,7 @@ class Behaviour(msgspec.Struct, frozen=True, kw_only=True):
     redeliver_on_reconnect: bool = True
     backlog: Literal["history", "push"] = "history"
     second_session: Literal["kick", "remove", "refuse", "allow"] = "kick"
-    echo: bool = True
+    echo: Literal["others"] | bool = "others"
     dedupe_uuid: bool = False
     ready_after_s: float = 0.0
     answer_pings: bool = True
@@ -74,7 +76,10 @@ class Own(msgspec.Struct, frozen=True, kw_only=True):
 class Conversation:
     """One conversation of one account."""
 
-    __slots__ = ("created_at_ms", "id", "item_id", "messages", "modified_at_ms", "peer_id", "read")
+    __slots__ = (
+        "created_at_ms", "id", "item_id", "messages", "modified_at_ms", "peer_id",
+        "read", "recalled",
+    )  # fmt: skip
 
     def __init__(
         self, cid: str, peer_id: str, item_id: str, *, created_at_ms: int, kept: int
@@ -86,6 +91,7 @@ class Conversation:
         self.modified_at_ms = created_at_ms
         self.messages: deque[Message] = deque(maxlen=kept)
         self.read: set[str] = set()
+        self.recalled: set[str] = set()
 
     def newest_before(self, cursor: int, limit: int) -> list[Message]:
         """Give messages older than ``cursor``, newest first; ties are never torn apart."""

@@ -43,6 +43,8 @@ class Model:
             "/r/MessageManager/listUserMessages": self._list_messages,
             "/r/Conversation/listNewestPagination": self._list_conversations,
             "/r/MessageStatus/read": self._read,
+            "/r/MessageManager/recallMessage": self._recall,
+            "/r/Conversation/clearRedPoint": self._clear_red_point,
             "/r/SingleChatConversation/create": self._create,
             _SEND: self._send,
         }
@@ -229,6 +231,27 @@ class Model:
             conversation.read |= wanted & {m.message_id for m in conversation.messages}
         return Answered(reply=self._reply(session, call))
 
+    def _recall(self, session: Session, call: Call, _now_ms: int) -> Answered:
+        """Take an own message back; it stays in the history, marked."""
+        (message_id,) = call.body
+        account = session.account
+        for conversation in account.conversations.values():
+            for message in conversation.messages:
+                if (message.message_id, message.sender_id) == (message_id, account.user_id):
+                    conversation.recalled.add(message.message_id)
+                    return Answered(reply=self._reply(session, call))
+        return Answered(reply=self._reply(session, call, 400, {"reason": "no such own message"}))
+
+    def _clear_red_point(self, session: Session, call: Call, _now_ms: int) -> Answered:
+        """Call all messages of conversations read; they are given by id, or as ``cid`` of a map."""
+        (asked,) = call.body
+        for one in asked if isinstance(asked, list) else [asked]:
+            cid = one["cid"] if isinstance(one, dict) else one
+            conversation = session.account.conversations.get(_bare(cid))
+            if conversation is not None:
+                conversation.read |= {message.message_id for message in conversation.messages}
+        return Answered(reply=self._reply(session, call))
+
     def _create(self, session: Session, call: Call, now_ms: int) -> Answered:
         asked = call.body[0]
         pair = [_bare(asked["pairFirst"]), _bare(asked["pairSecond"])]
@@ -279,8 +302,13 @@ class Model:
         reply = self._reply(session, call, 200, body)
         self._sent[account.user_id, uuid] = reply
         broken = () if before is None else (("sent_twice", f"uuid {uuid} was accepted again"),)
-        pushed = (entry,) if self.behaviour.echo else ()
-        return Answered(reply=reply, pushed=pushed, broken=broken)
+        echo = self.behaviour.echo
+        return Answered(
+            reply=reply,
+            pushed=(entry,) if echo is True else (),
+            to_others=(entry,) if echo == "others" else (),
+            broken=broken,
+        )
 
     def _own_message(
         self, account: Account, asked: Mapping[str, Any], scope: Mapping[str, Any], now_ms: int

@@ -98,6 +98,12 @@ def captcha(account: str | None = None) -> list[Rule]:
     return [Rule(on="request", lwp="/reg", do=Answer(code=401, body=body), account=account)]
 
 
+def not_ready(account: str | None = None, times: int | None = 1) -> list[Rule]:
+    """Answer requests right after the registration with a bare 400, as the platform may."""
+    answer = Answer(code=400)
+    return [Rule(on="request", lwp="/r/*", do=answer, account=account, times=times)]
+
+
 def wrong_user(user_id: str, *, account: str | None = None) -> list[Rule]:
     """Confirm the registration, but for somebody else."""
     headers = {"reg-uid": f"{user_id}@goofish"}
@@ -248,7 +254,7 @@ def forbid_sends(account: str | None = None, times: int | None = None) -> list[R
 PRESETS: Final[Mapping[str, Callable[..., list[Rule]]]] = {
     preset.__name__: preset
     for preset in (
-        stall, refuse, redirect, bad_accept, captcha, wrong_user,
+        stall, refuse, redirect, bad_accept, captcha, not_ready, wrong_user,
         silent, half_open, deaf, zombie, slow_reader, late_answers, drip,
         reset, close, cut, kick, remove_session,
         duplicate, redeliver, reorder, gap, corrupt, oversize, fragments, flood,

@@ -252,6 +252,13 @@ class Shop:
             return self.account.unacked
 
     @property
+    def recalled(self) -> list[str]:
+        """Ids of own messages that were taken back."""
+        with self.host.lock:
+            talks = self.account.conversations.values()
+            return [message_id for talk in talks for message_id in sorted(talk.recalled)]
+
+    @property
     def claimed(self) -> list[Mapping[str, object]]:
         """The states given to ``ackDiff``."""
         with self.host.lock:

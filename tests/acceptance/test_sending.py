@@ -128,7 +128,7 @@ def test_a_send_the_platform_hangs_up_on_is_not_tried_for_ever(tmp_path: Path, c
 
 def test_the_echo_stands_in_for_a_lost_answer(tmp_path: Path) -> None:
     """O3: the platform's own push says that it has the message, and which one it is."""
-    with Market(tmp_path, SHOP) as market:
+    with Market(tmp_path, SHOP, behaviour=Behaviour(backlog="push", echo=True)) as market:
         market.start()
         market.fake.inject(Rule(on="reply", lwp=SEND, do=faults.Lose(), times=1))
         market.fake.inject(Rule(on="request", lwp=HISTORY, do=faults.Lose()))
@@ -295,7 +295,7 @@ def test_an_image(tmp_path: Path) -> None:
 
 def test_a_reply_and_nothing_but_a_reply(tmp_path: Path) -> None:
     """The echo of our own answer is no question: it must not be answered."""
-    with Market(tmp_path, SHOP) as market:
+    with Market(tmp_path, SHOP, behaviour=Behaviour(backlog="push", echo=True)) as market:
         seen: list[str] = []
         echoed = threading.Event()
 

@@ -9,6 +9,7 @@ from actors.ports import Identity, Session
 from actors.values import Content, Delivery, ErrorClass, Reply, Request, SendOutcome, SignalKind
 from gateway.platforms.goofish import Goofish
 from gateway.testing import FakePlatform, Shop, faults
+from gateway.testing.shapes import entry_of
 
 if TYPE_CHECKING:
     from tests.fake_platform.conftest import Client, Dial
@@ -95,8 +96,12 @@ def test_every_request_and_every_push_is_understood(
     )
     sent = session.sent(asked(client, session, session.send(next(mids), delivery)))
     assert (sent.outcome, sent.message_id) == (SendOutcome.ACCEPTED, shop.sent[0].message_id)
+    entry = shop.account.conversations[talk.conversation_id].messages[-1]
+    shop.push([entry_of(entry)])  # as another session of the account would see it
     echo = session.decode(client.ws.recv(timeout=3), received_at_ms=NOW_MS)
     assert [event.own for event in echo.events] == [True]
+    assert echo.ack is not None
+    client.ws.send(echo.ack)
     assert shop.sent[0].uuid == delivery.uuid
     fake.inject(faults.forbid_sends())
     refused = session.sent(asked(client, session, session.send(next(mids), delivery)))

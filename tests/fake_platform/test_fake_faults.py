@@ -467,7 +467,7 @@ def test_sends_refused_late_lost_before_and_lost_after(
 
     fake.inject(Rule(on="reply", lwp=SEND, do=faults.Lose(), times=1))
     client.request(SEND, send_body("lost after"))
-    client.push()
+    shop.wait_sent(1)
     assert [own.text for own in shop.sent] == ["lost after"]
 
     fake.inject(Rule(on="reply", lwp=SEND, do=faults.Delay(by_s=0.02), times=1))

@@ -14,7 +14,7 @@ import msgpack  # type: ignore[import-untyped]  # it has no stubs
 import pytest
 import trustme
 
-from gateway.testing import Behaviour, FakePlatform, Shop, shapes
+from gateway.testing import Behaviour, FakePlatform, Shop, faults, shapes
 from gateway.testing.shapes import Entry
 
 if TYPE_CHECKING:
@@ -373,13 +373,11 @@ def test_reading_marks_history_and_a_conversation_can_be_made(shop: Shop, dial: 
 # --- sends ----------------------------------------------------------------------------
 
 
-def test_a_send_is_accepted_kept_and_echoed(fake: FakePlatform, shop: Shop, dial: Dial) -> None:
+def test_a_send_is_accepted_and_kept(fake: FakePlatform, shop: Shop, dial: Dial) -> None:
     client = dial(shop.url, "t-1")
     cid = shop.buyer("3301").conversation().id
     reply = client.call(SEND, send_body(cid, "有货"))
     assert {"messageId", "uuid", "createAt", "content", "extension"} <= set(reply["body"])
-    echo = client.push()
-    assert ids(echo) == [reply["body"]["messageId"]]
     assert shop.texts == {cid: ["有货"]}
     assert shop.wait_sent(1)[0].uuid == "-17515"
     shop.buyer("3301").reads()
@@ -389,6 +387,55 @@ def test_a_send_is_accepted_kept_and_echoed(fake: FakePlatform, shop: Shop, dial
     assert model["userExtension"]["needPush"] == "false"
     assert model["readStatus"] == 2
     fake.check()
+
+
+@pytest.mark.parametrize(("echo", "to_older"), [("others", True), (True, False), (False, False)])
+def test_who_hears_of_an_own_message(dial: Dial, *, echo: Any, to_older: bool) -> None:
+    """A client whose own sends come back, as they do not on the platform, may answer itself."""
+    with FakePlatform(Behaviour(echo=echo, second_session="allow")) as fake:
+        shop = fake.account("2201")
+        older, newest = (dial(shop.url, "token-2201") for _ in range(2))
+        said = newest.call(SEND, send_body("5", "有货"))["body"]["messageId"]
+        heard = [older] * to_older + [newest] * (echo is True)
+        assert [ids(client.push()) for client in heard] == [[said]] * len(heard)
+        for client in (older, newest):  # nothing else came
+            mid = client.request("/!")
+            assert client.recv()["headers"]["mid"] == mid
+
+
+def test_an_own_message_can_be_taken_back(shop: Shop, dial: Dial) -> None:
+    client = dial(shop.url, "t-1")
+    said = client.call(SEND, send_body("5", "oops"))["body"]["messageId"]
+    theirs = shop.buyer("3301").writes("x").message_id
+    recall = "/r/MessageManager/recallMessage"
+    assert client.call(recall, [said])["code"] == 200
+    assert shop.recalled == [said]
+    strangers: list[list[Any]] = [[theirs], ["1.PNM"], [], [{}]]
+    for strange in strangers:
+        assert client.call(recall, strange)["code"] == 400
+    assert shop.recalled == [said]
+
+
+@pytest.mark.parametrize("form", [lambda cid: [cid], lambda cid: [[{"cid": cid}]]])
+def test_a_red_point_can_be_cleared(shop: Shop, dial: Dial, form: Any) -> None:
+    buyer = shop.buyer("3301")
+    buyer.writes("x")
+    client = dial(shop.url, "t-1")
+    cid = buyer.conversation().id + "@goofish"
+    for strange in (form(cid), form("9@goofish")):
+        assert client.call("/r/Conversation/clearRedPoint", strange)["code"] == 200
+    page = client.call("/r/Conversation/listNewestPagination", [NEWEST, 20])["body"]
+    assert page["userConvs"][0]["singleChatUserConversation"]["redPoint"] == 0
+
+
+def test_requests_right_after_the_registration_may_get_400(
+    fake: FakePlatform, shop: Shop, dial: Dial
+) -> None:
+    fake.inject(faults.not_ready(times=2))
+    client = dial(shop.url, "t-1")
+    answers = [client.call("/r/SyncStatus/getState", [{"topic": "sync"}]) for _ in range(3)]
+    assert [answer["code"] for answer in answers] == [400, 400, 200]
+    assert "body" not in answers[0]
 
 
 def test_the_same_uuid_twice_is_told(fake: FakePlatform, shop: Shop, dial: Dial) -> None:
