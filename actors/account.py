@@ -23,6 +23,7 @@ from actors.messages import (
 from actors.policy.backoff import Delays
 from actors.policy.health import JournalHealth
 from actors.policy.platform_time import NOTHING_TOLD
+from actors.policy.sizes import Sizes
 from actors.policy.tries import TryRules
 from actors.ports import Clock, Dialed, Dialer, Dice, Identity, Mailbox, Platform, Session
 from actors.runtime.board import AlertBoard
@@ -116,6 +117,7 @@ class AccountPlan(msgspec.Struct, frozen=True, kw_only=True):
         send_strict_lane: Such a send holds up its conversation until it is resolved.
         backpressure_limit_s: Longest time without reading; then the link is left.
         recovery: How history is read again.
+        answer_limit_bytes: A frame above that ends the link that carries it.
     """
 
     account: AccountId
@@ -147,6 +149,7 @@ class AccountPlan(msgspec.Struct, frozen=True, kw_only=True):
     send_strict_lane: bool = False
     backpressure_limit_s: float = 20.0
     recovery: RecoveryPlan = RecoveryPlan()
+    answer_limit_bytes: int = 1 << 20
 
 
 class Observer(Protocol):
@@ -262,6 +265,7 @@ class Standing:
             and not handled. Zero: there is no such past. None: not known yet.
         platform: What is known of the platform's clock; the connection notes it.
         pushed_at_ms: Our Unix time of the last push; the decoder notes it.
+        sizes: How much of history may be asked for at once; outbox and recovery note it.
         unsent: The outbox holds something; the outbox notes it.
         unheard: Commands that came between two lives, oldest first.
         begun: There was a life before.
@@ -282,6 +286,7 @@ class Standing:
         "past",
         "platform",
         "pushed_at_ms",
+        "sizes",
         "state",
         "unheard",
         "unsent",
@@ -294,6 +299,7 @@ class Standing:
         self.first_ms: int | None = None
         self.platform = NOTHING_TOLD
         self.pushed_at_ms = 0
+        self.sizes = Sizes()
         self.unsent = False
         self.unheard: tuple[Message, ...] = ()
         self.begun = self.wanted = self.ending = False

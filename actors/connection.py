@@ -470,13 +470,13 @@ class ConnectionActor(SupervisedActor):
             self._services.dialing.tell(
                 EndpointFailed(endpoint=self._plan.dialer.endpoint, failure=failure)
             )
-        self._retire(failure.reason, blame=_blame(cause, failure))
+        self._retire(failure.reason, failure, blame=_blame(cause, failure))
         if leaving is None:
             self._move(cause, failure)
         else:
             self._move(leaving)
 
-    def _retire(self, reason: str, *, blame: int = 0) -> None:
+    def _retire(self, reason: str, failure: Failure | None = None, *, blame: int = 0) -> None:
         """End the generation: no socket, no timer, no pending answer survives it."""
         self._disarm()
         self._leaving = None
@@ -487,12 +487,12 @@ class ConnectionActor(SupervisedActor):
             )
         if self._link is not None:
             self._link.shut(reason)
-            self._tell_down(blame)
+            self._tell_down(failure, blame)
             self._link = None
             self._session = None
 
-    def _tell_down(self, blame: int = 0) -> None:
-        down = LinkDown(generation=self._generation, blame=blame)
+    def _tell_down(self, failure: Failure | None = None, blame: int = 0) -> None:
+        down = LinkDown(generation=self._generation, failure=failure, blame=blame)
         self._peers.heartbeat.tell(down)
         self._peers.outbox.tell(down)
         if self._catch_up is not None:

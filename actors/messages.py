@@ -297,13 +297,17 @@ class BeatDue(Message, frozen=True, kw_only=True, gc=False):
 
 
 class LinkDown(Control, frozen=True, kw_only=True, gc=False):
-    """The connection left this generation. Heartbeat and outbox hear it.
+    """The connection left this generation. Heartbeat, outbox and recovery hear it.
 
-    ``blame``: how much its end speaks against what was just written: 2 for the peer's close
-    frame, 1 for a link that broke, 0 for an end of our own making.
+    Attributes:
+        generation: Which.
+        failure: How the link ended; None: we left it.
+        blame: How much that speaks against what was just written: 2 for the peer's close frame,
+            1 for a link that broke, 0 for an end of our own making.
     """
 
     generation: Generation
+    failure: Failure | None = None
     blame: int = 0
 
 

@@ -38,6 +38,7 @@ from actors.policy.sends import (
     Step,
     until,
 )
+from actors.policy.sizes import broken
 from actors.ports import Session
 from actors.runtime.pool import Pool
 from actors.runtime.sends import Pace
@@ -79,6 +80,7 @@ class OutboxActor(SupervisedActor):
         self._lost = 0
         self._pace: Pace | None = None
         self._look_mid: str | None = None
+        self._looked: tuple[str, int, int | None] = "", 0, None
         self._claimed = False  # what earlier lives sent is told apart
         self._look: Look | None = None
         self._echoes: list[Event] = []
@@ -253,6 +255,9 @@ class OutboxActor(SupervisedActor):
     def _link_down(self, down: LinkDown) -> None:
         if down.generation != self._generation:
             return
+        if self._look_mid is not None and down.failure is not None and broken(down.failure):
+            of, asked, place = self._looked
+            self._account.standing.sizes.broke(of, asked, down.failure, place=place)
         self._session, self._look_mid = None, None
         if self._box is not None:
             self._do(self._box.link_down(down.blame))
@@ -378,10 +383,15 @@ class OutboxActor(SupervisedActor):
             self._look = look
             self._read_claims()
             return
-        lane = look.delivery.conversation_id
-        request = session.list_messages(
-            self._services.new_mid(session), lane, look.cursor, PAGE_LIMIT
-        )
+        lane, sizes = look.delivery.conversation_id, self._account.standing.sizes
+        of = _LOOK + look.delivery.outbox_id
+        limit = sizes.allow(of, PAGE_LIMIT, place=look.cursor)
+        if not limit:  # it broke the link with a single message; the send stays in doubt
+            if self._box is not None:
+                self._read(self._box, None, self._services.clock.monotonic())
+            return
+        self._looked = of, limit, look.cursor
+        request = session.list_messages(self._services.new_mid(session), lane, look.cursor, limit)
         self._look_mid = request.mid
         self._account.peers.connection.tell(
             Transmit(

@@ -192,7 +192,7 @@ class Session(Protocol):
     def ack_diff(self, mid: str, state: bytes) -> Request:
         """Acknowledge exactly a state that :meth:`state` gave."""
 
-    def list_conversations(self, mid: str, cursor: int | None) -> Request:
+    def list_conversations(self, mid: str, cursor: int | None, limit: int = 50) -> Request:
         """Ask for a page of conversations; None begins at the newest."""
 
     def conversations(self, reply: Reply) -> ConversationPage | None:

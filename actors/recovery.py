@@ -28,17 +28,31 @@ from actors.messages import (
 )
 from actors.policy.platform_time import begun_ms
 from actors.policy.rate import TokenBucket
-from actors.policy.recovery import AskConversations, Reading, continuous, extent
+from actors.policy.recovery import (
+    AskConversations,
+    AskMessages,
+    Question,
+    Reading,
+    continuous,
+    extent,
+)
+from actors.policy.sizes import broken, fitting
 from actors.ports import Page
 from actors.runtime.inbox import post
 from actors.runtime.pool import Pool
 from actors.runtime.supervised import SupervisedActor
 from actors.runtime.timers import Timer
 from actors.storage import Journal
-from actors.values import Event, Position, Recovered, Reply, Request
+from actors.values import Event, Failure, Position, Recovered, Reply, Request
 
-MESSAGES_A_PAGE = 100
-"""Most the platform gives (``protocol.md`` 15)."""
+CONVERSATIONS_A_PAGE = 50
+"""Conversations a page of their list is asked for."""
+
+STATE, ACK, LIST = "state", "ack", "list"
+"""Names of questions that are not about a conversation."""
+
+CHANCES = 8
+"""A question of one answer that breaks the link is left out for once after three more times."""
 
 TRIES = 3
 """Times a question is asked before the recovery fails."""
@@ -90,9 +104,14 @@ class RecoveryActor(SupervisedActor):
         self._ended: Recovered | None = None
         self._background = False
         self._link_down = False
-        self._ask: Callable[[str], Request] = self._ask_state
+        self._ask: Callable[[str, int], Request] = self._ask_state
         self._take: Callable[[Reply], bool] = self._take_state
         self._paged = False
+        self._sizes = account.standing.sizes
+        self._of = STATE
+        self._place: int | None = None
+        self._most = self._asked = 1
+        self._largest = 0  # bytes of a message of the conversation that is read
         self._tries = 0
         self._mid: str | None = None
         self._timer: Timer | None = None
@@ -113,7 +132,7 @@ class RecoveryActor(SupervisedActor):
                 if self._ending is not None:
                     return  # too late: given over, and that waits for the journal
                 self._cursor, self._first_ms = message.cursor, message.first_ms
-                self._question(self._ask_state, self._take_state)
+                self._question(self._ask_state, self._take_state, of=STATE)
             case KnownRead():
                 self._take_known(message)
             case HistoryStored():
@@ -122,7 +141,7 @@ class RecoveryActor(SupervisedActor):
                 self._refused()
             case LinkDown():
                 if message.generation == self._order.generation:
-                    self._lose_link()
+                    self._lose_link(message.failure)
             case _:
                 raise TypeError(f"recovery can not receive {type(message).__name__}")
 
@@ -141,7 +160,7 @@ class RecoveryActor(SupervisedActor):
 
     # --- the platform's state ---------------------------------------------------------
 
-    def _ask_state(self, mid: str) -> Request:
+    def _ask_state(self, mid: str, _: int) -> Request:
         request = self._session.get_state(mid)
         assert request is not None, "the platform has no history"
         return request
@@ -150,6 +169,7 @@ class RecoveryActor(SupervisedActor):
         state = self._session.state(reply)
         if state is None:
             return False
+        self._sizes.passed(STATE)
         self._state, self._position = state, self._session.position(state)
         horizon_s = self._account.plan.tries.horizon_s
         standing, now = self._account.standing, self._services.clock.monotonic()
@@ -178,11 +198,16 @@ class RecoveryActor(SupervisedActor):
         """Store what was found, if anything, else ask the next question; or finish."""
         reading = self._reading
         assert reading is not None
-        question = reading.next()
-        if question is None:
+        question, found = reading.next(), list(found)
+        while question is not None and not self._allowed(question):
+            found += reading.leave_out()
+            question = reading.next()
+        if question is None and not reading.incomplete:
             self._finish(found)
         elif found:
             self._store(found)
+        elif question is None:
+            self._give_over(recovered=False, reason="answer_breaks_link")
         elif self._services.health.filling:  # the platform keeps it as well as we could
             self._give_over(recovered=False, reason="journal_filling")
         elif not self._background and reading.pages >= self._plan.pages:
@@ -191,22 +216,47 @@ class RecoveryActor(SupervisedActor):
         elif isinstance(question, AskConversations):
             cursor = question.cursor
             self._question(
-                lambda mid: self._session.list_conversations(mid, cursor),
+                lambda mid, limit: self._session.list_conversations(mid, cursor, limit),
                 self._take_conversations,
+                of=LIST,
+                place=cursor,
+                most=CONVERSATIONS_A_PAGE,
                 paged=True,
             )
         else:
             lane, cursor = question.conversation_id, question.cursor
+            if cursor is None:
+                self._largest = 0
             self._question(
-                lambda mid: self._session.list_messages(mid, lane, cursor, MESSAGES_A_PAGE),
+                lambda mid, limit: self._session.list_messages(mid, lane, cursor, limit),
                 self._take_messages,
+                of=_lane(lane),
+                place=cursor,
+                most=fitting(self._account.plan.answer_limit_bytes, self._largest),
                 paged=True,
             )
+
+    def _allowed(self, question: Question) -> bool:
+        """Say whether a page may be asked for; one that broke the link with one entry may not."""
+        of = LIST if isinstance(question, AskConversations) else _lane(question.conversation_id)
+        if self._sizes.allow(of, 1, place=question.cursor):
+            return True
+        if self._sizes.certain(of):
+            self._services.alerts.say(
+                "history.oversized",
+                account=self._account.name,
+                detail="an answer with one entry of the platform's history is above the limits",
+                next_step="raise the account's limits.max_frame_bytes and max_message_bytes; "
+                "until then what lies behind it is not recovered",
+            )
+        self._sizes.left_out(of)
+        return False
 
     def _take_conversations(self, reply: Reply) -> bool:
         page = self._session.conversations(reply)
         if page is None or self._reading is None:
             return False
+        self._sizes.passed(LIST)
         self._reading.conversations(
             [(each.conversation_id, each.modified_at_ms) for each in page.conversations],
             page.next_cursor,
@@ -219,6 +269,7 @@ class RecoveryActor(SupervisedActor):
         if page is None:
             return False
         self._page = page
+        self._largest = max(self._largest, *map(_size_bytes, page.events), 0)
         name, ids = self._account.name, [event.event_id for event in page.events]
         ref = self.actor_ref
 
@@ -236,9 +287,13 @@ class RecoveryActor(SupervisedActor):
         page, self._page = self._page, None
         if page is not None and self._reading is not None:
             self._disarm()
-            self._read_on(
-                self._reading.messages(page.events, page.next_cursor, read.known, held=read.held)
+            found = self._reading.messages(
+                page.events, page.next_cursor, read.known, held=read.held
             )
+            following = self._reading.next()
+            if not isinstance(following, AskMessages) or following.cursor is None:
+                self._sizes.passed(self._of)
+            self._read_on(found)
 
     # --- the journal ------------------------------------------------------------------
 
@@ -266,7 +321,8 @@ class RecoveryActor(SupervisedActor):
         if self._link_down:
             self._leave()
         elif ended.recovered:
-            self._question(self._ask_ack, self._take_ack)
+            self._services.alerts.end("history.oversized", account=self._account.name)
+            self._question(self._ask_ack, self._take_ack, of=ACK)
         elif ended.reason == "page_limit":
             self._read_on()
         else:
@@ -298,17 +354,20 @@ class RecoveryActor(SupervisedActor):
         self._ending = self._outcome(recovered=recovered, reason=reason)
         self._store(())
 
-    def _ask_ack(self, mid: str) -> Request:
+    def _ask_ack(self, mid: str, _: int) -> Request:
         return self._session.ack_diff(mid, self._state)
 
     def _take_ack(self, reply: Reply) -> bool:
         if reply.code != OK:
             return False
+        self._sizes.passed(ACK)
         self._leave()
         return True
 
-    def _lose_link(self) -> None:
+    def _lose_link(self, failure: Failure | None) -> None:
         """End; what is on its way into the journal is waited for."""
+        if self._mid is not None and failure is not None and broken(failure):
+            self._sizes.broke(self._of, self._asked, failure, place=self._place)
         self._disarm()
         self._link_down = True
         if self._ending is None:
@@ -358,12 +417,16 @@ class RecoveryActor(SupervisedActor):
 
     def _question(
         self,
-        ask: Callable[[str], Request],
+        ask: Callable[[str, int], Request],
         take: Callable[[Reply], bool],
         *,
+        of: str,
+        most: int = CHANCES,
+        place: int | None = None,
         paged: bool = False,
     ) -> None:
         self._ask, self._take, self._paged, self._tries = ask, take, paged, 0
+        self._of, self._most, self._place = of, most, place
         self._send()
 
     def _send(self) -> None:
@@ -378,7 +441,12 @@ class RecoveryActor(SupervisedActor):
             self._arm(wait_s, self._send)
             return
         self._rated = False
-        request = self._ask(services.new_mid(self._session))
+        self._asked = self._sizes.allow(self._of, self._most, place=self._place)
+        if not self._asked:
+            self._sizes.left_out(self._of)
+            self._end_asking("answer_breaks_link")
+            return
+        request = self._ask(services.new_mid(self._session), self._asked)
         self._mid = request.mid
         self._account.peers.connection.tell(
             SendRequest(generation=self._order.generation, mid=request.mid, payload=request.payload)
@@ -393,13 +461,19 @@ class RecoveryActor(SupervisedActor):
 
     def _unanswered(self) -> None:
         self._mid = None
+        if self._paged:
+            self._sizes.silent(self._of, self._asked)
         self._try_again("unanswered")
 
     def _try_again(self, reason: str) -> None:
         self._tries += 1
         if self._tries < TRIES:
             self._arm(self._plan.retry_s, self._send)
-        elif self._ended is not None and self._ended.recovered:
+        else:
+            self._end_asking(reason)
+
+    def _end_asking(self, reason: str) -> None:
+        if self._ended is not None and self._ended.recovered:
             self._services.log.warning(
                 "recovery.ack_failed", account=self._account.name, reason=reason
             )
@@ -419,3 +493,12 @@ class RecoveryActor(SupervisedActor):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+def _lane(conversation_id: str) -> str:
+    return f"lane/{conversation_id}"
+
+
+def _size_bytes(event: Event) -> int:
+    raw = event.raw
+    return len(raw if isinstance(raw, bytes) or raw.isascii() else raw.encode("utf-8", "replace"))

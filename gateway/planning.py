@@ -149,6 +149,7 @@ def plan(account: AccountSettings, settings: Settings) -> AccountPlan:
                 **{name: getattr(account.recovery, name) for name in RecoveryPlan.__struct_fields__}
             )
         ),
+        answer_limit_bytes=min(account.limits.max_frame_bytes, account.limits.max_message_bytes),
         send_recheck_s=send.recheck_s,
         send_review_s=send.review_s,
         send_strict_lane=send.strict_lane,

@@ -99,6 +99,7 @@ class Reading:
     Attributes:
         late: Ids of events older than what may have been handled: missing ones, and those
             that were pushed and still wait.
+        incomplete: Of some conversation the rest can not be had.
         pages: Pages read so far.
         passed_over: Conversations seen that are all past; there may be more.
         since_ms: How far back it reads, the platform's Unix time.
@@ -116,6 +117,7 @@ class Reading:
         "_past_ms",
         "_seen",
         "_top_ms",
+        "incomplete",
         "late",
         "pages",
         "passed_over",
@@ -124,6 +126,7 @@ class Reading:
 
     def __init__(self, extent: Extent) -> None:
         self.late: list[str] = []
+        self.incomplete = False
         self.pages = self.passed_over = 0
         self._past_ms = extent.since_ms if extent.past_ms is None else extent.past_ms
         self.since_ms = extent.since_ms
@@ -221,6 +224,16 @@ class Reading:
         elif len(self._collected) < LANE_EVENTS:
             return ()
         return self._give(reached=reached, held=held)
+
+    def leave_out(self) -> Sequence[Event]:
+        """Leave the rest of what is asked for now; give what was found of that conversation."""
+        self.incomplete = True
+        if self._listing:
+            self._listing = False
+            return ()
+        self._message_cursor = None
+        del self._lanes[0]
+        return self._give(reached=True, held=True)
 
     def _give(self, *, reached: bool, held: bool) -> Sequence[Event]:
         handed_ms = self._handed_ms

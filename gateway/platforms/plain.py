@@ -136,13 +136,13 @@ class PlainSession:
         """
         raise _no_history(mid, state)
 
-    def list_conversations(self, mid: str, cursor: int | None) -> Request:
+    def list_conversations(self, mid: str, cursor: int | None, limit: int = 50) -> Request:
         """Refuse; there is no history.
 
         Raises:
             ValueError: Always.
         """
-        raise _no_history(mid, cursor)
+        raise _no_history(mid, cursor, limit)
 
     def conversations(self, reply: Reply) -> ConversationPage | None:
         """Give nothing."""

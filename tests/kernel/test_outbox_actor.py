@@ -30,7 +30,16 @@ from actors.runtime.manual import UNIX_MS
 from actors.runtime.sends import OpenSends
 from actors.runtime.writer import JournalWriter
 from actors.storage import JournalError, MarkDelivery, SendQuery, SendRecord, StoreDelivery
-from actors.values import Content, Delivery, Reply, SendOutcome, SendResult, SendState
+from actors.values import (
+    Content,
+    Delivery,
+    ErrorClass,
+    Failure,
+    Reply,
+    SendOutcome,
+    SendResult,
+    SendState,
+)
 from gateway.events import ChatMessage
 from gateway.journal import sends
 from gateway.journal.memory import MemoryJournal
@@ -468,6 +477,24 @@ def test_link_lost_before_the_answer_is_looked_for_on_the_next(desk: Desk) -> No
 
     assert desk.shown([said(1)]) == "o1"
     assert [end[:2] for end in desk.ends()] == [("o1", SendOutcome.ACCEPTED)]
+
+
+def test_a_look_that_broke_the_link_is_not_made_again_unchanged(desk: Desk) -> None:
+    """Its answer was above our limits; the next look ended the next link, and so on."""
+    desk.accept(delivery(1))
+    desk.written()
+    asked = []
+    desk.actor.receive(LinkDown(generation=1))
+    failure = Failure(error_class=ErrorClass.PROTOCOL, reason="frame_too_big")
+    for generation in range(2, 8):
+        desk.advance(10.0)
+        desk.link(generation)
+        asked.append(json.loads(str(desk.asked().payload))["body"][3])
+        desk.actor.receive(LinkDown(generation=generation, failure=failure))
+    assert asked == [50, 25, 12, 6, 3, 1]
+    desk.link(8)
+    assert desk.written() == []
+    assert desk.record("o1")[0] is SendState.UNKNOWN
 
 
 def test_too_fast_halves_the_rate(desk: Desk) -> None:

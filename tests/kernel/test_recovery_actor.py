@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,7 +28,7 @@ from actors.messages import (
 from actors.policy.rate import TokenBucket
 from actors.policy.tries import TryRules
 from actors.recovery import RecoveryActor
-from actors.values import Position, Recovered, Reply, SignalKind
+from actors.values import ErrorClass, Failure, Position, Recovered, Reply, SignalKind
 
 NOW_MS = 1_700_000_000_000
 STATE = {"tooLong2Tag": "PNM,1", "pts": NOW_MS * 1000, "timestamp": NOW_MS}
@@ -208,6 +210,134 @@ def test_a_link_lost_after_the_commit_changes_nothing(bench: Bench) -> None:
     table.actor.receive(HistoryStored(found=1, foreign=1))
     table.actor.receive(LinkDown(generation=4))
     assert [each.recovered for each in table.outcomes] == [True]
+
+
+TOO_BIG = Failure(error_class=ErrorClass.PROTOCOL, reason="frame_too_big")
+CUT = Failure(error_class=ErrorClass.UNEXPECTED_CLOSE, reason="eof")
+
+
+def model(number: int, text: str) -> dict[str, Any]:
+    """Make a message of the history."""
+    content = {"contentType": 1, "text": {"text": text}}
+    data = base64.b64encode(json.dumps(content).encode()).decode()
+    return {
+        "message": {
+            "messageId": f"{number}.PNM",
+            "cid": "c1@goofish",
+            "createAt": NOW_MS + number,
+            "sender": {"uid": "77@goofish"},
+            "content": {"custom": {"type": 1, "data": data, "summary": ""}},
+        }
+    }
+
+
+def body(table: Table) -> list[Any]:
+    """Give what the question that left asks for."""
+    request = table.asked()
+    table.heard["connection"].tell(request)  # it is still to be answered
+    found: list[Any] = msgspec.json.decode(request.payload)["body"]
+    return found
+
+
+def lost(table: Table, failure: Failure | None) -> None:
+    """Lose the link."""
+    table.actor.receive(LinkDown(generation=4, failure=failure))
+    for heard in table.heard.values():
+        heard.messages.clear()
+
+
+@pytest.mark.parametrize("failure", [TOO_BIG, CUT])
+def test_what_broke_the_link_is_not_asked_again_unchanged(bench: Bench, failure: Failure) -> None:
+    """Each registration asked for the same page, and each link ended on its answer."""
+    asked = []
+    for _ in range(5):
+        table = Table(bench)
+        table.read("c1")
+        asked.append(body(table)[3])
+        lost(table, failure)
+    assert asked == [20, 10, 5, 2, 1]
+    table = Table(bench)
+    table.read("c1", "c2")
+    assert body(table)[0] == "c2@goofish", "the others go on"
+    table.answer({"userMessageModels": [], "hasMore": 0})
+    found = table.found()
+    assert (found.closes, found.cursor) == (True, None), "nothing is said to be read"
+    table.actor.receive(HistoryStored(found=0, foreign=0))
+    assert [each.reason for each in table.outcomes[5:]] == ["answer_breaks_link"]
+    told = [alert.name for alert in bench.alerts.on("shop-a")]
+    assert told == (["history.oversized"] if failure is TOO_BIG else [])
+
+
+def test_what_was_found_before_it_is_kept(bench: Bench) -> None:
+    bench.account.standing.sizes.broke("lane/c1", 1, TOO_BIG, place=7)
+    table = Table(bench)
+    table.read("c1")
+    table.answer({"userMessageModels": [model(1, "x")], "hasMore": 1, "nextCursor": 7})
+    found = table.found()
+    assert [each.event_id for each in found.events] == ["shop-a/1.PNM"]
+    assert not found.closes
+    table.actor.receive(HistoryStored(found=1, foreign=1))
+    assert table.found().closes
+
+
+def test_what_we_end_ourselves_broke_nothing(bench: Bench) -> None:
+    table = Table(bench)
+    table.read("c1")
+    lost(table, None)
+    table = Table(bench)
+    table.read("c1")
+    assert body(table)[3] == 20
+
+
+def test_a_page_is_as_large_as_its_answer_may_be(bench: Bench) -> None:
+    """A hundred messages of ten kilobytes are more than a frame may have."""
+    table = Table(bench)
+    table.read("c1", "c2")
+    long = [model(number, "x" * 10_000) for number in range(2)]
+    table.answer({"userMessageModels": long, "hasMore": 1, "nextCursor": 7})
+    assert 20 < body(table)[3] < 50
+    table.answer({"userMessageModels": [], "hasMore": 0})
+    table.actor.receive(HistoryStored(found=2, foreign=2))
+    table.heard["decoder"].messages.clear()
+    assert body(table)[3] == 20, "nothing is known of the next conversation"
+    table.answer({"userMessageModels": [model(9, "x")], "hasMore": 1, "nextCursor": 7})
+    assert body(table)[3] == 100
+
+
+def test_an_answer_that_does_not_come_is_asked_for_in_part(bench: Bench) -> None:
+    table = Table(bench)
+    table.read("c1")
+    asked = []
+    for _ in range(3):
+        asked.append(body(table)[3])
+        table.asked()
+        table.advance(10.0)
+        table.advance(1.0)
+    assert asked == [20, 10, 5]
+
+
+def test_a_list_that_breaks_the_link_is_asked_for_in_part(bench: Bench) -> None:
+    asked = []
+    for _ in range(6):
+        table = Table(bench)
+        table.answer(STATE)
+        asked.append(body(table)[1])
+        lost(table, TOO_BIG)
+    assert asked == [50, 25, 12, 6, 3, 1]
+    table = Table(bench)
+    table.answer(STATE)
+    assert table.found().cursor is None
+
+
+def test_a_state_that_breaks_the_link_again_and_again_rests(bench: Bench) -> None:
+    """The account stays connected; the recovery is tried again a minute later."""
+    for _ in range(4):
+        lost(Table(bench), CUT)
+    table = Table(bench)
+    assert table.heard["connection"].of(SendRequest) == []
+    table.actor.receive(HistoryStored(found=0, foreign=0))
+    assert table.outcomes[-1].reason == "answer_breaks_link"
+    assert Table(bench).asked().generation == 4
 
 
 def test_late_answers_go_to_who_asked(bench: Bench) -> None:

@@ -117,6 +117,18 @@ def test_a_cursor_that_does_not_move_ends_the_list() -> None:
     assert reading.next() == AskMessages("a", None)
 
 
+def test_the_rest_of_what_can_not_be_had_is_left_out() -> None:
+    """What is too large for us, or breaks the link, holds up no other conversation."""
+    reading = Reading(Extent(since_ms=0, known_ms=None))
+    reading.conversations([("a", 9), ("b", 8)], 7)
+    assert reading.leave_out() == ()
+    assert reading.next() == AskMessages("a", None)
+    assert reading.messages([said(2, 2)], 1, {}, held=False) == ()
+    assert [event.event_id for event in reading.leave_out()] == ["e2"]
+    assert reading.next() == AskMessages("b", None)
+    assert reading.incomplete
+
+
 def test_an_empty_page_ends_the_list() -> None:
     reading = Reading(Extent(since_ms=0, known_ms=None))
     reading.conversations([], 7)

@@ -23,7 +23,6 @@ _DINGTALK = (
 NEWEST = 9007199254740991
 """First cursor of both lists: 2**53 - 1."""
 
-CONVERSATIONS_A_PAGE = 50
 
 _encode = msgspec.json.Encoder().encode
 
@@ -121,9 +120,9 @@ def ack_diff(mid: str, state: bytes) -> Request:
     return _request("/r/SyncStatus/ackDiff", mid, [msgspec.Raw(state)])
 
 
-def list_conversations(mid: str, cursor: int | None) -> Request:
+def list_conversations(mid: str, cursor: int | None, limit: int) -> Request:
     """Ask for a page of conversations (protocol 15)."""
-    body = [NEWEST if cursor is None else cursor, CONVERSATIONS_A_PAGE]
+    body = [NEWEST if cursor is None else cursor, limit]
     return _request("/r/Conversation/listNewestPagination", mid, body)
 
 

@@ -120,9 +120,9 @@ class GoofishSession:
         """Acknowledge exactly a state that :meth:`state` gave."""
         return requests.ack_diff(mid, state)
 
-    def list_conversations(self, mid: str, cursor: int | None) -> Request:
+    def list_conversations(self, mid: str, cursor: int | None, limit: int = 50) -> Request:
         """Ask for a page of conversations."""
-        return requests.list_conversations(mid, cursor)
+        return requests.list_conversations(mid, cursor, limit)
 
     def conversations(self, reply: Reply) -> ConversationPage | None:
         """Read a page of conversations."""
