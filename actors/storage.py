@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import ClassVar, Final, Protocol, TypeAlias
 
 import msgspec
@@ -174,6 +174,13 @@ class NoteTime(msgspec.Struct, frozen=True, kw_only=True):
     first_ms: int | None = None
 
 
+class StorePaused(msgspec.Struct, frozen=True, kw_only=True):
+    """Note that a person paused an account, or resumed it. Answer: None."""
+
+    account: AccountId
+    paused: bool
+
+
 class OpenHold(msgspec.Struct, frozen=True, kw_only=True):
     """Note that events from a number on wait for a recovery. Answer: the hold that is open.
 
@@ -217,6 +224,7 @@ JournalCommand: TypeAlias = (
     | CloseHold
     | StorePast
     | NoteTime
+    | StorePaused
 )
 
 
@@ -504,6 +512,9 @@ class Journal(Protocol):
 
     def pasts(self) -> Mapping[AccountId, Past]:
         """Give what former lives left of each account that failed and was not stable since."""
+
+    def paused(self) -> Collection[AccountId]:
+        """Give the accounts that a person paused and nobody resumed since."""
 
     def close(self) -> None:
         """Flush, checkpoint and release the file. Idempotent."""

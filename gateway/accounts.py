@@ -53,6 +53,7 @@ class AccountView:
         last_error: The last failure; it stays after the account has recovered.
         attempt: Number of the attempt that is waited for or made; 0 when all is well.
         next_retry_s: Delay before that attempt, as it was drawn.
+        paused: A person paused it, perhaps in an earlier life, and nobody resumed it since.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class AccountView:
         self.attempt = 0
         self.next_retry_s: float | None = None
         self.dead_letters = 0
+        self.paused = False
         self._changes = 0
         self._entered = [0] * len(_PLACES)
         self._changed = changed
@@ -200,7 +202,7 @@ class Accounts(Mapping[AccountId, AccountView]):
         self._verb("remove", arguments.account(account))
 
     def pause(self, account: AccountId) -> None:
-        """Close an account's link and keep it away until :meth:`resume`."""
+        """Close an account's link and keep it away until :meth:`resume`, restarts included."""
         self._verb("pause", arguments.account(account))
 
     def resume(self, account: AccountId) -> None:

@@ -16,8 +16,7 @@ from actors.policy.gate import ConnectGate
 from actors.ports import Clock
 from actors.runtime.clock import SystemClock
 from actors.runtime.sends import OpenSends
-from actors.storage import Journal, Tally
-from actors.storage import OverloadedError as JournalOverloadedError
+from actors.storage import Journal, StorePaused, Tally
 from actors.system import System
 from actors.values import (
     AccountId,
@@ -25,7 +24,6 @@ from actors.values import (
     Delivery,
     Event,
     Recovered,
-    SendOutcome,
     SendResult,
 )
 from gateway import arguments, listeners, logs, planning, sending, sinks, stopping
@@ -35,7 +33,6 @@ from gateway.config import check, load
 from gateway.errors import (
     AccountExistsError,
     ConfigError,
-    OverloadedError,
     ShuttingDownError,
     UnknownAccountError,
 )
@@ -242,6 +239,7 @@ class Gateway:
                 raise ConfigError([wrong])
             connect = self.settings.connect
             journal = self._journal = self._open_journal(self.settings, self._clock)
+            paused = frozenset(journal.paused())
             system = System(
                 journal=journal,
                 handle=self._handlers,
@@ -274,8 +272,11 @@ class Gateway:
             self._life.began(on_fork=self.accounts.forget_states)
             self._warn(self._notes)
             self._log.info("gateway.started", accounts=len(self._plans))
+            for name in paused & self._plans.keys():
+                self.accounts[name].paused = True
+                self._log.info("account.stays_paused", account=name)
             for name, plan in self._plans.items():
-                system.add(plan, connect=name not in self._disabled)
+                system.add(plan, connect=name not in self._disabled | paused)
 
     def _give_up(self) -> None:
         """Have :meth:`run_forever` end the process: only a new one helps."""
@@ -414,30 +415,10 @@ class Gateway:
             raise UnknownAccountError(account, list(self._plans))
         limit, _ = self._send_limits[account]
         delivery = self._delivery(account, conversation, content, to=to, expires_s=expires_s)
-        full = system.services.sends.reserve(account, delivery.outbox_id, limit)
-        if full is not None:
-            raise OverloadedError(*full)
-        ticket = self._tickets.open(delivery.outbox_id)
-        stored = threading.Event()
-
-        def refused(reason: str) -> None:
-            system.services.sends.ended(delivery.outbox_id)
-            result = SendResult(outcome=SendOutcome.REFUSED, reason=reason)
-            self._tickets.end(delivery.outbox_id, result)
-            stored.set()
-
         try:
-            system.send(delivery, stored.set, refused)
-        except JournalOverloadedError as error:
-            refused(str(error))
-            waiting = system.services.writer.counters.waiting
-            raise OverloadedError("the journal's queue", waiting) from error
+            return sending.accept(system, self._tickets, delivery, limit)
         except KeyError:
-            refused("account_removed")
             raise UnknownAccountError(account, list(self._plans)) from None
-        if not stored.wait(ASK_S):
-            raise TimeoutError(f"the journal did not store the send within {ASK_S:.0f} s")
-        return ticket
 
     def ticket(self, outbox_id: str) -> SendTicket:
         """Give a ticket for a send, perhaps of an earlier life; see :meth:`Sends.ticket`."""
@@ -589,7 +570,17 @@ class Gateway:
                 self.accounts.close_view(account)
 
     def _perform(self, system: System, verb: str, account: AccountId) -> None:
-        """Do it; an account that is switched off hears that it is switched on, or leaves."""
+        """Do it; an account that is switched off hears that it is switched on, or leaves.
+
+        A pause is in the journal before its account hears of it, and a resume after.
+
+        Raises:
+            TimeoutError: The journal did not answer in 10 s; it may come true at the next start.
+        """
+        paused = verb == "pause"
+        if verb != "reset" and paused != self.accounts[account].paused:
+            sending.commit(system, StorePaused(account=account, paused=paused))
+            self.accounts[account].paused = paused
         if account not in self._disabled or verb == "remove":
             getattr(system, verb)(account)
         elif verb == "resume":

@@ -11,8 +11,17 @@ from msgspec import structs
 
 from actors.messages import SendDropped
 from actors.policy.sends import NEEDS_REVIEW
-from actors.storage import Journal, JournalAnswer, MarkDelivery, SendQuery, SendRecord
-from actors.values import AccountId, Content, SendOutcome, SendResult, SendState
+from actors.storage import (
+    Journal,
+    JournalAnswer,
+    JournalCommand,
+    JournalError,
+    MarkDelivery,
+    SendQuery,
+    SendRecord,
+)
+from actors.storage import OverloadedError as JournalOverloadedError
+from actors.values import AccountId, Content, Delivery, SendOutcome, SendResult, SendState
 from gateway import arguments
 from gateway.errors import OverloadedError, SendStateError, ShuttingDownError, UnknownSendError
 from gateway.events import PIXELS
@@ -154,6 +163,46 @@ class Tickets:
             ticket.end(result)
 
 
+def accept(system: System, tickets: Tickets, delivery: Delivery, limit: int) -> SendTicket:
+    """Put a send into the outbox; return its ticket once it is stored.
+
+    Args:
+        system: Runs the account.
+        tickets: Hear of its end.
+        delivery: What to send.
+        limit: Most sends of the account that may wait.
+
+    Raises:
+        OverloadedError: There is no room; nothing was accepted.
+        KeyError: The account was removed; nothing was accepted.
+        TimeoutError: The journal did not answer in 10 s; whether it is in is unknown.
+    """
+    open_sends, outbox_id = system.services.sends, delivery.outbox_id
+    full = open_sends.reserve(delivery.account, outbox_id, limit)
+    if full is not None:
+        raise OverloadedError(*full)
+    ticket = tickets.open(outbox_id)
+    stored = threading.Event()
+
+    def refused(reason: str) -> None:
+        open_sends.ended(outbox_id)
+        tickets.end(outbox_id, SendResult(outcome=SendOutcome.REFUSED, reason=reason))
+        stored.set()
+
+    try:
+        system.send(delivery, stored.set, refused)
+    except JournalOverloadedError as error:
+        refused(str(error))
+        waiting = system.services.writer.counters.waiting
+        raise OverloadedError("the journal's queue", waiting) from error
+    except KeyError:
+        refused("account_removed")
+        raise
+    if not stored.wait(ASK_S):
+        raise TimeoutError(f"the journal did not store the send within {ASK_S:.0f} s")
+    return ticket
+
+
 class SendView(msgspec.Struct, frozen=True, kw_only=True):
     """One send, as it stood when it was asked for.
 
@@ -223,6 +272,27 @@ def result_of(record: SendRecord) -> SendResult | None:
         message_id=record.message_id,
         reason=record.reason,
     )
+
+
+def commit(system: System, command: JournalCommand) -> None:
+    """Have the journal keep something, and wait for it.
+
+    Raises:
+        TimeoutError: It did not answer in 10 s.
+        JournalError: It can not keep it.
+    """
+    done, kept = threading.Event(), False
+
+    def stored(_: JournalAnswer) -> None:
+        nonlocal kept
+        kept = True
+        done.set()
+
+    system.services.writer.submit(command, stored, refused=lambda _: done.set())
+    if not done.wait(ASK_S):
+        raise TimeoutError(f"the journal did not note it within {ASK_S:.0f} s")
+    if not kept:
+        raise JournalError("the journal did not take it; its log line journal.* says why")
 
 
 class Sends:

@@ -9,7 +9,16 @@ from gateway.cli import show
 from gateway.cli.door import Door, open_door
 from gateway.web.asked import MOST_ROWS
 
-COLUMNS = ("id", "state", "since_ms", "attempt", "next_retry_s", "dead_letters", "last_error")
+COLUMNS = (
+    "id",
+    "state",
+    "paused",
+    "since_ms",
+    "attempt",
+    "next_retry_s",
+    "dead_letters",
+    "last_error",
+)
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -20,7 +29,8 @@ def main(arguments: argparse.Namespace) -> int:
             if arguments.json:
                 show.as_json({"accounts": rows})
             else:
-                show.table(rows, COLUMNS, empty="no such account")
+                seen = [row | {"paused": row.get("paused") or None} for row in rows]
+                show.table(seen, COLUMNS, empty="no such account")
             return 0
         told = door.ask("POST", "v1", "accounts", arguments.account, arguments.action)
     if arguments.json:

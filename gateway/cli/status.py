@@ -23,6 +23,7 @@ def main(arguments: argparse.Namespace) -> int:
                 "running": told["running"],
                 "journal": f"{told['data_dir']} ({told['durability']})",
                 "accounts": f"{told['accounts']}: {states}" if states else "none",
+                "paused": told["paused"],
                 "in trouble": told["troubled"],
                 "alerts": told["alerts"],
             }

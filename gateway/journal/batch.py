@@ -19,6 +19,7 @@ from actors.storage import (
     StoreDelivery,
     StoreFrames,
     StorePast,
+    StorePaused,
 )
 from actors.values import Delivery
 from gateway.journal import cursors, inbound, letters, sends, settling, standing
@@ -71,6 +72,8 @@ def run(work: Work, commands: Sequence[JournalCommand]) -> list[JournalAnswer]:
             holds.append((place, command))
         elif isinstance(command, StorePast):
             pasts.append(command)
+        elif isinstance(command, StorePaused):
+            standing.pause(work, command)
         else:
             singles.append((place, command))
     if frames:

@@ -37,6 +37,7 @@ from actors.storage import (
     StoreDelivery,
     StoreFrames,
     StorePast,
+    StorePaused,
     Tally,
 )
 from actors.values import (
@@ -111,6 +112,7 @@ class MemoryJournal:
         self._letters_changed = False
         self._concerns: tuple[Alert, ...] = ()
         self._pasts: dict[AccountId, Past] = {}
+        self._paused: set[AccountId] = set()
 
     def numbers(self) -> Iterator[int]:
         """Give the source of ``lane_seq``; safe to draw from any thread."""
@@ -164,6 +166,10 @@ class MemoryJournal:
     def pasts(self) -> dict[AccountId, Past]:
         """Give what former lives left of each account that failed and was not stable since."""
         return dict(self._pasts)
+
+    def paused(self) -> frozenset[AccountId]:
+        """Give the accounts that a person paused and nobody resumed since."""
+        return frozenset(self._paused)
 
     def sends(self, query: SendQuery) -> Sequence[SendRecord]:
         """Give sends in the order they were accepted; of ended ones, the last 10,000."""
@@ -234,13 +240,16 @@ class MemoryJournal:
             return command.delivery
         if isinstance(command, MarkDelivery):
             return self._sends.mark(command)
-        if isinstance(command, OpenHold | CloseHold | StorePast | NoteTime):
+        if isinstance(command, OpenHold | CloseHold | StorePast | NoteTime | StorePaused):
             return self._keep(command)
         return self._single(command)
 
     def _keep(
-        self, command: OpenHold | CloseHold | StorePast | NoteTime
+        self, command: OpenHold | CloseHold | StorePast | NoteTime | StorePaused
     ) -> int | HoldClosed | None:
+        if isinstance(command, StorePaused):
+            (self._paused.add if command.paused else self._paused.discard)(command.account)
+            return None
         if isinstance(command, CloseHold):
             return self._close_hold(command)
         if isinstance(command, StorePast):

@@ -235,6 +235,10 @@ class SqliteJournal:
         rows = self._rows(standing.past_row, standing.PASTS, ())
         return dict(row for row in rows if row is not None)
 
+    def paused(self) -> frozenset[AccountId]:
+        """Give the accounts that a person paused and nobody resumed since."""
+        return frozenset(str(account) for (account,) in self._read(standing.PAUSED, ()))
+
     def recovery(self, account: AccountId) -> RecoveryRecord:
         """Give the account's cursor and its hold."""
         found = self._rows(cursors.record, cursors.RECORD, cursors.record_key(account))

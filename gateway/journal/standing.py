@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from actors.storage import Past, StorePast
+from actors.storage import Past, StorePast, StorePaused
 from actors.values import AccountId
 from gateway.journal.work import Work
 
@@ -18,6 +18,12 @@ _STORE: Final = (
     "INSERT INTO account_state(account,failed_reason,n,not_before,history) VALUES(?,?,?,?,?) "
     "ON CONFLICT DO UPDATE SET failed_reason=excluded.failed_reason, n=excluded.n, "
     "not_before=excluded.not_before, history=excluded.history"
+)
+PAUSED: Final = "SELECT account FROM account_state WHERE desired = 'paused'"
+
+_PAUSE: Final = (
+    "INSERT INTO account_state(account, desired) VALUES(?,?) "
+    "ON CONFLICT DO UPDATE SET desired=excluded.desired"
 )
 _PAST: Final = msgspec.json.Decoder(Past)
 
@@ -39,6 +45,11 @@ def store(work: Work, command: StorePast) -> None:
             msgspec.json.encode(past).decode(),
         ),
     )
+
+
+def pause(work: Work, command: StorePaused) -> None:
+    """Note what a person wants of an account."""
+    work.one(_PAUSE, (command.account, "paused" if command.paused else None))
 
 
 def past_row(row: Sequence[Any]) -> tuple[AccountId, Past] | None:

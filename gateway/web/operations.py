@@ -68,6 +68,7 @@ def status(context: Context, _asked: Asked) -> Answer:
             "states": shapes.tally(views),
             "troubled": len(troubled),
             "troubled_accounts": [shapes.account(view) for view in troubled[:MOST_TROUBLED]],
+            "paused": sum(getattr(view, "paused", False) for view in views),
             "alerts": len(alerts),
             "latest_alerts": [shapes.plain(alert) for alert in alerts[-MOST_ALERTS:]],
         }

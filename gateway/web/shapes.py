@@ -61,7 +61,7 @@ def account(view: Account) -> dict[str, Any]:
             "phase": failure.phase.value,
         },
     }
-    for name in ("generation", "dead_letters", "counters", "alerts"):
+    for name in ("paused", "generation", "dead_letters", "counters", "alerts"):
         value = getattr(view, name, None)
         if value is not None:
             shown[name] = plain(value)

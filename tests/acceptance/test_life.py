@@ -12,9 +12,17 @@ from pathlib import Path
 import pytest
 
 import gateway
-from gateway import Gateway, GatewayError, JournalError, NotStartedError, UnknownAccountError
+from gateway import (
+    ConnectionState,
+    Gateway,
+    GatewayError,
+    JournalError,
+    NotStartedError,
+    UnknownAccountError,
+)
 from gateway.config import from_mapping
 from gateway.testing import FakePlatform
+from gateway.web import shapes
 
 ROOT = Path(__file__).parents[2]
 WAIT_S = 20.0
@@ -134,3 +142,37 @@ def test_every_call_in_a_forked_child_says_so(tmp_path: Path) -> None:
         assert done.stdout.splitlines() == ["child 0", "parent accepted connected"], done.stderr
         assert [sent.text for sent in shop.wait_sent(1)] == ["from True"]
         fake.check()
+
+
+def test_a_persons_pause_survives_a_restart_and_is_shown(tmp_path: Path) -> None:
+    """Whoever paused an account knew why; a restart at night must not undo it."""
+    with FakePlatform() as fake:
+        shops = [fake.account("2201"), fake.account("2202")]
+        file = fake.config_file(tmp_path, durability="full")
+        connected = ConnectionState.CONNECTED
+
+        def life() -> Gateway:
+            return Gateway.from_config(file)
+
+        with life() as gw:
+            view = gw.accounts["shop-2201"]
+            assert view.wait_for(connected, WAIT_S)
+            gw.accounts.pause("shop-2201")
+            assert view.paused
+            assert shapes.account(view)["paused"] is True
+            shops[0].wait_gone()
+        with life() as gw:
+            view = gw.accounts["shop-2201"]
+            assert gw.accounts["shop-2202"].wait_for(connected, WAIT_S)
+            assert (view.paused, view.state) == (True, ConnectionState.DISCONNECTED)
+            assert len(shops[0].sessions) == 1, "it did not even try"
+            gw.accounts.resume("shop-2201")
+            assert view.wait_for(connected, WAIT_S)
+        with life() as gw:
+            view = gw.accounts["shop-2201"]
+            assert not view.paused
+            assert view.wait_for(connected, WAIT_S)
+            gw.accounts.pause("shop-2201")
+            gw.accounts.remove("shop-2201")
+        with life() as gw:
+            assert gw.accounts["shop-2201"].wait_for(connected, WAIT_S), "removing forgets it"

@@ -24,6 +24,7 @@ from actors.storage import (
     StoreDelivery,
     StoreFrames,
     StorePast,
+    StorePaused,
     Tally,
 )
 from actors.values import (
@@ -534,3 +535,15 @@ def test_an_attempt_keeps_the_platforms_time(journal: AnyJournal) -> None:
     found = sends.find(journal, "s1")
     assert found is not None
     assert (found.attempts, found.first_platform_ms) == (2, 2_000)
+
+
+def test_a_pause_is_kept_until_it_is_taken_back(journal: AnyJournal) -> None:
+    """Beside what failed, and without disturbing it."""
+    journal.commit([StorePast(account="a", past=past(1)), StorePaused(account="a", paused=True)])
+    journal.commit([StorePaused(account="b", paused=True), StorePaused(account="c", paused=False)])
+    journal.commit([StorePast(account="a", past=past(2))])
+    assert journal.paused() == {"a", "b"}
+    assert journal.pasts() == {"a": past(2)}
+    journal.commit([StorePaused(account="a", paused=False)])
+    assert journal.paused() == {"b"}
+    assert journal.pasts() == {"a": past(2)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -113,6 +113,10 @@ class Disk:
     def pasts(self) -> Mapping[AccountId, Past]:
         """Give what former lives left."""
         return self.kept.pasts()
+
+    def paused(self) -> Collection[AccountId]:
+        """Give who is paused."""
+        return self.kept.paused()
 
     def close(self) -> None:
         """Count it."""
