@@ -25,6 +25,7 @@ from actors.state import ConnectionState
 from actors.values import ErrorClass, Failure, Frame
 from gateway import arguments, listeners, logs
 from gateway.accounts import masked_failure
+from gateway.life import watch_forks
 from gateway.line import Line
 from gateway.platforms import registry
 from gateway.settings.paths import resolved
@@ -136,6 +137,7 @@ class WebSocketClient:
         self._changed = threading.Condition()
         self._messages: deque[Frame] = deque()
         self._line: Line | None = None
+        self._left_behind: Line | None = None
         self._epoch = 0  # grows with each disconnect(); what began before it is over
         self._dials = 0
         self._ended: Failure | None = None  # why the last line ended; None: we took it down
@@ -266,6 +268,19 @@ class WebSocketClient:
 
     # --- inside -----------------------------------------------------------------------
 
+    def forked(self) -> None:
+        """Hear that this is a child of the process that has the connection: here is none.
+
+        Nothing is closed: the sockets are the parent's. ``connect()`` makes one of its own.
+        """
+        self._left_behind = self._line
+        self._line = self._runner = self._ended = None
+        self._epoch += 1
+        self._lifecycle, self._inside = threading.RLock(), False
+        self._changed = threading.Condition()
+        self._messages.clear()
+        self._flow = Flow(self._plan.flow_high, self._plan.flow_low)
+
     def _may_run(self, me: int, epoch: int) -> bool:
         """Wait until no other thread is in :meth:`run`; False: there is nothing left to run."""
         with self._changed:
@@ -363,6 +378,7 @@ class WebSocketClient:
     def _begin(self, line: Line) -> None:
         with self._changed:
             self._line, self._ended, self._gave_up = line, None, False
+        watch_forks(self)
         line.start()
 
     def _take_down(self) -> None:

@@ -11,7 +11,7 @@ import signal
 import threading
 from collections.abc import Callable
 from types import FrameType
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 from weakref import WeakSet
 
 from gateway.errors import ForkedError, NotStartedError, ShuttingDownError
@@ -68,10 +68,7 @@ class Life:
             on_fork: Called in a child of it; must take no lock: who held it is not there.
         """
         self._on_fork = on_fork
-        if not _registered and hasattr(os, "register_at_fork"):  # not on Windows: it has no fork
-            os.register_at_fork(after_in_child=_forked)
-            _registered.append(True)
-        _lives.add(self)
+        watch_forks(self)
 
     def forked(self) -> None:
         """Hear that this is a child."""
@@ -120,11 +117,26 @@ class Life:
                 signal.signal(each, handler)
 
 
-_lives: WeakSet[Life] = WeakSet()
+class Watcher(Protocol):
+    """What a fork concerns."""
+
+    def forked(self) -> None:
+        """Hear that this is a child. Must take no lock: who held it is not here."""
+
+
+_watchers: WeakSet[Watcher] = WeakSet()
 _registered: list[bool] = []
 """Once in a process: such a hook can not be taken back, and importing this sets none."""
 
 
+def watch_forks(watcher: Watcher) -> None:
+    """Tell something of each fork from now on, in the child, as long as it is alive."""
+    if not _registered and hasattr(os, "register_at_fork"):  # not on Windows: it has no fork
+        os.register_at_fork(after_in_child=_forked)
+        _registered.append(True)
+    _watchers.add(watcher)
+
+
 def _forked() -> None:
-    for life in list(_lives):
-        life.forked()
+    for watcher in list(_watchers):
+        watcher.forked()

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from websockets.sync.server import ServerConnection, serve
 
 import gateway
 from gateway import (
@@ -176,3 +177,49 @@ def test_a_persons_pause_survives_a_restart_and_is_shown(tmp_path: Path) -> None
             gw.accounts.remove("shop-2201")
         with life() as gw:
             assert gw.accounts["shop-2201"].wait_for(connected, WAIT_S), "removing forgets it"
+
+
+_CLIENT_FORK = """
+import os, sys, warnings
+warnings.simplefilter("ignore")
+from gateway import WebSocketClient
+client = WebSocketClient(sys.argv[1])
+assert client.connect() and client.send("from the parent") and client.receive(10)
+child = os.fork()
+if child == 0:
+    seen = [client.is_connected, client.send("x"), client.receive(0.1), client.websocket]
+    seen += [client.connect(), client.send("from the child"), client.receive(10)]
+    client.disconnect()
+    right = [False, False, None, None, True, True, "from the child"]
+    os._exit(0 if seen == right else 1)
+print("child", os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+print("parent", client.send("again"), client.receive(10))
+client.disconnect()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_forked_child_does_not_write_into_its_parents_connection() -> None:
+    """Two processes in one stream of frames: the server cuts it, and nobody knows why."""
+
+    def echo(connection: ServerConnection) -> None:
+        for message in connection:
+            connection.send(message)
+
+    with serve(echo, "127.0.0.1", 0, compression=None) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            port = server.socket.getsockname()[1]
+            done = subprocess.run(
+                [sys.executable, "-c", _CLIENT_FORK, f"ws://127.0.0.1:{port}/"],
+                capture_output=True,
+                text=True,
+                timeout=50,
+                cwd=ROOT,
+                check=False,
+            )
+        finally:
+            server.shutdown()
+            thread.join(WAIT_S)
+    assert done.stdout.splitlines() == ["child 0", "parent True again"], done.stderr
