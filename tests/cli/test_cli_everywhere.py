@@ -65,6 +65,9 @@ class Scene:
         market.listen()
         if self.running:
             self.open.enter_context(serving(market.gateway, log=market.log))
+        market.gateway.start()
+        if market.gateway.accounts[SHOP].paused:  # since an earlier life
+            market.gateway.accounts.resume(SHOP)
         market.start()
 
     def json(self, *arguments: str) -> Any:
