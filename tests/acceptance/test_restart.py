@@ -98,7 +98,8 @@ def test_accepted_sends_leave_after_the_restart(tmp_path: Path) -> None:
         market.gateway.stop(5.0)
         assert not market.shops[SHOP].sent
         market.gateway = market.make()
-        market.start()
+        market.gateway.start()
+        market.gateway.accounts.resume(SHOP)  # a pause outlives its life
         sent = market.shops[SHOP].wait_sent(5)
         assert [own.text for own in sent] == list("01234")
         assert len({own.uuid for own in sent}) == 5
