@@ -261,6 +261,7 @@ class Standing:
     Attributes:
         past: Failures, and a verdict that still holds; the journal has it too.
         begun_at: Monotonic seconds when the account was started in this life.
+        asked_at: Monotonic seconds before a registration was written; the connection notes it.
         first_ms: The first contact, in the platform's Unix time: what it made earlier is past,
             and not handled. Zero: there is no such past. None: not known yet.
         platform: What is known of the platform's clock; the connection notes it.
@@ -277,6 +278,7 @@ class Standing:
     """
 
     __slots__ = (
+        "asked_at",
         "begun",
         "begun_at",
         "connects",
@@ -296,6 +298,7 @@ class Standing:
     def __init__(self, past: Past | None = None) -> None:
         self.past = past
         self.begun_at: float | None = None
+        self.asked_at: float | None = None
         self.first_ms: int | None = None
         self.platform = NOTHING_TOLD
         self.pushed_at_ms = 0

@@ -325,6 +325,7 @@ class ConnectionActor(SupervisedActor):
             self._confirm()
             return
         self._expect(request.mid, REGISTRATION)
+        self._account.standing.asked_at = self._services.clock.monotonic()
         link.write_frames((request.payload,))
         self._arm(
             self._plan.register_timeout_s * self._stretch.get(Phase.REGISTER, 1.0),

@@ -55,8 +55,9 @@ _WORDS_CHARS = 100
 _STRANGE_LIMIT = 100
 """Different words that are counted; each is one more that a version of ours may learn."""
 
-WAITED_MS = 5_000
-"""Most that frames are taken to have waited for us: the wall clock may be set meanwhile."""
+BLUR_MS = 100
+"""What was said so shortly after the start counts as past: platforms stamp a burst of messages
+a little ahead, and an answer takes a moment."""
 
 
 class DecoderActor(SupervisedActor):
@@ -141,7 +142,7 @@ class DecoderActor(SupervisedActor):
         connection, generation = self._account.peers.connection, message.generation
         if replies:
             if not self._contacted:
-                self._contact(replies, session, received_at_ms)
+                self._contact(replies, session)
             connection.tell(RepliesReceived(generation=generation, replies=replies))
         if faults:
             connection.tell(FramesRejected(generation=generation, faults=faults))
@@ -155,7 +156,7 @@ class DecoderActor(SupervisedActor):
         if signals:
             connection.tell(SignalsReceived(generation=generation, signals=signals))
 
-    def _contact(self, replies: Sequence[Reply], session: Session, received_at_ms: int) -> None:
+    def _contact(self, replies: Sequence[Reply], session: Session) -> None:
         """Note the account's first contact, ahead of all that is pushed behind this answer.
 
         What the platform made after this account was started is no past: it is handled.
@@ -166,9 +167,9 @@ class DecoderActor(SupervisedActor):
             return
         self._contacted = True
         clock, standing = account.services.clock, account.standing
-        waited_ms = min(max(0, clock.unix_ms() - received_at_ms), WAITED_MS)
-        heard_at = clock.monotonic() - waited_ms / 1000
-        first_ms = begun_ms(told_ms, begun_at=standing.begun_at, now=heard_at)
+        asked_at = standing.asked_at
+        now = clock.monotonic() if asked_at is None else asked_at
+        first_ms = begun_ms(told_ms, begun_at=standing.begun_at, now=now) + BLUR_MS
         deliver = account.plan.recovery.first_contact == "deliver"
 
         def noted(answer: JournalAnswer) -> None:

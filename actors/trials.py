@@ -6,6 +6,7 @@ The rules are :mod:`actors.policy.tries`; the journal is asked on handler thread
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -22,6 +23,7 @@ from actors.policy.tries import (
     pause_s,
     stale,
     to_be_noted,
+    young,
 )
 from actors.runtime.admission import NOT_BEGUN, Admission
 from actors.runtime.roster import TIMED_OUT
@@ -41,7 +43,8 @@ class Trials:
     """
 
     __slots__ = (
-        "_account", "_admissions", "_expiry", "_noted", "_say_stale_at", "_stale", "tries", "wary",
+        "_account", "_admissions", "_expiry", "_horizon_ms", "_noted", "_say_stale_at", "_stale",
+        "tries", "wary",
     )  # fmt: skip
 
     def __init__(self, account: Account) -> None:
@@ -51,6 +54,8 @@ class Trials:
         self._expiry: Admission | None = None
         if account.plan.tries.expire_s is not None:
             self._expiry = self._admission(UNTRIED, None)
+        horizon_s = account.plan.tries.horizon_s
+        self._horizon_ms = math.inf if horizon_s is None else horizon_s * 1000
         self._stale, self._say_stale_at = 0, float("-inf")
         self.tries: dict[str, Tries] = {}
         self.wary = False
@@ -87,15 +92,18 @@ class Trials:
 
     def stale(self, events: Sequence[Event]) -> list[Settlement]:
         """End what is past, and what may be a repetition; give the settlements."""
+        standing = self._account.standing
+        told_ms, first_ms = standing.platform.told_ms, standing.first_ms or 0
+        if told_ms is not None and young(events, max(told_ms - self._horizon_ms, first_ms)):
+            return []
         settlements = self._past(events)
         gone = {settlement.event.event_id for settlement in settlements}
         if gone:
             events = [event for event in events if event.event_id not in gone]
         parked: list[Event] = []
         log, name = self._account.services.log, self._account.name
-        clock, platform = self._account.services.clock, self._account.standing.platform
-        now_ms, platform_ms = clock.unix_ms(), platform.earliest_ms(clock.monotonic())
-        for event in stale(self._account.plan.tries, events, self.tries, now_ms, platform_ms):
+        now_ms, rules = self._account.services.clock.unix_ms(), self._account.plan.tries
+        for event in stale(rules, events, self.tries, now_ms, told_ms):
             failures = self.tries.pop(event.event_id, UNTRIED).failures
             settlements.append(Settlement(event, STALE_NOTICE if event.notice else STALE, failures))
             if event.notice:

@@ -2,7 +2,7 @@
 
 Runs on handler threads only. Each handler and each sink fails alone: a further try of an event
 calls only the handlers that failed, what the others left waits for it, and a sink is given the
-event once (ADR 17).
+event once (ADR 16).
 """
 
 from __future__ import annotations

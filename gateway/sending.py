@@ -181,6 +181,9 @@ def accept(system: System, tickets: Tickets, delivery: Delivery, limit: int) -> 
     full = open_sends.reserve(delivery.account, outbox_id, limit)
     if full is not None:
         raise OverloadedError(*full)
+    clock = system.services.clock
+    left_s = (delivery.expires_at_ms - clock.unix_ms()) / 1000  # it may be set any moment
+    open_sends.until(outbox_id, clock.monotonic() + left_s)
     ticket = tickets.open(outbox_id)
     stored = threading.Event()
 

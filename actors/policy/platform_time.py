@@ -59,11 +59,11 @@ NOTHING_TOLD: Final = PlatformTime()
 
 
 def begun_ms(told_ms: int, *, begun_at: float | None, now: float) -> int:
-    """Return a Unix time that the platform's clock had reached when something began.
+    """Return the platform's Unix time when something began, as near as an answer tells.
 
     Args:
-        told_ms: What it told in an answer that is here.
+        told_ms: What it told.
         begun_at: Monotonic seconds when it began; None: now.
-        now: Monotonic seconds.
+        now: Monotonic seconds when it was asked.
     """
     return told_ms if begun_at is None else told_ms - math.ceil((now - begun_at) * 1000)

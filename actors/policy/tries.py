@@ -78,6 +78,15 @@ def verdict(
     return EXPIRED if age_ms > rules.expire_s * 1000 else None
 
 
+def young(events: Sequence[Event], since_ms: float) -> bool:
+    """Say whether nothing of it happened before a time; what has none counts as young."""
+    for event in events:
+        at_ms = event.occurred_at_ms
+        if at_ms is not None and at_ms < since_ms:
+            return False
+    return True
+
+
 def stale(
     rules: TryRules,
     events: Sequence[Event],

@@ -54,6 +54,7 @@ def test_what_is_said_while_the_first_link_is_not_up_is_handled(tmp_path: Path) 
         market.fake.stop_accepting()
         market.listen()
         market.gateway.start()
+        market.log.wait("connection.state_changed", 2, after="reconnecting")
         shop.offline(shop.buyer("77002"), ["while it dials"])
         market.fake.resume()
         assert market.ledger.wait(1) == ["while it dials"]

@@ -64,6 +64,5 @@ def test_a_contradiction_begins_anew() -> None:
 
 
 def test_when_something_began_by_their_clock() -> None:
-    """Rather too early than too late: what was said since then is live."""
     assert begun_ms(T_MS, begun_at=1.0, now=3.0004) == T_MS - 2_001
     assert begun_ms(T_MS, begun_at=None, now=3.0) == T_MS

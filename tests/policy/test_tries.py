@@ -17,6 +17,7 @@ from actors.policy.tries import (
     stale,
     to_be_noted,
     verdict,
+    young,
 )
 from actors.values import Event, Tries
 
@@ -123,6 +124,13 @@ def test_what_was_said_before_the_first_contact_is_past() -> None:
     assert past([old, new, timeless], {}, 10) == [old]
     assert past([old], {"o": Tries(replayed=True)}, 10) == []
     assert past([old], {}, 0) == past([old], {}, None) == []
+
+
+def test_young_is_all_that_is_not_before() -> None:
+    events = [Event(occurred_at_ms=10), Event(), Event(occurred_at_ms=12)]
+    assert young(events, 10)
+    assert young([], 10)
+    assert not young(events, 10.5)
 
 
 def test_fresh_event_is_not_noted() -> None:
