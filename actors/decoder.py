@@ -55,9 +55,9 @@ _WORDS_CHARS = 100
 _STRANGE_LIMIT = 100
 """Different words that are counted; each is one more that a version of ours may learn."""
 
-BLUR_MS = 100
-"""What was said so shortly after the start counts as past: platforms stamp a burst of messages
-a little ahead, and an answer takes a moment."""
+BLUR_MS = 50
+"""What was said so shortly after the start, and before the registration, counts as past:
+platforms stamp a burst of messages a little ahead, and an answer takes a moment."""
 
 
 class DecoderActor(SupervisedActor):
@@ -170,6 +170,7 @@ class DecoderActor(SupervisedActor):
         asked_at = standing.asked_at
         now = clock.monotonic() if asked_at is None else asked_at
         first_ms = begun_ms(told_ms, begun_at=standing.begun_at, now=now) + BLUR_MS
+        first_ms = min(first_ms, told_ms)  # what comes after a registration never is past
         deliver = account.plan.recovery.first_contact == "deliver"
 
         def noted(answer: JournalAnswer) -> None:

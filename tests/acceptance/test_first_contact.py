@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,18 @@ from market import WAIT_S, Market
 
 from gateway.settings import RecoverySettings
 from gateway.testing import Behaviour
+from gateway.testing.buyer import Buyer
 
 PUSHED = Behaviour(backlog="push")
+
+
+def ago(market: Market, buyers: Sequence[Buyer], messages: int) -> None:
+    """Have buyers write five minutes before the start."""
+    engine = market.fake.engine
+    now_ms = engine.unix_ms
+    engine.unix_ms = lambda: now_ms() - 300_000
+    offline(market, buyers, messages)
+    engine.unix_ms = now_ms
 
 
 def begin_again(market: Market) -> None:
@@ -35,7 +46,7 @@ def test_the_past_is_not_handled_and_the_rest_is(
         market.config["durability"] = durability
         market.gateway = market.make()
         shop = market.shops[SHOP]
-        offline(market, [shop.buyer("77001"), shop.buyer("77002")], 4)
+        ago(market, [shop.buyer("77001"), shop.buyer("77002")], 4)
         opened(market)
         shop.buyer("77001").says("live")
         assert market.ledger.wait(1) == ["live"]
@@ -50,11 +61,11 @@ def test_what_is_said_while_the_first_link_is_not_up_is_handled(tmp_path: Path) 
     """The account was started: from then on nothing is past."""
     with market_of(tmp_path, first_contact="ignore", first_s=0) as market:
         shop = market.shops[SHOP]
-        offline(market, [shop.buyer("77001")], 1)
+        ago(market, [shop.buyer("77001")], 1)
         market.fake.stop_accepting()
         market.listen()
         market.gateway.start()
-        market.log.wait("connection.state_changed", 2, after="reconnecting")
+        market.log.wait("connection.state_changed", 5, after="reconnecting")
         shop.offline(shop.buyer("77002"), ["while it dials"])
         market.fake.resume()
         assert market.ledger.wait(1) == ["while it dials"]
@@ -64,7 +75,7 @@ def test_a_later_start_has_no_past(tmp_path: Path) -> None:
     """What was missed between two lives is handled; what was past stays past, in the margin too."""
     with market_of(tmp_path, first_contact="ignore") as market:
         shop = market.shops[SHOP]
-        offline(market, [shop.buyer("77001")], 2)
+        ago(market, [shop.buyer("77001")], 2)
         opened(market)
         market.fake.wait(lambda: shop.claimed, WAIT_S, "the first recovery")
         begin_again(market)
@@ -76,7 +87,7 @@ def test_a_later_start_has_no_past(tmp_path: Path) -> None:
 
 def test_the_past_is_handled_if_asked_for(tmp_path: Path) -> None:
     with market_of(tmp_path, first_contact="deliver") as market:
-        offline(market, [market.shops[SHOP].buyer("77001")], 3)
+        ago(market, [market.shops[SHOP].buyer("77001")], 3)
         opened(market)
         assert market.ledger.wait(3) == ["missed 0", "missed 1", "missed 2"]
         assert not market.log.found("recovery.first_contact")
