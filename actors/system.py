@@ -173,7 +173,7 @@ class System:
         self._lock = threading.RLock()
         self._running = False
         self._journal_reason = ""
-        self._naps = None if isinstance(clock, ManualClock) else Naps()
+        self._naps = None if isinstance(clock, ManualClock) else Naps(clock.monotonic)
         self._lost_s = self._lost_until = 0.0
         self._dice = random.Random(dice_seed)  # noqa: S311  # jitter, not secrets
         writer = JournalWriter(journal, clock=clock, on_health=self._note_health, log=log)

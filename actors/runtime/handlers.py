@@ -274,7 +274,7 @@ class HandlerPool:
     # --- the watcher -------------------------------------------------------------------------
 
     def _watch(self) -> None:
-        roster, naps = self._roster, Naps()
+        roster, naps = self._roster, Naps(self._monotonic)
         tick_s = min(TICK_S, self._deadline_s / 4)
         looked_at, used_s = self._monotonic(), time.process_time()
         while True:

@@ -7,6 +7,7 @@ not take notice, or a process that wakes up gives up all that it was about to en
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Final
 
 SHORTEST_S: Final = 0.5
@@ -14,10 +15,15 @@ SHORTEST_S: Final = 0.5
 
 
 class Naps:
-    """Watches one thread that looks around again and again. Not for several threads."""
+    """Watches one thread that looks around again and again. Not for several threads.
 
-    def __init__(self) -> None:
-        self._at, self._used_s = time.monotonic(), time.process_time()
+    Args:
+        monotonic: The clock that deadlines are judged by.
+    """
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._at, self._used_s = monotonic(), time.process_time()
 
     def look(self, asked_s: float | None) -> float:
         """Give the seconds since the last look in which the process did not run.
@@ -28,7 +34,7 @@ class Naps:
         Args:
             asked_s: How long the thread wanted to wait meanwhile; None: for as long as it takes.
         """
-        at, used_s = time.monotonic(), time.process_time()
+        at, used_s = self._monotonic(), time.process_time()
         passed_s, busy_s = at - self._at, used_s - self._used_s
         self._at, self._used_s = at, used_s
         if asked_s is None:

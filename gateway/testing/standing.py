@@ -39,8 +39,11 @@ class StandIn:
     def __init__(self, send: Callable[..., None], log: Any) -> None:
         self.send = send
         self.journal = MemoryJournal()
-        self.board = AlertBoard(SystemClock(), log)
-        self.services = types.SimpleNamespace(sends=OpenSends(), writer=self, alerts=self.board)
+        clock = SystemClock()
+        self.board = AlertBoard(clock, log)
+        self.services = types.SimpleNamespace(
+            clock=clock, sends=OpenSends(), writer=self, alerts=self.board
+        )
 
     def settle(self, event: Event, outcome: Outcome, tries: int) -> None:
         """Have the journal take an event and its end, as if it had come over a link."""

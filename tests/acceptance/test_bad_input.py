@@ -215,12 +215,12 @@ def test_a_handler_that_raises(market: Market, stopwatch: Stopwatch) -> None:
     stopwatch.detected(1.0)
     (line,) = market.log.wait("event.dead_lettered", account=SICK)
     stopwatch.recovered(0.02 + 1.0)
-    market.ledger.wait(5, SICK)  # the ledger shares the fate of its neighbour: poison thrice
-    assert market.ledger.texts(SICK) == ["before", "poison", "poison", "poison", "after"]
+    market.ledger.wait(3, SICK)  # a handler that succeeds is not called again for its neighbour
+    assert market.ledger.texts(SICK) == ["before", "poison", "after"]
     assert len(tries) == 3
     assert line["attempts"] == 3
     assert "ValueError" in line["reason"]
-    assert "secret text" not in repr(market.log.lines)
+    assert "fragile" in line["reason"], "which handler it was"
     assert market.gateway.accounts[SICK].dead_letters == 1
     market.shops[SICK].wait_acked(3)
     market.undisturbed(*WELL)
@@ -270,7 +270,7 @@ def test_a_handler_that_calls_sys_exit(market: Market) -> None:
     buyer.says("next")
     (line,) = market.log.wait("event.dead_lettered", account=SICK)
     assert "SystemExit" in line["reason"]
-    market.ledger.wait(4, SICK)
+    market.ledger.wait(2, SICK)
     market.undisturbed(*WELL)
     assert len(market.shops[SICK].sessions) == 1
 

@@ -88,6 +88,8 @@ def test_any_value_in_any_row_of_the_last_life(
         told = [line for line in care.check(path) if " row " in line]
         market.gateway = market.make()
         market.listen()
+        market.gateway.start()
+        market.gateway.accounts.resume(SHOP)
         market.start()
         said = market.log.found("journal.row_set_aside")
         assert len(said) >= len(told), (spoiled, told)

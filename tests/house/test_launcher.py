@@ -73,7 +73,7 @@ def test_a_file_beside_the_caller_is_checked(checkout: Path, tmp_path: Path) -> 
         done = run(checkout, "check", "-c", "my.yaml", "--json", cwd=tmp_path)
 
         assert done.returncode == 0, done.stderr
-        assert json.loads(done.stdout)["data_dir"] == "here"
+        assert json.loads(done.stdout)["data_dir"] == str(tmp_path / "here")
         assert said in done.stderr
         assert ("pip says this" in done.stderr) == bool(said), "the second time it is there"
 
