@@ -36,7 +36,7 @@ from actors.policy.recovery import (
     continuous,
     extent,
 )
-from actors.policy.sizes import broken, fitting
+from actors.policy.sizes import STRANGER, broken, fitting
 from actors.ports import Page
 from actors.runtime.inbox import post
 from actors.runtime.pool import Pool
@@ -112,6 +112,7 @@ class RecoveryActor(SupervisedActor):
         self._place: int | None = None
         self._most = self._asked = 1
         self._largest = 0  # bytes of a message of the conversation that is read
+        self._largest_met = 0  # of any conversation
         self._tries = 0
         self._mid: str | None = None
         self._timer: Timer | None = None
@@ -227,12 +228,13 @@ class RecoveryActor(SupervisedActor):
             lane, cursor = question.conversation_id, question.cursor
             if cursor is None:
                 self._largest = 0
+            expected = self._largest or STRANGER * self._largest_met
             self._question(
                 lambda mid, limit: self._session.list_messages(mid, lane, cursor, limit),
                 self._take_messages,
                 of=_lane(lane),
                 place=cursor,
-                most=fitting(self._account.plan.answer_limit_bytes, self._largest),
+                most=fitting(self._account.plan.answer_limit_bytes, expected),
                 paged=True,
             )
 
@@ -269,7 +271,9 @@ class RecoveryActor(SupervisedActor):
         if page is None:
             return False
         self._page = page
-        self._largest = max(self._largest, *map(_size_bytes, page.events), 0)
+        largest = max(map(_size_bytes, page.events), default=0)
+        self._largest = max(self._largest, largest)
+        self._largest_met = max(self._largest_met, largest)
         name, ids = self._account.name, [event.event_id for event in page.events]
         ref = self.actor_ref
 

@@ -96,10 +96,7 @@ class Trials:
         told_ms, first_ms = standing.platform.told_ms, standing.first_ms or 0
         if told_ms is not None and young(events, max(told_ms - self._horizon_ms, first_ms)):
             return []
-        settlements = self._past(events)
-        gone = {settlement.event.event_id for settlement in settlements}
-        if gone:
-            events = [event for event in events if event.event_id not in gone]
+        settlements: list[Settlement] = []
         parked: list[Event] = []
         log, name = self._account.services.log, self._account.name
         now_ms, rules = self._account.services.clock.unix_ms(), self._account.plan.tries
@@ -110,6 +107,8 @@ class Trials:
                 log.debug("event.expired", account=name, event_id=event.event_id)
             else:
                 parked.append(event)
+        ended = {settlement.event.event_id for settlement in settlements}
+        settlements += self._past([event for event in events if event.event_id not in ended])
         if parked:
             self._say(parked)
         return settlements

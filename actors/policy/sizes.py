@@ -17,7 +17,10 @@ MESSAGES: Final = 100
 """Most messages a platform gives at once (``protocol.md`` 15)."""
 
 FIRST: Final = 20
-"""Messages of a first page; how many more fit is known from what it holds."""
+"""Messages of the very first page; how many more fit is known from what it holds."""
+
+STRANGER: Final = 4
+"""Times the largest message of other conversations that one nobody has read yet may have."""
 
 LARGE_BYTES: Final = 16 << 10
 """So large a message may be, as long as nothing is known of its conversation."""

@@ -27,6 +27,10 @@ STALE_NOTICE: Final = Outcome(disposition=Disposition.EXPIRED, reason="stale")
 PAST: Final = Outcome(disposition=Disposition.IGNORED, reason="before_first_contact")
 """It was said before the account's first contact: that chat is over, for all we know."""
 
+PUSHED_LATE_MS: Final = 600_000
+"""So long before the first contact something may be said that a platform pushes as news after
+it: whoever wrote a minute before the start waits for an answer."""
+
 UNTRIED: Final = Tries()
 
 
@@ -126,9 +130,10 @@ def stale(
 
 
 def past(events: Sequence[Event], tries: Mapping[str, Tries], first_ms: int | None) -> list[Event]:
-    """Give those that happened before the first contact, by the platform's times alone.
+    """Return those that happened long before the first contact, by the platform's times alone.
 
-    What has no time is none of them, nor what a person put back.
+    What has no time is none of them, nor what a person put back. History before the first
+    contact is not read at all; what is pushed then is news, unless it is old.
 
     Args:
         events: Which.
@@ -141,7 +146,7 @@ def past(events: Sequence[Event], tries: Mapping[str, Tries], first_ms: int | No
         event
         for event in events
         if (at_ms := event.occurred_at_ms) is not None
-        and at_ms < first_ms
+        and at_ms < first_ms - PUSHED_LATE_MS
         and not tries.get(event.event_id, UNTRIED).replayed
     ]
 

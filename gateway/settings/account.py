@@ -227,7 +227,8 @@ class RecoverySettings(Record):
             a recovery. 0: none.
         zombie_s: It may be ahead so long with nothing pushed; then the link is left.
         first_contact: What was said before the first contact of the account with this journal:
-            ``ignore``: no handler and no sink gets it. ``deliver``: it is read and handled.
+            ``ignore``: history is not read, and what is pushed and ten minutes older is not
+            handled. ``deliver``: it is read and handled.
         first_s: So much of the past is then read; 0: none.
         margin_s: So much before the last known point is read again.
         reply_s: The platform's answer is due within this.

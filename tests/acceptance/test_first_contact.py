@@ -16,11 +16,11 @@ from gateway.testing.buyer import Buyer
 PUSHED = Behaviour(backlog="push")
 
 
-def ago(market: Market, buyers: Sequence[Buyer], messages: int) -> None:
-    """Have buyers write five minutes before the start."""
+def ago(market: Market, buyers: Sequence[Buyer], messages: int, minutes: int = 5) -> None:
+    """Have buyers write some minutes before the start."""
     engine = market.fake.engine
     now_ms = engine.unix_ms
-    engine.unix_ms = lambda: now_ms() - 300_000
+    engine.unix_ms = lambda: now_ms() - minutes * 60_000
     offline(market, buyers, messages)
     engine.unix_ms = now_ms
 
@@ -46,7 +46,8 @@ def test_the_past_is_not_handled_and_the_rest_is(
         market.config["durability"] = durability
         market.gateway = market.make()
         shop = market.shops[SHOP]
-        ago(market, [shop.buyer("77001"), shop.buyer("77002")], 4)
+        minutes = 5 if behaviour is HISTORY else 15
+        ago(market, [shop.buyer("77001"), shop.buyer("77002")], 4, minutes)
         opened(market)
         shop.buyer("77001").says("live")
         assert market.ledger.wait(1) == ["live"]
@@ -55,6 +56,14 @@ def test_the_past_is_not_handled_and_the_rest_is(
         assert line["conversations"] == (2 if behaviour is HISTORY else line["conversations"])
         assert ignored >= (0 if behaviour is HISTORY else 4)
         assert market.gateway.accounts[SHOP].counters.balanced
+
+
+def test_what_is_pushed_as_news_is_handled(tmp_path: Path) -> None:
+    """Who wrote a minute before the first start waits for an answer."""
+    with market_of(tmp_path, PUSHED, first_contact="ignore") as market:
+        ago(market, [market.shops[SHOP].buyer("77001")], 2, minutes=1)
+        opened(market)
+        assert market.ledger.wait(2) == ["missed 0", "missed 1"]
 
 
 def test_what_is_said_while_the_first_link_is_not_up_is_handled(tmp_path: Path) -> None:
