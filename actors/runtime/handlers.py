@@ -282,7 +282,8 @@ class HandlerPool:
                 roster.forgive(naps.look(0.0))
                 now = self._monotonic()
                 while self._watching and (roster.look_at is None or roster.look_at > now):
-                    left_s = None if roster.look_at is None else min(roster.look_at - now, tick_s)
+                    # Bounded while nothing runs, too: what begins meanwhile may be stopped with us.
+                    left_s = min(tick_s if roster.look_at is None else roster.look_at - now, tick_s)
                     self._alarm.wait(left_s)
                     roster.forgive(naps.look(left_s))
                     now = self._monotonic()

@@ -25,19 +25,17 @@ class Naps:
         self._monotonic = monotonic
         self._at, self._used_s = monotonic(), time.process_time()
 
-    def look(self, asked_s: float | None) -> float:
-        """Give the seconds since the last look in which the process did not run.
+    def look(self, asked_s: float) -> float:
+        """Return the seconds since the last look in which the process did not run.
 
         Processor time that it used meanwhile is none of them: a thread that holds the GIL makes
         others wait, but it runs.
 
         Args:
-            asked_s: How long the thread wanted to wait meanwhile; None: for as long as it takes.
+            asked_s: How long the thread wanted to wait meanwhile.
         """
         at, used_s = self._monotonic(), time.process_time()
         passed_s, busy_s = at - self._at, used_s - self._used_s
         self._at, self._used_s = at, used_s
-        if asked_s is None:
-            return 0.0
         lost_s = passed_s - busy_s - asked_s
         return lost_s if lost_s >= SHORTEST_S else 0.0

@@ -120,6 +120,18 @@ class Lives:
             account = f"shop-{shop.user_id}"
             self.said[f"{account}/{sent.message_id}"] = f"{account}/{sent.conversation_id}"
 
+    def say_in_turns(self, child: subprocess.Popen[bytes], count: int, turns: int) -> None:
+        """Let buyers say so much in turns, each acknowledged before the next, until it dies.
+
+        Said at once on a busy machine, all of it is one commit.
+        """
+        for _ in range(turns):
+            self.say(count // turns)
+            until(
+                lambda: child.poll() is not None or not any(shop.unacked for shop in self._shops),
+                "acknowledgement",
+            )
+
     def _answered(self) -> int:
         return sum(len(shop.sent) for shop in self._shops)
 

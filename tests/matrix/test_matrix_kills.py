@@ -60,7 +60,7 @@ def test_a_kill_at_a_point_costs_only_time(
     with Lives(tmp_path, seed=nth) as lives:
         with lives.life(point, nth) as child:
             lives.wait_registered()
-            lives.say(MESSAGES)
+            lives.say_in_turns(child, MESSAGES, turns=8)
             assert child.wait(30.0) == -signal.SIGKILL
         lives.say(MESSAGES)  # nobody is there
         stopwatch.start()
