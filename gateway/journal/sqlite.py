@@ -190,7 +190,8 @@ class SqliteJournal:
             raise ValueError(f"a command cannot be stored ({error})") from error
         except sqlite3.Error as error:
             if files.needs_new_handle(error):
-                self._lost = self._lost or self._where.look_closer(failed=True)
+                unread = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_IOERR
+                self._lost = self._lost or self._where.look_closer(failed=unread)
                 self._disconnect()
                 self._given_up = True
             raise files.failure(self.path, error) from error

@@ -221,3 +221,17 @@ def test_what_is_put_back_goes_on(tmp_path: Path) -> None:
     store(journal, "after")
     journal.close()
     assert names(path) == ["before", "after"]
+
+
+def test_an_empty_log_is_not_to_blame_for_a_disk_that_refuses(tmp_path: Path) -> None:
+    """The log is empty after it was copied: the journal heals with its disk, not with a person."""
+    journal = opened(tmp_path / "journal.sqlite3")
+    store(journal, "one")
+    connection = journal._connected()
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    connection.execute("PRAGMA query_only=ON")
+    with pytest.raises(JournalError):
+        store(journal, "two")
+    assert not [each for each in journal.concerns() if each.name == "journal.lost"]
+    store(journal, "three")
+    journal.close()
