@@ -562,8 +562,8 @@ class Gateway:
                 if verb == "remove":
                     return
                 raise UnknownAccountError(account, list(self._plans))
-            if self._system is not None:
-                self._perform(self._system, verb, account)
+            if verb != "remove" or self._system is not None:
+                self._perform(self._life.running(self._system), verb, account)
             if verb == "remove":
                 self._disabled.discard(account)
                 del self._plans[account]

@@ -11,7 +11,8 @@ import inspect
 import math
 import operator
 import os
-from collections.abc import Callable, Iterable
+import sys
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from gateway.errors import did_you_mean
@@ -24,6 +25,9 @@ TEXT_BYTES: Final = 65_536
 
 URL_CHARS: Final = 8192
 """Most characters of an address."""
+
+LARGEST_BYTES: Final = 1 << 31
+"""Largest bound a caller may name, in bytes or entries."""
 
 LONGEST_S: Final = 366 * 24 * 3600.0
 """Longest wait or expiry a caller may name, in seconds."""
@@ -67,7 +71,7 @@ def message(name: str, value: object) -> str:
         TypeError: Not a ``str``.
         ValueError: Empty, too long, or not expressible in UTF-8.
     """
-    plain = text(name, value, most=TEXT_BYTES, remedy="send it in parts")
+    plain = text(name, value, most=sys.maxsize)
     size = len(plain.encode())
     if size > TEXT_BYTES:
         raise ValueError(f"{name} has {size:,} bytes, at most {TEXT_BYTES:,}; send it in parts")
@@ -118,6 +122,25 @@ def account(value: object) -> str:
 def optional_identifier(name: str, value: object, *, remedy: str = "") -> str | None:
     """Return None, or what :func:`identifier` returns."""
     return None if value is None else identifier(name, value, remedy=remedy)
+
+
+def texts(name: str, value: object) -> dict[str, str]:
+    """Return a mapping of texts to texts, such as headers, as a plain ``dict``; None is empty.
+
+    Raises:
+        TypeError: Not a mapping, or something in it is no text.
+        ValueError: A name is empty, or something is too long or not expressible in UTF-8.
+    """
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{name} must be a mapping of str to str, not {kind(value)}")
+    return {
+        text(f"a name in {name}", key, most=URL_CHARS): text(
+            f"{name}[{str(key)[:40]!r}]", each, most=1 << 16, empty=True
+        )
+        for key, each in value.items()
+    }
 
 
 def path(name: str, value: object) -> str | os.PathLike[str]:

@@ -8,6 +8,7 @@ reconnects by itself.
 from __future__ import annotations
 
 import contextlib
+import os
 import random
 import threading
 import time
@@ -96,13 +97,30 @@ class WebSocketClient:
         delays: Delays | None = None,
         log: Any = None,
     ) -> None:
-        self.url = url
+        self.url = url = arguments.text("url", url, most=arguments.URL_CHARS)
+        headers = arguments.texts("headers", headers)
+        if proxy is not None:
+            proxy = arguments.text("proxy", proxy, most=arguments.URL_CHARS)
+        if ca_file is not None:
+            ca_file = os.fspath(arguments.path("ca_file", ca_file))
+        arguments.flag("verify", verify)
+        most = arguments.whole(
+            "max_message_bytes", max_message_bytes, least=1, most=arguments.LARGEST_BYTES
+        )
+        max_fragments = arguments.whole(
+            "max_fragments", max_fragments, least=1, most=arguments.LARGEST_BYTES
+        )
+        queue_limit = arguments.whole(
+            "queue_limit", queue_limit, least=2, most=arguments.LARGEST_BYTES
+        )
+        if not isinstance(delays, Delays | None):
+            raise TypeError(f"delays must be Delays, not {arguments.kind(delays)}")
         if on_message is not None:
             listeners.listener("on_message", on_message, takes=1)
         self.on_message = on_message
         self.reconnect_delay = 0.0
         self.last_error: Failure | None = None
-        redactor = logs.redactor_of_link(url=url, headers=headers or {}, proxy=proxy)
+        redactor = logs.redactor_of_link(url=url, headers=headers, proxy=proxy)
         self._redactor = redactor
         self._log = logs.logger_for(log, redactor)
         delays = delays or Delays()
@@ -111,11 +129,11 @@ class WebSocketClient:
             platform=registry.get("plain"),
             dialer=WebSocketDialer(
                 url=url,
-                headers=dict(headers or {}),
+                headers=headers,
                 proxy=proxy,
                 tls=TlsOptions(ca_file=resolved(ca_file), verify=verify),
-                max_frame_bytes=max_message_bytes,
-                max_message_bytes=max_message_bytes,
+                max_frame_bytes=most,
+                max_message_bytes=most,
                 max_fragments=max_fragments,
             ),
             identity=lambda: Identity(account=NAME),

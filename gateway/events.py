@@ -140,7 +140,7 @@ class PlatformEvent(Event, frozen=True, gc=False):
 
     def _being_handled(self) -> Delivering:
         current = _current.get()
-        if current is not None and current.event is self:
+        if current is not None and current.event is self and not current.over():
             return current
         handled = None if current is None else current.event
         if handled is not None and handled.event_id == self.event_id:
@@ -207,12 +207,14 @@ class Delivering:
         event: Which; None once its handlers have returned.
         replies: In order.
         notes: In order; None while there is none.
+        over: Tells that the calling handler was given up: nobody hears what it leaves.
     """
 
-    __slots__ = ("event", "notes", "replies")
+    __slots__ = ("event", "notes", "over", "replies")
 
-    def __init__(self, event: Event) -> None:
+    def __init__(self, event: Event, over: Callable[[], bool]) -> None:
         self.event: Event | None = event
+        self.over = over
         self.replies: list[Content] = []
         self.notes: list[Note] | None = None
 
@@ -222,13 +224,21 @@ class Delivering:
 _current: ContextVar[Delivering | None] = ContextVar("gateway_delivering", default=None)
 
 
-def deliver(event: Event, handlers: Sequence[Callable[[Any], object]]) -> Delivering:
+def _never() -> bool:
+    return False
+
+
+def deliver(
+    event: Event,
+    handlers: Sequence[Callable[[Any], object]],
+    over: Callable[[], bool] = _never,
+) -> Delivering:
     """Hand an event to handlers, one after the other; give what they left.
 
     Its end is the end of ``reply`` and ``note``: a task or thread that a handler left behind
     gets an error instead of a lost reply. What a handler raises passes.
     """
-    call = Delivering(event)
+    call = Delivering(event, over)
     token = _current.set(call)
     try:
         for handler in handlers:

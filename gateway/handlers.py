@@ -162,7 +162,7 @@ class Handlers:
         if not wishes:
             return IGNORED
         try:
-            call = deliver(event, (wishes[0].handler,))
+            call = deliver(event, (wishes[0].handler,), revoked)
         except BaseException as error:
             if self._log is None and self.on_failure is None:
                 raise  # who called tells of it
@@ -234,7 +234,7 @@ class Handlers:
                 continue
             kept.at = wish
             try:
-                call = deliver(event, (wish.handler,))
+                call = deliver(event, (wish.handler,), revoked)
             except BaseException as error:  # noqa: BLE001  # a stranger's code
                 if revoked():
                     return DONE  # nobody hears it; a further try has the rest

@@ -19,7 +19,7 @@ READ_BYTES: Final = 64 << 10
 TURN_BYTES: Final = 256 << 10
 """Most bytes of one link before the next link's turn."""
 
-TURN_FRAMES: Final = 128
+TURN_FRAMES: Final = 512
 """Most frames, too: tiny ones are as much work for the actors as large ones."""
 
 _ALL: Final = 1 << 30

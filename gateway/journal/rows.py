@@ -55,6 +55,11 @@ def storable(value: Value) -> Value:
     return value
 
 
+def legible(value: str | None) -> str | None:
+    """Return words for people as text that UTF-8 can say; half a character is escaped."""
+    return None if value is None else value.encode("utf-8", "backslashreplace").decode()
+
+
 def text(value: str | bytes) -> str:
     """Undo :func:`storable` for a column of text."""
     return value if isinstance(value, str) else value.decode("utf-8", "surrogatepass")

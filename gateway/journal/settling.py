@@ -9,7 +9,7 @@ from typing import Final
 from actors.storage import JournalAnswer, SettleEvents, Settlement
 from actors.values import Delivery, Disposition, Note
 from gateway.journal import letters
-from gateway.journal.rows import Statement, Value
+from gateway.journal.rows import Statement, Value, legible
 from gateway.journal.work import SettledBeforeError, Work
 
 # status numbers are schema.Status; SQL and Status are held together by a test
@@ -133,7 +133,13 @@ def _end_otherwise(work: Work, account: str, settlement: Settlement, ended: _End
     ended.numbers[name].append(event.lane_seq)
     work.changes[account, name] += 1
     if outcome.disposition in (Disposition.DEAD, Disposition.PARKED):
-        ended.letters += (event.lane_seq, account, event.event_id, outcome.reason, work.now_ms)
+        ended.letters += (
+            event.lane_seq,
+            account,
+            event.event_id,
+            legible(outcome.reason),
+            work.now_ms,
+        )
 
 
 def _keep(work: Work, account: str, note: Note) -> None:

@@ -19,7 +19,7 @@ from gateway.journal import files
 
 _LOG_MAGIC: Final = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")
 _LEAST_BYTES: Final = 512
-"""A journal file is never smaller."""
+"""A journal file is never smaller, nor smaller than it was."""
 
 NEXT_STEP: Final = (
     "stop the gateway, see which file holds what (docs/journal.md), put the right one in its "
@@ -68,13 +68,14 @@ class Whereabouts:
         self._beside: _Number | None = None
         self._indexed: _Number | None = None
         self._log_bytes = 0
+        self._least_bytes = _LEAST_BYTES
         self.shrunk = False
         """The log is shorter than it was: copied and begun anew, or cut; the next commit tells."""
 
     def opened(self) -> None:
         """Remember the journal that was just opened; its log is remembered at the next look."""
         self.closed()
-        self._journal = _number(self._path)
+        self._journal, self._least_bytes = _number(self._path), _LEAST_BYTES
 
     def closed(self) -> None:
         """Expect another log: the last who has a journal open removes it."""
@@ -100,8 +101,9 @@ class Whereabouts:
             return Astray.GONE
         if (found.st_dev, found.st_ino) != self._journal:
             return Astray.REPLACED
-        if found.st_size < _LEAST_BYTES:
+        if found.st_size < self._least_bytes:
             return Astray.CUT
+        self._least_bytes = found.st_size  # it only grows: nothing here gives pages back
         if self._beside is None and not within:
             return None
         try:

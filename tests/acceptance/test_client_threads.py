@@ -427,3 +427,29 @@ def test_a_system_without_threads_is_a_reason(monkeypatch: pytest.MonkeyPatch) -
     assert client.last_error is not None
     assert client.last_error.reason == "no_thread"
     assert len(started) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("url", 1),
+        ("url", b"ws://x/"),
+        ("headers", [("a", "b")]),
+        ("headers", {"a": 1}),
+        ("headers", {1: "a"}),
+        ("proxy", 1),
+        ("ca_file", 1),
+        ("verify", "no"),
+        ("delays", 1),
+        ("max_message_bytes", "1"),
+        ("max_message_bytes", 0),
+        ("max_fragments", None),
+        ("queue_limit", 1.5),
+        ("queue_limit", 0),
+    ],
+)
+def test_what_a_client_is_made_of_is_checked_when_it_is_made(name: str, wrong: object) -> None:
+    """Wrong delays hung the first connection; a wrong bound ended it at the first message."""
+    keys: dict[str, Any] = {"url": "ws://127.0.0.1:9/", name: wrong}
+    with pytest.raises((TypeError, ValueError), match=name):
+        WebSocketClient(**keys)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from market import WAIT_S, Market
 
-from gateway import ChatMessage
+from gateway import ChatMessage, EventSettledError
 
 SHOP = "2201"
 FULL = Path("/dev/full")
@@ -89,3 +89,52 @@ def test_a_handler_that_fails_or_hangs_takes_no_answer_with_it(tmp_path: Path) -
             assert archived(archive) == ["fail", "hang"]
         finally:
             release.set()
+
+
+def test_an_answer_after_the_deadline_is_refused(tmp_path: Path) -> None:
+    """The thread was given up: what it leaves reaches nobody, so it hears that."""
+    told: list[str] = []
+    with Market(tmp_path, SHOP, handlers={"deadline_s": 0.3}) as market:
+        abandoned = threading.Event()
+        ended = threading.Event()
+
+        @market.gateway.on(ChatMessage)
+        def slow(event: ChatMessage) -> None:
+            abandoned.wait(WAIT_S)
+            try:
+                event.reply("late")
+            except EventSettledError as error:
+                told.append(str(error))
+            try:
+                event.note("k", "v")
+            except EventSettledError as error:
+                told.append(str(error))
+            ended.set()
+
+        market.start()
+        market.shops[SHOP].buyer("77001").says("hello")
+        market.log.wait("event.dead_lettered")
+        abandoned.set()
+        assert ended.wait(WAIT_S)
+        assert len(told) == 2
+        assert "gw.send" in told[0]
+
+
+def test_half_a_character_in_an_error_costs_no_dead_letter(tmp_path: Path) -> None:
+    """Such a reason was taken for a damaged row, and the letter with it."""
+    with Market(tmp_path, SHOP, defaults={"handlers": {"retry_delays_s": []}}) as market:
+
+        def fail(_event: ChatMessage) -> None:
+            raise ValueError("no file \udcff")
+
+        market.gateway.on(ChatMessage)(fail)
+        market.start()
+        market.shops[SHOP].buyer("77001").says("hello")
+        market.log.wait("event.dead_lettered")
+        market.gateway.stop()
+        market.gateway = market.make()
+        market.start()
+        (letter,) = market.gateway.dead_letters.list()
+        assert letter.reason is not None
+        assert "no file \\udcff" in letter.reason
+        assert not market.log.found("journal.row_set_aside")

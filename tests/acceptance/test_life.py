@@ -223,3 +223,10 @@ def test_a_forked_child_does_not_write_into_its_parents_connection() -> None:
             server.shutdown()
             thread.join(WAIT_S)
     assert done.stdout.splitlines() == ["child 0", "parent True again"], done.stderr
+
+
+@pytest.mark.parametrize("verb", ["pause", "resume", "reset"])
+def test_a_verb_before_the_start_is_refused(verb: str, tmp_path: Path) -> None:
+    """A pause was taken without a word, and the account connected."""
+    with pytest.raises(NotStartedError):
+        getattr(idle(tmp_path).accounts, verb)("a")

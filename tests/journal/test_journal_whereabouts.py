@@ -235,3 +235,18 @@ def test_an_empty_log_is_not_to_blame_for_a_disk_that_refuses(tmp_path: Path) ->
     assert not [each for each in journal.concerns() if each.name == "journal.lost"]
     store(journal, "three")
     journal.close()
+
+
+def test_a_file_that_is_cut_to_its_first_pages_is_told(tmp_path: Path) -> None:
+    """What is acknowledged after it is built on pages that are gone."""
+    path = tmp_path / "journal.sqlite3"
+    journal = opened(path)
+    for number in range(9):
+        store(journal, f"m{number}")
+    journal._connected().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    store(journal, "seen")
+    os.truncate(path, 4096)
+    with pytest.raises(JournalError, match="was cut short"):
+        store(journal, "lost")
+    assert [each.name for each in journal.concerns()] == ["journal.lost"]
+    journal.close()
