@@ -9,6 +9,7 @@ import threading
 from gateway import heap, logs, web
 from gateway.app import Gateway
 from gateway.cli.paths import loaded
+from gateway.errors import ConfigError, SinkError
 
 SWITCH_INTERVAL_S = 0.0005
 """The interpreter's turn; shorter than its default, so that a busy handler delays no reader."""
@@ -24,7 +25,10 @@ def main(arguments: argparse.Namespace) -> int:
         settings.log.level, "json" if arguments.json else settings.log.format, settings=settings
     )
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    gateway = Gateway(settings)
+    try:
+        gateway = Gateway(settings)
+    except SinkError as error:  # as wrong as a key that is misspelt
+        raise ConfigError([str(error)]) from error
     settle = threading.Timer(SETTLE_AFTER_S, heap.settle)
     settle.daemon = True
     settle.start()

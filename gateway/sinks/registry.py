@@ -10,7 +10,7 @@ from typing import Any
 from gateway.config.document import key_path
 from gateway.config.problems import Problems
 from gateway.config.tree import Partial, Reader
-from gateway.errors import ConfigError, did_you_mean
+from gateway.errors import ConfigError, SinkError, did_you_mean
 from gateway.settings import SinkSettings
 from gateway.sinks.base import Sink
 from gateway.sinks.callable import CallableSink
@@ -38,10 +38,19 @@ def make(settings: SinkSettings) -> Sink:
 
 
 def check(sinks: Iterable[SinkSettings], *, source: str = "settings") -> tuple[str, ...]:
-    """Say what is wrong with the sinks of a configuration, opening none of them."""
+    """Return what is wrong with the sinks of a configuration, opening none of them.
+
+    What a sink calls is imported: nothing else tells whether it is there.
+    """
     problems = Problems(source)
     for index, each in enumerate(sinks):
-        _options(each, key_path("sinks", index), problems)
+        path = key_path("sinks", index)
+        options = _options(each, path, problems)
+        if SINKS.get(each.kind) is CallableSink and "call" in options:
+            try:
+                CallableSink(**options)
+            except SinkError as error:
+                problems.add(path, str(error))
     return tuple(problems.texts())
 
 
