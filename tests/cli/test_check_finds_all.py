@@ -21,7 +21,7 @@ POSIX = pytest.mark.skipif(os.name == "nt", reason="paths of POSIX")
         ("sinks: [{{kind: jsonl, path: ''}}]", "sinks[0].path: '' is a folder"),
         ("sinks: [{{kind: jsonl, path: {dir}/file/x}}]", "sinks[0].path: {dir}/file is no folder"),
         ("sinks: [{{kind: python, call: 'os:nope'}}]", "call: "),
-        ("sinks: [{{kind: python, call: 'os:sep'}}]", "call must be a function"),
+        ("sinks: [{{kind: python, call: 'os:sep'}}]", "has no function 'sep'"),
         ("accounts: [{{{ACCOUNT}, platform: nope}}]", "no platform 'nope'"),
         ("accounts: [{{{ACCOUNT}, tls: {{ca_file: {dir}/none}}}}]", "{dir}/none can not be used"),
         ("accounts: [{{{ACCOUNT}, tls: {{ca_file: {dir}/file}}}}]", "{dir}/file can not be used"),
