@@ -66,6 +66,7 @@ def leaves_and_comes_back(
 ) -> None:
     """Check everything the contract says about an account whose journal fails (I3)."""
     shop = market.shops[name]
+    market.fake.wait(lambda: not shop.unacked, WAIT_S, "what was said before is acknowledged")
     acked = shop.acked
     shop.buyer("77001").says(VOID)
     change = market.states.wait(name, left)
