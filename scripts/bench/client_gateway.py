@@ -61,6 +61,31 @@ class CountDown:
                 self.none.set()
 
 
+def hold(gateway: Gateway, probe: Probe, left: CountDown) -> None:
+    """Run the gateway until the harness asks for the report.
+
+    Args:
+        gateway: With its handlers; it is started and stopped here.
+        probe: Talks with the harness.
+        left: Accounts whose first recovery has not ended.
+
+    Raises:
+        TimeoutError: An account is not ready in time.
+    """
+    gateway.start()
+    try:
+        for name, account in gateway.accounts.items():
+            if not account.wait_for(ConnectionState.CONNECTED, CONNECT_S):
+                raise TimeoutError(f"{name} is not connected: {account.last_error}")
+        if not left.none.wait(CONNECT_S):
+            raise TimeoutError("the recoveries after registering did not end")
+        probe.ready()
+        sys.stdin.readline()
+        probe.report()
+    finally:
+        gateway.stop()
+
+
 def main() -> None:
     """Hold all accounts until the harness asks for the report."""
     probe = Probe()
@@ -77,18 +102,7 @@ def main() -> None:
         left = CountDown(probe.spec["accounts"])
         gateway.on_recovery(lambda _: left.one())
 
-        gateway.start()
-        try:
-            for name, account in gateway.accounts.items():
-                if not account.wait_for(ConnectionState.CONNECTED, CONNECT_S):
-                    raise TimeoutError(f"{name} is not connected: {account.last_error}")
-            if not left.none.wait(CONNECT_S):
-                raise TimeoutError("the recoveries after registering did not end")
-            probe.ready()
-            sys.stdin.readline()
-            probe.report()
-        finally:
-            gateway.stop()
+        hold(gateway, probe, left)
 
 
 if __name__ == "__main__":

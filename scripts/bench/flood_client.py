@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from typing import Any
 
 from actors.values import Recovered
-from gateway import ChatMessage, ConnectionState, Gateway
+from gateway import ChatMessage, Gateway
 from gateway.config import from_mapping
-from scripts.bench.client_gateway import CONNECT_S, CountDown, configuration
+from scripts.bench.client_gateway import CountDown, configuration, hold
 from scripts.bench.feed import token, user_id
 from scripts.bench.flood_server import PATH
 from scripts.bench.probe import Probe
@@ -46,18 +45,7 @@ def main() -> None:
             if outcome.account != FLOODED:
                 left.one()
 
-        gateway.start()
-        try:
-            for name, account in gateway.accounts.items():
-                if not account.wait_for(ConnectionState.CONNECTED, CONNECT_S):
-                    raise TimeoutError(f"{name} is not connected: {account.last_error}")
-            if not left.none.wait(CONNECT_S):
-                raise TimeoutError("the recoveries after registering did not end")
-            probe.ready()
-            sys.stdin.readline()
-            probe.report()
-        finally:
-            gateway.stop()
+        hold(gateway, probe, left)
 
 
 if __name__ == "__main__":
