@@ -188,8 +188,9 @@ class DecoderActor(SupervisedActor):
         durable = account.services.writer.durable
         acks: list[Frame] = [push.ack for push in pushes if push.ack is not None]
         point = max([push.point for push in pushes])
-        mentions = [event_id for push in pushes if push.mentions for event_id in push.mentions]
-        for words in [words for push in pushes if push.strange for words in push.strange]:
+        odd = [push for push in pushes if push.mentions or push.strange]
+        mentions = [event_id for push in odd for event_id in push.mentions]
+        for words in [words for push in odd for words in push.strange]:
             self._count_words(words)
 
         def committed(answer: JournalAnswer) -> None:

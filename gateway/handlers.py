@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Collection, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from actors.runtime.handlers import revoked
 from actors.values import DONE, AccountId, Content, Delivery, Disposition, Event, Note, Outcome
@@ -65,6 +65,18 @@ class _Kept:
         return following
 
 
+class _Wanted(NamedTuple):
+    """Who wants an event.
+
+    Attributes:
+        wishes: In the order they were added.
+        alone: The handler if nobody else, and no sink, gets the event.
+    """
+
+    wishes: tuple[Wish, ...]
+    alone: tuple[Handler] | None
+
+
 class Handlers:
     """Calls whoever wants an event; the kernel's ``Handle`` and ``Parking``.
 
@@ -99,7 +111,7 @@ class Handlers:
         self._make_delivery = make_delivery
         self._log = log
         self._mask = mask
-        self._cache: dict[Key, tuple[Wish, ...]] = {}
+        self._cache: dict[Key, _Wanted] = {}
         self._parks: dict[Key, bool] = {}
         self._kept: dict[str, _Kept] = {}
 
@@ -145,7 +157,7 @@ class Handlers:
         key = key_of(event)
         found = self._parks.get(key)
         if found is None:
-            found = self._parks[key] = any(wish.park for wish in self._wanting(key))
+            found = self._parks[key] = any(wish.park for wish in self._wanting(key).wishes)
         return found
 
     def __call__(self, event: Event) -> Outcome:
@@ -154,15 +166,14 @@ class Handlers:
         if tap is not None:
             self._show(tap, event)
         key = (type(event), event.account, event.own, getattr(event, "session_type", None))
-        wishes = self._cache.get(key)
-        if wishes is None:
-            wishes = self._wanting(key)
-        if self._sinks or len(wishes) > 1 or self._kept:
+        wanted = self._cache.get(key)
+        if wanted is None:
+            wanted = self._wanting(key)
+        wishes, alone = wanted
+        if alone is None or self._kept:
             return self._handle_each(event, wishes)
-        if not wishes:
-            return IGNORED
         try:
-            call = deliver(event, (wishes[0].handler,), revoked)
+            call = deliver(event, alone, revoked)
         except BaseException as error:
             if self._log is None and self.on_failure is None:
                 raise  # who called tells of it
@@ -179,7 +190,7 @@ class Handlers:
         The handlers that were not called yet have their turn in a further try; what the ones
         before left is not lost with the one that hangs.
         """
-        wishes = self._wanting(key_of(event))
+        wishes = self._wanting(key_of(event)).wishes
         kept = self._kept.get(event.event_id)
         hung = kept.at if kept is not None else wishes[0] if len(wishes) == 1 else None
         if hung is not None and self._log is not None:
@@ -205,11 +216,12 @@ class Handlers:
         """Hear that an event is over: if it comes again, everybody gets it."""
         self._kept.pop(event.event_id, None)
 
-    def _wanting(self, key: Key) -> tuple[Wish, ...]:
+    def _wanting(self, key: Key) -> _Wanted:
         found = self._cache.get(key)
         if found is None:
-            found = tuple(wish for wish in self._wishes if wish.wants(*key))
-            self._cache[key] = found
+            wishes = tuple(wish for wish in self._wishes if wish.wants(*key))
+            alone = None if self._sinks or len(wishes) != 1 else (wishes[0].handler,)
+            found = self._cache[key] = _Wanted(wishes, alone)
         return found
 
     def _show(self, tap: Callable[[Event], object], event: Event) -> None:
