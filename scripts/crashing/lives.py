@@ -41,6 +41,10 @@ its last thousand messages, or nobody can tell (``actors.policy.sends.PAGES``)."
 
 WAIT_S = 60.0
 
+LIFE_S = 1.0
+"""Longest life after the registration: what the one before left in doubt is looked for in history
+first, and a kill proves nothing before messages flow again."""
+
 _PARKED: Final = "SELECT account || '/' || event_id FROM event WHERE status=?"
 _BOOKS: Final = "SELECT account, status, count(*) FROM event GROUP BY account, status"
 PACE_S = 0.004
@@ -284,7 +288,7 @@ def random_kills(
             for number in range(kills):
                 with lives.life():
                     lives.wait_registered()
-                    threading.Event().wait(dice.uniform(0.0, 0.6))
+                    threading.Event().wait(dice.uniform(0.0, LIFE_S))
                 lives.count_parked()
                 if number % 10 == 9:
                     progress(f"{number + 1} of {kills} kills, {len(lives.said)} messages said")
