@@ -15,6 +15,7 @@ from typing import Any
 
 from actors.messages import FramesReceived, LinkLost, PongReceived
 from actors.policy.liveness import SLOWEST_BYTES_PER_S, Traffic
+from actors.policy.sharing import Share
 from actors.ports import Clock, Dialed, Mailbox
 from actors.runtime.flow import Flow
 from actors.values import ErrorClass, Failure, Frame
@@ -59,6 +60,7 @@ class Link:
         bytes_out: Bytes the kernel took.
         frames_in: Whole messages read.
         kept: Messages that were read and are its next turn, and what comes behind them.
+        share: What it takes of the poller's time.
     """
 
     __slots__ = (
@@ -87,6 +89,7 @@ class Link:
         "lost_to",
         "mask",
         "pongs_to",
+        "share",
         "wake",
         "wire",
         "woken",
@@ -130,6 +133,7 @@ class Link:
         # Written by the poller alone (``woken``: under the poller's lock):
         self.wake: Callable[[Link], None] | None = None
         self.kept: tuple[list[Frame], Any] | None = None
+        self.share = Share()
         self.mask = 0
         self.armed: float | None = None
         self.finished = False
@@ -287,6 +291,8 @@ class Link:
             times = [] if self._out is None else [self._window[0] + self._deadline_s]
             if self.closing_until is not None:
                 times.append(self.closing_until)
+            if self.share.until is not None:
+                times.append(self.share.until)
             return min(times, default=None)
 
     def expire(self, now: float) -> None:

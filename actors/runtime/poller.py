@@ -154,23 +154,30 @@ class Poller:
                 continue
             if events & _READ:
                 unread.pop(link, None)
-                self._unread.pop(link, None)
-            self._guard(link, events)
-            if not between():
+            if not self._serve(link, events, between):
                 return
-            self._pace()
         for link in unread:
-            self._unread.pop(link, None)
-            self._guard(link, _READ)
-            if not between():
+            if not self._serve(link, _READ, between):
                 return
-            self._pace()
         while self._woken:
             with self._lock:
                 link = self._woken.popleft()
                 link.woken = False
             self._guard(link, 0)
         self._expire()
+
+    def _serve(self, link: Link, events: int, between: Callable[[], bool]) -> bool:
+        """Read a link and have the actors work; False: nothing more may be touched."""
+        link.share.begin(self._clock.monotonic())
+        if events & _READ:
+            self._unread.pop(link, None)
+        self._guard(link, events)
+        if not between():
+            return False
+        if len(self._links) > 1 and link.share.end(self._clock.monotonic()):
+            self._guard(link, 0)
+        self._pace()
+        return True
 
     def _wait(self, hurried: Callable[[], bool]) -> float | None:
         """Say how long to wait, and be asleep if that is not 0."""
@@ -243,7 +250,10 @@ class Poller:
 
     def _watch(self, link: Link) -> None:
         """Wait for what the link wants now, and no longer than its next deadline."""
-        mask = (0 if link.flow.full else _READ) | (_WRITE if link.wants_write else 0)
+        rests = link.share.until is not None and link.share.rests(self._clock.monotonic())
+        mask = 0 if link.flow.full or rests else _READ
+        if link.wants_write:
+            mask |= _WRITE
         if mask != link.mask:
             if not mask:
                 self._selector.unregister(link)
@@ -255,7 +265,9 @@ class Poller:
             if link.is_tls and mask & ~link.mask & _READ:
                 self._unread[link] = None  # OpenSSL may hold what came before the pause
             link.mask = mask
-        if mask & _READ and (link.kept is not None or link.wire.uncut):
+        if not mask & _READ:
+            self._unread.pop(link, None)
+        elif link.kept is not None or link.wire.uncut:
             self._unread[link] = None  # no selector knows of it
         due = link.due()
         if due is not None and (link.armed is None or due < link.armed):

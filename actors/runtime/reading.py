@@ -22,6 +22,10 @@ TURN_BYTES: Final = 256 << 10
 TURN_FRAMES: Final = 512
 """Most frames, too: tiny ones are as much work for the actors as large ones."""
 
+FLOOD_FRAMES: Final = 128
+"""Most frames of a link that comes again at once: what one link has in hand is what the others'
+next commit waits for."""
+
 _ALL: Final = 1 << 30
 
 End: TypeAlias = PeerClosed | WireBroken | Failure
@@ -58,7 +62,7 @@ def read_turn(link: Link, clock: Clock, *, first: bool) -> Turn:
     """
     frames: list[Frame] = []
     end: End | None = None
-    most = _ALL if link.broken else TURN_FRAMES
+    most = _ALL if link.broken else FLOOD_FRAMES if link.share.pressing else TURN_FRAMES
     wire, kept = link.wire, link.kept
     if kept is not None:
         link.kept = None

@@ -16,7 +16,7 @@ import pytest
 import trustme
 
 from actors.messages import FramesReceived, LinkLost, PongReceived
-from actors.ports import Dialed, Incoming
+from actors.ports import Clock, Dialed, Incoming
 from actors.runtime.clock import SystemClock
 from actors.runtime.flow import Flow
 from actors.runtime.link import Link
@@ -50,7 +50,7 @@ class Line(NamedTuple):
 class Exchange:
     """Makes lines on one poller."""
 
-    def __init__(self, clock: SystemClock) -> None:
+    def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self.poller = Poller(clock)
         self.pool = Pool(threads=1, name="test", poller=self.poller)

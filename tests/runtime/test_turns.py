@@ -15,7 +15,8 @@ from actors.messages import FramesReceived
 from actors.ports import Beaten, Incoming, PeerClosed, Pinged
 from actors.runtime.clock import SystemClock
 from actors.runtime.flow import Flow
-from actors.runtime.reading import TURN_FRAMES
+from actors.runtime.manual import ManualClock
+from actors.runtime.reading import FLOOD_FRAMES, TURN_FRAMES
 from actors.values import ErrorClass
 from gateway.transport.frames import FrameWire
 from tests.runtime.doubles import WAIT_S, PrefixWire, packed, text
@@ -80,6 +81,60 @@ def test_a_neighbour_is_read_between_two_shares(exchange: Exchange) -> None:
     exchange.poller.add(line.link)
     assert neighbour.frames(1) == ["me, too"]
     assert late.wait(WAIT_S)
+
+
+def test_who_presses_rests_while_its_neighbour_is_read() -> None:
+    """It takes as much of the reader's time as it leaves, and less at a time."""
+    clock = ManualClock()
+    exchange = Exchange(clock)  # nobody leads the poller: each turn is taken here
+    flood, count = exchange.line(), 2_000
+    neighbour = exchange.line()
+    flood.peer.sendall(text("x") * count)
+
+    def turn(work_s: float = 0.0) -> list[int]:
+        def act() -> bool:
+            clock.advance(work_s)
+            return True
+
+        exchange.poller.turn(act, lambda: True)
+        return sizes(flood)
+
+    try:
+        turn()  # the links are new
+        before = sizes(flood)
+        assert turn(0.002)[len(before) :] == [TURN_FRAMES]
+        before = sizes(flood)
+        assert turn(0.002)[len(before) :] == [FLOOD_FRAMES]  # it came at once: it presses
+        before = sizes(flood)
+        neighbour.peer.sendall(text("me, too"))
+        assert turn()[len(before) :] == []
+        assert [gulp.frames for gulp in neighbour.got.all] == [["me, too"]]
+        clock.advance(0.01)
+        turn()  # the rest is over
+        assert turn()[len(before) :] == [FLOOD_FRAMES]
+    finally:
+        exchange.pool.start()
+        exchange.close()
+
+
+def test_who_is_alone_never_rests() -> None:
+    clock = ManualClock()
+    exchange = Exchange(clock)
+    flood = exchange.line()
+    flood.peer.sendall(text("x") * 2_000)
+
+    def act() -> bool:
+        clock.advance(0.01)
+        return True
+
+    try:
+        for _ in range(10):
+            exchange.poller.turn(act, lambda: True)
+        assert sum(sizes(flood)) == 2_000
+        assert set(sizes(flood)) <= {0, TURN_FRAMES, 2_000 % TURN_FRAMES}
+    finally:
+        exchange.pool.start()
+        exchange.close()
 
 
 def test_what_was_read_and_not_handed_over_waits_for_flow_control(exchange: Exchange) -> None:
