@@ -15,6 +15,7 @@ from actors.policy.alerts import Alert
 from actors.policy.gate import ConnectGate
 from actors.ports import Clock
 from actors.runtime.clock import SystemClock
+from actors.runtime.handlers import handling
 from actors.runtime.sends import OpenSends
 from actors.storage import Journal, StorePaused, Tally
 from actors.system import System
@@ -319,13 +320,17 @@ class Gateway:
             timeout: Seconds for all of it.
 
         Returns:
-            True if every thread ended in time; survivors are logged by name.
+            True if every thread ended in time; survivors are logged by name. In a handler,
+            listener or sink False at once: it is waited for, so another thread stops.
 
         Raises:
             ForkedError: It runs in the process this one was forked from.
         """
         timeout = arguments.wait_s("timeout", timeout)
         self._life.here()
+        if handling() or any(runner.is_here for runner in self._sinks.runners):
+            self._life.stop_elsewhere(self.stop, timeout)
+            return False
         with self._lock:
             self._life.stopping = True
             system, self._system = self._system, None

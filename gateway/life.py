@@ -85,6 +85,11 @@ class Life:
         self._bad |= survivors
         self._end_reached.set()
 
+    def stop_elsewhere(self, stop: Callable[[float], object], timeout_s: float) -> None:
+        """Stop on a thread of its own; for callers that the stop itself waits for."""
+        self.end()
+        threading.Thread(target=stop, args=(timeout_s,), name="gateway/stop").start()
+
     def run(self, start: Callable[[], None], stop: Callable[[], bool]) -> int:
         """Run until the end is wanted; on the main thread SIGINT and SIGTERM want it.
 

@@ -30,7 +30,7 @@ from actors.runtime.place import place
 from actors.runtime.roster import TIMED_OUT, Results, Roster, Worker
 from actors.values import DONE, Disposition, Event, Outcome
 
-__all__ = ["HandlerPool", "LanesRan", "RanLane", "revoked"]
+__all__ = ["HandlerPool", "LanesRan", "RanLane", "handling", "revoked"]
 
 IDLE_S: Final = 30.0
 """How long a thread without work stays."""
@@ -54,6 +54,11 @@ def revoked() -> bool:
     """
     worker: Worker | None = getattr(_here, "worker", None)
     return worker is not None and worker.lost
+
+
+def handling() -> bool:
+    """Say whether the calling thread is a handler's."""
+    return getattr(_here, "worker", None) is not None
 
 
 class HandlerPool:

@@ -129,6 +129,11 @@ class SinkRunner:
         self._thread = threading.Thread(target=self._run, name=self.thread_name, daemon=True)
         self._thread.start()
 
+    @property
+    def is_here(self) -> bool:
+        """Say whether the calling thread is its own."""
+        return self._thread is threading.current_thread()
+
     def standing(self) -> SinkStanding:
         """Return how it stands."""
         with self._changed:

@@ -70,12 +70,15 @@ class Application:
             self._guard.admit_caller(environ.get("HTTP_AUTHORIZATION"))
         method = str(environ["REQUEST_METHOD"])
         route, name = routes.find(method, path)
+        query = query_of(environ.get("QUERY_STRING", ""))
+        if path not in routes.PROBES:
+            routes.check_query(route, query)
         return route(
             self._context,
             Asked(
                 method=method,
                 name=name,
-                query=query_of(environ.get("QUERY_STRING", "")),
+                query=query,
                 body=_body(environ),
                 gone=environ.get("waitress.client_disconnected", _never),
             ),

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from gateway.errors import UnknownAccountError
 from gateway.web.ports import Controlled
 from gateway.web.problems import Problem
 from gateway.web.tail import Tail
@@ -53,6 +54,19 @@ class Context:
         self.closing = threading.Event()
         self.tail = Tail(gateway.tap, gateway.redact)
         self._waiting = threading.BoundedSemaphore(MOST_WAITING)
+
+    def must_know(self, account: str) -> None:
+        """Refuse the name of no account.
+
+        Raises:
+            UnknownAccountError: It is one; its words name one that is alike.
+        """
+        gateway = self.gateway
+        names = {each.id for each in gateway.settings.accounts}
+        if gateway.running:
+            names.update(gateway.accounts)
+        if account not in names:
+            raise UnknownAccountError(account, names)
 
     @contextlib.contextmanager
     def waiting(self, wait_s: float) -> Iterator[None]:

@@ -178,11 +178,13 @@ def send(context: Context, asked: Asked) -> Answer:
 
 def events(context: Context, asked: Asked) -> Answer:
     """Give events after a cursor; waits up to ``wait_s`` for the first."""
-    wait_s = asked.wait_s()
+    wait_s, account = asked.wait_s(), asked.text("account")
+    if account is not None:
+        context.must_know(account)
     with context.waiting(wait_s):
         page = context.tail.read(
             asked.text("after"),
-            account=asked.text("account"),
+            account=account,
             limit=asked.limit(),
             wait_s=wait_s,
             gone=asked.gone,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +34,20 @@ _SENDS = f"list them: GET /v1/outbox, or {command('outbox list')}"
 
 def letters_list(context: Context, asked: Asked) -> Answer:
     """Give dead letters, of ``account`` if it is named."""
-    letters = dead_letters_of(context.gateway)
-    rows = letters.list(account=asked.text("account"), limit=asked.limit())
+    letters, account = dead_letters_of(context.gateway), asked.text("account")
+    rows = letters.list(account=account, limit=asked.limit())
+    _known(context, account, rows)
     return Answer(body={"dead_letters": [shapes.plain(row) for row in rows]})
+
+
+def _known(context: Context, account: str | None, rows: Sized) -> None:
+    """Refuse a name that nothing has: neither an account, nor a row of one that was removed.
+
+    Raises:
+        UnknownAccountError: It is one.
+    """
+    if account is not None and not rows:
+        context.must_know(account)
 
 
 def letters_show(context: Context, asked: Asked) -> Answer:
@@ -70,7 +81,9 @@ def outbox_list(context: Context, asked: Asked) -> Answer:
     """Give sends, of ``account`` and in ``state`` if they are named."""
     sends = sends_of(context.gateway)
     state = asked.choice("state", (each.value for each in SendState))
-    rows = sends.list(account=asked.text("account"), state=state, limit=asked.limit())
+    account = asked.text("account")
+    rows = sends.list(account=account, state=state, limit=asked.limit())
+    _known(context, account, rows)
     return Answer(body={"sends": [shapes.plain(row) for row in rows]})
 
 

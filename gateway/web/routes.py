@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final, TypeAlias
 
 from gateway.web import operations, records
 from gateway.web.asked import Asked
 from gateway.web.context import Answer, Context
-from gateway.web.problems import Problem
+from gateway.web.problems import Problem, bad_request
 
 Route: TypeAlias = Callable[[Context, Asked], Answer]
 
@@ -38,7 +38,19 @@ TABLE: Final[dict[tuple[str, str], Route]] = {
 }
 """Every route there is; ``docs/control.md`` shows it, and a test compares."""
 
-OPEN: Final = frozenset({"/healthz", "/readyz", "/v1/identity"})
+QUERY: Final[dict[Route, tuple[str, ...]]] = {
+    operations.identity: ("challenge",),
+    operations.accounts_list: ("state", "limit", "after"),
+    operations.events: ("after", "account", "limit", "wait_s"),
+    records.letters_list: ("account", "limit"),
+    records.outbox_list: ("account", "state", "limit"),
+}
+"""Parameters of the address that a route takes; others take none."""
+
+PROBES: Final = frozenset({"/healthz", "/readyz"})
+"""Asked by machines, which may add anything to an address."""
+
+OPEN: Final = PROBES | {"/v1/identity"}
 """Paths that need no token: they tell alive, ready, and that we know the token."""
 
 _PATTERNS: Final = [
@@ -64,3 +76,16 @@ def find(method: str, path: str) -> tuple[Route, str]:
         told = f"{path} takes {' or '.join(sorted(set(allowed)))}, not {method}"
         raise Problem(405, "method_not_allowed", told, "see docs/control.md")
     raise Problem(404, "unknown_path", f"there is no {path}", "see docs/control.md")
+
+
+def check_query(route: Route, query: Iterable[str]) -> None:
+    """Refuse parameters that nobody would read: a misspelt one changes what the answer means.
+
+    Raises:
+        Problem: 400; names those that the route takes.
+    """
+    takes = QUERY.get(route, ())
+    for name in query:
+        if name not in takes:
+            told = f"this address takes {', '.join(takes) or 'none'}"
+            raise bad_request(f"unknown parameter {name[:40]!r}: {told}")

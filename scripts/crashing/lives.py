@@ -41,9 +41,8 @@ its last thousand messages, or nobody can tell (``actors.policy.sends.PAGES``)."
 
 WAIT_S = 60.0
 
-LIFE_S = 1.0
-"""Longest life after the registration: what the one before left in doubt is looked for in history
-first, and a kill proves nothing before messages flow again."""
+LIFE_S = 0.6
+"""Longest life after the registration, or after the first answer."""
 
 _PARKED: Final = "SELECT account || '/' || event_id FROM event WHERE status=?"
 _BOOKS: Final = "SELECT account, status, count(*) FROM event GROUP BY account, status"
@@ -92,6 +91,7 @@ class Lives:
         self._set_aside = 0
         self.lives = 0
         self._before: dict[Shop, int] = {}
+        self._answered_before = 0
 
     def __enter__(self) -> Self:
         self._fake.__enter__()
@@ -162,6 +162,7 @@ class Lives:
         """Start the gateway; it is dead at the latest when the block ends."""
         self.lives += 1
         self._before = {shop: len(shop.sessions) for shop in self._shops}
+        self._answered_before = self._answered()
         told = Life(
             config=str(self._config),
             notes=str(self._notes),
@@ -193,6 +194,10 @@ class Lives:
         """Wait until the platform sees every account of this life."""
         for shop, before in self._before.items():
             shop.wait_registered(WAIT_S, sessions=before + 1)
+
+    def wait_answer(self) -> None:
+        """Wait until this life has answered somebody; what is in doubt may hold it up."""
+        until(lambda: self._answered() > self._answered_before, "an answer")
 
     def end(self) -> Verdict:
         """Live on until nothing is open, and judge.
@@ -288,6 +293,8 @@ def random_kills(
             for number in range(kills):
                 with lives.life():
                     lives.wait_registered()
+                    if number % 2:  # the others die while they recover, too
+                        lives.wait_answer()
                     threading.Event().wait(dice.uniform(0.0, LIFE_S))
                 lives.count_parked()
                 if number % 10 == 9:

@@ -257,3 +257,52 @@ def test_a_hundred_sends_through_every_mishap_and_a_kill(tmp_path: Path) -> None
         assert {own.message_id for own in shop.sent} == {r.message_id for r in results} - {None}
         in_order(shop)
         fake.check()
+
+
+def test_a_handler_may_stop_the_gateway(tmp_path: Path) -> None:
+    """It was waited for by itself, given up, and its event blamed for the end of the process."""
+    said: list[bool] = []
+    with Market(tmp_path, SHOP) as market:
+
+        @market.gateway.on(ChatMessage)
+        def obey(event: ChatMessage) -> None:
+            event.reply("bye")
+            said.append(market.gateway.stop(10.0))
+
+        market.start()
+        market.shops[SHOP].buyer("77001").says("stop")
+        market.log.wait("gateway.stopped")
+        assert said == [False], "another thread stops"
+        assert not market.log.found("handler.abandoned")
+        assert market.gateway.stop(1.0), "a second one finds nothing to do"
+        market.gateway = market.make()
+        market.listen()
+        market.start()
+        market.shops[SHOP].wait_sent(1)
+        assert [own.text for own in market.shops[SHOP].sent] == ["bye"], "it was settled"
+        assert not market.ledger.texts()
+
+
+_to_stop: list[Gateway] = []
+
+
+def stop_it(_event: object) -> None:
+    """Stop what runs; a sink and a listener."""
+    _to_stop[-1].stop()
+
+
+@pytest.mark.parametrize("who", ["sink", "listener"])
+def test_a_sink_and_a_listener_may_stop_what_runs_forever(who: str, tmp_path: Path) -> None:
+    sinks = [{"kind": "python", "call": "test_stop:stop_it"}] if who == "sink" else []
+    with Market(tmp_path, SHOP, sinks=sinks) as market:
+        _to_stop.append(market.gateway)
+        if who == "listener":
+            market.gateway.on_recovery(stop_it)
+        codes: list[int] = []
+        thread = threading.Thread(target=lambda: codes.append(market.gateway.run_forever()))
+        thread.start()
+        market.shops[SHOP].wait_registered(WAIT_S)
+        market.shops[SHOP].buyer("77001").says("hi")
+        thread.join(WAIT_S)
+        assert codes == [0]
+        assert not market.log.found("sink.failing")

@@ -48,6 +48,9 @@ class Log:
         ("/v1/identity?challenge=xyz", "challenge"),
         (f"/v1/identity?challenge={'0' * 129}", "challenge"),
         ("/v1/accounts?%ff=%fe", "query"),
+        ("/v1/outbox?limt=5", "'limt': this address takes account, state, limit"),
+        ("/v1/status?state=zzz", "'state': this address takes none"),
+        (f"/v1/events?{MANY}=1", "takes after, account, limit, wait_s"),
     ],
 )
 def test_odd_parameters(path: str, named: str, tmp_path: Path, serve_api: Serve) -> None:
@@ -55,6 +58,20 @@ def test_odd_parameters(path: str, named: str, tmp_path: Path, serve_api: Serve)
     status, body, _ = serve_api(StandIn(tmp_path), log=log).ask("GET", path)
     assert (status, named in body["detail"]) == (400, True), body
     assert "control.failed" not in log.events
+
+
+@pytest.mark.parametrize("path", ["dead-letters", "outbox", "events"])
+def test_an_account_that_nobody_has(path: str, tmp_path: Path, serve_api: Serve) -> None:
+    """An empty list was the answer, as if all were well."""
+    api = serve_api(StandIn(tmp_path))
+    assert api.ask("GET", f"/v1/{path}?account=a")[0] == 200
+    status, body, _ = api.ask("GET", f"/v1/{path}?account=nobody")
+    assert (status, body["error"]) == (404, "unknown_account")
+    assert "nobody" in body["detail"]
+
+
+def test_a_probe_may_add_what_it_likes(tmp_path: Path, serve_api: Serve) -> None:
+    assert serve_api(StandIn(tmp_path)).ask("GET", "/healthz?_=1")[0] == 200
 
 
 @pytest.mark.parametrize(
