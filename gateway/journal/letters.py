@@ -54,7 +54,7 @@ _LETTER: Final = (
     "WHERE event.status IN (3,4) AND {which}"
 )
 LIST: Final = _LETTER.format(
-    raw="NULL", which="(?1 IS NULL OR d.account=?1) ORDER BY d.at DESC, lane_seq DESC LIMIT ?2"
+    raw="NULL", which="(? OR d.account=?) ORDER BY d.at DESC, lane_seq DESC LIMIT ?"
 )
 SHOW: Final = _LETTER.format(raw="inbox.raw", which="d.event_id=?")
 """Queries that :func:`letter_row` reads."""

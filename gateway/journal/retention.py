@@ -37,9 +37,9 @@ _THEIRS: Final = "coalesce(server_time, 0)"
 
 _FRAMES: Final = "SELECT raw_id, received_at FROM inbox WHERE raw_id>? ORDER BY raw_id LIMIT ?"
 _SENDS: Final = (
-    "SELECT position, outbox_id, state>=3 AND ended_at<?1 AND coalesce((SELECT max(platform_at) "
-    "FROM attempt WHERE attempt.outbox_id=outbox.outbox_id), 0)<?1, accepted_at FROM outbox "
-    "WHERE position>?2 ORDER BY position LIMIT ?3"
+    "SELECT position, outbox_id, state>=3 AND ended_at<? AND coalesce((SELECT max(platform_at) "
+    "FROM attempt WHERE attempt.outbox_id=outbox.outbox_id), 0)<?, accepted_at FROM outbox "
+    "WHERE position>? ORDER BY position LIMIT ?"
 )
 _FLOOR: Final = (
     "INSERT INTO log_meta VALUES('numbers', ?) ON CONFLICT DO UPDATE "
@@ -139,7 +139,7 @@ class Retention:
     def _ended_sends(
         self, connection: sqlite3.Connection, horizon_ms: int
     ) -> tuple[list[int], list[str]]:
-        values = (horizon_ms, self._sends_after, BATCH_ROWS)
+        values = (horizon_ms, horizon_ms, self._sends_after, BATCH_ROWS)
         rows = connection.execute(_SENDS, values).fetchall()
         ended = [name for _, name, gone, _ in rows if gone]
         aged = any(at < horizon_ms for _, _, _, at in rows)

@@ -264,7 +264,7 @@ class SqliteJournal:
 
     def letters(self, account: AccountId | None, limit: int) -> Sequence[Letter]:
         """Give dead and parked events, the newest first."""
-        return self._rows(letters.letter_row, letters.LIST, (account, limit))
+        return self._rows(letters.letter_row, letters.LIST, (account is None, account, limit))
 
     def letter(self, event_id: str) -> Letter | None:
         """Give one of them with its frame."""

@@ -59,10 +59,6 @@ and a copy that came in time may have waited for the disk."""
 _DAY_MS: Final = 24 * 3600 * 1000
 
 
-_FAILURES: Final = (sqlite3.Error, ValueError, TypeError, AttributeError, LookupError)
-"""What a step may fail with: the disk, or a row that holds what it should not."""
-
-
 class Upkeep:
     """Of one journal, on the thread that commits.
 
@@ -188,7 +184,7 @@ class Upkeep:
             if not pruned.more and self._room is not Room.ENOUGH:
                 pruned += self._retention.strip(connection)
                 self._look(connection)
-        except _FAILURES as error:
+        except Exception as error:  # noqa: BLE001  # whatever a row holds, commits go on
             self._step_at = now + FAILED_S
             self._log.warning("journal.upkeep_failed", reason=_told(error))
             return Pruned()
@@ -228,7 +224,7 @@ class Upkeep:
                 self._weighing = not self._backlog.step(connection, self._clock.unix_ms())
             if not more:
                 self._look(connection)
-        except _FAILURES as error:
+        except Exception as error:  # noqa: BLE001  # whatever a row holds, commits go on
             self._log.warning("journal.upkeep_failed", reason=_told(error))
             return False
         self._watch_at = now + (pause_s if more else WATCH_S)
