@@ -71,10 +71,12 @@ class _Wanted(NamedTuple):
     Attributes:
         wishes: In the order they were added.
         alone: The handler if nobody else, and no sink, gets the event.
+        parks: One of them wants it parked.
     """
 
     wishes: tuple[Wish, ...]
     alone: tuple[Handler] | None
+    parks: bool
 
 
 class Handlers:
@@ -112,7 +114,6 @@ class Handlers:
         self._log = log
         self._mask = mask
         self._cache: dict[Key, _Wanted] = {}
-        self._parks: dict[Key, bool] = {}
         self._kept: dict[str, _Kept] = {}
 
     def add(
@@ -149,16 +150,11 @@ class Handlers:
         wish = Wish(event_type, handler, account, own=own, park=park, sessions=sessions)
         self._wishes.append(wish)
         self._cache.clear()
-        self._parks.clear()
         self.active = self.active or park
 
     def parks(self, event: Event) -> bool:
         """Say whether a handler that wants the event wants it parked."""
-        key = key_of(event)
-        found = self._parks.get(key)
-        if found is None:
-            found = self._parks[key] = any(wish.park for wish in self._wanting(key).wishes)
-        return found
+        return self._wanting(key_of(event)).parks
 
     def __call__(self, event: Event) -> Outcome:
         """Run every handler and sink that wants the event, in the order they were added."""
@@ -169,7 +165,7 @@ class Handlers:
         wanted = self._cache.get(key)
         if wanted is None:
             wanted = self._wanting(key)
-        wishes, alone = wanted
+        wishes, alone, _ = wanted
         if alone is None or self._kept:
             return self._handle_each(event, wishes)
         try:
@@ -221,7 +217,7 @@ class Handlers:
         if found is None:
             wishes = tuple(wish for wish in self._wishes if wish.wants(*key))
             alone = None if self._sinks or len(wishes) != 1 else (wishes[0].handler,)
-            found = self._cache[key] = _Wanted(wishes, alone)
+            found = self._cache[key] = _Wanted(wishes, alone, any(wish.park for wish in wishes))
         return found
 
     def _show(self, tap: Callable[[Event], object], event: Event) -> None:

@@ -257,7 +257,6 @@ class Poller:
         if mask != link.mask:
             if not mask:
                 self._selector.unregister(link)
-                self._unread.pop(link, None)
             elif link.mask:
                 self._selector.modify(link, mask, link)
             else:

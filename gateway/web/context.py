@@ -55,8 +55,8 @@ class Context:
         self.tail = Tail(gateway.tap, gateway.redact)
         self._waiting = threading.BoundedSemaphore(MOST_WAITING)
 
-    def must_know(self, account: str) -> None:
-        """Refuse the name of no account.
+    def must_know(self, account: str | None) -> None:
+        """Refuse a name that no account has; None is no name.
 
         Raises:
             UnknownAccountError: It is one; its words name one that is alike.
@@ -65,7 +65,7 @@ class Context:
         names = {each.id for each in gateway.settings.accounts}
         if gateway.running:
             names.update(gateway.accounts)
-        if account not in names:
+        if account is not None and account not in names:
             raise UnknownAccountError(account, names)
 
     @contextlib.contextmanager

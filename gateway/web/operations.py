@@ -179,8 +179,7 @@ def send(context: Context, asked: Asked) -> Answer:
 def events(context: Context, asked: Asked) -> Answer:
     """Give events after a cursor; waits up to ``wait_s`` for the first."""
     wait_s, account = asked.wait_s(), asked.text("account")
-    if account is not None:
-        context.must_know(account)
+    context.must_know(account)
     with context.waiting(wait_s):
         page = context.tail.read(
             asked.text("after"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Sized
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -36,18 +36,9 @@ def letters_list(context: Context, asked: Asked) -> Answer:
     """Give dead letters, of ``account`` if it is named."""
     letters, account = dead_letters_of(context.gateway), asked.text("account")
     rows = letters.list(account=account, limit=asked.limit())
-    _known(context, account, rows)
-    return Answer(body={"dead_letters": [shapes.plain(row) for row in rows]})
-
-
-def _known(context: Context, account: str | None, rows: Sized) -> None:
-    """Refuse a name that nothing has: neither an account, nor a row of one that was removed.
-
-    Raises:
-        UnknownAccountError: It is one.
-    """
-    if account is not None and not rows:
+    if not rows:  # one that was removed may have left some
         context.must_know(account)
+    return Answer(body={"dead_letters": [shapes.plain(row) for row in rows]})
 
 
 def letters_show(context: Context, asked: Asked) -> Answer:
@@ -83,7 +74,8 @@ def outbox_list(context: Context, asked: Asked) -> Answer:
     state = asked.choice("state", (each.value for each in SendState))
     account = asked.text("account")
     rows = sends.list(account=account, state=state, limit=asked.limit())
-    _known(context, account, rows)
+    if not rows:  # one that was removed may have left some
+        context.must_know(account)
     return Answer(body={"sends": [shapes.plain(row) for row in rows]})
 
 
