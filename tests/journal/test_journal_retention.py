@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from gateway.journal import upkeep
 from gateway.journal.quota import Limits, Room, room
 from gateway.journal.sqlite import SqliteJournal
 
+FOLDER = Path(upkeep.__file__).parent
 WEEK = Limits(retention_days=7.0)
 LATER_MS = 108 * DAY_MS
 
@@ -149,6 +151,32 @@ def test_a_step_that_fails_is_told_and_fails_no_commit(tmp_path: Path) -> None:
     assert log.names() == ["journal.upkeep_failed"]
     assert rows(tmp_path / "j.db", "SELECT count(*) FROM event WHERE event_id='m1'") == [(1,)]
     journal.close()
+
+
+def test_whatever_a_step_meets_fails_no_commit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A warning of CPython 3.12 that the host made an error refused each commit."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise DeprecationWarning("what nobody foresaw")
+
+    log, clock = Lines(), Calendar()
+    journal = opened(tmp_path / "j.db", clock, WEEK, log)
+    settle(journal, store(journal, "m1"))
+    monkeypatch.setattr(journal._upkeep._retention, "step", fail)
+    clock.now_ms = LATER_MS
+    journal._upkeep._step_at = 0.0
+    assert len(store(journal, "m2", at_ms=LATER_MS)) == 1
+    assert log.names() == ["journal.upkeep_failed"]
+    journal.close()
+
+
+def test_no_statement_numbers_its_placeholders() -> None:
+    """CPython 3.12 warns of ``?1`` with a sequence, and a later one may refuse it."""
+    sources = [path.read_text(encoding="utf-8") for path in FOLDER.glob("*.py")]
+    assert sources
+    assert not [found for source in sources for found in re.findall(r".*\?[0-9].*", source)]
 
 
 # --- room ---
