@@ -245,6 +245,7 @@ class DecoderActor(SupervisedActor):
         events: list[Event] = []
         tries: dict[str, Tries] = {}
         unreadable = list(page.unreadable)
+        undecodable: list[Event] = []
         read: dict[int, Sequence[Event]] = {}  # by frame: rows of several may alternate
         for row in page.rows:
             assert self._reader is not None
@@ -256,6 +257,15 @@ class DecoderActor(SupervisedActor):
                 found = read[row.raw_id] = decoded.events
             if row.index >= len(found):
                 unreadable.append(row.lane_seq)
+                if row.event_id:
+                    undecodable.append(
+                        Event(
+                            account=self._account.name,
+                            event_id=row.event_id,
+                            lane_seq=row.lane_seq,
+                            received_at_ms=row.received_at_ms,
+                        )
+                    )
                 continue
             decoded_event = found[row.index]
             event = msgspec.structs.replace(
@@ -277,6 +287,7 @@ class DecoderActor(SupervisedActor):
                 events=events,
                 more=page.more,
                 through=page.through,
+                undecodable=undecodable,
                 tries=tries,
                 number=page.number,
                 lane=page.lane,

@@ -29,7 +29,7 @@ from actors.messages import (
 from actors.policy.lanes import Lanes
 from actors.policy.lateness import Handed
 from actors.policy.overflow import Overflow
-from actors.policy.tries import pause_s
+from actors.policy.tries import UNDECODABLE, pause_s
 from actors.runtime.handlers import LanesRan, RanLane
 from actors.runtime.pool import Pool
 from actors.runtime.supervised import SupervisedActor
@@ -205,6 +205,7 @@ class DispatcherActor(SupervisedActor):
         if not self._reading or page.number != self._page:
             return  # asked for by somebody else, or before lanes were put in order
         self._end_page()
+        self._bury(page.undecodable)
         events, more, through = page.events, page.more, page.through
         if self._held_from is not None:
             events = [event for event in events if (event.lane_seq or 0) < self._held_from]
@@ -225,6 +226,14 @@ class DispatcherActor(SupervisedActor):
         if not more and news is not None:
             self._behind = False
             self._take_news([event for event in news if (event.lane_seq or 0) > self._cursor])
+
+    def _bury(self, events: Sequence[Event]) -> None:
+        """End events whose frames no reader understands any more; a later version may."""
+        settlements = [Settlement(event, UNDECODABLE, 0) for event in events]
+        for settlement in settlements:
+            self._follow("", settlement)
+        if settlements:
+            self._store(settlements, len(settlements))
 
     def _append(self, events: Sequence[Event]) -> None:
         if not events:

@@ -322,6 +322,7 @@ class EventsRestored(Message, frozen=True, kw_only=True, gc=False):
         more: There are more.
         through: The journal was read up to this ``lane_seq``; events that could not be made
             again are among it.
+        undecodable: Events that nothing could be made of but their identity.
         number: Of the page that was asked for; any other one is stale.
         lane: It is a page of this lane only; None: of all.
         tries: What the journal knows of tries, by ``event_id``; of most: nothing.
@@ -330,6 +331,7 @@ class EventsRestored(Message, frozen=True, kw_only=True, gc=False):
     events: Sequence[Event]
     more: bool
     through: int = 0
+    undecodable: Sequence[Event] = ()
     number: int
     lane: str | None = None
     tries: Mapping[str, Tries] = {}

@@ -298,6 +298,7 @@ class Pending(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         frame: The frame it came in.
+        event_id: Its identity as it was stored; empty: the journal does not say.
         raw_id: Which frame that is: equal ones are not one. The number that was drawn for its
             first event, as far as the journal knows.
         index: Which of the frame's events.
@@ -311,6 +312,7 @@ class Pending(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     frame: Frame
+    event_id: str = ""
     raw_id: int
     index: int
     lane_seq: int

@@ -27,6 +27,9 @@ STALE_NOTICE: Final = Outcome(disposition=Disposition.EXPIRED, reason="stale")
 PAST: Final = Outcome(disposition=Disposition.IGNORED, reason="before_first_contact")
 """It was said before the account's first contact: that chat is over, for all we know."""
 
+UNDECODABLE: Final = Outcome(disposition=Disposition.DEAD, reason="undecodable")
+"""The frame says less to this version of the reader than to the one that stored it."""
+
 PUSHED_LATE_MS: Final = 600_000
 """So long before the first contact something may be said that a platform pushes as news after
 it: whoever wrote a minute before the start waits for an answer."""

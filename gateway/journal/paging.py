@@ -19,12 +19,12 @@ from gateway.journal.schema import Flag, FrameKind
 PAGE_BYTES: Final = 1 << 20
 """So much of frames a page holds; the one that goes beyond it is the last, and is whole."""
 
-_Row: TypeAlias = tuple[int, int, int, int, int, int]
-"""``lane_seq, raw_id, idx, attempts, crashes, flags``."""
+_Row: TypeAlias = tuple[int, int, int, int, int, int, str | bytes]
+"""``lane_seq, raw_id, idx, attempts, crashes, flags, event_id``."""
 
 # status numbers are schema.Status; SQL and Status are held together by a test
 _ROWS: Final = (
-    "SELECT lane_seq, raw_id, idx, attempts, crashes, flags FROM event "
+    "SELECT lane_seq, raw_id, idx, attempts, crashes, flags, event_id FROM event "
     "WHERE account=? AND status=0 AND lane_seq>? ORDER BY lane_seq"
 )
 _ROWS_IN: Final = _ROWS.replace("AND status=0", "AND coalesce(lane, '')=? AND status=0")
@@ -50,7 +50,7 @@ def read(
     asked.close()
     frames, unread = _frames(connection, [row[1] for row in rows])
     page = PendingRows(more=more)
-    for number, raw_id, index, attempts, crashes, flags in rows:
+    for number, raw_id, index, attempts, crashes, flags, event_id in rows:
         if raw_id in unread:
             page.more = True
             break
@@ -62,6 +62,7 @@ def read(
         page.append(
             Pending(
                 frame=frame,
+                event_id=text(event_id),
                 raw_id=raw_id,
                 index=index,
                 lane_seq=number,

@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 
+from actors.account import AccountPlan
 from actors.policy.alerts import Alert
 from actors.storage import (
     Letter,
@@ -27,8 +28,11 @@ from actors.values import (
     SendOutcome,
     SendResult,
 )
+from gateway import arguments
 from gateway.app import Gateway
-from gateway.events import PlatformEvent
+from gateway.errors import UnknownAccountError
+from gateway.events import NOTE_KEY_CHARS, PlatformEvent
+from gateway.letters import MOST_CHARS
 from gateway.settings import AccountSettings, Credentials, Settings
 from gateway.testing import events
 from gateway.testing.standing import StandIn
@@ -142,6 +146,9 @@ class HandlerBench:
     Args:
         gateway: With its handlers; None makes one with the single account ``shop-a``.
 
+    Raises:
+        TypeError: ``gateway`` is no :class:`~gateway.Gateway`.
+
     Attributes:
         gateway: To add handlers to, as always: ``bench.gateway.on(ChatMessage)(answer)``.
         history: Everything that was fed, oldest first.
@@ -152,6 +159,11 @@ class HandlerBench:
     """
 
     def __init__(self, gateway: Gateway | None = None) -> None:
+        if gateway is not None and not isinstance(gateway, Gateway):
+            raise TypeError(
+                f"gateway must be a Gateway, not {arguments.kind(gateway)}; "
+                "for a configuration file write HandlerBench.from_config(path)"
+            )
         self.gateway = gateway or Gateway(bench_settings())
         self.history: list[Handled] = []
         self.sends: Sends = _accept
@@ -221,7 +233,10 @@ class HandlerBench:
 
     def note(self, conversation: str | None, key: str, *, account: str | None = None) -> str | None:
         """Give what handlers noted last, as :meth:`Gateway.note` does."""
-        return self._journal.note(account or self.account, conversation or "", key)
+        account = self.account if account is None else arguments.account(account)
+        lane = "" if conversation is None else conversation
+        lane = arguments.text("conversation", lane, most=MOST_CHARS, empty=True)
+        return self._journal.note(account, lane, arguments.text("key", key, most=NOTE_KEY_CHARS))
 
     @property
     def failures(self) -> list[BaseException]:
@@ -236,8 +251,15 @@ class HandlerBench:
         A handler that raises is called again as often as the account's ``retry_delays_s`` says.
 
         Raises:
+            TypeError: ``event`` is no event.
+            UnknownAccountError: The gateway has no account of the event's.
             RuntimeError: The gateway is running.
         """
+        if not isinstance(event, Event):
+            raise TypeError(
+                f"event must be an Event, not {arguments.kind(event)}; "
+                "make one by gateway.testing.events, or feed a text by chat()"
+            )
         if event.account not in self.gateway.accounts and isinstance(event, PlatformEvent):
             event = events.of_account(event, self.account)
         handled = self._handle(event)
@@ -245,7 +267,11 @@ class HandlerBench:
         return handled
 
     def chat(self, text: str = "还在吗？", **fields: Any) -> Handled:
-        """Feed a customer's message; fields as :func:`gateway.testing.events.chat` takes them."""
+        """Feed a customer's message; fields as :func:`gateway.testing.events.chat` takes them.
+
+        Raises:
+            TypeError: ``text`` is no text, or there is no such field.
+        """
         return self.feed(events.chat(text, **{"account": self.account} | fields))
 
     def frame(self, frame: Frame, *, account: str | None = None) -> list[Handled]:
@@ -256,9 +282,16 @@ class HandlerBench:
             account: Whose session reads it; None: the gateway's first.
 
         Raises:
+            TypeError: ``frame`` is neither ``str`` nor ``bytes``.
+            UnknownAccountError: The gateway has no such account.
             ValueError: It is none of the platform's frames, or carries no event; says why.
         """
-        plan = self.gateway._plans[account or self.account]  # noqa: SLF001  # of one house
+        if not isinstance(frame, str | bytes):
+            raise TypeError(
+                f"frame must be str or bytes, not {arguments.kind(frame)}; "
+                "give what came over the WebSocket, not what was made of it"
+            )
+        plan = self._plan(self.account if account is None else arguments.account(account))
         session = plan.platform.session(plan.identity())
         decoded = session.decode(frame, received_at_ms=_RECEIVED_MS, numbers=self._numbers)
         if not decoded.events:
@@ -267,8 +300,19 @@ class HandlerBench:
 
     # --- inside -------------------------------------------------------------------
 
+    def _plan(self, account: str) -> AccountPlan:
+        """Return the plan of an account.
+
+        Raises:
+            UnknownAccountError: The gateway has none of that name.
+        """
+        plan = self.gateway._plans.get(account)  # noqa: SLF001  # of one house
+        if plan is None:
+            raise UnknownAccountError(account, self.gateway.accounts)
+        return plan
+
     def _handle(self, event: Event) -> Handled:
-        waits = self.gateway._plans[event.account].tries.pauses_s  # noqa: SLF001  # of one house
+        waits = self._plan(event.account).tries.pauses_s
         failures: list[BaseException] = []
         self._sent = []
         outcome = Outcome(disposition=Disposition.DEAD)
@@ -341,6 +385,8 @@ class HandlerBench:
     ) -> None:
         self._sent.append(Said.of(delivery))
         result = self.sends(delivery)
+        if not isinstance(result, SendResult):
+            raise TypeError(f"bench.sends must return SendResult, not {arguments.kind(result)}")
         self._stand_in.sent(delivery, result)
         stored()
         self.gateway.send_ended(delivery.account, delivery.outbox_id, result)

@@ -49,8 +49,10 @@ def chat(text: str = "还在吗？", **fields: Any) -> ChatMessage:
             ``conversation_id``, ``own=True``, ``redelivered=True``.
 
     Raises:
-        TypeError: There is no such field.
+        TypeError: ``text`` is no ``str``, or there is no such field.
     """
+    if not isinstance(text, str):
+        raise TypeError(f"text must be str, not {type(text).__name__}")
     return ChatMessage(**_fields("text", {"text": text, "summary": text, **fields}))
 
 

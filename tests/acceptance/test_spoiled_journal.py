@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, seed, settings
@@ -103,3 +105,35 @@ def test_any_value_in_any_row_of_the_last_life(
         repaired = care.repair(path, clock=SystemClock())
         assert len(repaired.rows) >= len(told)
         assert care.check(path) == []
+
+
+def test_an_event_its_frame_no_longer_has_is_a_dead_letter(tmp_path: Path) -> None:
+    """A newer reader may see fewer events in a frame: a person must learn of the promise."""
+    with Market(tmp_path, SHOP) as market:
+        entered, leave = threading.Event(), threading.Event()
+
+        def wait(event: ChatMessage) -> None:
+            del event
+            entered.set()
+            leave.wait(10.0)
+            raise ValueError
+
+        market.gateway.on(ChatMessage)(wait)
+        market.start()
+        market.shops[SHOP].buyer("77001").says("one")
+        assert entered.wait(10.0)
+        leave.set()
+        market.log.wait("handler.failed", account=SHOP)
+        market.gateway.stop(5.0)
+        (path,) = tmp_path.glob("*.sqlite3")
+        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            connection.execute("UPDATE event SET idx=7")
+        market.gateway = market.make()
+        market.listen()
+        market.start()
+        market.log.wait("event.dead_lettered", account=SHOP, reason="undecodable")
+        (letter,) = market.gateway.dead_letters.list(SHOP)
+        assert letter.reason == "undecodable"
+        market.log.wait("letters.waiting", account=SHOP)
+        market.gateway.dead_letters.drop(letter.event_id)
+        market.serves(SHOP, "and now?")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 import gateway.testing
 from actors.values import Delivery, Event, SendOutcome, SendResult, SendState
 from gateway import ChatMessage, ConnectionState, Gateway, OrderStatusChanged
+from gateway.errors import UnknownAccountError
 from gateway.testing import FakePlatform, HandlerBench, chat, events
 from gateway.testing.bench import bench_settings
 
@@ -176,6 +178,40 @@ def test_captured_frames_are_fed_in_their_order() -> None:
         bench.frame((DATA / "real_frame_reg_ok.json").read_text(encoding="utf-8"))
     with pytest.raises(ValueError, match="carries no event"):
         bench.frame("{")
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "words"),
+    [
+        (lambda _: HandlerBench("gateway.yaml"), TypeError, r"Gateway, not str.*from_config"),  # type: ignore[arg-type]
+        (lambda bench: bench.feed("hello"), TypeError, r"an Event, not str.*chat\(\)"),
+        (lambda bench: bench.feed(ChatMessage), TypeError, "an Event, not StructMeta"),
+        (lambda bench: bench.feed(Event(account="nobody")), UnknownAccountError, "nobody"),
+        (lambda bench: bench.chat(4), TypeError, "text must be str, not int"),
+        (lambda bench: bench.chat("x", colour="red"), TypeError, "colour"),
+        (lambda bench: bench.frame({"lwp": "/s/sync"}), TypeError, "frame must be str or bytes"),
+        (lambda bench: bench.frame("{}", account="nobody"), UnknownAccountError, "nobody"),
+        (lambda bench: bench.frame("{}", account=4), TypeError, "account must be str, not int"),
+        (lambda bench: bench.note("c", 4), TypeError, "key must be str, not int"),
+        (lambda bench: bench.note(4, "k"), TypeError, "conversation must be str, not int"),
+    ],
+)
+def test_an_argument_of_the_wrong_kind_is_named(
+    call: Callable[[HandlerBench], object], error: type[Exception], words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        call(HandlerBench())
+
+
+def test_a_send_with_a_result_that_is_none_fails_its_handler() -> None:
+    bench = HandlerBench()
+    bench.sends = lambda _: True  # type: ignore[assignment, return-value]
+
+    @bench.on(ChatMessage)
+    def answer(event: ChatMessage) -> None:
+        bench.gateway.send(event.account, "c", "x", to="b")
+
+    assert str(bench.chat().failures[0]) == "bench.sends must return SendResult, not bool"
 
 
 def test_a_gateway_with_accounts_of_its_own(tmp_path: Path) -> None:

@@ -322,13 +322,17 @@ def test_rows_the_journal_could_not_read_are_told(bench: Bench) -> None:
     assert [fields["lane_seq"] for _, _, fields in bench.log.lines] == [7, 8]
 
 
-def test_row_that_can_not_be_read_any_more_is_left_out(bench: Bench) -> None:
-    """A newer codec may see fewer events in a frame: a line for a person, no crash."""
+def test_row_that_can_not_be_read_any_more_is_told_by_its_identity(bench: Bench) -> None:
+    """A newer codec may see fewer events in a frame: a dead letter, no crash."""
     actor = made(bench, a=push(1, event(1)))
+    gone = msgspec.structs.replace(row("a", 7, 1), event_id="e7")
 
-    actor.receive(PendingRead(rows=[row("a", 7, 1)], more=False, redelivered_below=10, number=1))
+    actor.receive(PendingRead(rows=[gone], more=False, redelivered_below=10, number=1))
 
-    assert restored(bench) == []
+    (page,) = bench.heard["dispatcher"].of(EventsRestored)
+    assert page.events == []
+    (told,) = page.undecodable
+    assert (told.account, told.event_id, told.lane_seq) == ("shop-a", "e7", 7)
     assert bench.log.lines == [
         ("error", "journal.row_unreadable", {"account": "shop-a", "lane_seq": 7})
     ]

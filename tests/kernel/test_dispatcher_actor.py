@@ -667,6 +667,22 @@ def test_rows_that_can_not_be_read_are_not_read_again_and_again(bench: Bench) ->
     assert [row.lane_seq for row in floor.page().rows] == [3]
 
 
+def test_what_no_reader_understands_any_more_ends_as_a_dead_letter(bench: Bench) -> None:
+    """It stayed pending for ever: nobody was told, and nobody could replay or drop it."""
+    floor = Floor(bench)
+    floor.store(event(1), event(2))
+    gone = Event(account="shop-a", event_id="e1", lane_seq=1)
+    number = floor.page().number
+    floor.actor.receive(
+        EventsRestored(events=[event(2)], more=False, through=2, undecodable=[gone], number=number)
+    )
+    assert floor.open_events() == [2]
+    (letter,) = floor.bench.journal.letters("shop-a", 10)
+    assert (letter.event_id, letter.reason, letter.attempts) == ("e1", "undecodable", 0)
+    assert floor.bench.log.lines[-1][1] == "event.dead_lettered"
+    assert floor.pool.drain() == [("c1", ["e2"])]
+
+
 def test_what_is_read_in_time_is_not_read_again(bench: Bench) -> None:
     floor = Floor(bench)
     floor.restore(event(2))
