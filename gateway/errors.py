@@ -10,7 +10,7 @@ neither a secret nor a payload. Errors that never leave the kernel live with the
     ├── OverloadedError        a bound is reached; nothing was accepted       (retryable)
     ├── UnknownSendError       no send of that id in the journal
     ├── SendStateError         the send is not in a state that allows it
-    ├── ShuttingDownError      the gateway is stopping; nothing was accepted
+    ├── ShuttingDownError      the gateway stops or has stopped; nothing was accepted
     │   ├── NotStartedError    start() was not called yet
     │   └── ForkedError        this is a child of the process in which it runs
     ├── JournalError           the journal can not be opened, or could not do it
@@ -146,10 +146,10 @@ class SendStateError(GatewayError):
 
 
 class ShuttingDownError(GatewayError):
-    """Raised when the gateway is stopping and accepts nothing more."""
+    """Raised when the gateway is stopping, or has stopped, and accepts nothing more."""
 
     def __str__(self) -> str:
-        return "the gateway is stopping; nothing was accepted"
+        return "the gateway is stopping or has stopped; nothing was accepted; make a new Gateway"
 
 
 class NotStartedError(ShuttingDownError):

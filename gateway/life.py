@@ -14,6 +14,7 @@ from types import FrameType
 from typing import Final, Protocol, TypeVar
 from weakref import WeakSet
 
+from actors.runtime import handlers
 from gateway.errors import ForkedError, NotStartedError, ShuttingDownError
 
 SystemT = TypeVar("SystemT")
@@ -143,5 +144,6 @@ def watch_forks(watcher: Watcher) -> None:
 
 
 def _forked() -> None:
+    handlers.forked()
     for watcher in list(_watchers):
         watcher.forked()

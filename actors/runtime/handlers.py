@@ -23,6 +23,7 @@ from typing import Any, Final
 
 from actors.policy.lanes import Run
 from actors.ports import Clock, Handle, Mailbox
+from actors.runtime import forks
 from actors.runtime.lanes import LanesRan, RanLane, Task, tell_results
 from actors.runtime.log import SILENT, Log
 from actors.runtime.naps import Naps
@@ -59,6 +60,14 @@ def revoked() -> bool:
 def handling() -> bool:
     """Say whether the calling thread is a handler's."""
     return getattr(_here, "worker", None) is not None
+
+
+def forked() -> None:
+    """In a child, on the thread that forked: begin nothing more that is the parent's to do."""
+    forks.forked()
+    worker: Worker | None = getattr(_here, "worker", None)
+    if worker is not None:
+        worker.lost = True
 
 
 class HandlerPool:
@@ -247,6 +256,8 @@ class HandlerPool:
         task: Task | None = first
         while task is not None:
             outcome = _run(task, worker, monotonic, self._log)
+            if worker.lost:
+                forks.end_copy()  # before the lock: its holder may not be in this process
             with lock:
                 if worker.lost:
                     roster.lost.discard(worker)

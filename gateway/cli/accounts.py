@@ -30,7 +30,7 @@ def main(arguments: argparse.Namespace) -> int:
                 show.as_json({"accounts": rows})
             else:
                 seen = [row | {"paused": row.get("paused") or None} for row in rows]
-                show.table(seen, COLUMNS, empty="no such account")
+                show.table(seen, COLUMNS, empty="no accounts")
             return 0
         told = door.ask("POST", "v1", "accounts", arguments.account, arguments.action)
     if arguments.json:

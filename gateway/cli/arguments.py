@@ -26,7 +26,7 @@ def add_control(commands: Any) -> None:
         ("resume", "connect it again"),
         ("reset", "forget its failures; a FAILED one tries again"),
     ):
-        accounts.add_parser(verb, parents=[where], help=told).add_argument("account")
+        accounts.add_parser(verb, parents=[where], help=told).add_argument("account", type=name)
 
     letters = _group(commands, "dead-letters", "events that will not be tried again")
     _account_and_limit(letters.add_parser("list", parents=[where], help="the newest"))
@@ -35,14 +35,14 @@ def add_control(commands: Any) -> None:
         ("replay", "put it back at the end of its lane"),
         ("drop", "forget it"),
     ):
-        letters.add_parser(verb, parents=[where], help=told).add_argument("event_id")
+        letters.add_parser(verb, parents=[where], help=told).add_argument("event_id", type=name)
 
     outbox = _group(commands, "outbox", "sends and what became of them")
     sends = outbox.add_parser("list", parents=[where], help="the newest")
     _state(sends, SEND_STATES)
     _account_and_limit(sends)
     for verb, told in (("show", "one"), ("cancel", "take it back before it leaves")):
-        outbox.add_parser(verb, parents=[where], help=told).add_argument("outbox_id")
+        outbox.add_parser(verb, parents=[where], help=told).add_argument("outbox_id", type=name)
 
     journal = _group(commands, "journal", "upkeep of the journal file")
     journal.add_parser("check", parents=[where], help="read it from end to end")
@@ -60,10 +60,10 @@ def add_control(commands: Any) -> None:
     send = commands.add_parser(
         "send", parents=[where], help="send a text; 1 if it was not accepted"
     )
-    send.add_argument("account")
-    send.add_argument("conversation")
+    send.add_argument("account", type=name)
+    send.add_argument("conversation", type=name)
     send.add_argument("text", help="- is stdin")
-    send.add_argument("--to", help="the other user's id; Goofish wants it")
+    send.add_argument("--to", type=name, help="the other user's id; Goofish wants it")
     send.add_argument(
         "--wait",
         type=number(0, 60),
@@ -73,7 +73,7 @@ def add_control(commands: Any) -> None:
     )
 
     tail = commands.add_parser("tail", parents=[where], help="events as they come")
-    tail.add_argument("--account", help="only this account's")
+    tail.add_argument("--account", type=name, help="only this account's")
     tail.add_argument("--count", type=number(1, MOST_EVENTS, whole=True), help="end after so many")
 
     commands.add_parser(
@@ -98,6 +98,13 @@ def _group(commands: Any, name: str, told: str) -> Any:
     return group.add_subparsers(dest="action", required=True, metavar="ACTION")
 
 
+def name(text: str) -> str:
+    """Return an id as it was given; a shell variable that is not set gives an empty one."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("it is empty; is the variable set?")
+    return text
+
+
 def number(least: float, most: float, *, whole: bool = False) -> Callable[[str], float]:
     """Make what argparse reads a bounded number with; NaN is none."""
 
@@ -120,5 +127,5 @@ def _state(parser: argparse.ArgumentParser, known: tuple[str, ...]) -> None:
 
 
 def _account_and_limit(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--account", help="only this account's")
+    parser.add_argument("--account", type=name, help="only this account's")
     parser.add_argument("--limit", type=int, default=100, help="rows at most (default 100)")

@@ -37,7 +37,7 @@ def main(arguments: argparse.Namespace) -> int:
     if arguments.json:
         show.as_json(told)
     elif arguments.action == "list":
-        show.table(told["sends"], COLUMNS, empty="no such send")
+        show.table(told["sends"], COLUMNS, empty="no sends")
     elif arguments.action == "show":
         show.pairs(told)
     else:

@@ -56,6 +56,8 @@ def read(path: Path) -> Document:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise ConfigError([f"{path}: can not be read: {error.strerror}"]) from error
+    except ValueError as error:  # it has a NUL
+        raise ConfigError([f"{str(path)!r:.200} is no name of a file: {error}"]) from error
     if len(data) > MAX_BYTES:
         raise ConfigError([f"{path}: larger than {MAX_BYTES >> 20} MiB; is it the right file?"])
     try:

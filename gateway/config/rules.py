@@ -50,12 +50,16 @@ SHORTEST_TOKEN = 16
 
 _UNPRINTABLE = re.compile(r"[\x00-\x20\x7f]")
 _BREAK = re.compile(r"[\r\n\0]")
-_COOKIE_NAME = re.compile(r"\s*((?:set-)?cookie\s*:)", re.IGNORECASE)
+_COOKIE_NAME = re.compile(
+    r"\s*((?:-H|--header|-b|--cookie)[\s='\"]+(?:cookie\s*:)?|(?:set-)?cookie\s*:|curl\s)",
+    re.IGNORECASE,
+)
 _KEY_NAME = re.compile(
     r"\s*((?:access[_-]?token|token|device[_-]?id|user[_-]?id|unb)[\"']?\s*[:=]"
     r"|(?:authorization\s*:\s*)?bearer\s)",
     re.IGNORECASE,
 )
+_THE_VALUE = {True: "the cookies: name=value; name=value", False: "what follows it"}
 _QUOTES = tuple("\"'`“”‘’")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HANDSHAKE_HEADERS = re.compile(r"connection|upgrade|sec-websocket-.*", re.IGNORECASE)
@@ -190,7 +194,10 @@ def _credentials(credentials: Credentials, path: str) -> Iterator[Finding]:
         elif key == "cookie" and not value.isascii():
             yield f"{path}.{key}", "holds letters no header can carry; copy it again"
         elif pasted:
-            yield f"{path}.{key}", f"begins with {pasted[1]!r}; copy only what follows it"
+            yield (
+                f"{path}.{key}",
+                f"begins with {pasted[1]!r}; copy only {_THE_VALUE[key == 'cookie']}",
+            )
         elif value.strip()[:1] in _QUOTES:
             yield f"{path}.{key}", "has quotes around it that are not part of it; leave them out"
         elif value and not value.strip("*. …"):

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
+from actors.runtime import forks
 from actors.values import Event
 from gateway import listeners
 from gateway.errors import SinkError
@@ -242,6 +243,7 @@ class SinkRunner:
 
     def _try(self, entry: Entry) -> None:
         why = self._deliver(entry)
+        forks.end_copy()  # before the lock: its holder may not be in this process
         with self._changed:
             hung, self._told_hung, self._busy_since = self._told_hung, False, None
             before = self._failing

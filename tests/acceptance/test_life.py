@@ -145,6 +145,74 @@ def test_every_call_in_a_forked_child_says_so(tmp_path: Path) -> None:
         fake.check()
 
 
+_FORK_AND_RETURN = """
+import os, sys, warnings
+warnings.simplefilter("ignore")
+from gateway import ChatMessage, Gateway
+parent, kind = os.getpid(), sys.argv[2]
+def said(word):
+    os.write(1, f"{word} {'parent' if os.getpid() == parent else 'child'}\\n".encode())
+def fork():
+    if os.getpid() == parent and not children:
+        children.append(os.fork())
+children = []
+def sink(event):
+    fork()
+    said("sink " + event.text)
+sys.modules["mine"] = sys.modules["__main__"]
+gw = Gateway.from_config(sys.argv[1])
+@gw.on(ChatMessage)
+def first(event):
+    if kind == "handler":
+        fork()
+    said("first " + event.text)
+@gw.on(ChatMessage)
+def second(event):
+    said("second " + event.text)
+    event.reply("re: " + event.text)
+with gw:
+    sys.stdin.readline()
+    gw.stop()
+    print("code", os.waitstatus_to_exitcode(os.waitpid(children[0], 0)[1]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.parametrize("kind", ["handler", "sink"])
+def test_a_child_that_comes_back_from_strangers_code_ends(tmp_path: Path, kind: str) -> None:
+    """It went on with the thread's work: handlers ran in the child, too, and sinks wrote."""
+    with FakePlatform() as fake:
+        shop = fake.account("2201")
+        buyer = shop.buyer("3301")
+        sinks = [{"kind": "python", "call": "mine:sink"}] if kind == "sink" else []
+        file = fake.config_file(tmp_path, durability="full", sinks=sinks)
+        with subprocess.Popen(
+            [sys.executable, "-c", _FORK_AND_RETURN, str(file), kind],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+        ) as process:
+            shop.wait_registered()
+            for text in ("one", "two"):
+                buyer.says(text)
+            shop.wait_sent(2)
+            out, err = process.communicate("\n", timeout=30)
+        assert process.returncode == 0, err
+        lines = out.splitlines()
+        once = "first one child" if kind == "handler" else "sink one child"
+        assert [line for line in lines if line.endswith("child")] == [once]
+        assert {line for line in lines if line.startswith("second")} == {
+            "second one parent",
+            "second two parent",
+        }
+        assert "code 70" in lines
+        assert "end it with os._exit()" in err
+        assert sorted(str(sent.text) for sent in shop.wait_sent(2)) == ["re: one", "re: two"]
+        fake.check()
+
+
 def test_a_persons_pause_survives_a_restart_and_is_shown(tmp_path: Path) -> None:
     """Whoever paused an account knew why; a restart at night must not undo it."""
     with FakePlatform() as fake:

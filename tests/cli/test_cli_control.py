@@ -115,7 +115,7 @@ def test_every_command_shows_tables_and_json(stand_in: StandIn) -> None:
     for arguments, told in (
         (("status",), "in trouble"),
         (("accounts", "list"), "failed"),
-        (("accounts", "list", "--state", "closed"), "no such account"),
+        (("accounts", "list", "--state", "closed"), "no accounts"),
         (("accounts", "reset", "a"), "a reset"),
         (("dead-letters", "list"), "a:x/y.PNM"),
         (("dead-letters", "show", "a:x/y.PNM"), "handler_failed"),

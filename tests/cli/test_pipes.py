@@ -163,6 +163,27 @@ def test_a_state_that_is_none_is_usage_with_those_there_are() -> None:
 @pytest.mark.parametrize(
     "words",
     [
+        ("outbox", "show", ""),
+        ("outbox", "cancel", " "),
+        ("dead-letters", "drop", ""),
+        ("accounts", "pause", ""),
+        ("send", "", "c", "text"),
+        ("send", "a", "", "text"),
+        ("send", "a", "c", "text", "--to", ""),
+        ("tail", "--account", ""),
+        ("outbox", "list", "--account", ""),
+    ],
+)
+def test_an_empty_name_is_usage(words: tuple[str, ...]) -> None:
+    """A variable of the shell that is not set: `outbox show ""` asked for the list."""
+    code, _, err = call(*words)
+    assert code == 2
+    assert "it is empty; is the variable set?" in err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
         ("demo", "--seconds", "inf"),
         ("demo", "--seconds", "nan"),
         ("demo", "--seconds", "-1"),

@@ -304,7 +304,10 @@ def test_no_secret_comes_out_of_settings_or_errors() -> None:
         (errors.UnknownAccountError("x", ["shop-a"]), "no account 'x'"),
         (errors.AccountExistsError("a"), "account 'a' exists; remove it first"),
         (errors.OverloadedError("outbox of a", 9), "outbox of a is full (9); nothing was accepted"),
-        (errors.ShuttingDownError(), "the gateway is stopping; nothing was accepted"),
+        (
+            errors.ShuttingDownError(),
+            "the gateway is stopping or has stopped; nothing was accepted; make a new Gateway",
+        ),
         (errors.SinkError("jsonl", "no room"), "sink jsonl: no room"),
     ],
 )

@@ -234,6 +234,8 @@ def test_ids_are_short_words(bad: str) -> None:
 def test_unreadable_files_are_told_by_name(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"nowhere\.yaml: can not be read: No such file"):
         load(tmp_path / "nowhere.yaml")
+    with pytest.raises(ConfigError, match=r"is no name of a file: embedded null"):
+        load(Path("a\0b"))
     file = tmp_path / "latin.yaml"
     file.write_bytes("a: 1\nb: sch\u00f6n\n".encode("latin-1"))
     with pytest.raises(ConfigError, match=r"latin.yaml:2: not UTF-8"):

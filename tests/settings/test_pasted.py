@@ -48,6 +48,14 @@ def test_what_is_right_is_left_alone() -> None:
     ("key", "value", "told"),
     [
         ("cookie", "Cookie: unb=2201; a=hunter2", "begins with 'Cookie:'"),
+        ("cookie", "-H 'Cookie: unb=2201; a=hunter2'", "copy only the cookies: name=value"),
+        ("cookie", "--header cookie:unb=2201; a=hunter2", "begins with"),
+        ("cookie", "-b 'unb=2201; a=hunter2'", "begins with"),
+        (
+            "cookie",
+            "curl 'https://h/' -H 'Cookie: unb=2201; a=hunter2'",
+            "begins with 'curl '; copy",
+        ),
         ("cookie", "set-cookie : unb=2201; a=hunter2", "begins with 'set-cookie :'"),
         ("cookie", "'unb=2201; a=hunter2'", "quotes around it"),
         ("cookie", "“unb=2201; a=hunter2”", "no header can carry"),
