@@ -83,10 +83,11 @@ def test_a_running_gateway_is_seen_moved_and_used(tmp_path: Path) -> None:
             with watcher:
                 assert watcher.stderr is not None
                 assert watcher.stderr.readline().startswith(b"watching")
-                shop.buyer("77001").says("还在吗？")
+                shop.buyer("77001").says("还在吗？\x9b2J\u202e\u2028")
                 out_bytes, _ = watcher.communicate(timeout=LIMIT_S)
             assert watcher.returncode == 0
-            assert json.loads(out_bytes)["text"] == "还在吗？"
+            assert json.loads(out_bytes)["text"] == "还在吗？\x9b2J\u202e\u2028"
+            assert "还在吗？\\u009b2J\\u202e\\u2028" in out_bytes.decode(), "no terminal obeys it"
 
             assert call("accounts", "pause", "shop-2201", "-c", file)[0] == 0
             shop.wait_gone()

@@ -70,6 +70,7 @@ def test_json_of_commands(
     gateway.dead_letters.rows["a:1"] = Letter(event_id="a:1", account="a", reason=EVIL)
     api = serve_api(gateway)
     monkeypatch.setenv("XIANYU_GATEWAY_TOKEN", api.token or "")
+    assert not risky(api.get_bytes("/v1/dead-letters").decode())
     for action in (["list"], ["show", "a:1"]):
         _, out, _ = call("dead-letters", *action, "--json", "--url", api.served.url)
         assert "\\u009b2J" in out

@@ -39,17 +39,27 @@ class Api:
         raw: bytes | None = None,
     ) -> tuple[int, Any, dict[str, str]]:
         """Give status, body and headers (in lower case) of an answer."""
+        data = raw if raw is not None else None if body is None else msgspec.json.encode(body)
+        status, answer, told = self._exchange(method, path, data, headers or {})
+        return status, msgspec.json.decode(answer), told
+
+    def get_bytes(self, path: str) -> bytes:
+        """Give the body of an answer as it came."""
+        return self._exchange("GET", path, None, {})[1]
+
+    def _exchange(
+        self, method: str, path: str, data: bytes | None, headers: dict[str, str]
+    ) -> tuple[int, bytes, dict[str, str]]:
         sent = {"Content-Type": "application/json"}
         if self.token:
             sent["Authorization"] = f"Bearer {self.token}"
-        sent |= headers or {}
-        data = raw if raw is not None else None if body is None else msgspec.json.encode(body)
+        sent |= headers
         connection = HTTPConnection(*self.address, timeout=WAIT_S)
         try:
             connection.request(method, path, data, sent)
             answer = connection.getresponse()
             told = {name.lower(): value for name, value in answer.getheaders()}
-            return answer.status, msgspec.json.decode(answer.read()), told
+            return answer.status, answer.read(), told
         finally:
             connection.close()
 
