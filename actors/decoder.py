@@ -31,12 +31,14 @@ from actors.messages import (
     SignalsReceived,
     WriteAcks,
 )
+from actors.policy.alerts import REFUSED_S, storage_refused
 from actors.policy.platform_time import begun_ms
 from actors.ports import Reader, Session
 from actors.runtime.inbox import post
 from actors.runtime.pool import Pool
 from actors.runtime.supervised import SupervisedActor
 from actors.storage import (
+    CLOSED,
     CloseHold,
     HoldClosed,
     JournalAnswer,
@@ -212,6 +214,13 @@ class DecoderActor(SupervisedActor):
                     MessagesMentioned(generation=generation, event_ids=mentions)
                 )
 
+        def refused(reason: str) -> None:
+            account.flow.returned(taken, taken_bytes)
+            if reason != CLOSED:
+                account.services.alerts.raise_(
+                    storage_refused(account.name, len(pushes), reason), for_s=REFUSED_S
+                )
+
         account.services.writer.submit(
             StoreFrames(
                 account=account.name,
@@ -220,7 +229,7 @@ class DecoderActor(SupervisedActor):
                 frames=pushes,
             ),
             committed,
-            refused=lambda _: account.flow.returned(taken, taken_bytes),
+            refused=refused,
         )
 
     def _count_words(self, words: str) -> None:

@@ -35,6 +35,9 @@ JOURNAL_FILLING: Final = "journal.filling"
 JOURNAL_LOST: Final = "journal.lost"
 """Name of the alert of a journal whose files are not where they were; it may mend that itself."""
 
+REFUSED_S: Final = 3600.0
+"""So long after the last frame the journal refused a person is told."""
+
 LETTERS_WAITING: Final = "letters.waiting"
 """Name of the alert about dead letters and parked events of an account."""
 
@@ -200,6 +203,18 @@ def letters_wait(counts: Iterable[tuple[AccountId, int, int]]) -> tuple[Alert, .
         )
         for account, dead, parked in counts
         if dead + parked > 0
+    )
+
+
+def storage_refused(account: AccountId, frames: int, reason: str) -> Alert:
+    """Return the alert of what came in and the journal can never store."""
+    return Alert(
+        name="journal.refused",
+        account=account,
+        detail=f"the journal can not store {frames} frames the account received ({reason}); "
+        "they were not acknowledged, and the platform gives them again",
+        next_step="stop the gateway, then run the command journal check; "
+        "if it finds nothing, report this line",
     )
 
 

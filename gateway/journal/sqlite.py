@@ -57,7 +57,7 @@ from gateway.journal.quota import Limits
 from gateway.journal.retention import Pruned, Transaction
 from gateway.journal.rows import Value, storable, text
 from gateway.journal.schema import Status
-from gateway.journal.unreadable import Depth, Unreadable
+from gateway.journal.unreadable import HIGHEST, Depth, Unreadable
 from gateway.journal.upkeep import LOOK_S, Upkeep
 from gateway.journal.whereabouts import Astray, AstrayError, Whereabouts
 from gateway.journal.work import SettledBeforeError, Work
@@ -67,11 +67,12 @@ RESCUED_S: Final = 3600.0
 """So long a person is told that the files were deleted or moved."""
 
 _HIGHEST: Final = (
-    "SELECT max((SELECT coalesce(max(lane_seq), 0) FROM event),"
-    " (SELECT coalesce(max(raw_id), 0) FROM inbox),"
-    " (SELECT coalesce(max(value), 0) FROM log_meta WHERE key='numbers'))"
+    f"SELECT max((SELECT coalesce(max(lane_seq), 0) FROM event WHERE lane_seq<={HIGHEST}),"  # noqa: S608  # ours
+    f" (SELECT coalesce(max(raw_id), 0) FROM inbox WHERE raw_id<={HIGHEST}),"
+    f" (SELECT coalesce(max(value), 0) FROM log_meta WHERE key='numbers' AND value<={HIGHEST}))"
 )
 _SYNC: Final = "INSERT OR REPLACE INTO log_meta(key, value) VALUES('synced_at', ?)"
+_BEGUN: Final = (counting.BEGUN, ())
 _CHECKED: Final = "INSERT OR REPLACE INTO log_meta VALUES('checked_at', ?)"
 _UNCHECKED: Final = "DELETE FROM log_meta WHERE key='checked_at'"
 _OVERDUE: Final = (
@@ -326,6 +327,7 @@ class SqliteJournal:
             if not self.path.exists():
                 files.create(self.path, self._clock.unix_ms())
             self._lock.guard(self.path)
+            logless = wal.gone(self.path)
             connection = self._connected()
             found = integrity.identify(connection, self.path)
             whole = integrity.verify(connection, self.path)
@@ -334,8 +336,10 @@ class SqliteJournal:
             small = whole and self.path.stat().st_size <= SMALL_BYTES
             self._set_aside(Depth.TYPES if small else Depth.START)
             clean = self._load_counts(connection)
-            if clean:
-                self._notes.append((counting.BEGUN, ()))
+            if not counting.was_cut_off(connection):
+                self._notes.append(_BEGUN)
+            elif logless:
+                self._damaged += (wal.alert_gone(self.path),)
             if not whole and (not clean or self._overdue(connection)):
                 self._check = integrity.FrameCheck(files.reader(self.path))
             (highest,) = connection.execute(_HIGHEST).fetchone()
@@ -468,11 +472,14 @@ class SqliteJournal:
                 careful=careful,
             )
             answers = batch.run(work, commands)
+            begins = _BEGUN in self._notes
             for note in self._notes:
                 connection.execute(*note)
             self._look_at_files(within=True)
             connection.execute("COMMIT")
             self._notes.clear()
+            if begins:  # without its log, too, the file says that it is in use
+                connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
             self._look_behind()
         except BaseException:
             # After some errors (disk full) SQLite has rolled back already.
@@ -534,7 +541,7 @@ class SqliteJournal:
         What fails here costs the next start some reading, and nothing else.
         """
         with contextlib.suppress(sqlite3.Error):
-            if (counting.BEGUN, ()) not in self._notes:
+            if _BEGUN not in self._notes:
                 with Transaction(connection):
                     for note in self._notes:
                         connection.execute(*note)

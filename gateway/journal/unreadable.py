@@ -31,7 +31,11 @@ ERRORS: Final = (JournalError, ValueError, TypeError, AttributeError, LookupErro
 KEPT: Final = "unreadable/"
 """Begin of the keys of ``log_meta`` that hold copies."""
 
+HIGHEST: Final = (1 << 62) - 1
+"""Highest number a key or a counter may have: what counts on from it must have room."""
+
 _WHOLE: Final = "typeof({0})='integer'"
+_COUNT: Final = f"{_WHOLE} AND {{0}} BETWEEN 0 AND {HIGHEST}"
 _WHOLE_OR_NONE: Final = "typeof({0}) IN ('integer','null')"
 _NAME: Final = "typeof({0})='text'"
 _TEXT: Final = "typeof({0}) IN ('text','blob')"
@@ -42,22 +46,31 @@ _STATE: Final = f"{{0}} IN ({','.join(str(each.value) for each in SendState)})"
 
 SOUND: Final[dict[str, dict[str, str]]] = {
     "inbox": {
-        **dict.fromkeys(("raw_id", "gen", "received_at"), _WHOLE),
+        **dict.fromkeys(("raw_id", "gen"), _COUNT),
+        "received_at": _WHOLE,
         "account": _NAME,
         "kind": "{0} IN (0,1,2)",
         "raw": _TEXT,
     },
     "event": {
-        **dict.fromkeys(("raw_id", "source", "flags", "attempts", "crashes"), _WHOLE),
+        **dict.fromkeys(("lane_seq", "raw_id", "source", "attempts", "crashes"), _COUNT),
+        "flags": _WHOLE,
         "event_id": _TEXT,
-        "idx": f"{_WHOLE} AND {{0}}>=0",
+        "idx": _COUNT,
         "account": _NAME,
         "lane": _TEXT_OR_NONE,
         "server_time": _WHOLE_OR_NONE,
         "status": _STATUS,
     },
-    "dead_letter": {"account": _NAME, "event_id": _TEXT, "reason": _WORD, "at": _WHOLE},
+    "dead_letter": {
+        "lane_seq": _COUNT,
+        "account": _NAME,
+        "event_id": _TEXT,
+        "reason": _WORD,
+        "at": _WHOLE,
+    },
     "outbox": {
+        "position": _COUNT,
         **dict.fromkeys(("outbox_id", "uuid", "lane", "body"), _TEXT),
         **dict.fromkeys(("recipient", "event_id", "server_message_id", "reason"), _TEXT_OR_NONE),
         "account": _NAME,
@@ -68,8 +81,8 @@ SOUND: Final[dict[str, dict[str, str]]] = {
     },
     "attempt": {
         **dict.fromkeys(("mid", "outbox_id"), _TEXT),
-        "gen": _WHOLE,
-        "epoch": _WHOLE,
+        "gen": _COUNT,
+        "epoch": _COUNT,
         "started_at": _WHOLE,
         "result": _WORD,
         "platform_at": _WHOLE_OR_NONE,
@@ -84,18 +97,19 @@ SOUND: Final[dict[str, dict[str, str]]] = {
         "account": _NAME,
         "desired": _WORD,
         "failed_reason": _WORD,
-        "n": _WHOLE,
+        "n": _COUNT,
         "not_before": _WHOLE_OR_NONE,
         "history": _WORD,
-        "duplicates": _WHOLE,
+        "duplicates": _COUNT,
     },
     "note": {"account": _NAME, "lane": _TEXT, "key": _TEXT, "value": _TEXT_OR_NONE, "at": _WHOLE},
-    "tally": {"account": _NAME, "name": _NAME, "count": _WHOLE},
+    "tally": {"account": _NAME, "name": _NAME, "count": _COUNT},
     "log_meta": {
         "key": _NAME,
         "value": "CASE WHEN key IN ('counts','salvaged') OR key LIKE 'unreadable/%' "
-        f"THEN {_NAME} WHEN key LIKE 'hold/%' OR key LIKE 'first/%' OR key IN ("
-        "'epoch','created_at','numbers','clean_shutdown','synced_at','checked_at','platform_ms') "
+        f"THEN {_NAME} WHEN key LIKE 'hold/%' OR key IN ('numbers','epoch') THEN {_COUNT} "
+        "WHEN key LIKE 'first/%' OR key IN "
+        "('created_at','clean_shutdown','synced_at','checked_at','platform_ms') "
         f"THEN {_WHOLE} ELSE 1 END",
     },
 }

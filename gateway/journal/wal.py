@@ -78,6 +78,32 @@ def dropped(connection: sqlite3.Connection, path: Path, now_ms: int) -> Dropped 
     return Dropped(frames=frames, commits=max(1, commits), copy=str(copy))
 
 
+def gone(path: Path) -> bool:
+    """Tell whether a journal has no log beside it; to be called before it is opened."""
+    log = files.beside(path, "-wal")
+    return not log.exists() or log.stat().st_size == 0
+
+
+def told_gone(path: Path) -> str:
+    """Return what is to be said of a journal that was not closed and has no log any more."""
+    return (
+        f"the journal {path} was not closed and its log {path.name}-wal is gone: if it was deleted "
+        "or left behind, what was stored last is lost (events, settlements, sends); "
+        "if another program opened the journal since, that copied it in and nothing is lost"
+    )
+
+
+def alert_gone(path: Path) -> Alert:
+    """Return the alert of a journal that was not closed and has no log any more."""
+    return Alert(
+        name="journal.log_damaged",
+        why="log_gone",
+        detail=told_gone(path),
+        next_step=f"if you have it: stop, put {path.name}-wal back beside the journal and start; "
+        "what the platform still holds comes back by history",
+    )
+
+
 def alert(path: Path, lost: Dropped) -> Alert:
     """Return the alert of a journal that lost a part of its log."""
     kept = f"; the log as it was is {lost.copy}" if lost.copy else ""

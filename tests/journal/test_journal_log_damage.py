@@ -15,7 +15,7 @@ import pytest
 from actors.runtime.clock import SystemClock
 from actors.storage import StoreFrames
 from actors.values import Decoded, Event
-from gateway.journal import files, wal
+from gateway.journal import care, files, wal
 from gateway.journal.sqlite import SqliteJournal
 
 STEP = 24 + 4096
@@ -164,3 +164,53 @@ def test_a_start_says_what_is_lost_and_goes_on(left: Path, tmp_path: Path) -> No
     journal = opened(path)
     assert journal.concerns() == ()
     journal.close()
+
+
+@pytest.mark.parametrize("how", ["deleted", "emptied"])
+def test_a_log_that_is_gone_after_a_kill_is_told(left: Path, tmp_path: Path, how: str) -> None:
+    """It was called sound: who tidied it away lost acknowledged messages without a word."""
+    path = tmp_path / "data" / "j.db"
+    shutil.copytree(left.parent, path.parent)
+    if how == "deleted":
+        files.beside(path, "-wal").unlink()
+    else:
+        files.beside(path, "-wal").write_bytes(b"")
+    (problem,) = care.check(path)
+    assert "its log j.db-wal is gone" in problem
+    journal = opened(path)
+    (alert,) = journal.concerns()
+    assert (alert.name, alert.why) == ("journal.log_damaged", "log_gone")
+    assert "put j.db-wal back" in alert.next_step
+    store(journal, "later", "y")
+    journal.close()
+    journal = opened(path)
+    assert journal.concerns() == ()
+    journal.close()
+    assert care.check(path) == []
+
+
+def test_a_journal_that_was_closed_or_copied_needs_no_log(left: Path, tmp_path: Path) -> None:
+    path = tmp_path / "data" / "j.db"
+    shutil.copytree(left.parent, path.parent)
+    journal = opened(path)
+    assert journal.concerns() == ()
+    store(journal, "later", "y")
+    care.backup(path, tmp_path / "copy.db", clock=SystemClock())  # while it is in use
+    journal.close()
+    assert not files.beside(path, "-wal").exists()
+    for each in (path, tmp_path / "copy.db"):
+        assert care.check(each) == []
+        journal = opened(each)
+        assert journal.concerns() == ()
+        assert len(journal.pending("a", 0, 100)) == 9
+        journal.close()
+
+
+def test_the_first_life_of_a_file_says_that_it_is_in_use(tmp_path: Path) -> None:
+    """Its first commit is copied from the log at once: a file alone tells that it was cut off."""
+    path = tmp_path / "j.db"
+    journal = opened(path)
+    store(journal, "m", "x")
+    shutil.copy(path, tmp_path / "alone.db")
+    journal.close()
+    assert "was not closed" in care.check(tmp_path / "alone.db")[0]

@@ -180,6 +180,7 @@ def test_what_nobody_can_save_is_acknowledged_no_more(
     path, clock = tmp_path / "data" / "j.db", Hand()
     journal = opened(path, clock=clock)
     store(journal, "before")
+    store(journal, "in the log alone")
     clock.s = 10.0
     mischief(path)
     with pytest.raises(JournalError):  # SQLite may find it first, and say so in its words

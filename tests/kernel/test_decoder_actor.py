@@ -200,6 +200,8 @@ def test_refused_frames_free_the_flow_and_are_not_acknowledged(bench: Bench) -> 
 
     assert bench.account.flow.in_hand == 0
     assert not bench.heard["connection"].messages
+    (alert,) = bench.alerts.on("shop-a")
+    assert (alert.name, "(no)" in alert.detail) == ("journal.refused", True)
 
 
 @pytest.mark.parametrize("generation", [1, 3])
