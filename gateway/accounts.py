@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
@@ -16,6 +15,7 @@ from actors.values import AccountId, Failure
 from gateway import arguments
 from gateway.errors import UnknownAccountError
 from gateway.redaction import Redactor
+from gateway.undisturbed import Bell
 
 
 def masked_failure(failure: Failure, redactor: Redactor) -> Failure:
@@ -59,7 +59,7 @@ class AccountView:
     def __init__(
         self,
         account: AccountId,
-        changed: threading.Condition,
+        changed: Bell,
         tally: Callable[[AccountId], Tally],
         alerts: Callable[[AccountId], Sequence[Alert]],
     ) -> None:
@@ -112,25 +112,23 @@ class AccountView:
                 "use ConnectionState.CONNECTED"
             )
         timeout = arguments.wait_s("timeout", timeout)
-        with self._changed:
-            before = self._changes
-            return self._changed.wait_for(
-                lambda: self.state is state or self._entered[_PLACES[state]] > before, timeout
-            )
+        before = self._changes
+        return self._changed.wait_for(
+            lambda: self.state is state or self._entered[_PLACES[state]] > before, timeout
+        )
 
     def apply(self, change: StateChanged) -> None:
         """Take a change over; called by the kernel, in order."""
-        with self._changed:
-            self.state = change.new
-            self.since_ms = change.at_ms
-            self.generation = change.generation
-            self._changes += 1
-            self._entered[_PLACES[change.new]] = self._changes
-            if change.failure is not None:
-                self.last_error = change.failure
-            if change.new is ConnectionState.CONNECTED:
-                self.attempt, self.next_retry_s = 0, None
-            self._changed.notify_all()
+        self.state = change.new
+        self.since_ms = change.at_ms
+        self.generation = change.generation
+        self._changes += 1
+        self._entered[_PLACES[change.new]] = self._changes
+        if change.failure is not None:
+            self.last_error = change.failure
+        if change.new is ConnectionState.CONNECTED:
+            self.attempt, self.next_retry_s = 0, None
+        self._changed.ring()
 
 
 class Accounts(Mapping[AccountId, AccountView]):
@@ -149,7 +147,7 @@ class Accounts(Mapping[AccountId, AccountView]):
         self._tally = tally
         self._alerts = alerts
         self._views: dict[AccountId, AccountView] = {}
-        self._changed = threading.Condition()
+        self._changed = Bell()
         self._add = add
         self._verb = verb
 

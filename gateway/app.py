@@ -12,11 +12,9 @@ from typing import Any, Self, TypeVar
 from actors.account import AccountPlan
 from actors.messages import StateChanged
 from actors.policy.alerts import Alert
-from actors.policy.gate import ConnectGate
 from actors.ports import Clock
 from actors.runtime.clock import SystemClock
 from actors.runtime.handlers import handling
-from actors.runtime.sends import OpenSends
 from actors.storage import Journal, StorePaused, Tally
 from actors.system import System
 from actors.values import (
@@ -44,6 +42,7 @@ from gateway.life import Life
 from gateway.sending import ASK_S, ClientIds, Sends, SendTicket, Tickets
 from gateway.settings import AccountSettings, Settings
 from gateway.transport import library
+from gateway.undisturbed import run, undisturbed
 from gateway.wishes import OnCrash, Session
 from gateway.wishes import check as check_wish
 
@@ -230,6 +229,12 @@ class Gateway:
             ConfigError: ``import websocket`` gives another module than the library.
         """
         self._life.here()
+        run(
+            self._start,
+            interrupted=lambda: self._life.stop_elsewhere(self.stop, stopping.STEPS.total),
+        )
+
+    def _start(self) -> None:
         with self._lock:
             if self._life.stopping:
                 raise ShuttingDownError
@@ -238,36 +243,22 @@ class Gateway:
             wrong = library.problem() if self._plans else None
             if wrong is not None:
                 raise ConfigError([wrong])
-            connect = self.settings.connect
             journal = self._journal = self._open_journal(self.settings, self._clock)
             paused = frozenset(journal.paused())
-            system = System(
-                journal=journal,
-                handle=self._handlers,
+            system = planning.system(
+                self.settings,
+                journal,
+                handlers=self._handlers,
                 observer=self,
-                log=self._log,
-                gate=ConnectGate(
-                    rate_per_s=connect.rate_per_s,
-                    burst=connect.burst,
-                    max_in_flight=connect.max_in_flight,
-                ),
                 clock=self._clock,
-                handlers_per_account=self.settings.handlers.per_account,
-                handler_threads=self.settings.handlers.threads,
-                handler_deadline_s=self.settings.handlers.deadline_s,
-                history_rate_per_s=self.settings.history.rate_per_s,
-                history_burst=self.settings.history.burst,
-                sends=OpenSends(
-                    limit=self.settings.outbox.limit,
-                    rate_per_s=self.settings.outbox.rate_per_s,
-                    burst=self.settings.outbox.burst,
-                ),
-                parking=self._handlers,
-                given_up=self._handlers.given_up,
-                journal_limit_s=self.settings.journal.limit_s,
+                log=self._log,
                 on_exhausted=self._give_up,
             )
-            system.start()
+            try:
+                system.start()
+            except BaseException:  # the machine has no thread left
+                system.stop(journal_s=stopping.JOURNAL_S, threads_s=1.0)
+                raise
             self._system = system
             self._sinks.start(system.services.alerts)
             self._life.began(on_fork=self.accounts.forget_states)
@@ -296,6 +287,7 @@ class Gateway:
         """
         return self._alerts(None)
 
+    @undisturbed
     def _alerts(self, account: AccountId | None) -> Sequence[Alert]:
         system = self._system
         if system is None:
@@ -316,6 +308,8 @@ class Gateway:
     def stop(self, timeout: float = 30.0) -> bool:
         """Stop in order; see :mod:`gateway.stopping` for the steps. Idempotent.
 
+        A second call waits for the first one, which a signal does not cut short.
+
         Args:
             timeout: Seconds for all of it.
 
@@ -331,12 +325,15 @@ class Gateway:
         if handling() or any(runner.is_here for runner in self._sinks.runners):
             self._life.stop_elsewhere(self.stop, timeout)
             return False
+        return run(partial(self._stop, timeout), daemon=False)
+
+    def _stop(self, timeout: float) -> bool:
         with self._lock:
             self._life.stopping = True
             system, self._system = self._system, None
         self._life.end()
         if system is None:
-            return True
+            return self._life.wait_ended(timeout)
         survivors = stopping.stop(
             system,
             self.accounts,
@@ -377,6 +374,7 @@ class Gateway:
 
     # --- sends ------------------------------------------------------------------------
 
+    @undisturbed
     def send(
         self,
         account: AccountId,
@@ -422,13 +420,15 @@ class Gateway:
         delivery = self._delivery(account, conversation, content, to=to, expires_s=expires_s)
         try:
             return sending.accept(system, self._tickets, delivery, limit)
-        except KeyError:
+        except KeyError:  # it was removed, or all are: a stop began
+            self._life.running(self._system)
             raise UnknownAccountError(account, list(self._plans)) from None
 
     def ticket(self, outbox_id: str) -> SendTicket:
         """Give a ticket for a send, perhaps of an earlier life; see :meth:`Sends.ticket`."""
         return self.sends.ticket(outbox_id)
 
+    @undisturbed
     def note(self, account: AccountId, conversation: str | None, key: str) -> str | None:
         """Give what handlers noted last with ``event.note``; None if nothing.
 
@@ -448,6 +448,7 @@ class Gateway:
         system = self._life.running(self._system)
         return system.services.writer.read(lambda journal: journal.note(account, lane, key), ASK_S)
 
+    @undisturbed
     def _tally(self, account: AccountId) -> Tally:
         self._life.here()
         return Tally() if self._journal is None else self._journal.tally(account)
@@ -545,6 +546,7 @@ class Gateway:
         )
         return self.accounts.open_view(account.id)
 
+    @undisturbed
     def _add_account(self, settings: object) -> AccountView:
         if not isinstance(settings, AccountSettings):
             raise TypeError(f"accounts.add takes AccountSettings, not {type(settings).__name__}")
@@ -560,6 +562,7 @@ class Gateway:
                 self._disabled.add(settings.id)
         return view
 
+    @undisturbed
     def _account_verb(self, verb: str, account: AccountId) -> None:
         self._life.here()
         with self._lock:

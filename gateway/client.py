@@ -32,6 +32,7 @@ from gateway.platforms import registry
 from gateway.settings.paths import resolved
 from gateway.transport.dialer import WebSocketDialer
 from gateway.transport.tls import TlsOptions
+from gateway.undisturbed import run
 
 NAME: Final = "client"
 
@@ -400,7 +401,11 @@ class WebSocketClient:
         line.start()
 
     def _take_down(self) -> None:
-        """Leave the line there is; in a step."""
+        """Leave the line there is, to the end of its threads; in a step."""
+        if self._line is not None:
+            run(self._take_down_now)
+
+    def _take_down_now(self) -> None:
         with self._changed:
             line, self._line = self._line, None
             self._changed.notify_all()

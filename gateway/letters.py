@@ -16,6 +16,7 @@ from gateway import arguments
 from gateway.errors import ShuttingDownError, UnknownLetterError
 from gateway.journal import letters
 from gateway.platforms import registry
+from gateway.undisturbed import undisturbed
 
 T = TypeVar("T")
 
@@ -64,6 +65,7 @@ class DeadLetters:
     def __init__(self, system: Callable[[], System | None]) -> None:
         self._system = system
 
+    @undisturbed
     def list(self, account: AccountId | None = None, limit: int = 100) -> Sequence[Letter]:
         """Give dead and parked events, the newest first, without their frames.
 
@@ -75,6 +77,7 @@ class DeadLetters:
         limit = arguments.whole("limit", limit, least=0, most=MOST_LISTED)
         return self._read(lambda journal: letters.list_letters(journal, account, limit))
 
+    @undisturbed
     def show(self, event_id: str) -> Letter:
         """Give one with the frame it came in.
 
@@ -87,6 +90,7 @@ class DeadLetters:
             raise UnknownLetterError(event_id)
         return letter
 
+    @undisturbed
     def replay(self, event_id: str) -> None:
         """Hand it to the handlers again, at the end of its conversation, as if never tried.
 
@@ -97,6 +101,7 @@ class DeadLetters:
         account = self.show(event_id).account
         self._do(event_id, lambda system, answered: system.replay(account, event_id, answered))
 
+    @undisturbed
     def drop(self, event_id: str) -> None:
         """Let it go: it counts as ignored and is listed no more.
 

@@ -10,6 +10,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from queue import Empty, SimpleQueue
 from types import FrameType
 from typing import Final, Protocol, TypeVar
 from weakref import WeakSet
@@ -21,6 +22,9 @@ SystemT = TypeVar("SystemT")
 
 LONGEST_STOP_S: Final = 60.0
 """A stop on another thread is waited for so long."""
+
+LOOK_S: Final = 0.5 if os.name == "nt" else 3600.0
+"""So often a main thread that waits runs its signal handlers where nothing interrupts a wait."""
 
 INTERNAL_FAILURE: Final = 70
 """Exit code when the ordered stop was cut short or threads survived it."""
@@ -38,9 +42,9 @@ class Life:
         self.stopping = False
         self.parent: int | None = None
         self._on_fork: Callable[[], None] = lambda: None
-        self._end_wanted = threading.Event()
+        self._ends: SimpleQueue[None] = SimpleQueue()  # a signal handler puts into it
         self._end_reached = threading.Event()
-        self._bad = False
+        self._begun = self._bad = False
 
     def here(self) -> None:
         """Refuse in a child of the process it runs in.
@@ -69,6 +73,7 @@ class Life:
             on_fork: Called in a child of it; must take no lock: who held it is not there.
         """
         self._on_fork = on_fork
+        self._begun = True
         watch_forks(self)
 
     def forked(self) -> None:
@@ -79,17 +84,28 @@ class Life:
     def end(self, *, broken: bool = False) -> None:
         """Want the end of :meth:`run`; ``broken``: only a new process helps."""
         self._bad |= broken
-        self._end_wanted.set()
+        self._ends.put(None)
 
     def ended(self, *, survivors: bool) -> None:
         """Note that everything was stopped, or what could be."""
         self._bad |= survivors
         self._end_reached.set()
 
+    def wait_ended(self, timeout_s: float) -> bool:
+        """Wait for a stop that another thread does; return whether it left nothing behind."""
+        return not self._begun or (self._end_reached.wait(timeout_s) and not self._bad)
+
     def stop_elsewhere(self, stop: Callable[[float], object], timeout_s: float) -> None:
         """Stop on a thread of its own; for callers that the stop itself waits for."""
         self.end()
         threading.Thread(target=stop, args=(timeout_s,), name="gateway/stop").start()
+
+    def _ends_not(self) -> bool:
+        try:
+            self._ends.get(timeout=LOOK_S)
+        except Empty:
+            return True
+        return False
 
     def run(self, start: Callable[[], None], stop: Callable[[], bool]) -> int:
         """Run until the end is wanted; on the main thread SIGINT and SIGTERM want it.
@@ -113,7 +129,7 @@ class Life:
         before = {each: signal.signal(each, ask) for each in taken}
         try:
             start()
-            while not self._end_wanted.wait(3600.0):
+            while self._ends_not():
                 pass
             stop()
             reached = self._end_reached.wait(LONGEST_STOP_S)  # perhaps another thread stops it

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from actors.account import AccountPlan, RecoveryPlan
+from actors.account import AccountPlan, Observer, RecoveryPlan
+from actors.policy.gate import ConnectGate
 from actors.policy.tries import TryRules
 from actors.ports import Clock, Identity
+from actors.runtime.sends import OpenSends
 from actors.storage import Journal
+from actors.system import System
+from gateway.handlers import Handlers
 from gateway.journal import files
 from gateway.journal.memory import MemoryJournal
 from gateway.journal.quota import Limits
@@ -47,6 +51,52 @@ def journal(settings: Settings, clock: Clock, log: Any = None) -> Journal:
             lane_alert_s=settings.journal.lane_alert_s,
         ),
         log=log,
+    )
+
+
+def system(
+    settings: Settings,
+    journal: Journal,
+    *,
+    handlers: Handlers,
+    observer: Observer,
+    clock: Clock,
+    log: Any,
+    on_exhausted: Callable[[], None],
+) -> System:
+    """Make what all accounts share, not started.
+
+    Args:
+        settings: Of the gateway.
+        journal: Open.
+        handlers: Get the events.
+        observer: Hears what happens.
+        clock: Time.
+        log: A structlog logger.
+        on_exhausted: Called when only a new process helps.
+    """
+    connect, run, outbox = settings.connect, settings.handlers, settings.outbox
+    return System(
+        journal=journal,
+        handle=handlers,
+        observer=observer,
+        log=log,
+        gate=ConnectGate(
+            rate_per_s=connect.rate_per_s,
+            burst=connect.burst,
+            max_in_flight=connect.max_in_flight,
+        ),
+        clock=clock,
+        handlers_per_account=run.per_account,
+        handler_threads=run.threads,
+        handler_deadline_s=run.deadline_s,
+        history_rate_per_s=settings.history.rate_per_s,
+        history_burst=settings.history.burst,
+        sends=OpenSends(limit=outbox.limit, rate_per_s=outbox.rate_per_s, burst=outbox.burst),
+        parking=handlers,
+        given_up=handlers.given_up,
+        journal_limit_s=settings.journal.limit_s,
+        on_exhausted=on_exhausted,
     )
 
 

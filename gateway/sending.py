@@ -27,6 +27,7 @@ from gateway.errors import OverloadedError, SendStateError, ShuttingDownError, U
 from gateway.events import PIXELS
 from gateway.journal import sends
 from gateway.redaction import Redactor
+from gateway.undisturbed import undisturbed
 
 if TYPE_CHECKING:
     from actors.runtime.sends import OpenSends
@@ -91,7 +92,8 @@ class SendTicket:
     def __init__(self, outbox_id: str) -> None:
         self.outbox_id = outbox_id
         self._result: SendResult | None = None
-        self._ended = threading.Event()
+        self._pending = threading.Lock()  # held until it ends; who ends it waits for nobody
+        self._pending.acquire()
 
     def __repr__(self) -> str:
         outcome = "pending" if self._result is None else self._result.outcome.value
@@ -115,13 +117,16 @@ class SendTicket:
             TypeError: ``timeout`` is no number of seconds.
             ValueError: ``timeout`` is negative or no number.
         """
-        self._ended.wait(arguments.wait_s("timeout", timeout))
+        timeout = min(arguments.wait_s("timeout", timeout), threading.TIMEOUT_MAX)
+        if self._result is None and self._pending.acquire(timeout=timeout):
+            self._pending.release()  # for the next who waits
         return self._result or PENDING
 
     def end(self, result: SendResult) -> None:
         """Set the outcome; called by the kernel."""
-        self._result = result
-        self._ended.set()
+        if self._result is None:
+            self._result = result
+            self._pending.release()
 
 
 class ClientIds:
@@ -310,6 +315,7 @@ class Sends:
         self._system = system
         self._tickets = tickets
 
+    @undisturbed
     def get(self, outbox_id: str) -> SendView | None:
         """Give a send, or None if the journal has none of that id.
 
@@ -323,6 +329,7 @@ class Sends:
         record = self._read(lambda journal: sends.find(journal, outbox_id))
         return None if record is None else SendView.of(record)
 
+    @undisturbed
     def list(
         self,
         account: AccountId | None = None,
@@ -350,6 +357,7 @@ class Sends:
         )
         return [SendView.of(each) for each in self._read(lambda journal: journal.sends(query))]
 
+    @undisturbed
     def cancel(self, outbox_id: str) -> SendView:
         """Cancel a send of which nothing has left.
 
@@ -365,6 +373,7 @@ class Sends:
             sends.cancelling(_outbox_id(outbox_id)), "only what is queued can be cancelled"
         )
 
+    @undisturbed
     def resolve(
         self, outbox_id: str, outcome: SendOutcome | str, message_id: str | None = None
     ) -> SendView:
@@ -392,6 +401,7 @@ class Sends:
         )
         return self._end(note, "only what is unknown can be resolved by hand")
 
+    @undisturbed
     def ticket(self, outbox_id: str) -> SendTicket:
         """Give a ticket for a send, perhaps of an earlier life.
 

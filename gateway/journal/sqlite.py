@@ -72,7 +72,6 @@ _HIGHEST: Final = (
     f" (SELECT coalesce(max(value), 0) FROM log_meta WHERE key='numbers' AND value<={HIGHEST}))"
 )
 _SYNC: Final = "INSERT OR REPLACE INTO log_meta(key, value) VALUES('synced_at', ?)"
-_BEGUN: Final = (counting.BEGUN, ())
 _CHECKED: Final = "INSERT OR REPLACE INTO log_meta VALUES('checked_at', ?)"
 _UNCHECKED: Final = "DELETE FROM log_meta WHERE key='checked_at'"
 _OVERDUE: Final = (
@@ -126,7 +125,7 @@ class SqliteJournal:
         self._check: integrity.FrameCheck | None = None
         self._notes: list[tuple[str, tuple[int, ...]]] = []
         self._connection: sqlite3.Connection | None = None
-        self._closed = self._given_up = False
+        self._closed = self._given_up = self._says_begun = False
         self._where: Final = Whereabouts(self.path)
         self._lost: Astray | None = None
         self._damaged: tuple[Alert, ...] = ()
@@ -337,7 +336,7 @@ class SqliteJournal:
             self._set_aside(Depth.TYPES if small else Depth.START)
             clean = self._load_counts(connection)
             if not counting.was_cut_off(connection):
-                self._notes.append(_BEGUN)
+                self._notes.append((counting.BEGUN, ()))
             elif logless:
                 self._damaged += (wal.alert_gone(self.path),)
             if not whole and (not clean or self._overdue(connection)):
@@ -472,14 +471,11 @@ class SqliteJournal:
                 careful=careful,
             )
             answers = batch.run(work, commands)
-            begins = _BEGUN in self._notes
             for note in self._notes:
                 connection.execute(*note)
             self._look_at_files(within=True)
             connection.execute("COMMIT")
             self._notes.clear()
-            if begins:  # without its log, too, the file says that it is in use
-                connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
             self._look_behind()
         except BaseException:
             # After some errors (disk full) SQLite has rolled back already.
@@ -501,6 +497,9 @@ class SqliteJournal:
         if not self._synced:
             self._sync(connection, wanted=True)
             connection.execute(_SYNC, (self._clock.unix_ms(),))
+        if not self._says_begun and (counting.BEGUN, ()) not in self._notes:
+            self._says_begun = True  # in the file itself, should its log be lost
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
         return self._upkeep.idle(connection)
 
     def _park_left_running(self) -> None:
@@ -541,7 +540,7 @@ class SqliteJournal:
         What fails here costs the next start some reading, and nothing else.
         """
         with contextlib.suppress(sqlite3.Error):
-            if _BEGUN not in self._notes:
+            if (counting.BEGUN, ()) not in self._notes:
                 with Transaction(connection):
                     for note in self._notes:
                         connection.execute(*note)

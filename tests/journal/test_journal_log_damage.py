@@ -167,10 +167,15 @@ def test_a_start_says_what_is_lost_and_goes_on(left: Path, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("how", ["deleted", "emptied"])
-def test_a_log_that_is_gone_after_a_kill_is_told(left: Path, tmp_path: Path, how: str) -> None:
+def test_a_log_that_is_gone_after_a_kill_is_told(tmp_path: Path, how: str) -> None:
     """It was called sound: who tidied it away lost acknowledged messages without a word."""
     path = tmp_path / "data" / "j.db"
-    shutil.copytree(left.parent, path.parent)
+    journal = opened(tmp_path / "life" / "j.db")
+    store(journal, "m1", "x")
+    journal.commit(())
+    store(journal, "m2", "in the log alone")
+    shutil.copytree(tmp_path / "life", path.parent)
+    journal.close()
     if how == "deleted":
         files.beside(path, "-wal").unlink()
     else:
@@ -207,10 +212,11 @@ def test_a_journal_that_was_closed_or_copied_needs_no_log(left: Path, tmp_path: 
 
 
 def test_the_first_life_of_a_file_says_that_it_is_in_use(tmp_path: Path) -> None:
-    """Its first commit is copied from the log at once: a file alone tells that it was cut off."""
+    """Once it is idle the file alone, without its log, tells that it was cut off."""
     path = tmp_path / "j.db"
     journal = opened(path)
     store(journal, "m", "x")
+    journal.commit(())
     shutil.copy(path, tmp_path / "alone.db")
     journal.close()
     assert "was not closed" in care.check(tmp_path / "alone.db")[0]

@@ -205,7 +205,7 @@ _ALL = "SELECT event_id, status FROM event"
 def test_a_torn_log_costs_only_what_was_not_answered(tmp_path: Path) -> None:
     """J5: a log cut in the middle ends at the last whole transaction."""
     journal = opened(tmp_path / "j.db")
-    zero = store(journal, push(journal, "m0"))  # a life's first commit is copied at once
+    zero = store(journal, push(journal, "m0"))
     first = store(journal, push(journal, "m1"))
     log = tmp_path / "j.db-wal"
     whole = log.stat().st_size

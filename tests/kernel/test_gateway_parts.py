@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -27,6 +28,7 @@ from gateway.errors import EventSettledError, UnknownAccountError
 from gateway.events import ChatMessage, OrderStatusChanged, SystemNotification
 from gateway.handlers import IGNORED, Handlers
 from gateway.sending import PENDING, ClientIds, SendTicket, Tickets
+from gateway.undisturbed import Bell
 
 S = ConnectionState
 REFUSED = Failure(error_class=ErrorClass.NETWORK, reason="connection_refused")
@@ -157,18 +159,21 @@ def test_wait_sees_a_state_that_passes(book: Book) -> None:
     waiting = threading.Event()
     seen: list[bool] = []
 
-    class Condition(threading.Condition):
-        def wait(self, timeout: float | None = None) -> bool:
-            waiting.set()
-            return super().wait(timeout)
+    class Noted(Bell):
+        def wait_for(self, there: Callable[[], bool], timeout_s: float) -> bool:
+            def looked() -> bool:
+                found = there()
+                waiting.set()
+                return found
 
-    view._changed = Condition()
+            return super().wait_for(looked, timeout_s)
+
+    view._changed = Noted()
     waiter = threading.Thread(target=lambda: seen.append(view.wait_for(S.CONNECTED, 10.0)))
     waiter.start()
     assert waiting.wait(10.0)
-    with view._changed:
-        view.apply(change(S.CONNECTED, Cause.REGISTERED))
-        view.apply(change(S.RECONNECTING, Cause.LINK_LOST))
+    view.apply(change(S.CONNECTED, Cause.REGISTERED))
+    view.apply(change(S.RECONNECTING, Cause.LINK_LOST))
     waiter.join(10.0)
 
     assert seen == [True]

@@ -1,0 +1,182 @@
+"""Calls of the main thread, run where no signal handler can interrupt them.
+
+Python runs signal handlers on the main thread, between any two of its instructions. A handler
+that calls the gateway while the main thread is in a call of it would wait for a lock of its own
+thread; one that raises (Ctrl-C, a time limit) would leave a lock held, or a change half done. So
+the main thread takes no lock of ours: its calls run on a thread of their own, and it waits for the
+answer. What a signal ends is that wait; the call itself goes on to its end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import functools
+import os
+import threading
+from collections.abc import Callable
+from functools import partial
+from queue import Empty, SimpleQueue
+from time import monotonic
+from typing import Any, Final, ParamSpec, TypeVar
+
+NAME: Final = "gateway/call"
+"""Of these threads."""
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def undisturbed(call: Callable[P, T]) -> Callable[P, T]:
+    """Decorate a call that takes locks; see :func:`run`."""
+
+    @functools.wraps(call)
+    def apart(*args: P.args, **kwargs: P.kwargs) -> T:
+        if threading.current_thread() is not threading.main_thread():
+            return call(*args, **kwargs)
+        return run(partial(call, *args, **kwargs))
+
+    return apart
+
+
+def run(
+    call: Callable[[], T],
+    *,
+    interrupted: Callable[[], object] = lambda: None,
+    daemon: bool = True,
+) -> T:
+    """Return what a call returns, or raise what it raises; apart, if this is the main thread.
+
+    Args:
+        call: What to do.
+        interrupted: Called if a signal handler raises while the main thread waits.
+        daemon: The end of the process does not wait for it.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return call()
+    job = _Job(partial(contextvars.copy_context().run, call))
+    try:
+        try:
+            _hands().do(job, daemon=daemon)
+        except RuntimeError:  # no thread is left
+            return call()
+        value, error = job.answers.get()
+    except BaseException:
+        interrupted()
+        raise
+    if error is not None:
+        raise error
+    answer: T = value
+    return answer
+
+
+class _Job:
+    """A call, and where what came of it is told."""
+
+    __slots__ = ("_call", "answers")
+
+    def __init__(self, call: Callable[[], object]) -> None:
+        self._call = call
+        self.answers: SimpleQueue[tuple[Any, BaseException | None]] = SimpleQueue()  # reentrant
+
+    def do(self, done: Callable[[], object]) -> None:
+        """Do it, and tell once ``done`` was called."""
+        answer: tuple[object, BaseException | None]
+        try:
+            answer = self._call(), None
+        except BaseException as error:  # noqa: BLE001  # raised where it was asked for
+            answer = None, error
+        done()
+        self.answers.put(answer)
+
+
+class _Hands:
+    """Threads that do what the main thread asks for: two, and more while handlers ask within calls.
+
+    The main thread only puts into a queue: that a signal cannot cut in two, and the start of a
+    thread it can. So the threads start one another, and stay.
+    """
+
+    def __init__(self) -> None:
+        self.pid = os.getpid()
+        self._jobs: SimpleQueue[tuple[_Job, bool]] = SimpleQueue()
+        self._lock = threading.Lock()  # never taken on the main thread
+        self._idle = 0
+        self._hire()
+
+    def do(self, job: _Job, *, daemon: bool) -> None:
+        """Have something done."""
+        self._jobs.put((job, daemon))
+
+    def _hire(self) -> None:
+        threading.Thread(target=self._work, name=NAME, daemon=True).start()
+        self._idle += 1
+
+    def _work(self) -> None:
+        while True:
+            job, daemon = self._jobs.get()
+            with self._lock, contextlib.suppress(RuntimeError):  # none is left: the next waits
+                self._idle -= 1
+                if not self._idle:
+                    self._hire()
+            if daemon:
+                job.do(self._rest)
+            else:
+                _outlast(job)
+                self._rest()
+            del job
+
+    def _rest(self) -> None:
+        with self._lock:
+            self._idle += 1
+
+
+def _outlast(job: _Job) -> None:
+    """Do something that the end of the process waits for."""
+    do = partial(job.do, int)
+    try:
+        threading.Thread(target=do, name="gateway/stop", daemon=False).start()
+    except RuntimeError:
+        do()
+
+
+_made: list[_Hands] = []
+
+
+def _hands() -> _Hands:
+    """Return those of this process: a child has none of its parent's threads."""
+    if not _made or _made[-1].pid != os.getpid():
+        _made[:] = [_Hands()]
+    return _made[-1]
+
+
+class Bell:
+    """Wakes threads that wait for a change; whoever changes something takes no lock for it."""
+
+    __slots__ = ("_waiting",)
+
+    def __init__(self) -> None:
+        self._waiting: set[SimpleQueue[None]] = set()
+
+    def ring(self) -> None:
+        """Have all who wait look again."""
+        for each in tuple(self._waiting):
+            each.put(None)
+
+    def wait_for(self, there: Callable[[], bool], timeout_s: float) -> bool:
+        """Wait until something is so; return whether it is."""
+        deadline = monotonic() + timeout_s
+        rung: SimpleQueue[None] = SimpleQueue()
+        self._waiting.add(rung)
+        try:
+            while not there():
+                left_s = deadline - monotonic()
+                if left_s <= 0.0:
+                    return there()
+                try:
+                    rung.get(timeout=min(left_s, threading.TIMEOUT_MAX))
+                except Empty:
+                    continue
+            return True
+        finally:
+            self._waiting.discard(rung)
