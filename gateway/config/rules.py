@@ -117,12 +117,21 @@ def _http(http: HttpSettings) -> Iterator[Finding]:
     if http.listen is None:
         return
     host, _, port = http.listen.rpartition(":")
-    if not (host and host.isprintable() and port.isascii() and port.isdigit() and _is_port(port)):
+    if not (_is_host(host) and port.isascii() and port.isdigit() and _is_port(port)):
         yield "http.listen", f"expected host:port, e.g. 127.0.0.1:8760, got {shown(http.listen)}"
     elif not http.token and not _is_loopback(host.strip("[]")):
         listen = http.listen[-_LONGEST_ADDRESS:]
         told = f"is missing, and {listen} can be reached from other machines"
         yield "http.token", f"{told}; set a token of your own or listen on 127.0.0.1"
+
+
+def _is_host(host: str) -> bool:
+    bare = host.removeprefix("[").removesuffix("]")
+    try:
+        ipaddress.ip_address(bare)
+    except ValueError:
+        return host == bare and ascii_host(host) is not None
+    return True
 
 
 def _is_port(digits: str) -> bool:
@@ -196,7 +205,7 @@ def _goofish(credentials: Credentials, path: str) -> Iterator[Finding]:
 
 
 def _url(url: str, path: str) -> Iterator[Finding]:
-    told = _address(url, {"ws", "wss"}, "wss://host/")
+    told = address_problem(url, {"ws", "wss"}, "wss://host/")
     if told:
         yield path, told
     elif "@" in urlsplit(url).netloc:
@@ -206,7 +215,9 @@ def _url(url: str, path: str) -> Iterator[Finding]:
 
 
 def _proxy(url: str, path: str) -> Iterator[Finding]:
-    told = _address(url, {"http", "socks5", "socks5h"}, "http://host:port or socks5://host:port")
+    told = address_problem(
+        url, {"http", "socks5", "socks5h"}, "http://host:port or socks5://host:port"
+    )
     if told:
         yield path, told
     elif not urlsplit(url).port:
@@ -223,7 +234,7 @@ def _login_is_long(url: str) -> bool:
     return any(len(part) > _SOCKS5_LOGIN_BYTES for part in login)
 
 
-def _address(url: str, schemes: set[str], example: str) -> str | None:
+def address_problem(url: str, schemes: set[str], example: str) -> str | None:
     """Say what is wrong with a URL, without its user, path and query."""
     try:
         parts = urlsplit(url)
