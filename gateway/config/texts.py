@@ -45,7 +45,7 @@ def half_letters(text: str) -> str | None:
     if text.isprintable() or not _HALF.search(text):
         return None
     told = "holds bytes that are not UTF-8; decode them with the encoding they were written in"
-    return f"{told} (a path must be UTF-8 from its root on)"
+    return f"{told} (a path: give all of it in UTF-8, and run in a locale of UTF-8)"
 
 
 def control(text: str, *, header: bool = False) -> str | None:
