@@ -231,6 +231,9 @@ def as_problems() -> Iterator[None]:
         raise
     except Exception as error:
         problem = of_exception(error)
+        if problem is None and isinstance(error, OSError):
+            told = f"{error.filename or 'the journal'}: {error.strerror or error}"
+            problem = Problem(503, "io_failed", told, "look at that file, its mode and its disk")
         if problem is None:
             raise
         if isinstance(error, JournalError) and "in use" in problem.detail:
