@@ -282,13 +282,13 @@ def http_door(arguments: argparse.Namespace, settings: Settings | None) -> HttpD
     Raises:
         ConfigError: The address or the token file can not be used.
     """
-    token = token_of(arguments.token_file, os.environ)
-    if arguments.url is None and settings is not None:
-        listen = settings.http.listen
-        if listen is None:
-            return None
-        return HttpDoor(f"http://{_asked_at(listen)}", settings.http.token or token)
-    return HttpDoor(url_of(arguments.url, os.environ), token)
+    if arguments.url is not None or settings is None:
+        token = token_of(arguments.token_file, os.environ)
+        return HttpDoor(url_of(arguments.url, os.environ), token)
+    own, listen = settings.http.token, settings.http.listen
+    # What the environment says of another gateway is no matter here.
+    token = token_of(arguments.token_file, {} if own else os.environ)
+    return None if listen is None else HttpDoor(f"http://{_asked_at(listen)}", own or token)
 
 
 def _asked_at(listen: str) -> str:

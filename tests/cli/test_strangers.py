@@ -255,6 +255,18 @@ def test_a_token_of_the_environment_is_named(monkeypatch: pytest.MonkeyPatch) ->
         assert "hunter2" not in err
 
 
+def test_a_configuration_with_its_own_token_needs_none_of_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XIANYU_GATEWAY_TOKEN", "odd and of another gateway")
+    file = tmp_path / "g.yaml"
+    http = {"listen": f"127.0.0.1:{free_port()}"}
+    file.write_text(json.dumps({"http": http | {"token": TOKEN}}))
+    assert call("status", "-c", str(file))[0] == 1, "nobody is there"
+    file.write_text(json.dumps({"http": http}))
+    assert call("status", "-c", str(file))[2].startswith("XIANYU_GATEWAY_TOKEN holds blanks")
+
+
 def test_a_byte_order_mark_is_no_part_of_a_token(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
