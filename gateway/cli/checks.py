@@ -178,7 +178,7 @@ def _journal(settings: Settings) -> Iterator[Finding]:
         return
     if problems:
         rows = all(map(_ROW, problems))
-        mend = command(f"journal {'repair' if rows else 'salvage'} -c FILE")
+        mend = command("journal repair -c FILE") if rows else command("journal salvage -c FILE")
         fix = f"stop the gateway, keep a copy, then: {mend}"
         yield Finding("journal", Verdict.WRONG, "\n".join([f"{path}:", *problems]), fix)
     else:

@@ -44,8 +44,10 @@ def half_letters(text: str) -> str | None:
     """Say what is wrong with a text that has no form in UTF-8; None if it has one."""
     if text.isprintable() or not _HALF.search(text):
         return None
-    told = "holds bytes that are not UTF-8; decode them with the encoding they were written in"
-    return f"{told} (a path: give all of it in UTF-8, and run in a locale of UTF-8)"
+    return (
+        "holds bytes that are not UTF-8; decode them with the encoding they were written in "
+        "(a path: give all of it in UTF-8, and run in a locale of UTF-8 or with PYTHONUTF8=1)"
+    )
 
 
 def control(text: str, *, header: bool = False) -> str | None:
