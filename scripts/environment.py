@@ -73,7 +73,8 @@ def _stamp(folder: Path, extra: str) -> Path:
 
 def _fingerprint(root: Path) -> str:
     """Name everything that asks for a new installation when it changes."""
-    digest = hashlib.sha256(f"{root} {sys.version}".encode())
+    # Bytes: the path may have letters that the locale has not.
+    digest = hashlib.sha256(b"%b %b" % (os.fsencode(root), sys.version.encode()))
     for pattern in _SAYS_WHAT_IS_NEEDED:
         for path in sorted(root.glob(pattern)):
             digest.update(path.read_bytes())

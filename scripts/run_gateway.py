@@ -8,10 +8,14 @@ HTTP, and becomes its command line. Every command passes through it, e.g. ``chec
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from scripts.environment import command_line
+try:
+    from pathlib import Path
+
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+    from scripts.environment import command_line
+except KeyboardInterrupt:  # before anything could hear it
+    sys.exit(130)
 
 _HELP = ("-h", "--help")
 

@@ -7,16 +7,20 @@ usage or configuration, 70 internal failure, 130 after Ctrl-C, 141 when nobody r
 
 from __future__ import annotations
 
-import argparse
-import contextlib
-import importlib
 import sys
-from collections.abc import Sequence
-from typing import Any
 
-from gateway.cli import streams
-from gateway.cli.arguments import add_control, number
-from gateway.commands import START
+try:
+    import argparse
+    import contextlib
+    import importlib
+    from collections.abc import Sequence
+    from typing import Any
+
+    from gateway.cli import streams
+    from gateway.cli.arguments import add_control, number
+    from gateway.commands import START
+except KeyboardInterrupt:  # before main() could hear it; a script that pip made imports it bare
+    sys.exit(130)
 
 NEGATIVE = 1
 USAGE = 2
@@ -84,7 +88,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = PIPE_CLOSED
     except OSError as error:
         with contextlib.suppress(OSError):
-            _say(error)
+            _say(f"{error.filename}: {error.strerror}" if error.filename else error)
         code = INTERNAL_FAILURE
     except Exception:  # noqa: BLE001  # a fault of ours; what it is must be seen
         import traceback  # noqa: PLC0415  # not for what works
@@ -120,7 +124,7 @@ def _main(argv: Sequence[str] | None) -> int:
         return INTERNAL_FAILURE
 
 
-def _say(error: Exception) -> None:
+def _say(error: object) -> None:
     print(f"xianyu-gateway: {error}", file=sys.stderr)  # noqa: T201  # the same
 
 

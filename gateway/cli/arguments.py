@@ -62,7 +62,7 @@ def add_control(commands: Any) -> None:
     )
     send.add_argument("account", type=name)
     send.add_argument("conversation", type=name)
-    send.add_argument("text", help="- is stdin")
+    send.add_argument("text", type=name, help="- is stdin")
     send.add_argument("--to", type=name, help="the other user's id; Goofish wants it")
     send.add_argument(
         "--wait",
@@ -99,7 +99,7 @@ def _group(commands: Any, name: str, told: str) -> Any:
 
 
 def name(text: str) -> str:
-    """Return an id as it was given; a shell variable that is not set gives an empty one."""
+    """Return an id or a text as it was given; a variable that is not set gives an empty one."""
     if not text.strip():
         raise argparse.ArgumentTypeError("it is empty; is the variable set?")
     return text

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import shutil
 import sqlite3
 import statistics
@@ -14,16 +15,21 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
+from actors.storage import JournalError
 from gateway import sinks
 from gateway.cli.findings import Finding, Verdict
+from gateway.cli.paths import unusable
 from gateway.commands import HTTP_EXTRA, command
+from gateway.journal import care, files
+from gateway.journal.lock import read_owner
 from gateway.planning import JOURNAL_FILE
 from gateway.settings import Settings
 from gateway.transport import library
 from gateway.transport.tls import system_store_is_empty
+from gateway.web.problems import Problem
+from gateway.web.upkeep import journal_path
 
 FSYNCS = 20
 SLOW_FSYNC_MS = 20.0
@@ -34,6 +40,8 @@ SPARE_DESCRIPTORS = 200
 """Beside one a connection: journal, sinks, HTTP, libraries."""
 
 _OTHERS = 0o077
+_ROW = re.compile(r"\w+ row ").match
+"""Begins what is wrong with a row, and not with a page."""
 
 
 def of_machine() -> Iterator[Finding]:
@@ -108,13 +116,13 @@ def _descriptors(accounts: int) -> Iterator[Finding]:
 
 def _directory(folder: Path) -> Iterator[Finding]:
     """Look at where the journal lies: mode, room, and how long an fsync takes."""
+    why = unusable(folder)
+    if why:
+        yield Finding("data_dir", Verdict.WRONG, why, "change its owner or mode, or set another")
+        return
     there = folder
     while not there.exists() and there != there.parent:
         there = there.parent
-    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
-        told = f"{there} can not be written by this user"
-        yield Finding("data_dir", Verdict.WRONG, told, "change its owner or mode, or set another")
-        return
     if there == folder and os.name == "posix" and folder.stat().st_mode & _OTHERS:
         told = f"others may read {folder} (mode {folder.stat().st_mode & 0o777:04o})"
         yield Finding("data_dir", Verdict.WARNING, told, f"chmod 700 {folder}")
@@ -149,28 +157,45 @@ def _fsync(folder: Path) -> Finding:
 
 
 def _journal(settings: Settings) -> Iterator[Finding]:
-    """Read the journal, beside a running gateway or without one."""
+    """Read the journal, in use or not: what is wrong here would refuse a start."""
     path = Path(settings.data_dir) / JOURNAL_FILE
-    if not path.exists():
-        yield Finding("journal", Verdict.FINE, "none yet; the first start makes it")
+    try:
+        read_owner(settings.data_dir)
+        if not path.exists():
+            yield _no_journal(path)
+            return
+        problems = care.check(journal_path(settings))
+    except JournalError as error:
+        what, _, fix = str(error).partition("; ")
+        yield Finding("journal", Verdict.WRONG, what, fix)
         return
-    found = _quick_check(path)
-    if found != ["ok"]:
-        fix = f"stop the gateway, keep a copy, then: {command('journal salvage -c FILE')}"
-        yield Finding("journal", Verdict.WRONG, "\n".join(found), fix)
+    except Problem as problem:
+        yield Finding("journal", Verdict.WRONG, problem.detail, problem.next_step)
+        return
+    except OSError as error:
+        told = f"{path} can not be looked at ({error.strerror})"
+        yield Finding("journal", Verdict.WRONG, told, "change its owner or mode")
+        return
+    if problems:
+        rows = all(map(_ROW, problems))
+        mend = command("journal repair -c FILE") if rows else command("journal salvage -c FILE")
+        fix = f"stop the gateway, keep a copy, then: {mend}"
+        yield Finding("journal", Verdict.WRONG, "\n".join([f"{path}:", *problems]), fix)
     else:
         size = path.stat().st_size / (1 << 20)
         yield Finding("journal", Verdict.FINE, f"{path} is sound ({size:.1f} MiB)")
 
 
-def _quick_check(path: Path) -> list[str]:
-    """Give what SQLite finds, and ``ok`` alone if it is nothing; writes nothing."""
-    try:
-        uri = f"{path.absolute().as_uri()}?mode=ro"
-        with closing(sqlite3.connect(uri, uri=True)) as connection:
-            return [text for (text,) in connection.execute("PRAGMA quick_check(5)")]
-    except sqlite3.Error as error:
-        return [f"{path} can not be read ({error})"]
+def _no_journal(path: Path) -> Finding:
+    log = files.beside(path, "-wal")
+    if files.beside(path, files.SALVAGED).exists():
+        told = f"{path} is missing: a salvage of it was cut short"
+        return Finding("journal", Verdict.WRONG, told, command("journal salvage -c FILE"))
+    if log.exists() and log.stat().st_size:
+        told = f"{path} is missing, but its log {log.name} is there and may hold messages"
+        fix = "put the journal file back, or move the log away to begin anew"
+        return Finding("journal", Verdict.WRONG, told, fix)
+    return Finding("journal", Verdict.FINE, "none yet; the first start makes it")
 
 
 def _some(names: list[str]) -> str:

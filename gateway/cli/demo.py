@@ -44,6 +44,8 @@ class Screen:
         self._quiet = quiet
         self._began = time.monotonic()
         self._lock = threading.Lock()
+        self._failure: OSError | None = None
+        self.broken = threading.Event()
         self.events = 0
         self.reconnects = 0
         self.recovered = 0
@@ -54,8 +56,26 @@ class Screen:
         if not self._quiet:
             at_s = time.monotonic() - self._began
             with self._lock:
-                self._out.write(f"{at_s:7.2f}s  {account:<7} {sign} {text}\n")
-                self._out.flush()
+                if self._failure is None:
+                    self._write(f"{at_s:7.2f}s  {account:<7} {sign} {text}\n")
+
+    def check(self) -> None:
+        """See that everything could be printed so far.
+
+        Raises:
+            OSError: It could not, and nobody sees more.
+        """
+        if self._failure is not None:
+            raise self._failure
+
+    def _write(self, line: str) -> None:
+        # On whatever thread: who prints is a listener, and what it raised would be the gateway's.
+        try:
+            self._out.write(line)
+            self._out.flush()
+        except OSError as error:
+            self._failure = error
+            self.broken.set()
 
     def state(self, change: StateChanged) -> None:
         """Show a state change."""
@@ -96,20 +116,21 @@ def main(arguments: argparse.Namespace) -> int:
         for view in gateway.accounts.values():
             if not view.wait_for(ConnectionState.CONNECTED, CONNECT_S):
                 raise OSError(f"{view!r} did not connect: {view.last_error}")
+            screen.check()
         with Shopfloor(fake, fake.shops, seed=arguments.seed, rate_per_s=RATE_PER_S) as floor:
             with contextlib.suppress(KeyboardInterrupt):
-                _live(floor, seconds)
+                _live(floor, seconds, screen.broken)
+            screen.check()
             tally = floor.settle(DRAIN_S)
     _tell(tally, screen, as_json=arguments.json)
     return 0 if not (tally.lost or tally.doubled or tally.unacked or tally.breaches) else LOST
 
 
-def _live(floor: Shopfloor, seconds: float) -> None:
+def _live(floor: Shopfloor, seconds: float, broken: threading.Event) -> None:
     """Let time pass; cut one connection on the way, with questions asked while it is gone."""
-    pause = threading.Event()
-    pause.wait(seconds / 2)
-    floor.reconnect()
-    pause.wait(seconds / 2)
+    if not broken.wait(seconds / 2):
+        floor.reconnect()
+        broken.wait(seconds / 2)
 
 
 def _wire(gateway: Gateway, screen: Screen) -> None:

@@ -53,13 +53,14 @@ def _running(arguments: argparse.Namespace, settings: Settings | None) -> Findin
         if door is None:
             fix = "set http.listen, so that it can be asked while it runs"
             return Finding(name, Verdict.WARNING, "http.listen is not set", fix)
+        door.hail()
         told = door.ask("GET", "v1", "status")
     except Problem as problem:
         verdict = Verdict.FINE if problem.error == "not_running" else Verdict.WRONG
         fix = "" if verdict is Verdict.FINE else problem.next_step
         return Finding(name, verdict, problem.detail, fix)
     except ConfigError as error:
-        return Finding(name, Verdict.WRONG, str(error), "correct --url or --token-file")
+        return Finding(name, Verdict.WRONG, str(error), "correct what it names")
     detail = f"version {told['version']}, process {told['pid']}, answers at {door.url}"
     if told["troubled"]:
         fix = f"look at them: {command('accounts list')}"

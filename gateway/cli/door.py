@@ -11,8 +11,8 @@ import hmac
 import http.client
 import os
 import secrets
+import time
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -20,22 +20,30 @@ import msgspec
 
 from actors.storage import JournalError
 from gateway import logs
+from gateway.cli.exchange import MOST_BYTES, TooLongError, exchange
+from gateway.cli.show import clean
+from gateway.cli.whom import TOKEN, token_of, url_of
 from gateway.config import load
-from gateway.config.rules import is_bearer
-from gateway.errors import ConfigError
+from gateway.redaction import mask_url
 from gateway.settings import Settings
 from gateway.web import routes
 from gateway.web.asked import Asked
 from gateway.web.context import Context
-from gateway.web.problems import Problem, from_body, of_exception
+from gateway.web.problems import NOT_A_GATEWAY, Problem, from_body, of_exception
 from gateway.web.proof import proof
 from gateway.web.stopped import StoppedGateway, not_running
 
-DEFAULT_URL = "http://127.0.0.1:8760"
-URL, TOKEN = "XIANYU_GATEWAY_URL", "XIANYU_GATEWAY_TOKEN"
 ANSWER_S = 15.0
 """Seconds an answer may take beyond what it was asked to wait."""
 
+MOST_OF_IDENTITY = 4096
+"""Bytes of the proof, from whoever listens there."""
+
+_WAS_IT_DONE = "look whether it was done before asking again"
+_NO_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_AS_IN_A_PATH = "/%:@!$&'()*+,;=~"
+_LONGEST_WORDS = 2000
+_ALIVE = {"status": "ok"}
 _ANYWHERE = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104  # listens there; we ask here
 
 
@@ -79,17 +87,10 @@ class HttpDoor:
 
     def __init__(self, url: str, token: str | None) -> None:
         parts = urlsplit(url)
-        try:
-            self._port, self._host = parts.port, parts.hostname or ""
-        except ValueError:
-            self._host = ""
-        if parts.scheme not in {"http", "https"} or not self._host:
-            raise ConfigError([f"--url: expected http://host:port, got {url!r}"])
-        self.url = url
+        self._port, self._host = parts.port, parts.hostname or ""
+        self.url = mask_url(url)
         self._secure = parts.scheme == "https"
-        self._prefix = parts.path.rstrip("/")
-        if token and not is_bearer(token):
-            raise ConfigError(["the token holds blanks or letters that no header can carry"])
+        self._prefix = quote(parts.path.rstrip("/"), safe=_AS_IN_A_PATH)
         self._token = token
         self._proved = False
 
@@ -112,7 +113,17 @@ class HttpDoor:
         target = self._prefix + "".join(f"/{quote(piece, safe='')}" for piece in path)
         target += f"?{urlencode(asked)}" if asked else ""
         content = None if body is None else msgspec.json.encode(body)
-        return _read(*self._exchange(method, target, content, headers, wait_s))
+        status, answer = self._exchange(method, target, content, headers, wait_s=wait_s)
+        return _read(self.url, status, answer)
+
+    def hail(self) -> None:
+        """See that a gateway answers.
+
+        Raises:
+            Problem: Nobody does, or somebody else.
+        """
+        if self.ask("GET", "healthz") != _ALIVE:
+            raise _stranger(self.url, "it does not say that it is alive")
 
     def _prove(self, token: str) -> None:
         """Have the other side prove that it knows the token, once, before it is sent there.
@@ -124,13 +135,12 @@ class HttpDoor:
             return
         challenge = secrets.token_hex(32)
         target = f"{self._prefix}/v1/identity?challenge={challenge}"
-        status, content = self._exchange("GET", target, None, {"Accept": "application/json"}, 0.0)
-        try:
-            told = (
-                str(msgspec.json.decode(content)["proof"]) if status == http.HTTPStatus.OK else ""
-            )
-        except (msgspec.DecodeError, TypeError, KeyError):
-            told = ""
+        asks = {"Accept": "application/json"}
+        status, content = self._exchange("GET", target, None, asks, most_bytes=MOST_OF_IDENTITY)
+        told = ""
+        if status == http.HTTPStatus.OK:
+            with contextlib.suppress(*_NO_JSON, TypeError, KeyError):
+                told = str(msgspec.json.decode(content)["proof"])
         if not hmac.compare_digest(told.encode(), proof(token, challenge).encode()):
             raise Problem(
                 401,
@@ -147,25 +157,36 @@ class HttpDoor:
         target: str,
         content: bytes | None,
         headers: dict[str, str],
-        wait_s: float,
+        *,
+        wait_s: float = 0.0,
+        most_bytes: int = MOST_BYTES,
     ) -> tuple[int, bytes]:
         kind = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
         connection = kind(self._host, self._port, timeout=ANSWER_S + wait_s)
+        until_s = time.monotonic() + ANSWER_S + wait_s
         try:
             connection.connect()
         except OSError as error:
             connection.close()
             raise not_running(f"at {self.url} ({error.strerror or error})") from error
         try:
-            connection.request(method, target, content, headers)
-            answer = connection.getresponse()
-            return answer.status, answer.read()
+            return exchange(
+                connection,
+                method,
+                target,
+                content=content,
+                headers=headers,
+                until_s=until_s,
+                most_bytes=most_bytes,
+            )
+        except TooLongError as error:
+            raise _stranger(self.url, f"its answer is {error}") from error
+        except TimeoutError as error:
+            told = f"what answers at {self.url} took longer than {ANSWER_S + wait_s:g} s"
+            raise Problem(504, "no_answer", told, _WAS_IT_DONE) from error
         except (OSError, http.client.HTTPException) as error:
             told = f"the gateway at {self.url} went away in the middle ({type(error).__name__})"
-            fix = "look whether it was done before asking again"
-            raise Problem(504, "no_answer", told, fix) from error
-        finally:
-            connection.close()
+            raise Problem(504, "no_answer", told, _WAS_IT_DONE) from error
 
 
 class FileDoor:
@@ -210,6 +231,9 @@ def as_problems() -> Iterator[None]:
         raise
     except Exception as error:
         problem = of_exception(error)
+        if problem is None and isinstance(error, OSError):
+            told = f"{error.filename or 'the journal'}: {error.strerror or error}"
+            problem = Problem(503, "io_failed", told, "look at that file, its mode and its disk")
         if problem is None:
             raise
         if isinstance(error, JournalError) and "in use" in problem.detail:
@@ -233,7 +257,7 @@ def open_door(arguments: argparse.Namespace, *, file_too: bool = False) -> Itera
     door = http_door(arguments, settings)
     if door is not None:
         try:
-            door.ask("GET", "healthz")
+            door.hail()
         except Problem as problem:
             if problem.error != "not_running" or settings is None or not file_too:
                 raise
@@ -258,29 +282,59 @@ def http_door(arguments: argparse.Namespace, settings: Settings | None) -> HttpD
     Raises:
         ConfigError: The address or the token file can not be used.
     """
-    token = os.environ.get(TOKEN)
-    if arguments.token_file is not None:
-        try:
-            token = Path(arguments.token_file).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            told = f"{arguments.token_file} can not be read ({type(error).__name__})"
-            raise ConfigError([f"--token-file: {told}"]) from error
-    if arguments.url is not None:
-        return HttpDoor(arguments.url, token)
-    if settings is not None:
-        listen = settings.http.listen
-        if listen is None:
-            return None
-        host, _, port = listen.rpartition(":")
-        return HttpDoor(f"http://{_ANYWHERE.get(host, host)}:{port}", settings.http.token or token)
-    return HttpDoor(os.environ.get(URL, DEFAULT_URL), token)
+    if arguments.url is not None or settings is None:
+        token = token_of(arguments.token_file, os.environ)
+        return HttpDoor(url_of(arguments.url, os.environ), token)
+    own, listen = settings.http.token, settings.http.listen
+    # What the environment says of another gateway is no matter here.
+    token = token_of(arguments.token_file, {} if own else os.environ)
+    return None if listen is None else HttpDoor(f"http://{_asked_at(listen)}", own or token)
 
 
-def _read(status: int, content: bytes) -> Any:
+def _asked_at(listen: str) -> str:
+    """Return ``host:port`` to ask who listens there."""
+    host, _, port = listen.rpartition(":")
+    host = f"[{host}]" if ":" in host and not host.startswith("[") else host
+    return f"{_ANYWHERE.get(host, host)}:{port}"
+
+
+def _read(url: str, status: int, content: bytes) -> Any:
     try:
         body = msgspec.json.decode(content)
-    except msgspec.DecodeError:
-        raise from_body(status, None) from None
+    except _NO_JSON:
+        raise _stranger(url, f"HTTP status {status}, and no JSON", status) from None
     if status >= 300:
-        raise from_body(status, body)
-    return body
+        refusal = from_body(status, body)
+        if refusal.error == NOT_A_GATEWAY:
+            raise _stranger(url, f"HTTP status {status}, and no refusal of ours", status)
+        words = map(_harmless, (refusal.error, refusal.detail, refusal.next_step))
+        raise Problem(status, *words)
+    if not isinstance(body, dict):
+        raise _stranger(url, "its answer is no object")
+    return _Told(url, body)
+
+
+class _Told(dict[str, Any]):
+    """What was answered; who left out what every gateway says is none."""
+
+    def __init__(self, url: str, body: dict[str, Any]) -> None:
+        super().__init__(body)
+        self._url = url
+
+    def __missing__(self, name: str) -> Any:
+        raise _stranger(self._url, f"its answer has no {name!r}")
+
+
+def _harmless(words: str) -> str:
+    """Return a stranger's words as they may be printed: no cursor moves, no screen is filled."""
+    return "\n".join(map(clean, words[:_LONGEST_WORDS].split("\n")))
+
+
+def _stranger(url: str, why: str, status: int = 0) -> Problem:
+    """Say that somebody else listens there."""
+    return Problem(
+        status if 400 <= status < 500 else http.HTTPStatus.BAD_GATEWAY,
+        NOT_A_GATEWAY,
+        f"what answers at {url} is no gateway ({why})",
+        "check the address: -c FILE (http.listen) or --url; end the program that listens there",
+    )

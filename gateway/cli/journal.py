@@ -38,10 +38,10 @@ def _told(door: Door, arguments: argparse.Namespace) -> Any:
         return door.ask("POST", "v1", "journal", "prune", wait_s=LONGEST_S)
     if arguments.action == "salvage":
         with as_problems():
-            return shapes.plain(_file(door).gateway.journal.salvage())
+            return shapes.plain(_file(door, "salvaged").gateway.journal.salvage())
     if arguments.action == "repair":
         with as_problems():
-            return shapes.plain(_file(door).gateway.journal.repair())
+            return shapes.plain(_file(door, "repaired").gateway.journal.repair())
     target: str | None = arguments.target
     if isinstance(door, FileDoor) and target is not None:
         with as_problems():
@@ -59,8 +59,8 @@ def _copied(door: FileDoor, target: Path) -> Any:
     return {"done": "backed up", "path": str(target), "report": report}
 
 
-def _file(door: Door) -> FileDoor:
+def _file(door: Door, done: str) -> FileDoor:
     if isinstance(door, FileDoor):
         return door
-    told = "the gateway runs, so its journal is not damaged beyond use"
-    raise Problem(409, "in_use", told, "stop the gateway first")
+    told = f"the gateway runs, and a journal in use is not {done}"
+    raise Problem(409, "in_use", told, "stop the gateway first, then give this command again")

@@ -6,8 +6,11 @@ A reader that goes away (``| head``) ends a command as SIGPIPE would, without a 
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import sys
+from collections.abc import Iterator
+from typing import Self
 
 MOST_TEXT_BYTES = 1 << 20
 """Of a text on standard input; the control API takes no longer body."""
@@ -26,6 +29,39 @@ def prepare() -> None:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(encoding="utf-8", errors="replace")
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout is sys.__stdout__:
+        sys.stdout = _Output.of(sys.stdout)
+
+
+class _Output(io.TextIOWrapper):
+    """Standard output, whose failures say of what they are."""
+
+    @classmethod
+    def of(cls, stream: io.TextIOWrapper) -> Self:
+        """Return one that writes where a stream does that has written nothing yet."""
+        return cls(
+            stream.buffer,
+            encoding="utf-8",
+            errors="replace",
+            line_buffering=stream.line_buffering,
+            write_through=stream.write_through,
+        )
+
+    def write(self, text: str, /) -> int:
+        with _named():
+            return super().write(text)
+
+    def flush(self) -> None:
+        with _named():
+            super().flush()
+
+
+@contextlib.contextmanager
+def _named() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, "standard output") from error
 
 
 def flush() -> None:

@@ -81,7 +81,9 @@ def parse(text: str, *, source: str) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"{source}:{mark.line + 1}:{mark.column + 1}" if mark else source
-        told = _CONTENT.sub("'…'", error.problem or error.context or "broken")
+        told = _by_tab(text, mark) or _CONTENT.sub(
+            "'…'", error.problem or error.context or "broken"
+        )
         if _WANTS_QUOTES.search(told):
             told += "; quote a value that begins with one of * & ! % @ ` or holds ': '"
         # Not chained: its text quotes the file, which may hold secrets.
@@ -93,6 +95,14 @@ def parse(text: str, *, source: str) -> Document:
     finally:
         loader.dispose()
     return walk.document
+
+
+def _by_tab(text: str, mark: Any) -> str | None:
+    """Say that a line begins with a tab, if it does; the library only says it is no token."""
+    lines = text.split("\n")
+    line = lines[mark.line] if mark and mark.line < len(lines) else ""
+    indent = line[: len(line) - len(line.lstrip(" \t"))]
+    return "a tab stands before it; YAML wants spaces there" if "\t" in indent else None
 
 
 class _Walk:

@@ -66,15 +66,16 @@ def substitute(written: str, environment: Mapping[str, str]) -> str:
                 "write ${NAME}, ${NAME:-fallback}, or $${ for a plain ${"
             )
         name, fallback = reference.groups()
+        told = name[:80]
         value = environment.get(name) or fallback
         if value is None and name not in environment:
             raise ValueError(
-                f"environment variable {name} is not set; "
-                f"set it, or write ${{{name}:-}} if it may be empty"
+                f"environment variable {told} is not set; "
+                f"set it, or write ${{{told}:-}} if it may be empty"
             )
         if value is not None and not is_text(value):
             raise ValueError(
-                f"environment variable {name} holds bytes that are not UTF-8; "
+                f"environment variable {told} holds bytes that are not UTF-8; "
                 "set it anew from a text that is"
             )
         return value or ""

@@ -114,7 +114,10 @@ def _seconds(expire_ms: Any, notes: list[str]) -> Any:
         "MESSAGE_EXPIRE_TIME became handlers.expire_s: an older message is stored and counted as "
         "expired, not handed to your handlers; send.expires_s does the same for replies"
     )
-    return expire_ms / 1000
+    try:
+        return expire_ms / 1000
+    except OverflowError:  # out of bounds either way; the reader says so
+        return expire_ms
 
 
 def _headers(values: Mapping[str, Any], notes: list[str]) -> tuple[Any, Any]:
@@ -148,7 +151,8 @@ def _missing(credentials: Mapping[str, Any]) -> list[str]:
     if not credentials["token"]:
         notes.append(
             "no token: the old client asked for one itself; add TOKEN (and the DEVICE_ID it was "
-            "asked for), see README, section Credentials; until then the account is not enabled"
+            "asked for), see README, section `A real account in ten lines`; until then the account "
+            "is not enabled"
         )
     if not credentials["user_id"]:
         notes.append(f"no user id: COOKIES.value has no {_USER_COOKIE}=…; add it or USER_ID")

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.config.environment import FromEnvironment
-from gateway.redaction import MASK, mask_url
+from gateway.redaction import mask_url
 
 _LONGEST_SHOWN = 60
+_LONGEST_PATH = 160
+_KINDS = {str: "text", int: "a number", float: "a number"}
 
 
 class Problems:
@@ -48,9 +50,15 @@ class Problems:
         placed = [(self.line_of(path) or 0, path, text) for path, text in self.found]
         placed.sort(key=lambda each: each[0])
         return [
-            f"{self.source}{f':{line}' if line else ''}: {path or 'the file'}: {text}"
+            f"{self.source}{f':{line}' if line else ''}: {_named(path) or 'the file'}: {text}"
             for line, path, text in placed
         ]
+
+
+def _named(path: str) -> str:
+    """Return a key for a line of text: a name in it may be anything, of any length."""
+    cut = path if len(path) <= _LONGEST_PATH else f"{path[:_LONGEST_PATH]}…"
+    return cut if cut.isprintable() else repr(cut)[1:-1]
 
 
 def shown(value: Any, *, secret: bool = False) -> str:
@@ -62,12 +70,14 @@ def shown(value: Any, *, secret: bool = False) -> str:
             told = {type(None): "nothing", list: "a list", tuple: "a list"}.get(
                 type(value), "a mapping"
             )
-        case _ if secret:
-            told = MASK
-        case str():
-            told = repr(mask_url(value)[:_LONGEST_SHOWN])
         case bool():
             told = str(value).lower()
+        case _ if secret:
+            told = _KINDS.get(type(value), type(value).__name__)
+        case str():
+            told = repr(mask_url(value)[:_LONGEST_SHOWN])
+        case int() if value.bit_length() > _LONGEST_SHOWN * 3:  # the interpreter may refuse to
+            told = "a number of more than 50 digits"
         case _:
             told = mask_url(str(value))
     return told[: _LONGEST_SHOWN + 2]

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import unicodedata
 from collections.abc import Iterator
 from urllib.parse import unquote, urlsplit
 
+from gateway.config import pasted, texts
 from gateway.config.document import key_path
 from gateway.config.problems import shown
 from gateway.hostnames import ascii_host
@@ -44,23 +46,13 @@ _PAIRS = {
 }
 _HOMELESS = "begins with ~ and nobody of that name has a home here; write the path in full, or ./~…"
 _LONGEST_ID = 64
+_LONGEST_ADDRESS = 80
+_BLANKS = frozenset({"Cc", "Zs"})
 
 SHORTEST_TOKEN = 16
 """Characters of ``http.token``: whoever guesses it reads every message, and sends in your name."""
 
 _UNPRINTABLE = re.compile(r"[\x00-\x20\x7f]")
-_BREAK = re.compile(r"[\r\n\0]")
-_COOKIE_NAME = re.compile(
-    r"\s*((?:-H|--header|-b|--cookie)[\s='\"]+(?:cookie\s*:)?|(?:set-)?cookie\s*:|curl\s)",
-    re.IGNORECASE,
-)
-_KEY_NAME = re.compile(
-    r"\s*((?:access[_-]?token|token|device[_-]?id|user[_-]?id|unb)[\"']?\s*[:=]"
-    r"|(?:authorization\s*:\s*)?bearer\s)",
-    re.IGNORECASE,
-)
-_THE_VALUE = {True: "the cookies: name=value; name=value", False: "what follows it"}
-_QUOTES = tuple("\"'`“”‘’")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HANDSHAKE_HEADERS = re.compile(r"connection|upgrade|sec-websocket-.*", re.IGNORECASE)
 
@@ -73,6 +65,8 @@ def findings(settings: Settings) -> Iterator[Finding]:
     yield from _ids(settings.accounts)
     for index, account in enumerate(settings.accounts):
         yield from _account(account, key_path("accounts", index))
+    # Last: what says more of a key comes first.
+    yield from texts.unfit(settings)
 
 
 def default_findings(given: object) -> Iterator[Finding]:
@@ -98,7 +92,7 @@ def warnings(settings: Settings) -> Iterator[Finding]:
         if not account.tls.verify:
             yield f"{path}.tls.verify", "is off: anybody on the way can read and write"
         user_id, cookie = account.credentials.user_id, account.credentials.cookie
-        if account.platform == "goofish" and cookie and not users_of(cookie):
+        if account.platform == "goofish" and cookie and not pasted.users_of(cookie):
             told = "there is no unb in it, so it is not of a user who is logged in"
             yield f"{path}.credentials.cookie", f"{told}; copy it from a page after the login"
         if user_id:
@@ -123,11 +117,26 @@ def _http(http: HttpSettings) -> Iterator[Finding]:
     if http.listen is None:
         return
     host, _, port = http.listen.rpartition(":")
-    if not host or not port.isascii() or not port.isdigit() or not 0 <= int(port) <= 65535:
+    if not (_is_host(host) and port.isascii() and port.isdigit() and _is_port(port)):
         yield "http.listen", f"expected host:port, e.g. 127.0.0.1:8760, got {shown(http.listen)}"
     elif not http.token and not _is_loopback(host.strip("[]")):
-        told = f"is missing, and {http.listen} can be reached from other machines"
+        listen = http.listen[-_LONGEST_ADDRESS:]
+        told = f"is missing, and {listen} can be reached from other machines"
         yield "http.token", f"{told}; set a token of your own or listen on 127.0.0.1"
+
+
+def _is_host(host: str) -> bool:
+    bare = host.removeprefix("[").removesuffix("]")
+    try:
+        ipaddress.ip_address(bare)
+    except ValueError:
+        return host == bare and ascii_host(host) is not None
+    return True
+
+
+def _is_port(digits: str) -> bool:
+    # Its length first: the interpreter refuses to read thousands of digits.
+    return len(digits) <= 5 and int(digits) <= 65535
 
 
 def is_bearer(token: str) -> bool:
@@ -147,11 +156,21 @@ def _ids(accounts: tuple[AccountSettings, ...]) -> Iterator[Finding]:
     for index, account in enumerate(accounts):
         where = f"accounts[{index}].id"
         if account.id in first:
-            told = f"{account.id!r} is the id of accounts[{first[account.id]}] already"
+            told = f"{shown(account.id)} is the id of accounts[{first[account.id]}] already"
             yield where, f"{told}; each account needs its own"
         first.setdefault(account.id, index)
-        if not 0 < len(account.id) <= _LONGEST_ID or _UNPRINTABLE.search(account.id):
+        if not 0 < len(account.id) <= _LONGEST_ID or _is_blank(account.id):
             yield where, f"expected 1 to {_LONGEST_ID} characters without spaces"
+        elif unseen := pasted.unseen_in(account.id):
+            told = f"there is a character in it that nobody sees ({unseen})"
+            yield where, f"{told}; it stands in logs, so write it without"
+
+
+def _is_blank(text: str) -> bool:
+    """Tell whether there is a space in a text, of any width, or a control character."""
+    return " " in text or (
+        not text.isprintable() and any(unicodedata.category(each) in _BLANKS for each in text)
+    )
 
 
 def _account(account: AccountSettings, path: str) -> Iterator[Finding]:
@@ -161,7 +180,7 @@ def _account(account: AccountSettings, path: str) -> Iterator[Finding]:
     if account.proxy is not None:
         yield from _proxy(account.proxy, f"{path}.proxy")
     yield from _headers(account, path)
-    yield from _credentials(account.credentials, f"{path}.credentials")
+    yield from pasted.findings(account.credentials, f"{path}.credentials")
     if account.platform == "goofish" and account.enabled:
         yield from _goofish(account.credentials, f"{path}.credentials")
     for name, pairs in _PAIRS.items():
@@ -176,44 +195,17 @@ def _account(account: AccountSettings, path: str) -> Iterator[Finding]:
 
 def _goofish(credentials: Credentials, path: str) -> Iterator[Finding]:
     if not credentials.token:
-        told = "is missing; goofish registers with the accessToken of the login token call"
-        yield f"{path}.token", f"{told}, see README, section Credentials"
+        told = "is missing; goofish registers with the accessToken of the page's login token call"
+        yield f"{path}.token", f"{told}, see README, section `A real account in ten lines`"
     if not credentials.user_id:
         yield f"{path}.user_id", "is missing; it is the value of the cookie unb"
-    elif users_of(credentials.cookie) - {credentials.user_id}:
+    elif pasted.users_of(credentials.cookie) - {credentials.user_id}:
         told = "its unb is another user than user_id"
         yield f"{path}.cookie", f"{told}; copy both while logged in as the same one"
 
 
-def _credentials(credentials: Credentials, path: str) -> Iterator[Finding]:
-    for key in ("user_id", "device_id", "token", "cookie"):
-        value = getattr(credentials, key) or ""
-        pasted = (_COOKIE_NAME if key == "cookie" else _KEY_NAME).match(value)
-        if _BREAK.search(value):
-            yield f"{path}.{key}", "there is a line break in it"
-        elif key == "cookie" and not value.isascii():
-            yield f"{path}.{key}", "holds letters no header can carry; copy it again"
-        elif pasted:
-            yield (
-                f"{path}.{key}",
-                f"begins with {pasted[1]!r}; copy only {_THE_VALUE[key == 'cookie']}",
-            )
-        elif value.strip()[:1] in _QUOTES:
-            yield f"{path}.{key}", "has quotes around it that are not part of it; leave them out"
-        elif value and not value.strip("*. …"):
-            yield f"{path}.{key}", "is a mask that something shows in its place; copy it itself"
-        elif key != "cookie" and value != value.strip():
-            yield f"{path}.{key}", "begins or ends with a blank; leave it out"
-
-
-def users_of(cookie: str | None) -> frozenset[str]:
-    """Return the users a Goofish cookie is of: its values of ``unb``."""
-    pairs = (part.strip().partition("=") for part in (cookie or "").split(";"))
-    return frozenset(value.strip('"') for name, _, value in pairs if name == "unb" and value)
-
-
 def _url(url: str, path: str) -> Iterator[Finding]:
-    told = _address(url, {"ws", "wss"}, "wss://host/")
+    told = address_problem(url, {"ws", "wss"}, "wss://host/")
     if told:
         yield path, told
     elif "@" in urlsplit(url).netloc:
@@ -223,7 +215,9 @@ def _url(url: str, path: str) -> Iterator[Finding]:
 
 
 def _proxy(url: str, path: str) -> Iterator[Finding]:
-    told = _address(url, {"http", "socks5", "socks5h"}, "http://host:port or socks5://host:port")
+    told = address_problem(
+        url, {"http", "socks5", "socks5h"}, "http://host:port or socks5://host:port"
+    )
     if told:
         yield path, told
     elif not urlsplit(url).port:
@@ -234,11 +228,13 @@ def _proxy(url: str, path: str) -> Iterator[Finding]:
 
 def _login_is_long(url: str) -> bool:
     parts = urlsplit(url)
-    login = (unquote(part or "").encode() for part in (parts.username, parts.password))
+    login = (
+        unquote(part or "").encode(errors="replace") for part in (parts.username, parts.password)
+    )
     return any(len(part) > _SOCKS5_LOGIN_BYTES for part in login)
 
 
-def _address(url: str, schemes: set[str], example: str) -> str | None:
+def address_problem(url: str, schemes: set[str], example: str) -> str | None:
     """Say what is wrong with a URL, without its user, path and query."""
     try:
         parts = urlsplit(url)
@@ -258,6 +254,8 @@ def _address(url: str, schemes: set[str], example: str) -> str | None:
 
 
 def _headers(account: AccountSettings, path: str) -> Iterator[Finding]:
+    if pasted.BREAK.search(account.user_agent or ""):
+        yield f"{path}.user_agent", "there is a line break in it"
     for name, value in account.headers.items():
         where = key_path(f"{path}.headers", name)
         if not _HEADER_NAME.fullmatch(name):
@@ -266,5 +264,5 @@ def _headers(account: AccountSettings, path: str) -> Iterator[Finding]:
             yield where, "is written by the handshake itself; leave it out"
         elif name.lower() == "cookie":
             yield where, "belongs into credentials.cookie of the account"
-        elif _BREAK.search(value):
+        elif pasted.BREAK.search(value):
             yield where, "there is a line break in it"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import sys
 import types
 import typing
 from collections.abc import Mapping
@@ -186,14 +187,18 @@ def _scalar(shape: _Shape, value: Any) -> Any:
     elif shape.kind is str:
         right = str(value) if isinstance(value, str) else _WRONG
     elif isinstance(value, (int, float)) and not isinstance(value, bool):
-        if shape.kind is float:
-            right = float(value)
-        elif isinstance(value, int) or value.is_integer():
-            right = int(value)
-        within = shape.within
-        if within is not None and not (within.least <= value <= within.most):
-            right = _WRONG
+        right = _number(shape, value)
     return right
+
+
+def _number(shape: _Shape, value: float) -> Any:
+    """Read a number; its bounds first, for a float can not hold every one."""
+    within = shape.within
+    if within is not None and not (within.least <= value <= within.most):
+        return _WRONG
+    if shape.kind is float:
+        return float(value) if abs(value) <= sys.float_info.max else _WRONG
+    return int(value) if isinstance(value, int) or value.is_integer() else _WRONG
 
 
 def _parsed(text: str) -> Any:

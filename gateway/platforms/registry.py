@@ -12,6 +12,7 @@ _BUILT_IN = {
     "goofish": ("gateway.platforms.goofish", "Goofish"),
     "plain": ("gateway.platforms.plain", "Plain"),
 }
+_LONGEST_SHOWN = 60
 _factories: dict[str, Callable[[], Platform]] = {}
 
 
@@ -40,8 +41,9 @@ def get(name: str) -> Platform:
     if factory is not None:
         return factory()
     if name not in _BUILT_IN:
+        shown = name[:_LONGEST_SHOWN]
         raise ValueError(
-            f"no platform {name!r}{did_you_mean(name, names())} (known: {', '.join(names())})"
+            f"no platform {shown!r}{did_you_mean(shown, names())} (known: {', '.join(names())})"
         )
     module, attribute = _BUILT_IN[name]
     platform: Platform = getattr(importlib.import_module(module), attribute)()

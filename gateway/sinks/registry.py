@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from gateway.config.document import key_path
-from gateway.config.problems import Problems
+from gateway.config.problems import Problems, shown
 from gateway.config.tree import Partial, Reader
 from gateway.errors import ConfigError, SinkError, did_you_mean
 from gateway.settings import SinkSettings
@@ -21,6 +21,8 @@ SINKS: Mapping[str, Callable[..., Sink]] = {
     "python": CallableSink,
 }
 """Name in the configuration → class. Its keyword arguments are the keys it takes."""
+
+_LONGEST_KIND = 60
 
 
 def make(settings: SinkSettings) -> Sink:
@@ -57,8 +59,10 @@ def check(sinks: Iterable[SinkSettings], *, source: str = "settings") -> tuple[s
 def _options(settings: SinkSettings, path: str, problems: Problems) -> Partial:
     factory = SINKS.get(settings.kind)
     if factory is None:
-        near = did_you_mean(settings.kind, SINKS) or f"; known are {', '.join(SINKS)}"
-        problems.add(f"{path}.kind", f"there is no sink {settings.kind!r}{near}")
+        near = (
+            did_you_mean(settings.kind[:_LONGEST_KIND], SINKS) or f"; known are {', '.join(SINKS)}"
+        )
+        problems.add(f"{path}.kind", f"there is no sink {shown(settings.kind)}{near}")
         return {}
     hints = _hints(factory)
     options = Reader(problems).keys(hints, settings.options, path)

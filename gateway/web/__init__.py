@@ -8,6 +8,8 @@ extra ``[http]``.
 from __future__ import annotations
 
 import contextlib
+import errno
+import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -79,12 +81,26 @@ def serve(gateway: Controlled, *, log: Any = None) -> Serving | None:
         told = f"is set, but the HTTP server is not installed; {HTTP_EXTRA}; or set it to null"
         raise ExtraMissingError([f"http.listen: {told}"]) from None
     except OSError as error:
-        told = f"can not listen on {http.listen} ({error.strerror})"
-        fix = "end the program that listens there, or choose another port"
-        raise ConfigError([f"http.listen: {told}; {fix}"]) from error
+        told = f"can not listen on {http.listen} ({error.strerror or error})"
+        raise ConfigError([f"http.listen: {told}; {_remedy(error)}"]) from error
     server.start()
     log.info("control.listening", url=server.url)
     return Serving(server, context)
+
+
+def _remedy(error: OSError) -> str:
+    """Say what helps somebody who can not listen."""
+    if isinstance(error, socket.gaierror):
+        return "write an address of this machine, e.g. 127.0.0.1"
+    match error.errno:
+        case errno.EADDRNOTAVAIL:
+            return "it is no address of this machine; write one that is, e.g. 127.0.0.1"
+        case errno.EACCES | errno.EPERM:
+            return "choose a port from 1024 on; those below are the administrator's"
+        case errno.EADDRINUSE:
+            return "end the program that listens there, or choose another port"
+        case _:
+            return "choose another address or port"
 
 
 @contextlib.contextmanager

@@ -22,13 +22,31 @@ MOST_BODY_BYTES = 1 << 20
 """A longer body is refused, here and by the server."""
 
 _JSON = "application/json"
+_UNREADABLE = {
+    413: ("too_large", "send less"),
+    431: ("headers_too_large", "send shorter headers"),
+    500: ("internal", "look for control.failed in its log"),
+}
+_LONGEST_DETAIL = 200
 _RETRY = frozenset({429, 503})
-_HEADERS = [
+HEADERS = [
     ("Content-Type", f"{_JSON}; charset=utf-8"),
     ("Cache-Control", "no-store"),
     ("X-Content-Type-Options", "nosniff"),
     ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
 ]
+
+
+def refusal(status: int, detail: str) -> bytes:
+    """Return what is answered to a request that the server itself could not read.
+
+    Args:
+        status: What it answers with.
+        detail: Its words.
+    """
+    error, next_step = _UNREADABLE.get(status, ("bad_request", "see docs/control.md"))
+    shown = detail[:_LONGEST_DETAIL].strip() or "the request can not be read"
+    return escaped(msgspec.json.encode(Problem(status, error, shown, next_step).body()))
 
 
 class Application:
@@ -51,7 +69,7 @@ class Application:
             problem = of_exception(error) or self._unexpected(environ, error)
             answer = Answer(status=problem.status, body=problem.body())
         body = escaped(msgspec.json.encode(self._context.gateway.redact(answer.body)))
-        headers = [*_HEADERS, ("Content-Length", str(len(body)))]
+        headers = [*HEADERS, ("Content-Length", str(len(body)))]
         if answer.status in _RETRY:
             headers.append(("Retry-After", str(RETRY_S)))
         if answer.status == HTTPStatus.UNAUTHORIZED:

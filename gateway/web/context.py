@@ -84,7 +84,10 @@ class Context:
                 self._waiting.release()
         else:
             told = f"{MOST_WAITING} requests wait already"
-            raise Problem(503, "busy", told, "ask with wait_s=0, or try again in a moment")
+            fix = (
+                "end one (`tail`, `send --wait`) or try again in a moment; with wait_s=0 none waits"
+            )
+            raise Problem(503, "busy", told, fix)
 
     def close(self) -> None:
         """Let everybody who waits go home. Idempotent."""

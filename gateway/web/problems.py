@@ -37,6 +37,9 @@ _KNOWN: Final[list[tuple[type[Exception], int, str, str]]] = [
     (ConfigError, 409, "config", "correct the configuration"),
 ]
 
+NOT_A_GATEWAY = "not_a_gateway"
+"""The error of what is no answer of ours."""
+
 RETRY_S = 1
 """``Retry-After`` of what may work later, in seconds."""
 
@@ -121,7 +124,7 @@ def from_body(status: int, body: Any) -> Problem:
         return Problem(status, str(body["error"]), str(body["detail"]), str(body["next_step"]))
     return Problem(
         status,
-        "not_a_gateway",
+        NOT_A_GATEWAY,
         f"something that is no gateway answered, with HTTP status {status}",
         "check the address: -c FILE (http.listen) or --url",
     )

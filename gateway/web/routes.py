@@ -70,7 +70,7 @@ def find(method: str, path: str) -> tuple[Route, str]:
         match = pattern.fullmatch(path)
         if match and its_method == method:
             return route, match[1] if pattern.groups else ""
-        if match:
+        if match and not (pattern.groups and "/" in match[1]):  # rather a verb that is none
             allowed.append(its_method)
     if allowed:
         told = f"{path} takes {' or '.join(sorted(set(allowed)))}, not {method}"

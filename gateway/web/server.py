@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
+from gateway.web import application
 from gateway.web.application import MOST_BODY_BYTES
 from gateway.web.context import MOST_WAITING
 
@@ -93,6 +94,7 @@ class HttpServer:
         except BaseException:
             listener.close()
             raise
+        self._server.channel_class = _channel_class()
         self._thread = threading.Thread(target=self._run, name="http", daemon=True)
 
     @property
@@ -152,6 +154,27 @@ class HttpServer:
             if not channel.requests and now_unix_s - channel.creation_time > self._life_s:
                 channel.will_close = True
         self._arriving = arriving
+
+
+def _channel_class() -> Any:
+    """Give waitress's connection, which answers what is no HTTP as everything else is answered."""
+    import waitress.channel  # noqa: PLC0415  # the extra may be missing
+    import waitress.task  # noqa: PLC0415  # the same
+
+    class Refusal(waitress.task.ErrorTask):  # type: ignore[misc]  # it has no types
+        def execute(self) -> None:
+            found = self.request.error
+            body = application.refusal(found.code, str(found.body))
+            self.status = f"{found.code} {found.reason}"
+            self.response_headers.extend(application.HEADERS)
+            self.set_close_on_finish()
+            self.content_length = len(body)
+            self.write(body)
+
+    class Channel(waitress.channel.HTTPChannel):  # type: ignore[misc]  # the same
+        error_task_class = Refusal
+
+    return Channel
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -9,23 +9,31 @@ from pathlib import Path
 from typing import Any
 
 from actors.runtime.clock import SystemClock
-from gateway.journal import care, quota
+from gateway.journal import care, files, quota
 from gateway.planning import JOURNAL_FILE
 from gateway.settings import Settings
 from gateway.web.problems import Problem
 
 
-def journal_path(settings: Settings) -> Path:
+def journal_path(settings: Settings, *, or_salvaged: bool = False) -> Path:
     """Give the journal's file.
 
+    Args:
+        settings: Name it.
+        or_salvaged: Its salvaged copy will do, if a salvage was cut short.
+
     Raises:
-        Problem: 409; these settings keep none on disk. 404; it is not there.
+        Problem: 409; these settings keep none on disk, or it is no file. 404; it is not there.
     """
     if settings.durability == "memory":
         told = "durability is memory: nothing is kept on disk"
         raise Problem(409, "no_journal", told, "set durability to full or normal")
     path = Path(settings.data_dir) / JOURNAL_FILE
-    if not path.exists():
+    if path.exists() and not path.is_file():
+        told = f"{path} is a folder, or no ordinary file"
+        raise Problem(409, "no_journal", told, "see who made it and move it away, or set data_dir")
+    cut_short = or_salvaged and files.beside(path, files.SALVAGED).exists()
+    if not path.exists() and not cut_short:
         told = f"there is no journal {path}"
         raise Problem(404, "no_journal", told, "check data_dir; the first start makes it")
     return path
@@ -72,7 +80,7 @@ class FileCare:
 
     def salvage(self) -> Any:
         """Save what can be read of a damaged file, and put it in its place."""
-        return care.salvage(journal_path(self._settings), clock=SystemClock())
+        return care.salvage(journal_path(self._settings, or_salvaged=True), clock=SystemClock())
 
     def repair(self) -> Any:
         """Take rows that cannot be read out, into a file beside it."""

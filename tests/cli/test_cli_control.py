@@ -11,7 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -142,7 +142,11 @@ def test_every_command_shows_tables_and_json(stand_in: StandIn) -> None:
 def test_negative_answers_are_exit_code_1(stand_in: StandIn) -> None:
     assert call("dead-letters", "show", "none")[0] == 1
     assert call("outbox", "cancel", "o2")[0] == 1
-    assert call("journal", "salvage")[0] == 1
+    for verb in ("salvage", "repair"):
+        code, _, err = call("journal", verb)
+        assert code == 1
+        assert f"a journal in use is not {verb}" in err
+        assert "stop the gateway first" in err
     stand_in.result = None
     assert call("send", "a", "c", "hi")[0] == 0
     assert call("send", "a", "c", "hi", "--wait", "0.05")[0] == 1
@@ -289,6 +293,105 @@ def test_the_journals_upkeep_needs_no_gateway(tmp_path: Path) -> None:
     assert "quick_check" in out + err or "malformed" in out + err
     assert call("journal", "salvage", "-c", file)[0] == 0
     assert call("journal", "check", "-c", file)[0] == 0
+    journal.rename(f"{journal}.salvaged")  # as if it had been cut short
+    code, out, _ = call("doctor", "-c", file)
+    assert (code, "a salvage of it was cut short" in out) == (1, True)
+    assert call("journal", "salvage", "-c", file)[0] == 0
+    assert call("journal", "check", "-c", file)[0] == 0
+
+
+def empty(journal: Path) -> None:
+    journal.write_bytes(b"")
+
+
+def foreign(journal: Path) -> None:
+    journal.unlink()
+    with contextlib.closing(sqlite3.connect(journal)) as connection, connection:
+        connection.execute("CREATE TABLE theirs(a)")
+
+
+def newer(journal: Path) -> None:
+    with contextlib.closing(sqlite3.connect(journal)) as connection, connection:
+        connection.execute("PRAGMA user_version=99")
+
+
+def folder(journal: Path) -> None:
+    journal.unlink()
+    journal.mkdir()
+
+
+def odd_row(journal: Path) -> None:
+    with contextlib.closing(sqlite3.connect(journal)) as connection, connection:
+        connection.execute("INSERT INTO note VALUES('a','c','k',5,1)")
+
+
+def lock(make: Callable[[Path], object]) -> Callable[[Path], None]:
+    def spoil(journal: Path) -> None:
+        name = journal.with_name(f"{journal.name}.lock")
+        name.unlink()
+        make(name)
+
+    return spoil
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links and pipes")
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (empty, "is not a journal of this program"),
+        (foreign, "is not a journal of this program"),
+        (newer, "has journal schema 99"),
+        (folder, "is a folder, or no ordinary file"),
+        (odd_row, "note row a/c/k: value is the number 5"),
+        (lock(Path.mkdir), "is a link, or no ordinary file"),
+        (lock(lambda name: name.symlink_to("elsewhere")), "is a link, or no ordinary file"),
+        (lock(os.mkfifo), "is a link, or no ordinary file"),
+    ],
+    ids=["empty", "foreign", "newer", "folder", "row", "lock-dir", "lock-link", "lock-pipe"],
+)
+def test_doctor_says_of_a_journal_what_check_says(
+    spoil: Callable[[Path], None], told: str, tmp_path: Path
+) -> None:
+    """It called a journal sound that no gateway starts with."""
+    file = config_of(tmp_path)
+    journal = tmp_path / "data" / "journal.sqlite3"
+    journal_of(tmp_path).close()
+    spoil(journal)
+    code, out, _ = call("doctor", "-c", file, "--json")
+    assert code == 1
+    found = {each["name"]: each for each in json.loads(out)["findings"]}["journal"]
+    assert found["verdict"] == "wrong"
+    assert told in found["detail"]
+    assert found["next_step"]
+    assert ("journal repair" in found["next_step"]) == (spoil is odd_row)
+    for verb in ("check", "repair", "salvage", "prune"):
+        code, _, err = call("journal", verb, "-c", file)
+        assert "Errno" not in err
+        assert "Traceback" not in err
+        if spoil is folder:
+            assert (code, told in err, "→" in err) == (1, True, True)
+
+
+def test_doctor_misses_a_journal_whose_log_is_there(tmp_path: Path) -> None:
+    """A start would refuse, for the log may hold messages."""
+    file = config_of(tmp_path)
+    journal_of(tmp_path).close()
+    journal = tmp_path / "data" / "journal.sqlite3"
+    journal.unlink()
+    assert call("doctor", "-c", file)[0] == 0
+    journal.with_name(f"{journal.name}-wal").write_bytes(b"messages")
+    code, out, _ = call("doctor", "-c", file)
+    assert (code, "its log journal.sqlite3-wal is there" in out) == (1, True)
+
+
+def test_what_a_journal_can_not_be_written_to_is_named(tmp_path: Path) -> None:
+    file = config_of(tmp_path)
+    journal_of(tmp_path).close()
+    (tmp_path / "file").touch()
+    code, _, err = call("journal", "backup", str(tmp_path / "file" / "copy"), "-c", file)
+    assert code == 1
+    assert str(tmp_path / "file") in err
+    assert "Errno" not in err
 
 
 @pytest.mark.peer(20)

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ ROOT = Path(__file__).parents[2]
 FRAME = ROOT / "tests" / "data" / "goofish" / "real_frame_sync_two_entries.json"
 LIMIT_S = 40
 POSIX = pytest.mark.skipif(os.name == "nt", reason="a shell, and devices")
+EXAMPLE = ROOT / "config" / "default.yaml"
 COMMAND = f"{sys.executable} -m gateway"
 
 
@@ -56,12 +58,25 @@ def test_a_reader_that_goes_away_ends_it_without_a_word(unbuffered: str, tmp_pat
 
 @POSIX
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-@pytest.mark.parametrize("what", ["--help", f"decode {FRAME}"])
+@pytest.mark.parametrize(
+    "what", ["--help", f"decode {FRAME}", f"check -c {EXAMPLE}", "demo --seconds 30"]
+)
 def test_a_full_disk_is_a_failure(what: str, unbuffered: str) -> None:
+    """It is said which file is full: none was named on the command line."""
     code, _, err = shell(f"{COMMAND} {what} > /dev/full", PYTHONUNBUFFERED=unbuffered)
 
     assert code == 70
+    assert err.splitlines()[-1] == "xianyu-gateway: standard output: No space left on device"
     assert err.count("No space left") == 1
+
+
+@POSIX
+@pytest.mark.parametrize("lines", [1, 30])
+def test_a_demo_that_nobody_watches_ends_at_once(lines: int) -> None:
+    """Its lines are printed by listeners, whose failures are the gateway's to log, not to heed."""
+    began_s = time.monotonic()
+    assert shell(f"{COMMAND} demo --seconds 30 | head -{lines}")[0::2] == (141, "")
+    assert time.monotonic() - began_s < 20
 
 
 @POSIX
@@ -169,6 +184,8 @@ def test_a_state_that_is_none_is_usage_with_those_there_are() -> None:
         ("accounts", "pause", ""),
         ("send", "", "c", "text"),
         ("send", "a", "", "text"),
+        ("send", "a", "c", ""),
+        ("send", "a", "c", " \n"),
         ("send", "a", "c", "text", "--to", ""),
         ("tail", "--account", ""),
         ("outbox", "list", "--account", ""),
@@ -217,6 +234,50 @@ def test_ctrl_c_while_it_starts_is_130(during: str) -> None:
     """Half of a command's time is imports, and that is when people see their mistake."""
     done = subprocess.run(
         [sys.executable, "-c", _INTERRUPTED, during],
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        cwd=ROOT,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (130, "")
+
+
+_INTERRUPTED_SCRIPT = """
+import builtins, runpy, sys
+loads = builtins.__import__
+def interrupted(name, *rest, **more):
+    if name == during:
+        raise KeyboardInterrupt
+    return loads(name, *rest, **more)
+during, script = sys.argv[1:]
+for each in ("argparse", "pathlib", during):
+    sys.modules.pop(each, None)
+builtins.__import__ = interrupted
+sys.argv[1:] = ["tail"]
+if script:
+    runpy.run_path(script, run_name="__main__")
+else:
+    from gateway.cli import main
+    sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize(
+    ("during", "script"),
+    [
+        ("argparse", ""),
+        ("gateway.cli.arguments", ""),
+        ("pathlib", "scripts/run_gateway.py"),
+        ("scripts.environment", "scripts/run_gateway.py"),
+        ("hashlib", "scripts/run_gateway.py"),
+        ("scripts.environment", "scripts/demo.py"),
+    ],
+)
+def test_ctrl_c_before_anything_runs_is_130(during: str, script: str) -> None:
+    """By what pip makes of the command, and by the scripts of a checkout."""
+    done = subprocess.run(
+        [sys.executable, "-c", _INTERRUPTED_SCRIPT, during, script],
         capture_output=True,
         text=True,
         timeout=LIMIT_S,

@@ -79,6 +79,26 @@ def test_a_file_beside_the_caller_is_checked(checkout: Path, tmp_path: Path) -> 
 
 
 @POSIX
+def test_a_path_in_chinese_and_a_locale_that_has_none(checkout: Path, tmp_path: Path) -> None:
+    """As a service is started, or a job of cron, whose locale is POSIX."""
+    (tmp_path / "my.yaml").write_text("data_dir: here\n")
+    there = tmp_path / "店 铺"
+    checkout.rename(there)
+    ascii_only = {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    for said in ("pip says this", ""):
+        done = subprocess.run(
+            command(there, "check", "-c", "my.yaml"),
+            capture_output=True,
+            timeout=LIMIT_S,
+            cwd=tmp_path,
+            env=bare() | ascii_only,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert (b"pip says this" in done.stderr) == bool(said), "the second time it is there"
+
+
+@POSIX
 def test_exit_codes_and_every_command_pass_through(checkout: Path, tmp_path: Path) -> None:
     assert "dead-letters" in run(checkout, "--help", cwd=tmp_path).stdout
     assert run(checkout, "status", cwd=tmp_path).returncode == 1, "no gateway runs"

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actors.policy.backoff import Delays
@@ -159,6 +159,7 @@ def test_text_without_references_is_left_alone(text: str) -> None:
         assert substitute(text, {}) is text
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 import time
 from collections.abc import Iterator
+from http.client import HTTPResponse
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from stand_in import TOKEN, StandIn
 
 from gateway.errors import ConfigError
 from gateway.web import ExtraMissingError, serve, serving
-from gateway.web.application import MOST_BODY_BYTES
+from gateway.web.application import MOST_BODY_BYTES, refusal
 from gateway.web.server import MOST_HEADER_BYTES, HttpServer
 
 serve_api = control_api.serve_api
@@ -207,6 +209,58 @@ def test_a_port_in_use_is_a_clear_error(tmp_path: Path) -> None:
         port = other.getsockname()[1]
         with pytest.raises(ConfigError, match=f"127.0.0.1:{port}.*another port"):
             serve(StandIn(tmp_path, listen=f"127.0.0.1:{port}"))
+
+
+@pytest.mark.parametrize(
+    ("listen", "told"),
+    [
+        ("192.0.2.7:0", "it is no address of this machine"),
+        ("no-such-host.invalid:0", "write an address of this machine"),
+    ],
+)
+def test_who_can_not_listen_there_hears_why(tmp_path: Path, listen: str, told: str) -> None:
+    """Nobody has it, so nobody is to be ended."""
+    with pytest.raises(ConfigError, match=told) as caught:
+        serve(StandIn(tmp_path, listen=listen))
+    assert "end the program" not in str(caught.value)
+    assert "None" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "error"),
+    [
+        (b"POST /v1/send HTTP/1.1\r\nContent-Length: %d" % (1 << 30), 413, "too_large"),
+        (b"GET / HTTP/1.1\r\nX: " + b"x" * MOST_HEADER_BYTES, 431, "headers_too_large"),
+        (b"G\x9b2J /\xe2\x80\xae HTTP/1.1\r\nA: b", 400, "bad_request"),
+        (b"GET / HTTP/1.1\r\nA\0: b", 400, "bad_request"),
+        (b"GET / HTTP/1.1\r\nTransfer-Encoding: gzip", 501, "bad_request"),
+    ],
+    ids=["body", "headers", "method", "header", "encoding"],
+)
+def test_what_is_no_http_is_refused_as_everything_else(
+    tmp_path: Path, serve_api: Serve, sent: bytes, status: int, error: str
+) -> None:
+    """A program reads one shape; the server below us answers such a request before we see it."""
+    api = serve_api(StandIn(tmp_path))
+    with api.connect() as connection:
+        connection.sendall(sent + b"\r\n\r\n")
+        answer = HTTPResponse(connection)
+        answer.begin()
+        body = answer.read()
+    assert answer.status == status
+    assert answer.headers["Content-Type"] == "application/json; charset=utf-8"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    told = json.loads(body)
+    assert set(told) == {"error", "detail", "next_step"}
+    assert all(told.values())
+    assert told["error"] == error
+    assert body.decode().isprintable()
+
+
+def test_its_words_move_no_cursor() -> None:
+    """Today they repeat nothing of the request; a later version may."""
+    assert refusal(400, "\x9b2J\u202e" + "x" * 9999).decode().isprintable()
+    assert len(refusal(400, "x" * 9999)) < 500
 
 
 def test_without_listen_there_is_no_server(tmp_path: Path) -> None:

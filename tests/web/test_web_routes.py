@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import threading
 from pathlib import Path
@@ -14,7 +15,9 @@ from control_api import Serve
 from stand_in import COOKIE, TOKEN, StandIn
 
 from gateway.events import ChatMessage
-from gateway.web.context import MOST_WAITING
+from gateway.logs import get_logger
+from gateway.web.context import MOST_WAITING, Context
+from gateway.web.problems import Problem
 from gateway.web.routes import TABLE
 
 serve_api = control_api.serve_api
@@ -225,10 +228,25 @@ def test_what_a_gateway_does_not_have_is_501(tmp_path: Path, serve_api: Serve) -
         assert refused(api, method, path) == (501, "not_available")
 
 
+def test_too_many_who_wait_are_told_what_to_end(tmp_path: Path) -> None:
+    """Words for a person at a command, who has no wait_s."""
+    context = Context(StandIn(tmp_path), get_logger())
+    with contextlib.ExitStack() as places:
+        for _ in range(MOST_WAITING):
+            places.enter_context(context.waiting(1.0))
+        with pytest.raises(Problem) as caught, context.waiting(1.0):
+            pass
+    assert caught.value.next_step.startswith("end one (`tail`, `send --wait`) or try again")
+
+
 def test_unknown_paths_and_methods(tmp_path: Path, serve_api: Serve) -> None:
     api = serve_api(StandIn(tmp_path))
     assert refused(api, "GET", "/") == (404, "unknown_path")
     assert refused(api, "GET", "/v1/status/") == (404, "unknown_path")
+    for verb in ("POST", "DELETE"):
+        for path in ("/v1/accounts//pause", "/v1/accounts/a/pausex", "/v1/outbox/o1/send"):
+            assert refused(api, verb, path) == (404, "unknown_path"), path
+    assert refused(api, "POST", "/v1/accounts/a") == (405, "method_not_allowed")
     assert refused(api, "POST", "/v1/status") == (405, "method_not_allowed")
     assert refused(api, "DELETE", "/v1/accounts/a") == (405, "method_not_allowed")
     assert refused(api, "GET", "/v1/send") == (405, "method_not_allowed")

@@ -1,0 +1,114 @@
+"""One question over HTTP and its answer, both bounded: whoever listens there may be anybody.
+
+Prints nothing.
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+import socket
+import time
+from typing import Any, Final
+
+MOST_BYTES: Final = 64 << 20
+"""Of an answer; a dead letter with the largest frame that settings usually allow takes a tenth."""
+
+_PIECE: Final = 1 << 16
+
+
+class TooLongError(Exception):
+    """Raised when an answer does not end where one of a gateway would have."""
+
+
+def exchange(
+    connection: http.client.HTTPConnection,
+    method: str,
+    target: str,
+    *,
+    content: bytes | None,
+    headers: dict[str, str],
+    until_s: float,
+    most_bytes: int = MOST_BYTES,
+) -> tuple[int, bytes]:
+    """Ask over an open connection, and close it.
+
+    Args:
+        connection: To whom.
+        method: GET or POST.
+        target: Path and query.
+        content: What is sent.
+        headers: Of the question.
+        until_s: All of the answer is there by then, on the monotonic clock.
+        most_bytes: It is no longer than this.
+
+    Returns:
+        Status and content.
+
+    Raises:
+        TooLongError: It is longer.
+        OSError: Nobody answers any more; a ``TimeoutError`` if it takes too long.
+        http.client.HTTPException: The answer is none, or was cut off.
+    """
+    sock = connection.sock
+    timed: Any = _Timed(sock, until_s)  # as much of a socket as the library uses
+    connection.sock = timed
+    try:
+        connection.request(method, target, content, headers)
+        answer = connection.getresponse()
+        return answer.status, _content(answer, most_bytes)
+    finally:
+        connection.close()
+        sock.close()
+
+
+def _content(answer: http.client.HTTPResponse, most_bytes: int) -> bytes:
+    """Read an answer piece by piece: the length it claims is a stranger's word."""
+    content = bytearray()
+    while piece := answer.read(_PIECE):
+        content += piece
+        if len(content) > most_bytes:
+            raise TooLongError(f"longer than {most_bytes} bytes")
+    if answer.length:  # read() with a size says nothing of an end that came too early
+        raise http.client.IncompleteRead(bytes(content), answer.length)
+    return bytes(content)
+
+
+class _Timed:
+    """A socket whose every step ends by one moment, however little comes at a time."""
+
+    def __init__(self, sock: socket.socket, until_s: float) -> None:
+        self._sock = sock
+        self._until_s = until_s
+
+    def sendall(self, data: Any) -> None:
+        self.ready().sendall(data)
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        return io.BufferedReader(_Reading(self))
+
+    def close(self) -> None:
+        """Leave it open: the library closes it while it still reads."""
+
+    def ready(self) -> socket.socket:
+        """Give the socket with what is left of the time.
+
+        Raises:
+            TimeoutError: Nothing is.
+        """
+        left_s = self._until_s - time.monotonic()
+        if left_s <= 0:
+            raise TimeoutError("timed out")
+        self._sock.settimeout(left_s)
+        return self._sock
+
+
+class _Reading(io.RawIOBase):
+    def __init__(self, timed: _Timed) -> None:
+        self._timed = timed
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        return self._timed.ready().recv_into(buffer)

@@ -1,0 +1,83 @@
+"""Which gateway a person means, and with which token; each with where it was said."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from gateway.config.rules import address_problem, is_bearer
+from gateway.errors import ConfigError
+
+URL: Final = "XIANYU_GATEWAY_URL"
+TOKEN: Final = "XIANYU_GATEWAY_TOKEN"  # noqa: S105  # the variable's name
+DEFAULT_URL: Final = "http://127.0.0.1:8760"
+
+_MOST_TOKEN_BYTES: Final = 1 << 16
+_EXAMPLE: Final = "http://host:port"
+
+
+class Said(NamedTuple):
+    """A value, and who said it: an option, a variable, a file."""
+
+    value: str
+    source: str
+
+
+def url_of(given: str | None, environment: Mapping[str, str]) -> str:
+    """Return the address that is meant, checked.
+
+    Args:
+        given: ``--url``; None: not given.
+        environment: Variables by name.
+
+    Raises:
+        ConfigError: It is none; names where it was said, and shows no name, password or query.
+    """
+    url = environment.get(URL) or DEFAULT_URL if given is None else given
+    told = address_problem(url, {"http", "https"}, _EXAMPLE)
+    if told is None and not url.isprintable():
+        told = f"there is a character in it that no address has; write {_EXAMPLE}"
+    if told is not None:
+        raise ConfigError([f"{URL if given is None else '--url'}: {told}"])
+    return url
+
+
+def token_of(file: str | None, environment: Mapping[str, str]) -> str | None:
+    """Return the token that is given, checked; None if none is.
+
+    Args:
+        file: ``--token-file``; None: not given.
+        environment: Variables by name.
+
+    Raises:
+        ConfigError: It can not be read or sent; names where it was said, never what it is.
+    """
+    if file is None:
+        said = Said(environment.get(TOKEN, "").strip(), TOKEN)
+    else:
+        said = Said(_read(file).strip(), f"--token-file: {file}")
+        if not said.value:
+            raise ConfigError([f"{said.source} is empty; write http.token of the gateway into it"])
+    if not is_bearer(said.value):
+        told = "holds blanks or letters that no header can carry; copy http.token again"
+        raise ConfigError([f"{said.source} {told}"])
+    return said.value or None
+
+
+def _read(file: str) -> str:
+    """Read a file of one token as editors write it: Notepad puts a byte order mark before it."""
+    try:
+        with Path(file).open("rb") as opened:
+            data = opened.read(_MOST_TOKEN_BYTES + 1)
+    except OSError as error:
+        raise ConfigError([f"--token-file: {file} can not be read: {error.strerror}"]) from error
+    except ValueError as error:  # it has a NUL
+        raise ConfigError([f"--token-file: {file!r:.200} is no name of a file"]) from error
+    if len(data) > _MOST_TOKEN_BYTES:
+        raise ConfigError([f"--token-file: {file} is too long for a token; is it the right file?"])
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        told = "is not UTF-8; save it as UTF-8, with nothing but the token in it"
+        raise ConfigError([f"--token-file: {file} {told}"]) from None
