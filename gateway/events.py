@@ -15,7 +15,7 @@ import msgspec
 
 from actors.values import Content, Event, Note
 from gateway import arguments
-from gateway.errors import EventCopiedError, EventSettledError
+from gateway.errors import EventCopiedError, EventSettledError, ForkedError
 from gateway.escaping import escaped
 from gateway.listeners import ran
 
@@ -77,6 +77,7 @@ class PlatformEvent(Event, frozen=True, gc=False):
         Raises:
             EventSettledError: No handler is being called with this event on this thread just
                 now, or this is a copy of the event; ``Gateway.send`` may be called anywhere.
+            ForkedError: This is a child forked from the process that handles the event.
             TypeError: Not a ``str``, or this is a copy of the event.
             ValueError: Empty, too long, or with half of a character.
         """
@@ -86,7 +87,7 @@ class PlatformEvent(Event, frozen=True, gc=False):
         """Answer with an uploaded image, size in pixels; otherwise as :meth:`reply`.
 
         Raises:
-            EventSettledError: As for :meth:`reply`.
+            EventSettledError, ForkedError: As for :meth:`reply`.
             TypeError: ``url`` is no ``str``, or a size no whole number.
             ValueError: ``url`` is no address, or a size is not 1 to 100,000.
         """
@@ -110,7 +111,7 @@ class PlatformEvent(Event, frozen=True, gc=False):
             account_wide: Keep it about the account instead.
 
         Raises:
-            EventSettledError: As for :meth:`reply`.
+            EventSettledError, ForkedError: As for :meth:`reply`.
             TypeError: The key or the value is no ``str``.
             ValueError: The key is empty, or the key or the value is too long.
         """
@@ -207,7 +208,8 @@ class Delivering:
         event: Which; None once its handlers have returned.
         replies: In order.
         notes: In order; None while there is none.
-        over: Tells that the calling handler was given up: nobody hears what it leaves.
+        over: Tells that the calling handler was given up: nobody hears what it leaves. In a
+            child it raises.
     """
 
     __slots__ = ("event", "notes", "over", "replies")
@@ -226,6 +228,29 @@ _current: ContextVar[Delivering | None] = ContextVar("gateway_delivering", defau
 
 def _never() -> bool:
     return False
+
+
+class _Elsewhere:
+    """What :attr:`Delivering.over` is in a child of the process that handles the event."""
+
+    __slots__ = ("_pid",)
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+
+    def __call__(self) -> bool:
+        raise ForkedError(self._pid)
+
+
+def leave_to_parent(pid: int) -> None:
+    """In a child, on the thread that forked: refuse what is left for the event it was at.
+
+    Args:
+        pid: The process that handles it.
+    """
+    current = _current.get()
+    if current is not None and not isinstance(current.over, _Elsewhere):
+        current.over = _Elsewhere(pid)
 
 
 def deliver(
