@@ -27,7 +27,7 @@ from actors.values import (
     Recovered,
     SendResult,
 )
-from gateway import arguments, listeners, logs, planning, sending, sinks, stopping
+from gateway import answering, arguments, listeners, logs, planning, sending, sinks, stopping
 from gateway.accounts import Accounts, AccountView, masked_alert, masked_change
 from gateway.calls import Calls
 from gateway.config import check, load
@@ -94,10 +94,15 @@ class Gateway:
         self._recovery_listeners: list[RecoveryListener] = []
         self._calls = Calls(lambda: self._system, self._log)
         self._sinks = sinks.Sinks(settings.sinks, log=self._log, mask=self._redactor.text)
-        self._handlers = Handlers(
-            self._sinks.runners, self._reply, log=self._log, mask=self._redactor.text
-        )
         self._plans: dict[AccountId, AccountPlan] = {}
+        self._addressee = partial(answering.addressee, self._plans)
+        self._handlers = Handlers(
+            self._sinks.runners,
+            self._reply,
+            addressee=self._addressee,
+            log=self._log,
+            mask=self._redactor.text,
+        )
         self._heard_of: set[AccountId] = set()
         self._send_limits: dict[AccountId, tuple[int, float]] = {}
         self._disabled = {each.id for each in settings.accounts if not each.enabled}
@@ -465,7 +470,7 @@ class Gateway:
             event.account,
             event.conversation_id or "",
             content,
-            to=getattr(event, "sender_id", None),
+            to=self._addressee(event),
             event_id=event.event_id,
         )
 

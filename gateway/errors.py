@@ -17,6 +17,7 @@ neither a secret nor a payload. Errors that never leave the kernel live with the
     ├── UnknownLetterError     the event is neither a dead letter nor parked
     ├── EventSettledError      no handler is being called with the event on this thread
     │   └── EventCopiedError   it is a copy of the event that the handler was given
+    ├── NoAddresseeError       the event does not tell who could be answered
     └── SinkError              a sink can not be opened or written to         (retryable)
 """
 
@@ -225,6 +226,25 @@ class EventCopiedError(EventSettledError, TypeError):
         return (
             f"this is a copy of event {self.event_id!r}; reply on the event that the handler "
             "was given, or use send(): gw.send(account, conversation, text)"
+        )
+
+
+class NoAddresseeError(GatewayError, ValueError):
+    """Raised when an event is answered that does not tell whom; a ``ValueError``, too.
+
+    Attributes:
+        event_id: Identity of the event.
+    """
+
+    def __init__(self, event_id: str, why: str) -> None:
+        super().__init__(event_id, why)
+        self.event_id = event_id
+        self._why = why
+
+    def __str__(self) -> str:
+        return (
+            f"event {self.event_id!r} can not be answered: {self._why}; use send() and say whom: "
+            "gw.send(account, conversation, text, to=…)"
         )
 
 

@@ -16,7 +16,7 @@ from actors.runtime import forks
 from actors.runtime.handlers import revoked
 from actors.values import DONE, AccountId, Content, Delivery, Disposition, Event, Note, Outcome
 from gateway import arguments, listeners
-from gateway.events import Delivering, deliver, leave_to_parent
+from gateway.events import Delivering, anybody, deliver, leave_to_parent
 from gateway.life import watch_forks
 from gateway.sinks.base import Sink
 from gateway.sinks.runner import Entry, SinkRunner
@@ -88,6 +88,7 @@ class Handlers:
     Args:
         sinks: Where all events go.
         make_delivery: Makes the send of a reply; what it raises has the event tried again.
+        addressee: Raises in the call of ``reply`` if the event does not tell whom to answer.
         log: A structlog logger, told of each failure with its traceback; None: nobody is, and
             what an event's only handler raises passes.
         mask: Masks secrets in what an exception says.
@@ -103,6 +104,7 @@ class Handlers:
         sinks: Sequence[Sink | SinkRunner],
         make_delivery: Callable[[Event, Content], Delivery],
         *,
+        addressee: Callable[[Event], object] = anybody,
         log: Any = None,
         mask: Callable[[str], str] = str,
     ) -> None:
@@ -114,6 +116,7 @@ class Handlers:
             each if isinstance(each, SinkRunner) else SinkRunner(each) for each in sinks
         )
         self._make_delivery = make_delivery
+        self._addressee = addressee
         self._log = log
         self._mask = mask
         self._cache: dict[Key, _Wanted] = {}
@@ -177,7 +180,7 @@ class Handlers:
         if alone is None or self._kept:
             return self._handle_each(event, wishes)
         try:
-            call = deliver(event, alone, revoked)
+            call = deliver(event, alone, revoked, self._addressee)
         except BaseException as error:
             if revoked():
                 forks.end_copy(error)
@@ -258,7 +261,7 @@ class Handlers:
                 continue
             kept.at = wish
             try:
-                call = deliver(event, (wish.handler,), revoked)
+                call = deliver(event, (wish.handler,), revoked, self._addressee)
             except BaseException as error:  # noqa: BLE001  # a stranger's code
                 if revoked():
                     forks.end_copy(error)
