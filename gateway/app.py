@@ -14,7 +14,6 @@ from actors.messages import StateChanged
 from actors.policy.alerts import Alert
 from actors.policy.gate import ConnectGate
 from actors.ports import Clock
-from actors.runtime.clock import SystemClock
 from actors.runtime.handlers import handling
 from actors.runtime.sends import OpenSends
 from actors.storage import Journal, StorePaused, Tally
@@ -62,7 +61,7 @@ class Gateway:
 
     Args:
         settings: What to run; see :meth:`from_config`.
-        log: A structlog logger; None takes the package's polite default.
+        log: A logger of structlog or of the standard library; None: the package's polite default.
         clock: Time; None: the machine's. A test moves its own (``docs/testing.md``).
         journal: Opens the journal; None: the one the settings name.
 
@@ -86,8 +85,8 @@ class Gateway:
         self.settings = settings
         self._redactor = logs.redactor_of(settings)
         self._log = logs.logger_for(log, self._redactor)
-        self._clock = clock or SystemClock()
-        self._open_journal = journal or partial(planning.journal, log=self._log)
+        self._clock = planning.clock(clock)
+        self._open_journal = planning.opener(journal, self._log)
         self._ids = ClientIds(self._clock.unix_ms)
         self._tickets = Tickets()
         self._listeners: list[StateListener] = []

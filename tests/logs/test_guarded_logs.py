@@ -49,7 +49,7 @@ def test_what_a_logger_raises_costs_the_line(error: type[BaseException]) -> None
         def warning(self, event: str, **fields: object) -> NoReturn:
             raise error(event, fields)
 
-    log = logs.logger_for(Host(), Redactor())
+    log = logs.GuardedLog(Host(), Redactor())
     log.warning("send.refused")
     log.info("gateway.started")  # it lacks that one altogether
     assert log.lost == 2
@@ -60,7 +60,7 @@ def test_a_persons_interrupt_goes_on_and_a_threads_does_not() -> None:
         def info(self, event: str) -> NoReturn:
             raise KeyboardInterrupt(event)
 
-    log = logs.logger_for(Host(), Redactor())
+    log = logs.GuardedLog(Host(), Redactor())
     with pytest.raises(KeyboardInterrupt):
         log.info("gateway.started")
     thread = threading.Thread(target=log.info, args=("gateway.started",))
