@@ -49,7 +49,7 @@ def test_what_a_logger_raises_costs_the_line(error: type[BaseException]) -> None
         def warning(self, event: str, **fields: object) -> NoReturn:
             raise error(event, fields)
 
-    log = logs.GuardedLog(Host(), Redactor())
+    log = logs.logger_for(Host(), Redactor())
     log.warning("send.refused")
     log.info("gateway.started")  # it lacks that one altogether
     assert log.lost == 2
