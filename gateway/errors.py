@@ -229,7 +229,7 @@ class EventSettledError(GatewayError):
         return (
             f"no handler is being called with event {self.event_id!r} on this thread; reply in "
             "the handler itself before it returns, or use send() from anywhere, at any time: "
-            "gw.send(account, conversation, text)"
+            "gw.send(account, conversation, text, to=…)"
         )
 
 
@@ -239,7 +239,7 @@ class EventCopiedError(EventSettledError, TypeError):
     def __str__(self) -> str:
         return (
             f"this is a copy of event {self.event_id!r}; reply on the event that the handler "
-            "was given, or use send(): gw.send(account, conversation, text)"
+            "was given, or use send(): gw.send(account, conversation, text, to=…)"
         )
 
 
