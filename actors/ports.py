@@ -208,9 +208,16 @@ class Session(Protocol):
 
 
 class Platform(Protocol):
-    """One chat service. ``gateway.platforms.registry`` knows them by name."""
+    """One chat service. ``gateway.platforms.registry`` knows them by name.
+
+    Attributes:
+        name: In the configuration.
+        addressed: A send must say in which conversation and to which user (``Delivery.to``);
+            one without counts as False.
+    """
 
     name: str
+    addressed: bool
 
     def session(self, identity: Identity) -> Session:
         """Make the codec of one account.

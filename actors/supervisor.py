@@ -127,7 +127,7 @@ class SupervisorActor(SupervisedActor):
         self._timer: Timer | None = None
         self._stable: Timer | None = None
         if standing.past is not None:
-            self._recall(standing.past)
+            self._recall(standing.past, reread=not standing.begun)
 
     def receive(self, message: Any) -> None:
         """Obey the façade; react to the account's own actors."""
@@ -233,6 +233,7 @@ class SupervisorActor(SupervisedActor):
         first, self._was_started = not self._was_started, True
         if first:  # a verdict or a delay of an earlier life may still hold
             self._staff()
+            self._tell_wait()
             self._resume_connection()
         elif self._state is ConnectionState.DISCONNECTED or (
             resumed and self._state is ConnectionState.RECONNECTING
@@ -433,11 +434,23 @@ class SupervisorActor(SupervisedActor):
             refused=lambda _: supervisor.tell(PastStored()),
         )
 
-    def _recall(self, past: Past) -> None:
+    def _recall(self, past: Past, *, reread: bool) -> None:
         clock = self._services.clock
         away_s = (clock.unix_ms() - past.at_ms) / 1000
-        self._retries.restore(past.history, clock.monotonic(), away_s=away_s)
+        self._retries.restore(past.history, clock.monotonic(), away_s=away_s, reread=reread)
         self._given_up = past.given_up
+
+    def _tell_wait(self) -> None:
+        """Say why it does not connect yet: who restarts a process expects that it does."""
+        history = self._retries.snapshot(self._services.clock.monotonic())
+        if history.wait_s > 0:
+            self._services.log.info(
+                "account.waits",
+                account=self._account.name,
+                error_class=history.error_class,
+                reason=history.reason,
+                left_s=round(history.wait_s, 2),
+            )
 
     # --- the dead ---------------------------------------------------------------------
 

@@ -13,7 +13,6 @@ from actors.account import AccountPlan
 from actors.messages import StateChanged
 from actors.policy.alerts import Alert
 from actors.ports import Clock
-from actors.runtime.clock import SystemClock
 from actors.runtime.handlers import handling
 from actors.storage import Journal, StorePaused, Tally
 from actors.system import System
@@ -25,7 +24,7 @@ from actors.values import (
     Recovered,
     SendResult,
 )
-from gateway import arguments, listeners, logs, planning, sending, sinks, stopping
+from gateway import answering, arguments, listeners, logs, planning, sending, sinks, stopping
 from gateway.accounts import Accounts, AccountView, masked_alert, masked_change
 from gateway.calls import Calls
 from gateway.config import check, load
@@ -61,7 +60,7 @@ class Gateway:
 
     Args:
         settings: What to run; see :meth:`from_config`.
-        log: A structlog logger; None takes the package's polite default.
+        log: A logger of structlog or of the standard library; None: the package's polite default.
         clock: Time; None: the machine's. A test moves its own (``docs/testing.md``).
         journal: Opens the journal; None: the one the settings name.
 
@@ -85,18 +84,23 @@ class Gateway:
         self.settings = settings
         self._redactor = logs.redactor_of(settings)
         self._log = logs.logger_for(log, self._redactor)
-        self._clock = clock or SystemClock()
-        self._open_journal = journal or partial(planning.journal, log=self._log)
+        self._clock = planning.clock(clock)
+        self._open_journal = planning.opener(journal, self._log)
         self._ids = ClientIds(self._clock.unix_ms)
         self._tickets = Tickets()
         self._listeners: list[StateListener] = []
         self._recovery_listeners: list[RecoveryListener] = []
         self._calls = Calls(lambda: self._system, self._log)
         self._sinks = sinks.Sinks(settings.sinks, log=self._log, mask=self._redactor.text)
-        self._handlers = Handlers(
-            self._sinks.runners, self._reply, log=self._log, mask=self._redactor.text
-        )
         self._plans: dict[AccountId, AccountPlan] = {}
+        self._addressee = partial(answering.addressee, self._plans)
+        self._handlers = Handlers(
+            self._sinks.runners,
+            self._reply,
+            addressee=self._addressee,
+            log=self._log,
+            mask=self._redactor.text,
+        )
         self._heard_of: set[AccountId] = set()
         self._send_limits: dict[AccountId, tuple[int, float]] = {}
         self._disabled = {each.id for each in settings.accounts if not each.enabled}
@@ -466,7 +470,7 @@ class Gateway:
             event.account,
             event.conversation_id or "",
             content,
-            to=getattr(event, "sender_id", None),
+            to=self._addressee(event),
             event_id=event.event_id,
         )
 

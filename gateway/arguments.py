@@ -161,10 +161,13 @@ def whole(name: str, value: object, *, least: int, most: int, remedy: str = "") 
         TypeError: Not a whole number.
         ValueError: Outside ``least`` to ``most``.
     """
-    try:
-        plain = operator.index(None if isinstance(value, bool) else value)  # type: ignore[arg-type]
-    except Exception:  # noqa: BLE001  # a stranger's __index__
-        raise TypeError(f"{name} must be int, not {kind(value)}{_then(remedy)}") from None
+    if type(value) is int:
+        plain = value  # no stranger's code, in which a signal could be mistaken for its failure
+    else:
+        try:
+            plain = operator.index(None if isinstance(value, bool) else value)  # type: ignore[arg-type]
+        except Exception:  # noqa: BLE001  # a stranger's __index__
+            raise TypeError(f"{name} must be int, not {kind(value)}{_then(remedy)}") from None
     if not least <= plain <= most:
         raise ValueError(f"{name} must be {least:,} to {most:,}{_then(remedy)}")
     return plain
@@ -258,8 +261,11 @@ def called(value: object) -> str:
     """Return the name of a function for people, with its module; never its ``repr``."""
     while isinstance(value, functools.partial):
         value = value.func
-    name = getattr(value, "__qualname__", None) or type(value).__qualname__
-    module = getattr(value, "__module__", None)
+    try:
+        name = getattr(value, "__qualname__", None) or type(value).__qualname__
+        module = getattr(value, "__module__", None)
+    except BaseException:  # noqa: BLE001  # a stranger's __getattr__
+        return type(value).__qualname__
     return f"{module}.{name}" if isinstance(module, str) else str(name)
 
 

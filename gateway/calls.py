@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
+from actors.runtime.place import place
 from actors.system import System
 from actors.values import AccountId
 from gateway import listeners
@@ -61,8 +62,10 @@ class Calls:
             while calls:
                 try:
                     _call_next(calls)
-                except (Exception, SystemExit) as error:  # noqa: BLE001  # strangers' code
-                    self._log.error("listener.failed", reason=type(error).__name__)
+                except KeyboardInterrupt:
+                    raise
+                except BaseException as error:  # noqa: BLE001  # strangers' code
+                    self._log.error("listener.failed", reason=place(error))
 
 
 def _call_next(calls: list[Callable[[], object]]) -> None:

@@ -17,18 +17,23 @@ neither a secret nor a payload. Errors that never leave the kernel live with the
     ├── UnknownLetterError     the event is neither a dead letter nor parked
     ├── EventSettledError      no handler is being called with the event on this thread
     │   └── EventCopiedError   it is a copy of the event that the handler was given
+    ├── NoAddresseeError       the event does not tell who could be answered
     └── SinkError              a sink can not be opened or written to         (retryable)
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Final
 
 from actors import storage
 
 GatewayError = storage.GatewayError
 JournalError = storage.JournalError
+
+_NAMES_TOLD: Final = 5
+"""Most names that an error lists: a gateway may have thousands of accounts."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
@@ -42,6 +47,15 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Give ``; did you mean 'x'?`` for the nearest known name, or nothing."""
     near = nearest(name, known)
     return f"; did you mean {near!r}?" if near else ""
+
+
+def _there_are(names: Sequence[str]) -> str:
+    """Give ``; there are 'a', 'b'`` for the first few names, and how many more there are."""
+    if not names:
+        return "; there are none"
+    more = len(names) - _NAMES_TOLD
+    told = ", ".join(repr(name) for name in names[:_NAMES_TOLD])
+    return f"; there {'is' if len(names) == 1 else 'are'} {told}{f' and {more} more' * (more > 0)}"
 
 
 class ConfigError(GatewayError, ValueError):
@@ -66,13 +80,14 @@ class UnknownAccountError(GatewayError, KeyError):
         account: The name that was asked for.
     """
 
-    def __init__(self, account: str, known: Iterable[str] = ()) -> None:
+    def __init__(self, account: str, known: Iterable[str] | None = None) -> None:
         super().__init__(account)
         self.account = account
-        self._near = did_you_mean(account, known)
+        names = None if known is None else sorted(known)
+        self._which = "" if names is None else did_you_mean(account, names) or _there_are(names)
 
     def __str__(self) -> str:
-        return f"no account {self.account!r}{self._near}"
+        return f"no account {self.account!r}{self._which}"
 
 
 class AccountExistsError(GatewayError):
@@ -214,7 +229,7 @@ class EventSettledError(GatewayError):
         return (
             f"no handler is being called with event {self.event_id!r} on this thread; reply in "
             "the handler itself before it returns, or use send() from anywhere, at any time: "
-            "gw.send(account, conversation, text)"
+            "gw.send(account, conversation, text, to=…)"
         )
 
 
@@ -224,7 +239,26 @@ class EventCopiedError(EventSettledError, TypeError):
     def __str__(self) -> str:
         return (
             f"this is a copy of event {self.event_id!r}; reply on the event that the handler "
-            "was given, or use send(): gw.send(account, conversation, text)"
+            "was given, or use send(): gw.send(account, conversation, text, to=…)"
+        )
+
+
+class NoAddresseeError(GatewayError, ValueError):
+    """Raised when an event is answered that does not tell whom; a ``ValueError``, too.
+
+    Attributes:
+        event_id: Identity of the event.
+    """
+
+    def __init__(self, event_id: str, why: str) -> None:
+        super().__init__(event_id, why)
+        self.event_id = event_id
+        self._why = why
+
+    def __str__(self) -> str:
+        return (
+            f"event {self.event_id!r} can not be answered: {self._why}; use send() and say whom: "
+            "gw.send(account, conversation, text, to=…)"
         )
 
 

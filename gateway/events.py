@@ -15,7 +15,7 @@ import msgspec
 
 from actors.values import Content, Event, Note
 from gateway import arguments
-from gateway.errors import EventCopiedError, EventSettledError
+from gateway.errors import EventCopiedError, EventSettledError, ForkedError
 from gateway.escaping import escaped
 from gateway.listeners import ran
 
@@ -35,7 +35,7 @@ class PlatformEvent(Event, frozen=True, gc=False):
     Attributes:
         subtype: Finer than ``kind``, e.g. ``text``, ``image``, ``trade_card``, ``typing``.
         message_id: The platform's id of the message this is, or is about.
-        sender_id: Who sent it.
+        sender_id: Who sent it, and whom a reply goes to; of an own message the account itself.
         sender_nick: Display name of the sender.
         text: What was written; None unless it is a text.
         summary: One line the platform shows for it.
@@ -77,6 +77,9 @@ class PlatformEvent(Event, frozen=True, gc=False):
         Raises:
             EventSettledError: No handler is being called with this event on this thread just
                 now, or this is a copy of the event; ``Gateway.send`` may be called anywhere.
+            ForkedError: This is a child forked from the process that handles the event.
+            NoAddresseeError: The platform wants to know whom, and this does not tell: the
+                account's own message, say, or a word of the platform's. A ``ValueError``, too.
             TypeError: Not a ``str``, or this is a copy of the event.
             ValueError: Empty, too long, or with half of a character.
         """
@@ -86,7 +89,7 @@ class PlatformEvent(Event, frozen=True, gc=False):
         """Answer with an uploaded image, size in pixels; otherwise as :meth:`reply`.
 
         Raises:
-            EventSettledError: As for :meth:`reply`.
+            EventSettledError, ForkedError, NoAddresseeError: As for :meth:`reply`.
             TypeError: ``url`` is no ``str``, or a size no whole number.
             ValueError: ``url`` is no address, or a size is not 1 to 100,000.
         """
@@ -110,7 +113,7 @@ class PlatformEvent(Event, frozen=True, gc=False):
             account_wide: Keep it about the account instead.
 
         Raises:
-            EventSettledError: As for :meth:`reply`.
+            EventSettledError, ForkedError: As for :meth:`reply`.
             TypeError: The key or the value is no ``str``.
             ValueError: The key is empty, or the key or the value is too long.
         """
@@ -135,6 +138,7 @@ class PlatformEvent(Event, frozen=True, gc=False):
 
     def _answer(self, content: Callable[[], Content]) -> None:
         current = self._being_handled()
+        current.addressee(self)
         current.replies.append(content())
         self._still_handled(current)
 
@@ -207,14 +211,19 @@ class Delivering:
         event: Which; None once its handlers have returned.
         replies: In order.
         notes: In order; None while there is none.
-        over: Tells that the calling handler was given up: nobody hears what it leaves.
+        over: Tells that the calling handler was given up: nobody hears what it leaves. In a
+            child it raises.
+        addressee: Raises if the event does not tell whom to answer.
     """
 
-    __slots__ = ("event", "notes", "over", "replies")
+    __slots__ = ("addressee", "event", "notes", "over", "replies")
 
-    def __init__(self, event: Event, over: Callable[[], bool]) -> None:
+    def __init__(
+        self, event: Event, over: Callable[[], bool], addressee: Callable[[Event], object]
+    ) -> None:
         self.event: Event | None = event
         self.over = over
+        self.addressee = addressee
         self.replies: list[Content] = []
         self.notes: list[Note] | None = None
 
@@ -228,17 +237,45 @@ def _never() -> bool:
     return False
 
 
+def anybody(_event: Event) -> None:
+    """Name nobody: the platform wants nobody named."""
+
+
+class _Elsewhere:
+    """What :attr:`Delivering.over` is in a child of the process that handles the event."""
+
+    __slots__ = ("_pid",)
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+
+    def __call__(self) -> bool:
+        raise ForkedError(self._pid)
+
+
+def leave_to_parent(pid: int) -> None:
+    """In a child, on the thread that forked: refuse what is left for the event it was at.
+
+    Args:
+        pid: The process that handles it.
+    """
+    current = _current.get()
+    if current is not None and not isinstance(current.over, _Elsewhere):
+        current.over = _Elsewhere(pid)
+
+
 def deliver(
     event: Event,
     handlers: Sequence[Callable[[Any], object]],
     over: Callable[[], bool] = _never,
+    addressee: Callable[[Event], object] = anybody,
 ) -> Delivering:
     """Hand an event to handlers, one after the other; give what they left.
 
     Its end is the end of ``reply`` and ``note``: a task or thread that a handler left behind
     gets an error instead of a lost reply. What a handler raises passes.
     """
-    call = Delivering(event, over)
+    call = Delivering(event, over, addressee)
     token = _current.set(call)
     try:
         for handler in handlers:

@@ -8,13 +8,16 @@ event once (ADR 16).
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
 
+from actors.runtime import forks
 from actors.runtime.handlers import revoked
 from actors.values import DONE, AccountId, Content, Delivery, Disposition, Event, Note, Outcome
 from gateway import arguments, listeners
-from gateway.events import Delivering, deliver
+from gateway.events import Delivering, anybody, deliver, leave_to_parent
+from gateway.life import watch_forks
 from gateway.sinks.base import Sink
 from gateway.sinks.runner import Entry, SinkRunner
 from gateway.wishes import Handler, Key, OnCrash, Session, Wish, check, key_of
@@ -85,6 +88,7 @@ class Handlers:
     Args:
         sinks: Where all events go.
         make_delivery: Makes the send of a reply; what it raises has the event tried again.
+        addressee: Raises in the call of ``reply`` if the event does not tell whom to answer.
         log: A structlog logger, told of each failure with its traceback; None: nobody is, and
             what an event's only handler raises passes.
         mask: Masks secrets in what an exception says.
@@ -100,6 +104,7 @@ class Handlers:
         sinks: Sequence[Sink | SinkRunner],
         make_delivery: Callable[[Event, Content], Delivery],
         *,
+        addressee: Callable[[Event], object] = anybody,
         log: Any = None,
         mask: Callable[[str], str] = str,
     ) -> None:
@@ -111,10 +116,16 @@ class Handlers:
             each if isinstance(each, SinkRunner) else SinkRunner(each) for each in sinks
         )
         self._make_delivery = make_delivery
+        self._addressee = addressee
         self._log = log
         self._mask = mask
         self._cache: dict[Key, _Wanted] = {}
         self._kept: dict[str, _Kept] = {}
+        watch_forks(self)
+
+    def forked(self) -> None:
+        """Hear that this is a child: what it answers would be lost without a word."""
+        leave_to_parent(os.getppid())
 
     def add(
         self,
@@ -169,13 +180,17 @@ class Handlers:
         if alone is None or self._kept:
             return self._handle_each(event, wishes)
         try:
-            call = deliver(event, alone, revoked)
+            call = deliver(event, alone, revoked, self._addressee)
         except BaseException as error:
+            if revoked():
+                forks.end_copy(error)
             if self._log is None and self.on_failure is None:
                 raise  # who called tells of it
             return self._failed(event, [self._reason(event, wishes[0], error)])
         if not call.replies and call.notes is None:
             return DONE
+        if revoked():
+            return DONE  # nobody hears it
         kept = _Kept()
         kept.add(wishes[0], call)
         return self._end(event, kept)
@@ -223,7 +238,11 @@ class Handlers:
     def _show(self, tap: Callable[[Event], object], event: Event) -> None:
         try:
             tap(event)
+            if revoked():
+                forks.end_copy()
         except BaseException as error:  # noqa: BLE001  # a stranger's code
+            if revoked():
+                forks.end_copy(error)
             if self._log is not None:
                 self._log.error("listener.failed", reason=listeners.told(error, self._mask))
 
@@ -242,9 +261,10 @@ class Handlers:
                 continue
             kept.at = wish
             try:
-                call = deliver(event, (wish.handler,), revoked)
+                call = deliver(event, (wish.handler,), revoked, self._addressee)
             except BaseException as error:  # noqa: BLE001  # a stranger's code
                 if revoked():
+                    forks.end_copy(error)
                     return DONE  # nobody hears it; a further try has the rest
                 failures.append(self._reason(event, wish, error))
                 continue

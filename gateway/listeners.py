@@ -9,7 +9,7 @@ import builtins
 import dis
 import functools
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import CellType, CodeType, FunctionType, MethodType
 from typing import Any, Final
 
@@ -70,7 +70,7 @@ def told(error: BaseException, mask: Callable[[str], str]) -> str:
     """Return what an exception says, for a log and a person: type, place and masked words."""
     try:
         words = " ".join(mask(str(error)).split())
-    except Exception:  # noqa: BLE001  # a stranger's __str__
+    except BaseException:  # noqa: BLE001  # a stranger's __str__, which may call sys.exit, too
         words = ""
     where = place(error)
     if not words:
@@ -101,10 +101,11 @@ def _runs_later(value: object) -> str | None:
 
 
 def _only_makes(value: object) -> str | None:
-    """Return which coroutine function a function calls, if it calls nothing else.
+    """Return which coroutine function or generator a function calls, if it does nothing else.
 
-    Such a one, ``lambda event: answer(event)`` say, hands the coroutine to nobody who could run
-    it. Names are looked up in the code and not followed where they could run something.
+    Such a one, ``lambda event: answer(event)`` say, hands what the call makes to nobody who could
+    run it. Whatever does anything else may run it. Names are looked up in the code and not
+    followed where they could run something.
     """
     bound: object = None
     while isinstance(value, functools.partial | MethodType):
@@ -114,52 +115,61 @@ def _only_makes(value: object) -> str | None:
             bound, value = value.__self__, value.__func__
     if not isinstance(value, FunctionType):
         return None
-    found: Any = None
-    for found in _named(value, bound):
-        if _runs_later(found) is None:
+    named = _sole_call(value.__code__)
+    found = None if named is None else _named(value, bound, *named)
+    later = _runs_later(found)
+    return None if later is None else f"only calls {arguments.called(found)}, which {later}"
+
+
+_BEFORE: Final = frozenset({"RESUME", "NOP", "PUSH_NULL", "COPY_FREE_VARS", "PRECALL", "KW_NAMES"})
+_CALLS: Final = frozenset({"CALL", "CALL_FUNCTION_EX", "CALL_KW"})
+_AFTER: Final = frozenset({"POP_TOP", "LOAD_CONST", "RETURN_VALUE", "RETURN_CONST", "NOP"})
+
+
+def _sole_call(code: CodeType) -> tuple[str, list[str]] | None:
+    """Return the name that code calls, and the attributes read from it; None: it does more.
+
+    It loads names and constants, calls once, and drops or returns what that gives: what is
+    called was loaded first. Of an operation that is not known here, nothing is known.
+    """
+    base, attributes, arguments_begun, called = "", list[str](), False, False
+    for step in dis.get_instructions(code):
+        if called:
+            if step.opname not in _AFTER:
+                return None
+        elif step.opname in _CALLS:
+            called = True
+        elif step.opname in {"LOAD_ATTR", "LOAD_METHOD"}:
+            if not arguments_begun:
+                attributes.append(step.argval)
+        elif step.opname.startswith("LOAD_"):
+            if base:
+                arguments_begun = True
+            elif isinstance(step.argval, str) and step.opname != "LOAD_CONST":
+                base = step.argval
+            elif isinstance(step.argval, tuple) and step.opname.startswith("LOAD_FAST"):
+                base, arguments_begun = str(step.argval[0]), True  # two loads in one
+            else:
+                return None
+        elif step.opname not in _BEFORE:
             return None
-    if found is None:
-        return None
-    return f"only calls {arguments.called(found)}, which {_runs_later(found)}"
+    return (base, attributes) if called and base else None
 
 
-def _named(function: FunctionType, bound: object) -> Iterator[object]:
-    """Yield what a function's code names, dotted names in full; None for what is not known."""
+def _named(function: FunctionType, bound: object, base: str, attributes: list[str]) -> object:
+    """Return what a dotted name in a function's code stands for; None: that is not known."""
     code = function.__code__
     known = dict(zip(code.co_freevars, map(_content, function.__closure__ or ()), strict=True))
-    handed = set(code.co_varnames[: code.co_argcount][-1:])
-    if code.co_flags & inspect.CO_VARARGS:
-        handed.add(code.co_varnames[code.co_argcount + code.co_kwonlyargcount])
-    for base, attributes in _dotted(code):
-        if base in handed:
-            continue
-        found: object = None
-        if bound is not None and code.co_argcount and base == code.co_varnames[0]:
-            found = bound
-        elif base not in code.co_varnames:
-            builtin = getattr(builtins, base, None)
-            found = known[base] if base in known else function.__globals__.get(base, builtin)
-        for attribute in attributes:
-            found = inspect.getattr_static(found, attribute, None)
-        yield found
-
-
-def _dotted(code: CodeType) -> Iterator[tuple[str, list[str]]]:
-    """Yield each name that code loads, with the attributes that are read from it at once."""
-    base, attributes = "", list[str]()
-    for step in dis.get_instructions(code):
-        loads = step.opname.startswith("LOAD_") and isinstance(step.argval, str | tuple)
-        if not loads or step.opname == "LOAD_CONST":
-            continue
-        if step.opname in {"LOAD_ATTR", "LOAD_METHOD"}:
-            attributes.append(step.argval)
-            continue
-        for name in (step.argval,) if isinstance(step.argval, str) else step.argval:
-            if base:
-                yield base, attributes
-            base, attributes = name, []
-    if base:
-        yield base, attributes
+    found: object = None
+    if bound is not None and code.co_argcount and base == code.co_varnames[0]:
+        found = bound
+    elif base in known:
+        found = known[base]
+    elif base not in code.co_varnames and base not in code.co_cellvars:
+        found = function.__globals__.get(base, getattr(builtins, base, None))
+    for attribute in attributes:
+        found = inspect.getattr_static(found, attribute, None)
+    return found
 
 
 def _content(cell: CellType) -> object:

@@ -15,17 +15,19 @@ import os
 import sys
 import threading
 from collections.abc import Iterator, Mapping, MutableMapping
-from typing import Any, Literal, TextIO
+from types import ModuleType
+from typing import Any, Literal, TextIO, TypeAlias
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import structlog
 
-from gateway import escaping
+from gateway import arguments, escaping
 from gateway.redaction import Redactor, cookie_values, is_secret_name
 from gateway.settings import AccountSettings, Credentials, HttpSettings, Settings
 from gateway.settings.record import secret_names
 
 Level = Literal["debug", "info", "warning", "error"]
+StandardLog: TypeAlias = "logging.Logger | logging.LoggerAdapter[Any]"
 
 _STRANGERS_LEVEL = logging.WARNING
 _LEVELS = {name: getattr(logging, name.upper()) for name in ("debug", "info", "warning", "error")}
@@ -128,10 +130,15 @@ def get_logger(redactor: Redactor | None = None, **bound: Any) -> GuardedLog:
     if structlog.is_configured():
         chain = list(structlog.get_config()["processors"])
         return GuardedLog(structlog.wrap_logger(None, processors=[redactor, *chain], **bound))
+    return _over(_STDLIB, redactor, **bound)
+
+
+def _over(log: StandardLog, redactor: Redactor, **bound: Any) -> GuardedLog:
+    """Return a logger whose lines a logger of the standard library gets as text."""
     return GuardedLog(
         structlog.wrap_logger(
-            _STDLIB,
-            processors=[structlog.stdlib.filter_by_level, redactor, _as_text],
+            log,
+            processors=[_by_level, redactor, _as_text],
             wrapper_class=structlog.stdlib.BoundLogger,
             cache_logger_on_first_use=True,
             **bound,
@@ -140,10 +147,38 @@ def get_logger(redactor: Redactor | None = None, **bound: Any) -> GuardedLog:
 
 
 def logger_for(log: Any, redactor: Redactor) -> GuardedLog:
-    """Return the logger to use: the host's own, behind the redactor, or the default one."""
+    """Return the logger to use: the host's own, behind the redactor, or the default one.
+
+    Args:
+        log: A structlog logger, or whatever takes an event and its fields as one does; a logger
+            of the standard library, which gets each line as a text; None: the default one.
+        redactor: Masks before anything else.
+
+    Raises:
+        TypeError: It is none of these.
+    """
     if log is None:
         return get_logger(redactor)
-    return log if isinstance(log, GuardedLog) else GuardedLog(log, redactor)
+    if isinstance(log, GuardedLog):
+        return log
+    if isinstance(log, logging.Logger | logging.LoggerAdapter):
+        return _over(log, redactor)
+    wrong = isinstance(log, type | ModuleType)
+    if wrong or not _takes_lines(log):
+        what = getattr(log, "__name__", "a class") if wrong else arguments.kind(log)
+        raise TypeError(
+            f"log must be a logger, of structlog or logging, not {what}; "
+            'write log=structlog.get_logger() or log=logging.getLogger("shop")'
+        )
+    return GuardedLog(log, redactor)
+
+
+def _takes_lines(log: object) -> bool:
+    """Return whether it looks like a logger; one that lacks a level loses the lines of that."""
+    try:
+        return callable(getattr(log, "warning", None))
+    except Exception:  # noqa: BLE001  # a proxy in the host's trouble: a line would be lost, no more
+        return True
 
 
 class GuardedLog:
@@ -218,6 +253,15 @@ class GuardedLog:
 
 
 _here = threading.local()
+
+
+def _by_level(
+    logger: StandardLog, method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """Drop what the logger's level leaves out; structlog's own filter knows no adapters."""
+    if not logger.isEnabledFor(_LEVELS[method]):
+        raise structlog.DropEvent
+    return event
 
 
 def _as_text(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,9 +11,11 @@ from actors.account import AccountPlan, Observer, RecoveryPlan
 from actors.policy.gate import ConnectGate
 from actors.policy.tries import TryRules
 from actors.ports import Clock, Identity
+from actors.runtime.clock import SystemClock
 from actors.runtime.sends import OpenSends
 from actors.storage import Journal
 from actors.system import System
+from gateway import arguments
 from gateway.handlers import Handlers
 from gateway.journal import files
 from gateway.journal.memory import MemoryJournal
@@ -98,6 +100,43 @@ def system(
         journal_limit_s=settings.journal.limit_s,
         on_exhausted=on_exhausted,
     )
+
+
+def opener(given: object, log: Any) -> Callable[[Settings, Clock], Journal]:
+    """Return what opens the journal: what a host gave, or :func:`journal`.
+
+    Raises:
+        TypeError: It is no function of settings and a clock.
+    """
+    if given is None:
+        return partial(journal, log=log)
+    if not callable(given):
+        raise TypeError(
+            f"journal must be a function of settings and a clock that opens one, not "
+            f"{arguments.kind(given)}; where the file lies is data_dir of the settings"
+        )
+    found: Callable[..., Any] = arguments.function("journal", given, takes=2)
+    return found
+
+
+def clock(given: object) -> Clock:
+    """Return the time to use: what a host gave, or the machine's.
+
+    Raises:
+        TypeError: It is no clock.
+    """
+    if given is None:
+        return SystemClock()
+    found: Any = given
+    if isinstance(given, type) or not all(
+        callable(getattr(given, name, None)) for name in ("monotonic", "unix_ms")
+    ):
+        what = f"the class {given.__name__}" if isinstance(given, type) else arguments.kind(given)
+        raise TypeError(
+            f"clock must be an object with monotonic() and unix_ms(), not {what}; "
+            "a test has gateway.testing.ManualClock()"
+        )
+    return found  # type: ignore[no-any-return]  # it has what is asked of it
 
 
 @lru_cache(maxsize=256)

@@ -182,7 +182,12 @@ class Redactor:
 
     def exception(self, exc_info: ExcInfo) -> str:
         """Give a traceback as text, masked."""
-        return self.text("".join(traceback.format_exception(*exc_info)).rstrip())
+        try:
+            return self.text("".join(traceback.format_exception(*exc_info)).rstrip())
+        except KeyboardInterrupt:
+            raise
+        except BaseException:  # noqa: BLE001  # a stranger's class may make anything of its notes
+            return "<an exception that can not be shown>"
 
     def __call__(
         self, _logger: Any, _method: str, event: MutableMapping[str, Any]
@@ -214,7 +219,9 @@ class Redactor:
             # Renderers use either; bytes look the same in both but for what is not ASCII.
             shown = repr(value)
             both = f"{shown}\n{_plain(value)}"
-        except Exception:  # noqa: BLE001 a stranger's __repr__ must not cost the log line
+        except KeyboardInterrupt:
+            raise
+        except BaseException:  # noqa: BLE001 a stranger's __repr__ must not cost the log line
             return f"<{type(value).__name__}>"
         return value if self.text(both) == both else self.text(shown)
 

@@ -45,10 +45,16 @@ def check(
     arguments.choice("on_crash", on_crash, get_args(OnCrash))
     if sessions is None:
         return
-    if not isinstance(sessions, tuple | list | set | frozenset) or not sessions:
+    words = ", ".join(get_args(Session))
+    if not isinstance(sessions, tuple | list | set | frozenset):
         raise TypeError(
-            f"sessions must be a tuple of {', '.join(get_args(Session))}, not "
-            f'{arguments.kind(sessions)}; write sessions=("private", "group")'
+            f"sessions must be a tuple of {words}, not {arguments.kind(sessions)}; "
+            'write sessions=("private", "group")'
+        )
+    if not sessions:
+        raise ValueError(
+            f"sessions must not be empty; name some of {words}, "
+            "or leave it out for the private ones"
         )
     for each in sessions:
         arguments.choice("sessions", each, get_args(Session))

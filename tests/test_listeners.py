@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
@@ -51,6 +52,19 @@ class Async:
         await later(event)
 
 
+def only_begins(event: object) -> None:
+    """Forgets the await, as people do."""
+    later(event)  # type: ignore[unused-coroutine]
+
+
+def only_begins_with_more(event: Any) -> object:
+    return keyed(event.text, ROBOT, why="a constant")
+
+
+async def keyed(event: object, *more: object, why: str) -> None:
+    await later((event, more, why))
+
+
 ROBOT = Async()
 WRONG: list[Any] = [
     later,
@@ -64,6 +78,10 @@ WRONG: list[Any] = [
     lambda event: later(event),
     lambda event: ROBOT.answer(event),
     lambda *events: later(*events),
+    lambda event: bit_by_bit(event),
+    only_begins,
+    only_begins_with_more,
+    functools.partial(only_begins),
     ROBOT.hand_on,
     (lambda closed: lambda event: closed(event))(later),
     AsyncMock(),
@@ -113,7 +131,71 @@ class Plain:
     def by_class(cls, event: object) -> None: ...
 
 
+def parts(event: object) -> Iterator[str]:
+    yield str(event)
+
+
+PARTS = functools.partial(parts)
+
+
+def walks(event: object) -> None:
+    for _ in parts(event):
+        pass
+
+
+def unpacks(event: object) -> None:
+    (_,) = parts(event)
+
+
+def spreads(event: object) -> None:
+    [*parts(event)]
+
+
+def hands_on(event: object) -> None:
+    set[str]().union(*parts(event))
+
+
+def hands_the_function(event: Any) -> None:
+    event.reply(parts)
+
+
+def drops_and_goes_on(event: Any) -> None:
+    parts(event)
+    event.reply("x")
+
+
+def asks(event: object) -> bool:
+    return "x" in parts(event)
+
+
+def delegates(event: object) -> list[str]:
+    return list(each for each in parts(event))  # noqa: C400  # as people write it
+
+
+def catches(event: object) -> None:
+    with contextlib.suppress(StopIteration):
+        next(parts(event))
+
+
 RIGHT: list[Any] = [
+    walks,
+    unpacks,
+    spreads,
+    hands_on,
+    hands_the_function,
+    drops_and_goes_on,
+    asks,
+    delegates,
+    catches,
+    functools.partial(walks),
+    lambda event: event.reply(" ".join(parts(event))),
+    lambda event: "".join(parts(event)),
+    lambda event: [*PARTS(event)],
+    lambda event: list(PARTS(event)),
+    lambda event: dict.fromkeys(parts(event)),
+    lambda event: event.reply(later),
+    lambda event, answer=later: asyncio.run(answer(event)),
+    lambda event: parts(event).__next__(),
     print,
     [].append,
     Plain(),

@@ -24,9 +24,14 @@ class Odd:
 
 
 ODD: Any = Odd()
+CLASS: Any = Odd
 
 GATEWAY: dict[str, Call] = {
     "path: from_config": lambda _: Gateway.from_config(ODD),
+    "log: Gateway": lambda gw: Gateway(gw.settings, log=ODD),
+    "clock: Gateway": lambda gw: Gateway(gw.settings, clock=ODD),
+    "clock: Gateway, its class": lambda gw: Gateway(gw.settings, clock=CLASS),
+    "journal: Gateway": lambda gw: Gateway(gw.settings, journal=ODD),
     "timeout: stop": lambda gw: gw.stop(ODD),
     "account: send": lambda gw: gw.send(ODD, "c", "x"),
     "conversation: send": lambda gw: gw.send("a", ODD, "x"),
@@ -77,7 +82,14 @@ EVENT: dict[str, Call] = {
     "account_wide: event.note": lambda event: event.note("k", "v", account_wide=ODD),
 }
 OPTIONS = (
-    *("headers", "on_message", "connect_timeout_s", "heartbeat_interval_s", "heartbeat_reply_s"),
+    *(
+        "headers",
+        "log",
+        "on_message",
+        "connect_timeout_s",
+        "heartbeat_interval_s",
+        "heartbeat_reply_s",
+    ),
     *("proxy", "ca_file", "verify", "max_message_bytes", "max_fragments", "queue_limit", "delays"),
 )
 URL = "ws://127.0.0.1:9/"
@@ -85,7 +97,7 @@ URL = "ws://127.0.0.1:9/"
 
 def named(name: str, call: Callable[[], object]) -> None:
     word = re.escape(name.partition(":")[0])
-    with pytest.raises(TypeError, match=rf"^{word}\b.* not Odd"):
+    with pytest.raises(TypeError, match=rf"^{word}\b.* not (the class )?Odd"):
         call()
 
 
@@ -112,6 +124,17 @@ def test_an_argument_of_an_event(name: str) -> None:
 def test_an_argument_of_a_client(name: str) -> None:
     options = {name: ODD}
     named(name, lambda: WebSocketClient(URL, **options))
+
+
+def test_how_a_benchs_sends_end() -> None:
+    """Any value was taken, and every send of a handler failed later."""
+    bench = HandlerBench()
+    with pytest.raises(TypeError, match=r"^bench\.sends must be a function, not Odd"):
+        bench.sends = ODD
+    with pytest.raises(TypeError, match=r"^bench\.sends must take one argument"):
+        bench.sends = lambda: None  # type: ignore[assignment, misc]
+    with pytest.raises(TypeError, match=r"^journal must take 2 arguments"):
+        Gateway(bench.gateway.settings, journal=lambda: None)  # type: ignore[arg-type, misc]
 
 
 def test_the_first_argument_of_a_client_and_a_wait() -> None:

@@ -67,6 +67,9 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
         kicked: A kick was answered by a reclaim and the peace is still young.
         short_links_ago_s: How long ago links died young, oldest first.
         wait_s: Seconds until the next attempt was due.
+        error_class: Of the failure that is waited for, by its value; None: nothing is, or an
+            earlier version noted it.
+        reason: Of that failure.
     """
 
     failures: int = 0
@@ -75,6 +78,8 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     kicked: bool = False
     short_links_ago_s: tuple[float, ...] = ()
     wait_s: float = 0.0
+    error_class: str | None = None
+    reason: str | None = None
 
 
 class Retries:
@@ -100,6 +105,7 @@ class Retries:
         "_settled",
         "_short_links",
         "_stretch",
+        "_waits_for",
         "stable_s",
     )
 
@@ -113,6 +119,7 @@ class Retries:
         self._max_attempts = max_attempts
         self._connected_at: float | None = None
         self._due_at: float | None = None
+        self._waits_for: tuple[str | None, str | None] = (None, None)
         self._settled = False
         self._stretch: dict[Phase, float] = {}
         self._short_links: list[float] = []  # a deque would cost each account 0.6 KB
@@ -153,6 +160,7 @@ class Retries:
             spread = self._delays.flapping_spread * (2.0 * draw - 1.0)
             wait_s = max(wait_s, self._delays.flapping_wait_s * (1.0 + spread))
         self._due_at = now_s + wait_s
+        self._waits_for = (failure.error_class.value, failure.reason)
         return Retry(delay_s=wait_s, attempt=self._failures, flapping=flapping, nth=nth)
 
     def connected(self, now_s: float) -> None:
@@ -184,26 +192,33 @@ class Retries:
 
     def snapshot(self, now_s: float) -> History:
         """Give what a restart has to know."""
+        wait_s = self.left_s(now_s)
+        error_class, reason = self._waits_for if wait_s > 0 else (None, None)
         return History(
             failures=self._failures,
             attempts=self._attempts,
             by_class={error_class.value: n for error_class, n in self._by_class.items()},
             kicked=self._kicked,
             short_links_ago_s=tuple(now_s - at for at in self._short_links),
-            wait_s=self.left_s(now_s),
+            wait_s=wait_s,
+            error_class=error_class,
+            reason=reason,
         )
 
     def left_s(self, now_s: float) -> float:
         """Give the seconds until the next attempt is due; 0 if nothing is waited for."""
         return 0.0 if self._due_at is None else max(0.0, self._due_at - now_s)
 
-    def restore(self, history: History, now_s: float, *, away_s: float = 0.0) -> float:
+    def restore(
+        self, history: History, now_s: float, *, away_s: float = 0.0, reread: bool = False
+    ) -> float:
         """Go on where a snapshot left off, so that a crash can not bypass a wait.
 
         Args:
             history: The snapshot.
             now_s: Monotonic seconds of this process.
             away_s: Wall seconds since the snapshot; a clock that went back counts as 0.
+            reread: The configuration was read again since: what it was waited for may be mended.
 
         Returns:
             Seconds to wait before the first attempt, never above the longest wait there is.
@@ -218,6 +233,9 @@ class Retries:
         self._kicked = history.kicked
         self._short_links.extend(now_s - away_s - ago_s for ago_s in history.short_links_ago_s)
         wait_s = min(max(0.0, history.wait_s - away_s), self._longest_s())
+        if reread and history.error_class == ErrorClass.CONFIG.value:
+            wait_s = 0.0
+        self._waits_for = (history.error_class, history.reason)
         self._due_at = now_s + wait_s
         return wait_s
 

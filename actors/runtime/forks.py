@@ -11,13 +11,10 @@ import os
 import threading
 from typing import Final
 
+from actors.runtime.place import place
+
 ENDED: Final = 70
 """Exit code of a child that is ended here."""
-
-_TOLD: Final = (
-    b"gateway: a handler, listener or sink forked and returned in the child, which ends here; "
-    b"end it with os._exit(), or use subprocess\n"
-)
 
 _here = threading.local()
 
@@ -27,9 +24,28 @@ def forked() -> None:
     _here.copy = True
 
 
-def end_copy() -> None:
-    """End the process if the calling thread is a copy of one of its parent's."""
-    if getattr(_here, "copy", False):
-        with contextlib.suppress(OSError):
-            os.write(2, _TOLD)
-        os._exit(ENDED)
+def end_copy(error: BaseException | None = None) -> None:
+    """End the process if the calling thread is a copy of one of its parent's. Takes no lock.
+
+    Args:
+        error: What the code that forked raised there; of a ``SystemExit`` the code is taken.
+    """
+    if not getattr(_here, "copy", False):
+        return
+    if isinstance(error, SystemExit):
+        os._exit(_code(error.code))
+    ended = "returned" if error is None else f"raised {place(error)}"
+    told = (
+        f"gateway: a handler, listener or sink forked and {ended} in the child, which ends here; "
+        "end it with os._exit(), or use subprocess\n"
+    )
+    with contextlib.suppress(OSError):
+        os.write(2, told.encode(errors="backslashreplace"))
+    os._exit(ENDED)
+
+
+def _code(given: object) -> int:
+    """Return the exit code that ``sys.exit`` makes of what it is given."""
+    if given is None:
+        return 0
+    return int(given) & 0xFF if isinstance(given, int) else 1

@@ -370,6 +370,8 @@ def _run(task: Task, worker: Worker, monotonic: Callable[[], float], log: Log) -
             return outcome
         reason = f"TypeError: {type(outcome).__name__} is no Outcome"
     except BaseException as error:  # noqa: BLE001  # a stranger's code
+        if worker.lost:
+            forks.end_copy(error)  # before the log: its locks may be held by nobody here
         reason = place(error)
     if task.reply_to is None:
         log.error("listener.failed", account=task.lane, reason=reason)

@@ -169,6 +169,7 @@ class Plain:
     """Any WebSocket server (``actors.ports.Platform``)."""
 
     name = "plain"
+    addressed = False
 
     def session(self, identity: Identity) -> PlainSession:
         """Make the codec of one link; it needs no credentials."""

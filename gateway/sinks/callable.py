@@ -20,7 +20,8 @@ class CallableSink:
 
     Args:
         call: ``package.module:name`` of something that takes one event; in Python code
-            the function itself. If it has a method ``close``, that is called at the end.
+            the function itself, here as in ``SinkSettings(kind="python", options={"call": …})``.
+            If it has a method ``close``, that is called at the end.
 
     Raises:
         SinkError: It can not be imported or called, or a call would not run it; says what to write.

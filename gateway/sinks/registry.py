@@ -65,11 +65,28 @@ def _options(settings: SinkSettings, path: str, problems: Problems) -> Partial:
         problems.add(f"{path}.kind", f"there is no sink {shown(settings.kind)}{near}")
         return {}
     hints = _hints(factory)
-    options = Reader(problems).keys(hints, settings.options, path)
+    functions, written = _apart(hints, settings.options)
+    options = Reader(problems).keys(hints, written, path) | functions
     for name, parameter in inspect.signature(factory).parameters.items():
         if parameter.default is parameter.empty and name not in options:
             problems.add_new(key_path(path, name), "is missing; it has no default")
     return options
+
+
+def _apart(hints: Mapping[str, Any], given: Any) -> tuple[Partial, Any]:
+    """Return the functions among options, where one may stand, and what a file could say.
+
+    A file has only names of functions; Python code hands them in.
+    """
+    if not isinstance(given, Mapping):
+        return {}, given
+    functions = {
+        name: value
+        for name, value in given.items()
+        if callable(value)
+        and any(typing.get_origin(part) is Callable for part in typing.get_args(hints.get(name)))
+    }
+    return functions, {name: value for name, value in given.items() if name not in functions}
 
 
 def _hints(factory: Callable[..., Sink]) -> dict[str, Any]:

@@ -296,6 +296,8 @@ class SinkRunner:
         except SinkError as error:
             return self._mask(str(error))
         except BaseException as error:  # noqa: BLE001  # a stranger's code
+            if self.is_here:
+                forks.end_copy(error)
             return listeners.told(error, self._mask)
         return None
 

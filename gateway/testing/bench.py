@@ -28,7 +28,7 @@ from actors.values import (
     SendOutcome,
     SendResult,
 )
-from gateway import arguments
+from gateway import arguments, listeners
 from gateway.app import Gateway
 from gateway.errors import UnknownAccountError
 from gateway.events import NOTE_KEY_CHARS, PlatformEvent
@@ -166,7 +166,7 @@ class HandlerBench:
             )
         self.gateway = gateway or Gateway(bench_settings())
         self.history: list[Handled] = []
-        self.sends: Sends = _accept
+        self._sends: Sends = _accept
         self._sent: list[Said] = []
         self._stand_in = StandIn(self._send, self.gateway._log)  # noqa: SLF001  # of one house
         self._journal = self._stand_in.journal
@@ -194,6 +194,21 @@ class HandlerBench:
         return self.gateway.on(
             event_type, account=account, own=own, on_crash=on_crash, sessions=sessions
         )
+
+    @property
+    def sends(self) -> Sends:
+        """Gives the result of a send."""
+        return self._sends
+
+    @sends.setter
+    def sends(self, value: Sends) -> None:
+        """Have another function give it.
+
+        Raises:
+            TypeError: It is no function of one argument that a plain call runs.
+        """
+        listeners.listener("bench.sends", value, takes=1)
+        self._sends = value
 
     @property
     def account(self) -> str:

@@ -132,8 +132,8 @@ def test_an_event_its_frame_no_longer_has_is_a_dead_letter(tmp_path: Path) -> No
         market.listen()
         market.start()
         market.log.wait("event.dead_lettered", account=SHOP, reason="undecodable")
+        market.log.wait("letters.waiting", account=SHOP)  # it is stored by then
         (letter,) = market.gateway.dead_letters.list(SHOP)
         assert letter.reason == "undecodable"
-        market.log.wait("letters.waiting", account=SHOP)
         market.gateway.dead_letters.drop(letter.event_id)
         market.serves(SHOP, "and now?")

@@ -300,6 +300,14 @@ def test_kinds_of_sessions_are_checked(wrong: Any) -> None:
         Handlers((), deliver).add(ChatMessage, print, sessions=wrong)
 
 
+def test_no_kind_of_session_at_all_is_called_so() -> None:
+    """It was "must be a tuple, not tuple"."""
+    nothing: list[Any] = [(), [], frozenset()]
+    for empty in nothing:
+        with pytest.raises(ValueError, match=r"^sessions must not be empty; name some of private"):
+            Handlers((), deliver).add(ChatMessage, print, sessions=empty)
+
+
 def test_handler_that_is_added_later_is_heard() -> None:
     """Who wants what is remembered; a new wish must not be forgotten over it."""
     handlers = Handlers((), deliver)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 from test_supervisor_actor import CAPTCHA, REFUSED, House, S
@@ -25,6 +27,8 @@ from actors.policy.retries import FLAPPING_LINKS
 from actors.state import Cause
 from actors.storage import Past
 from actors.supervisor import BARRED_S, CRASH_LOOP, CRASH_PROBES, URGENT_MS, _crash_loop
+
+WRONG_URL = failures.from_http_status(404)
 
 
 @pytest.fixture
@@ -72,6 +76,63 @@ def test_process_that_restarts_goes_on_waiting(house: House) -> None:
     assert at - again.bench.clock.now == pytest.approx(left_s - 3.0, abs=0.01)
     assert isinstance(message, RetryDue)
     assert again.actor._retries.snapshot(0.0).failures == 6
+
+
+def waits(house: House) -> list[dict[str, Any]]:
+    """Give what was told of waits that were inherited."""
+    return [fields for _, event, fields in house.bench.log.lines if event == "account.waits"]
+
+
+def test_process_that_goes_on_waiting_says_so(house: House) -> None:
+    """Whoever restarts expects a connection; nothing in the log told why there was none."""
+    failed(house, 6)
+    assert waits(house) == []
+
+    again = reborn(house, away_s=3.0)
+    again.actor.receive(Start())
+
+    (at, _, _) = again.bench.timers.pending()[-1]
+    (told,) = waits(again)
+    left_s = told.pop("left_s")
+    assert left_s == pytest.approx(at - again.bench.clock.now, abs=0.01)
+    assert told == {"account": "shop-a", "error_class": "network", "reason": REFUSED.reason}
+    again.actor.receive(Pause())
+    again.actor.receive(Start())
+    assert len(waits(again)) == 1
+
+
+def test_next_process_does_not_wait_for_a_configuration_it_has_read(house: House) -> None:
+    """It may be mended: waiting five minutes for it, and in silence, helps nobody."""
+    house.start()
+    for _ in range(2):
+        house.fail(WRONG_URL)
+        house.moved(S.CONNECTING, Cause.RETRY)
+    house.fail(WRONG_URL)
+
+    again = reborn(house)
+    again.actor.receive(Start())
+
+    assert [type(each) for each in again.told("connection")] == [Open]
+    assert waits(again) == []
+    again.moved(S.CONNECTING, Cause.START)
+    again.fail(WRONG_URL)
+    again.moved(S.CONNECTING, Cause.RETRY)
+    again.fail(WRONG_URL)
+    assert again.told("connection") == [GiveUp(failure=WRONG_URL, why="config")]
+
+
+def test_dead_supervisor_has_read_no_configuration(house: House) -> None:
+    """A crash of ours does not mend it, and must not hammer the platform."""
+    house.start()
+    house.fail(WRONG_URL)
+    house.told("connection")
+
+    house.actor.died("ValueError at x.py:1")
+    again = House(house.bench)
+    again.actor.started()
+
+    assert again.told("connection") == []
+    assert waits(again) == []
 
 
 def test_wait_that_passed_while_the_process_was_down_is_over(house: House) -> None:

@@ -60,7 +60,7 @@ def test_a_persons_interrupt_goes_on_and_a_threads_does_not() -> None:
         def info(self, event: str) -> NoReturn:
             raise KeyboardInterrupt(event)
 
-    log = logs.logger_for(Host(), Redactor())
+    log = logs.GuardedLog(Host(), Redactor())
     with pytest.raises(KeyboardInterrupt):
         log.info("gateway.started")
     thread = threading.Thread(target=log.info, args=("gateway.started",))

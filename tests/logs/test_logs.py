@@ -301,7 +301,14 @@ def test_no_secret_comes_out_of_settings_or_errors() -> None:
             errors.UnknownAccountError("shop", ["shop-a"]),
             "no account 'shop'; did you mean 'shop-a'",
         ),
-        (errors.UnknownAccountError("x", ["shop-a"]), "no account 'x'"),
+        (errors.UnknownAccountError("x"), "no account 'x'"),
+        (errors.UnknownAccountError("x", []), "no account 'x'; there are none"),
+        (errors.UnknownAccountError("x", ["shop-a"]), "no account 'x'; there is 'shop-a'"),
+        (errors.UnknownAccountError("nix", {"b", "a"}), "no account 'nix'; there are 'a', 'b'"),
+        (
+            errors.UnknownAccountError("x", [f"shop-{n}" for n in range(7)]),
+            "no account 'x'; there are 'shop-0', 'shop-1', 'shop-2', 'shop-3', 'shop-4' and 2 more",
+        ),
         (errors.AccountExistsError("a"), "account 'a' exists; remove it first"),
         (errors.OverloadedError("outbox of a", 9), "outbox of a is full (9); nothing was accepted"),
         (

@@ -266,6 +266,28 @@ def test_a_crash_can_not_bypass_a_wait() -> None:
     assert again(history, -100.0)[1] == 25.0, "a wall clock that went back adds nothing"
 
 
+def test_a_restart_does_not_wait_for_what_it_has_read_again() -> None:
+    """Who mends the configuration restarts; the account stayed away for up to five minutes."""
+    retries = Retries(Delays(), max_attempts=20)
+    for at in (0.0, 1.0):
+        retry(retries.failed(CONFIG, at, 0.0))
+    history = retries.snapshot(2.0)
+    assert (history.error_class, history.reason) == ("config", CONFIG.reason)
+    assert history.wait_s > 1.0
+
+    mended = Retries(Delays())
+    assert mended.restore(history, 7000.0, reread=True) == 0.0
+    assert mended.snapshot(7000.0).by_class == {"config": 2}, "the verdict is not put off"
+    assert mended.snapshot(7000.0).error_class is None
+    assert Retries(Delays()).restore(history, 7000.0) == history.wait_s, "an actor has read nothing"
+
+    retry(retries.failed(REFUSED, 3.0, 0.0))
+    other = retries.snapshot(3.0)
+    assert other.error_class == "network"
+    assert Retries(Delays()).restore(other, 7000.0, reread=True) == other.wait_s
+    assert Retries(Delays()).restore(History(wait_s=9.0), 0.0, reread=True) == 9.0, "nobody knows"
+
+
 def test_a_crash_can_not_bypass_a_verdict() -> None:
     history = crashed().snapshot(55.0)
     assert why(again(history, 10.0)[0].failed(AUTH, 7001.0, 0.0)) == "auth"

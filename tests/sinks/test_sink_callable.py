@@ -1,12 +1,23 @@
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from actors.values import Event
-from gateway.errors import SinkError
+from gateway import Gateway
+from gateway.errors import ConfigError, SinkError
+from gateway.settings import Settings, SinkSettings
 from gateway.sinks.callable import CallableSink
+from gateway.testing import HandlerBench
+from gateway.testing.bench import bench_settings
+
+
+def with_sink(sink: SinkSettings) -> Settings:
+    """Give settings with this sink."""
+    return dataclasses.replace(bench_settings(), sinks=(sink,))
 
 
 class Collector:
@@ -90,3 +101,33 @@ def test_a_module_that_fails_on_import_is_told_not_raised(
 
     with pytest.raises(SinkError, match="ZeroDivisionError"):
         CallableSink(call="broken_sink_module:f")
+
+
+def test_settings_made_in_python_take_the_function_itself() -> None:
+    """The docstring said so, and the settings wanted a text."""
+    collector = Collector()
+    settings = SinkSettings(kind="python", options={"call": collector})
+    bench = HandlerBench(Gateway(with_sink(settings)))
+
+    bench.chat("hello")
+
+    assert [getattr(event, "text", None) for event in collector.seen] == ["hello"]
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"call": lambda: None}, "call must take one argument"),
+        ({"call": 5}, "call: expected text"),
+        ({"cal": print}, "cal.*did you mean"),
+        ({}, "call: is missing"),
+    ],
+)
+def test_what_is_no_function_of_an_event_is_refused(options: dict[str, Any], told: str) -> None:
+    with pytest.raises((ConfigError, SinkError), match=told):
+        Gateway(with_sink(SinkSettings(kind="python", options=options)))
+
+
+def test_only_where_a_function_may_stand_one_is_taken() -> None:
+    with pytest.raises(ConfigError, match="path: expected"):
+        Gateway(with_sink(SinkSettings(kind="jsonl", options={"path": print})))

@@ -146,6 +146,7 @@ class Goofish:
     """闲鱼 (``actors.ports.Platform``)."""
 
     name = "goofish"
+    addressed = True
 
     def session(self, identity: Identity) -> GoofishSession:
         """Make the codec of one account.
