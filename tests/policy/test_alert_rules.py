@@ -15,6 +15,7 @@ from actors.policy.alerts import (
     crowd,
     letters_wait,
     of_link,
+    storage_refused,
     too_big,
 )
 from actors.policy.retries import Retry
@@ -139,3 +140,11 @@ def test_how_many_crashes_are_a_crowd(lately: int, accounts: int, many: bool) ->
     ]
     old = [Alert(name="account.failed", account=f"o{n}", since_ms=1) for n in range(99)]
     assert crowd([*crashed, *old], accounts, now_ms) == (lately if many else 0)
+
+
+def test_what_the_journal_refuses_is_told_with_its_reason() -> None:
+    alert = storage_refused("shop-a", 3, "ValueError: no")
+    assert (alert.name, alert.account) == ("journal.refused", "shop-a")
+    assert "3 frames" in alert.detail
+    assert "ValueError: no" in alert.detail
+    assert "journal check" in alert.next_step
