@@ -252,7 +252,8 @@ def interrupted(name, *rest, **more):
     return loads(name, *rest, **more)
 during, script = sys.argv[1:]
 for each in ("argparse", "pathlib", during):
-    sys.modules.pop(each, None)
+    for name in [name for name in sys.modules if f"{name}.".startswith(f"{each}.")]:
+        del sys.modules[name]
 builtins.__import__ = interrupted
 sys.argv[1:] = ["tail"]
 if script:
