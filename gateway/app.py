@@ -329,7 +329,7 @@ class Gateway:
         if handling() or any(runner.is_here for runner in self._sinks.runners):
             self._life.stop_elsewhere(self.stop, timeout)
             return False
-        return run(partial(self._stop, timeout), daemon=False)
+        return run(partial(self._stop, timeout), last=True)
 
     def _stop(self, timeout: float) -> bool:
         with self._lock:

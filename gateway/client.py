@@ -403,7 +403,7 @@ class WebSocketClient:
     def _take_down(self) -> None:
         """Leave the line there is, to the end of its threads; in a step."""
         if self._line is not None:
-            run(self._take_down_now)
+            run(self._take_down_now, last=True)
 
     def _take_down_now(self) -> None:
         with self._changed:

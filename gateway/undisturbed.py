@@ -13,15 +13,20 @@ import contextlib
 import contextvars
 import functools
 import os
+import sys
 import threading
+from _thread import LockType
 from collections.abc import Callable
 from functools import partial
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from time import monotonic
 from typing import Any, Final, ParamSpec, TypeVar
 
 NAME: Final = "gateway/call"
 """Of these threads."""
+
+END_S: Final = 1.0
+"""So long is waited for the end of one that is busy."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -43,31 +48,49 @@ def run(
     call: Callable[[], T],
     *,
     interrupted: Callable[[], object] = lambda: None,
-    daemon: bool = True,
+    last: bool = False,
 ) -> T:
     """Return what a call returns, or raise what it raises; apart, if this is the main thread.
 
     Args:
         call: What to do.
         interrupted: Called if a signal handler raises while the main thread waits.
-        daemon: The end of the process does not wait for it.
+        last: The end of the process waits for it, and the threads end after it; who still calls
+            gets others.
     """
-    if threading.current_thread() is not threading.main_thread():
+    if threading.current_thread() is not threading.main_thread() or sys.is_finalizing():
+        return call()
+    try:
+        hands = _hands()
+    except _NoThreadError:
         return call()
     job = _Job(partial(contextvars.copy_context().run, call))
     try:
-        try:
-            _hands().do(job, daemon=daemon)
-        except RuntimeError:  # no thread is left
-            return call()
+        hands.do(job, daemon=not last)
         value, error = job.answers.get()
     except BaseException:
         interrupted()
         raise
-    if error is not None:
+    finally:
+        if last:
+            _leave()
+    if error is None:
+        answer: T = value
+        return answer
+    try:
         raise error
-    answer: T = value
-    return answer
+    finally:
+        del error, job  # they hold this frame, and with it the caller's
+
+
+def _leave() -> None:
+    hands = _made.pop() if _made else None
+    if hands is not None:
+        hands.end()
+
+
+class _NoThreadError(Exception):
+    """Raised when no thread can be started."""
 
 
 class _Job:
@@ -88,33 +111,43 @@ class _Job:
             answer = None, error
         done()
         self.answers.put(answer)
+        del answer  # an error has this frame
 
 
 class _Hands:
     """Threads that do what the main thread asks for: two, and more while handlers ask within calls.
 
     The main thread only puts into a queue: that a signal cannot cut in two, and the start of a
-    thread it can. So the threads start one another, and stay.
+    thread it can. So the threads start one another, and stay until the last call.
     """
 
     def __init__(self) -> None:
         self.pid = os.getpid()
-        self._jobs: SimpleQueue[tuple[_Job, bool]] = SimpleQueue()
+        self._jobs: SimpleQueue[tuple[_Job, bool] | None] = SimpleQueue()
+        self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()  # never taken on the main thread
         self._idle = 0
-        self._hire()
+        try:
+            self._hire()
+        except RuntimeError as error:
+            if "start new thread" not in str(error):  # a signal handler's
+                raise
+            raise _NoThreadError from error
 
     def do(self, job: _Job, *, daemon: bool) -> None:
         """Have something done."""
         self._jobs.put((job, daemon))
 
     def _hire(self) -> None:
-        threading.Thread(target=self._work, name=NAME, daemon=True).start()
+        thread = threading.Thread(target=self._work, name=NAME, daemon=True)
+        thread.start()
+        self._threads.append(thread)
         self._idle += 1
 
     def _work(self) -> None:
-        while True:
-            job, daemon = self._jobs.get()
+        while (asked := self._jobs.get()) is not None:
+            job, daemon = asked
+            del asked
             with self._lock, contextlib.suppress(RuntimeError):  # none is left: the next waits
                 self._idle -= 1
                 if not self._idle:
@@ -125,6 +158,14 @@ class _Hands:
                 _outlast(job)
                 self._rest()
             del job
+
+    def end(self) -> None:
+        """End the threads, one that is busy when it has done what it is at."""
+        threads = self._threads[:]
+        for _ in threads:
+            self._jobs.put(None)
+        for thread in threads:
+            thread.join(END_S)
 
     def _rest(self) -> None:
         with self._lock:
@@ -156,27 +197,26 @@ class Bell:
     __slots__ = ("_waiting",)
 
     def __init__(self) -> None:
-        self._waiting: set[SimpleQueue[None]] = set()
+        self._waiting: set[LockType] = set()
 
     def ring(self) -> None:
         """Have all who wait look again."""
         for each in tuple(self._waiting):
-            each.put(None)
+            with contextlib.suppress(RuntimeError):  # it was rung already
+                each.release()
 
     def wait_for(self, there: Callable[[], bool], timeout_s: float) -> bool:
         """Wait until something is so; return whether it is."""
         deadline = monotonic() + timeout_s
-        rung: SimpleQueue[None] = SimpleQueue()
+        rung = threading.Lock()  # of all that waits with a deadline, only this one keeps it
+        rung.acquire()  # where a signal handler outlasts it (SimpleQueue.get() never returns)
         self._waiting.add(rung)
         try:
             while not there():
                 left_s = deadline - monotonic()
                 if left_s <= 0.0:
                     return there()
-                try:
-                    rung.get(timeout=min(left_s, threading.TIMEOUT_MAX))
-                except Empty:
-                    continue
+                rung.acquire(timeout=min(left_s, threading.TIMEOUT_MAX))
             return True
         finally:
             self._waiting.discard(rung)

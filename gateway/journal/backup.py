@@ -12,7 +12,7 @@ import msgspec
 
 from actors.ports import Clock
 from actors.storage import JournalError
-from gateway.journal import counting, files, integrity, schema
+from gateway.journal import files, integrity, schema
 
 STEP_PAGES: Final = 1024
 """Pages copied between two calls of ``progress``; 4 MiB."""
@@ -98,7 +98,6 @@ def _copy(source: Path, draft: Path, progress: Callable[[int, int], None] | None
         problems = integrity.problems_in(writing)
         if problems:
             raise JournalError(integrity.damaged(source, f"its copy: {problems[0]}"))
-        writing.execute(counting.COPIED)
         writing.execute(f"PRAGMA journal_size_limit={schema.WAL_BYTES}")
     except sqlite3.Error as error:
         raise files.failure(source, error) from error

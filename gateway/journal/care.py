@@ -19,9 +19,9 @@ import msgspec
 
 from actors.ports import Clock
 from actors.storage import JournalError
-from gateway.journal import counting, files, integrity, unreadable, wal
+from gateway.journal import files, integrity, unreadable, wal
 from gateway.journal.backup import Backup, backup, last_backup
-from gateway.journal.lock import ProcessLock, owner_of
+from gateway.journal.lock import ProcessLock, cut_off, owner_of
 from gateway.journal.quota import Limits
 from gateway.journal.retention import Pruned, Transaction
 from gateway.journal.salvage import Loss, Salvage, salvage
@@ -140,7 +140,8 @@ def check(path: Path, *, thorough: bool = False) -> list[str]:
         JournalError: There is none, or it is not one.
     """
     try:
-        logless = wal.gone(path)
+        files.must_exist(path)
+        logless = wal.gone(path, cut_off(files.beside(path, ".lock")))
         with closing(files.reader(path)) as connection:
             integrity.identify(connection, path)
             try:
@@ -151,7 +152,7 @@ def check(path: Path, *, thorough: bool = False) -> list[str]:
                         f"{each['table']} row {each['key']} is set aside: {each['why']}"
                         for each in unreadable.kept(connection)
                     ]
-                if logless and counting.was_cut_off(connection):
+                if logless:
                     problems.append(wal.told_gone(path))
             except sqlite3.DatabaseError as error:
                 return [str(error)]

@@ -21,23 +21,13 @@ from gateway.journal.schema import Status
 _LETTERS: Final = frozenset({"dead", "parked"})
 _OPEN: Final = (Status.PENDING, Status.RUNNING)
 
-BEGUN: Final = "INSERT OR REPLACE INTO log_meta VALUES('clean_shutdown', 0)"
+BEGUN: Final = "UPDATE log_meta SET value=0 WHERE key='clean_shutdown'"
 """Says in the file that what it holds may change until the next clean stop."""
-
-COPIED: Final = "DELETE FROM log_meta WHERE key='clean_shutdown' AND value=0"
-"""Says in a whole copy of a file in use that nobody has it open."""
 
 _ROWS: Final = "SELECT account, status, count(*) FROM event GROUP BY account, status"
 _PRUNED: Final = "SELECT account, name, count FROM tally"
 _DUPLICATES: Final = "SELECT account, duplicates FROM account_state WHERE duplicates > 0"
 _ENDED: Final = "INSERT OR REPLACE INTO log_meta VALUES('clean_shutdown', 1), ('counts', ?)"
-
-
-def was_cut_off(connection: sqlite3.Connection) -> bool:
-    """Tell whether the file says that whoever had it open did not close it."""
-    query = "SELECT value FROM log_meta WHERE key='clean_shutdown'"
-    row = connection.execute(query).fetchone()
-    return row is not None and row[0] == 0
 
 
 class Counts:

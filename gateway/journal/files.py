@@ -191,6 +191,21 @@ def reader(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
 
 
+def use_log(connection: sqlite3.Connection, path: Path) -> None:
+    """Have commits go to a log beside the journal; a copy by other means may have none.
+
+    Raises:
+        JournalError: Another program keeps it from that.
+        sqlite3.Error: The same.
+    """
+    (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
+    if mode != "wal":
+        raise JournalError(
+            f"the journal {path} cannot be switched to a write-ahead log (it is in mode {mode}); "
+            "close the other programs that have it open, and keep it on a disk of this machine"
+        )
+
+
 def connect(path: Path, synchronous: str) -> sqlite3.Connection:
     """Open an existing file for any one thread at a time; nothing is read yet."""
     connection = sqlite3.connect(

@@ -47,11 +47,13 @@ class Owner(msgspec.Struct, frozen=True, kw_only=True):
         host: Name of the machine (or container) it runs on.
         nonce: Random, of this lock only, hexadecimal. Who can repeat it can read the lock file,
             which only the owner's user can; empty in a file of an older version.
+        inode: Of the journal file, from its first commit until it is closed; else 0.
     """
 
     pid: int
     host: str
     nonce: str = ""
+    inode: int = 0
 
 
 class ProcessLock:
@@ -71,9 +73,7 @@ class ProcessLock:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._journal: int | None = None
-        self.owner: Final = Owner(
-            pid=os.getpid(), host=socket.gethostname(), nonce=secrets.token_hex(16)
-        )
+        self.owner = Owner(pid=os.getpid(), host=socket.gethostname(), nonce=secrets.token_hex(16))
         self._descriptor: int | None = self._take()
         _held.add(self)
 
@@ -109,6 +109,16 @@ class ProcessLock:
     def guards(self, number: os.stat_result) -> bool:
         """Tell whether this is the journal file that is locked."""
         return self._journal is not None and os.path.samestat(os.fstat(self._journal), number)
+
+    def mark(self, inode: int) -> None:
+        """Note which journal file is in use, 0: none. After a kill it stands there.
+
+        What cannot be written there is left: then nobody is told of a log that is gone.
+        """
+        self.owner = msgspec.structs.replace(self.owner, inode=inode)
+        if self._descriptor is not None:
+            with contextlib.suppress(OSError):
+                self._write(self._descriptor)
 
     def move(self, journal: Path) -> None:
         """Guard another file of the name; see :meth:`guard`."""
@@ -160,11 +170,11 @@ class ProcessLock:
             )
         if not _is_at(descriptor, path):
             return False
-        text = msgspec.json.encode(self.owner)
+        former = _written(descriptor)
+        if former is not None and not self.owner.inode:
+            self.owner = msgspec.structs.replace(self.owner, inode=former.inode)
         try:
-            os.lseek(descriptor, 0, os.SEEK_SET)
-            os.write(descriptor, text)
-            os.ftruncate(descriptor, len(text))
+            self._write(descriptor)
             if sys.platform != "win32":
                 os.fchmod(descriptor, 0o600)  # it holds the nonce
         except OSError as error:
@@ -173,6 +183,12 @@ class ProcessLock:
                 "free space on that disk, or set another data_dir"
             ) from error
         return True
+
+    def _write(self, descriptor: int) -> None:
+        text = msgspec.json.encode(self.owner)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        os.write(descriptor, text)
+        os.ftruncate(descriptor, len(text))
 
 
 _held: weakref.WeakSet[ProcessLock] = weakref.WeakSet()
@@ -197,6 +213,22 @@ def owner_of(path: Path) -> str | None:
         finally:
             os.close(descriptor)
     return None
+
+
+def cut_off(path: Path) -> int:
+    """Return the inode of the journal that whoever held a lock last did not close; 0: none.
+
+    Raises:
+        JournalError: The lock file cannot be read, or is no file of this program.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        descriptor = _opened(path, os.O_RDONLY)
+        try:
+            owner = _written(descriptor)
+            return owner.inode if owner is not None and _free(descriptor) else 0
+        finally:
+            os.close(descriptor)
+    return 0
 
 
 def read_owner(data_dir: Path | str) -> Owner | None:

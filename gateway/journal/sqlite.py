@@ -125,7 +125,7 @@ class SqliteJournal:
         self._check: integrity.FrameCheck | None = None
         self._notes: list[tuple[str, tuple[int, ...]]] = []
         self._connection: sqlite3.Connection | None = None
-        self._closed = self._given_up = self._says_begun = False
+        self._closed = self._given_up = self._marked = False
         self._where: Final = Whereabouts(self.path)
         self._lost: Astray | None = None
         self._damaged: tuple[Alert, ...] = ()
@@ -326,19 +326,19 @@ class SqliteJournal:
             if not self.path.exists():
                 files.create(self.path, self._clock.unix_ms())
             self._lock.guard(self.path)
-            logless = wal.gone(self.path)
+            if wal.gone(self.path, self._lock.owner.inode):
+                self._damaged = (wal.alert_gone(self.path),)
             connection = self._connected()
             found = integrity.identify(connection, self.path)
+            files.use_log(connection, self.path)
             whole = integrity.verify(connection, self.path)
             self._look_at_log(connection)
             migration.migrate(connection, found)
             small = whole and self.path.stat().st_size <= SMALL_BYTES
             self._set_aside(Depth.TYPES if small else Depth.START)
             clean = self._load_counts(connection)
-            if not counting.was_cut_off(connection):
+            if clean:
                 self._notes.append((counting.BEGUN, ()))
-            elif logless:
-                self._damaged += (wal.alert_gone(self.path),)
             if not whole and (not clean or self._overdue(connection)):
                 self._check = integrity.FrameCheck(files.reader(self.path))
             (highest,) = connection.execute(_HIGHEST).fetchone()
@@ -364,7 +364,7 @@ class SqliteJournal:
         """Tell what SQLite dropped of the log, if the disk is to blame."""
         lost = wal.dropped(connection, self.path, self._clock.unix_ms())
         if lost is not None:
-            self._damaged = (wal.alert(self.path, lost),)
+            self._damaged += (wal.alert(self.path, lost),)
 
     def _connected(self) -> sqlite3.Connection:
         """Give the connection; a new one if the last was given up after an error."""
@@ -443,6 +443,7 @@ class SqliteJournal:
                 self._check = None
             self._where.forget()
             self._disconnect()
+            self._marked = False
             if astray is Astray.GONE:
                 for ending in ("-wal", "-shm"):  # of the old one; what they held is in the new
                     files.beside(self.path, ending).unlink(missing_ok=True)
@@ -476,6 +477,9 @@ class SqliteJournal:
             self._look_at_files(within=True)
             connection.execute("COMMIT")
             self._notes.clear()
+            if not self._marked:
+                self._lock.mark(self.path.stat().st_ino)
+                self._marked = True
             self._look_behind()
         except BaseException:
             # After some errors (disk full) SQLite has rolled back already.
@@ -497,9 +501,6 @@ class SqliteJournal:
         if not self._synced:
             self._sync(connection, wanted=True)
             connection.execute(_SYNC, (self._clock.unix_ms(),))
-        if not self._says_begun and (counting.BEGUN, ()) not in self._notes:
-            self._says_begun = True  # in the file itself, should its log be lost
-            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
         return self._upkeep.idle(connection)
 
     def _park_left_running(self) -> None:
@@ -546,6 +547,7 @@ class SqliteJournal:
                         connection.execute(*note)
                     self._counts.save(connection)
             self._upkeep.close(connection)
+            self._lock.mark(0)
 
     def _rows(self, read: Callable[[Any], T], query: str, values: Sequence[Value]) -> list[T]:
         """Read rows one by one; what cannot be read costs itself, and is set aside."""

@@ -78,10 +78,15 @@ def dropped(connection: sqlite3.Connection, path: Path, now_ms: int) -> Dropped 
     return Dropped(frames=frames, commits=max(1, commits), copy=str(copy))
 
 
-def gone(path: Path) -> bool:
-    """Tell whether a journal has no log beside it; to be called before it is opened."""
+def gone(path: Path, inode: int) -> bool:
+    """Tell whether a journal was not closed and has no log; to be called before it is opened.
+
+    Args:
+        path: The journal.
+        inode: Of the one that was not closed, by its lock file; another file was put there since.
+    """
     log = files.beside(path, "-wal")
-    return not log.exists() or log.stat().st_size == 0
+    return path.stat().st_ino == inode and (not log.exists() or log.stat().st_size == 0)
 
 
 def told_gone(path: Path) -> str:
@@ -89,7 +94,8 @@ def told_gone(path: Path) -> str:
     return (
         f"the journal {path} was not closed and its log {path.name}-wal is gone: if it was deleted "
         "or left behind, what was stored last is lost (events, settlements, sends); "
-        "if another program opened the journal since, that copied it in and nothing is lost"
+        "if another program opened the journal since, that copied it in, and if a copy was put in "
+        "its place, that is whole"
     )
 
 

@@ -173,16 +173,89 @@ for _ in range(3):
         cut += 1
     client.disconnect()
 for thread in threading.enumerate():
-    if thread.name.startswith("gateway/") and thread.name != "gateway/call":
+    if thread.name.startswith("gateway/"):
         thread.join(20)
 names = [each.name for each in threading.enumerate() if each.name.startswith("gateway/")]
 print(cut, set(names))
 """
 
 
-def told(program: str, home: Path, durability: str = "full") -> str:
+TWICE = """
+class Limit(RuntimeError):
+    pass
+def limit(*_):
+    raise Limit
+gw.start()
+shop.wait_registered()
+signal.signal(signal.SIGALRM, limit)
+conversation = shop.buyer("3").conversation().id
+for number in range(400):
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.00002 + number % 40 * 0.000005)
+        try:
+            gw.send(NAME, conversation, str(number), to="3")
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+    except (Limit, GatewayError):
+        pass
+    time.sleep(0.002)
+texts = [each.text for each in gw.sends.list(limit=1000)]
+print(len(texts) - len(set(texts)), gw.stop(20))
+"""
+
+LATE = """
+signal.signal(signal.SIGALRM, lambda *_: time.sleep(0.4))
+gw.start()
+shop.wait_registered()
+signal.setitimer(signal.ITIMER_REAL, 0.3)
+print(gw.accounts[NAME].wait_for(ConnectionState.FAILED, 0.5), gw.stop(20))
+"""
+
+AT_THE_END = """
+import gc, weakref
+class Mine:
+    def __del__(self):
+        os.write(1, f"stopped {gw.stop(5)}".encode())
+class Big:
+    pass
+big = Big()
+seen = weakref.ref(big)
+gc.disable()
+def refused(big):
+    try:
+        gw.note(NAME, "c", "k")
+    except GatewayError:
+        pass
+refused(big)
+del big
+print("kept", seen() is not None, end=" ", flush=True)
+mine = Mine()
+"""
+
+WITHIN = """
+import _xxsubinterpreters as inner
+import sys
+interpreter = inner.create(isolated=False)
+inner.run_string(
+    interpreter,
+    f'''
+import sys
+sys.path[:] = {sys.path!r}
+from gateway import Gateway
+from gateway.config import from_mapping
+gw = Gateway(from_mapping(dict(data_dir={sys.argv[1]!r})))
+gw.start()
+print(gw.stop(), end=" ", flush=True)
+''',
+)
+inner.destroy(interpreter)
+print("destroyed")
+"""
+
+
+def told(program: str, home: Path, durability: str = "full", begin: str = BEGIN) -> str:
     done = subprocess.run(
-        [sys.executable, "-c", BEGIN + program, str(home), durability],
+        [sys.executable, "-c", begin + program, str(home), durability],
         capture_output=True,
         text=True,
         timeout=55,
@@ -226,4 +299,22 @@ def test_a_start_that_ctrl_c_cut_off_is_undone(tmp_path: Path) -> None:
 
 def test_ctrl_c_in_a_disconnect_leaves_no_thread(tmp_path: Path) -> None:
     """Three threads stayed each time, and no later disconnect ended them."""
-    assert told(CLIENT, tmp_path) == "3 {'gateway/call'}"
+    assert told(CLIENT, tmp_path) == "3 set()"
+
+
+def test_a_call_is_made_once_whatever_a_signal_handler_raises(tmp_path: Path) -> None:
+    assert told(TWICE, tmp_path, "memory") == "0 True"
+
+
+def test_a_wait_ends_though_a_signal_handler_outlasts_it(tmp_path: Path) -> None:
+    assert told(LATE, tmp_path) == "False True"
+
+
+def test_calls_while_the_interpreter_ends_return_and_keep_nothing_alive(tmp_path: Path) -> None:
+    assert told(AT_THE_END, tmp_path) == "kept False stopped True"
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 13), reason="the module has another name")
+def test_an_interpreter_in_another_ends(tmp_path: Path) -> None:
+    """Threads that stay would abort the whole process."""
+    assert told(WITHIN, tmp_path, begin="") == "True destroyed"

@@ -8,12 +8,13 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from actors.runtime.clock import SystemClock
-from actors.storage import StoreFrames
+from actors.storage import JournalError, StoreFrames
 from actors.values import Decoded, Event
 from gateway.journal import care, files, wal
 from gateway.journal.sqlite import SqliteJournal
@@ -166,16 +167,36 @@ def test_a_start_says_what_is_lost_and_goes_on(left: Path, tmp_path: Path) -> No
     journal.close()
 
 
+_LIFE = """
+import sys
+from pathlib import Path
+sys.path.insert(0, str(Path("tests/journal").resolve()))
+from test_journal_log_damage import opened, store
+journal = opened(Path(sys.argv[1]))
+store(journal, "m", "in the log alone")
+print("stored", flush=True)
+sys.stdin.read()
+"""
+
+
+def killed(path: Path) -> None:
+    """Let a process store one message, which is all it does, and kill it."""
+    with subprocess.Popen(
+        [sys.executable, "-c", _LIFE, str(path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=Path(__file__).parents[2],
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"stored\n"
+        process.kill()
+
+
 @pytest.mark.parametrize("how", ["deleted", "emptied"])
 def test_a_log_that_is_gone_after_a_kill_is_told(tmp_path: Path, how: str) -> None:
     """It was called sound: who tidied it away lost acknowledged messages without a word."""
-    path = tmp_path / "data" / "j.db"
-    journal = opened(tmp_path / "life" / "j.db")
-    store(journal, "m1", "x")
-    journal.commit(())
-    store(journal, "m2", "in the log alone")
-    shutil.copytree(tmp_path / "life", path.parent)
-    journal.close()
+    path = tmp_path / "j.db"
+    killed(path)
     if how == "deleted":
         files.beside(path, "-wal").unlink()
     else:
@@ -194,29 +215,57 @@ def test_a_log_that_is_gone_after_a_kill_is_told(tmp_path: Path, how: str) -> No
     assert care.check(path) == []
 
 
-def test_a_journal_that_was_closed_or_copied_needs_no_log(left: Path, tmp_path: Path) -> None:
-    path = tmp_path / "data" / "j.db"
-    shutil.copytree(left.parent, path.parent)
-    journal = opened(path)
-    assert journal.concerns() == ()
-    store(journal, "later", "y")
-    care.backup(path, tmp_path / "copy.db", clock=SystemClock())  # while it is in use
-    journal.close()
-    assert not files.beside(path, "-wal").exists()
-    for each in (path, tmp_path / "copy.db"):
-        assert care.check(each) == []
-        journal = opened(each)
+def test_a_journal_that_was_killed_and_has_its_log_is_sound(tmp_path: Path) -> None:
+    path = tmp_path / "j.db"
+    for _ in range(2):
+        killed(path)
+        assert care.check(path) == []
+        journal = opened(path)
         assert journal.concerns() == ()
-        assert len(journal.pending("a", 0, 100)) == 9
         journal.close()
 
 
-def test_the_first_life_of_a_file_says_that_it_is_in_use(tmp_path: Path) -> None:
-    """Once it is idle the file alone, without its log, tells that it was cut off."""
-    path = tmp_path / "j.db"
+def test_a_journal_that_was_closed_or_copied_needs_no_log(tmp_path: Path) -> None:
+    """SQLite's own ways to copy a file that is in use leave its log out, too."""
+    path = tmp_path / "data" / "j.db"
     journal = opened(path)
     store(journal, "m", "x")
-    journal.commit(())
-    shutil.copy(path, tmp_path / "alone.db")
+    care.backup(path, tmp_path / "1.db", clock=SystemClock())
+    with (
+        closing(sqlite3.connect(path)) as source,
+        closing(sqlite3.connect(tmp_path / "2.db")) as copy,
+    ):
+        source.backup(copy)
+        source.execute("VACUUM INTO ?", (str(tmp_path / "3.db"),))
     journal.close()
-    assert "was not closed" in care.check(tmp_path / "alone.db")[0]
+    assert not files.beside(path, "-wal").exists()
+    for name in ("1.db", "2.db", "3.db"):
+        for each in (path, files.beside(path, "-wal"), files.beside(path, "-shm")):
+            each.unlink(missing_ok=True)
+        shutil.copy(tmp_path / name, path)
+        path.chmod(0o600)
+        assert care.check(path) == [], name
+        journal = opened(path)
+        assert journal.concerns() == (), name
+        assert len(journal.pending("a", 0, 100)) == 1
+        store(journal, f"later {name}", "y")
+        assert journal.concerns() == (), name
+        journal.close()
+
+
+def test_a_journal_without_a_log_of_its_own_gets_one(tmp_path: Path) -> None:
+    """``VACUUM INTO`` makes one; every commit in it was taken for a log that was stolen."""
+    path = tmp_path / "j.db"
+    opened(path).close()
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA journal_mode=DELETE").fetchone() == ("delete",)
+    journal = opened(path)
+    store(journal, "m", "x")
+    assert files.beside(path, "-wal").exists()
+    assert journal.concerns() == ()
+    journal.close()
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode=DELETE").fetchall()
+        connection.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(JournalError, match="close the other program"):
+            opened(path)
