@@ -67,15 +67,15 @@ conversation = shop.buyer("3").conversation().id
 stopped = cut = 0
 ends = time.monotonic() + 2.0
 while time.monotonic() < ends:
-    signal.setitimer(signal.ITIMER_REAL, 0.0003 + (cut % 40) * 0.0001)
     try:
-        while True:
-            gw.send(NAME, conversation, "x", to="3")
-    except Limit:
+        signal.setitimer(signal.ITIMER_REAL, 0.0003 + (cut % 40) * 0.0001)
+        try:
+            while True:
+                gw.send(NAME, conversation, "x", to="3")
+        finally:  # it may be full
+            signal.setitimer(signal.ITIMER_REAL, 0)
+    except (Limit, GatewayError):
         cut += 1
-    except GatewayError:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        time.sleep(0.01)
 shop.buyer("9").says("alive?")
 print("handled", handled.wait(20), gw.stop(20))
 """
