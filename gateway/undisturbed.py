@@ -37,8 +37,6 @@ def undisturbed(call: Callable[P, T]) -> Callable[P, T]:
 
     @functools.wraps(call)
     def apart(*args: P.args, **kwargs: P.kwargs) -> T:
-        if threading.current_thread() is not threading.main_thread():
-            return call(*args, **kwargs)
         return run(partial(call, *args, **kwargs))
 
     return apart
@@ -84,8 +82,9 @@ def run(
 
 
 def _leave() -> None:
-    hands = _made.pop() if _made else None
-    if hands is not None:
+    found = _made[:]  # a signal handler may leave, too, between any two lines
+    _made.clear()
+    for hands in found:
         hands.end()
 
 
@@ -96,17 +95,22 @@ class _NoThreadError(Exception):
 class _Job:
     """A call, and where what came of it is told."""
 
-    __slots__ = ("_call", "answers")
+    __slots__ = ("_calls", "answers")
 
     def __init__(self, call: Callable[[], object]) -> None:
-        self._call = call
+        self._calls = [call]
         self.answers: SimpleQueue[tuple[Any, BaseException | None]] = SimpleQueue()  # reentrant
 
     def do(self, done: Callable[[], object]) -> None:
-        """Do it, and tell once ``done`` was called."""
+        """Do it unless it was begun elsewhere, and tell once ``done`` was called."""
         answer: tuple[object, BaseException | None]
         try:
-            answer = self._call(), None
+            call = self._calls.pop()
+        except IndexError:
+            done()
+            return
+        try:
+            answer = call(), None
         except BaseException as error:  # noqa: BLE001  # raised where it was asked for
             answer = None, error
         done()
@@ -127,6 +131,7 @@ class _Hands:
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()  # never taken on the main thread
         self._idle = 0
+        self._ended = False
         try:
             self._hire()
         except RuntimeError as error:
@@ -135,8 +140,10 @@ class _Hands:
             raise _NoThreadError from error
 
     def do(self, job: _Job, *, daemon: bool) -> None:
-        """Have something done."""
+        """Have something done, after the end, too."""
         self._jobs.put((job, daemon))
+        if self._ended:  # by a signal handler, perhaps before anybody could take it
+            _apart(job, daemon=daemon)
 
     def _hire(self) -> None:
         thread = threading.Thread(target=self._work, name=NAME, daemon=True)
@@ -155,16 +162,16 @@ class _Hands:
             if daemon:
                 job.do(self._rest)
             else:
-                _outlast(job)
+                _apart(job, daemon=False)
                 self._rest()
             del job
+        self._jobs.put(None)  # for the next
 
     def end(self) -> None:
         """End the threads, one that is busy when it has done what it is at."""
-        threads = self._threads[:]
-        for _ in threads:
-            self._jobs.put(None)
-        for thread in threads:
+        self._ended = True
+        self._jobs.put(None)
+        for thread in self._threads:
             thread.join(END_S)
 
     def _rest(self) -> None:
@@ -172,12 +179,12 @@ class _Hands:
             self._idle += 1
 
 
-def _outlast(job: _Job) -> None:
-    """Do something that the end of the process waits for."""
+def _apart(job: _Job, *, daemon: bool) -> None:
+    """Do something on a thread of its own; without ``daemon`` the process waits for its end."""
     do = partial(job.do, int)
     try:
-        threading.Thread(target=do, name="gateway/stop", daemon=False).start()
-    except RuntimeError:
+        threading.Thread(target=do, name="gateway/stop", daemon=daemon).start()
+    except RuntimeError:  # no thread is left
         do()
 
 
@@ -186,9 +193,12 @@ _made: list[_Hands] = []
 
 def _hands() -> _Hands:
     """Return those of this process: a child has none of its parent's threads."""
-    if not _made or _made[-1].pid != os.getpid():
-        _made[:] = [_Hands()]
-    return _made[-1]
+    for hands in _made[:]:
+        if hands.pid == os.getpid():
+            return hands
+    hands = _Hands()
+    _made[:] = [hands]
+    return hands
 
 
 class Bell:

@@ -203,6 +203,30 @@ texts = [each.text for each in gw.sends.list(limit=1000)]
 print(len(texts) - len(set(texts)), gw.stop(20))
 """
 
+BETWEEN = """
+gw.start()
+shop.wait_registered()
+other = Gateway.from_config(fake.config_file(home / "other", durability="memory"))
+point, seen = sys.argv[3], []
+def trace(frame, event, _):  # as a signal handler: in the middle of a call of the main thread
+    code = frame.f_code
+    if code.co_filename.endswith("undisturbed.py") and (code.co_name, event) == AT[point]:
+        sys.setprofile(None)
+        seen.append(gw.stop(10))
+AT = {"found": ("_hands", "return"), "made": ("_hands", "call"), "asks": ("do", "call"),
+      "asked": ("do", "return"), "leaves": ("_leave", "call")}
+threading.Timer(25, lambda: os._exit(99)).start()  # it hung
+sys.setprofile(trace)
+try:
+    (other.stop if point == "leaves" else lambda: gw.send(NAME, "c", "x", to="3"))()
+except GatewayError as error:
+    print(type(error).__name__, end=" ")
+sys.setprofile(None)
+other.stop()
+print(seen, gw.stop(), flush=True)
+os._exit(0)
+"""
+
 LATE = """
 signal.signal(signal.SIGALRM, lambda *_: time.sleep(0.4))
 gw.start()
@@ -253,9 +277,9 @@ print("destroyed")
 """
 
 
-def told(program: str, home: Path, durability: str = "full", begin: str = BEGIN) -> str:
+def told(program: str, home: Path, durability: str = "full", *more: str, begin: str = BEGIN) -> str:
     done = subprocess.run(
-        [sys.executable, "-c", begin + program, str(home), durability],
+        [sys.executable, "-c", begin + program, str(home), durability, *more],
         capture_output=True,
         text=True,
         timeout=55,
@@ -304,6 +328,14 @@ def test_ctrl_c_in_a_disconnect_leaves_no_thread(tmp_path: Path) -> None:
 
 def test_a_call_is_made_once_whatever_a_signal_handler_raises(tmp_path: Path) -> None:
     assert told(TWICE, tmp_path, "memory") == "0 True"
+
+
+@pytest.mark.parametrize("point", ["made", "found", "asks", "asked", "leaves"])
+def test_a_stop_in_any_moment_of_a_call_leaves_it_an_answer(tmp_path: Path, point: str) -> None:
+    """The threads had ended when the call was put into their queue: it waited for ever."""
+    (tmp_path / "other").mkdir()
+    said = told(BETWEEN, tmp_path, "memory", point)
+    assert said in {"[True] True", "ShuttingDownError [True] True"}
 
 
 def test_a_wait_ends_though_a_signal_handler_outlasts_it(tmp_path: Path) -> None:
