@@ -34,9 +34,9 @@ from gateway.errors import (
     ShuttingDownError,
     UnknownAccountError,
 )
-from gateway.events import NOTE_KEY_CHARS
+from gateway.events import note_name
 from gateway.handlers import Handlers
-from gateway.letters import MOST_CHARS, DeadLetters
+from gateway.letters import DeadLetters
 from gateway.life import Life
 from gateway.sending import ASK_S, ClientIds, Sends, SendTicket, Tickets
 from gateway.settings import AccountSettings, Settings
@@ -446,9 +446,7 @@ class Gateway:
             TimeoutError: The journal did not answer in 10 s.
         """
         account = arguments.account(account)
-        lane = "" if conversation is None else conversation
-        lane = arguments.text("conversation", lane, most=MOST_CHARS, empty=True)
-        key = arguments.text("key", key, most=NOTE_KEY_CHARS)
+        lane, key = note_name(conversation, key)
         system = self._life.running(self._system)
         return system.services.writer.read(lambda journal: journal.note(account, lane, key), ASK_S)
 

@@ -20,6 +20,9 @@ from gateway.errors import did_you_mean
 ID_CHARS: Final = 512
 """Most characters of an id: ids of the platforms have a few dozen."""
 
+FRAME_CHARS: Final = 4 << 20
+"""Most characters of what a platform made up: an event's id, say; a frame has no more."""
+
 TEXT_BYTES: Final = 65_536
 """Most bytes, in UTF-8, of a text that is sent; who sends far more has the link closed."""
 

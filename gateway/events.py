@@ -27,6 +27,18 @@ PIXELS: Final = 100_000
 _KEEP_ELSEWHERE: Final = "keep text, and more than that in a store of your own"
 
 
+def note_name(conversation: object, key: object) -> tuple[str, str]:
+    """Return what a note is found by, checked: its conversation, "" for an account's, and its key.
+
+    Raises:
+        TypeError: One is no ``str``.
+        ValueError: The key is empty, or one is too long.
+    """
+    lane = "" if conversation is None else conversation
+    lane = arguments.text("conversation", lane, most=arguments.FRAME_CHARS, empty=True)
+    return lane, arguments.text("key", key, most=NOTE_KEY_CHARS)
+
+
 # Its own fields may be given by position, which makes a text in a fifth of the time:
 # msgspec looks up every keyword among all fields.
 class PlatformEvent(Event, frozen=True, gc=False):

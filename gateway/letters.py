@@ -26,9 +26,6 @@ ANSWER_S: Final = 10.0
 MOST_LISTED: Final = 1_000_000
 """Letters one list may have."""
 
-MOST_CHARS: Final = 4 << 20
-"""Most characters of an event's id: a frame has no more."""
-
 
 TOLD: Final = ("kind", "sender_id", "sender_nick", "text", "summary", "order_id", "occurred_at_ms")
 """What a person wants to know of a letter, by the names of an event."""
@@ -146,4 +143,6 @@ class DeadLetters:
 
 def _event_id(value: object) -> str:
     """Return the id of an event; a platform's own may be long and odd."""
-    return arguments.text("event_id", value, most=MOST_CHARS, remedy="take it from list()")
+    return arguments.text(
+        "event_id", value, most=arguments.FRAME_CHARS, remedy="take it from list()"
+    )

@@ -132,8 +132,8 @@ class Life:
             while self._ends_not():
                 pass
             stop()
-            reached = self._end_reached.wait(LONGEST_STOP_S)  # perhaps another thread stops it
-            return 0 if reached and not self._bad else INTERNAL_FAILURE
+            whole = self.wait_ended(LONGEST_STOP_S)  # perhaps another thread stops it
+            return 0 if whole else INTERNAL_FAILURE
         finally:
             for each, handler in before.items():
                 signal.signal(each, handler)

@@ -164,8 +164,9 @@ class ProcessLock:
         """Lock an open file and write into it; False if it was deleted since it was opened."""
         path = self._path
         if not _locked(descriptor, path):
+            who = _named(path, _written(descriptor))
             raise JournalError(
-                f"the journal is in use by {_named(path, descriptor)} (lock file {path}); "
+                f"the journal is in use by {who} (lock file {path}); "
                 "stop that process, or give this one another data_dir"
             )
         if not _is_at(descriptor, path):
@@ -206,13 +207,8 @@ if sys.platform != "win32":
 
 def owner_of(path: Path) -> str | None:
     """Return who holds a lock, for people; None if nobody does."""
-    with contextlib.suppress(FileNotFoundError):
-        descriptor = _opened(path, os.O_RDONLY)
-        try:
-            return _named(path, descriptor) if not _free(descriptor) else None
-        finally:
-            os.close(descriptor)
-    return None
+    owner, held = _seen(path)
+    return _named(path, owner) if held else None
 
 
 def cut_off(path: Path) -> int:
@@ -221,14 +217,8 @@ def cut_off(path: Path) -> int:
     Raises:
         JournalError: The lock file cannot be read, or is no file of this program.
     """
-    with contextlib.suppress(FileNotFoundError):
-        descriptor = _opened(path, os.O_RDONLY)
-        try:
-            owner = _written(descriptor)
-            return owner.inode if owner is not None and _free(descriptor) else 0
-        finally:
-            os.close(descriptor)
-    return 0
+    owner, held = _seen(path)
+    return 0 if held or owner is None else owner.inode
 
 
 def read_owner(data_dir: Path | str) -> Owner | None:
@@ -237,14 +227,20 @@ def read_owner(data_dir: Path | str) -> Owner | None:
     Raises:
         JournalError: The lock file cannot be read, or is no file of this program.
     """
-    path = Path(data_dir) / f"{files.JOURNAL_FILE}.lock"
+    owner, held = _seen(Path(data_dir) / f"{files.JOURNAL_FILE}.lock")
+    return owner if held else None
+
+
+def _seen(path: Path) -> tuple[Owner | None, bool]:
+    """Return who wrote a lock file last, as far as it tells, and whether somebody holds it."""
     with contextlib.suppress(FileNotFoundError):
         descriptor = _opened(path, os.O_RDONLY)
         try:
-            return None if _free(descriptor) else _written(descriptor)
+            held = not _free(descriptor)
+            return _written(descriptor), held
         finally:
             os.close(descriptor)
-    return None
+    return None, False
 
 
 def _opened(path: Path, flags: int) -> int:
@@ -327,9 +323,8 @@ def _written(descriptor: int) -> Owner | None:
         return None
 
 
-def _named(path: Path, descriptor: int) -> str:
+def _named(path: Path, owner: Owner | None) -> str:
     """Return for people who holds a lock, as far as its file tells."""
-    owner = _written(descriptor)
     if owner is None:
         return "another process"
     if owner.host == socket.gethostname() and not _alive(owner.pid):

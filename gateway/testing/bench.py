@@ -31,8 +31,7 @@ from actors.values import (
 from gateway import arguments, listeners
 from gateway.app import Gateway
 from gateway.errors import UnknownAccountError
-from gateway.events import NOTE_KEY_CHARS, PlatformEvent
-from gateway.letters import MOST_CHARS
+from gateway.events import PlatformEvent, note_name
 from gateway.settings import AccountSettings, Credentials, Settings
 from gateway.testing import events
 from gateway.testing.standing import StandIn
@@ -249,9 +248,7 @@ class HandlerBench:
     def note(self, conversation: str | None, key: str, *, account: str | None = None) -> str | None:
         """Give what handlers noted last, as :meth:`Gateway.note` does."""
         account = self.account if account is None else arguments.account(account)
-        lane = "" if conversation is None else conversation
-        lane = arguments.text("conversation", lane, most=MOST_CHARS, empty=True)
-        return self._journal.note(account, lane, arguments.text("key", key, most=NOTE_KEY_CHARS))
+        return self._journal.note(account, *note_name(conversation, key))
 
     @property
     def failures(self) -> list[BaseException]:

@@ -227,6 +227,23 @@ print(seen, gw.stop(), flush=True)
 os._exit(0)
 """
 
+ONCE = """
+import sys, threading
+from gateway import undisturbed
+calls = []
+def trace(frame, event, _):  # as a signal handler that stops a gateway
+    code = frame.f_code
+    if code.co_filename.endswith("undisturbed.py") and (code.co_name, event) == ("do", "c_return"):
+        sys.setprofile(None)
+        undisturbed._leave()
+sys.setprofile(trace)
+undisturbed.run(lambda: calls.append(1))
+for thread in threading.enumerate():
+    if thread is not threading.main_thread():
+        thread.join(10)
+print(len(calls), threading.active_count())
+"""
+
 LATE = """
 signal.signal(signal.SIGALRM, lambda *_: time.sleep(0.4))
 gw.start()
@@ -336,6 +353,10 @@ def test_a_stop_in_any_moment_of_a_call_leaves_it_an_answer(tmp_path: Path, poin
     (tmp_path / "other").mkdir()
     said = told(BETWEEN, tmp_path, "memory", point)
     assert said in {"[True] True", "ShuttingDownError [True] True"}
+
+
+def test_a_call_that_the_ended_threads_had_taken_is_made_once(tmp_path: Path) -> None:
+    assert told(ONCE, tmp_path, begin="") == "1 1"
 
 
 def test_a_wait_ends_though_a_signal_handler_outlasts_it(tmp_path: Path) -> None:

@@ -215,13 +215,16 @@ def test_numbers_out_of_bounds_are_usage(words: tuple[str, ...]) -> None:
     assert call(*words)[0] == 2
 
 
-_INTERRUPTED = """
+_AT_AN_IMPORT = """
 import builtins, runpy, sys
 loads = builtins.__import__
 def interrupted(name, *rest, **more):
     if name == during:
         raise KeyboardInterrupt
     return loads(name, *rest, **more)
+"""
+
+_INTERRUPTED = """
 during, sys.argv[1:] = sys.argv[1], ["tail"]
 sys.modules.pop("argparse", None)
 builtins.__import__ = interrupted
@@ -233,7 +236,7 @@ runpy.run_module("gateway", run_name="__main__")
 def test_ctrl_c_while_it_starts_is_130(during: str) -> None:
     """Half of a command's time is imports, and that is when people see their mistake."""
     done = subprocess.run(
-        [sys.executable, "-c", _INTERRUPTED, during],
+        [sys.executable, "-c", _AT_AN_IMPORT + _INTERRUPTED, during],
         capture_output=True,
         text=True,
         timeout=LIMIT_S,
@@ -244,12 +247,6 @@ def test_ctrl_c_while_it_starts_is_130(during: str) -> None:
 
 
 _INTERRUPTED_SCRIPT = """
-import builtins, runpy, sys
-loads = builtins.__import__
-def interrupted(name, *rest, **more):
-    if name == during:
-        raise KeyboardInterrupt
-    return loads(name, *rest, **more)
 during, script = sys.argv[1:]
 for each in ("argparse", "pathlib", during):
     for name in [name for name in sys.modules if f"{name}.".startswith(f"{each}.")]:
@@ -278,7 +275,7 @@ else:
 def test_ctrl_c_before_anything_runs_is_130(during: str, script: str) -> None:
     """By what pip makes of the command, and by the scripts of a checkout."""
     done = subprocess.run(
-        [sys.executable, "-c", _INTERRUPTED_SCRIPT, during, script],
+        [sys.executable, "-c", _AT_AN_IMPORT + _INTERRUPTED_SCRIPT, during, script],
         capture_output=True,
         text=True,
         timeout=LIMIT_S,
