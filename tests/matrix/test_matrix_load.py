@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections import Counter
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -218,6 +219,7 @@ def test_very_many_sends(stage: Open, count: int) -> None:
                 refused.append(error)
 
     senders = [threading.Thread(target=send, args=(first,)) for first in range(threads)]
+    began = time.monotonic()
     for sender in senders:
         sender.start()
     for sender in senders:
@@ -226,12 +228,15 @@ def test_very_many_sends(stage: Open, count: int) -> None:
     assert refused, "the bound was not met: the test does not test what it says"
     assert len(tickets) >= limit
     outcomes = Counter(ticket.result(limit / rate + WAIT_S).outcome for ticket in tickets)
+    took_s = time.monotonic() - began
     assert outcomes == {SendOutcome.ACCEPTED: len(tickets)}
     own = market.shops[SICK].sent
     assert len({sent.uuid for sent in own}) == len(own) == len(tickets)
     at_ms = sorted(sent.created_at_ms for sent in own)
     span_s, due_s = (at_ms[-1] - at_ms[0]) / 1000, (len(own) - burst) / rate
-    assert 0.8 * due_s < span_s < due_s + 5.0, "faster or slower than the settings say"
+    # A shop that stalls at the first of them makes their span shorter, never the whole.
+    assert took_s > 0.95 * due_s, "faster than the settings say"
+    assert span_s < due_s + 5.0, "slower than the settings say"
     untouched(market)
 
 
