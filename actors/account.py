@@ -1,36 +1,35 @@
-"""What one account is made of: its plan, the services it shares, and who its actors are.
-
-Here too: the messages that carry live things (a link, a session), which the message file
-must not know.
-"""
+"""What one account is made of: its plan, the services it shares, and who its actors are."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Literal, Protocol
+from collections.abc import Callable, Iterator
+from typing import Generic, Literal, Protocol, TypeVar
 
 import msgspec
-import pykka
 
 from actors.messages import (
-    Control,
-    HistoryRefused,
-    HistoryStored,
-    Message,
+    ConnectionInbox,
+    DecoderInbox,
+    DialingInbox,
+    DispatcherInbox,
+    HeartbeatInbox,
+    OutboxInbox,
+    RecoveryInbox,
     StateChanged,
+    SupervisorCommand,
+    SupervisorInbox,
 )
 from actors.policy.backoff import Delays
 from actors.policy.health import JournalHealth
 from actors.policy.platform_time import NOTHING_TOLD
 from actors.policy.sizes import Sizes
 from actors.policy.tries import TryRules
-from actors.ports import Clock, Dialed, Dialer, Dice, Identity, Mailbox, Platform, Session
+from actors.ports import Clock, Dialer, Dice, Identity, Mailbox, Platform, Session
 from actors.runtime.board import AlertBoard
 from actors.runtime.flow import Flow
 from actors.runtime.handlers import HandlerPool
-from actors.runtime.inbox import post
-from actors.runtime.link import Link
+from actors.runtime.inbox import Receiver, post
 from actors.runtime.log import Log
 from actors.runtime.poller import Poller
 from actors.runtime.pool import Pool
@@ -40,17 +39,10 @@ from actors.runtime.timers import Timers
 from actors.runtime.told import ToldTime
 from actors.runtime.writer import JournalWriter
 from actors.state import ConnectionState
-from actors.storage import Past, Pending, SendRecord, Settlement
-from actors.values import (
-    AccountId,
-    Event,
-    Failure,
-    Generation,
-    Phase,
-    Position,
-    Recovered,
-    SendResult,
-)
+from actors.storage import Past
+from actors.values import AccountId, Event, Generation, Recovered, SendResult
+
+M = TypeVar("M")
 
 
 class RecoveryPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -190,7 +182,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     poller: Poller
     handlers: HandlerPool
     writer: JournalWriter
-    dialing: Mailbox[Any]
+    dialing: Mailbox[DialingInbox]
     clock: Clock
     dice: Dice
     log: Log
@@ -212,30 +204,30 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
         return session.mid(self.clock.unix_ms(), (next(self.requests) % 1000 + 0.5) / 1000)
 
 
-class Role:
+class Role(Generic[M]):
     """The mailbox of a role; who plays it may change.
 
     A message to nobody, to the dead or to a full inbox is a lost hint: counted, and
     repaired by the supervisor, which cycles the link of an account that lost mail.
+
+    Attributes:
+        ref: Who plays it now; None: nobody.
+        lost: How many messages were lost.
     """
 
     __slots__ = ("lost", "ref")
 
     def __init__(self) -> None:
-        self.ref: pykka.ActorRef[Any] | Mailbox[Any] | None = None
+        self.ref: Receiver[M] | None = None
         self.lost = 0
 
-    def post(self, message: object) -> bool:
+    def tell(self, message: M) -> bool:
         """Leave a message with whoever plays the role now; False if it is lost."""
         ref = self.ref
         if ref is not None and post(ref, message):
             return True
         self.lost += 1
         return False
-
-    def tell(self, message: object) -> None:
-        """Leave a message; see :meth:`post`."""
-        self.post(message)
 
 
 class Peers:
@@ -246,13 +238,13 @@ class Peers:
     )  # fmt: skip
 
     def __init__(self) -> None:
-        self.connection = Role()
-        self.heartbeat = Role()
-        self.decoder = Role()
-        self.dispatcher = Role()
-        self.outbox = Role()
-        self.recovery = Role()
-        self.supervisor = Role()
+        self.connection = Role[ConnectionInbox]()
+        self.heartbeat = Role[HeartbeatInbox]()
+        self.decoder = Role[DecoderInbox]()
+        self.dispatcher = Role[DispatcherInbox]()
+        self.outbox = Role[OutboxInbox]()
+        self.recovery = Role[RecoveryInbox]()
+        self.supervisor = Role[SupervisorInbox]()
 
 
 class Standing:
@@ -261,10 +253,9 @@ class Standing:
     Attributes:
         past: Failures, and a verdict that still holds; the journal has it too.
         begun_at: Monotonic seconds when the account was started in this life.
-        asked_at: Monotonic seconds before a registration was written; the connection notes it.
         first_ms: The first contact, in the platform's Unix time: what it made earlier is past,
             and not handled. Zero: there is no such past. None: not known yet.
-        platform: What is known of the platform's clock; the connection notes it.
+        platform: What is known of the platform's clock; the decoder notes it.
         pushed_at_ms: Our Unix time of the last push; the decoder notes it.
         sizes: How much of history may be asked for at once; outbox and recovery note it.
         unsent: The outbox holds something; the outbox notes it.
@@ -278,7 +269,6 @@ class Standing:
     """
 
     __slots__ = (
-        "asked_at",
         "begun",
         "begun_at",
         "connects",
@@ -298,13 +288,12 @@ class Standing:
     def __init__(self, past: Past | None = None) -> None:
         self.past = past
         self.begun_at: float | None = None
-        self.asked_at: float | None = None
         self.first_ms: int | None = None
         self.platform = NOTHING_TOLD
         self.pushed_at_ms = 0
         self.sizes = Sizes()
         self.unsent = False
-        self.unheard: tuple[Message, ...] = ()
+        self.unheard: tuple[SupervisorCommand, ...] = ()
         self.begun = self.wanted = self.ending = False
         self.connects = True
         self.state = ConnectionState.DISCONNECTED
@@ -326,153 +315,3 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     def name(self) -> AccountId:
         """Give the account's name."""
         return self.plan.account
-
-
-class RequestDial(Message, frozen=True, kw_only=True, gc=False):
-    """Ask for a dial; the gate decides when."""
-
-    account: Account
-    generation: Generation
-    stretch: Mapping[Phase, float]
-    urgent: bool = False
-
-
-class CancelDial(Control, frozen=True, kw_only=True, gc=False):
-    """A dial that has not begun is not wanted any more."""
-
-    account: AccountId
-    generation: Generation
-
-
-class LinkDialed(Control, frozen=True, kw_only=True, gc=False):
-    """The link is open, not registered yet."""
-
-    generation: Generation
-    session: Session
-    dialed: Dialed
-
-
-class LinkEnded(Message, frozen=True, kw_only=True, gc=False):
-    """A link is gone; goes the way of its frames, so that what they say is heard before."""
-
-    generation: Generation
-    failure: Failure
-
-
-class SessionOpened(Control, frozen=True, kw_only=True, gc=False):
-    """Frames of this generation are read with this codec."""
-
-    generation: Generation
-    session: Session
-
-
-class SettlementsRefused(Message, frozen=True, kw_only=True, gc=False):
-    """To the dispatcher: the journal can not store these, and nothing of them was stored.
-
-    Attributes:
-        settlements: As they were.
-        done: As they were.
-        reason: Why; no payload.
-    """
-
-    settlements: Sequence[Settlement]
-    done: Sequence[Event]
-    reason: str
-
-
-class PendingRead(Message, frozen=True, kw_only=True, gc=False):
-    """A page of unsettled journal rows; the decoder makes events of them.
-
-    Attributes:
-        rows: In the order of ``lane_seq``.
-        more: The journal holds more.
-        through: The journal was read up to this ``lane_seq``.
-        unreadable: Numbers of rows whose frame can not be read.
-        redelivered_below: Rows with a smaller ``lane_seq`` may have reached a handler before.
-        number: Which page the dispatcher asked for.
-        lane: It asked for this lane only; None: for all.
-    """
-
-    rows: Sequence[Pending]
-    more: bool
-    through: int = 0
-    unreadable: Sequence[int] = ()
-    redelivered_below: int
-    number: int
-    lane: str | None = None
-
-
-class SendsRestored(Message, frozen=True, kw_only=True, gc=False):
-    """What the journal holds of the account's outbox.
-
-    Attributes:
-        records: Open sends in the order they were accepted; None: it can not say now.
-    """
-
-    records: Sequence[SendRecord] | None
-
-
-class ClaimsRead(Message, frozen=True, kw_only=True, gc=False):
-    """Which messages the journal knows to be sends of ours.
-
-    Attributes:
-        claimed: Server ids of sends that were confirmed lately; None: it can not say now.
-    """
-
-    claimed: Sequence[str] | None
-
-
-class PutBack(Message, frozen=True, kw_only=True, gc=False):
-    """Make a dead or parked event pending again; the decoder numbers all events.
-
-    Attributes:
-        event_id: Which.
-        answered: Called with whether there was such an event.
-    """
-
-    event_id: str
-    answered: Callable[[bool], None]
-
-
-class LinkOpened(Control, frozen=True, kw_only=True, gc=False):
-    """The platform confirmed the registration. Heartbeat and outbox hear it."""
-
-    generation: Generation
-    link: Link
-    session: Session
-
-
-class BeginRecovery(Message, frozen=True, kw_only=True, gc=False):
-    """Read an account's history again over its link. The supervisor starts the actor.
-
-    Attributes:
-        generation: Of the link.
-        session: Its codec.
-        reason: What it is for: ``registered``, ``gap``, ``backlog_cut``, ``probe``, ….
-        forced: Read even if the platform's state says that nothing happened.
-    """
-
-    generation: Generation
-    session: Session
-    reason: str
-    forced: bool
-
-
-class HistoryFound(Message, frozen=True, kw_only=True, gc=False):
-    """Store what a recovery found, oldest first. The decoder hears it: it alone numbers.
-
-    Attributes:
-        generation: Of the link it was read over.
-        reply_to: Hears of the end: the one who asks, not who is in its place by then.
-        events: Recovered; without a number.
-        closes: It was the last: end the hold.
-        cursor: Where the account's stream is read to with it; only if ``closes``.
-        late: Ids of events that are late, pushed ones too; only if ``closes``.
-    """
-
-    generation: Generation
-    reply_to: Mailbox[HistoryStored | HistoryRefused]
-    events: Sequence[Event]
-    closes: bool = False
-    cursor: Position | None = None
-    late: Sequence[str] = ()

@@ -12,13 +12,14 @@ from collections.abc import Sequence
 
 import msgspec
 
-from actors.account import Account, BeginRecovery
-from actors.messages import CatchUpDue, MentionsRead, RecoveryEnded
+from actors.account import Account
+from actors.messages import BeginRecovery, CatchUpDue, MentionsRead, RecoveryEnded
 from actors.policy.recovery import continuous
 from actors.ports import Session
+from actors.runtime.calls import Calls
 from actors.runtime.timers import Timer
 from actors.storage import Journal
-from actors.values import Generation, Position, Reply, Request, SignalKind
+from actors.values import Generation, Position, Reply, SignalKind
 
 RETRY_S = 60.0
 """Pause before a recovery that failed is run again, where there are no probes."""
@@ -55,14 +56,17 @@ class CatchUp:
     """
 
     __slots__ = (
-        "_account", "_again", "_ahead", "_asked_at", "_cut", "_failed", "_generation", "_mentions",
-        "_point", "_position", "_probe_at", "_pushed_at", "_refresh_at", "_session", "_stage",
-        "_timer",
+        "_account", "_again", "_ahead", "_asked_at", "_calls", "_cut", "_failed", "_generation",
+        "_mentions", "_point", "_position", "_probe_at", "_pushed_at", "_refresh_at", "_session",
+        "_stage", "_timer",
     )  # fmt: skip
 
-    def __init__(self, account: Account, generation: Generation, session: Session) -> None:
+    def __init__(
+        self, account: Account, generation: Generation, calls: Calls, session: Session
+    ) -> None:
         self._account = account
         self._generation = generation
+        self._calls = calls
         self._session = session
         self._stage = _Stage.READY
         self._position: Position | None = None
@@ -159,8 +163,8 @@ class CatchUp:
 
     # --- when the timer is due --------------------------------------------------------
 
-    def probe(self) -> Request | None:
-        """Do what is due; give the request of a probe if one is to leave."""
+    def look(self) -> None:
+        """Do what is due."""
         self._timer = None
         stage = self._stage
         if stage is _Stage.READY:
@@ -176,12 +180,13 @@ class CatchUp:
             self._stage, self._asked_at = _Stage.ASKED, services.clock.monotonic()
             self._plan_probe()
             self._arm(self._account.plan.recovery.reply_s)
-            return self._session.get_state(services.new_mid(self._session))
+            probe = self._session.get_state(services.new_mid(self._session))
+            if probe is not None:
+                self._calls.ask(probe, self._account.peers.connection)
         elif stage is _Stage.SETTLING:
             self._settled()
         elif stage is not _Stage.RUNNING:  # no answer, which the heartbeat judges; or no zombie
             self._rest()
-        return None
 
     def is_zombie(self) -> bool:
         """Say, when the timer is due, whether the link proved to be one.
@@ -223,7 +228,11 @@ class CatchUp:
             self._asked_at = 0.0
         self._account.peers.supervisor.tell(
             BeginRecovery(
-                generation=self._generation, session=self._session, reason=reason, forced=forced
+                generation=self._generation,
+                calls=self._calls,
+                session=self._session,
+                reason=reason,
+                forced=forced,
             )
         )
 

@@ -7,78 +7,57 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping
-from typing import Any
 
-from actors.account import (
-    Account,
-    CancelDial,
-    LinkDialed,
-    LinkEnded,
-    LinkOpened,
-    Peers,
-    RequestDial,
-    SessionOpened,
-)
+from actors.account import Account
 from actors.catchup import CatchUp
 from actors.messages import (
+    Answered,
     AttemptExpired,
-    BeatAnswered,
+    CancelDial,
     CatchUpDue,
     ClosingExpired,
+    ConnectionInbox,
+    ConnectionNews,
     DialAllowed,
     DialBarred,
     DialFailed,
     DialStarted,
     EndpointFailed,
+    Fail,
     Flush,
     Flushed,
     FramesReceived,
     FramesRejected,
-    GiveUp,
     Introduce,
     LinkCondemned,
+    LinkDialed,
     LinkDown,
-    LinkLost,
+    LinkEnded,
+    LinkOpened,
     MentionsRead,
     MessagesMentioned,
     Open,
     RecoveryEnded,
-    RepliesReceived,
-    RequestAnswered,
+    RequestDial,
     Reset,
-    SendAnswered,
-    SendBeat,
-    SendRequest,
+    SessionOpened,
     Shut,
     SignalsReceived,
     StateChanged,
-    Transmit,
-    Transmitted,
     Withdraw,
     WriteAcks,
 )
 from actors.policy import circuit, failures
+from actors.policy.retries import GiveUp
 from actors.policy.strikes import Strikes
 from actors.ports import Session
+from actors.runtime.calls import Calls
 from actors.runtime.link import Link
 from actors.runtime.pool import Pool
 from actors.runtime.supervised import SupervisedActor
 from actors.runtime.timers import Timer
 from actors.state import Cause, ConnectionState, advance
-from actors.storage import NoteTime
-from actors.values import Failure, Frame, Generation, Phase, Reply, SignalKind
-
-REGISTRATION = "registration"
-"""Purpose of the one request this actor makes for itself."""
-
-RECOVERY = "recovery"
-"""Purpose of requests that read history."""
-
-PROBE = "probe"
-"""Purpose of the question where the platform stands."""
-
-PENDING_LIMIT = 2048
-"""Most requests waiting for an answer; the oldest is forgotten (its owner has a deadline)."""
+from actors.values import Failure, Generation, Phase, Reply, SignalKind
 
 _OFF = (ConnectionState.DISCONNECTED, ConnectionState.FAILED)
 """Where a pause changes nothing."""
@@ -93,7 +72,7 @@ _SIGNAL_CAUSES = {
 }
 
 
-class ConnectionActor(SupervisedActor):
+class ConnectionActor(SupervisedActor[ConnectionInbox]):
     """Dials, registers, writes, and tells everybody what became of the link."""
 
     def __init__(
@@ -113,7 +92,8 @@ class ConnectionActor(SupervisedActor):
         self._generation = generation
         self._link: Link | None = None
         self._session: Session | None = None
-        self._pending: dict[str, tuple[str | int, float]] = {}
+        self._calls: Calls | None = None
+        self._registration: str | None = None  # id of the request
         self._timer: Timer | None = None
         self._catch_up: CatchUp | None = None
         self._registered_at = 0.0
@@ -122,7 +102,7 @@ class ConnectionActor(SupervisedActor):
         self._stretch: Mapping[Phase, float] = {}
         self._faults = Strikes(limit=3, window_s=60.0)
 
-    def receive(self, message: Any) -> None:
+    def receive(self, message: ConnectionInbox) -> None:
         """Obey a command, or apply news of the current generation."""
         match message:
             case Open():
@@ -132,8 +112,8 @@ class ConnectionActor(SupervisedActor):
             case Withdraw():
                 if self._state not in (*_OFF, ConnectionState.CLOSED):
                     self._lose(Cause.JOURNAL_DOWN, message.failure)
-            case GiveUp():
-                self._give_up(message)
+            case Fail():
+                self._end_in_failed(message.verdict)
             case Introduce(name="dialing"):
                 self._ask_again()
             case Introduce(name="recovery"):
@@ -144,23 +124,21 @@ class ConnectionActor(SupervisedActor):
             case Reset():
                 if self._state is ConnectionState.FAILED:
                     self._move(Cause.RESET)
-            case _ if message.generation == self._generation and self._alive():
-                self._apply(message)
-            case LinkDialed():
-                _discard(message.dialed.sock)
-            case Transmit():
-                self._peers.outbox.tell(
-                    Transmitted(
-                        generation=message.generation, outbox_id=message.outbox_id, written=False
-                    )
-                )
             case _:
-                self._services.log.debug(
-                    "connection.stale_dropped",
-                    account=self._account.name,
-                    message=type(message).__name__,
-                    generation=message.generation,
-                )
+                self._hear(message)
+
+    def _hear(self, news: ConnectionNews) -> None:
+        if news.generation == self._generation and self._alive():
+            self._apply(news)
+        elif isinstance(news, LinkDialed):
+            _discard(news.dialed.sock)
+        else:
+            self._services.log.debug(
+                "connection.stale_dropped",
+                account=self._account.name,
+                message=type(news).__name__,
+                generation=news.generation,
+            )
 
     def stopped(self) -> None:
         """Leave no socket behind."""
@@ -196,7 +174,9 @@ class ConnectionActor(SupervisedActor):
     def _ask(self, *, urgent: bool) -> None:
         self._services.dialing.tell(
             RequestDial(
-                account=self._account,
+                plan=self._plan,
+                connection=self._peers.connection,
+                supervisor=self._peers.supervisor,
                 generation=self._generation,
                 stretch=self._stretch,
                 urgent=urgent,
@@ -220,11 +200,12 @@ class ConnectionActor(SupervisedActor):
                 self._move(cause)
             return
         self._leaving = cause
+        self._close_calls()
         self._tell_down()
         self._peers.decoder.tell(Flush(generation=self._generation))
         self._arm(self._plan.close_timeout_s, ClosingExpired(generation=self._generation))
 
-    def _give_up(self, verdict: GiveUp) -> None:
+    def _end_in_failed(self, verdict: GiveUp) -> None:
         if self._state in (ConnectionState.CLOSED, ConnectionState.FAILED):
             return
         self._retire(verdict.failure.reason)
@@ -233,28 +214,21 @@ class ConnectionActor(SupervisedActor):
 
     # --- news of the current generation -----------------------------------------------
 
-    def _apply(self, message: Any) -> None:
+    def _apply(self, message: ConnectionNews) -> None:
         match message:
             case WriteAcks():
                 if self._link is not None:
                     self._link.write_frames(message.acks)
                 if self._catch_up is not None:
                     self._catch_up.stored(message.point)
-            case RepliesReceived():
-                for reply in message.replies:
-                    self._answered(reply)
-            case SendBeat():
-                self._beat(message.number)
-            case Transmit():
-                self._transmit(message)
+            case Answered():
+                self._answered(message.reply)
             case SignalsReceived():
                 for signal in message.signals:
                     if signal.kind in _SIGNAL_CAUSES and self._alive():
                         self._lose(_SIGNAL_CAUSES[signal.kind], failures.from_signal(signal.kind))
                     elif self._catch_up is not None:
                         self._catch_up.signalled(signal.kind)
-            case SendRequest():
-                self._request(message.mid, message.payload, RECOVERY)
             case CatchUpDue() | RecoveryEnded() | MessagesMentioned() | MentionsRead():
                 if self._catch_up is not None:
                     self._follow(message, self._catch_up)
@@ -281,7 +255,7 @@ class ConnectionActor(SupervisedActor):
                         if registering
                         else failures.ATTEMPT_TIMED_OUT,
                     )
-            case LinkEnded() | LinkLost():
+            case LinkEnded():
                 self._lost(message.failure)
             case LinkCondemned():
                 self._lose(_condemned(message.failure), message.failure)
@@ -292,7 +266,7 @@ class ConnectionActor(SupervisedActor):
                 if self._link is not None:
                     self._link.shut("closing_expired")
             case _:
-                raise TypeError(f"connection can not receive {type(message).__name__}")
+                self.refuse(message)
 
     def _register(self, opened: LinkDialed) -> None:
         services = self._services
@@ -300,15 +274,15 @@ class ConnectionActor(SupervisedActor):
             opened.dialed,
             generation=self._generation,
             frames_to=self._hand_over,
-            lost_to=_BehindFrames(self._peers),
+            ended_to=self._pass_end_on,
             pongs_to=self._peers.heartbeat,
             flow=self._account.flow,
             clock=services.clock,
             send_limit_bytes=self._plan.send_buffer_bytes,
             send_deadline_s=self._plan.send_deadline_s,
         )
-        self._link = link
-        self._session = opened.session
+        calls = Calls(link, services.clock)
+        self._link, self._calls, self._session = link, calls, opened.session
         services.log.debug(
             "connection.upgraded",
             account=self._account.name,
@@ -318,47 +292,26 @@ class ConnectionActor(SupervisedActor):
                 phase.value: round(seconds * 1000, 1) for phase, seconds in opened.dialed.phases
             },
         )
-        self._peers.decoder.tell(SessionOpened(generation=self._generation, session=opened.session))
+        self._peers.decoder.tell(
+            SessionOpened(generation=self._generation, calls=calls, session=opened.session)
+        )
         services.poller.add(link)
         request = opened.session.register(self._services.new_mid(opened.session))
         if request is None:
             self._confirm()
             return
-        self._expect(request.mid, REGISTRATION)
-        self._account.standing.asked_at = self._services.clock.monotonic()
-        link.write_frames((request.payload,))
+        self._registration = request.mid
+        calls.ask(request, self._peers.connection)
         self._arm(
             self._plan.register_timeout_s * self._stretch.get(Phase.REGISTER, 1.0),
             AttemptExpired(generation=self._generation, phase=Phase.REGISTER),
         )
 
     def _answered(self, reply: Reply) -> None:
-        purpose, asked = self._pending.pop(reply.mid, (None, 0.0))
-        if purpose is None:
-            self._services.log.debug("reply.unmatched", account=self._account.name, code=reply.code)
-            return
-        self._hear_time(reply, asked)
-        if purpose == REGISTRATION:
+        if reply.mid == self._registration:
             self._judge(reply)
-        elif isinstance(purpose, int):
-            self._peers.heartbeat.tell(BeatAnswered(generation=self._generation, number=purpose))
-        elif purpose == RECOVERY:
-            self._peers.recovery.tell(RequestAnswered(reply=reply))
-        elif purpose == PROBE:
-            if self._catch_up is not None:
-                self._catch_up.answered(reply)
-        else:
-            self._peers.outbox.tell(SendAnswered(mid=reply.mid, reply=reply))
-
-    def _hear_time(self, reply: Reply, asked: float) -> None:
-        told_ms = None if self._session is None else self._session.told_ms(reply)
-        if told_ms is not None:
-            standing, now = self._account.standing, self._services.clock.monotonic()
-            standing.platform = standing.platform.told(told_ms, asked=asked, now=now)
-            if self._services.told.is_news(told_ms, now):
-                self._services.writer.submit(
-                    NoteTime(account=self._account.name, told_ms=told_ms), lambda _: None
-                )
+        elif self._catch_up is not None:
+            self._catch_up.answered(reply)
 
     def _judge(self, reply: Reply) -> None:
         if self._session is None or self._link is None:
@@ -374,52 +327,34 @@ class ConnectionActor(SupervisedActor):
         self._registered_at = self._services.clock.monotonic()
         self._move(Cause.REGISTERED)
         session = self._session
-        if session is not None and session.get_state("") is not None:
-            self._catch_up = CatchUp(self._account, self._generation, session)
+        calls = self._calls
+        if session is not None and calls is not None and session.get_state("") is not None:
+            self._catch_up = CatchUp(self._account, self._generation, calls, session)
         self._introduce("heartbeat")
         self._introduce("outbox")
 
     def _introduce(self, name: str) -> None:
         if (
-            self._link is not None
+            self._calls is not None
             and self._session is not None
             and self._leaving is None
             and self._state is ConnectionState.CONNECTED
         ):
-            role = self._peers.heartbeat if name == "heartbeat" else self._peers.outbox
-            role.tell(
-                LinkOpened(generation=self._generation, link=self._link, session=self._session)
+            opened = LinkOpened(
+                generation=self._generation, calls=self._calls, session=self._session
             )
-
-    def _beat(self, number: int) -> None:
-        if self._session is None or self._link is None:
-            return
-        request = self._session.beat(self._services.new_mid(self._session))
-        if request is None:
-            self._link.ping(number.to_bytes(8, "big"))
-        else:
-            self._expect(request.mid, number)
-            self._link.write_frames((request.payload,))
-
-    def _transmit(self, message: Transmit) -> None:
-        written = False
-        if self._link is not None and self._leaving is None:
-            if message.mid is not None:
-                self._expect(message.mid, message.outbox_id)
-            written = self._link.write_frames((message.payload,))
-        self._peers.outbox.tell(
-            Transmitted(generation=message.generation, outbox_id=message.outbox_id, written=written)
-        )
+            if name == "heartbeat":
+                self._peers.heartbeat.tell(opened)
+            elif name == "outbox":
+                self._peers.outbox.tell(opened)
 
     # --- history ----------------------------------------------------------------------
 
-    def _request(self, mid: str, payload: Frame, purpose: str) -> None:
-        """Write a request; one that can not leave has a deadline with whoever asked."""
-        if self._link is not None and self._leaving is None:
-            self._expect(mid, purpose)
-            self._link.write_frames((payload,))
-
-    def _follow(self, message: Any, catch_up: CatchUp) -> None:
+    def _follow(
+        self,
+        message: CatchUpDue | RecoveryEnded | MessagesMentioned | MentionsRead,
+        catch_up: CatchUp,
+    ) -> None:
         match message:
             case RecoveryEnded():
                 catch_up.ended(message)
@@ -427,12 +362,10 @@ class ConnectionActor(SupervisedActor):
                 catch_up.mentioned(message.event_ids)
             case MentionsRead():
                 catch_up.mentions_read(message)
-            case _ if catch_up.is_zombie():
+            case CatchUpDue() if catch_up.is_zombie():
                 self._lose(Cause.ZOMBIE, failures.ZOMBIE)
-            case _:
-                probe = catch_up.probe()
-                if probe is not None:
-                    self._request(probe.mid, probe.payload, PROBE)
+            case CatchUpDue():
+                catch_up.look()
 
     def _count_faults(self, message: FramesRejected) -> None:
         for fault in message.faults:
@@ -445,8 +378,16 @@ class ConnectionActor(SupervisedActor):
 
         Lost ones were not acknowledged; a decoder that is gone has its link cycled.
         """
-        if not self._peers.decoder.post(gulp):
+        if not self._peers.decoder.tell(gulp):
             self._account.flow.returned(len(gulp.frames), gulp.size_bytes)
+
+    def _pass_end_on(self, ended: LinkEnded) -> None:
+        """Tell the end of the link behind its frames; on the poller's thread.
+
+        A kick, or the answer to a registration, often comes in one gulp with the close.
+        """
+        if not self._peers.decoder.tell(ended):
+            self._peers.connection.tell(ended)
 
     # --- leaving ----------------------------------------------------------------------
 
@@ -478,10 +419,10 @@ class ConnectionActor(SupervisedActor):
             self._move(leaving)
 
     def _retire(self, reason: str, failure: Failure | None = None, *, blame: int = 0) -> None:
-        """End the generation: no socket, no timer, no pending answer survives it."""
+        """End the generation: no socket, no timer, no call survives it."""
         self._disarm()
         self._leaving = None
-        self._pending.clear()
+        self._close_calls()
         if self._state in _DIALLING and self._link is None:
             self._services.dialing.tell(
                 CancelDial(account=self._account.name, generation=self._generation)
@@ -489,8 +430,11 @@ class ConnectionActor(SupervisedActor):
         if self._link is not None:
             self._link.shut(reason)
             self._tell_down(failure, blame)
-            self._link = None
-            self._session = None
+            self._link = self._calls = self._session = self._registration = None
+
+    def _close_calls(self) -> None:
+        if self._calls is not None:
+            self._calls.close()
 
     def _tell_down(self, failure: Failure | None = None, blame: int = 0) -> None:
         down = LinkDown(generation=self._generation, failure=failure, blame=blame)
@@ -533,11 +477,6 @@ class ConnectionActor(SupervisedActor):
     def _alive(self) -> bool:
         return self._state in (ConnectionState.CONNECTING, ConnectionState.CONNECTED)
 
-    def _expect(self, mid: str, purpose: str | int) -> None:
-        if len(self._pending) >= PENDING_LIMIT:
-            del self._pending[next(iter(self._pending))]
-        self._pending[mid] = purpose, self._services.clock.monotonic()
-
     def _arm(self, delay_s: float, message: AttemptExpired | ClosingExpired) -> None:
         self._disarm()
         self._timer = self._services.timers.after(delay_s, self._peers.connection, message)
@@ -546,22 +485,6 @@ class ConnectionActor(SupervisedActor):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-
-
-class _BehindFrames:
-    """Hears the end of a link, and tells it behind the frames that are still to be read.
-
-    A kick, or the answer to a registration, often comes in one gulp with the close.
-    """
-
-    def __init__(self, peers: Peers) -> None:
-        self._peers = peers
-
-    def tell(self, lost: LinkLost) -> None:
-        """Pass it on through the decoder; directly if there is none."""
-        ended = LinkEnded(generation=lost.generation, failure=lost.failure)
-        if not self._peers.decoder.post(ended):
-            self._peers.connection.tell(lost)
 
 
 def _condemned(failure: Failure) -> Cause:

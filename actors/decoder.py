@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import count
-from typing import Any
 
 import msgspec
 
-from actors.account import Account, HistoryFound, LinkEnded, PendingRead, PutBack, SessionOpened
+from actors.account import Account
 from actors.messages import (
+    Answered,
+    DecoderInbox,
     EventsReplayed,
     EventsRestored,
     EventsStored,
@@ -21,20 +22,24 @@ from actors.messages import (
     Flushed,
     FramesReceived,
     FramesRejected,
+    HistoryFound,
     HistoryRefused,
     HistoryStored,
     LanesHeld,
     LanesReleased,
+    LinkEnded,
     MessagesMentioned,
     OwnStored,
-    RepliesReceived,
+    PendingRead,
+    PutBack,
+    SessionOpened,
     SignalsReceived,
     WriteAcks,
 )
 from actors.policy.alerts import REFUSED_S, storage_refused
 from actors.policy.platform_time import begun_ms
 from actors.ports import Reader, Session
-from actors.runtime.inbox import post
+from actors.runtime.calls import Calls
 from actors.runtime.pool import Pool
 from actors.runtime.supervised import SupervisedActor
 from actors.storage import (
@@ -62,7 +67,7 @@ BLUR_MS = 50
 platforms stamp a burst of messages a little ahead, and an answer takes a moment."""
 
 
-class DecoderActor(SupervisedActor):
+class DecoderActor(SupervisedActor[DecoderInbox]):
     """Reads every frame of a gulp, then tells each hearer once."""
 
     inbox_limit = 1 << 20  # flow control bounds the frames in it, long before
@@ -72,27 +77,29 @@ class DecoderActor(SupervisedActor):
         super().__init__(pool, name="decoder", supervisor=account.peers.supervisor)
         self._account = account
         self._generation = 0
+        self._calls: Calls | None = None
         self._session: Session | None = None
         self._numbers = account.services.writer.numbers()
         self._reader: Reader | None = None  # of what the journal holds; it needs no link
         self._contacted = False
         if account.standing.begun_at is None:
             account.standing.begun_at = account.services.clock.monotonic()
-        self._at_hand: Any = None
+        self._at_hand: DecoderInbox | None = None
         self._strange: dict[str, int] = {}
 
-    def receive(self, message: Any) -> None:
+    def receive(self, message: DecoderInbox) -> None:
         """Read frames of the current generation; drop those of another."""
         self._at_hand = message
         match message:
             case FramesReceived():
-                if message.generation == self._generation and self._session is not None:
-                    self._read(message, self._session)
+                calls, session = self._calls, self._session
+                if message.generation == self._generation and calls and session:
+                    self._read(message, calls, session)
                 else:
                     self._account.flow.returned(len(message.frames), message.size_bytes)
             case SessionOpened():
                 self._generation = message.generation
-                self._session = message.session
+                self._calls, self._session = message.calls, message.session
                 if message.session.get_state("") is not None:
                     self._hold(next(self._numbers))
             case PendingRead():
@@ -106,7 +113,7 @@ class DecoderActor(SupervisedActor):
             case LinkEnded():
                 self._account.peers.connection.tell(message)
             case _:
-                raise TypeError(f"decoder can not receive {type(message).__name__}")
+                self.refuse(message)
         self._at_hand = None
 
     def tear_down(self) -> None:
@@ -121,10 +128,10 @@ class DecoderActor(SupervisedActor):
                     EventsRestored(events=(), more=True, number=message.number, lane=message.lane)
                 )
             elif isinstance(message, HistoryFound):
-                post(message.reply_to, HistoryRefused())
+                message.reply_to.tell(HistoryRefused())
         super().tear_down()
 
-    def _read(self, message: FramesReceived, session: Session) -> None:
+    def _read(self, message: FramesReceived, calls: Calls, session: Session) -> None:
         decode, numbers = session.decode, self._numbers
         received_at_ms = message.received_at_ms
         pushes: list[Decoded] = []
@@ -142,10 +149,8 @@ class DecoderActor(SupervisedActor):
             if decoded.fault is not None:
                 faults.append(decoded.fault)
         connection, generation = self._account.peers.connection, message.generation
-        if replies:
-            if not self._contacted:
-                self._contact(replies, session)
-            connection.tell(RepliesReceived(generation=generation, replies=replies))
+        for reply in replies:
+            self._pass_on(reply, calls, session)
         if faults:
             connection.tell(FramesRejected(generation=generation, faults=faults))
         if any(signal.kind in _GAPS for signal in signals):
@@ -158,20 +163,34 @@ class DecoderActor(SupervisedActor):
         if signals:
             connection.tell(SignalsReceived(generation=generation, signals=signals))
 
-    def _contact(self, replies: Sequence[Reply], session: Session) -> None:
+    def _pass_on(self, reply: Reply, calls: Calls, session: Session) -> None:
+        """Tell an answer to whoever asked for it."""
+        account, waiting = self._account, calls.take(reply.mid)
+        told_ms = session.told_ms(reply)
+        now = account.services.clock.monotonic()
+        if told_ms is not None and not self._contacted:
+            self._contact(told_ms, now if waiting is None else waiting[1])
+        if waiting is None:
+            account.services.log.debug("reply.unmatched", account=account.name, code=reply.code)
+            return
+        reply_to, asked_at = waiting
+        if told_ms is not None:
+            standing = account.standing
+            standing.platform = standing.platform.told(told_ms, asked=asked_at, now=now)
+            if account.services.told.is_news(told_ms, now):
+                account.services.writer.submit(
+                    NoteTime(account=account.name, told_ms=told_ms), lambda _: None
+                )
+        reply_to.tell(Answered(generation=self._generation, reply=reply))
+
+    def _contact(self, told_ms: int, asked_at: float) -> None:
         """Note the account's first contact, ahead of all that is pushed behind this answer.
 
         What the platform made after this account was started is no past: it is handled.
         """
-        account, told = self._account, [session.told_ms(reply) for reply in replies]
-        told_ms = next((each for each in told if each is not None), None)
-        if told_ms is None:
-            return
+        account, standing = self._account, self._account.standing
         self._contacted = True
-        clock, standing = account.services.clock, account.standing
-        asked_at = standing.asked_at
-        now = clock.monotonic() if asked_at is None else asked_at
-        first_ms = begun_ms(told_ms, begun_at=standing.begun_at, now=now) + BLUR_MS
+        first_ms = begun_ms(told_ms, begun_at=standing.begun_at, now=asked_at) + BLUR_MS
         first_ms = min(first_ms, told_ms)  # what comes after a registration never is past
         deliver = account.plan.recovery.first_contact == "deliver"
 
@@ -358,10 +377,10 @@ class DecoderActor(SupervisedActor):
             if closed is not None and closed.held_from is not None:
                 account.peers.dispatcher.tell(LanesReleased(held_from=closed.held_from))
             foreign = sum(not event.own for event in events)
-            post(found.reply_to, HistoryStored(found=len(events), foreign=foreign))
+            found.reply_to.tell(HistoryStored(found=len(events), foreign=foreign))
 
         def refused(_: str) -> None:
-            post(found.reply_to, HistoryRefused())
+            found.reply_to.tell(HistoryRefused())
 
         now_ms = account.services.clock.unix_ms()
         command = (

@@ -6,17 +6,21 @@ Each granted dial is one short-lived thread; the gate bounds how many there are.
 from __future__ import annotations
 
 import threading
-from typing import Any
 
-from actors.account import CancelDial, LinkDialed, RequestDial
 from actors.messages import (
-    Control,
+    ActorDied,
+    CancelDial,
     DialAllowed,
     DialBarred,
+    DialEnded,
     DialFailed,
+    DialingInbox,
     DialStarted,
     EndpointFailed,
-    Message,
+    GateDue,
+    LinkDialed,
+    RequestDial,
+    SetRate,
 )
 from actors.policy.circuit import Circuit, CircuitState
 from actors.policy.gate import ConnectGate, Line
@@ -24,7 +28,7 @@ from actors.ports import Clock, Dialed, Dice, Mailbox
 from actors.runtime.pool import Pool
 from actors.runtime.supervised import SupervisedActor
 from actors.runtime.timers import Timer, Timers
-from actors.values import ErrorClass, Failure, Generation, Phase
+from actors.values import ErrorClass, Failure, Phase
 
 DIALING_CRASHED = Failure(
     error_class=ErrorClass.OTHER,
@@ -41,26 +45,7 @@ NO_THREAD = Failure(
 )
 
 
-class GateDue(Message, frozen=True, kw_only=True, gc=False):
-    """The gate or a circuit may let somebody through now."""
-
-
-class SetRate(Control, frozen=True, kw_only=True, gc=False):
-    """Let the gate grant so many dials a second from now on."""
-
-    rate_per_s: float
-
-
-class DialEnded(Control, frozen=True, kw_only=True, gc=False):
-    """A dial thread is done; ``failure`` is None if there is a link."""
-
-    account: str
-    generation: Generation
-    endpoint: str
-    failure: Failure | None
-
-
-class DialingActor(SupervisedActor):
+class DialingActor(SupervisedActor[DialingInbox]):
     """Owns the connect gate and one circuit an endpoint."""
 
     inbox_limit = 100_000
@@ -73,8 +58,8 @@ class DialingActor(SupervisedActor):
         clock: Clock,
         dice: Dice,
         timers: Timers,
-        mailbox: Mailbox[Any],
-        supervisor: Mailbox[Any] | None = None,
+        mailbox: Mailbox[DialingInbox],
+        supervisor: Mailbox[ActorDied] | None = None,
     ) -> None:
         super().__init__(pool, name="dialing", supervisor=supervisor)
         self._gate = gate
@@ -88,7 +73,7 @@ class DialingActor(SupervisedActor):
         self._allowed: set[str] = set()
         self._timer: Timer | None = None
 
-    def receive(self, message: Any) -> None:
+    def receive(self, message: DialingInbox) -> None:
         """Queue, cancel or account for a dial; then let through whom the gate lets."""
         match message:
             case RequestDial():
@@ -104,7 +89,7 @@ class DialingActor(SupervisedActor):
             case SetRate():
                 self._gate.set_rate(message.rate_per_s, self._clock.monotonic())
             case _:
-                raise TypeError(f"dialing can not receive {type(message).__name__}")
+                self.refuse(message)
         self._grant()
 
     def stopped(self) -> None:
@@ -119,17 +104,17 @@ class DialingActor(SupervisedActor):
         for request in waiting:
             if not isinstance(request, RequestDial):
                 continue
-            peers = request.account.peers
-            if request.account.name in self._barred.get(request.account.plan.dialer.endpoint, ()):
-                peers.supervisor.tell(DialAllowed(generation=request.generation))
+            plan = request.plan
+            if plan.account in self._barred.get(plan.dialer.endpoint, ()):
+                request.supervisor.tell(DialAllowed(generation=request.generation))
             else:
-                peers.connection.tell(
+                request.connection.tell(
                     DialFailed(generation=request.generation, failure=DIALING_CRASHED)
                 )
         super().tear_down()
 
     def _queue(self, request: RequestDial) -> None:
-        name, endpoint = request.account.name, request.account.plan.dialer.endpoint
+        name, endpoint = request.plan.account, request.plan.dialer.endpoint
         now = self._clock.monotonic()
         if name in self._waiting:  # the newer attempt takes the place of the older
             passes = name not in self._barred.get(endpoint, ())
@@ -152,9 +137,9 @@ class DialingActor(SupervisedActor):
 
     def _bar(self, request: RequestDial) -> None:
         """Let an account wait for the circuit; it is RECONNECTING until then."""
-        line = self._barred.setdefault(request.account.plan.dialer.endpoint, Line())
-        line.join(request.account.name, urgent=request.urgent)
-        request.account.peers.connection.tell(DialBarred(generation=request.generation))
+        line = self._barred.setdefault(request.plan.dialer.endpoint, Line())
+        line.join(request.plan.account, urgent=request.urgent)
+        request.connection.tell(DialBarred(generation=request.generation))
 
     def _cancel(self, cancelled: CancelDial) -> None:
         self._allowed.discard(cancelled.account)
@@ -163,7 +148,7 @@ class DialingActor(SupervisedActor):
             return
         del self._waiting[cancelled.account]
         self._gate.cancel(cancelled.account)
-        line = self._barred.get(request.account.plan.dialer.endpoint)
+        line = self._barred.get(request.plan.dialer.endpoint)
         if line is not None:  # else it would use up a permit of the circuit
             line.leave(cancelled.account)
 
@@ -186,7 +171,7 @@ class DialingActor(SupervisedActor):
             return
         line = self._barred.get(endpoint, ())
         for name, request in self._waiting.items():
-            if request.account.plan.dialer.endpoint == endpoint and name not in line:
+            if request.plan.dialer.endpoint == endpoint and name not in line:
                 self._gate.cancel(name)
                 self._bar(request)
 
@@ -198,7 +183,7 @@ class DialingActor(SupervisedActor):
                 name = line.next()
                 request = self._waiting.pop(name)
                 self._allowed.add(name)
-                request.account.peers.supervisor.tell(DialAllowed(generation=request.generation))
+                request.supervisor.tell(DialAllowed(generation=request.generation))
             if not line:
                 del self._barred[endpoint]
         for name in self._gate.grant(now):
@@ -222,11 +207,11 @@ class DialingActor(SupervisedActor):
             )
 
     def _start(self, request: RequestDial) -> None:
-        request.account.peers.connection.tell(DialStarted(generation=request.generation))
+        request.connection.tell(DialStarted(generation=request.generation))
         thread = threading.Thread(
             target=_dial,
             args=(request, self._mailbox),
-            name=f"gateway/dial/{request.account.name}",
+            name=f"gateway/dial/{request.plan.account}",
             daemon=True,
         )
         try:
@@ -235,10 +220,9 @@ class DialingActor(SupervisedActor):
             _tell_failed(request, self._mailbox, NO_THREAD)
 
 
-def _dial(request: RequestDial, dialing: Mailbox[Any]) -> None:
+def _dial(request: RequestDial, dialing: Mailbox[DialingInbox]) -> None:
     """Run one attempt up to the open link. Thread body; whatever happens is told."""
-    account, generation = request.account, request.generation
-    plan = account.plan
+    plan, generation = request.plan, request.generation
     failure: Failure | None
     try:
         identity = plan.identity()
@@ -268,7 +252,7 @@ def _dial(request: RequestDial, dialing: Mailbox[Any]) -> None:
         failure = result if isinstance(result, Failure) else None
         if not isinstance(result, Failure):
             opened = LinkDialed(generation=generation, session=session, dialed=result)
-            if not account.peers.connection.post(opened):
+            if not request.connection.tell(opened):
                 result.sock.close()
     if failure is None:
         _tell_ended(request, dialing, None)
@@ -276,19 +260,19 @@ def _dial(request: RequestDial, dialing: Mailbox[Any]) -> None:
         _tell_failed(request, dialing, failure)
 
 
-def _tell_failed(request: RequestDial, dialing: Mailbox[Any], failure: Failure) -> None:
-    request.account.peers.connection.tell(
-        DialFailed(generation=request.generation, failure=failure)
-    )
+def _tell_failed(request: RequestDial, dialing: Mailbox[DialingInbox], failure: Failure) -> None:
+    request.connection.tell(DialFailed(generation=request.generation, failure=failure))
     _tell_ended(request, dialing, failure)
 
 
-def _tell_ended(request: RequestDial, dialing: Mailbox[Any], failure: Failure | None) -> None:
+def _tell_ended(
+    request: RequestDial, dialing: Mailbox[DialingInbox], failure: Failure | None
+) -> None:
     dialing.tell(
         DialEnded(
-            account=request.account.name,
+            account=request.plan.account,
             generation=request.generation,
-            endpoint=request.account.plan.dialer.endpoint,
+            endpoint=request.plan.dialer.endpoint,
             failure=failure,
         )
     )

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import count
-from typing import Any
 
 import msgspec
 
-from actors.account import Account, PendingRead, SettlementsRefused
+from actors.account import Account
 from actors.messages import (
     DeliveriesStored,
+    DispatcherInbox,
     Drain,
     Drained,
     EventsReplayed,
@@ -23,14 +23,17 @@ from actors.messages import (
     HoldExpired,
     LaneRested,
     LanesHeld,
+    LanesRan,
     LanesReleased,
     PageDue,
+    PendingRead,
+    SettlementsRefused,
 )
 from actors.policy.lanes import Lanes
 from actors.policy.lateness import Handed
 from actors.policy.overflow import Overflow
 from actors.policy.tries import UNDECODABLE, pause_s
-from actors.runtime.handlers import LanesRan, RanLane
+from actors.runtime.handlers import RanLane
 from actors.runtime.pool import Pool
 from actors.runtime.supervised import SupervisedActor
 from actors.runtime.timers import Timer
@@ -89,7 +92,7 @@ class _Whereabouts:
         self.decoder: object = None
 
 
-class DispatcherActor(SupervisedActor):
+class DispatcherActor(SupervisedActor[DispatcherInbox]):
     """Fills the lanes, hands runs to the pool, settles what came back.
 
     Memory holds a bounded part of what is pending; the journal holds all of it. Beyond the
@@ -105,6 +108,7 @@ class DispatcherActor(SupervisedActor):
     def __init__(self, pool: Pool, account: Account) -> None:
         super().__init__(pool, name="dispatcher", supervisor=account.peers.supervisor)
         self._account = account
+        self._mailbox = self.incarnation()
         self._lanes = Lanes()
         self._overflow: Overflow | None = None  # most accounts never have one
         self._handed = Handed()
@@ -138,7 +142,7 @@ class DispatcherActor(SupervisedActor):
         self._disarm_hold()
         self._forget_page()
 
-    def receive(self, message: Any) -> None:
+    def receive(self, message: DispatcherInbox) -> None:
         """Take new events, results, and lanes whose pause is over."""
         if self._lost != self._account.peers.dispatcher.lost:  # news, perhaps: the journal has them
             self._lost = self._account.peers.dispatcher.lost
@@ -172,7 +176,7 @@ class DispatcherActor(SupervisedActor):
                 self._halted = self._draining = True
                 self._account.services.handlers.withdraw(self._account.name)
             case _:
-                raise TypeError(f"dispatcher can not receive {type(message).__name__}")
+                self.refuse(message)
         if self._draining:
             if self._lanes.resting:
                 self._account.peers.supervisor.tell(Drained())
@@ -185,7 +189,7 @@ class DispatcherActor(SupervisedActor):
         runs = self._lanes.take()
         if runs:
             self._account.services.handlers.submit(
-                self._account.name, self._trials.admit(runs), self.actor_ref
+                self._account.name, self._trials.admit(runs), self._mailbox
             )
 
     # --- from the journal and from memory ---------------------------------------------
@@ -305,7 +309,7 @@ class DispatcherActor(SupervisedActor):
                 lane=lane,
             )
             where.decoder = peers.decoder.ref
-            if ref.is_alive() and not peers.decoder.post(page):
+            if ref.is_alive() and not peers.decoder.tell(page):
                 timers.after(READ_AGAIN_S, peers.dispatcher, nothing)
 
         def pages(journal: Journal) -> tuple[PendingRows, int | None]:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from actors.account import Account, LinkOpened
-from actors.messages import BeatAnswered, BeatDue, LinkCondemned, LinkDown, PongReceived, SendBeat
+from actors.account import Account
+from actors.messages import (
+    Answered,
+    BeatDue,
+    HeartbeatInbox,
+    LinkCondemned,
+    LinkDown,
+    LinkOpened,
+    PongReceived,
+)
 from actors.policy import failures
-from actors.policy.liveness import Dead, Liveness, SendProbe, Wait
-from actors.policy.liveness import SendBeat as BeatNow
-from actors.runtime.link import Link
+from actors.policy.liveness import Dead, Liveness, SendBeat, SendProbe, Wait
+from actors.ports import Session
+from actors.runtime.calls import Calls
 from actors.runtime.pool import Pool
 from actors.runtime.supervised import SupervisedActor
 from actors.runtime.timers import Timer
@@ -29,7 +35,7 @@ SLACK = 0.01
 """Part of the interval a look may be late, so that many accounts look at one moment."""
 
 
-class HeartbeatActor(SupervisedActor):
+class HeartbeatActor(SupervisedActor[HeartbeatInbox]):
     """Asks the liveness policy what to do, and does it."""
 
     def __init__(self, pool: Pool, account: Account) -> None:
@@ -37,30 +43,32 @@ class HeartbeatActor(SupervisedActor):
         self._account = account
         self._services = account.services
         self._generation = 0
-        self._link: Link | None = None
+        self._calls: Calls | None = None
+        self._session: Session | None = None
+        self._beats: dict[str, int] = {}  # number of a beat, by the id of its request
         self._liveness: Liveness | None = None
         self._number = 0
         self._timer: Timer | None = None
 
-    def receive(self, message: Any) -> None:
+    def receive(self, message: HeartbeatInbox) -> None:
         """Follow the link; look again whenever something is due."""
         match message:
             case LinkOpened():
                 self._watch(message)
-            case BeatAnswered() | PongReceived() | BeatDue() | LinkDown():
+            case Answered() | PongReceived() | BeatDue() | LinkDown():
                 if message.generation == self._generation:
                     self._follow(message)
             case _:
-                raise TypeError(f"heartbeat can not receive {type(message).__name__}")
+                self.refuse(message)
 
     def stopped(self) -> None:
         """Leave no timer behind."""
         self._forget()
 
-    def _follow(self, message: BeatAnswered | PongReceived | BeatDue | LinkDown) -> None:
+    def _follow(self, message: Answered | PongReceived | BeatDue | LinkDown) -> None:
         match message:
-            case BeatAnswered(number=number):
-                self._answered(number)
+            case Answered(reply=reply):
+                self._answered(self._beats.pop(reply.mid, None))
             case PongReceived(payload=payload):
                 self._answered(int.from_bytes(payload[:8], "big"))
             case BeatDue():
@@ -72,7 +80,7 @@ class HeartbeatActor(SupervisedActor):
         self._forget()
         plan = self._account.plan
         self._generation = opened.generation
-        self._link = opened.link
+        self._calls, self._session = opened.calls, opened.session
         self._liveness = Liveness(
             interval_s=plan.heartbeat_interval_s,
             reply_timeout_s=plan.heartbeat_reply_s,
@@ -82,15 +90,15 @@ class HeartbeatActor(SupervisedActor):
         self._liveness.opened(self._services.clock.monotonic(), self._services.dice.random())
         self._look()
 
-    def _answered(self, number: int) -> None:
-        if self._liveness is not None:
+    def _answered(self, number: int | None) -> None:
+        if self._liveness is not None and number is not None:
             self._liveness.answered(self._services.clock.monotonic(), number)
 
     def _look(self) -> None:
-        link, liveness = self._link, self._liveness
-        if link is None or liveness is None:
+        calls, session, liveness = self._calls, self._session, self._liveness
+        if calls is None or session is None or liveness is None:
             return
-        services = self._services
+        services, link = self._services, calls.link
         while True:
             now = services.clock.monotonic()
             stopped_s = self._account.flow.stopped_s(now)
@@ -108,7 +116,7 @@ class HeartbeatActor(SupervisedActor):
                 case Dead(reason=reason):
                     self._condemn(_VERDICTS[reason])
                     return
-                case BeatNow() | SendProbe() as action:
+                case SendBeat() | SendProbe() as action:
                     self._number += 1
                     if isinstance(action, SendProbe):
                         services.log.warning(
@@ -117,9 +125,15 @@ class HeartbeatActor(SupervisedActor):
                             silent_s=round(now - link.last_received, 1),
                         )
                     liveness.beat_sent(now, self._number, traffic)
-                    self._account.peers.connection.tell(
-                        SendBeat(generation=self._generation, number=self._number)
-                    )
+                    self._beat(calls, session)
+
+    def _beat(self, calls: Calls, session: Session) -> None:
+        request = session.beat(self._services.new_mid(session))
+        if request is None:
+            calls.link.ping(self._number.to_bytes(8, "big"))
+        else:
+            self._beats[request.mid] = self._number
+            calls.ask(request, self._account.peers.heartbeat)
 
     def _condemn(self, failure: Failure) -> None:
         self._account.peers.connection.tell(
@@ -131,5 +145,5 @@ class HeartbeatActor(SupervisedActor):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._link = None
-        self._liveness = None
+        self._calls = self._session = self._liveness = None
+        self._beats.clear()

@@ -9,19 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
-from actors.account import Account, ClaimsRead, LinkOpened, SendsRestored
+from actors.account import Account
 from actors.messages import (
+    Answered,
     AttemptStored,
+    ClaimsRead,
     DeliveriesStored,
     LinkDown,
+    LinkOpened,
     OutboxDue,
+    OutboxInbox,
     OwnStored,
-    SendAnswered,
     SendDropped,
-    Transmit,
-    Transmitted,
+    SendsRestored,
 )
 from actors.outgoing import has_history, read_claims, read_open, read_page
 from actors.policy.outbox import Outbox
@@ -40,6 +42,7 @@ from actors.policy.sends import (
 )
 from actors.policy.sizes import broken
 from actors.ports import Session
+from actors.runtime.calls import Calls
 from actors.runtime.pool import Pool
 from actors.runtime.sends import Pace
 from actors.runtime.supervised import SupervisedActor
@@ -59,12 +62,13 @@ REREAD_S: Final = 1.0
 """Pause before the journal is asked again what is open."""
 
 _LOOK = "look/"
+"""Before the id of the send whose page is too large or not: see ``Standing.sizes``."""
 _ENDED = {outcome: f"send.{outcome.value}" for outcome in SendOutcome}
 """Log events by outcome."""
 _QUIET = (SendOutcome.ACCEPTED, SendOutcome.CANCELLED)
 
 
-class OutboxActor(SupervisedActor):
+class OutboxActor(SupervisedActor[OutboxInbox]):
     """Writes the heads of the lanes at the account's rate and settles what comes back."""
 
     inbox_limit = 4096
@@ -73,6 +77,7 @@ class OutboxActor(SupervisedActor):
         super().__init__(pool, name="outbox", supervisor=account.peers.supervisor)
         self._account = account
         self._services = account.services
+        self._calls: Calls | None = None
         self._session: Session | None = None
         self._generation = 0
         self._box: Outbox | None = None  # an idle account has none
@@ -95,7 +100,7 @@ class OutboxActor(SupervisedActor):
         self._lost, self._reading = outbox.lost, True
         self._services.writer.fetch(partial(read_open, account), outbox.tell)
 
-    def receive(self, message: Any) -> None:
+    def receive(self, message: OutboxInbox) -> None:
         """Take sends, news of the link and answers; then write what may leave."""
         if self._lost != self._account.peers.outbox.lost:  # sends, perhaps: the journal has them
             self.started()
@@ -113,10 +118,8 @@ class OutboxActor(SupervisedActor):
                 self._link_down(message)
             case AttemptStored():
                 self._write(message, now)
-            case Transmitted():
-                self._transmitted(message, now)
-            case SendAnswered():
-                self._answered(message, now)
+            case Answered():
+                self._answered(message.reply, now)
             case OwnStored():
                 self._seen(message.events)
             case ClaimsRead():
@@ -127,7 +130,7 @@ class OutboxActor(SupervisedActor):
                 self._timer = None
                 self._due(now)
             case _:
-                raise TypeError(f"outbox can not receive {type(message).__name__}")
+                self.refuse(message)
         self._pump(now)
         self._account.standing.unsent = self._box is not None
 
@@ -245,9 +248,10 @@ class OutboxActor(SupervisedActor):
     # --- the link ---------------------------------------------------------------------
 
     def _link_up(self, opened: LinkOpened, now: float) -> None:
-        if self._session is not None and self._box is not None:
+        if self._box is not None:
             self._do(self._box.link_down())
-        self._generation, self._session = opened.generation, opened.session
+        self._generation = opened.generation
+        self._calls, self._session = opened.calls, opened.session
         self._look_mid = None
         if self._box is not None:
             self._do(self._box.link_up(now, history=has_history(opened.session)))
@@ -258,7 +262,7 @@ class OutboxActor(SupervisedActor):
         if self._look_mid is not None and down.failure is not None and broken(down.failure):
             of, asked, place = self._looked
             self._account.standing.sizes.broke(of, asked, down.failure, place=place)
-        self._session, self._look_mid = None, None
+        self._calls = self._session = self._look_mid = None
         if self._box is not None:
             self._do(self._box.link_down(down.blame))
 
@@ -311,8 +315,10 @@ class OutboxActor(SupervisedActor):
         )
 
     def _write(self, stored: AttemptStored, now: float) -> None:
-        box, session = self._box, self._session
-        if box is None or session is None or stored.generation != self._generation:
+        box, calls, session = self._box, self._calls, self._session
+        if box is None or calls is None or session is None:
+            return
+        if stored.generation != self._generation:
             return
         delivery = box.stored(stored.outbox_id, stored.mid)
         if delivery is None:
@@ -326,36 +332,28 @@ class OutboxActor(SupervisedActor):
         except Exception as error:  # noqa: BLE001  # a codec's; the next life would meet it again
             self._do(box.refuse(stored.outbox_id, f"unsendable: {type(error).__name__}"))
             return
-        key = None if request is None else request.mid
-        box.handed(stored.outbox_id, key=key, now=now)
-        self._account.peers.connection.tell(
-            Transmit(
-                generation=stored.generation, outbox_id=stored.outbox_id, payload=payload, mid=key
-            )
-        )
+        if request is None:
+            box.handed(stored.outbox_id, key=None, now=now)
+            written = calls.say(payload)
+        else:
+            box.handed(stored.outbox_id, key=request.mid, now=now)
+            written = calls.ask(request, self._account.peers.outbox)
+        if not written:  # it never will again; its end is on the way
+            self._calls = self._session = None
+        self._do(box.transmitted(stored.outbox_id, generation=stored.generation, written=written))
 
-    def _transmitted(self, told: Transmitted, now: float) -> None:
-        box = self._box
-        if box is None:
-            return
-        if told.outbox_id.startswith(_LOOK):
-            if not told.written and told.generation == self._generation:
-                self._read(box, None, now)
-            return
-        self._do(box.transmitted(told.outbox_id, generation=told.generation, written=told.written))
-
-    def _answered(self, answered: SendAnswered, now: float) -> None:
+    def _answered(self, reply: Reply, now: float) -> None:
         box, session = self._box, self._session
         if box is None or session is None:
             return
-        if answered.mid == self._look_mid:
-            self._read(box, answered.reply, now)
+        if reply.mid == self._look_mid:
+            self._read(box, reply, now)
             return
-        result = session.sent(answered.reply)
+        result = session.sent(reply)
         if result.throttled:
             self._paced(now).slow(now)
             self._services.log.warning("send.slowed", account=self._account.name)
-        self._do(box.answered(answered.mid, result, now))
+        self._do(box.answered(reply.mid, result, now))
 
     # --- doubt ------------------------------------------------------------------------
 
@@ -378,7 +376,7 @@ class OutboxActor(SupervisedActor):
             self._ask(look, session)
 
     def _ask(self, look: Look, session: Session) -> None:
-        """Ask for a page of history; the connection treats it as it treats a send."""
+        """Ask for a page of history."""
         if not self._claimed and self._box is not None:
             self._look = look
             self._read_claims()
@@ -393,14 +391,10 @@ class OutboxActor(SupervisedActor):
         self._looked = of, limit, look.cursor
         request = session.list_messages(self._services.new_mid(session), lane, look.cursor, limit)
         self._look_mid = request.mid
-        self._account.peers.connection.tell(
-            Transmit(
-                generation=self._generation,
-                outbox_id=_LOOK + look.delivery.outbox_id,
-                payload=request.payload,
-                mid=request.mid,
-            )
-        )
+        calls, box = self._calls, self._box
+        asked = calls is not None and calls.ask(request, self._account.peers.outbox)
+        if not asked and box is not None:
+            self._read(box, None, self._services.clock.monotonic())
 
     def _read(self, box: Outbox, reply: Reply | None, now: float) -> None:
         """Read a page, or take note that there is none."""

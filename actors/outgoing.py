@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import Final
 
-from actors.account import ClaimsRead, SendsRestored
+from actors.messages import ClaimsRead, SendsRestored
 from actors.policy.claims import MOST
 from actors.policy.sends import PageRead
 from actors.ports import Session

@@ -33,10 +33,14 @@ MessageT_contra = TypeVar("MessageT_contra", contravariant=True)
 
 
 class Mailbox(Protocol[MessageT_contra]):
-    """Where a message can be left. A pykka ``ActorRef`` is one."""
+    """Where a message can be left. No pykka ``ActorRef``: its ``tell`` raises."""
 
-    def tell(self, message: MessageT_contra) -> None:
-        """Leave a message and return at once."""
+    def tell(self, message: MessageT_contra) -> bool:
+        """Leave a message and return at once; never raises.
+
+        Returns:
+            False if nobody will read it: the receiver is dead, or its inbox is full.
+        """
 
 
 class Clock(Protocol):

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import msgspec
 
-from actors.account import Account, BeginRecovery, HistoryFound
+from actors.account import Account
 from actors.messages import (
+    Answered,
+    BeginRecovery,
+    HistoryFound,
     HistoryRefused,
     HistoryStored,
     KnownRead,
@@ -23,8 +25,7 @@ from actors.messages import (
     RecordRead,
     RecoveryDue,
     RecoveryEnded,
-    RequestAnswered,
-    SendRequest,
+    RecoveryInbox,
 )
 from actors.policy.platform_time import begun_ms
 from actors.policy.rate import TokenBucket
@@ -38,7 +39,6 @@ from actors.policy.recovery import (
 )
 from actors.policy.sizes import STRANGER, broken, fitting
 from actors.ports import Page
-from actors.runtime.inbox import post
 from actors.runtime.pool import Pool
 from actors.runtime.supervised import SupervisedActor
 from actors.runtime.timers import Timer
@@ -75,7 +75,7 @@ def report(account: Account, outcome: Recovered) -> None:
     account.services.observer.recovery_ended(outcome)
 
 
-class RecoveryActor(SupervisedActor):
+class RecoveryActor(SupervisedActor[RecoveryInbox]):
     """State, conversations, messages, commit, acknowledgement; then it is gone.
 
     What it asks of the journal is answered to itself, not to its role: the next recovery must
@@ -91,6 +91,7 @@ class RecoveryActor(SupervisedActor):
         self._services = account.services
         self._order = order
         self._session = order.session
+        self._mailbox = self.incarnation()
         self._rate = rate
         self._rated = False
         self._cursor: Position | None = None
@@ -119,10 +120,10 @@ class RecoveryActor(SupervisedActor):
         self._due: Callable[[], None] = self._send
         self._number = 0
 
-    def receive(self, message: Any) -> None:
+    def receive(self, message: RecoveryInbox) -> None:
         """Take an answer, or do what is due."""
         match message:
-            case RequestAnswered():
+            case Answered():
                 if message.reply.mid == self._mid:
                     self._answered(message.reply)
             case RecoveryDue():
@@ -144,14 +145,14 @@ class RecoveryActor(SupervisedActor):
                 if message.generation == self._order.generation:
                     self._lose_link(message.failure)
             case _:
-                raise TypeError(f"recovery can not receive {type(message).__name__}")
+                self.refuse(message)
 
     def started(self) -> None:
         """Ask the journal how far we are."""
-        name, ref = self._account.name, self.actor_ref
+        name, mailbox = self._account.name, self._mailbox
         self._services.writer.fetch(
             lambda journal: journal.recovery(name),
-            lambda record: post(ref, RecordRead(cursor=record.cursor, first_ms=record.first_ms)),
+            lambda record: mailbox.tell(RecordRead(cursor=record.cursor, first_ms=record.first_ms)),
         )
         self._arm(self._plan.reply_s, self._unread)
 
@@ -275,14 +276,14 @@ class RecoveryActor(SupervisedActor):
         self._largest = max(self._largest, largest)
         self._largest_met = max(self._largest_met, largest)
         name, ids = self._account.name, [event.event_id for event in page.events]
-        ref = self.actor_ref
+        mailbox = self._mailbox
 
         def known(journal: Journal) -> tuple[Mapping[str, bool], bool]:
             return journal.known(name, ids), journal.recovery(name).held_from is not None
 
         self._services.writer.fetch(
             known,
-            lambda read: post(ref, KnownRead(known=read[0], held=read[1])),
+            lambda read: mailbox.tell(KnownRead(known=read[0], held=read[1])),
         )
         self._arm(self._plan.reply_s, self._unread)
         return True
@@ -306,7 +307,7 @@ class RecoveryActor(SupervisedActor):
         self._account.peers.decoder.tell(
             HistoryFound(
                 generation=self._order.generation,
-                reply_to=self.actor_ref,
+                reply_to=self._mailbox,
                 events=events,
                 closes=self._ending is not None,
                 cursor=cursor,
@@ -452,9 +453,7 @@ class RecoveryActor(SupervisedActor):
             return
         request = self._ask(services.new_mid(self._session), self._asked)
         self._mid = request.mid
-        self._account.peers.connection.tell(
-            SendRequest(generation=self._order.generation, mid=request.mid, payload=request.payload)
-        )
+        self._order.calls.ask(request, self._mailbox)
         self._arm(self._plan.reply_s, self._unanswered)
 
     def _answered(self, reply: Reply) -> None:
@@ -489,7 +488,7 @@ class RecoveryActor(SupervisedActor):
         self._disarm()
         self._due = due
         self._timer = self._services.timers.after(
-            delay_s, self.actor_ref, RecoveryDue(number=self._number)
+            delay_s, self._mailbox, RecoveryDue(number=self._number)
         )
 
     def _disarm(self) -> None:

@@ -7,9 +7,8 @@ from typing import ClassVar, Final, Protocol, TypeAlias
 
 import msgspec
 
-from actors.messages import GiveUp
 from actors.policy.alerts import Alert
-from actors.policy.retries import History
+from actors.policy.retries import GiveUp, History
 from actors.values import (
     AccountId,
     Decoded,

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pykka
 
-from actors.account import Account, BeginRecovery
+from actors.account import Account
 from actors.connection import ConnectionActor
 from actors.decoder import DecoderActor
 from actors.dispatcher import DispatcherActor
@@ -19,34 +19,39 @@ from actors.heartbeat import HeartbeatActor
 from actors.messages import (
     AccountEnded,
     ActorDied,
-    Control,
+    BeginRecovery,
     DialAllowed,
     Drain,
     Drained,
-    GiveUp,
+    Fail,
     Introduce,
     JournalFailed,
     JournalRecovered,
     LinkCondemned,
     LinkDown,
     Open,
+    PastStored,
     Pause,
     RecoveryEnded,
     Reset,
     RestartDue,
     RetryDue,
+    RootInbox,
     Shut,
     StabilityReached,
     Start,
     StateChanged,
     Stop,
+    SupervisorInbox,
     Withdraw,
 )
 from actors.outbox import OutboxActor
 from actors.policy import alerts, failures, retries
 from actors.policy.budget import LONGEST_DELAY_S, RestartBudget
 from actors.policy.rate import TokenBucket
+from actors.policy.retries import GiveUp
 from actors.policy.strikes import Strikes
+from actors.ports import Mailbox
 from actors.recovery import RecoveryActor, report
 from actors.runtime.pool import Pool
 from actors.runtime.supervised import SupervisedActor
@@ -60,13 +65,20 @@ CHILDREN = ("decoder", "dispatcher", "outbox", "heartbeat", "connection")
 
 _BETWEEN_LINKS = (ConnectionState.DISCONNECTED, ConnectionState.RECONNECTING)
 
-_ACTORS = {
+_ACTORS: dict[str, type[DecoderActor | DispatcherActor | OutboxActor | HeartbeatActor]] = {
     "decoder": DecoderActor,
     "dispatcher": DispatcherActor,
     "outbox": OutboxActor,
     "heartbeat": HeartbeatActor,
 }
 
+
+_INTRODUCED: dict[str, Introduce] = {
+    "heartbeat": Introduce(name="heartbeat"),
+    "outbox": Introduce(name="outbox"),
+    "recovery": Introduce(name="recovery"),
+}
+"""Children to whom the connection tells, after a restart, what they missed."""
 
 CONNECTION_CRASHED = Failure(
     error_class=ErrorClass.OTHER,
@@ -95,15 +107,14 @@ def _crash_loop(name: str) -> GiveUp:
     return GiveUp(failure=failure, why=CRASH_LOOP, budget_exceeded=True)
 
 
-class PastStored(Control, frozen=True, kw_only=True, gc=False):
-    """The journal has noted the account's past, or never will."""
-
-
-class SupervisorActor(SupervisedActor):
+class SupervisorActor(SupervisedActor[SupervisorInbox]):
     """One a account; never shared, so that nobody's failures cost another a restart."""
 
-    def __init__(self, pool: Pool, account: Account, *, root: Any = None) -> None:
+    def __init__(
+        self, pool: Pool, account: Account, *, root: Mailbox[RootInbox] | None = None
+    ) -> None:
         super().__init__(pool, name="supervisor", supervisor=root)
+        self._root = root
         self._pool = pool
         self._account = account
         self._services = account.services
@@ -129,7 +140,7 @@ class SupervisorActor(SupervisedActor):
         if standing.past is not None:
             self._recall(standing.past, reread=not standing.begun)
 
-    def receive(self, message: Any) -> None:
+    def receive(self, message: SupervisorInbox) -> None:
         """Obey the façade; react to the account's own actors."""
         match message:
             case Start():
@@ -172,7 +183,7 @@ class SupervisorActor(SupervisedActor):
             case RestartDue():
                 self._restart(message.name)
             case _:
-                raise TypeError(f"supervisor can not receive {type(message).__name__}")
+                self.refuse(message)
         self._account.standing.connects = self._wanted and self._given_up is None
 
     def started(self) -> None:
@@ -205,8 +216,8 @@ class SupervisorActor(SupervisedActor):
     def _finish(self) -> None:
         """The account is down; whoever comes under its name may begin."""
         self.actor_ref.stop(block=False)
-        if self._supervisor is not None:
-            self._supervisor.tell(AccountEnded())
+        if self._root is not None:
+            self._root.tell(AccountEnded())
 
     def died(self, error: str) -> None:
         """Take the children along: the whole account is restarted."""
@@ -355,8 +366,8 @@ class SupervisorActor(SupervisedActor):
         verdict = self._retries.failed(
             change.failure, services.clock.monotonic(), services.dice.random()
         )
-        if isinstance(verdict, retries.GiveUp):
-            self._give_up(GiveUp(failure=verdict.failure, why=verdict.why))
+        if isinstance(verdict, GiveUp):
+            self._give_up(verdict)
             return
         self._keep()
         for alert in alerts.of_link(change.failure, verdict):
@@ -545,7 +556,7 @@ class SupervisorActor(SupervisedActor):
     def _give_up(self, verdict: GiveUp) -> None:
         self._given_up = verdict
         self._keep()
-        self._peers.connection.tell(verdict)
+        self._peers.connection.tell(Fail(verdict=verdict))
 
     def _restart(self, name: str) -> None:
         if name in self._children or self._state is ConnectionState.CLOSED:
@@ -560,7 +571,8 @@ class SupervisorActor(SupervisedActor):
                     LinkCondemned(generation=self._generation, failure=failures.DECODER_RESTARTED)
                 )
             case _:
-                self._peers.connection.tell(Introduce(name=name))
+                if name in _INTRODUCED:
+                    self._peers.connection.tell(_INTRODUCED[name])
 
     def _resume_connection(self) -> None:
         """Tell a reborn connection what its former self did not live to hear or to do."""
@@ -569,7 +581,7 @@ class SupervisorActor(SupervisedActor):
         elif self._state is ConnectionState.FAILED:
             return
         elif self._given_up is not None:
-            self._peers.connection.tell(self._given_up)
+            self._peers.connection.tell(Fail(verdict=self._given_up))
         else:
             left_s = self._retries.left_s(self._services.clock.monotonic())
             if left_s > 0:

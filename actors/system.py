@@ -15,31 +15,24 @@ from functools import partial
 
 import pykka
 
-from actors.account import (
-    Account,
-    AccountPlan,
-    Observer,
-    Parking,
-    Peers,
-    PutBack,
-    Role,
-    Services,
-    Standing,
-)
-from actors.dialing import DialingActor, SetRate
+from actors.account import Account, AccountPlan, Observer, Parking, Peers, Role, Services, Standing
+from actors.dialing import DialingActor
 from actors.messages import (
-    AccountEnded,
     ActorDied,
     DeliveriesStored,
+    DialingInbox,
     Introduce,
     JournalFailed,
     JournalRecovered,
-    Message,
     Pause,
+    PutBack,
     Reset,
+    RootInbox,
     SendDropped,
+    SetRate,
     Start,
     Stop,
+    SupervisorCommand,
 )
 from actors.policy import alerts
 from actors.policy.budget import LONGEST_DELAY_S, RestartBudget
@@ -94,9 +87,10 @@ class _Root:
         self._system = system
         self._account = account
 
-    def tell(self, message: ActorDied | AccountEnded) -> None:
+    def tell(self, message: RootInbox) -> bool:
         """Pass it on."""
         self._system.hear(self._account, message)
+        return True
 
 
 class System:
@@ -154,7 +148,7 @@ class System:
         self._ask_concerns = journal.concerns
         self._concerns: Sequence[alerts.Alert] = ()
         self._concerned = 0
-        self._dialing = Role()
+        self._dialing = Role[DialingInbox]()
         try:
             self._pasts = dict(journal.pasts())
         except BaseException:
@@ -336,10 +330,10 @@ class System:
         if began:
             self._command(account, Stop())
 
-    def _command(self, account: Account, command: Message) -> None:
+    def _command(self, account: Account, command: SupervisorCommand) -> None:
         """Tell a supervisor; if it is between two lives, the next one hears it."""
         with self._lock:
-            if not account.peers.supervisor.post(command):
+            if not account.peers.supervisor.tell(command):
                 account.standing.unheard = (*account.standing.unheard, command)
 
     def send(
@@ -408,7 +402,7 @@ class System:
 
     # --- the dead and the hung --------------------------------------------------------
 
-    def hear(self, account: Account | None, message: ActorDied | AccountEnded) -> None:
+    def hear(self, account: Account | None, message: RootInbox) -> None:
         """Bring back who died, the dialing actor if of no account; let go an account that ended."""
         if isinstance(message, ActorDied):
             self._revive(account, message)

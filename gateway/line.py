@@ -6,10 +6,20 @@ import threading
 from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
-from actors.account import Account, AccountPlan, LinkEnded, LinkOpened, Peers
+from actors.account import Account, AccountPlan, Peers
 from actors.connection import ConnectionActor
 from actors.heartbeat import HeartbeatActor
-from actors.messages import ActorDied, Flush, Flushed, FramesReceived, Open, Shut, StateChanged
+from actors.messages import (
+    ActorDied,
+    Flush,
+    Flushed,
+    FramesReceived,
+    LinkEnded,
+    LinkOpened,
+    Open,
+    Shut,
+    StateChanged,
+)
 from actors.policy.gate import ConnectGate
 from actors.runtime.flow import Flow
 from actors.runtime.link import Link
@@ -116,7 +126,7 @@ class Line:
             self._left = True
             self.link = None
             self._changed.notify_all()
-        if self._peers.connection.post(Shut(for_good=True)):
+        if self._peers.connection.tell(Shut(for_good=True)):
             with self._changed:
                 self._changed.wait_for(
                     lambda: self.state is ConnectionState.CLOSED, self._plan.close_timeout_s + 2.0
@@ -135,7 +145,7 @@ class Line:
                     self.opened = True
                     self.state = ConnectionState.CONNECTED
                     if not self._left:
-                        self.link = message.link
+                        self.link = message.calls.link
                         self._owner.went_up()
                     self._changed.notify_all()
             case LinkEnded():

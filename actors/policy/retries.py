@@ -47,11 +47,13 @@ class GiveUp(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     Attributes:
         failure: The last one.
         why: Constant in snake_case: ``needs_human``, ``session_removed``, ``kicked``,
-            ``auth``, ``config`` or ``max_attempts``.
+            ``auth``, ``config``, ``max_attempts`` or ``crash_loop``.
+        budget_exceeded: Our own actors crash too often; no fault of the link.
     """
 
     failure: Failure
     why: str
+    budget_exceeded: bool = False
 
 
 Verdict: TypeAlias = Retry | GiveUp

@@ -21,10 +21,11 @@ from itertools import count
 from queue import Empty
 from typing import Any, Final
 
+from actors.messages import LanesRan
 from actors.policy.lanes import Run
 from actors.ports import Clock, Handle, Mailbox
 from actors.runtime import forks
-from actors.runtime.lanes import LanesRan, RanLane, Task, tell_results
+from actors.runtime.lanes import RanLane, Task, tell_results
 from actors.runtime.log import SILENT, Log
 from actors.runtime.naps import Naps
 from actors.runtime.place import place
@@ -173,7 +174,7 @@ class HandlerPool:
             waiting = self._roster.withdraw((False, account))
         _tell_unrun(waiting)
 
-    def call(self, key: str, fn: Callable[[], None]) -> None:
+    def call(self, key: str, fn: Callable[[], object]) -> None:
         """Call a function of the host's: in order per key, with the isolation of a handler.
 
         What it raises is logged by type and place. After a stop it is not called.

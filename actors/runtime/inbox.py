@@ -11,15 +11,14 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from itertools import count
-from typing import Any, ClassVar, Final, Protocol, TypeVar
+from typing import Any, ClassVar, Final, Generic, Protocol, TypeVar
 
 from pykka import ActorDeadError, ActorRef
 from pykka._envelope import Envelope
 from pykka.messages import _ActorStop
 
-from actors.ports import Mailbox
-
 M = TypeVar("M")
+M_contra = TypeVar("M_contra", contravariant=True)
 
 _LOCKS: Final = tuple(threading.Lock() for _ in range(64))
 """Inboxes share them: each is held for less than a microsecond and costs 90 bytes."""
@@ -44,13 +43,36 @@ class MailboxFullError(Exception):
         self.limit = limit
 
 
-def post(mailbox: Mailbox[M], message: M) -> bool:
-    """Leave a hint; False if the receiver is dead or full and the hint is lost."""
+class Receiver(Protocol[M_contra]):
+    """Whoever takes messages, a pykka ``ActorRef`` for one; its ``tell`` may raise."""
+
+    def tell(self, message: M_contra) -> object:
+        """Take a message."""
+
+
+def post(receiver: Receiver[M], message: M) -> bool:
+    """Leave a message; False if the receiver is dead or its inbox full, and it is lost."""
     try:
-        mailbox.tell(message)
+        receiver.tell(message)
     except (ActorDeadError, MailboxFullError):
         return False
     return True
+
+
+class Incarnation(Generic[M]):
+    """The mailbox of one life of an actor: what comes after its end is lost.
+
+    Implements :class:`actors.ports.Mailbox`.
+    """
+
+    __slots__ = ("ref",)
+
+    def __init__(self, ref: Receiver[M]) -> None:
+        self.ref = ref
+
+    def tell(self, message: M) -> bool:
+        """Leave a message; False if it is lost."""
+        return post(self.ref, message)
 
 
 class Hand(Protocol):

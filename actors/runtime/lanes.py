@@ -11,9 +11,8 @@ from typing import Any
 
 import msgspec
 
-from actors.messages import Control
+from actors.messages import LanesRan
 from actors.ports import Mailbox
-from actors.runtime.inbox import post
 from actors.values import DONE, Event, Outcome
 
 
@@ -49,12 +48,6 @@ class RanLane(msgspec.Struct, frozen=True, gc=False):
         """Whether all were handled and left nothing: the usual end."""
         outcomes = self.outcomes
         return len(outcomes) == len(self.events) and outcomes.count(DONE) == len(outcomes)
-
-
-class LanesRan(Control, frozen=True, kw_only=True, gc=False):
-    """Runs that ended. Control: a result that found the inbox full would block its lane."""
-
-    runs: Sequence[RanLane]
 
 
 class Task(msgspec.Struct, frozen=True, eq=False):
@@ -123,9 +116,9 @@ def tell_results(results: Sequence[tuple[Mailbox[LanesRan], RanLane]]) -> None:
     former: Mailbox[LanesRan] | None = None
     for mailbox, ran in results:
         if former is not None and mailbox is not former:
-            post(former, LanesRan(runs=runs))
+            former.tell(LanesRan(runs=runs))
             runs = []
         former = mailbox
         runs.append(ran)
     if former is not None:
-        post(former, LanesRan(runs=runs))
+        former.tell(LanesRan(runs=runs))

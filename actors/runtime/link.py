@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from actors.messages import FramesReceived, LinkLost, PongReceived
+from actors.messages import FramesReceived, LinkEnded, PongReceived
 from actors.policy.liveness import SLOWEST_BYTES_PER_S, Traffic
 from actors.policy.sharing import Share
 from actors.ports import Clock, Dialed, Mailbox
@@ -52,7 +52,7 @@ class Link:
     Attributes:
         generation: Which attempt it came from.
         frames_to: Gets what was read, on the poller thread; must not block.
-        lost_to: Hears of the end, exactly once, after the last frames.
+        ended_to: Hears of the end, exactly once, after the last frames, on the poller thread.
         flow: Pauses reading when the account has too much in hand.
         last_received: Monotonic seconds of the last byte read; of the making if none was.
         pongs_to: Hears of pongs.
@@ -77,6 +77,7 @@ class Link:
         "bytes_in",
         "bytes_out",
         "closing_until",
+        "ended_to",
         "failure",
         "finished",
         "flow",
@@ -86,7 +87,6 @@ class Link:
         "is_tls",
         "kept",
         "last_received",
-        "lost_to",
         "mask",
         "pongs_to",
         "share",
@@ -100,8 +100,8 @@ class Link:
         dialed: Dialed,
         *,
         generation: int,
-        frames_to: Callable[[FramesReceived], None],
-        lost_to: Mailbox[LinkLost],
+        frames_to: Callable[[FramesReceived], object],
+        ended_to: Callable[[LinkEnded], object],
         pongs_to: Mailbox[PongReceived],
         flow: Flow,
         clock: Clock,
@@ -110,7 +110,7 @@ class Link:
     ) -> None:
         self.generation = generation
         self.frames_to = frames_to
-        self.lost_to = lost_to
+        self.ended_to = ended_to
         self.pongs_to = pongs_to
         self.flow = flow
         self.wire = dialed.wire

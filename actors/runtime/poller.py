@@ -16,9 +16,8 @@ from collections import deque
 from collections.abc import Callable
 from itertools import count
 
-from actors.messages import FramesReceived, LinkLost
+from actors.messages import FramesReceived, LinkEnded
 from actors.ports import Clock
-from actors.runtime.inbox import post
 from actors.runtime.link import Link
 from actors.runtime.log import SILENT, Log
 from actors.runtime.place import place
@@ -305,8 +304,8 @@ class Poller:
         if told is None:
             return
         try:
-            post(link.lost_to, LinkLost(generation=link.generation, failure=told))
-        except Exception as error:  # noqa: BLE001  # one mailbox must not end the others' links
+            link.ended_to(LinkEnded(generation=link.generation, failure=told))
+        except Exception as error:  # noqa: BLE001  # one account must not end the others' links
             self._log.error("callback.failed", what="a lost link", reason=place(error))
 
     def _close(self) -> None:

@@ -16,8 +16,9 @@ from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 from typing import Final, TypeAlias
 
+from actors.messages import LanesRan
 from actors.ports import Mailbox
-from actors.runtime.lanes import LanesRan, Queue, RanLane, Task
+from actors.runtime.lanes import Queue, RanLane, Task
 from actors.values import DONE, Disposition, Outcome
 
 SLICE: Final = 64

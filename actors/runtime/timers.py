@@ -10,7 +10,6 @@ from itertools import count
 from typing import Any, Final, TypeAlias, TypeVar
 
 from actors.ports import Clock, Mailbox
-from actors.runtime.inbox import post
 from actors.runtime.log import SILENT, Log
 from actors.runtime.place import place
 
@@ -178,7 +177,7 @@ def fire(held: Due) -> None:
     if mailbox is None:
         what()
     else:
-        post(mailbox, what)
+        mailbox.tell(what)
 
 
 def _fire_guarded(held: Due, log: Log) -> None:

@@ -17,8 +17,8 @@ from actors.storage import (
     StoreFrames,
 )
 
-Then: TypeAlias = Callable[[JournalAnswer], None]
-Refused: TypeAlias = Callable[[str], None]
+Then: TypeAlias = Callable[[JournalAnswer], object]
+Refused: TypeAlias = Callable[[str], object]
 
 _CLOSING: Final = (BeginEvent, SettleEvents, ParkEvents, DropEvent, MarkDelivery)
 """Commands that never add a message; see :func:`closes`."""

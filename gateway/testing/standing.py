@@ -89,9 +89,9 @@ class StandIn:
     def submit(
         self,
         command: JournalCommand,
-        committed: Callable[[JournalAnswer], None],
+        committed: Callable[[JournalAnswer], object],
         *,
-        refused: Callable[[str], None] | None = None,
+        refused: Callable[[str], object] | None = None,
     ) -> None:
         """Do a command."""
         del refused

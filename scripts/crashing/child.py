@@ -18,7 +18,8 @@ from typing import Any
 import msgspec
 
 from actors.connection import ConnectionActor
-from actors.messages import RepliesReceived, Transmit, WriteAcks
+from actors.messages import Answered, AttemptStored, WriteAcks
+from actors.outbox import OutboxActor
 from actors.ports import Clock
 from actors.storage import Journal, JournalAnswer, JournalCommand, SettleEvents, StoreFrames
 from gateway import ChatMessage, Gateway
@@ -90,18 +91,23 @@ class MortalJournal(SqliteJournal):
 
 def watch_the_link(fate: Fate) -> None:
     """Put points around the writing of acknowledgements and of sends."""
-    names: dict[type, str] = {WriteAcks: "ack", Transmit: "send", RepliesReceived: "answer"}
-    receive = ConnectionActor.receive
+    names: dict[type, str] = {WriteAcks: "ack", AttemptStored: "send", Answered: "answer"}
 
-    def watched(self: ConnectionActor, message: Any) -> None:
-        name = names.get(type(message))
-        if name is not None:
-            fate.at(f"before_{name}")
-        receive(self, message)
-        if name is not None:
-            fate.at(f"after_{name}")
+    def watch(actor: type[ConnectionActor | OutboxActor]) -> None:
+        receive = actor.receive
 
-    setattr(ConnectionActor, "receive", watched)  # noqa: B010  # a method is not assigned to
+        def watched(self: Any, message: Any) -> None:
+            name = names.get(type(message))
+            if name is not None:
+                fate.at(f"before_{name}")
+            receive(self, message)
+            if name is not None:
+                fate.at(f"after_{name}")
+
+        setattr(actor, "receive", watched)  # noqa: B010  # a method is not assigned to
+
+    watch(ConnectionActor)
+    watch(OutboxActor)
 
 
 def main(life: Life) -> None:

@@ -187,10 +187,10 @@ def test_accounts_that_crash_together_are_told_and_slow_the_gate(
     monkeypatch.setattr(alerts, "CROWD_WINDOW_S", 2.0)
     right = DecoderActor._read
 
-    def wrong(self: DecoderActor, message: Any, session: Any) -> None:
+    def wrong(self: DecoderActor, message: Any, calls: Any, session: Any) -> None:
         if self._account.name in names[:3]:
             raise RuntimeError
-        right(self, message, session)
+        right(self, message, calls, session)
 
     with Market(tmp_path, *names) as market:
         market.listen()

@@ -239,10 +239,10 @@ def test_an_actor_that_always_dies_ends_in_failed(
     monkeypatch.setattr("actors.supervisor.LONGEST_DELAY_S", 0.05)
     right = DecoderActor._read  # the bug
 
-    def wrong(self: DecoderActor, message: Any, session: Any) -> None:
+    def wrong(self: DecoderActor, message: Any, calls: Any, session: Any) -> None:
         if self._account.name == SICK:
             explode()
-        right(self, message, session)
+        right(self, message, calls, session)
 
     with monkeypatch.context() as broken:
         broken.setattr(DecoderActor, "_read", wrong)

@@ -10,8 +10,7 @@ from typing import TypeAlias
 
 import pytest
 
-from actors.messages import GiveUp
-from actors.policy.retries import History
+from actors.policy.retries import GiveUp, History
 from actors.policy.sends import ABSENT, UNCONFIRMED, UNWRITTEN
 from actors.runtime.clock import SystemClock
 from actors.storage import (

@@ -9,40 +9,40 @@ from typing import Any
 import pytest
 from workbench import Bench, read
 
-from actors.account import CancelDial, LinkDialed, LinkEnded, LinkOpened, RequestDial, SessionOpened
 from actors.connection import ConnectionActor
 from actors.messages import (
+    Answered,
     AttemptExpired,
-    BeatAnswered,
+    CancelDial,
     ClosingExpired,
     DialAllowed,
     DialBarred,
     DialFailed,
     DialStarted,
     EndpointFailed,
+    Fail,
     Flush,
     Flushed,
     FramesRejected,
-    GiveUp,
     Introduce,
     LinkCondemned,
+    LinkDialed,
     LinkDown,
-    LinkLost,
+    LinkEnded,
+    LinkOpened,
     Open,
-    RepliesReceived,
+    RequestDial,
     Reset,
-    SendAnswered,
-    SendBeat,
+    SessionOpened,
     Shut,
     SignalsReceived,
-    Transmit,
-    Transmitted,
     Withdraw,
     WriteAcks,
 )
 from actors.policy import failures
+from actors.policy.retries import GiveUp
 from actors.state import Cause, ConnectionState
-from actors.values import ErrorClass, Failure, Phase, Reply, Signal, SignalKind
+from actors.values import ErrorClass, Failure, Phase, Reply, Request, Signal, SignalKind
 from gateway.transport.frames import FrameWire
 
 REFUSED = Failure(error_class=ErrorClass.NETWORK, reason="connection_refused")
@@ -72,7 +72,7 @@ def connected(bench: Bench) -> tuple[ConnectionActor, socket.socket, FrameWire]:
     actor, theirs, wire = dialed(bench)
     (registration,) = read(theirs, wire)
     mid = json.loads(registration)["headers"]["mid"]
-    actor.receive(RepliesReceived(generation=1, replies=(confirmation(mid),)))
+    actor.receive(Answered(generation=1, reply=confirmation(mid)))
     return actor, theirs, wire
 
 
@@ -101,7 +101,7 @@ def test_connected_only_after_the_platform_confirmed(bench: Bench) -> None:
     assert states(bench) == [S.CONNECTING]
     assert bench.heard["decoder"].of(SessionOpened)
 
-    actor.receive(RepliesReceived(generation=1, replies=(confirmation(frame["headers"]["mid"]),)))
+    actor.receive(Answered(generation=1, reply=confirmation(frame["headers"]["mid"])))
 
     assert states(bench) == [S.CONNECTING, S.CONNECTED]
     assert bench.heard["heartbeat"].of(LinkOpened)
@@ -113,7 +113,7 @@ def test_wrong_user_in_the_answer_is_a_failed_attempt(bench: Bench) -> None:
     actor, theirs, wire = dialed(bench)
     mid = json.loads(read(theirs, wire)[0])["headers"]["mid"]
 
-    actor.receive(RepliesReceived(generation=1, replies=(confirmation(mid, user="9999"),)))
+    actor.receive(Answered(generation=1, reply=confirmation(mid, user="9999")))
 
     change = bench.watcher.changes[-1]
     assert (change.new, change.cause) == (S.RECONNECTING, Cause.ATTEMPT_FAILED)
@@ -126,7 +126,7 @@ def test_registration_refused_with_401_is_an_auth_failure(bench: Bench) -> None:
     actor, theirs, wire = dialed(bench)
     mid = json.loads(read(theirs, wire)[0])["headers"]["mid"]
 
-    actor.receive(RepliesReceived(generation=1, replies=(confirmation(mid, code=401),)))
+    actor.receive(Answered(generation=1, reply=confirmation(mid, code=401)))
 
     failure = bench.watcher.changes[-1].failure
     assert failure is not None
@@ -174,11 +174,11 @@ def test_late_link_of_an_abandoned_attempt_is_closed(bench: Bench) -> None:
 def test_late_close_of_the_previous_socket_is_ignored(bench: Bench) -> None:
     """A socket that dies after its successor opened must not tear that one down."""
     actor, _, _ = connected(bench)
-    actor.receive(LinkLost(generation=1, failure=EOF))
+    actor.receive(LinkEnded(generation=1, failure=EOF))
     actor.receive(Open(stretch={}))
     before = len(bench.watcher.changes)
 
-    actor.receive(LinkLost(generation=1, failure=EOF))
+    actor.receive(LinkEnded(generation=1, failure=EOF))
 
     assert len(bench.watcher.changes) == before
     assert bench.log.lines[-1][1] == "connection.stale_dropped"
@@ -189,7 +189,7 @@ def test_every_close_of_the_peer_is_a_lost_link(bench: Bench, code: int) -> None
     """A clean close is routine here, no reason to stop listening."""
     actor, _, _ = connected(bench)
 
-    actor.receive(LinkLost(generation=1, failure=failures.from_close_code(code)))
+    actor.receive(LinkEnded(generation=1, failure=failures.from_close_code(code)))
 
     change = bench.watcher.changes[-1]
     assert (change.new, change.cause) == (S.RECONNECTING, Cause.LINK_LOST)
@@ -207,7 +207,7 @@ def test_policy_close_is_about_credentials_only_right_after_registering(
     actor, _, _ = connected(bench)
     bench.clock.advance(after_s)
 
-    actor.receive(LinkLost(generation=1, failure=failures.from_close_code(1008)))
+    actor.receive(LinkEnded(generation=1, failure=failures.from_close_code(1008)))
 
     failure = bench.watcher.changes[-1].failure
     assert failure is not None
@@ -226,40 +226,25 @@ def test_acks_of_one_batch_leave_in_one_write(bench: Bench) -> None:
 def test_acks_of_a_lost_link_are_dropped(bench: Bench) -> None:
     """They belong to pushes of another connection; the platform pushes those again."""
     actor, theirs, _ = connected(bench)
-    actor.receive(LinkLost(generation=1, failure=EOF))
+    actor.receive(LinkEnded(generation=1, failure=EOF))
 
     actor.receive(WriteAcks(generation=1, acks=("a",)))
 
     assert theirs.recv(65536) == b"", "something was written"
 
 
-def test_answers_find_who_asked(bench: Bench) -> None:
-    """Heartbeats and sends share one stream of answers; a mid says whose it is."""
+def test_nothing_is_asked_over_a_link_that_is_left(bench: Bench) -> None:
+    """What was not written may be sent again without asking the history."""
     actor, theirs, wire = connected(bench)
-    actor.receive(SendBeat(generation=1, number=7))
-    beat = json.loads(read(theirs, wire)[0])
-    actor.receive(Transmit(generation=1, outbox_id="o-1", payload="hello", mid="m-1"))
-
-    key = beat["headers"]["mid"].split(" ", 1)[0]
-    replies = (Reply(mid="m-1", code=200), Reply(mid=key, code=200), Reply(mid="?", code=200))
-    actor.receive(RepliesReceived(generation=1, replies=replies))
-
-    assert beat["lwp"] == "/!"
+    (opened,) = bench.heard["outbox"].of(LinkOpened)
+    assert opened.calls.ask(Request(mid="m-1", payload="hello"), bench.peers.outbox)
     assert read(theirs, wire) == ["hello"]
-    assert bench.heard["heartbeat"].of(BeatAnswered) == [BeatAnswered(generation=1, number=7)]
-    (answered,) = bench.heard["outbox"].of(SendAnswered)
-    assert answered.mid == "m-1"
-    assert bench.heard["outbox"].of(Transmitted)[0].written
 
+    actor.receive(Shut(for_good=False))
 
-def test_transmit_without_a_link_says_that_nothing_was_written(bench: Bench) -> None:
-    """Only then may the outbox send it again without asking the history."""
-    actor = opened(bench)
-
-    actor.receive(Transmit(generation=0, outbox_id="o-1", payload="hello"))
-
-    (told,) = bench.heard["outbox"].of(Transmitted)
-    assert not told.written
+    assert not opened.calls.ask(Request(mid="m-2", payload="late"), bench.peers.outbox)
+    assert not opened.calls.say("late")
+    assert opened.calls.take("m-1") is None
 
 
 def test_three_unreadable_frames_in_a_minute_end_the_link(bench: Bench) -> None:
@@ -314,7 +299,7 @@ def test_stop_says_goodbye_and_closes_once_the_peer_has(bench: Bench) -> None:
     assert farewell.code == 1000
     assert states(bench)[-1] is S.CONNECTED
 
-    actor.receive(LinkLost(generation=1, failure=failures.from_close_code(1000)))
+    actor.receive(LinkEnded(generation=1, failure=failures.from_close_code(1000)))
     assert bench.watcher.changes[-1].cause is Cause.STOP
     assert states(bench)[-1] is S.CLOSED
 
@@ -349,7 +334,7 @@ def test_pause_then_open_connects_again(bench: Bench) -> None:
     """A pause is no end."""
     actor, _, _ = connected(bench)
     actor.receive(Shut(for_good=False))
-    actor.receive(LinkLost(generation=1, failure=EOF))
+    actor.receive(LinkEnded(generation=1, failure=EOF))
     assert states(bench)[-1] is S.DISCONNECTED
 
     actor.receive(Open(stretch={}))
@@ -361,7 +346,7 @@ def test_given_up_until_reset(bench: Bench) -> None:
     """FAILED stays FAILED until somebody says otherwise."""
     actor = opened(bench)
     actor.receive(DialFailed(generation=1, failure=REFUSED))
-    actor.receive(GiveUp(failure=REFUSED, why="max_attempts"))
+    actor.receive(Fail(verdict=GiveUp(failure=REFUSED, why="max_attempts")))
     assert states(bench)[-1] is S.FAILED
 
     actor.receive(Reset())
@@ -374,7 +359,7 @@ def test_pause_of_a_failed_account_changes_nothing(bench: Bench) -> None:
     """It is away already; only a reset brings it back."""
     actor = opened(bench)
     actor.receive(DialFailed(generation=1, failure=REFUSED))
-    actor.receive(GiveUp(failure=REFUSED, why="max_attempts"))
+    actor.receive(Fail(verdict=GiveUp(failure=REFUSED, why="max_attempts")))
 
     actor.receive(Shut(for_good=False))
 

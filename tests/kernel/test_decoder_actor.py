@@ -7,24 +7,36 @@ from typing import Any
 
 import msgspec
 import pytest
-from workbench import Bench, event, push
+from workbench import Bench, event, push, read
 
-from actors.account import LinkEnded, PendingRead, SessionOpened
 from actors.decoder import DecoderActor
 from actors.messages import (
+    Answered,
     EventsRestored,
     EventsStored,
     Flush,
     Flushed,
     FramesReceived,
     FramesRejected,
-    RepliesReceived,
+    LinkEnded,
+    PendingRead,
+    SessionOpened,
     SignalsReceived,
     WriteAcks,
 )
 from actors.runtime.worker import Worker
 from actors.storage import JournalAnswer, JournalCommand, Pending, StoreFrames
-from actors.values import Decoded, ErrorClass, Event, Failure, Frame, Reply, Signal, SignalKind
+from actors.values import (
+    Decoded,
+    ErrorClass,
+    Event,
+    Failure,
+    Frame,
+    Reply,
+    Request,
+    Signal,
+    SignalKind,
+)
 from gateway.platforms import get
 
 
@@ -110,14 +122,14 @@ def made(
         bench.use(writer=writer)
     bench.with_plan(platform=Stored(Script(**meanings)))
     actor = DecoderActor(bench.pool, bench.account)
-    actor.receive(opened(generation, **meanings))
+    actor.receive(opened(bench, generation, **meanings))
     return actor
 
 
-def opened(generation: int, **meanings: Decoded) -> SessionOpened:
+def opened(bench: Bench, generation: int, **meanings: Decoded) -> SessionOpened:
     """Make the news of a session."""
     session: Any = Script(**meanings)
-    return SessionOpened(generation=generation, session=session)
+    return SessionOpened(generation=generation, calls=bench.calls(generation), session=session)
 
 
 def received(bench: Bench, actor: DecoderActor, *frames: Frame, generation: int = 1) -> None:
@@ -226,21 +238,44 @@ def test_frames_before_any_session_are_dropped(bench: Bench) -> None:
 
 def test_each_hearer_is_told_once_a_gulp(bench: Bench) -> None:
     """A message a frame would cost more than reading it."""
-    reply, signal = Reply(mid="m", code=200), Signal(kind=SignalKind.READY)
+    signal = Signal(kind=SignalKind.READY)
     actor = made(
         bench,
-        r=Decoded(raw="r", reply=reply),
         s=Decoded(raw="s", signal=signal),
         f=Decoded(raw="f", fault="not_json"),
     )
 
-    received(bench, actor, "r", "s", "f", "r")
+    received(bench, actor, "s", "f", "s")
 
     assert bench.heard["connection"].drain() == [
-        RepliesReceived(generation=1, replies=[reply, reply]),
         FramesRejected(generation=1, faults=["not_json"]),
-        SignalsReceived(generation=1, signals=[signal]),
+        SignalsReceived(generation=1, signals=[signal, signal]),
     ]
+    assert bench.account.flow.in_hand == 0
+
+
+def test_answers_find_who_asked(bench: Bench) -> None:
+    """Heartbeats and sends share one stream of answers; a mid says whose it is."""
+    beat, sent = Reply(mid="m-1", code=200), Reply(mid="m-2", code=200)
+    nobodys = Reply(mid="?", code=200)
+    session: Any = Script(
+        b=Decoded(raw="b", reply=beat),
+        s=Decoded(raw="s", reply=sent),
+        n=Decoded(raw="n", reply=nobodys),
+    )
+    calls = bench.calls()
+    actor = DecoderActor(bench.pool, bench.account)
+    actor.receive(SessionOpened(generation=1, calls=calls, session=session))
+    assert calls.ask(Request(mid="m-1", payload="beat"), bench.peers.heartbeat)
+    assert calls.ask(Request(mid="m-2", payload="send"), bench.peers.outbox)
+    assert read(calls.theirs, calls.wire) == ["beat", "send"]
+
+    received(bench, actor, "s", "n", "b", "s")
+
+    assert bench.heard["heartbeat"].drain() == [Answered(generation=1, reply=beat)]
+    assert bench.heard["outbox"].drain() == [Answered(generation=1, reply=sent)]
+    unmatched = [fields for _, name, fields in bench.log.lines if name == "reply.unmatched"]
+    assert [fields["code"] for fields in unmatched] == [200, 200]
     assert bench.account.flow.in_hand == 0
 
 
@@ -353,7 +388,7 @@ def test_words_nobody_knows_are_counted_and_told_now_and_then(bench: Bench) -> N
     ]
 
     many = Decoded(raw="c", events=[event(3)], ack="ack", strange=[str(n) for n in range(300)])
-    actor.receive(opened(2, c=many))
+    actor.receive(opened(bench, 2, c=many))
     received(bench, actor, "c", generation=2)
     assert len(bench.log.lines) == 2 + 99
 
@@ -411,8 +446,9 @@ def test_what_dies_with_a_decoder_is_given_back(bench: Bench) -> None:
 
 
 def test_unknown_message_is_our_own_bug(bench: Bench) -> None:
+    wrong: Any = "what?"
     with pytest.raises(TypeError, match="str"):
-        made(bench).receive("what?")
+        made(bench).receive(wrong)
 
 
 def test_inbox_holds_whatever_the_flow_lets_in(bench: Bench) -> None:

@@ -6,20 +6,24 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
 import pytest
 from pykka import ActorDeadError
 from workbench import Bench, Heard
 
 from actors import dialing
-from actors.account import CancelDial, LinkDialed, Peers, RequestDial
-from actors.dialing import DialEnded, DialingActor, GateDue
+from actors.account import Peers
+from actors.dialing import DialingActor
 from actors.messages import (
+    CancelDial,
     DialAllowed,
     DialBarred,
+    DialEnded,
     DialFailed,
     DialStarted,
     EndpointFailed,
+    GateDue,
+    LinkDialed,
+    RequestDial,
 )
 from actors.policy import failures
 from actors.policy.circuit import LEAST_ATTEMPTS, OVERLOADS, PROBE_TIMEOUT_S
@@ -80,8 +84,13 @@ class Hall:
         peers = Peers()
         peers.connection.ref = self.bench.heard["connection"]
         peers.supervisor.ref = self.supervisors.setdefault(name, Heard())
-        account = msgspec.structs.replace(self.bench.with_plan(account=name), peers=peers)
-        return RequestDial(account=account, generation=generation, stretch={})
+        return RequestDial(
+            plan=self.bench.with_plan(account=name).plan,
+            connection=peers.connection,
+            supervisor=peers.supervisor,
+            generation=generation,
+            stretch={},
+        )
 
     def ask(self, *names: str) -> None:
         """Let accounts ask for a dial."""
@@ -343,8 +352,9 @@ def test_open_links_closed_for_overload_count(hall: Hall) -> None:
 
 
 def test_unknown_message_is_our_own_bug(hall: Hall) -> None:
+    wrong: Any = "what?"
     with pytest.raises(TypeError, match="str"):
-        hall.actor.receive("what?")
+        hall.actor.receive(wrong)
 
 
 # --- the body of a dial thread --------------------------------------------------------
@@ -378,7 +388,13 @@ class Dials:
 def run(bench: Bench, **plan: Any) -> list[Any]:
     """Run a dial; give what the connection was told."""
     account = bench.with_plan(**plan)
-    request = RequestDial(account=account, generation=4, stretch={Phase.TLS: 2.0})
+    request = RequestDial(
+        plan=account.plan,
+        connection=account.peers.connection,
+        supervisor=account.peers.supervisor,
+        generation=4,
+        stretch={Phase.TLS: 2.0},
+    )
     dialing._dial(request, bench.dialing)
     return bench.heard["connection"].drain()
 

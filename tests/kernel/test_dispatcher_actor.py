@@ -11,7 +11,6 @@ from pykka import ActorDeadError
 from workbench import Bench, Heard, event
 
 from actors import dispatcher
-from actors.account import PendingRead, SettlementsRefused
 from actors.dispatcher import DispatcherActor
 from actors.messages import (
     DeliveriesStored,
@@ -22,11 +21,14 @@ from actors.messages import (
     HoldExpired,
     LaneRested,
     LanesHeld,
+    LanesRan,
     LanesReleased,
     PageDue,
+    PendingRead,
+    SettlementsRefused,
 )
 from actors.policy.lanes import Run
-from actors.runtime.handlers import LanesRan, RanLane
+from actors.runtime.handlers import RanLane
 from actors.runtime.writer import JournalWriter
 from actors.storage import JournalError, OpenHold, PendingRows, StoreFrames
 from actors.values import DONE, Content, Decoded, Delivery, Disposition, Event, Note, Outcome
@@ -508,8 +510,9 @@ def test_event_without_a_number_keeps_the_place_in_the_journal(floor: Floor) -> 
 
 
 def test_unknown_message_is_our_own_bug(floor: Floor) -> None:
+    wrong: Any = "what?"
     with pytest.raises(TypeError, match="str"):
-        floor.actor.receive("what?")
+        floor.actor.receive(wrong)
 
 
 # --- while a recovery is open ---------------------------------------------------------

@@ -7,12 +7,18 @@ from typing import Any
 import pytest
 from workbench import Bench
 
-from actors.account import LinkOpened
 from actors.heartbeat import HeartbeatActor
-from actors.messages import BeatAnswered, BeatDue, LinkCondemned, LinkDown, PongReceived, SendBeat
+from actors.messages import (
+    Answered,
+    BeatDue,
+    LinkCondemned,
+    LinkDown,
+    LinkOpened,
+    PongReceived,
+)
 from actors.policy import failures
 from actors.policy.liveness import FIRST_BEAT_S
-from actors.runtime.link import Link
+from actors.values import Reply
 
 
 class Watch:
@@ -20,23 +26,16 @@ class Watch:
 
     def __init__(self, bench: Bench) -> None:
         self.bench = bench
-        dialed, _, _ = bench.dialed()
-        self.link = Link(
-            dialed,
-            generation=1,
-            frames_to=bench.heard["decoder"].tell,
-            lost_to=bench.heard["connection"],
-            pongs_to=bench.heard["heartbeat"],
-            flow=bench.account.flow,
-            clock=bench.clock,
-        )
+        self.calls = bench.calls()
+        self.link = self.calls.link
+        self.mids: list[str] = []
         self.actor = HeartbeatActor(bench.pool, bench.account)
         self.actor.receive(self.opened())
 
     def opened(self, generation: int = 1) -> LinkOpened:
         """Make the news of the link."""
         session = self.bench.account.plan.platform.session(self.bench.identity)
-        return LinkOpened(generation=generation, link=self.link, session=session)
+        return LinkOpened(generation=generation, calls=self.calls, session=session)
 
     def advance(self, seconds: float, *, hearing: bool = False, answering: bool = False) -> None:
         """Let time pass in small steps, while the peer does or does not say anything."""
@@ -49,11 +48,17 @@ class Watch:
             if answering:
                 for beat in self.beats():
                     self.link.last_received = self.bench.clock.now
-                    self.actor.receive(BeatAnswered(generation=1, number=beat))
+                    self.answer(beat)
 
     def beats(self) -> list[int]:
         """Give the numbers of the beats since the last time."""
-        return [beat.number for beat in self.bench.heard["connection"].of(SendBeat)]
+        first, self.mids = len(self.mids), [request.mid for request in self.calls.asked]
+        return list(range(first + 1, len(self.mids) + 1))
+
+    def answer(self, beat: int) -> None:
+        """Answer a beat."""
+        reply = Reply(mid=self.calls.asked[beat - 1].mid, code=200)
+        self.actor.receive(Answered(generation=1, reply=reply))
 
     def verdicts(self) -> list[LinkCondemned]:
         """Give what the connection was told about the link."""
@@ -107,7 +112,7 @@ def test_answer_to_the_probe_saves_the_link(watch: Watch) -> None:
     watch.advance(13.0)
     assert watch.beats() == [1, 2]
     watch.link.last_received = watch.bench.clock.now
-    watch.actor.receive(BeatAnswered(generation=1, number=2))
+    watch.answer(2)
 
     watch.advance(60.0, answering=True)
 
@@ -139,7 +144,7 @@ def test_link_that_is_down_is_forgotten(watch: Watch) -> None:
 
     watch.advance(60.0)
     watch.actor.receive(BeatDue(generation=1))
-    watch.actor.receive(BeatAnswered(generation=1, number=1))
+    watch.actor.receive(Answered(generation=1, reply=Reply(mid="?", code=200)))
 
     assert watch.beats() == []
     assert watch.verdicts() == []

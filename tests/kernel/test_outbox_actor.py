@@ -9,19 +9,18 @@ from typing import Any
 
 import msgspec
 import pytest
-from workbench import ME, Bench
+from workbench import ME, Bench, Tap
 
-from actors.account import LinkOpened
 from actors.messages import (
+    Answered,
     AttemptStored,
     DeliveriesStored,
     LinkDown,
+    LinkOpened,
     OutboxDue,
+    OutboxInbox,
     OwnStored,
-    SendAnswered,
     SendDropped,
-    Transmit,
-    Transmitted,
 )
 from actors.outbox import OutboxActor
 from actors.policy.claims import CLAIM_S
@@ -35,6 +34,7 @@ from actors.values import (
     Delivery,
     ErrorClass,
     Failure,
+    Frame,
     Reply,
     SendOutcome,
     SendResult,
@@ -59,56 +59,81 @@ def delivery(number: int, lane: str = "c1", *, expires_s: int = 60, to: str = "b
     )
 
 
+class Written(msgspec.Struct, frozen=True):
+    """What an outbox wrote: for which send (``look/…``: of whose page of history), and what."""
+
+    outbox_id: str
+    payload: Frame
+    mid: str | None
+
+
 class Desk:
-    """An outbox, its journal, and the connection it writes to."""
+    """An outbox, its journal, and the link it writes to."""
 
     def __init__(self, bench: Bench) -> None:
         self.bench = bench
+        self.calls: Tap | None = None
+        self.out: list[Written] = []
+        self.takes = True
         self.actor = OutboxActor(bench.pool, bench.account)
 
     def link(self, generation: int = 1) -> None:
         """Bring a link up; the registration told the platform's time."""
-        link: Any = None
+        self.calls = self.bench.calls(generation)
         clock, standing = self.bench.clock, self.bench.account.standing
         now = clock.monotonic()
         standing.platform = standing.platform.told(clock.unix_ms(), asked=now, now=now)
         session = self.bench.account.plan.platform.session(self.bench.identity)
-        self.actor.receive(LinkOpened(generation=generation, link=link, session=session))
+        self.tell(LinkOpened(generation=generation, calls=self.calls, session=session))
+
+    def tell(self, message: OutboxInbox) -> None:
+        """Hand the outbox a message, and keep what it writes."""
+        if self.calls is not None:
+            self.calls.takes = self.takes
+        self.actor.receive(message)
+        if self.calls is None:
+            return
+        of = message.outbox_id if isinstance(message, AttemptStored) else ""
+        for request in self.calls.asked:
+            look = "listUserMessages" in str(request.payload)
+            self.out.append(
+                Written(self.actor._looked[0] if look else of, request.payload, request.mid)
+            )
+        self.out += [Written(of, payload, None) for payload in self.calls.said]
+        self.calls.asked, self.calls.said = [], []
 
     def accept(self, *deliveries: Delivery) -> None:
         """Do as the façade does."""
         writer = self.bench.account.services.writer
         for each in deliveries:
             writer.submit(StoreDelivery(delivery=each), lambda _: None)
-        self.actor.receive(DeliveriesStored(deliveries=deliveries))
+        self.tell(DeliveriesStored(deliveries=deliveries))
 
     def mail(self) -> None:
         """Hand the outbox what it was told by the journal and by timers."""
         while told := self.bench.heard["outbox"].drain():
             for message in told:
-                self.actor.receive(message)
+                self.tell(message)
 
     def advance(self, seconds: float) -> None:
         """Let time pass."""
         self.bench.advance(seconds)
         self.mail()
 
-    def written(self, *, taken: bool = True) -> list[Transmit]:
-        """Do as the connection does: give what was to be written, and say it was (not)."""
+    def written(self, *, taken: bool = True) -> list[Written]:
+        """Give what the outbox wrote since the last time; the link takes it or does not."""
+        self.takes = taken
         self.mail()
-        transmits: list[Transmit] = self.bench.heard["connection"].of(Transmit)
-        for each in transmits:
-            self.actor.receive(
-                Transmitted(generation=each.generation, outbox_id=each.outbox_id, written=taken)
-            )
-        return transmits
+        self.takes = True
+        out, self.out = self.out, []
+        return out
 
-    def answer(self, transmit: Transmit, code: int = 200, message_id: str | None = "m-1") -> None:
+    def answer(self, transmit: Written, code: int = 200, message_id: str | None = "m-1") -> None:
         """Answer as the platform does."""
         assert transmit.mid is not None
         body = {} if message_id is None else {"messageId": message_id}
         reply = Reply(mid=transmit.mid, code=code, body=json.dumps(body).encode())
-        self.actor.receive(SendAnswered(mid=transmit.mid, reply=reply))
+        self.tell(Answered(generation=1, reply=reply))
 
     def record(self, outbox_id: str) -> tuple[SendState, str | None]:
         """Give what the journal says of a send."""
@@ -129,16 +154,15 @@ class Desk:
         reply = Reply(
             mid=ask.mid or "", code=400 if items is None else 200, body=json.dumps(body).encode()
         )
-        self.actor.receive(SendAnswered(mid=ask.mid or "", reply=reply))
+        self.tell(Answered(generation=1, reply=reply))
         return ask.outbox_id.removeprefix("look/")
 
-    def asked(self) -> Transmit:
+    def asked(self) -> Written:
         """Give the one page of history that was asked for."""
-        self.mail()
-        (ask,) = self.bench.heard["connection"].of(Transmit)
+        (ask,) = self.written()
         assert ask.outbox_id.startswith("look/")
         assert "listUserMessages" in str(ask.payload)
-        return ask  # type: ignore[no-any-return]
+        return ask
 
     def unsent(self) -> list[tuple[str, SendOutcome | None]]:
         """Give the open rows of the journal."""
@@ -206,7 +230,7 @@ def test_attempt_is_in_the_journal_before_a_byte_is_written(desk: Desk) -> None:
     desk.accept(delivery(1))
 
     assert desk.unsent() == [("o1", SendOutcome.UNKNOWN)]
-    assert not desk.bench.heard["connection"].messages
+    assert not desk.out
     assert len(desk.written()) == 1
 
 
@@ -274,7 +298,7 @@ def test_send_under_way_does_not_expire(desk: Desk) -> None:
 
     desk.advance(6.0)
     desk.bench.heard["outbox"].drain()
-    desk.actor.receive(OutboxDue())
+    desk.tell(OutboxDue())
 
     assert ("o2", SendOutcome.EXPIRED, "expired_before_sending") in desk.ends()
     assert "o1" not in [end[0] for end in desk.ends()]
@@ -335,7 +359,7 @@ def test_pages_are_read_back_to_the_first_attempt(desk: Desk) -> None:
     desk.advance(desk.bench.account.plan.send_reply_s)
 
     desk.shown([said(8, at_s=30)], more=8)
-    assert "8" in str(desk.bench.heard["connection"].messages[0].payload)
+    assert "8" in str(desk.out[0].payload)
     desk.shown([said(1)], more=1)
 
     assert [end[:2] for end in desk.ends()] == [("o1", SendOutcome.ACCEPTED)]
@@ -352,9 +376,10 @@ def test_what_nobody_can_tell_is_left_to_a_person(desk: Desk) -> None:
     desk.shown([said(1, at_s=-120)])  # it matches, and our clock may be wrong
     desk.advance(plan.send_recheck_s)
     desk.shown([{"message": None}])
+    desk.takes = False
     desk.advance(plan.send_recheck_s)
-    ask = desk.asked()
-    desk.actor.receive(Transmitted(generation=1, outbox_id=ask.outbox_id, written=False))
+    desk.takes = True
+    assert desk.asked().outbox_id == "look/o1"
     desk.advance(plan.send_review_s)
 
     assert desk.ends() == [("o1", SendOutcome.UNKNOWN, NEEDS_REVIEW)]
@@ -379,11 +404,11 @@ def test_strict_lane_waits_for_the_person(bench: Bench) -> None:
     assert desk.ends() == [("o1", SendOutcome.UNKNOWN, NEEDS_REVIEW)]
     desk.advance(60.0)
     assert desk.written() == []
-    desk.actor.receive(LinkDown(generation=1))
+    desk.tell(LinkDown(generation=1))
     desk.link(2)
     assert desk.written() == []
 
-    desk.actor.receive(SendDropped(outbox_id="o1"))
+    desk.tell(SendDropped(outbox_id="o1"))
 
     assert [each.outbox_id for each in desk.written()] == ["o2"]
 
@@ -418,7 +443,7 @@ def test_a_journal_that_can_not_tell_is_asked_again(
             event_id="x", conversation_id="c1", own=True, occurred_at_ms=UNIX_MS,
             message_id="e1", text="text 1",
         )  # fmt: skip
-        desk.actor.receive(OwnStored(events=[echo]))
+        desk.tell(OwnStored(events=[echo]))
         desk.advance(plan.send_reply_s)
         assert desk.written() == []
         assert desk.ends() == []
@@ -436,15 +461,15 @@ def test_echo_in_the_stream_confirms(desk: Desk) -> None:
         message_id="e1", text="text 1",
     )  # fmt: skip
     other = msgspec.structs.replace(echo, conversation_id="c2")
-    desk.actor.receive(OwnStored(events=[other, echo]))
+    desk.tell(OwnStored(events=[other, echo]))
     desk.mail()  # the journal says which messages are of earlier sends
     assert desk.ends() == [], "the answer may still come, and is better"
 
-    desk.actor.receive(LinkDown(generation=1))
+    desk.tell(LinkDown(generation=1))
     assert [end[:2] for end in desk.ends()] == [("o1", SendOutcome.ACCEPTED)]
     desk.link(2)
     late = msgspec.structs.replace(echo, conversation_id="c2", text="text 2", message_id="e2")
-    desk.actor.receive(OwnStored(events=[late]))
+    desk.tell(OwnStored(events=[late]))
     assert [end[:2] for end in desk.ends()][1:] == [("o2", SendOutcome.ACCEPTED)]
 
 
@@ -470,7 +495,7 @@ def test_link_lost_before_the_answer_is_looked_for_on_the_next(desk: Desk) -> No
     desk.accept(delivery(1))
     desk.written()
 
-    desk.actor.receive(LinkDown(generation=1))
+    desk.tell(LinkDown(generation=1))
     assert desk.record("o1") == (SendState.UNKNOWN, "link_lost_before_answer")
     desk.advance(60.0)
     desk.link(2)
@@ -484,13 +509,13 @@ def test_a_look_that_broke_the_link_is_not_made_again_unchanged(desk: Desk) -> N
     desk.accept(delivery(1))
     desk.written()
     asked = []
-    desk.actor.receive(LinkDown(generation=1))
+    desk.tell(LinkDown(generation=1))
     failure = Failure(error_class=ErrorClass.PROTOCOL, reason="frame_too_big")
     for generation in range(2, 8):
         desk.advance(10.0)
         desk.link(generation)
         asked.append(json.loads(str(desk.asked().payload))["body"][3])
-        desk.actor.receive(LinkDown(generation=generation, failure=failure))
+        desk.tell(LinkDown(generation=generation, failure=failure))
     assert asked == [50, 25, 12, 6, 3, 1]
     desk.link(8)
     assert desk.written() == []
@@ -502,9 +527,7 @@ def test_too_fast_halves_the_rate(desk: Desk) -> None:
     desk.accept(*(delivery(n, f"c{n}", expires_s=900) for n in range(1, 6)))
     first, *_ = desk.written()
     body = json.dumps({"code": "400600001"}).encode()
-    desk.actor.receive(
-        SendAnswered(mid=first.mid or "", reply=Reply(mid=first.mid or "", code=400, body=body))
-    )
+    desk.tell(Answered(generation=1, reply=Reply(mid=first.mid or "", code=400, body=body)))
     assert desk.ends() == [("o1", SendOutcome.REFUSED, "throttled")]
 
     desk.advance(1.0)
@@ -515,7 +538,7 @@ def test_too_fast_halves_the_rate(desk: Desk) -> None:
 
 def test_cancelled_send_is_not_written(desk: Desk) -> None:
     """The journal decides who came first; the hint that it was cancelled may be lost."""
-    desk.actor.receive(LinkDown(generation=1))
+    desk.tell(LinkDown(generation=1))
     desk.accept(delivery(1), delivery(2))
     assert sends.cancel(desk.bench.journal, "o1")
 
@@ -571,15 +594,16 @@ def test_link_lost_before_writing_sends_on_the_next_one(desk: Desk) -> None:
     """Not a byte left, so it is safe; under a new mid, since the old one was never seen."""
     desk.accept(delivery(1))
     (stored,) = desk.bench.heard["outbox"].of(AttemptStored)
-    desk.actor.receive(LinkDown(generation=1))
-    desk.actor.receive(stored)
+    desk.tell(LinkDown(generation=1))
+    desk.tell(stored)
     assert desk.written() == []
 
     desk.bench.clock.advance(1.0)
     desk.link(generation=2)
     (transmit,) = desk.written()
 
-    assert transmit.generation == 2
+    assert desk.calls is not None
+    assert desk.calls.link.generation == 2
     assert transmit.mid != stored.mid
     assert transmit.mid is not None
     assert transmit.mid in str(transmit.payload)
@@ -589,7 +613,9 @@ def test_link_lost_before_writing_sends_on_the_next_one(desk: Desk) -> None:
 def test_link_that_would_not_take_it_changes_nothing(desk: Desk) -> None:
     desk.accept(delivery(1))
     (refused,) = desk.written(taken=False)
+    assert desk.written() == [], "a link that takes nothing never will"
 
+    desk.link(generation=2)
     (again,) = desk.written()
 
     assert again.mid != refused.mid
@@ -603,7 +629,6 @@ def test_news_of_an_attempt_that_is_over_is_none(desk: Desk) -> None:
     desk.answer(transmit)
 
     desk.answer(transmit)
-    desk.actor.receive(Transmitted(generation=1, outbox_id="o1", written=True))
 
     assert len(desk.ends()) == 1
 
@@ -612,7 +637,7 @@ def test_end_of_a_former_link_is_none_of_ours(desk: Desk) -> None:
     desk.accept(delivery(1))
     desk.written()
 
-    desk.actor.receive(LinkDown(generation=0))
+    desk.tell(LinkDown(generation=0))
 
     assert desk.record("o1")[0] is SendState.SENDING
 
@@ -676,14 +701,8 @@ def test_start_takes_up_what_was_accepted(bench: Bench) -> None:
 
     out = sorted(desk.written(), key=lambda each: each.outbox_id)
     assert [each.outbox_id for each in out] == ["look/o1", "o3"]
-    desk.actor.receive(
-        SendAnswered(
-            mid=out[0].mid or "",
-            reply=Reply(
-                mid="", code=200, body=json.dumps({"userMessageModels": [said(1)]}).encode()
-            ),
-        )
-    )
+    body = json.dumps({"userMessageModels": [said(1)]}).encode()
+    desk.tell(Answered(generation=1, reply=Reply(mid=out[0].mid or "", code=200, body=body)))
     assert [end[:2] for end in desk.ends()] == [("o1", SendOutcome.ACCEPTED)]
     assert [each.outbox_id for each in desk.written()] == ["o2"]
 
@@ -717,7 +736,7 @@ def test_journal_that_can_not_be_read_is_read_later(bench: Bench) -> None:
 def test_send_that_is_told_twice_leaves_once(desk: Desk) -> None:
     """The journal's page and the façade may both bring it."""
     desk.accept(delivery(1))
-    desk.actor.receive(DeliveriesStored(deliveries=(delivery(1),)))
+    desk.tell(DeliveriesStored(deliveries=(delivery(1),)))
     (transmit,) = desk.written()
     desk.answer(transmit)
 
@@ -730,7 +749,7 @@ def test_lost_mail_is_read_from_the_journal(desk: Desk) -> None:
     writer.submit(StoreDelivery(delivery=delivery(1)), lambda _: None)
     desk.bench.peers.outbox.lost += 1  # an inbox that was full
 
-    desk.actor.receive(OutboxDue())
+    desk.tell(OutboxDue())
 
     assert [each.outbox_id for each in desk.written()] == ["o1"]
 
@@ -740,7 +759,7 @@ def test_end_of_an_outbox_says_what_can_be_said(desk: Desk, *, crash: bool) -> N
     """At a stop who waits gets an honest result; after a crash the next life finds out."""
     desk.accept(delivery(1), delivery(2), delivery(3, "c2"), delivery(4, "c3", expires_s=0))
     stored = desk.bench.heard["outbox"].of(AttemptStored)
-    desk.actor.receive(stored[0])
+    desk.tell(stored[0])
     assert desk.record("o3")[0] is SendState.SENDING, "noted, not written"
 
     if crash:
@@ -765,5 +784,6 @@ def test_stop_of_an_idle_outbox_is_quiet(bench: Bench) -> None:
 
 
 def test_unknown_message_is_our_own_bug(desk: Desk) -> None:
+    wrong: Any = "what?"
     with pytest.raises(TypeError, match="str"):
-        desk.actor.receive("what?")
+        desk.tell(wrong)

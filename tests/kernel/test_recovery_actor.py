@@ -11,9 +11,11 @@ import msgspec
 import pytest
 from workbench import Bench
 
-from actors.account import BeginRecovery, HistoryFound
 from actors.catchup import CatchUp
 from actors.messages import (
+    Answered,
+    BeginRecovery,
+    HistoryFound,
     HistoryRefused,
     HistoryStored,
     KnownRead,
@@ -22,13 +24,11 @@ from actors.messages import (
     RecordRead,
     RecoveryDue,
     RecoveryEnded,
-    RequestAnswered,
-    SendRequest,
 )
 from actors.policy.rate import TokenBucket
 from actors.policy.tries import TryRules
 from actors.recovery import RecoveryActor
-from actors.values import ErrorClass, Failure, Position, Recovered, Reply, SignalKind
+from actors.values import ErrorClass, Failure, Position, Recovered, Reply, Request, SignalKind
 
 NOW_MS = 1_700_000_000_000
 STATE = {"tooLong2Tag": "PNM,1", "pts": NOW_MS * 1000, "timestamp": NOW_MS}
@@ -42,8 +42,10 @@ class Table:
         self.bench = bench
         self.heard = bench.heard
         plan = bench.account.plan
+        self.calls = bench.calls(4)
         order = BeginRecovery(
             generation=4,
+            calls=self.calls,
             session=plan.platform.session(bench.identity),
             reason="registered",
             forced=forced,
@@ -58,16 +60,20 @@ class Table:
         while mail := self.actor.actor_inbox.mail:
             self.actor.receive(mail.popleft())
 
-    def asked(self) -> SendRequest:
+    def asked(self) -> Request:
         """Give the one question that left."""
-        (request,) = self.heard["connection"].of(SendRequest)
-        assert isinstance(request, SendRequest)
+        (request,) = self.questions()
         return request
+
+    def questions(self) -> list[Request]:
+        """Give the questions that left since the last time."""
+        asked, self.calls.asked = self.calls.asked, []
+        return asked
 
     def answer(self, body: object, code: int = 200) -> None:
         """Answer the question that left."""
         reply = Reply(mid=self.asked().mid, code=code, body=msgspec.json.encode(body))
-        self.actor.receive(RequestAnswered(reply=reply))
+        self.actor.receive(Answered(generation=4, reply=reply))
         self.pump()
 
     def read(self, *conversations: str) -> None:
@@ -108,7 +114,7 @@ def test_commit_then_the_very_state_then_gone(bench: Bench) -> None:
     assert found.closes
     assert found.cursor is not None
     assert found.cursor.point == STATE["pts"]
-    assert table.heard["connection"].of(SendRequest) == [], "nothing before the commit"
+    assert table.questions() == [], "nothing before the commit"
 
     table.actor.receive(HistoryStored(found=2, foreign=1))
 
@@ -116,7 +122,7 @@ def test_commit_then_the_very_state_then_gone(bench: Bench) -> None:
     assert msgspec.json.decode(ack.payload)["body"] == [STATE]
     (outcome,) = table.outcomes
     assert (outcome.recovered, outcome.found, outcome.to_ms) == (True, 2, NOW_MS)
-    table.actor.receive(RequestAnswered(reply=Reply(mid=ack.mid, code=200)))
+    table.actor.receive(Answered(generation=4, reply=Reply(mid=ack.mid, code=200)))
     (ended,) = table.heard["connection"].of(RecoveryEnded)
     assert (ended.position, ended.foreign) == (found.cursor, 1)
     assert table.heard["supervisor"].of(RecoveryEnded) == [ended]
@@ -126,7 +132,7 @@ def test_commit_then_the_very_state_then_gone(bench: Bench) -> None:
 def test_nothing_happened_needs_no_page(bench: Bench) -> None:
     table = Table(bench, forced=False)
     table.actor.receive(RecordRead(cursor=Position(marker="PNM,1", point=STATE["pts"], at_ms=1)))  # type: ignore[arg-type]
-    table.heard["connection"].messages.pop(0)
+    table.calls.asked.pop(0)
     table.answer(STATE)
     assert table.found().closes
 
@@ -146,7 +152,7 @@ def test_three_tries_then_nothing_is_acknowledged(bench: Bench, reason: str) -> 
     assert (found.closes, found.cursor) == (True, None)
     table.actor.receive(HistoryStored(found=0, foreign=0))
     assert [(each.recovered, each.reason) for each in table.outcomes] == [(False, reason)]
-    assert table.heard["connection"].of(SendRequest) == []
+    assert table.questions() == []
     (ended,) = table.heard["connection"].of(RecoveryEnded)
     assert ended.position is None
 
@@ -161,13 +167,13 @@ def test_a_page_nobody_can_read_is_a_refusal(bench: Bench, stage: str) -> None:
         table.read("c1")
         table.answer({"userMessageModels": 7})
     table.advance(1.0)
-    assert table.asked().generation == 4
+    assert table.asked().payload
 
 
 def test_the_account_and_the_process_have_a_rate(bench: Bench) -> None:
     table = Table(bench, burst=1)
     table.answer(STATE)
-    assert table.heard["connection"].of(SendRequest) == []
+    assert table.questions() == []
     table.advance(0.5)
     table.answer({"userConvs": [], "hasMore": 0})
     assert table.found().closes
@@ -201,7 +207,7 @@ def test_a_link_lost_while_committing_waits_for_the_commit(bench: Bench) -> None
     assert table.outcomes == []
     table.actor.receive(HistoryStored(found=1, foreign=1))
     assert [each.recovered for each in table.outcomes] == [True]
-    assert table.heard["connection"].of(SendRequest) == []
+    assert table.questions() == []
 
 
 def test_a_link_lost_after_the_commit_changes_nothing(bench: Bench) -> None:
@@ -234,7 +240,7 @@ def model(number: int, text: str) -> dict[str, Any]:
 def body(table: Table) -> list[Any]:
     """Give what the question that left asks for."""
     request = table.asked()
-    table.heard["connection"].tell(request)  # it is still to be answered
+    table.calls.asked.append(request)  # it is still to be answered
     found: list[Any] = msgspec.json.decode(request.payload)["body"]
     return found
 
@@ -334,10 +340,10 @@ def test_a_state_that_breaks_the_link_again_and_again_rests(bench: Bench) -> Non
     for _ in range(4):
         lost(Table(bench), CUT)
     table = Table(bench)
-    assert table.heard["connection"].of(SendRequest) == []
+    assert table.questions() == []
     table.actor.receive(HistoryStored(found=0, foreign=0))
     assert table.outcomes[-1].reason == "answer_breaks_link"
-    assert Table(bench).asked().generation == 4
+    assert Table(bench).asked().payload
 
 
 def test_late_answers_go_to_who_asked(bench: Bench) -> None:
@@ -345,7 +351,7 @@ def test_late_answers_go_to_who_asked(bench: Bench) -> None:
     former = Table(bench)
     former.read("c1")
     asked = former.asked()
-    former.actor.receive(RequestAnswered(reply=Reply(mid=asked.mid, code=200, body=b"{}")))
+    former.actor.receive(Answered(generation=4, reply=Reply(mid=asked.mid, code=200, body=b"{}")))
     other = Table(bench)
     other.read()
     theirs = former.actor.actor_inbox.mail
@@ -353,7 +359,7 @@ def test_late_answers_go_to_who_asked(bench: Bench) -> None:
     assert [type(message) for message in theirs] == [KnownRead]
     former.pump()
     finds = bench.heard["decoder"].of(HistoryFound)
-    assert [find.reply_to for find in finds] == [other.actor.actor_ref, former.actor.actor_ref]
+    assert [find.reply_to for find in finds] == [other.actor._mailbox, former.actor._mailbox]
     assert not other.actor.actor_inbox.mail
     assert bench.heard["recovery"].drain() == []
 
@@ -372,7 +378,7 @@ def test_a_journal_that_is_silent(bench: Bench) -> None:
     table = Table(bench)
     table.read("c1")
     asked = table.asked()
-    table.actor.receive(RequestAnswered(reply=Reply(mid=asked.mid, code=200, body=b"{}")))
+    table.actor.receive(Answered(generation=4, reply=Reply(mid=asked.mid, code=200, body=b"{}")))
     table.actor.actor_inbox.mail = None  # what the journal would have said
     table.advance(10.0)
     table.actor.receive(HistoryStored(found=0, foreign=0))
@@ -382,11 +388,12 @@ def test_a_journal_that_is_silent(bench: Bench) -> None:
 
 def test_what_comes_too_late_is_not_taken(bench: Bench) -> None:
     table = Table(bench)
-    table.actor.receive(RequestAnswered(reply=Reply(mid="another", code=200)))
+    table.actor.receive(Answered(generation=4, reply=Reply(mid="another", code=200)))
     table.actor.receive(RecoveryDue(number=-1))
-    assert table.asked().generation == 4
+    assert table.asked().payload
+    wrong: Any = "?"
     with pytest.raises(TypeError, match="can not receive str"):
-        table.actor.receive("?")
+        table.actor.receive(wrong)
 
 
 # --- the connection's part ------------------------------------------------------------
@@ -399,7 +406,8 @@ class Watch:
         recovery = msgspec.structs.replace(bench.account.plan.recovery, **plan)
         account = bench.with_plan(recovery=recovery)
         self.bench = bench
-        self.it = CatchUp(account, 4, account.plan.platform.session(bench.identity))
+        self.calls = bench.calls(4)
+        self.it = CatchUp(account, 4, self.calls, account.plan.platform.session(bench.identity))
 
     def begun(self) -> list[tuple[str, bool]]:
         """Give reason and force of the recoveries that were begun."""
@@ -418,9 +426,15 @@ class Watch:
             RecoveryEnded(generation=4, outcome=outcome, position=position, foreign=foreign)
         )
 
+    def look(self) -> Request | None:
+        """Do what is due; give the request of a probe if one left."""
+        self.it.look()
+        asked, self.calls.asked = self.calls.asked, []
+        return asked[0] if asked else None
+
     def probe(self, point: int) -> None:
         """Let a probe be answered with where the platform stands."""
-        assert self.it.probe() is not None
+        assert self.look() is not None
         body = msgspec.json.encode(STATE | {"pts": point})
         self.it.answered(Reply(mid="1", code=200, body=body))
 
@@ -439,7 +453,7 @@ def watch(bench: Bench) -> Watch:
 def test_a_platform_that_never_says_ready(bench: Bench) -> None:
     watch = Watch(bench)
     bench.clock.advance(3.0)
-    assert watch.it.probe() is None
+    assert watch.look() is None
     assert watch.begun() == [("registered", False)]
 
 
@@ -459,21 +473,21 @@ def test_what_was_pushed_is_not_ahead(watch: Watch) -> None:
     watch.it.answered(Reply(mid="2", code=200))
     watch.probe(8)
     watch.it.stored(8)
-    assert watch.it.probe() is None
+    assert watch.look() is None
     assert watch.begun() == [], "it was on its way"
 
 
 def test_ahead_and_foreign_and_silent_is_a_zombie(watch: Watch) -> None:
     watch.bench.clock.advance(60.0)
     watch.probe(9)
-    watch.it.probe()
+    watch.look()
     assert watch.begun() == [("probe", False)]
     watch.ended("probe", foreign=1)
     assert watch.it.is_zombie()
     watch.bench.clock.advance(1.0)
     watch.it.stored(9)
     assert not watch.it.is_zombie()
-    assert watch.it.probe() is None
+    assert watch.look() is None
 
 
 @pytest.mark.parametrize(("horizon_s", "after_s"), [(None, 86_400.0), (86_400.0, 43_200.0)])
@@ -491,7 +505,7 @@ def test_a_link_that_holds_is_read_again_while_all_is_known(
         watch.probe(1)
         assert watch.begun() == []
         watch.bench.clock.advance(0.3 * after_s)
-        assert watch.it.probe() is None
+        assert watch.look() is None
         assert watch.begun() == [("refreshed", True)]
         watch.ended("refreshed")
 
@@ -500,35 +514,35 @@ def test_a_link_that_holds_is_read_again_while_all_is_known(
 def test_a_failed_recovery_is_retried(bench: Bench, probe_s: float) -> None:
     watch = Watch(bench, probe_s=probe_s)
     bench.advance(3.0)
-    watch.it.probe()
+    watch.look()
     watch.begun()
     watch.ended(recovered=False)
     bench.clock.advance(72.0)
     assert bench.timers.fire_due() == 1
-    assert watch.it.probe() is None
+    assert watch.look() is None
     assert watch.begun() == [("retried", True)]
 
 
 def test_without_probes_there_is_no_timer(bench: Bench) -> None:
     watch = Watch(bench, probe_s=0.0)
     bench.advance(3.0)
-    watch.it.probe()
+    watch.look()
     watch.ended()
     watch.ended()
     assert bench.timers.pending() == []
 
 
 def test_an_unanswered_probe_is_the_heartbeats_business(watch: Watch) -> None:
-    assert watch.it.probe() is not None
-    assert watch.it.probe() is None
+    assert watch.look() is not None
+    assert watch.look() is None
     assert watch.begun() == []
-    assert watch.it.probe() is not None
+    assert watch.look() is not None
 
 
 def test_mentions_are_looked_up_a_little_later(watch: Watch) -> None:
     watch.it.mentioned(["shop-a/1"])
     watch.it.mentioned(["shop-a/2"])
-    watch.it.probe()
+    watch.look()
     (read,) = watch.bench.heard["connection"].of(MentionsRead)
     assert read.unknown == 2
     watch.it.mentions_read(read)
@@ -541,4 +555,4 @@ def test_mentions_are_looked_up_a_little_later(watch: Watch) -> None:
     assert watch.begun() == [("unknown_marker", True)]
     watch.ended()
     watch.it.begin_again()
-    assert watch.it.probe() is None, "it looks up what was mentioned meanwhile"
+    assert watch.look() is None, "it looks up what was mentioned meanwhile"

@@ -9,9 +9,15 @@ import msgspec
 import pytest
 from workbench import Bench, event, push
 
-from actors.account import PendingRead
 from actors.dispatcher import DispatcherActor
-from actors.messages import EventsReplayed, EventsRestored, EventsStored, LanesHeld, LanesReleased
+from actors.messages import (
+    EventsReplayed,
+    EventsRestored,
+    EventsStored,
+    LanesHeld,
+    LanesReleased,
+    PendingRead,
+)
 from actors.policy.lanes import Run
 from actors.policy.tries import TryRules
 from actors.storage import ReplayEvent, StoreFrames, Tally

@@ -12,7 +12,7 @@ from workbench import Bench
 from actors.account import Standing
 from actors.messages import (
     DialAllowed,
-    GiveUp,
+    Fail,
     Open,
     Pause,
     Reset,
@@ -23,7 +23,7 @@ from actors.messages import (
     Start,
 )
 from actors.policy import failures
-from actors.policy.retries import FLAPPING_LINKS
+from actors.policy.retries import FLAPPING_LINKS, GiveUp
 from actors.state import Cause
 from actors.storage import Past
 from actors.supervisor import BARRED_S, CRASH_LOOP, CRASH_PROBES, URGENT_MS, _crash_loop
@@ -118,7 +118,7 @@ def test_next_process_does_not_wait_for_a_configuration_it_has_read(house: House
     again.fail(WRONG_URL)
     again.moved(S.CONNECTING, Cause.RETRY)
     again.fail(WRONG_URL)
-    assert again.told("connection") == [GiveUp(failure=WRONG_URL, why="config")]
+    assert again.told("connection") == [Fail(verdict=GiveUp(failure=WRONG_URL, why="config"))]
 
 
 def test_dead_supervisor_has_read_no_configuration(house: House) -> None:
@@ -151,7 +151,7 @@ def test_failed_account_is_failed_in_the_next_process_too(house: House) -> None:
 
     again = reborn(house)
     again.actor.receive(Start())
-    assert again.told("connection") == [GiveUp(failure=CAPTCHA, why="needs_human")]
+    assert again.told("connection") == [Fail(verdict=GiveUp(failure=CAPTCHA, why="needs_human"))]
     again.moved(S.FAILED, Cause.GAVE_UP, CAPTCHA, why="needs_human")
 
     again.actor.receive(Reset())

@@ -9,15 +9,22 @@ import msgspec
 import pytest
 from workbench import Bench, event
 
-from actors.account import Parking, PendingRead
+from actors.account import Parking
 from actors.decoder import DecoderActor
 from actors.dispatcher import BEGIN_AGAIN_S, DispatcherActor
-from actors.messages import EventsReplayed, EventsRestored, EventsStored, LaneRested
+from actors.messages import (
+    EventsReplayed,
+    EventsRestored,
+    EventsStored,
+    LaneRested,
+    LanesRan,
+    PendingRead,
+)
 from actors.policy.lanes import Run
 from actors.policy.tries import CRASH_LOOP, EXPIRED, SUSPECTS, TryRules
 from actors.runtime import admission
 from actors.runtime.admission import NOT_BEGUN, UNKNOWN_EFFECT
-from actors.runtime.handlers import LanesRan, RanLane
+from actors.runtime.handlers import RanLane
 from actors.runtime.roster import TIMED_OUT
 from actors.storage import Pending, ReplayEvent, SettleEvents, StoreFrames
 from actors.values import DONE, Decoded, Disposition, Event, Outcome, Tries

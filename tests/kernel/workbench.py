@@ -9,11 +9,13 @@ from typing import Any
 import msgspec
 
 from actors.account import Account, AccountPlan, Peers, Role, Services
-from actors.messages import StateChanged
-from actors.ports import Dialed, Identity
+from actors.messages import Answered, StateChanged
+from actors.ports import Dialed, Identity, Mailbox
 from actors.runtime.board import AlertBoard
+from actors.runtime.calls import Calls
 from actors.runtime.flow import Flow
 from actors.runtime.handlers import HandlerPool
+from actors.runtime.link import Link
 from actors.runtime.manual import ManualClock, ManualTimers
 from actors.runtime.poller import Poller
 from actors.runtime.pool import Pool
@@ -29,6 +31,8 @@ from actors.values import (
     Outcome,
     Phase,
     Recovered,
+    Reply,
+    Request,
     SendResult,
 )
 from gateway.journal.memory import MemoryJournal
@@ -44,9 +48,10 @@ class Heard:
     def __init__(self) -> None:
         self.messages: list[Any] = []
 
-    def tell(self, message: Any) -> None:
+    def tell(self, message: Any) -> bool:
         """Keep it."""
         self.messages.append(message)
+        return True
 
     def drain(self) -> list[Any]:
         """Give what was told since the last time."""
@@ -126,6 +131,35 @@ class NoDialer:
         raise AssertionError((headers, cookie, deadline_s, stretch))
 
 
+class Tap(Calls):
+    """Calls that keep what was asked; their link takes it unless ``takes`` is False."""
+
+    def __init__(
+        self, link: Link, clock: ManualClock, theirs: socket.socket, wire: FrameWire
+    ) -> None:
+        super().__init__(link, clock)
+        self.theirs, self.wire = theirs, wire
+        self.takes = True
+        self.asked: list[Request] = []
+        self.said: list[Frame] = []
+
+    def ask(self, request: Request, reply_to: Mailbox[Answered]) -> bool:
+        """Keep it, and write it."""
+        self.asked.append(request)
+        return self.takes and super().ask(request, reply_to)
+
+    def say(self, payload: Frame) -> bool:
+        """Keep it, and write it."""
+        self.said.append(payload)
+        return self.takes and super().say(payload)
+
+    def answer(self, reply: Reply) -> None:
+        """Tell an answer to whoever asked, as the decoder does."""
+        waiting = self.take(reply.mid)
+        assert waiting is not None, reply.mid
+        waiting[0].tell(Answered(generation=self.link.generation, reply=reply))
+
+
 class Bench:
     """One account on the bench: its actors' mailboxes are :class:`Heard`."""
 
@@ -145,7 +179,7 @@ class Bench:
         self.handlers = HandlerPool(clock=self.clock, handle=self.handle)
         self.heard = {name: Heard() for name in self.peers.__slots__}
         for name, heard in self.heard.items():
-            role: Role = getattr(self.peers, name)
+            role: Role[Any] = getattr(self.peers, name)
             role.ref = heard
         plan = AccountPlan(
             account="shop-a",
@@ -202,6 +236,20 @@ class Bench:
             theirs,
             FrameWire(server=True),
         )
+
+    def calls(self, generation: int = 1) -> Tap:
+        """Give calls over an open link."""
+        dialed, theirs, wire = self.dialed()
+        link = Link(
+            dialed,
+            generation=generation,
+            frames_to=self.heard["decoder"].tell,
+            ended_to=self.heard["decoder"].tell,
+            pongs_to=self.peers.heartbeat,
+            flow=self.account.flow,
+            clock=self.clock,
+        )
+        return Tap(link, self.clock, theirs, wire)
 
     def advance(self, seconds: float) -> None:
         """Let time pass; what is due is told."""

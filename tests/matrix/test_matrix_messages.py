@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import ast
-import inspect
 import random
 import threading
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from market import WAIT_S, Market
@@ -20,43 +18,29 @@ from actors.decoder import DecoderActor
 from actors.dialing import DialingActor
 from actors.dispatcher import DispatcherActor
 from actors.heartbeat import HeartbeatActor
-from actors.messages import Message
 from actors.outbox import OutboxActor
 from actors.recovery import RecoveryActor
-from actors.runtime.lanes import LanesRan
 from actors.runtime.supervised import SupervisedActor
 from actors.supervisor import SupervisorActor
 from actors.values import SendOutcome
 
-ACTORS: dict[str, type[SupervisedActor]] = {
-    kind.__name__: kind
-    for kind in (
-        SupervisorActor,
-        ConnectionActor,
-        HeartbeatActor,
-        DecoderActor,
-        DispatcherActor,
-        OutboxActor,
-        RecoveryActor,
-        DialingActor,
-    )
+ACTORS: dict[str, tuple[type[SupervisedActor[Any]], Any]] = {
+    "SupervisorActor": (SupervisorActor, messages.SupervisorInbox),
+    "ConnectionActor": (ConnectionActor, messages.ConnectionInbox),
+    "HeartbeatActor": (HeartbeatActor, messages.HeartbeatInbox),
+    "DecoderActor": (DecoderActor, messages.DecoderInbox),
+    "DispatcherActor": (DispatcherActor, messages.DispatcherInbox),
+    "OutboxActor": (OutboxActor, messages.OutboxInbox),
+    "RecoveryActor": (RecoveryActor, messages.RecoveryInbox),
+    "DialingActor": (DialingActor, messages.DialingInbox),
 }
 AFTERWARDS = {"LinkDialed", "Pause", "Start"}
 """What is handled before the actor dies of it: the first thing done with them can not fail."""
 
 
 def vocabulary(kind: str) -> list[str]:
-    """Give the messages an actor hears, as its module matches them: a new one is tried unasked."""
-    module = inspect.getmodule(ACTORS[kind])
-    assert module is not None
-    tree = ast.parse(inspect.getsource(module))
-    matched = (ast.unparse(each.cls) for each in ast.walk(tree) if isinstance(each, ast.MatchClass))
-    return [
-        name
-        for name in dict.fromkeys(matched)
-        if isinstance(word := getattr(module, name, None), type)
-        and (issubclass(word, Message) or word is LanesRan)
-    ]
+    """Give the messages an actor hears: a new one is tried unasked."""
+    return [message.__name__ for message in get_args(ACTORS[kind][1])]
 
 
 PAIRS = [(kind, message) for kind in ACTORS for message in vocabulary(kind)]
@@ -94,7 +78,7 @@ def survives(market: Market, kind: str, message_type: str, number: int) -> None:
     died = len(market.log.found("actor.died"))
     short_lived = kind == "RecoveryActor"
     account = None if kind == "DialingActor" else SICK
-    victim: Any = ACTORS[kind] if short_lived else market.actor(kind, account)
+    victim: Any = ACTORS[kind][0] if short_lived else market.actor(kind, account)
     met = deadly(victim, message_type)
     if message_type in ("ActorDied", "RestartDue"):
         market.actor("HeartbeatActor", SICK).actor_ref.tell(object())

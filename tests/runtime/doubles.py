@@ -21,11 +21,12 @@ class Letters(Generic[M]):
         self.all: list[M] = []
         self._changed = threading.Condition()
 
-    def tell(self, message: M) -> None:
+    def tell(self, message: M) -> bool:
         """Keep it."""
         with self._changed:
             self.all.append(message)
             self._changed.notify_all()
+        return True
 
     def wait(self, enough: Callable[[list[M]], Any]) -> list[M]:
         """Wait until what came is enough."""

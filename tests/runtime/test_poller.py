@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import pytest
 import trustme
 
-from actors.messages import FramesReceived, LinkLost, PongReceived
+from actors.messages import FramesReceived, LinkEnded, PongReceived
 from actors.ports import Clock, Dialed, Incoming
 from actors.runtime.clock import SystemClock
 from actors.runtime.flow import Flow
@@ -33,7 +33,7 @@ class Line(NamedTuple):
     link: Link
     peer: socket.socket
     got: Letters[FramesReceived]
-    lost: Letters[LinkLost]
+    lost: Letters[LinkEnded]
     flow: Flow
 
     def frames(self, count: int) -> list[Any]:
@@ -79,14 +79,14 @@ class Exchange:
             near, far = self._secure(near, far)
         near.setblocking(False)
         got: Letters[FramesReceived] = Letters()
-        lost: Letters[LinkLost] = Letters()
+        lost: Letters[LinkEnded] = Letters()
         flow = flow or Flow(1 << 30, 0)
         pongs: Letters[PongReceived] = Letters()
         options.setdefault("frames_to", got.tell)
         link = Link(
             Dialed(sock=near, wire=wire or PrefixWire()),
             generation=len(self.lines) + 1,
-            lost_to=lost,
+            ended_to=lost.tell,
             pongs_to=pongs,
             flow=flow,
             clock=self.clock,
@@ -538,14 +538,14 @@ def test_a_mailbox_that_fails_on_the_news_is_survived(clock: SystemClock) -> Non
     exchange = Exchange(clock)
     exchange.pool.start()
 
-    class Broken(Letters[LinkLost]):
-        def tell(self, message: LinkLost) -> None:
+    class Broken(Letters[LinkEnded]):
+        def tell(self, message: LinkEnded) -> bool:
             super().tell(message)
             raise RuntimeError("broken mailbox")
 
     bad, good = exchange.line(add=False), exchange.line()
     broken = Broken()
-    bad.link.lost_to = broken
+    bad.link.ended_to = broken.tell
     exchange.poller.add(bad.link)
     bad.peer.close()
     assert broken.first().failure.reason == "eof"
@@ -570,13 +570,13 @@ def test_stop_closes_every_socket(clock: SystemClock) -> None:
     assert {line.end()[1] for line in lines} == {"poller_stopped"}
     late = socket.socketpair()
     late[0].setblocking(False)
-    lost: Letters[LinkLost] = Letters()
+    lost: Letters[LinkEnded] = Letters()
     exchange.poller.add(
         Link(
             Dialed(sock=late[0], wire=PrefixWire()),
             generation=1,
             frames_to=lambda _: None,
-            lost_to=lost,
+            ended_to=lost.tell,
             pongs_to=Letters(),
             flow=Flow(1, 0),
             clock=clock,

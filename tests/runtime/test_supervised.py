@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import pykka
 import pytest
 from pykka import ActorDeadError
 
@@ -24,7 +25,7 @@ ERRORS: list[BaseException] = [
 ]
 
 
-class _Worker(SupervisedActor):
+class _Worker(SupervisedActor[Any]):
     def __init__(
         self,
         pool: Pool,
@@ -153,7 +154,7 @@ def test_a_dead_supervisor_is_no_trouble(pool: Pool) -> None:
 
 
 def test_receive_must_be_written(pool: Pool) -> None:
-    ref = SupervisedActor.start(pool, name="empty", supervisor=None)
+    ref: pykka.ActorRef[Any] = SupervisedActor.start(pool, name="empty", supervisor=None)
     with pytest.raises(NotImplementedError, match="must say"):
         ref.ask("x", timeout=WAIT_S)
     ref.stop()

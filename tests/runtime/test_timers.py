@@ -69,7 +69,7 @@ def test_a_bad_callback_or_mailbox_stops_nobody(timers: Timers, kept: Kept) -> N
     heard: Letters[str] = Letters()
 
     class Broken:
-        def tell(self, message: str) -> None:
+        def tell(self, message: str) -> bool:
             raise SystemExit(message)
 
     def bad() -> None:

@@ -1,0 +1,184 @@
+"""What the connection of an account receives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from actors.messages.base import Control, Message
+from actors.messages.link import Answered, LinkEnded
+from actors.messages.recovery import RecoveryEnded
+from actors.policy.retries import GiveUp
+from actors.values import Failure, Frame, Generation, Phase, Signal
+
+if TYPE_CHECKING:
+    from actors.ports import Dialed, Session
+
+
+class Open(Control, frozen=True, kw_only=True, gc=False):
+    """Start an attempt. The supervisor tells it, first and after each delay.
+
+    Attributes:
+        stretch: Factors on the deadlines of phases that timed out before.
+        urgent: Somebody waits for this account: before others at the gate.
+    """
+
+    stretch: Mapping[Phase, float]
+    urgent: bool = False
+
+
+class Introduce(Control, frozen=True, kw_only=True, gc=False):
+    """Bring a restarted actor up to date: which link is up, what is still to be done.
+
+    Attributes:
+        name: Who was restarted.
+    """
+
+    name: Literal["dialing", "heartbeat", "outbox", "recovery"]
+
+
+class Shut(Control, frozen=True, kw_only=True, gc=False):
+    """Close the link in order and stay away: paused, or stopped for good."""
+
+    for_good: bool
+
+
+class Fail(Control, frozen=True, kw_only=True, gc=False):
+    """Move to FAILED, until somebody resets the account."""
+
+    verdict: GiveUp
+
+
+class Withdraw(Control, frozen=True, kw_only=True, gc=False):
+    """Leave the link at once, without a closing handshake: nothing can be stored."""
+
+    failure: Failure
+
+
+class Reset(Control, frozen=True, kw_only=True, gc=False):
+    """Forget failures; a FAILED account may try again."""
+
+
+class DialStarted(Control, frozen=True, kw_only=True, gc=False):
+    """The connect gate let the attempt through; its deadline runs from now."""
+
+    generation: Generation
+
+
+class DialBarred(Control, frozen=True, kw_only=True, gc=False):
+    """The endpoint's circuit is open: the attempt waits in line, and is not counted."""
+
+    generation: Generation
+
+
+class LinkDialed(Control, frozen=True, kw_only=True, gc=False):
+    """The link is open, not registered yet."""
+
+    generation: Generation
+    session: Session
+    dialed: Dialed
+
+
+class DialFailed(Control, frozen=True, kw_only=True, gc=False):
+    """The attempt ended before there was a link."""
+
+    generation: Generation
+    failure: Failure
+
+
+class AttemptExpired(Control, frozen=True, kw_only=True, gc=False):
+    """The deadline of a whole attempt, or of its registration, passed."""
+
+    generation: Generation
+    phase: Phase
+
+
+class ClosingExpired(Control, frozen=True, kw_only=True, gc=False):
+    """The peer did not finish the closing handshake in time."""
+
+    generation: Generation
+
+
+class WriteAcks(Message, frozen=True, kw_only=True, gc=False):
+    """Everything these frames carried is stored: acknowledge them, in order.
+
+    ``point`` is how far the platform's stream is stored with them; 0: they do not say.
+    """
+
+    generation: Generation
+    acks: Sequence[Frame]
+    point: int = 0
+
+
+class FramesRejected(Message, frozen=True, kw_only=True, gc=False):
+    """Frames that are none of the platform's: counted, not acknowledged."""
+
+    generation: Generation
+    faults: Sequence[str]
+
+
+class SignalsReceived(Message, frozen=True, kw_only=True, gc=False):
+    """What the platform said about the session."""
+
+    generation: Generation
+    signals: Sequence[Signal]
+
+
+class LinkCondemned(Control, frozen=True, kw_only=True, gc=False):
+    """The heartbeat's verdict, or a restarted sibling's: this link can not be trusted."""
+
+    generation: Generation
+    failure: Failure
+
+
+class Flushed(Message, frozen=True, kw_only=True, gc=False):
+    """Everything received before the :class:`Flush` is stored and its acks are written."""
+
+    generation: Generation
+
+
+class CatchUpDue(Message, frozen=True, kw_only=True, gc=False):
+    """The connection is to look whether the platform is ahead of us."""
+
+    generation: Generation
+
+
+class MessagesMentioned(Message, frozen=True, kw_only=True, gc=False):
+    """Pushes spoke of messages that they did not carry; their event ids."""
+
+    generation: Generation
+    event_ids: Sequence[str]
+
+
+class MentionsRead(Message, frozen=True, kw_only=True, gc=False):
+    """So many mentioned messages the journal does not have."""
+
+    generation: Generation
+    unknown: int
+
+
+ConnectionCommand: TypeAlias = Open | Shut | Withdraw | Fail | Introduce | Reset
+"""What the supervisor decides; of no generation."""
+
+ConnectionNews: TypeAlias = (
+    Answered
+    | AttemptExpired
+    | CatchUpDue
+    | ClosingExpired
+    | DialBarred
+    | DialFailed
+    | DialStarted
+    | Flushed
+    | FramesRejected
+    | LinkCondemned
+    | LinkDialed
+    | LinkEnded
+    | MentionsRead
+    | MessagesMentioned
+    | RecoveryEnded
+    | SignalsReceived
+    | WriteAcks
+)
+"""What became of one generation; stale news is dropped."""
+
+ConnectionInbox: TypeAlias = ConnectionCommand | ConnectionNews

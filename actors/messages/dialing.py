@@ -1,0 +1,71 @@
+"""What the dialing actor of the process receives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, TypeAlias
+
+from actors.messages.base import Control, Message
+from actors.values import AccountId, Failure, Generation, Phase
+
+if TYPE_CHECKING:
+    from actors.account import AccountPlan
+    from actors.messages.connection import DialBarred, DialFailed, DialStarted, LinkDialed
+    from actors.messages.supervisor import DialAllowed
+    from actors.ports import Mailbox
+
+
+class RequestDial(Message, frozen=True, kw_only=True, gc=False):
+    """Ask for a dial; the gate decides when.
+
+    Attributes:
+        plan: Whom to dial, and how.
+        connection: Hears what becomes of the dial.
+        supervisor: Hears when a barred account may try again.
+        generation: Of the attempt.
+        stretch: Factors on the deadlines of phases that timed out before.
+        urgent: Somebody waits for this account: before others at the gate.
+    """
+
+    plan: AccountPlan
+    connection: Mailbox[DialStarted | DialBarred | DialFailed | LinkDialed]
+    supervisor: Mailbox[DialAllowed]
+    generation: Generation
+    stretch: Mapping[Phase, float]
+    urgent: bool = False
+
+
+class CancelDial(Control, frozen=True, kw_only=True, gc=False):
+    """A dial that has not begun is not wanted any more."""
+
+    account: AccountId
+    generation: Generation
+
+
+class DialEnded(Control, frozen=True, kw_only=True, gc=False):
+    """A dial thread is done; ``failure`` is None if there is a link."""
+
+    account: str
+    generation: Generation
+    endpoint: str
+    failure: Failure | None
+
+
+class EndpointFailed(Message, frozen=True, kw_only=True, gc=False):
+    """An open link ended by a fault of its endpoint (``reliability.md`` 2.5)."""
+
+    endpoint: str
+    failure: Failure
+
+
+class GateDue(Message, frozen=True, kw_only=True, gc=False):
+    """The gate or a circuit may let somebody through now."""
+
+
+class SetRate(Control, frozen=True, kw_only=True, gc=False):
+    """Let the gate grant so many dials a second from now on."""
+
+    rate_per_s: float
+
+
+DialingInbox: TypeAlias = RequestDial | CancelDial | DialEnded | EndpointFailed | GateDue | SetRate

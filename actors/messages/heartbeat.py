@@ -1,0 +1,18 @@
+"""What the heartbeat of an account receives."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from actors.messages.base import Message
+from actors.messages.link import Answered, LinkDown, LinkOpened, PongReceived
+from actors.values import Generation
+
+
+class BeatDue(Message, frozen=True, kw_only=True, gc=False):
+    """The time the heartbeat asked to look again at."""
+
+    generation: Generation
+
+
+HeartbeatInbox: TypeAlias = LinkOpened | LinkDown | Answered | PongReceived | BeatDue

@@ -1,0 +1,150 @@
+"""What the supervisor of an account receives, and what it tells its root."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+from actors.messages.base import Control, Message
+from actors.messages.connection import Reset
+from actors.messages.recovery import RecoveryEnded
+from actors.state import Cause, ConnectionState
+from actors.values import AccountId, Failure, Generation
+
+if TYPE_CHECKING:
+    from actors.ports import Session
+    from actors.runtime.calls import Calls
+
+
+class Start(Control, frozen=True, kw_only=True, gc=False):
+    """Bring the account up."""
+
+
+class Pause(Control, frozen=True, kw_only=True, gc=False):
+    """Take the account off the platform until it is resumed."""
+
+
+class Stop(Control, frozen=True, kw_only=True, gc=False):
+    """Take the account down for good."""
+
+
+class StateChanged(Control, frozen=True, kw_only=True, gc=False):
+    """The connection moved; told to the supervisor and to the account's observers.
+
+    Attributes:
+        account: Whose connection.
+        old: State before.
+        new: State now.
+        cause: Why, a row of the table in :mod:`actors.state`.
+        generation: Of the attempt or link it concerns.
+        failure: What went wrong, where the cause is a failure.
+        at_ms: Our Unix time.
+        why: Why it was given up, on the way to FAILED; as in :class:`actors.policy.retries.GiveUp`.
+    """
+
+    account: AccountId
+    old: ConnectionState
+    new: ConnectionState
+    cause: Cause
+    generation: Generation
+    failure: Failure | None = None
+    at_ms: int = 0
+    why: str | None = None
+
+
+class RetryDue(Control, frozen=True, kw_only=True, gc=False):
+    """The delay before attempt ``number`` is over."""
+
+    number: int
+
+
+class DialAllowed(Control, frozen=True, kw_only=True, gc=False):
+    """The circuit lets a barred account through; its supervisor opens it again."""
+
+    generation: Generation
+
+
+class StabilityReached(Control, frozen=True, kw_only=True, gc=False):
+    """A generation has been CONNECTED long enough to be trusted."""
+
+    generation: Generation
+
+
+class Drained(Control, frozen=True, kw_only=True, gc=False):
+    """No event of the account is in a handler; what was handled is with the journal."""
+
+
+class PastStored(Control, frozen=True, kw_only=True, gc=False):
+    """The journal has noted the account's past, or never will."""
+
+
+class BeginRecovery(Message, frozen=True, kw_only=True, gc=False):
+    """Read an account's history again over its link. The supervisor starts the actor.
+
+    Attributes:
+        generation: Of the link.
+        calls: Asks over it.
+        session: Its codec.
+        reason: What it is for: ``registered``, ``gap``, ``backlog_cut``, ``probe``, ….
+        forced: Read even if the platform's state says that nothing happened.
+    """
+
+    generation: Generation
+    calls: Calls
+    session: Session
+    reason: str
+    forced: bool
+
+
+class JournalFailed(Control, frozen=True, kw_only=True, gc=False):
+    """Nothing can be stored any more; a hint, ``services.health`` is the truth."""
+
+
+class JournalRecovered(Control, frozen=True, kw_only=True, gc=False):
+    """Commits hold again; a hint like its opposite."""
+
+
+class ActorDied(Control, frozen=True, kw_only=True, gc=False):
+    """A supervised actor ended other than by being stopped.
+
+    Attributes:
+        name: Role in its account, e.g. ``decoder``.
+        urn: Which incarnation.
+        error: Type and place of what killed it; ``hung`` if it was abandoned.
+    """
+
+    name: str
+    urn: str
+    error: str
+
+
+class RestartDue(Control, frozen=True, kw_only=True, gc=False):
+    """The pause before a dead actor's next life is over."""
+
+    name: str
+
+
+class AccountEnded(Control, frozen=True, kw_only=True, gc=False):
+    """An account was taken down: its link is closed, its handlers are through."""
+
+
+SupervisorCommand: TypeAlias = Start | Pause | Stop | Reset
+"""What people want of an account; the next life hears what this one did not live to hear."""
+
+SupervisorInbox: TypeAlias = (
+    SupervisorCommand
+    | StateChanged
+    | RetryDue
+    | DialAllowed
+    | StabilityReached
+    | Drained
+    | PastStored
+    | BeginRecovery
+    | RecoveryEnded
+    | JournalFailed
+    | JournalRecovered
+    | ActorDied
+    | RestartDue
+)
+
+RootInbox: TypeAlias = ActorDied | AccountEnded
+"""What a supervisor tells the system."""
