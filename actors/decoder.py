@@ -272,7 +272,7 @@ class DecoderActor(SupervisedActor[DecoderInbox]):
             self._reader = plan.platform.reader(plan.account, plan.user_id)
         events: list[Event] = []
         tries: dict[str, Tries] = {}
-        unreadable = list(page.unreadable)
+        unreadable: list[int] = []
         undecodable: list[Event] = []
         read: dict[int, Sequence[Event]] = {}  # by frame: rows of several may alternate
         for row in page.rows:

@@ -303,7 +303,6 @@ class DispatcherActor(SupervisedActor[DispatcherInbox]):
                 rows=rows,
                 more=rows.more,
                 through=rows.through,
-                unreadable=rows.unreadable,
                 redelivered_below=born_at,
                 number=number,
                 lane=lane,

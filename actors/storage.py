@@ -17,7 +17,6 @@ from actors.values import (
     Frame,
     Outcome,
     Position,
-    SendOutcome,
     SendResult,
     SendState,
 )
@@ -483,9 +482,6 @@ class Journal(Protocol):
             lane: Only of this conversation, empty for events of none; a journal that is
                 not durable may give others, too. None: of all.
         """
-
-    def unsent(self, account: AccountId) -> Sequence[tuple[Delivery, SendOutcome | None]]:
-        """Give open sends in the order they were accepted; UNKNOWN if one was tried."""
 
     def recovery(self, account: AccountId) -> RecoveryRecord:
         """Give the account's cursor and its hold."""

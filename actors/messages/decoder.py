@@ -28,7 +28,6 @@ class PendingRead(Message, frozen=True, kw_only=True, gc=False):
         rows: In the order of ``lane_seq``.
         more: The journal holds more.
         through: The journal was read up to this ``lane_seq``.
-        unreadable: Numbers of rows whose frame can not be read.
         redelivered_below: Rows with a smaller ``lane_seq`` may have reached a handler before.
         number: Which page the dispatcher asked for.
         lane: It asked for this lane only; None: for all.
@@ -37,7 +36,6 @@ class PendingRead(Message, frozen=True, kw_only=True, gc=False):
     rows: Sequence[Pending]
     more: bool
     through: int = 0
-    unreadable: Sequence[int] = ()
     redelivered_below: int
     number: int
     lane: str | None = None

@@ -92,46 +92,6 @@ def from_close_code(
     )
 
 
-def from_http_status(status: int, *, retry_after_s: float | None = None) -> Failure:
-    """Say what an answer to the upgrade means that is not a good 101.
-
-    Redirects are a matter of configuration: they are never followed, because the headers
-    carry credentials.
-
-    Args:
-        status: HTTP status.
-        retry_after_s: The ``Retry-After`` header in seconds, if there was one.
-    """
-    phase = Phase.UPGRADE
-    match status:
-        case 401 | 403:
-            error_class = ErrorClass.AUTH
-            detail = _REFUSED
-        case 407:
-            error_class, phase = ErrorClass.NETWORK, Phase.PROXY
-            detail = "The proxy wants other credentials; check user and password in its URL."
-        case 429 | 502 | 503 | 504:
-            error_class = ErrorClass.SERVER_OVERLOAD
-            detail = "The server is overloaded; wait before the next attempt."
-        case 400 | 404 | 426:
-            error_class = ErrorClass.CONFIG
-            detail = "The server has no such WebSocket; check url and headers of the account."
-        case _ if 300 <= status <= 399:
-            error_class = ErrorClass.CONFIG
-            detail = "Redirects are not followed; put the final address into url."
-        case _:
-            error_class = ErrorClass.OTHER
-            detail = "The server did not upgrade the connection."
-    return Failure(
-        error_class=error_class,
-        reason=f"http_{status}",
-        detail=detail,
-        phase=phase,
-        retry_after_s=retry_after_s,
-        http_status=status,
-    )
-
-
 def from_signal(kind: SignalKind, *, heartbeat_late_s: float = 0.0) -> Failure:
     """Say what a signal means that ends the session.
 
@@ -186,11 +146,6 @@ ZOMBIE: Final = Failure(
     reason="zombie",
     detail="The platform is ahead of what it pushes; the token is renewed, the link opened again.",
 )
-SEND_TIMED_OUT: Final = Failure(
-    error_class=ErrorClass.UNEXPECTED_CLOSE,
-    reason="send_timed_out",
-    detail="The peer takes no more bytes.",
-)
 BACKPRESSURE: Final = Failure(
     error_class=ErrorClass.OTHER,
     reason="backpressure",
@@ -201,11 +156,6 @@ PROTOCOL_ERRORS: Final = Failure(
     error_class=ErrorClass.OTHER,
     reason="protocol_errors",
     detail="Three frames within a minute could not be read; see the kept frames.",
-)
-REQUESTS_UNANSWERED: Final = Failure(
-    error_class=ErrorClass.OTHER,
-    reason="requests_unanswered",
-    detail="Three requests within a minute stayed unanswered; the link is opened again.",
 )
 ATTEMPT_TIMED_OUT: Final = Failure(
     error_class=ErrorClass.NETWORK,

@@ -47,7 +47,6 @@ from actors.values import (
     Event,
     Frame,
     Position,
-    SendOutcome,
 )
 from gateway.journal.letters import UNKNOWN_EFFECT
 from gateway.journal.memory_sends import MemorySends
@@ -158,10 +157,6 @@ class MemoryJournal:
                 )
             )
         return page
-
-    def unsent(self, account: AccountId) -> Sequence[tuple[Delivery, SendOutcome | None]]:
-        """Give open sends in the order they were accepted; UNKNOWN if one was tried."""
-        return self._sends.unsent(account)
 
     def pasts(self) -> dict[AccountId, Past]:
         """Give what former lives left of each account that failed and was not stable since."""

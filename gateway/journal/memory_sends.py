@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
 
 from actors.policy.sends import UNCONFIRMED, UNWRITTEN
 from actors.storage import MarkDelivery, SendQuery, SendRecord
-from actors.values import AccountId, Delivery, SendOutcome, SendState
+from actors.values import Delivery, SendOutcome, SendState
 
 KEPT: Final = 10_000
 """Ended sends that can still be asked for."""
@@ -64,13 +64,6 @@ class MemorySends:
         if query.newest_first:
             found.reverse()
         return found[: query.limit]
-
-    def unsent(self, account: AccountId) -> Sequence[tuple[Delivery, SendOutcome | None]]:
-        """Give open sends; UNKNOWN if one was tried."""
-        return [
-            (each.delivery, SendOutcome.UNKNOWN if each.state in _TRIED else None)
-            for each in self.find(SendQuery(account=account, open_only=True))
-        ]
 
     def _requeue(self, record: SendRecord, mid: str, why: str) -> bool:
         if record.state is SendState.QUEUED:

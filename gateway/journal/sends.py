@@ -23,11 +23,6 @@ from gateway.journal.work import Work
 EPOCH: Final = 1
 """Ownership token of a single machine."""
 
-UNSENT: Final = (
-    "SELECT outbox_id, uuid, account, lane, recipient, body, expires_at, event_id, state "
-    "FROM outbox WHERE account=? AND state<3 ORDER BY position"
-)
-"""Query that :func:`sent_row` reads."""
 
 # An attempt of which no byte left is none; one that was proven absent still says when the
 # send may first have been seen.
@@ -170,12 +165,6 @@ def record(row: Sequence[Any]) -> SendRecord:
         accepted_at_ms=accepted_at,
         ended_at_ms=ended_at,
     )
-
-
-def sent_row(row: Sequence[Any]) -> tuple[Delivery, SendOutcome | None]:
-    """Read a row of :data:`UNSENT`; a send that was tried is UNKNOWN (O10)."""
-    *sent, state = row
-    return _delivery(sent), None if state == SendState.QUEUED else SendOutcome.UNKNOWN
 
 
 def _delivery(row: Sequence[Any]) -> Delivery:

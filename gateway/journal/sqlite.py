@@ -32,7 +32,7 @@ from actors.storage import (
     SendRecord,
     Tally,
 )
-from actors.values import AccountId, Delivery, SendOutcome
+from actors.values import AccountId
 from gateway import logs
 from gateway.journal import (
     batch,
@@ -226,10 +226,6 @@ class SqliteJournal:
             self._mend_rows(lambda: self._take_out(lost))
             page.unreadable.clear()
         return page
-
-    def unsent(self, account: AccountId) -> Sequence[tuple[Delivery, SendOutcome | None]]:
-        """Give open sends in the order they were accepted; UNKNOWN if one was tried."""
-        return self._rows(sends.sent_row, sends.UNSENT, (account,))
 
     def pasts(self) -> dict[AccountId, Past]:
         """Give what former lives left of each account that failed and was not stable since."""

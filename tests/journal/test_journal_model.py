@@ -42,6 +42,7 @@ from gateway.journal import letters
 from gateway.journal.memory import MemoryJournal
 from gateway.journal.order import arrange, in_order
 from gateway.journal.sqlite import SqliteJournal
+from tests.open_sends import unsent
 
 ACCOUNTS = ("a", "b")
 ENDS = (
@@ -329,7 +330,7 @@ class JournalMachine(RuleBasedStateMachine):
         assert {each.event_id: each.status for each in found} == {
             name: status for name, (status, _) in self.letters.items()
         }
-        unsent = [entry for account in ACCOUNTS for entry in self.journal.unsent(account)]
+        unsent = [entry for account in ACCOUNTS for entry in unsent(self.journal, account)]
         assert {sent.outbox_id: tried is not None for sent, tried in unsent} == {
             name: state is not None for name, state in self.open.items()
         }

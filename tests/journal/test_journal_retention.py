@@ -16,6 +16,7 @@ from actors.values import Disposition, Event, Outcome, SendOutcome, SendResult
 from gateway.journal import upkeep
 from gateway.journal.quota import Limits, Room, room
 from gateway.journal.sqlite import SqliteJournal
+from tests.open_sends import unsent
 
 FOLDER = Path(upkeep.__file__).parent
 WEEK = Limits(retention_days=7.0)
@@ -93,7 +94,7 @@ def test_ended_sends_go_and_open_ones_stay(tmp_path: Path) -> None:
     names = [name for (name,) in rows(path, "SELECT outbox_id FROM outbox ORDER BY position")]
     assert names == ["open", "unknown", "late"], "from its end a send is kept as long as an event"
     assert rows(path, "SELECT mid FROM attempt") == [("unknown",)]
-    assert len(journal.unsent("a")) == 2
+    assert len(unsent(journal, "a")) == 2
     journal.close()
 
 

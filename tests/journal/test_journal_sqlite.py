@@ -37,6 +37,7 @@ from actors.values import (
 from gateway.journal import checkpoint, inbound, integrity, schema
 from gateway.journal.files import failure, needs_new_handle
 from gateway.journal.sqlite import SqliteJournal
+from tests.open_sends import unsent
 
 
 def opened(path: Path) -> SqliteJournal:
@@ -118,7 +119,7 @@ def test_reopening_finds_everything(tmp_path: Path) -> None:
         ]
         assert journal.tally("a") == before
         assert before.received == 4
-        assert journal.unsent("a") == [
+        assert unsent(journal, "a") == [
             (sent("s1", "你好"), None),
             (sent("s2"), SendOutcome.UNKNOWN),
         ]
@@ -370,7 +371,7 @@ def test_a_full_disk_does_nothing_by_half_and_heals(tmp_path: Path) -> None:
             with pytest.raises(JournalError, match=r"is full.*free space"):
                 journal.commit([big, StoreDelivery(delivery=sent("s1"))])
         assert [p.lane_seq for p in journal.pending("a", 0, 9)] == [kept[0].lane_seq]
-        assert journal.unsent("a") == []
+        assert unsent(journal, "a") == []
         assert journal.tally("a").received == 1
         rows(journal, "PRAGMA max_page_count=1000000")
         assert [e.event_id for e in store(journal, big)] == ["a/m2"]
@@ -506,7 +507,7 @@ def test_values_sqlite_refuses_do_not_break_a_commit(tmp_path: Path) -> None:
         times = rows(journal, "SELECT server_time FROM event ORDER BY lane_seq")
         assert times == [(2**63 - 1,), (2**63 - 1,), (-(2**63),)]
         journal.commit([StoreDelivery(delivery=sent("s\ud800", "say \ud800!"))])
-        ((delivery, _),) = journal.unsent("a")
+        ((delivery, _),) = unsent(journal, "a")
         assert (delivery.outbox_id, delivery.content.text) == ("s\ud800", "say ?!")
     finally:
         journal.close()

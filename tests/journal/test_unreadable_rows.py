@@ -41,6 +41,7 @@ from actors.values import (
 from gateway.journal import care, unreadable
 from gateway.journal.sqlite import SqliteJournal
 from gateway.journal.unreadable import SOUND, Depth
+from tests.open_sends import unsent
 
 WRONG = {
     "number": "7",
@@ -108,7 +109,7 @@ def read_all(journal: SqliteJournal, account: str) -> dict[str, Any]:
         "in lane": len(journal.pending(account, 0, 1000, lane="c")),
         "open": len(journal.sends(SendQuery(account=account, open_only=True))),
         "sends": len(journal.sends(SendQuery(account=account, newest_first=True))),
-        "unsent": len(journal.unsent(account)),
+        "unsent": len(unsent(journal, account)),
         "letters": len(journal.letters(account, 100)),
         "note": journal.note(account, "c", "k"),
         "cursor": journal.recovery(account).cursor,

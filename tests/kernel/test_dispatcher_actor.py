@@ -33,6 +33,7 @@ from actors.runtime.writer import JournalWriter
 from actors.storage import JournalError, OpenHold, PendingRows, StoreFrames
 from actors.values import DONE, Content, Decoded, Delivery, Disposition, Event, Note, Outcome
 from gateway.journal.memory import MemoryJournal
+from tests.open_sends import unsent
 
 RETRY = Outcome(disposition=Disposition.RETRY, reason="ValueError at bot.py:7")
 
@@ -205,7 +206,7 @@ def test_replies_leave_after_the_settlement(floor: Floor) -> None:
     floor.ran("c1", (event(1), Outcome(replies=(reply,))))
 
     assert floor.bench.heard["outbox"].drain() == [DeliveriesStored(deliveries=[reply])]
-    assert [row[0] for row in floor.bench.journal.unsent("shop-a")] == [reply]
+    assert [row[0] for row in unsent(floor.bench.journal, "shop-a")] == [reply]
 
 
 def test_settled_events_free_the_flow_of_a_journal_in_memory(floor: Floor) -> None:
@@ -257,7 +258,7 @@ def test_what_can_not_be_stored_ends_alone_as_a_dead_letter(floor: Floor) -> Non
     (letter,) = floor.bench.journal.letters("shop-a", 9)
     assert (letter.event_id, letter.status) == ("e1", "dead")
     assert letter.reason == "unstorable: Note.value can not be list"
-    assert [each.outbox_id for each, _ in floor.bench.journal.unsent("shop-a")] == ["o1"]
+    assert [each.outbox_id for each, _ in unsent(floor.bench.journal, "shop-a")] == ["o1"]
     assert floor.bench.account.flow.in_hand == 0
 
 

@@ -44,6 +44,7 @@ from gateway.events import ChatMessage
 from gateway.journal import sends
 from gateway.journal.memory import MemoryJournal
 from gateway.platforms.plain import Plain
+from tests.open_sends import unsent
 
 
 def delivery(number: int, lane: str = "c1", *, expires_s: int = 60, to: str = "b") -> Delivery:
@@ -166,7 +167,7 @@ class Desk:
 
     def unsent(self) -> list[tuple[str, SendOutcome | None]]:
         """Give the open rows of the journal."""
-        return [(row.outbox_id, tried) for row, tried in self.bench.journal.unsent("shop-a")]
+        return [(row.outbox_id, tried) for row, tried in unsent(self.bench.journal, "shop-a")]
 
 
 def said(number: int, *, at_s: float = 0.0, own: bool = True) -> dict[str, Any]:

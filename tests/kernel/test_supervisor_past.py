@@ -27,8 +27,11 @@ from actors.policy.retries import FLAPPING_LINKS, GiveUp
 from actors.state import Cause
 from actors.storage import Past
 from actors.supervisor import BARRED_S, CRASH_LOOP, CRASH_PROBES, URGENT_MS, _crash_loop
+from actors.values import ErrorClass, Failure, Phase
 
-WRONG_URL = failures.from_http_status(404)
+WRONG_URL = Failure(
+    error_class=ErrorClass.CONFIG, reason="http_404", phase=Phase.UPGRADE, http_status=404
+)
 
 
 @pytest.fixture

@@ -8,11 +8,13 @@ from hypothesis import strategies as st
 
 from actors.policy import failures
 from actors.policy.circuit import Circuit, CircuitState, weight
-from actors.values import ErrorClass, Failure
+from actors.values import ErrorClass, Failure, Phase
 
 REFUSED = Failure(error_class=ErrorClass.NETWORK, reason="connection_refused")
-BUSY = failures.from_http_status(503)
-AUTH = failures.from_http_status(401)
+BUSY = Failure(
+    error_class=ErrorClass.SERVER_OVERLOAD, reason="http_503", phase=Phase.UPGRADE, http_status=503
+)
+AUTH = Failure(error_class=ErrorClass.AUTH, reason="http_401", phase=Phase.UPGRADE, http_status=401)
 RESTART = failures.from_close_code(1012)
 MIDDLE = 0.5
 """A draw that leaves a pause as it is."""
@@ -36,7 +38,15 @@ def opened(now: float = 0.0) -> Circuit:
         (failures.from_close_code(1000), 0.0),
         (AUTH, 0.0),
         (failures.KICKED, 0.0),
-        (failures.from_http_status(404), 0.0),
+        (
+            Failure(
+                error_class=ErrorClass.CONFIG,
+                reason="http_404",
+                phase=Phase.UPGRADE,
+                http_status=404,
+            ),
+            0.0,
+        ),
     ],
 )
 def test_what_counts_against_an_endpoint(failure: Failure, weighs: float) -> None:

@@ -81,38 +81,6 @@ def test_no_words_can_break_the_detail(reason: str, code: int | None) -> None:
 
 @pytest.mark.peer(5)
 @pytest.mark.parametrize(
-    ("status", "error_class"),
-    [
-        (200, E.OTHER),
-        (301, E.CONFIG),
-        (302, E.CONFIG),
-        (307, E.CONFIG),
-        (400, E.CONFIG),
-        (401, E.AUTH),
-        (403, E.AUTH),
-        (404, E.CONFIG),
-        (405, E.OTHER),
-        (407, E.NETWORK),
-        (426, E.CONFIG),
-        (429, E.SERVER_OVERLOAD),
-        (500, E.OTHER),
-        (502, E.SERVER_OVERLOAD),
-        (503, E.SERVER_OVERLOAD),
-        (504, E.SERVER_OVERLOAD),
-        (599, E.OTHER),
-    ],
-)
-def test_http_statuses(status: int, error_class: ErrorClass) -> None:
-    failure = failures.from_http_status(status, retry_after_s=7.0)
-    assert failure.error_class is error_class
-    assert failure.reason == f"http_{status}"
-    assert failure.http_status == status
-    assert failure.retry_after_s == 7.0
-    assert failure.phase is (Phase.PROXY if status == 407 else Phase.UPGRADE)
-
-
-@pytest.mark.peer(5)
-@pytest.mark.parametrize(
     ("kind", "error_class", "reason"),
     [
         (SignalKind.KICKED, E.KICKED, "kicked"),
@@ -158,10 +126,8 @@ def test_backpressure_waits_at_least_five_seconds() -> None:
         (failures.HEARTBEAT_DEAD, E.UNEXPECTED_CLOSE),
         (failures.HEARTBEAT_UNANSWERED, E.UNEXPECTED_CLOSE),
         (failures.ZOMBIE, E.UNEXPECTED_CLOSE),
-        (failures.SEND_TIMED_OUT, E.UNEXPECTED_CLOSE),
         (failures.BACKPRESSURE, E.OTHER),
         (failures.PROTOCOL_ERRORS, E.OTHER),
-        (failures.REQUESTS_UNANSWERED, E.OTHER),
         (failures.ATTEMPT_TIMED_OUT, E.NETWORK),
         (failures.REGISTRATION_TIMED_OUT, E.OTHER),
         (failures.CIRCUIT_OPEN, E.NETWORK),

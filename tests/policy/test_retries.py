@@ -15,8 +15,10 @@ from actors.values import ErrorClass, Failure, Phase, SignalKind
 E = ErrorClass
 LOST = failures.from_close_code(None, since_registered_s=100.0)
 REFUSED = Failure(error_class=E.NETWORK, reason="connection_refused", phase=Phase.TCP)
-AUTH = failures.from_http_status(401)
-CONFIG = failures.from_http_status(404)
+AUTH = Failure(error_class=ErrorClass.AUTH, reason="http_401", phase=Phase.UPGRADE, http_status=401)
+CONFIG = Failure(
+    error_class=ErrorClass.CONFIG, reason="http_404", phase=Phase.UPGRADE, http_status=404
+)
 TRUST = Failure(error_class=E.TLS_TRUST, reason="certificate_untrusted", phase=Phase.TLS)
 
 
@@ -214,7 +216,13 @@ def test_a_timed_out_phase_gets_longer_until_it_succeeds() -> None:
     assert retries.stretch(Phase.TCP) == 1.0
     retries.failed(REFUSED, 6.0, 0.0)
     assert retries.stretch(Phase.TLS) == 4.0, "TLS was not reached, so nothing is known"
-    retries.failed(failures.from_http_status(500), 7.0, 0.0)
+    retries.failed(
+        Failure(
+            error_class=ErrorClass.OTHER, reason="http_500", phase=Phase.UPGRADE, http_status=500
+        ),
+        7.0,
+        0.0,
+    )
     assert retries.stretch(Phase.TLS) == 1.0, "the upgrade was reached, so TLS was fine"
 
 

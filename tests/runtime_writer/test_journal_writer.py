@@ -32,9 +32,10 @@ from actors.storage import (
     StoreFrames,
     Tally,
 )
-from actors.values import DONE, AccountId, Content, Decoded, Delivery, Event, SendOutcome
+from actors.values import DONE, AccountId, Content, Decoded, Delivery, Event
 from gateway.journal.memory import MemoryJournal
 from gateway.journal.sqlite import SqliteJournal
+from tests.open_sends import unsent
 
 WAIT_S = 20.0
 
@@ -82,10 +83,6 @@ class Disk:
     def sends(self, query: SendQuery) -> Sequence[SendRecord]:
         """Give what is kept."""
         return self.kept.sends(query)
-
-    def unsent(self, account: AccountId) -> Sequence[tuple[Delivery, SendOutcome | None]]:
-        """Give what is unsent."""
-        return self.kept.unsent(account)
 
     def recovery(self, account: AccountId) -> RecoveryRecord:
         """Give where its recovery stands."""
@@ -321,7 +318,7 @@ def test_reads_go_on_while_commits_fail() -> None:
     writer = started(disk)
     writer.submit(delivery("a"), answers.then)
     assert disk.entered.acquire(timeout=WAIT_S)
-    assert writer.read(lambda journal: journal.unsent("a"), WAIT_S) == []
+    assert writer.read(lambda journal: unsent(journal, "a"), WAIT_S) == []
     assert answers.empty()
     writer.read(lambda _: disk.failures.clear(), WAIT_S)
     assert answers.take(1) == ["a"]
@@ -432,7 +429,7 @@ def test_after_the_stop_nothing_is_accepted() -> None:
     writer.submit(delivery("late"), answers.then, refused=answers.refused)
     assert answers.take(1) == ["refused: the journal is closed"]
     with pytest.raises(JournalError, match="closed"):
-        writer.read(lambda journal: journal.unsent("a"), WAIT_S)
+        writer.read(lambda journal: unsent(journal, "a"), WAIT_S)
 
 
 def test_reads_run_between_commits_and_have_a_deadline() -> None:
@@ -446,7 +443,9 @@ def test_reads_run_between_commits_and_have_a_deadline() -> None:
     with pytest.raises(TimeoutError, match=r"within 0\.05 s"):
         writer.read(lambda _: ran.append(1), 0.05)
     disk.gate.set()
-    assert [sent.outbox_id for sent, _ in writer.read(lambda j: j.unsent("a"), WAIT_S)] == ["first"]
+    assert [sent.outbox_id for sent, _ in writer.read(lambda j: unsent(j, "a"), WAIT_S)] == [
+        "first"
+    ]
     assert ran == []
     reader = writer.read(lambda _: threading.current_thread().name, WAIT_S)
     assert reader == "journal-writer"
@@ -496,7 +495,7 @@ def test_inline_a_fetch_keeps_its_place_among_answers() -> None:
 
 
 def _names(journal: Journal) -> list[str]:
-    return [sent.outbox_id for sent, _ in journal.unsent("a")]
+    return [sent.outbox_id for sent, _ in unsent(journal, "a")]
 
 
 def test_an_idle_journal_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -551,7 +550,7 @@ def test_without_a_disk_it_is_done_at_once_on_the_callers_thread() -> None:
         )
     here = threading.current_thread().name
     assert seen == [("a", here), ("b", here)]
-    assert len(writer.read(lambda journal: journal.unsent("a"), WAIT_S)) == 2
+    assert len(writer.read(lambda journal: unsent(journal, "a"), WAIT_S)) == 2
     assert writer.counters.commits == 2
     assert writer.stop(WAIT_S) == []
     answers = Answers()
