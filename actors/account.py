@@ -207,8 +207,8 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
 class Role(Generic[M]):
     """The mailbox of a role; who plays it may change.
 
-    A message to nobody, to the dead or to a full inbox is a lost hint: counted, and
-    repaired by the supervisor, which cycles the link of an account that lost mail.
+    A message to nobody, to the dead or to a full inbox is a lost hint. It is counted: outbox and
+    dispatcher read the journal again when they see that mail was lost.
 
     Attributes:
         ref: Who plays it now; None: nobody.
@@ -313,5 +313,15 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def name(self) -> AccountId:
-        """Give the account's name."""
+        """Return the account's name."""
         return self.plan.account
+
+    def keep(self, events: int) -> None:
+        """Count stored events: where memory is all there is, they pace reading until they end."""
+        if not self.services.writer.durable:
+            self.flow.taken(events)
+
+    def let_go(self, events: int) -> None:
+        """Count events that ended, or wait where they pace nothing; see :meth:`keep`."""
+        if not self.services.writer.durable:
+            self.flow.returned(events)

@@ -16,8 +16,8 @@ from actors.account import Account
 from actors.messages import BeginRecovery, CatchUpDue, MentionsRead, RecoveryEnded
 from actors.policy.recovery import continuous
 from actors.ports import Session
+from actors.runtime.alarm import Alarm
 from actors.runtime.calls import Calls
-from actors.runtime.timers import Timer
 from actors.storage import Journal
 from actors.values import Generation, Position, Reply, SignalKind
 
@@ -56,9 +56,9 @@ class CatchUp:
     """
 
     __slots__ = (
-        "_account", "_again", "_ahead", "_asked_at", "_calls", "_cut", "_failed", "_generation",
-        "_mentions", "_point", "_position", "_probe_at", "_pushed_at", "_refresh_at", "_session",
-        "_stage", "_timer",
+        "_account", "_again", "_ahead", "_alarm", "_asked_at", "_calls", "_cut", "_failed",
+        "_generation", "_mentions", "_point", "_position", "_probe_at", "_pushed_at", "_refresh_at",
+        "_session", "_stage",
     )  # fmt: skip
 
     def __init__(
@@ -76,14 +76,12 @@ class CatchUp:
         self._cut = self._failed = False
         self._again: str | None = None
         self._mentions: list[str] = []
-        self._timer: Timer | None = None
+        self._alarm = Alarm[CatchUpDue](account.services.timers, account.peers.connection)
         self._arm(min(READY_WAIT_S, account.plan.recovery.reply_s))
 
     def close(self) -> None:
         """Leave no timer behind."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._alarm.clear()
 
     # --- what is heard ----------------------------------------------------------------
 
@@ -165,7 +163,6 @@ class CatchUp:
 
     def look(self) -> None:
         """Do what is due."""
-        self._timer = None
         stage = self._stage
         if stage is _Stage.READY:
             self._begin("registered")
@@ -272,7 +269,4 @@ class CatchUp:
         return min(SETTLE_S, self._account.plan.recovery.zombie_s / 2)
 
     def _arm(self, delay_s: float) -> None:
-        self.close()
-        self._timer = self._account.services.timers.after(
-            delay_s, self._account.peers.connection, CatchUpDue(generation=self._generation)
-        )
+        self._alarm.set(delay_s, CatchUpDue(generation=self._generation))

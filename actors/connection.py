@@ -51,11 +51,11 @@ from actors.policy import circuit, failures
 from actors.policy.retries import GiveUp
 from actors.policy.strikes import Strikes
 from actors.ports import Session
+from actors.runtime.alarm import Alarm
 from actors.runtime.calls import Calls
 from actors.runtime.link import Link
 from actors.runtime.pool import Pool
 from actors.runtime.supervised import SupervisedActor
-from actors.runtime.timers import Timer
 from actors.state import Cause, ConnectionState, advance
 from actors.values import Failure, Generation, Phase, Reply, SignalKind
 
@@ -94,7 +94,9 @@ class ConnectionActor(SupervisedActor[ConnectionInbox]):
         self._session: Session | None = None
         self._calls: Calls | None = None
         self._registration: str | None = None  # id of the request
-        self._timer: Timer | None = None
+        self._alarm = Alarm[AttemptExpired | ClosingExpired](
+            self._services.timers, self._peers.connection
+        )
         self._catch_up: CatchUp | None = None
         self._registered_at = 0.0
         self._leaving: Cause | None = None
@@ -185,7 +187,7 @@ class ConnectionActor(SupervisedActor[ConnectionInbox]):
 
     def _ask_again(self) -> None:
         """Repeat a request that a dialing actor may have taken to its grave."""
-        started = self._timer is not None or self._link is not None
+        started = self._alarm.armed or self._link is not None
         if self._state is ConnectionState.CONNECTING and not started:
             self._ask(urgent=False)
         elif self._state is ConnectionState.RECONNECTING and self._barred:
@@ -203,7 +205,7 @@ class ConnectionActor(SupervisedActor[ConnectionInbox]):
         self._close_calls()
         self._tell_down()
         self._peers.decoder.tell(Flush(generation=self._generation))
-        self._arm(self._plan.close_timeout_s, ClosingExpired(generation=self._generation))
+        self._alarm.set(self._plan.close_timeout_s, ClosingExpired(generation=self._generation))
 
     def _end_in_failed(self, verdict: GiveUp) -> None:
         if self._state in (ConnectionState.CLOSED, ConnectionState.FAILED):
@@ -235,7 +237,7 @@ class ConnectionActor(SupervisedActor[ConnectionInbox]):
             case FramesRejected():
                 self._count_faults(message)
             case DialStarted():
-                self._arm(
+                self._alarm.set(
                     self._plan.attempt_deadline_s,
                     AttemptExpired(generation=self._generation, phase=Phase.TCP),
                 )
@@ -302,7 +304,7 @@ class ConnectionActor(SupervisedActor[ConnectionInbox]):
             return
         self._registration = request.mid
         calls.ask(request, self._peers.connection)
-        self._arm(
+        self._alarm.set(
             self._plan.register_timeout_s * self._stretch.get(Phase.REGISTER, 1.0),
             AttemptExpired(generation=self._generation, phase=Phase.REGISTER),
         )
@@ -323,7 +325,7 @@ class ConnectionActor(SupervisedActor[ConnectionInbox]):
             self._lose(Cause.ATTEMPT_FAILED, failure)
 
     def _confirm(self) -> None:
-        self._disarm()
+        self._alarm.clear()
         self._registered_at = self._services.clock.monotonic()
         self._move(Cause.REGISTERED)
         session = self._session
@@ -420,7 +422,7 @@ class ConnectionActor(SupervisedActor[ConnectionInbox]):
 
     def _retire(self, reason: str, failure: Failure | None = None, *, blame: int = 0) -> None:
         """End the generation: no socket, no timer, no call survives it."""
-        self._disarm()
+        self._alarm.clear()
         self._leaving = None
         self._close_calls()
         if self._state in _DIALLING and self._link is None:
@@ -476,15 +478,6 @@ class ConnectionActor(SupervisedActor[ConnectionInbox]):
 
     def _alive(self) -> bool:
         return self._state in (ConnectionState.CONNECTING, ConnectionState.CONNECTED)
-
-    def _arm(self, delay_s: float, message: AttemptExpired | ClosingExpired) -> None:
-        self._disarm()
-        self._timer = self._services.timers.after(delay_s, self._peers.connection, message)
-
-    def _disarm(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
 
 
 def _condemned(failure: Failure) -> Cause:

@@ -206,7 +206,6 @@ class DecoderActor(SupervisedActor[DecoderInbox]):
         account, generation = self._account, message.generation
         taken, taken_bytes = len(message.frames), message.size_bytes
         account.standing.pushed_at_ms = message.received_at_ms
-        durable = account.services.writer.durable
         acks: list[Frame] = [push.ack for push in pushes if push.ack is not None]
         point = max([push.point for push in pushes])
         odd = [push for push in pushes if push.mentions or push.strange]
@@ -216,8 +215,7 @@ class DecoderActor(SupervisedActor[DecoderInbox]):
 
         def committed(answer: JournalAnswer) -> None:
             events: Sequence[Event] = answer  # type: ignore[assignment]  # StoreFrames' answer
-            if not durable:  # then memory is all there is, and settling must pace reading
-                account.flow.taken(len(events))
+            account.keep(len(events))
             account.flow.returned(taken, taken_bytes)
             if acks:
                 account.peers.connection.tell(
@@ -325,12 +323,10 @@ class DecoderActor(SupervisedActor[DecoderInbox]):
     def _put_back(self, message: PutBack) -> None:
         """Number an event anew, after everything that was stored before."""
         account = self._account
-        durable = account.services.writer.durable
 
         def committed(answer: JournalAnswer) -> None:
             if answer:
-                if not durable:
-                    account.flow.taken(1)
+                account.keep(1)
                 account.peers.dispatcher.tell(EventsReplayed())
             message.answered(bool(answer))
 
@@ -365,13 +361,11 @@ class DecoderActor(SupervisedActor[DecoderInbox]):
             Decoded(raw=event.raw, events=[msgspec.structs.replace(event, lane_seq=next(numbers))])
             for event in found.events
         ]
-        durable = account.services.writer.durable
 
         def committed(answer: JournalAnswer) -> None:
             closed = answer if isinstance(answer, HoldClosed) else None
             events: Sequence[Event] = closed.events if closed else answer  # type: ignore[assignment]  # the command's
-            if not durable:
-                account.flow.taken(len(events))
+            account.keep(len(events))
             if events:
                 account.peers.dispatcher.tell(EventsStored(events=events))
             if closed is not None and closed.held_from is not None:

@@ -25,9 +25,10 @@ from actors.messages import (
 from actors.policy.circuit import Circuit, CircuitState
 from actors.policy.gate import ConnectGate, Line
 from actors.ports import Clock, Dialed, Dice, Mailbox
+from actors.runtime.alarm import Alarm
 from actors.runtime.pool import Pool
 from actors.runtime.supervised import SupervisedActor
-from actors.runtime.timers import Timer, Timers
+from actors.runtime.timers import Timers
 from actors.values import ErrorClass, Failure, Phase
 
 DIALING_CRASHED = Failure(
@@ -65,13 +66,12 @@ class DialingActor(SupervisedActor[DialingInbox]):
         self._gate = gate
         self._clock = clock
         self._dice = dice
-        self._timers = timers
         self._mailbox = mailbox
         self._circuits: dict[str, Circuit] = {}
         self._waiting: dict[str, RequestDial] = {}
         self._barred: dict[str, Line] = {}
         self._allowed: set[str] = set()
-        self._timer: Timer | None = None
+        self._alarm = Alarm[GateDue](timers, mailbox)
 
     def receive(self, message: DialingInbox) -> None:
         """Queue, cancel or account for a dial; then let through whom the gate lets."""
@@ -85,7 +85,7 @@ class DialingActor(SupervisedActor[DialingInbox]):
             case EndpointFailed():
                 self._judge(message.endpoint, message.failure)
             case GateDue():
-                self._timer = None
+                pass  # and let through whom the gate lets
             case SetRate():
                 self._gate.set_rate(message.rate_per_s, self._clock.monotonic())
             case _:
@@ -94,8 +94,7 @@ class DialingActor(SupervisedActor[DialingInbox]):
 
     def stopped(self) -> None:
         """Leave no timer behind."""
-        if self._timer is not None:
-            self._timer.cancel()
+        self._alarm.clear()
 
     def tear_down(self) -> None:
         """Tell who waits for a dial that none will come; nobody else would."""
@@ -198,13 +197,9 @@ class DialingActor(SupervisedActor[DialingInbox]):
         due = [self._gate.next_at(now)]
         due += [self._circuits[endpoint].next_at(now) for endpoint in self._barred]
         moments = [moment for moment in due if moment is not None]
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._alarm.clear()
         if moments:
-            self._timer = self._timers.after(
-                max(0.001, min(moments) - now), self._mailbox, GateDue()
-            )
+            self._alarm.set(max(0.001, min(moments) - now), GateDue())
 
     def _start(self, request: RequestDial) -> None:
         request.connection.tell(DialStarted(generation=request.generation))

@@ -15,10 +15,10 @@ from actors.messages import (
 from actors.policy import failures
 from actors.policy.liveness import Dead, Liveness, SendBeat, SendProbe, Wait
 from actors.ports import Session
+from actors.runtime.alarm import Alarm
 from actors.runtime.calls import Calls
 from actors.runtime.pool import Pool
 from actors.runtime.supervised import SupervisedActor
-from actors.runtime.timers import Timer
 from actors.values import Failure
 
 _VERDICTS = {
@@ -48,7 +48,7 @@ class HeartbeatActor(SupervisedActor[HeartbeatInbox]):
         self._beats: dict[str, int] = {}  # number of a beat, by the id of its request
         self._liveness: Liveness | None = None
         self._number = 0
-        self._timer: Timer | None = None
+        self._alarm = Alarm[BeatDue](account.services.timers, account.peers.heartbeat)
 
     def receive(self, message: HeartbeatInbox) -> None:
         """Follow the link; look again whenever something is due."""
@@ -106,9 +106,8 @@ class HeartbeatActor(SupervisedActor[HeartbeatInbox]):
             draw = services.dice.random()
             match liveness.decide(now, link.last_received, stopped_s, draw, traffic):
                 case Wait(until=until):
-                    self._timer = services.timers.after(
+                    self._alarm.set(
                         max(0.0, until - now),
-                        self._account.peers.heartbeat,
                         BeatDue(generation=self._generation),
                         slack_s=self._account.plan.heartbeat_interval_s * SLACK,
                     )
@@ -142,8 +141,6 @@ class HeartbeatActor(SupervisedActor[HeartbeatInbox]):
         self._forget()
 
     def _forget(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._alarm.clear()
         self._calls = self._session = self._liveness = None
         self._beats.clear()

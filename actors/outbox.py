@@ -25,7 +25,6 @@ from actors.messages import (
     SendDropped,
     SendsRestored,
 )
-from actors.outgoing import has_history, read_claims, read_open, read_page
 from actors.policy.outbox import Outbox
 from actors.policy.rate import TokenBucket
 from actors.policy.sends import (
@@ -34,35 +33,26 @@ from actors.policy.sends import (
     Doubted,
     Ended,
     Limits,
-    Look,
     Requeued,
     Send,
     Step,
     until,
 )
-from actors.policy.sizes import broken
 from actors.ports import Session
+from actors.reconcile import Reconcile, has_history
+from actors.runtime.alarm import Alarm
 from actors.runtime.calls import Calls
 from actors.runtime.pool import Pool
 from actors.runtime.sends import Pace
 from actors.runtime.supervised import SupervisedActor
-from actors.runtime.timers import Timer
-from actors.storage import JournalAnswer, MarkDelivery
-from actors.values import Delivery, Event, Reply, SendOutcome, SendResult, SendState
+from actors.storage import Journal, JournalAnswer, MarkDelivery, SendQuery
+from actors.values import Delivery, Reply, SendOutcome, SendResult, SendState
 
 INTERRUPTED: Final = SendResult(outcome=SendOutcome.UNKNOWN, reason="interrupted")
-
-PAGE_LIMIT: Final = 50
-"""Messages a page of history is asked for."""
-
-ECHOES: Final = 64
-"""Own messages that wait until the journal has said which are of earlier sends."""
 
 REREAD_S: Final = 1.0
 """Pause before the journal is asked again what is open."""
 
-_LOOK = "look/"
-"""Before the id of the send whose page is too large or not: see ``Standing.sizes``."""
 _ENDED = {outcome: f"send.{outcome.value}" for outcome in SendOutcome}
 """Log events by outcome."""
 _QUIET = (SendOutcome.ACCEPTED, SendOutcome.CANCELLED)
@@ -84,12 +74,8 @@ class OutboxActor(SupervisedActor[OutboxInbox]):
         self._reading = False
         self._lost = 0
         self._pace: Pace | None = None
-        self._look_mid: str | None = None
-        self._looked: tuple[str, int, int | None] = "", 0, None
-        self._claimed = False  # what earlier lives sent is told apart
-        self._look: Look | None = None
-        self._echoes: list[Event] = []
-        self._timer: Timer | None = None
+        self._reconcile = Reconcile(account, self._do)
+        self._alarm = Alarm[OutboxDue](account.services.timers, account.peers.outbox)
 
     def started(self) -> None:
         """Read what was accepted and has not ended; until then nothing leaves.
@@ -98,7 +84,7 @@ class OutboxActor(SupervisedActor[OutboxInbox]):
         """
         account, outbox = self._account.name, self._account.peers.outbox
         self._lost, self._reading = outbox.lost, True
-        self._services.writer.fetch(partial(read_open, account), outbox.tell)
+        self._services.writer.fetch(partial(_read_open, account), outbox.tell)
 
     def receive(self, message: OutboxInbox) -> None:
         """Take sends, news of the link and answers; then write what may leave."""
@@ -121,13 +107,13 @@ class OutboxActor(SupervisedActor[OutboxInbox]):
             case Answered():
                 self._answered(message.reply, now)
             case OwnStored():
-                self._seen(message.events)
+                if self._box is not None:
+                    self._reconcile.seen(self._box, message.events)
             case ClaimsRead():
-                self._take_claims(message)
+                self._reconcile.take_claims(self._box, message)
             case SendDropped():
                 self._drop(message.outbox_id)
             case OutboxDue():
-                self._timer = None
                 self._due(now)
             case _:
                 self.refuse(message)
@@ -154,9 +140,7 @@ class OutboxActor(SupervisedActor[OutboxInbox]):
 
     def _leave(self) -> list[Send]:
         """Give back what no byte was written of; give the rest of what has begun."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._alarm.clear()
         box, self._box = self._box, None
         if box is None:
             return []
@@ -203,9 +187,7 @@ class OutboxActor(SupervisedActor[OutboxInbox]):
 
     def _restore(self, restored: SendsRestored, now: float) -> None:
         if restored.records is None:
-            self._timer = self._services.timers.after(
-                REREAD_S, self._account.peers.outbox, OutboxDue()
-            )
+            self._alarm.set(REREAD_S, OutboxDue())
             return
         self._reading = False
         if not restored.records:
@@ -252,17 +234,15 @@ class OutboxActor(SupervisedActor[OutboxInbox]):
             self._do(self._box.link_down())
         self._generation = opened.generation
         self._calls, self._session = opened.calls, opened.session
-        self._look_mid = None
+        self._reconcile.link_up(opened)
         if self._box is not None:
             self._do(self._box.link_up(now, history=has_history(opened.session)))
 
     def _link_down(self, down: LinkDown) -> None:
         if down.generation != self._generation:
             return
-        if self._look_mid is not None and down.failure is not None and broken(down.failure):
-            of, asked, place = self._looked
-            self._account.standing.sizes.broke(of, asked, down.failure, place=place)
-        self._calls = self._session = self._look_mid = None
+        self._reconcile.link_down(down.failure)
+        self._calls = self._session = None
         if self._box is not None:
             self._do(self._box.link_down(down.blame))
 
@@ -282,7 +262,7 @@ class OutboxActor(SupervisedActor[OutboxInbox]):
                 self._begin(box, delivery, session, now)
             look = box.look(now)
             if look is not None:
-                self._ask(look, session)
+                self._reconcile.ask(box, look)
         if box.idle:
             self._box = box = None
         self._arm(box, now, wait_s)
@@ -346,86 +326,14 @@ class OutboxActor(SupervisedActor[OutboxInbox]):
         box, session = self._box, self._session
         if box is None or session is None:
             return
-        if reply.mid == self._look_mid:
-            self._read(box, reply, now)
+        if self._reconcile.awaits(reply.mid):
+            self._reconcile.read(box, reply, now)
             return
         result = session.sent(reply)
         if result.throttled:
             self._paced(now).slow(now)
             self._services.log.warning("send.slowed", account=self._account.name)
         self._do(box.answered(reply.mid, result, now))
-
-    # --- doubt ------------------------------------------------------------------------
-
-    def _read_claims(self) -> None:
-        """Ask the journal what was confirmed in earlier lives."""
-        outbox = self._account.peers.outbox
-        self._services.writer.fetch(partial(read_claims, self._account.name), outbox.tell)
-
-    def _take_claims(self, read: ClaimsRead) -> None:
-        """Go on with what had to wait; without an answer the look comes again by itself."""
-        box, session = self._box, self._session
-        look, self._look = self._look, None
-        echoes, self._echoes = self._echoes, []
-        if read.claimed is None or box is None:
-            return
-        self._claimed = True
-        box.claim(read.claimed)
-        self._seen(echoes)
-        if look is not None and session is not None and box.looked_for is look.delivery:
-            self._ask(look, session)
-
-    def _ask(self, look: Look, session: Session) -> None:
-        """Ask for a page of history."""
-        if not self._claimed and self._box is not None:
-            self._look = look
-            self._read_claims()
-            return
-        lane, sizes = look.delivery.conversation_id, self._account.standing.sizes
-        of = _LOOK + look.delivery.outbox_id
-        limit = sizes.allow(of, PAGE_LIMIT, place=look.cursor)
-        if not limit:  # it broke the link with a single message; the send stays in doubt
-            if self._box is not None:
-                self._read(self._box, None, self._services.clock.monotonic())
-            return
-        self._looked = of, limit, look.cursor
-        request = session.list_messages(self._services.new_mid(session), lane, look.cursor, limit)
-        self._look_mid = request.mid
-        calls, box = self._calls, self._box
-        asked = calls is not None and calls.ask(request, self._account.peers.outbox)
-        if not asked and box is not None:
-            self._read(box, None, self._services.clock.monotonic())
-
-    def _read(self, box: Outbox, reply: Reply | None, now: float) -> None:
-        """Read a page, or take note that there is none."""
-        self._look_mid = None
-        session, delivery = self._session, box.looked_for
-        read = None
-        if session is not None and reply is not None and delivery is not None:
-            read = read_page(session, reply, delivery, self._services.clock.unix_ms())
-        steps, look = box.page(read, now)
-        self._do(steps)
-        if look is not None and session is not None:
-            self._ask(look, session)
-
-    def _seen(self, events: Sequence[Event]) -> None:
-        """Look whether what the account said is one of the sends in doubt."""
-        box, session = self._box, self._session
-        if box is None or session is None:
-            return
-        for event in events:
-            send = box.unresolved(event.conversation_id)
-            if send is None or event.occurred_at_ms is None:
-                continue
-            message_id = session.echoed(event, send.delivery)
-            if message_id is None:
-                continue
-            if self._claimed:
-                self._do(box.seen(send, message_id, event.occurred_at_ms))
-            elif len(self._echoes) < ECHOES:  # beyond, history tells
-                self._echoes.append(event)
-                if len(self._echoes) == 1:
-                    self._read_claims()
 
     # --- steps ------------------------------------------------------------------------
 
@@ -481,7 +389,7 @@ class OutboxActor(SupervisedActor[OutboxInbox]):
             looked_for = self._box.looked_for
             self._do(self._box.expire(now))
             if looked_for is not self._box.looked_for:
-                self._look_mid = None
+                self._reconcile.forget()
 
     def _paced(self, now: float) -> Pace:
         if self._pace is None:
@@ -496,10 +404,18 @@ class OutboxActor(SupervisedActor[OutboxInbox]):
             return
         wait_s = None if box is None else box.wait_s(now)
         waits = [each for each in (wait_s, rate_wait_s or None) if each is not None]
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._alarm.clear()
         if waits:
-            self._timer = self._services.timers.after(
-                max(0.001, min(waits)), self._account.peers.outbox, OutboxDue()
-            )
+            self._alarm.set(max(0.001, min(waits)), OutboxDue())
+
+
+def _read_open(account: str, journal: Journal) -> SendsRestored:
+    """Return the open sends.
+
+    On the writer's thread; a journal that can not answer now is asked again.
+    """
+    try:
+        records = journal.sends(SendQuery(account=account, open_only=True))
+    except Exception:  # noqa: BLE001  # whatever it is: who waits for the answer must get one
+        return SendsRestored(records=None)
+    return SendsRestored(records=records)

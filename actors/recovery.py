@@ -39,9 +39,9 @@ from actors.policy.recovery import (
 )
 from actors.policy.sizes import STRANGER, broken, fitting
 from actors.ports import Page
+from actors.runtime.alarm import Alarm
 from actors.runtime.pool import Pool
 from actors.runtime.supervised import SupervisedActor
-from actors.runtime.timers import Timer
 from actors.storage import Journal
 from actors.values import Event, Failure, Position, Recovered, Reply, Request
 
@@ -116,9 +116,8 @@ class RecoveryActor(SupervisedActor[RecoveryInbox]):
         self._largest_met = 0  # of any conversation
         self._tries = 0
         self._mid: str | None = None
-        self._timer: Timer | None = None
+        self._alarm = Alarm[RecoveryDue](account.services.timers, self._mailbox)
         self._due: Callable[[], None] = self._send
-        self._number = 0
 
     def receive(self, message: RecoveryInbox) -> None:
         """Take an answer, or do what is due."""
@@ -127,8 +126,7 @@ class RecoveryActor(SupervisedActor[RecoveryInbox]):
                 if message.reply.mid == self._mid:
                     self._answered(message.reply)
             case RecoveryDue():
-                if message.number == self._number:
-                    self._timer = None
+                if self._alarm.rang(message):
                     self._due()
             case RecordRead():
                 if self._ending is not None:
@@ -158,7 +156,7 @@ class RecoveryActor(SupervisedActor[RecoveryInbox]):
 
     def stopped(self) -> None:
         """Leave no timer behind."""
-        self._disarm()
+        self._alarm.clear()
 
     # --- the platform's state ---------------------------------------------------------
 
@@ -291,7 +289,7 @@ class RecoveryActor(SupervisedActor[RecoveryInbox]):
     def _take_known(self, read: KnownRead) -> None:
         page, self._page = self._page, None
         if page is not None and self._reading is not None:
-            self._disarm()
+            self._alarm.clear()
             found = self._reading.messages(
                 page.events, page.next_cursor, read.known, held=read.held
             )
@@ -355,7 +353,7 @@ class RecoveryActor(SupervisedActor[RecoveryInbox]):
 
     def _give_over(self, *, recovered: bool, reason: str) -> None:
         """Let live events wait no longer; the cursor stays, nothing is acknowledged."""
-        self._disarm()
+        self._alarm.clear()
         self._ending = self._outcome(recovered=recovered, reason=reason)
         self._store(())
 
@@ -373,7 +371,7 @@ class RecoveryActor(SupervisedActor[RecoveryInbox]):
         """End; what is on its way into the journal is waited for."""
         if self._mid is not None and failure is not None and broken(failure):
             self._sizes.broke(self._of, self._asked, failure, place=self._place)
-        self._disarm()
+        self._alarm.clear()
         self._link_down = True
         if self._ending is None:
             if self._ended is None or not self._ended.recovered:
@@ -405,7 +403,7 @@ class RecoveryActor(SupervisedActor[RecoveryInbox]):
 
     def _leave(self) -> None:
         """Tell how it ended, and be gone."""
-        self._disarm()
+        self._alarm.clear()
         ended = self._ended
         assert ended is not None
         message = RecoveryEnded(
@@ -458,7 +456,7 @@ class RecoveryActor(SupervisedActor[RecoveryInbox]):
 
     def _answered(self, reply: Reply) -> None:
         self._mid = None
-        self._disarm()
+        self._alarm.clear()
         if not self._take(reply):
             self._try_again("refused")
 
@@ -485,17 +483,8 @@ class RecoveryActor(SupervisedActor[RecoveryInbox]):
             self._give_over(recovered=False, reason=reason)
 
     def _arm(self, delay_s: float, due: Callable[[], None]) -> None:
-        self._disarm()
         self._due = due
-        self._timer = self._services.timers.after(
-            delay_s, self._mailbox, RecoveryDue(number=self._number)
-        )
-
-    def _disarm(self) -> None:
-        self._number += 1
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._alarm.set(delay_s, RecoveryDue())
 
 
 def _lane(conversation_id: str) -> str:

@@ -1,14 +1,13 @@
-"""The supervisor of one account: brings it up, decides about each loss, restarts the dead.
+"""The supervisor of one account: brings it up and restarts its actors.
 
-It does no I/O. How long to wait and when to stop hoping is in ``policy.retries``; how
-often an actor may die is in ``policy.budget``.
+It does no I/O. When the account connects again is decided in :mod:`actors.reconnect`; how often
+an actor may die in ``policy.budget``.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 import pykka
 
 from actors.account import Account
@@ -23,13 +22,11 @@ from actors.messages import (
     DialAllowed,
     Drain,
     Drained,
-    Fail,
     Introduce,
     JournalFailed,
     JournalRecovered,
     LinkCondemned,
     LinkDown,
-    Open,
     PastStored,
     Pause,
     RecoveryEnded,
@@ -43,22 +40,18 @@ from actors.messages import (
     StateChanged,
     Stop,
     SupervisorInbox,
-    Withdraw,
 )
 from actors.outbox import OutboxActor
-from actors.policy import alerts, failures, retries
+from actors.policy import failures
 from actors.policy.budget import LONGEST_DELAY_S, RestartBudget
 from actors.policy.rate import TokenBucket
-from actors.policy.retries import GiveUp
-from actors.policy.strikes import Strikes
 from actors.ports import Mailbox
+from actors.reconnect import Reconnect, crash_loop
 from actors.recovery import RecoveryActor, report
 from actors.runtime.pool import Pool
 from actors.runtime.supervised import SupervisedActor
-from actors.runtime.timers import Timer
 from actors.state import Cause, ConnectionState
-from actors.storage import Past, StorePast
-from actors.values import ErrorClass, Failure, Phase, Recovered
+from actors.values import ErrorClass, Failure, Recovered
 
 CHILDREN = ("decoder", "dispatcher", "outbox", "heartbeat", "connection")
 """In the order they are started; they are stopped in reverse."""
@@ -87,26 +80,6 @@ CONNECTION_CRASHED = Failure(
 )
 
 
-BARRED_S = 150.0
-"""After so long behind an open circuit an account asks again: its turn may have got lost."""
-
-URGENT_MS = 600_000
-"""So long after a push somebody may wait for an answer (``reliability.md`` 2.7)."""
-
-CRASH_LOOP = "crash_loop"
-CRASH_PROBES = 3
-"""How often an account that failed by crashes is tried again by itself."""
-
-
-def _crash_loop(name: str) -> GiveUp:
-    failure = Failure(
-        error_class=ErrorClass.OTHER,
-        reason=CRASH_LOOP,
-        detail=f"The {name} actor keeps dying; see actor.died in the log, then reset the account.",
-    )
-    return GiveUp(failure=failure, why=CRASH_LOOP, budget_exceeded=True)
-
-
 class SupervisorActor(SupervisedActor[SupervisorInbox]):
     """One a account; never shared, so that nobody's failures cost another a restart."""
 
@@ -119,10 +92,7 @@ class SupervisorActor(SupervisedActor[SupervisorInbox]):
         self._account = account
         self._services = account.services
         self._peers = account.peers
-        plan = account.plan
-        self._retries = retries.Retries(
-            plan.delays, max_attempts=plan.max_attempts, stable_s=plan.stable_s
-        )
+        self._reconnect = Reconnect(account)
         self._budgets: dict[str, RestartBudget] = {}
         self._history_rate: TokenBucket | None = None
         self._children: dict[str, pykka.ActorRef[Any]] = {}
@@ -130,15 +100,6 @@ class SupervisorActor(SupervisedActor[SupervisorInbox]):
         self._state, self._generation = standing.state, standing.generation
         self._wanted, self._ending = standing.wanted, standing.ending
         self._was_started = standing.wanted
-        self._given_up: GiveUp | None = None
-        self._oversized: Strikes | None = None
-        self._probes = 0
-        self._storing = self._unstored = False
-        self._number = 0
-        self._timer: Timer | None = None
-        self._stable: Timer | None = None
-        if standing.past is not None:
-            self._recall(standing.past, reread=not standing.begun)
 
     def receive(self, message: SupervisorInbox) -> None:
         """Obey the façade; react to the account's own actors."""
@@ -150,41 +111,39 @@ class SupervisorActor(SupervisedActor[SupervisorInbox]):
             case Stop():
                 self._leave(for_good=True)
             case Reset():
-                self._reset()
+                self._reconnect.reset(self._state, wanted=self._wanted)
             case StateChanged():
                 self._changed(message)
             case RetryDue():
-                if message.number == self._number and self._wanted:
-                    self._retry()
+                if self._reconnect.is_due(message) and self._wanted:
+                    self._reconnect.try_again(self._state)
             case DialAllowed():
                 if message.generation == self._generation and self._wanted:
-                    self._open()
+                    self._reconnect.open()
             case StabilityReached():
                 if message.generation == self._generation:
-                    self._settle()
+                    self._reconnect.settle()
             case Drained():
                 self._finish()
             case PastStored():
-                self._storing = False
-                if self._unstored:
-                    self._keep()
+                self._reconnect.stored()
             case BeginRecovery():
                 self._begin_recovery(message)
             case RecoveryEnded():
                 self._end_recovery()
             case JournalFailed():
-                self._disarm()
-                self._withdraw()
+                self._reconnect.wait_no_longer()
+                self._reconnect.withdraw()
             case JournalRecovered():
                 if self._wanted and self._state in _BETWEEN_LINKS:
-                    self._open()
+                    self._reconnect.open()
             case ActorDied():
                 self._died(message)
             case RestartDue():
                 self._restart(message.name)
             case _:
                 self.refuse(message)
-        self._account.standing.connects = self._wanted and self._given_up is None
+        self._account.standing.connects = self._wanted and self._reconnect.given_up is None
 
     def started(self) -> None:
         """Go on where a former life ended."""
@@ -192,7 +151,7 @@ class SupervisorActor(SupervisedActor[SupervisorInbox]):
         if standing.state is ConnectionState.CLOSED:  # it died while its handlers ended
             self._finish()
             return
-        if self._given_up is not None:
+        if self._reconnect.given_up is not None:
             standing.connects = False
         self._staff()
         if standing.begun:
@@ -203,8 +162,7 @@ class SupervisorActor(SupervisedActor[SupervisorInbox]):
 
     def stopped(self) -> None:
         """Stop the children in reverse order; leave no timer behind."""
-        self._disarm()
-        self._disarm_stable()
+        self._reconnect.close()
         self._stop_children()
 
     def _stop_children(self, *, but: str | None = None) -> None:
@@ -224,7 +182,7 @@ class SupervisorActor(SupervisedActor[SupervisorInbox]):
         self.stopped()
         self._connection_died()
         standing = self._account.standing
-        standing.begun, standing.past = True, self._past()
+        standing.begun, standing.past = True, self._reconnect.past()
         standing.state, standing.generation = self._state, self._generation
         standing.wanted, standing.ending = self._wanted, self._ending
         super().died(error)
@@ -244,12 +202,12 @@ class SupervisorActor(SupervisedActor[SupervisorInbox]):
         first, self._was_started = not self._was_started, True
         if first:  # a verdict or a delay of an earlier life may still hold
             self._staff()
-            self._tell_wait()
+            self._reconnect.tell_wait()
             self._resume_connection()
         elif self._state is ConnectionState.DISCONNECTED or (
             resumed and self._state is ConnectionState.RECONNECTING
         ):
-            self._open()
+            self._reconnect.open()
 
     def _staff(self) -> None:
         """Have the children, wanted or not: what was acknowledged is handled without a link, too.
@@ -262,54 +220,10 @@ class SupervisorActor(SupervisedActor[SupervisorInbox]):
 
     def _leave(self, *, for_good: bool) -> None:
         self._wanted, self._ending = False, self._ending or for_good
-        self._disarm()
+        self._reconnect.wait_no_longer()
         if not self._children and for_good:
             self._spawn("connection")
         self._peers.connection.tell(Shut(for_good=for_good))
-
-    def _reset(self) -> None:
-        self._retries.reset()
-        self._services.alerts.end(account=self._account.name, but=alerts.LETTERS_WAITING)
-        self._given_up = None
-        self._probes = 0
-        self._keep()
-        if self._state is ConnectionState.FAILED:
-            self._peers.connection.tell(Reset())
-        elif self._state is ConnectionState.RECONNECTING and self._wanted:
-            self._open()
-
-    def _open(self) -> None:
-        self._disarm()
-        if self._services.health.down:
-            self._withdraw()
-            return
-        stretch = {phase: self._retries.stretch(phase) for phase in Phase}
-        standing = self._account.standing
-        quiet_ms = self._services.clock.unix_ms() - standing.pushed_at_ms
-        self._peers.connection.tell(
-            Open(
-                stretch={phase: factor for phase, factor in stretch.items() if factor > 1},
-                urgent=standing.unsent or quiet_ms < URGENT_MS,
-            )
-        )
-
-    def _retry(self) -> None:
-        if self._state is ConnectionState.FAILED:
-            self._probes += 1
-            self._given_up = None
-            self._keep()
-        self._open()
-
-    def _wait(self, delay_s: float) -> None:
-        self._disarm()
-        self._timer = self._services.timers.after(
-            delay_s, self._peers.supervisor, RetryDue(number=self._number)
-        )
-
-    def _withdraw(self) -> None:
-        """Keep away until the journal is back: the platform keeps what we cannot."""
-        if self._children:
-            self._peers.connection.tell(Withdraw(failure=failures.JOURNAL_UNAVAILABLE))
 
     # --- the connection's news --------------------------------------------------------
 
@@ -317,151 +231,29 @@ class SupervisorActor(SupervisedActor[SupervisorInbox]):
         if self._state is ConnectionState.FAILED:
             self._services.alerts.end("account.failed", account=self._account.name)
         self._state, self._generation = change.new, change.generation
-        self._disarm_stable()
+        reconnect = self._reconnect
+        reconnect.left()
         match change.new:
             case ConnectionState.CONNECTED:
-                self._retries.connected(self._services.clock.monotonic())
-                self._services.alerts.end("link.untrusted", account=self._account.name)
-                self._stable = self._services.timers.after(
-                    self._account.plan.stable_s,
-                    self._peers.supervisor,
-                    StabilityReached(generation=change.generation),
-                )
+                reconnect.connected(change.generation)
             case ConnectionState.RECONNECTING:
-                self._decide(change)
+                if self._wanted:
+                    reconnect.decide(change)
             case ConnectionState.FAILED:
-                self._disarm()
-                self._report_failed(change)
-                if change.why == CRASH_LOOP and self._probes < CRASH_PROBES and self._wanted:
-                    self._wait(self._account.plan.delays.crash_probe_s)
+                reconnect.failed(change, wanted=self._wanted)
             case ConnectionState.DISCONNECTED:
                 if self._wanted:
-                    self._open()
+                    reconnect.open()
             case ConnectionState.CLOSED:
                 self._services.alerts.end(account=self._account.name)
-                self._disarm()
+                reconnect.wait_no_longer()
                 self._stop_children(but="dispatcher")
                 if "dispatcher" in self._children:
                     self._peers.dispatcher.tell(Drain())
                 else:
                     self._finish()
             case ConnectionState.CONNECTING:
-                self._disarm()
-
-    def _decide(self, change: StateChanged) -> None:
-        if not self._wanted:
-            return
-        if self._services.health.down:
-            self._withdraw()
-            return
-        if change.failure is not None and alerts.too_big(change.failure):
-            self._count_oversized(change.failure)
-        if change.cause is Cause.RESET or change.failure is None:
-            self._open()
-            return
-        if change.cause is Cause.CIRCUIT_OPEN:
-            self._wait(BARRED_S)
-            return
-        services = self._services
-        verdict = self._retries.failed(
-            change.failure, services.clock.monotonic(), services.dice.random()
-        )
-        if isinstance(verdict, GiveUp):
-            self._give_up(verdict)
-            return
-        self._keep()
-        for alert in alerts.of_link(change.failure, verdict):
-            services.alerts.raise_(
-                msgspec.structs.replace(alert, account=self._account.name),
-                delay_s=round(verdict.delay_s, 2),
-            )
-        services.log.warning(
-            "reconnect.scheduled",
-            account=self._account.name,
-            delay_s=round(verdict.delay_s, 2),
-            attempt=verdict.attempt,
-            reason=change.failure.reason,
-            error_class=change.failure.error_class.value,
-        )
-        services.observer.retry_scheduled(self._account.name, verdict.attempt, verdict.delay_s)
-        self._wait(verdict.delay_s)
-
-    def _report_failed(self, change: StateChanged) -> None:
-        failure = change.failure
-        self._services.alerts.say(
-            "account.failed",
-            account=self._account.name,
-            detail=failure.detail if failure else "",
-            next_step="mend what the detail says, then reset the account",
-            why=change.why or change.cause.value,
-            reason=failure.reason if failure else change.cause.value,
-        )
-
-    def _count_oversized(self, failure: Failure) -> None:
-        """Let a person hear of a peer that keeps sending more than we take."""
-        if self._oversized is None:
-            self._oversized = Strikes(
-                limit=alerts.OVERSIZED + 1, window_s=alerts.OVERSIZED_WINDOW_S
-            )
-        if self._oversized.strike(self._services.clock.monotonic()):
-            self._services.alerts.say(
-                "link.oversized",
-                account=self._account.name,
-                detail=f"more than {alerts.OVERSIZED} messages in an hour were too large: "
-                f"{failure.detail}",
-                next_step="raise the account's limits.*, if such messages are meant; "
-                "none of them was acknowledged",
-                for_s=alerts.OVERSIZED_WINDOW_S,
-            )
-
-    # --- the past ---------------------------------------------------------------------
-
-    def _settle(self) -> None:
-        self._retries.stable(self._services.clock.monotonic())
-        for name in ("link.flapping", "link.failing"):
-            self._services.alerts.end(name, account=self._account.name)
-        self._probes = 0
-        if self._account.standing.past is not None:
-            self._keep()
-
-    def _past(self) -> Past | None:
-        history = self._retries.snapshot(self._services.clock.monotonic())
-        if history == retries.History() and self._given_up is None:
-            return None
-        return Past(at_ms=self._services.clock.unix_ms(), history=history, given_up=self._given_up)
-
-    def _keep(self) -> None:
-        """Leave the past to the next life of the account; one write at a time is under way."""
-        before, past = self._account.standing.past, self._past()
-        self._account.standing.past = past
-        self._unstored = self._storing
-        if self._storing or (past is None and before is None):
-            return
-        self._storing = True
-        supervisor = self._peers.supervisor
-        self._services.writer.submit(
-            StorePast(account=self._account.name, past=past),
-            lambda _: supervisor.tell(PastStored()),
-            refused=lambda _: supervisor.tell(PastStored()),
-        )
-
-    def _recall(self, past: Past, *, reread: bool) -> None:
-        clock = self._services.clock
-        away_s = (clock.unix_ms() - past.at_ms) / 1000
-        self._retries.restore(past.history, clock.monotonic(), away_s=away_s, reread=reread)
-        self._given_up = past.given_up
-
-    def _tell_wait(self) -> None:
-        """Say why it does not connect yet: who restarts a process expects that it does."""
-        history = self._retries.snapshot(self._services.clock.monotonic())
-        if history.wait_s > 0:
-            self._services.log.info(
-                "account.waits",
-                account=self._account.name,
-                error_class=history.error_class,
-                reason=history.reason,
-                left_s=round(history.wait_s, 2),
-            )
+                reconnect.wait_no_longer()
 
     # --- the dead ---------------------------------------------------------------------
 
@@ -491,18 +283,18 @@ class SupervisorActor(SupervisedActor[SupervisorInbox]):
                 return
         if delay_s is None:
             delay_s = LONGEST_DELAY_S
-            self._give_up(_crash_loop(died.name))
+            self._reconnect.give_up(crash_loop(died.name))
         self._services.timers.after(delay_s, self._peers.supervisor, RestartDue(name=died.name))
 
     def _connection_died(self) -> None:
-        """Speak for the dead: its link is gone, and the world hears of it."""
-        self._disarm()
+        """Report the dead connection's link as lost, on its behalf."""
+        self._reconnect.wait_no_longer()
         down = LinkDown(generation=self._generation)
         self._peers.heartbeat.tell(down)
         self._peers.outbox.tell(down)
         if self._state not in (ConnectionState.CONNECTING, ConnectionState.CONNECTED):
             return
-        self._disarm_stable()
+        self._reconnect.left()
         old, self._state = self._state, ConnectionState.RECONNECTING
         self._services.observer.state_changed(
             StateChanged(
@@ -553,11 +345,6 @@ class SupervisorActor(SupervisedActor[SupervisorInbox]):
         report(self._account, outcome)
         self._peers.connection.tell(RecoveryEnded(generation=self._generation, outcome=outcome))
 
-    def _give_up(self, verdict: GiveUp) -> None:
-        self._given_up = verdict
-        self._keep()
-        self._peers.connection.tell(Fail(verdict=verdict))
-
     def _restart(self, name: str) -> None:
         if name in self._children or self._state is ConnectionState.CLOSED:
             return
@@ -578,16 +365,8 @@ class SupervisorActor(SupervisedActor[SupervisorInbox]):
         """Tell a reborn connection what its former self did not live to hear or to do."""
         if not self._wanted:
             self._peers.connection.tell(Shut(for_good=self._ending))
-        elif self._state is ConnectionState.FAILED:
-            return
-        elif self._given_up is not None:
-            self._peers.connection.tell(Fail(verdict=self._given_up))
         else:
-            left_s = self._retries.left_s(self._services.clock.monotonic())
-            if left_s > 0:
-                self._wait(left_s)
-            else:
-                self._open()
+            self._reconnect.resume(self._state)
 
     def _spawn(self, name: str) -> None:
         role = getattr(self._peers, name)
@@ -598,14 +377,3 @@ class SupervisorActor(SupervisedActor[SupervisorInbox]):
             if name == "connection"
             else _ACTORS[name].play(role, self._pool, self._account)
         )
-
-    def _disarm(self) -> None:
-        self._number += 1
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    def _disarm_stable(self) -> None:
-        if self._stable is not None:
-            self._stable.cancel()
-            self._stable = None

@@ -39,6 +39,7 @@ from actors.policy.budget import LONGEST_DELAY_S, RestartBudget
 from actors.policy.gate import ConnectGate
 from actors.policy.health import JournalHealth, Verdict
 from actors.ports import Clock, Handle
+from actors.reconnect import CRASH_LOOP
 from actors.runtime.board import AlertBoard
 from actors.runtime.clock import SystemClock
 from actors.runtime.flow import Flow, Whole
@@ -53,7 +54,7 @@ from actors.runtime.sends import OpenSends
 from actors.runtime.timers import Timers
 from actors.runtime.writer import JournalWriter
 from actors.storage import Journal, JournalError, ReplayEvent, StoreDelivery, StorePast
-from actors.supervisor import CRASH_LOOP, SupervisorActor
+from actors.supervisor import SupervisorActor
 from actors.values import AccountId, Delivery, Event, Outcome
 
 SWEEP_S = 0.25

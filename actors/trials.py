@@ -67,7 +67,6 @@ class Trials:
             return
         command = ParkEvents(account=account.name, lane_seqs=tuple(running))
         running.clear()
-        writer = account.services.writer
 
         def parked(answer: JournalAnswer) -> None:
             count = answer if isinstance(answer, int) else 0
@@ -75,10 +74,9 @@ class Trials:
                 account.services.log.error(
                     "event.parked", account=account.name, reason="dispatcher_died", count=count
                 )
-            if not writer.durable:
-                account.flow.returned(count)
+            account.let_go(count)
 
-        writer.submit(command, parked)
+        account.services.writer.submit(command, parked)
 
     def restored(self, events: Sequence[Event], tries: Mapping[str, Tries]) -> None:
         """Hear of events read from the journal."""

@@ -13,8 +13,6 @@ from actors.values import Generation, Position, Recovered
 class RecoveryDue(Message, frozen=True, kw_only=True, gc=False):
     """A rate pause, a retry's pause or an answer's deadline is over."""
 
-    number: int
-
 
 class RecordRead(Message, frozen=True, kw_only=True, gc=False):
     """How far the journal says the account was read, and its first contact; None: never yet."""

@@ -52,9 +52,7 @@ class StateChanged(Control, frozen=True, kw_only=True, gc=False):
 
 
 class RetryDue(Control, frozen=True, kw_only=True, gc=False):
-    """The delay before attempt ``number`` is over."""
-
-    number: int
+    """The delay before the next attempt is over."""
 
 
 class DialAllowed(Control, frozen=True, kw_only=True, gc=False):

@@ -10,7 +10,7 @@ import pytest
 from pykka import ActorDeadError
 from workbench import Bench, Heard, event
 
-from actors import dispatcher
+from actors import backlog
 from actors.dispatcher import DispatcherActor
 from actors.messages import (
     DeliveriesStored,
@@ -79,7 +79,9 @@ class Floor:
     def restore(self, *events: Event, more: bool = False) -> None:
         """Answer as the decoder does."""
         self.page()
-        self.actor.receive(EventsRestored(events=events, more=more, number=self.actor._page))
+        self.actor.receive(
+            EventsRestored(events=events, more=more, number=self.actor._backlog._page)
+        )
 
     def store(self, *events: Event) -> None:
         """Do as the decoder does when events came in."""
@@ -382,7 +384,7 @@ def test_pages_of_the_journal_come_before_news(bench: Bench) -> None:
     assert floor.pool.drain() == []
 
     floor.actor.receive(
-        EventsRestored(events=[event(1), event(2)], more=False, number=floor.actor._page)
+        EventsRestored(events=[event(1), event(2)], more=False, number=floor.actor._backlog._page)
     )
 
     assert floor.pool.drain() == [("c1", ["e1", "e2", "e4"])]
@@ -396,7 +398,7 @@ def test_reads_page_after_page(bench: Bench) -> None:
 
     assert [row.lane_seq for row in floor.page().rows] == [2, 3]
     floor.actor.receive(
-        EventsRestored(events=[event(2), event(3)], more=False, number=floor.actor._page)
+        EventsRestored(events=[event(2), event(3)], more=False, number=floor.actor._backlog._page)
     )
     floor.store(event(4))
     assert floor.actor._lanes.pending == 4
@@ -427,14 +429,16 @@ def test_too_much_news_is_left_to_the_journal(bench: Bench) -> None:
     floor.ran("c1", *((event(n), DONE) for n in (1, 2, 3)))
 
     assert [row.lane_seq for row in floor.page().rows] == [4]
-    floor.actor.receive(EventsRestored(events=[event(4)], more=False, number=floor.actor._page))
+    floor.actor.receive(
+        EventsRestored(events=[event(4)], more=False, number=floor.actor._backlog._page)
+    )
     assert floor.pool.drain() == [("c1", ["e4"])]
 
 
 def test_news_beyond_a_page_while_reading_is_read_again(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dispatcher, "PAGE", 2)
+    monkeypatch.setattr(backlog, "PAGE", 2)
     floor = Floor(bench)
     for number in range(1, 5):
         floor.store(event(number))
@@ -463,7 +467,7 @@ def test_lost_news_is_read_from_the_journal(floor: Floor) -> None:
 
     assert [row.lane_seq for row in floor.page().rows] == [2, 3]
     floor.actor.receive(
-        EventsRestored(events=[event(2), event(3)], more=False, number=floor.actor._page)
+        EventsRestored(events=[event(2), event(3)], more=False, number=floor.actor._backlog._page)
     )
     floor.pool.drain()
     floor.ran("c1", (event(1), DONE))
@@ -480,10 +484,10 @@ def test_page_that_finds_no_decoder_is_read_again(bench: Bench) -> None:
             raise ActorDeadError(str(message))
 
     bench.peers.decoder.ref = Dead()
-    floor.actor.receive(EventsRestored(events=(), more=True, number=floor.actor._page))
+    floor.actor.receive(EventsRestored(events=(), more=True, number=floor.actor._backlog._page))
     bench.peers.decoder.ref = bench.heard["decoder"]
 
-    bench.advance(dispatcher.READ_AGAIN_S)
+    bench.advance(backlog.READ_AGAIN_S)
     (again,) = bench.heard["dispatcher"].of(EventsRestored)
     floor.actor.receive(again)
 
@@ -496,7 +500,7 @@ def test_page_for_a_dead_dispatcher_is_not_given_to_the_next(bench: Bench) -> No
     floor.page()
     floor.actor.actor_inbox.kill()
 
-    floor.actor.receive(EventsRestored(events=(), more=True, number=floor.actor._page))
+    floor.actor.receive(EventsRestored(events=(), more=True, number=floor.actor._backlog._page))
 
     assert not bench.heard["decoder"].messages
 
@@ -507,7 +511,7 @@ def test_event_without_a_number_keeps_the_place_in_the_journal(floor: Floor) -> 
 
     floor.actor.receive(EventsStored(events=[bare]))
 
-    assert floor.actor._cursor == 5
+    assert floor.actor._backlog._cursor == 5
 
 
 def test_unknown_message_is_our_own_bug(floor: Floor) -> None:
@@ -577,7 +581,7 @@ def test_a_hold_ends_after_its_time(floor: Floor) -> None:
 def test_too_much_waiting_in_memory_ends_a_hold(
     floor: Floor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dispatcher, "HELD_LIMIT", 1)
+    monkeypatch.setattr(backlog, "HELD_LIMIT", 1)
     held(floor, 2)
     floor.store(event(2), event(3))
     assert floor.bench.heard["dispatcher"].of(LanesReleased)
@@ -613,7 +617,7 @@ def test_a_page_from_before_the_release_is_read_again(bench: Bench) -> None:
 
 def looked(floor: Floor) -> None:
     """Let the dispatcher look for the page it awaits."""
-    floor.bench.advance(dispatcher.PAGE_LOOK_S)
+    floor.bench.advance(backlog.PAGE_LOOK_S)
     (due,) = floor.bench.heard["dispatcher"].of(PageDue)
     floor.actor.receive(due)
 
@@ -690,7 +694,7 @@ def test_what_no_reader_understands_any_more_ends_as_a_dead_letter(bench: Bench)
 def test_what_is_read_in_time_is_not_read_again(bench: Bench) -> None:
     floor = Floor(bench)
     floor.restore(event(2))
-    bench.advance(dispatcher.PAGE_LOOK_S)
+    bench.advance(backlog.PAGE_LOOK_S)
     assert not bench.heard["dispatcher"].messages
 
 

@@ -98,7 +98,9 @@ class Desk:
         for request in self.calls.asked:
             look = "listUserMessages" in str(request.payload)
             self.out.append(
-                Written(self.actor._looked[0] if look else of, request.payload, request.mid)
+                Written(
+                    self.actor._reconcile._looked[0] if look else of, request.payload, request.mid
+                )
             )
         self.out += [Written(of, payload, None) for payload in self.calls.said]
         self.calls.asked, self.calls.said = [], []

@@ -389,7 +389,7 @@ def test_a_journal_that_is_silent(bench: Bench) -> None:
 def test_what_comes_too_late_is_not_taken(bench: Bench) -> None:
     table = Table(bench)
     table.actor.receive(Answered(generation=4, reply=Reply(mid="another", code=200)))
-    table.actor.receive(RecoveryDue(number=-1))
+    table.actor.receive(RecoveryDue())
     assert table.asked().payload
     wrong: Any = "?"
     with pytest.raises(TypeError, match="can not receive str"):

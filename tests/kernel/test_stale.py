@@ -73,7 +73,7 @@ class Floor:
     def page(self, *events: Event, tries: dict[str, Tries] | None = None) -> None:
         """Answer the page that was asked for."""
         self.bench.heard["decoder"].of(PendingRead)
-        number = self.actor._page
+        number = self.actor._backlog._page
         self.actor.receive(
             EventsRestored(events=events, more=False, tries=tries or {}, number=number)
         )
@@ -102,7 +102,7 @@ def test_stale_event_is_parked_and_its_lane_goes_on(floor: Floor) -> None:
     assert floor.letters() == [("e1", "parked", "stale", 0)]
     assert floor.bench.journal.tally("shop-a") == Tally(received=3, parked=1, pending=2)
     assert floor.bench.account.flow.in_hand == 2, "or reading would stop for good"
-    assert floor.actor._cursor == 3
+    assert floor.actor._backlog._cursor == 3
     assert floor.said() == [{"account": "shop-a", "event_id": "e1", "reason": "stale", "count": 1}]
 
 

@@ -35,9 +35,10 @@ from actors.messages import (
 from actors.policy import failures
 from actors.policy.budget import LONGEST_DELAY_S
 from actors.policy.retries import GiveUp, Retries, Retry
+from actors.reconnect import crash_loop
 from actors.runtime.worker import Worker
 from actors.state import Cause, ConnectionState
-from actors.supervisor import CHILDREN, CONNECTION_CRASHED, SupervisorActor, _crash_loop
+from actors.supervisor import CHILDREN, CONNECTION_CRASHED, SupervisorActor
 from actors.values import ErrorClass, Failure, Phase, Recovered
 
 S = ConnectionState
@@ -192,7 +193,7 @@ def test_retry_that_was_overtaken_is_none(house: House) -> None:
     house.actor.receive(Reset())
     assert [type(each) for each in house.told("connection")] == [Open]
 
-    house.actor.receive(RetryDue(number=1))
+    house.actor.receive(RetryDue())
 
     assert house.told("connection") == []
     assert house.bench.timers.pending() == []
@@ -271,7 +272,7 @@ def test_stability_of_a_former_link_is_none(house: House) -> None:
     house.bench.clock.advance(3600)
     house.actor.receive(StabilityReached(generation=0))
 
-    assert not house.actor._retries._settled
+    assert not house.actor._reconnect._retries._settled
 
 
 def test_link_that_was_lost_is_not_stable_later(house: House) -> None:
@@ -333,7 +334,7 @@ def test_late_retry_of_a_paused_account_is_none(house: House) -> None:
     house.actor.receive(Pause())
     house.told("connection")
 
-    house.actor.receive(RetryDue(number=house.actor._number))
+    house.actor.receive(RetryDue())
 
     assert house.told("connection") == []
 
@@ -521,7 +522,7 @@ def test_child_that_keeps_dying_fails_the_account(house: House) -> None:
     house.kill("dispatcher")
 
     (verdict,) = house.told("connection")
-    assert verdict == Fail(verdict=_crash_loop("dispatcher"))
+    assert verdict == Fail(verdict=crash_loop("dispatcher"))
     assert verdict.verdict.budget_exceeded
     assert verdict.verdict.failure.reason == "crash_loop"
     assert "dispatcher" in verdict.verdict.failure.detail

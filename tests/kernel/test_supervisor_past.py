@@ -24,9 +24,9 @@ from actors.messages import (
 )
 from actors.policy import failures
 from actors.policy.retries import FLAPPING_LINKS, GiveUp
+from actors.reconnect import BARRED_S, CRASH_LOOP, CRASH_PROBES, URGENT_MS, crash_loop
 from actors.state import Cause
 from actors.storage import Past
-from actors.supervisor import BARRED_S, CRASH_LOOP, CRASH_PROBES, URGENT_MS, _crash_loop
 from actors.values import ErrorClass, Failure, Phase
 
 WRONG_URL = Failure(
@@ -78,7 +78,7 @@ def test_process_that_restarts_goes_on_waiting(house: House) -> None:
     (at, _, message) = again.bench.timers.pending()[-1]
     assert at - again.bench.clock.now == pytest.approx(left_s - 3.0, abs=0.01)
     assert isinstance(message, RetryDue)
-    assert again.actor._retries.snapshot(0.0).failures == 6
+    assert again.actor._reconnect._retries.snapshot(0.0).failures == 6
 
 
 def waits(house: House) -> list[dict[str, Any]]:
@@ -203,7 +203,7 @@ def test_dead_supervisor_hands_its_failures_on(house: House) -> None:
     again = House(house.bench)
     again.actor.started()
 
-    assert again.actor._retries.snapshot(0.0).failures == 4
+    assert again.actor._reconnect._retries.snapshot(0.0).failures == 4
     assert again.told("connection") == []
     assert isinstance(again.bench.timers.pending()[-1][2], RetryDue)
 
@@ -211,7 +211,7 @@ def test_dead_supervisor_hands_its_failures_on(house: House) -> None:
 def test_waiting_behind_a_circuit_is_no_attempt(house: House) -> None:
     house.start()
     house.moved(S.RECONNECTING, Cause.CIRCUIT_OPEN, failures.CIRCUIT_OPEN)
-    assert house.actor._retries.snapshot(0.0).failures == 0
+    assert house.actor._reconnect._retries.snapshot(0.0).failures == 0
     assert house.told("connection") == []
 
     house.actor.receive(DialAllowed(generation=0))
@@ -264,9 +264,9 @@ def test_links_that_die_young_are_an_alert(house: House) -> None:
 def test_crash_loop_is_probed_three_times(house: House) -> None:
     """A bug may have left with the message that met it; after three tries a person must look."""
     house.connected()
-    verdict = _crash_loop("decoder")
+    verdict = crash_loop("decoder")
     for _ in range(CRASH_PROBES):
-        house.actor._give_up(verdict)
+        house.actor._reconnect.give_up(verdict)
         house.moved(S.FAILED, Cause.BUDGET_EXCEEDED, verdict.failure, why=CRASH_LOOP)
         house.told("connection")
         house.bench.advance(house.bench.account.plan.delays.crash_probe_s)
@@ -274,19 +274,19 @@ def test_crash_loop_is_probed_three_times(house: House) -> None:
         assert [type(each) for each in house.told("connection")] == [Open]
         house.moved(S.CONNECTING, Cause.AUTO_PROBE)
 
-    house.actor._give_up(verdict)
+    house.actor._reconnect.give_up(verdict)
     house.moved(S.FAILED, Cause.BUDGET_EXCEEDED, verdict.failure, why=CRASH_LOOP)
     house.bench.advance(24 * 3600.0)
     assert house.due(RetryDue) == 0
     house.actor.receive(Reset())
-    assert house.actor._probes == 0
+    assert house.actor._reconnect._probes == 0
 
 
 def test_command_in_the_mail_of_the_dead_is_heard_by_the_next(house: House) -> None:
     """An operator's word is not lost because we crashed at that moment."""
     house.connected()
     house.actor.actor_ref.tell(Pause())
-    house.actor.actor_ref.tell(RetryDue(number=1))
+    house.actor.actor_ref.tell(RetryDue())
     house.actor.died("ValueError at x.py:1")
     house.actor.tear_down()
     house.bench.account.standing.unheard += (Start(),)  # came when nobody was there

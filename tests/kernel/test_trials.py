@@ -87,11 +87,13 @@ class Floor:
 
     def restore(self, *events: Event, tries: dict[str, Tries] | None = None) -> None:
         """Have a page read, and answer as the decoder does."""
-        if not self.actor._reading:
+        if not self.actor._backlog._reading:
             self.actor.receive(EventsReplayed())
         self.bench.heard["decoder"].of(PendingRead)
         self.actor.receive(
-            EventsRestored(events=events, more=False, tries=tries or {}, number=self.actor._page)
+            EventsRestored(
+                events=events, more=False, tries=tries or {}, number=self.actor._backlog._page
+            )
         )
 
     def put(self, *events: Event) -> None:
