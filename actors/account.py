@@ -46,7 +46,7 @@ M = TypeVar("M")
 
 
 class RecoveryPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """How an account's history is read again (``reliability.md`` 2.2).
+    """How an account's history is read again (``contract.md`` 2.2).
 
     Attributes:
         probe_s: Seconds between two looks whether the platform is ahead, ± 20 %; once a day it is

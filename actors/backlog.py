@@ -70,7 +70,7 @@ class Backlog:
     memory *overflows*: its rest is read when there is room in it, and holds up no other.
 
     While a recovery holds the lanes, events from a number on stay in the journal: what is
-    found in history gets its place before them there (``reliability.md`` I7).
+    found in history gets its place before them there (``contract.md`` I7).
 
     Args:
         account: Whose events.

@@ -26,21 +26,17 @@ from actors.messages import (
     Fail,
     Flush,
     Flushed,
-    FramesReceived,
     FramesRejected,
     Introduce,
     LinkCondemned,
     LinkDialed,
-    LinkDown,
     LinkEnded,
-    LinkOpened,
     MentionsRead,
     MessagesMentioned,
     Open,
     RecoveryEnded,
     RequestDial,
     Reset,
-    SessionOpened,
     Shut,
     SignalsReceived,
     StateChanged,
@@ -50,13 +46,11 @@ from actors.messages import (
 from actors.policy import circuit, failures
 from actors.policy.retries import GiveUp
 from actors.policy.strikes import Strikes
-from actors.ports import Session
 from actors.runtime.alarm import Alarm
-from actors.runtime.calls import Calls
-from actors.runtime.link import Link
 from actors.runtime.pool import Pool
 from actors.runtime.supervised import SupervisedActor
 from actors.state import Cause, ConnectionState, advance
+from actors.uplink import Uplink
 from actors.values import Failure, Generation, Phase, Reply, SignalKind
 
 _OFF = (ConnectionState.DISCONNECTED, ConnectionState.FAILED)
@@ -90,15 +84,10 @@ class ConnectionActor(SupervisedActor[ConnectionInbox]):
         self._services = account.services
         self._state = state
         self._generation = generation
-        self._link: Link | None = None
-        self._session: Session | None = None
-        self._calls: Calls | None = None
-        self._registration: str | None = None  # id of the request
+        self._uplink: Uplink | None = None
         self._alarm = Alarm[AttemptExpired | ClosingExpired](
             self._services.timers, self._peers.connection
         )
-        self._catch_up: CatchUp | None = None
-        self._registered_at = 0.0
         self._leaving: Cause | None = None
         self._barred = False
         self._stretch: Mapping[Phase, float] = {}
@@ -122,7 +111,8 @@ class ConnectionActor(SupervisedActor[ConnectionInbox]):
                 if self._catch_up is not None:
                     self._catch_up.begin_again()
             case Introduce():
-                self._introduce(message.name)
+                if self._uplink is not None and self._is_connected():
+                    self._uplink.introduce(message.name)
             case Reset():
                 if self._state is ConnectionState.FAILED:
                     self._move(Cause.RESET)
@@ -187,7 +177,7 @@ class ConnectionActor(SupervisedActor[ConnectionInbox]):
 
     def _ask_again(self) -> None:
         """Repeat a request that a dialing actor may have taken to its grave."""
-        started = self._alarm.armed or self._link is not None
+        started = self._alarm.armed or self._uplink is not None
         if self._state is ConnectionState.CONNECTING and not started:
             self._ask(urgent=False)
         elif self._state is ConnectionState.RECONNECTING and self._barred:
@@ -196,14 +186,13 @@ class ConnectionActor(SupervisedActor[ConnectionInbox]):
     def _shut(self, cause: Cause) -> None:
         if self._state is ConnectionState.CLOSED:
             return
-        if self._state is not ConnectionState.CONNECTED or self._link is None:
+        if self._state is not ConnectionState.CONNECTED or self._uplink is None:
             self._retire(cause.value)
             if cause is Cause.STOP or self._state not in _OFF:
                 self._move(cause)
             return
         self._leaving = cause
-        self._close_calls()
-        self._tell_down()
+        self._uplink.leave()
         self._peers.decoder.tell(Flush(generation=self._generation))
         self._alarm.set(self._plan.close_timeout_s, ClosingExpired(generation=self._generation))
 
@@ -219,12 +208,13 @@ class ConnectionActor(SupervisedActor[ConnectionInbox]):
     def _apply(self, message: ConnectionNews) -> None:
         match message:
             case WriteAcks():
-                if self._link is not None:
-                    self._link.write_frames(message.acks)
+                if self._uplink is not None:
+                    self._uplink.link.write_frames(message.acks)
                 if self._catch_up is not None:
                     self._catch_up.stored(message.point)
             case Answered():
-                self._answered(message.reply)
+                if self._uplink is not None:
+                    self._answered(self._uplink, message.reply)
             case SignalsReceived():
                 for signal in message.signals:
                     if signal.kind in _SIGNAL_CAUSES and self._alive():
@@ -262,95 +252,41 @@ class ConnectionActor(SupervisedActor[ConnectionInbox]):
             case LinkCondemned():
                 self._lose(_condemned(message.failure), message.failure)
             case Flushed():
-                if self._link is not None:
-                    self._link.close(1000)
+                if self._uplink is not None:
+                    self._uplink.link.close(1000)
             case ClosingExpired():
-                if self._link is not None:
-                    self._link.shut("closing_expired")
+                if self._uplink is not None:
+                    self._uplink.link.shut("closing_expired")
             case _:
                 self.refuse(message)
 
     def _register(self, opened: LinkDialed) -> None:
-        services = self._services
-        link = Link(
-            opened.dialed,
-            generation=self._generation,
-            frames_to=self._hand_over,
-            ended_to=self._pass_end_on,
-            pongs_to=self._peers.heartbeat,
-            flow=self._account.flow,
-            clock=services.clock,
-            send_limit_bytes=self._plan.send_buffer_bytes,
-            send_deadline_s=self._plan.send_deadline_s,
-        )
-        calls = Calls(link, services.clock)
-        self._link, self._calls, self._session = link, calls, opened.session
-        services.log.debug(
-            "connection.upgraded",
-            account=self._account.name,
-            generation=self._generation,
-            address=opened.dialed.address,
-            phases_ms={
-                phase.value: round(seconds * 1000, 1) for phase, seconds in opened.dialed.phases
-            },
-        )
-        self._peers.decoder.tell(
-            SessionOpened(generation=self._generation, calls=calls, session=opened.session)
-        )
-        services.poller.add(link)
-        request = opened.session.register(self._services.new_mid(opened.session))
-        if request is None:
-            self._confirm()
-            return
-        self._registration = request.mid
-        calls.ask(request, self._peers.connection)
-        self._alarm.set(
-            self._plan.register_timeout_s * self._stretch.get(Phase.REGISTER, 1.0),
-            AttemptExpired(generation=self._generation, phase=Phase.REGISTER),
-        )
-
-    def _answered(self, reply: Reply) -> None:
-        if reply.mid == self._registration:
-            self._judge(reply)
-        elif self._catch_up is not None:
-            self._catch_up.answered(reply)
-
-    def _judge(self, reply: Reply) -> None:
-        if self._session is None or self._link is None:
-            return
-        failure = self._session.registered(reply)
-        if failure is None:
-            self._confirm()
-        else:
-            self._lose(Cause.ATTEMPT_FAILED, failure)
-
-    def _confirm(self) -> None:
-        self._alarm.clear()
-        self._registered_at = self._services.clock.monotonic()
-        self._move(Cause.REGISTERED)
-        session = self._session
-        calls = self._calls
-        if session is not None and calls is not None and session.get_state("") is not None:
-            self._catch_up = CatchUp(self._account, self._generation, calls, session)
-        self._introduce("heartbeat")
-        self._introduce("outbox")
-
-    def _introduce(self, name: str) -> None:
-        if (
-            self._calls is not None
-            and self._session is not None
-            and self._leaving is None
-            and self._state is ConnectionState.CONNECTED
-        ):
-            opened = LinkOpened(
-                generation=self._generation, calls=self._calls, session=self._session
+        self._uplink = uplink = Uplink(self._account, self._generation, opened)
+        if uplink.register():
+            self._alarm.set(
+                self._plan.register_timeout_s * self._stretch.get(Phase.REGISTER, 1.0),
+                AttemptExpired(generation=self._generation, phase=Phase.REGISTER),
             )
-            if name == "heartbeat":
-                self._peers.heartbeat.tell(opened)
-            elif name == "outbox":
-                self._peers.outbox.tell(opened)
+        else:
+            self._confirm(uplink)
 
-    # --- history ----------------------------------------------------------------------
+    def _answered(self, uplink: Uplink, reply: Reply) -> None:
+        if not uplink.is_registration(reply):
+            if uplink.catch_up is not None:
+                uplink.catch_up.answered(reply)
+            return
+        refusal = uplink.refusal(reply)
+        if refusal is None:
+            self._confirm(uplink)
+        else:
+            self._lose(Cause.ATTEMPT_FAILED, refusal)
+
+    def _confirm(self, uplink: Uplink) -> None:
+        self._alarm.clear()
+        self._move(Cause.REGISTERED)
+        uplink.confirmed()
+        uplink.introduce("heartbeat")
+        uplink.introduce("outbox")
 
     def _follow(
         self,
@@ -375,22 +311,6 @@ class ConnectionActor(SupervisedActor[ConnectionInbox]):
             if self._faults.strike(self._services.clock.monotonic()) and self._alive():
                 self._lose(Cause.PROTOCOL_ERRORS, failures.PROTOCOL_ERRORS)
 
-    def _hand_over(self, gulp: FramesReceived) -> None:
-        """Give frames to the decoder; on the poller's thread.
-
-        Lost ones were not acknowledged; a decoder that is gone has its link cycled.
-        """
-        if not self._peers.decoder.tell(gulp):
-            self._account.flow.returned(len(gulp.frames), gulp.size_bytes)
-
-    def _pass_end_on(self, ended: LinkEnded) -> None:
-        """Tell the end of the link behind its frames; on the poller's thread.
-
-        A kick, or the answer to a registration, often comes in one gulp with the close.
-        """
-        if not self._peers.decoder.tell(ended):
-            self._peers.connection.tell(ended)
-
     # --- leaving ----------------------------------------------------------------------
 
     def _lost(self, failure: Failure) -> None:
@@ -401,7 +321,7 @@ class ConnectionActor(SupervisedActor[ConnectionInbox]):
         elif self._state is ConnectionState.CONNECTING:
             self._lose(Cause.ATTEMPT_FAILED, failure)
         else:
-            since_s = self._services.clock.monotonic() - self._registered_at
+            since_s = 0.0 if self._uplink is None else self._uplink.registered_s()
             if failure.close_code is not None and failure.reason.startswith("close_"):
                 failure = failures.from_close_code(
                     failure.close_code, reason=failure.close_reason, since_registered_s=since_s
@@ -410,7 +330,7 @@ class ConnectionActor(SupervisedActor[ConnectionInbox]):
 
     def _lose(self, cause: Cause, failure: Failure) -> None:
         leaving = self._leaving
-        if self._link is not None and circuit.weight(failure):
+        if self._uplink is not None and circuit.weight(failure):
             self._services.dialing.tell(
                 EndpointFailed(endpoint=self._plan.dialer.endpoint, failure=failure)
             )
@@ -424,29 +344,13 @@ class ConnectionActor(SupervisedActor[ConnectionInbox]):
         """End the generation: no socket, no timer, no call survives it."""
         self._alarm.clear()
         self._leaving = None
-        self._close_calls()
-        if self._state in _DIALLING and self._link is None:
+        if self._state in _DIALLING and self._uplink is None:
             self._services.dialing.tell(
                 CancelDial(account=self._account.name, generation=self._generation)
             )
-        if self._link is not None:
-            self._link.shut(reason)
-            self._tell_down(failure, blame)
-            self._link = self._calls = self._session = self._registration = None
-
-    def _close_calls(self) -> None:
-        if self._calls is not None:
-            self._calls.close()
-
-    def _tell_down(self, failure: Failure | None = None, blame: int = 0) -> None:
-        down = LinkDown(generation=self._generation, failure=failure, blame=blame)
-        self._peers.heartbeat.tell(down)
-        self._peers.outbox.tell(down)
-        if self._catch_up is not None:
-            self._catch_up.close()
-            self._catch_up = None
-        if self._peers.recovery.ref is not None:
-            self._peers.recovery.tell(down)
+        if self._uplink is not None:
+            self._uplink.end(reason, failure, blame)
+            self._uplink = None
 
     def _move(
         self, cause: Cause, failure: Failure | None = None, *, why: str | None = None
@@ -478,6 +382,13 @@ class ConnectionActor(SupervisedActor[ConnectionInbox]):
 
     def _alive(self) -> bool:
         return self._state in (ConnectionState.CONNECTING, ConnectionState.CONNECTED)
+
+    def _is_connected(self) -> bool:
+        return self._state is ConnectionState.CONNECTED and self._leaving is None
+
+    @property
+    def _catch_up(self) -> CatchUp | None:
+        return None if self._uplink is None else self._uplink.catch_up
 
 
 def _condemned(failure: Failure) -> Cause:

@@ -15,44 +15,29 @@ from actors.account import Account
 from actors.messages import (
     Answered,
     DecoderInbox,
-    EventsReplayed,
     EventsRestored,
-    EventsStored,
     Flush,
-    Flushed,
     FramesReceived,
     FramesRejected,
     HistoryFound,
     HistoryRefused,
-    HistoryStored,
-    LanesHeld,
-    LanesReleased,
     LinkEnded,
-    MessagesMentioned,
-    OwnStored,
     PendingRead,
     PutBack,
     SessionOpened,
     SignalsReceived,
-    WriteAcks,
 )
-from actors.policy.alerts import REFUSED_S, storage_refused
 from actors.policy.platform_time import begun_ms
 from actors.ports import Reader, Session
 from actors.runtime.calls import Calls
 from actors.runtime.pool import Pool
 from actors.runtime.supervised import SupervisedActor
 from actors.storage import (
-    CLOSED,
-    CloseHold,
-    HoldClosed,
     JournalAnswer,
     NoteTime,
-    OpenHold,
-    ReplayEvent,
-    StoreFrames,
 )
-from actors.values import Decoded, Event, Frame, Reply, Signal, SignalKind, Tries
+from actors.storing import Storing
+from actors.values import Decoded, Event, Reply, Signal, SignalKind, Tries
 
 _GAPS = (SignalKind.GAP, SignalKind.BACKLOG_CUT)
 """Signals after which older messages may still come, out of history."""
@@ -79,7 +64,7 @@ class DecoderActor(SupervisedActor[DecoderInbox]):
         self._generation = 0
         self._calls: Calls | None = None
         self._session: Session | None = None
-        self._numbers = account.services.writer.numbers()
+        self._storing = Storing(account)
         self._reader: Reader | None = None  # of what the journal holds; it needs no link
         self._contacted = False
         if account.standing.begun_at is None:
@@ -101,15 +86,15 @@ class DecoderActor(SupervisedActor[DecoderInbox]):
                 self._generation = message.generation
                 self._calls, self._session = message.calls, message.session
                 if message.session.get_state("") is not None:
-                    self._hold(next(self._numbers))
+                    self._storing.hold(next(self._storing.numbers))
             case PendingRead():
                 self._restore(message)
             case HistoryFound():
-                self._store_history(message)
+                self._storing.history(message)
             case Flush():
-                self._flush(message)
+                self._storing.flush(message)
             case PutBack():
-                self._put_back(message)
+                self._storing.put_back(message)
             case LinkEnded():
                 self._account.peers.connection.tell(message)
             case _:
@@ -132,7 +117,7 @@ class DecoderActor(SupervisedActor[DecoderInbox]):
         super().tear_down()
 
     def _read(self, message: FramesReceived, calls: Calls, session: Session) -> None:
-        decode, numbers = session.decode, self._numbers
+        decode, numbers = session.decode, self._storing.numbers
         received_at_ms = message.received_at_ms
         pushes: list[Decoded] = []
         replies: list[Reply] = []
@@ -155,9 +140,11 @@ class DecoderActor(SupervisedActor[DecoderInbox]):
             connection.tell(FramesRejected(generation=generation, faults=faults))
         if any(signal.kind in _GAPS for signal in signals):
             first = next((push.events[0].lane_seq for push in pushes if push.events), None)
-            self._hold(next(self._numbers) if first is None else first)
+            self._storing.hold(next(self._storing.numbers) if first is None else first)
         if pushes:
-            self._store(message, pushes)
+            for words in [words for push in pushes if push.strange for words in push.strange]:
+                self._count_words(words)
+            self._storing.pushes(message, pushes)
         else:
             self._account.flow.returned(len(message.frames), message.size_bytes)
         if signals:
@@ -200,53 +187,6 @@ class DecoderActor(SupervisedActor[DecoderInbox]):
         account.services.writer.submit(
             NoteTime(account=account.name, told_ms=told_ms, first_ms=0 if deliver else first_ms),
             noted,
-        )
-
-    def _store(self, message: FramesReceived, pushes: Sequence[Decoded]) -> None:
-        account, generation = self._account, message.generation
-        taken, taken_bytes = len(message.frames), message.size_bytes
-        account.standing.pushed_at_ms = message.received_at_ms
-        acks: list[Frame] = [push.ack for push in pushes if push.ack is not None]
-        point = max([push.point for push in pushes])
-        odd = [push for push in pushes if push.mentions or push.strange]
-        mentions = [event_id for push in odd for event_id in push.mentions]
-        for words in [words for push in odd for words in push.strange]:
-            self._count_words(words)
-
-        def committed(answer: JournalAnswer) -> None:
-            events: Sequence[Event] = answer  # type: ignore[assignment]  # StoreFrames' answer
-            account.keep(len(events))
-            account.flow.returned(taken, taken_bytes)
-            if acks:
-                account.peers.connection.tell(
-                    WriteAcks(generation=generation, acks=acks, point=point)
-                )
-            if events:
-                account.peers.dispatcher.tell(EventsStored(events=events))
-                own = [event for event in events if event.own]
-                if own:
-                    account.peers.outbox.tell(OwnStored(events=own))
-            if mentions:
-                account.peers.connection.tell(
-                    MessagesMentioned(generation=generation, event_ids=mentions)
-                )
-
-        def refused(reason: str) -> None:
-            account.flow.returned(taken, taken_bytes)
-            if reason != CLOSED:
-                account.services.alerts.raise_(
-                    storage_refused(account.name, len(pushes), reason), for_s=REFUSED_S
-                )
-
-        account.services.writer.submit(
-            StoreFrames(
-                account=account.name,
-                generation=generation,
-                received_at_ms=message.received_at_ms,
-                frames=pushes,
-            ),
-            committed,
-            refused=refused,
         )
 
     def _count_words(self, words: str) -> None:
@@ -318,90 +258,4 @@ class DecoderActor(SupervisedActor[DecoderInbox]):
                 number=page.number,
                 lane=page.lane,
             )
-        )
-
-    def _put_back(self, message: PutBack) -> None:
-        """Number an event anew, after everything that was stored before."""
-        account = self._account
-
-        def committed(answer: JournalAnswer) -> None:
-            if answer:
-                account.keep(1)
-                account.peers.dispatcher.tell(EventsReplayed())
-            message.answered(bool(answer))
-
-        account.services.writer.submit(
-            ReplayEvent(event_id=message.event_id, lane_seq=next(self._numbers)),
-            committed,
-            refused=lambda _: message.answered(False),
-        )
-
-    # --- what a recovery found --------------------------------------------------------
-
-    def _hold(self, held_from: int) -> None:
-        """Let what comes from this number on wait for what it may have skipped."""
-        account = self._account
-        if not account.plan.recovery.hold_s:
-            return
-
-        def opened(answer: JournalAnswer) -> None:
-            assert isinstance(answer, int)
-            account.peers.dispatcher.tell(LanesHeld(held_from=answer))
-
-        account.services.writer.submit(OpenHold(account=account.name, held_from=held_from), opened)
-
-    def _store_history(self, found: HistoryFound) -> None:
-        """Number recovered events, and store each as a frame of its own.
-
-        Only the decoder numbers an account's events, and it hands them to the journal in
-        that order: so whatever is pushed later stands behind what a hold put in order.
-        """
-        account, numbers = self._account, self._numbers
-        frames = [
-            Decoded(raw=event.raw, events=[msgspec.structs.replace(event, lane_seq=next(numbers))])
-            for event in found.events
-        ]
-
-        def committed(answer: JournalAnswer) -> None:
-            closed = answer if isinstance(answer, HoldClosed) else None
-            events: Sequence[Event] = closed.events if closed else answer  # type: ignore[assignment]  # the command's
-            account.keep(len(events))
-            if events:
-                account.peers.dispatcher.tell(EventsStored(events=events))
-            if closed is not None and closed.held_from is not None:
-                account.peers.dispatcher.tell(LanesReleased(held_from=closed.held_from))
-            foreign = sum(not event.own for event in events)
-            found.reply_to.tell(HistoryStored(found=len(events), foreign=foreign))
-
-        def refused(_: str) -> None:
-            found.reply_to.tell(HistoryRefused())
-
-        now_ms = account.services.clock.unix_ms()
-        command = (
-            CloseHold(
-                account=account.name,
-                generation=found.generation,
-                received_at_ms=now_ms,
-                frames=frames,
-                cursor=found.cursor,
-                late=found.late,
-            )
-            if found.closes
-            else StoreFrames(
-                account=account.name,
-                generation=found.generation,
-                received_at_ms=now_ms,
-                frames=frames,
-            )
-        )
-        account.services.writer.submit(command, committed, refused=refused)
-
-    def _flush(self, flush: Flush) -> None:
-        """Stand in the journal's line behind everything that was stored before."""
-        connection, generation = self._account.peers.connection, flush.generation
-        self._account.services.writer.submit(
-            StoreFrames(
-                account=self._account.name, generation=generation, received_at_ms=0, frames=()
-            ),
-            lambda _: connection.tell(Flushed(generation=generation)),
         )

@@ -30,7 +30,7 @@ BARRED_S = 150.0
 """Seconds behind an open circuit after which an account asks again: its turn may be lost."""
 
 URGENT_MS = 600_000
-"""Milliseconds after a push in which somebody may wait for an answer (``reliability.md`` 2.7)."""
+"""Milliseconds after a push in which somebody may wait for an answer (``contract.md`` 2.7)."""
 
 CRASH_LOOP = "crash_loop"
 CRASH_PROBES = 3

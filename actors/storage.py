@@ -73,7 +73,7 @@ class BeginEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         event: Which.
         crashes: Tries that ended with the process, this one included until it ends otherwise.
         park: It is *running* from now on; without an end it is parked at the next start
-            (``reliability.md`` I9), not handled again.
+            (``contract.md`` I9), not handled again.
     """
 
     event: Event
@@ -193,7 +193,7 @@ class CloseHold(msgspec.Struct, frozen=True, kw_only=True):
     """End a hold, if one is open. Answer: the new events, and which hold was ended.
 
     In one transaction: what ``frames`` carry is stored; what waited is put in order of time,
-    lane by lane, from the hold's number on (``reliability.md`` I7); the cursor moves, if one
+    lane by lane, from the hold's number on (``contract.md`` I7); the cursor moves, if one
     is given.
 
     Attributes:
@@ -361,7 +361,7 @@ class OverloadedError(Exception):
 
 
 class Letter(msgspec.Struct, frozen=True, kw_only=True):
-    """An event that waits for a person: dead or parked (``reliability.md`` I9, I11).
+    """An event that waits for a person: dead or parked (``contract.md`` I9, I11).
 
     Attributes:
         event_id: Which.
@@ -395,7 +395,7 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True):
 class Tally(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What became of everything an account received, over the life of its journal.
 
-    The accounting identity (``reliability.md`` I12): ``received`` is the sum of the others.
+    The accounting identity (``contract.md`` I12): ``received`` is the sum of the others.
 
     Attributes:
         received: Events the platform sent, copies included.

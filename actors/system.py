@@ -73,7 +73,7 @@ CROWD_RATE_PER_S = 1.0
 """Dials a second while many accounts crash: each start may be the next crash."""
 
 SHARED_DEATHS = 3
-"""Deaths within a minute of a part that all accounts share (``reliability.md`` 2.8, root)."""
+"""Deaths within a minute of a part that all accounts share (``contract.md`` 2.8, root)."""
 
 LEAKED = 10
 """Handler threads that hang and are replaced; beyond, only another process helps."""
@@ -563,7 +563,7 @@ class System:
             self._look_for_crowd()
 
     def _look_for_crowd(self) -> None:
-        """Slow the gate while many accounts crash (``reliability.md`` 2.8)."""
+        """Slow the gate while many accounts crash (``contract.md`` 2.8)."""
         board, total = self.services.alerts, len(self._accounts)
         crashed = [each for each in board.on() if each.why == CRASH_LOOP]
         many = alerts.crowd(crashed, total, self.services.clock.unix_ms())

@@ -24,7 +24,7 @@ Frame: TypeAlias = str | bytes
 
 
 class ErrorClass(enum.Enum):
-    """What went wrong with a link, as far as the policy cares (design 5)."""
+    """What went wrong with a link, as far as the policy cares (``contract.md`` 2.5)."""
 
     UNEXPECTED_CLOSE = "unexpected_close"
     NETWORK = "network"
@@ -60,7 +60,7 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         reason: Constant in snake_case, e.g. ``connection_refused`` or ``close_1001``.
         detail: One sentence for a person: what, where, and the next step. No secret.
         phase: Where it happened.
-        timed_out: The phase's deadline passed; the next deadline grows (design 5).
+        timed_out: The phase's deadline passed; the next deadline grows (``contract.md`` 2.6).
         retry_after_s: A floor the server asked for, in seconds.
         close_code: WebSocket close code, if the peer sent one.
         close_reason: The peer's words beside it, on one line and without long tokens.
@@ -171,7 +171,7 @@ class Position(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Recovered(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What became of re-reading an account's history (``reliability.md`` I10).
+    """What became of re-reading an account's history (``contract.md`` I10).
 
     Attributes:
         account: Whose.
@@ -231,7 +231,7 @@ class SendOutcome(enum.Enum):
 
 
 class SendState(enum.Enum):
-    """Where a send stands (``reliability.md`` O2); below ACCEPTED it is open.
+    """Where a send stands (``contract.md`` O2); below ACCEPTED it is open.
 
     Only QUEUED, EXPIRED and CANCELLED say that no attempt of it is under way.
     """
@@ -252,7 +252,7 @@ class SendResult(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         outcome: One of five.
         message_id: The platform's id if it accepted.
         reason: The platform's or our own reason otherwise; safe to log.
-        throttled: The refusal means "too fast" (``reliability.md`` O8).
+        throttled: The refusal means "too fast" (``contract.md`` O8).
     """
 
     outcome: SendOutcome

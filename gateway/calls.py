@@ -13,7 +13,7 @@ from actors.values import AccountId
 from gateway import listeners
 
 MOST_CALLS: Final = 4096
-"""Calls of an account's listeners that may wait (``reliability.md`` 2.10)."""
+"""Calls of an account's listeners that may wait (``contract.md`` 2.10)."""
 
 
 class Calls:

@@ -1,4 +1,4 @@
-"""The events a handler sees, how it answers them, and their JSON form (design 6).
+"""The events a handler sees, how it answers them, and their JSON form.
 
 What all platforms share lives here; what only one of them knows stays in its codec.
 Nothing here reads a frame or touches a journal.
@@ -332,7 +332,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 def as_dict(event: Event) -> dict[str, Any]:
-    """Give the JSON names and values of design 6, in its order, without what is None.
+    """Return the JSON names and values of an event, in the order of the fields, without None.
 
     ``raw`` is given for unknown and undecodable events only: text as it is, bytes that
     are no UTF-8 as ``raw_base64``.

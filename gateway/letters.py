@@ -52,7 +52,7 @@ def told(frame: Frame | None, index: int, platforms: Iterable[str]) -> dict[str,
 
 
 class DeadLetters:
-    """Events that wait for a person (``reliability.md`` I9, I11). Any thread.
+    """Events that wait for a person (``contract.md`` I9, I11). Any thread.
 
     All methods raise ShuttingDownError if the gateway is not running, and TimeoutError if the
     journal does not answer in 10 s; then it is unknown whether it was done. An argument of

@@ -1,4 +1,4 @@
-"""The ordered stop (``reliability.md`` 2.9): its steps, their deadlines, and doing them."""
+"""The ordered stop (``contract.md`` 2.9): its steps, their deadlines, and doing them."""
 
 from __future__ import annotations
 

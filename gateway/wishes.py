@@ -13,7 +13,7 @@ from gateway.events import OrderStatusChanged, SystemNotification
 Handler = Callable[[Any], None]
 
 OnCrash: TypeAlias = Literal["redeliver", "park"]
-"""What becomes of an event whose handler the process did not survive (``reliability.md`` I9)."""
+"""What becomes of an event whose handler the process did not survive (``contract.md`` I9)."""
 
 Session: TypeAlias = Literal["private", "group", "system"]
 """Who talks in a conversation: two people, many, or the platform itself."""

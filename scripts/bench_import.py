@@ -1,8 +1,8 @@
 """Benchmark: how long imports and ``--help`` take in a fresh interpreter.
 
-``python scripts/bench_import.py``: best of a few processes, beside the goals of design 8.
-The package loads its names on first use, so the façade is measured too. The time of a
-bare interpreter stands beside them; nothing is subtracted.
+``python scripts/bench_import.py``: best of a few processes, beside their goals, which stand in
+``docs/performance.md``. The package loads its names on first use, so the façade is measured
+too. The time of a bare interpreter stands beside them; nothing is subtracted.
 """
 
 from __future__ import annotations

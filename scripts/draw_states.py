@@ -25,8 +25,8 @@ HEAD = """\
 [简体中文](states.zh-CN.md)
 
 Drawn from `TRANSITIONS` in `actors/state.py` by `scripts/draw_states.py`; do not edit.
-A pair that is not listed is illegal and fails loudly. What keeps the state has no row, and
-whatever carries an old generation is dropped before the table is asked.
+A pair that is not listed is illegal and raises an error. An event that keeps the state has no row.
+A message of an old generation is dropped before the table is consulted.
 """
 
 HEAD_ZH = """\
@@ -35,7 +35,7 @@ HEAD_ZH = """\
 [English](states.md)
 
 由 `scripts/draw_states.py` 根据 `actors/state.py` 的 `TRANSITIONS` 生成，请勿手改。
-表中没有的组合是非法的，会大声报错。不改变状态的事没有行；带着旧代号（generation）的消息在查表之前就被丢弃。
+表中没有的组合是非法的，会直接抛出错误。不改变状态的事没有行；带着旧代号（generation）的消息在查表之前就被丢弃。
 """
 
 NOTES_ZH = {
@@ -44,14 +44,14 @@ NOTES_ZH = {
     "its actors crash too often": "它的 actor 崩溃过于频繁",
     "release everything": "释放一切",
     "start heartbeat, recovery and sends; arm the stable timer": "启动心跳、补读、发送；开始计时",
-    "ask for a verdict; tell the circuit": "请求结论；告知熔断器",
+    "ask for a verdict; tell the circuit": "由 supervisor 裁决；告知熔断器",
     "abandon the dial; its late success is stale": "放弃这次拨号；迟到的成功作废",
     "not dialled yet: wait for the circuit, no attempt counted": "还没拨号：等熔断器放行，不计次数",
     "the link ended before the registration": "注册之前连接就断了",
     "the peer does not speak the platform's language": "对端说的不是平台的协议",
     "renew the credentials once at once": "立即更新一次凭据",
-    "ask for a verdict: reclaim once or give up": "请求结论：夺回一次，或者放弃",
-    "ask for a verdict: give up": "请求结论：放弃",
+    "ask for a verdict: reclaim once or give up": "由 supervisor 裁决：夺回一次，或者放弃",
+    "ask for a verdict: give up": "由 supervisor 裁决：放弃",
     "an actor of the link died; its restart is budgeted": "连接的一个 actor 死了；重启有预算",
     "shut the socket; nothing can be stored": "关闭套接字；现在什么都存不了",
     "shut the socket at once; another process owns the account": "立即关闭套接字；账号归另一个进程",

@@ -52,7 +52,7 @@ class DialEnded(Control, frozen=True, kw_only=True, gc=False):
 
 
 class EndpointFailed(Message, frozen=True, kw_only=True, gc=False):
-    """An open link ended by a fault of its endpoint (``reliability.md`` 2.5)."""
+    """An open link ended by a fault of its endpoint (``contract.md`` 2.5)."""
 
     endpoint: str
     failure: Failure

@@ -15,11 +15,11 @@ from actors.policy.retries import Retry
 from actors.values import AccountId, ErrorClass, Failure
 
 FAILING: Final = 10
-"""Failures in a row that nobody expected; then a person should look (``reliability.md`` 2.5)."""
+"""Failures in a row that nobody expected; then a person should look (``contract.md`` 2.5)."""
 
 OVERSIZED: Final = 3
 OVERSIZED_WINDOW_S: Final = 3600.0
-"""So many messages above the limits within the window are chance (``reliability.md`` 2.10)."""
+"""So many messages above the limits within the window are chance (``contract.md`` 2.10)."""
 
 CROWD: Final = 20
 CROWD_SHARE: Final = 0.05
@@ -27,7 +27,7 @@ CROWD_LEAST: Final = 3
 """In a small house a share is soon above any bound; fewer accounts than this are no crowd."""
 
 CROWD_WINDOW_S: Final = 60.0
-"""Accounts that crash within this are a crowd (``reliability.md`` 2.8)."""
+"""Accounts that crash within this are a crowd (``contract.md`` 2.8)."""
 
 JOURNAL_FILLING: Final = "journal.filling"
 """Name of the alert that stops reading history."""
@@ -173,7 +173,7 @@ def of_link(failure: Failure, retry: Retry) -> list[Alert]:
                 name="link.failing",
                 detail=f"{retry.nth} failures in a row that nobody expects, "
                 f"the last one {failure.reason}",
-                next_step="see last_error and the kept frames; it is tried for ever",
+                next_step="see last_error and frame.rejected in the log; it is tried for ever",
             )
         )
     if retry.flapping:

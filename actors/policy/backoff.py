@@ -1,8 +1,7 @@
 """How long to wait after a failure: settings and arithmetic, no history.
 
-The history of an account is in :mod:`actors.policy.retries`. Where ``design.md`` 5 gives
-a line, the wait grows by a step a failure; where ``reliability.md`` 2.5 gives base and
-cap, it doubles.
+The history of an account is in :mod:`actors.policy.retries`. A class that has a step waits
+longer by it with each failure; a class that has a base waits twice as long (``contract.md`` 2.5).
 """
 
 from __future__ import annotations

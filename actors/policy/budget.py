@@ -1,7 +1,7 @@
 """How often a child may be restarted, and how long each restart waits.
 
 One budget a child, never shared: what is right for a handful of siblings is wrong for a
-thousand accounts (``reliability.md`` 2.8). Pure: time is an argument.
+thousand accounts (``contract.md`` 2.8). Pure: time is an argument.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The circuit of one endpoint: when so many dials fail that all should pause.
 
-Scheme, host, port and proxy make an endpoint (``reliability.md`` 2.7). Attempts are
+Scheme, host, port and proxy make an endpoint (``contract.md`` 2.7). Attempts are
 tallied by the second, so memory does not grow with accounts. Pure: time and dice are
 arguments.
 """

@@ -1,6 +1,6 @@
 """Every failure the gateway tells apart, from codes and from its own verdicts.
 
-The class comes from types and codes, never from message text (``reliability.md`` 2.5).
+The class comes from types and codes, never from message text (``contract.md`` 2.5).
 Failures of a dial are made where the exceptions are known (``gateway/transport``), those
 of a registration by the platform. ``reason`` is a constant; ``detail`` says what a person can
 do, and never what becomes of the link: that is for whoever has it to say.
@@ -155,7 +155,7 @@ BACKPRESSURE: Final = Failure(
 PROTOCOL_ERRORS: Final = Failure(
     error_class=ErrorClass.OTHER,
     reason="protocol_errors",
-    detail="Three frames within a minute could not be read; see the kept frames.",
+    detail="Three frames within a minute could not be read; see frame.rejected in the log.",
 )
 ATTEMPT_TIMED_OUT: Final = Failure(
     error_class=ErrorClass.NETWORK,

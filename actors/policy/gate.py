@@ -1,6 +1,6 @@
 """The connect gate: how fast a process may open links, and who comes first.
 
-One for all accounts of a process (``reliability.md`` 2.7). Every operation takes constant
+One for all accounts of a process (``contract.md`` 2.7). Every operation takes constant
 time however many wait. Pure: time is an argument.
 """
 

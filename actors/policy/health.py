@@ -14,7 +14,7 @@ class Verdict(enum.Enum):
 
 
 class JournalHealth:
-    """Judges how long commits have been waiting (``reliability.md`` I3).
+    """Judges how long commits have been waiting (``contract.md`` I3).
 
     One thread judges; any thread may read ``down``.
 

@@ -1,4 +1,4 @@
-"""What becomes of the sends of one account: the state machine of ``reliability.md`` 2.3.
+"""What becomes of the sends of one account: the state machine of ``contract.md`` 2.3.
 
 QUEUED → SENDING → ACCEPTED | REFUSED | UNKNOWN; UNKNOWN → ACCEPTED (found), QUEUED again
 (proven absent twice) or UNKNOWN for good, ``needs_review``; EXPIRED and CANCELLED only from

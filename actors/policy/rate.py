@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 SLOW_S: Final = 600.0
-"""So long an account goes slower after a "too fast" (``reliability.md`` O8)."""
+"""So long an account goes slower after a "too fast" (``contract.md`` O8)."""
 
 SLOWEST: Final = 1 / 16
 """Share of its rate an account keeps, however often it is told so."""

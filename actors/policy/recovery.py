@@ -1,7 +1,7 @@
 """What to read again of an account's history, and what of it is missing.
 
 Pure: pages and answers in, the next question and the missing events out. Who asks, stores
-and acknowledges is the recovery actor (``reliability.md`` 2.2, ``protocol.md`` 17).
+and acknowledges is the recovery actor (``contract.md`` 2.2, ``protocol.md`` 17).
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ Question: TypeAlias = AskConversations | AskMessages
 
 
 def continuous(cursor: Position | None, state: Position) -> bool:
-    """Say whether nothing happened since the cursor (``reliability.md`` 2.2, step 2)."""
+    """Say whether nothing happened since the cursor (``contract.md`` 2.2, step 2)."""
     return cursor is not None and cursor.marker == state.marker and state.point <= cursor.point
 
 
@@ -75,7 +75,7 @@ def extent(
         window_ms: So much of the past is read on the first contact.
         margin_ms: So much before the cursor is read again.
         horizon_ms: So long the journal remembers; what it forgot would look missing
-            (``reliability.md`` I6).
+            (``contract.md`` I6).
         first_ms: The first contact; nothing older is read. Zero or None: there is no such limit.
         begun_ms: When this life began, in the platform's time; what was said since is read.
     """

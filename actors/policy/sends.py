@@ -1,6 +1,6 @@
 """What the state machine of the outbox works on: an open send, its times, its next steps.
 
-Rules of ``reliability.md`` 2.3. Deciding is :mod:`actors.policy.outbox`'s.
+Rules of ``contract.md`` 2.3. Deciding is :mod:`actors.policy.outbox`'s.
 """
 
 from __future__ import annotations

@@ -104,7 +104,7 @@ def stale(
     """Give those of which nobody can tell whether they were handled before; usually none.
 
     They happened longer than the horizon before they came: of an earlier copy the journal may
-    have forgotten (``reliability.md`` I6). How long they waited since does not matter, for
+    have forgotten (``contract.md`` I6). How long they waited since does not matter, for
     meanwhile their own rows stayed. What has no time is never stale, nor what a person put
     back; what will expire anyway is left to :func:`verdict`.
 

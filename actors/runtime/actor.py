@@ -32,7 +32,7 @@ from actors.runtime.worker import Worker
 
 SLICE = 64
 """Messages one actor runs before the next gets its turn: a quiet actor's hop stays below
-0.3 ms beside flooded ones (``performance.md`` 5)."""
+0.3 ms beside flooded ones (``docs/performance.md``)."""
 
 
 class Played(Protocol):

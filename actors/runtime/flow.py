@@ -1,6 +1,6 @@
 """How much of one account's work is in hand, and whether to go on reading.
 
-``reliability.md`` 2.10: what was taken from the socket is never dropped; instead the poller
+``contract.md`` 2.10: what was taken from the socket is never dropped; instead the poller
 stops reading the account, and TCP holds the peer back.
 """
 

@@ -9,7 +9,7 @@ from actors.policy.rate import Slots, TokenBucket
 
 
 class OpenSends:
-    """Bounds of reliability O1, the rate of O8, and who is under way. Any thread.
+    """Bounds of ``contract.md`` O1, the rate of O8, and who is under way. Any thread.
 
     Args:
         limit: Most open sends of the process.

@@ -47,7 +47,7 @@ PATIENCE_S: Final = 0.05
 """Longest time the reader of the sockets waits for room; a server's ping has 0.1 s."""
 
 SLOW_COMMIT_S: Final = 2.0
-"""A commit should hold within this (``reliability.md`` I3)."""
+"""A commit should hold within this (``contract.md`` I3)."""
 
 __all__ = ["JournalWriter", "OverloadedError", "WriterCounters"]
 

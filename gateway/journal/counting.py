@@ -1,4 +1,4 @@
-"""The accounting identity of each account (``reliability.md`` I12), kept over the file's life.
+"""The accounting identity of each account (``contract.md`` I12), kept over the file's life.
 
 A clean stop leaves the totals in the file, so that the next start need not read every row;
 after any other end the rows are counted, and what retention deleted is in ``tally``.

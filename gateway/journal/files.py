@@ -233,7 +233,7 @@ def failure(path: Path, error: sqlite3.Error) -> JournalError:
 
 
 def needs_new_handle(error: sqlite3.Error) -> bool:
-    """Say whether the open connection cannot be trusted to heal (``reliability.md`` J2, J4).
+    """Say whether the open connection cannot be trusted to heal (``contract.md`` J2, J4).
 
     It keeps damaged pages in memory, so it would not see that the file was mended.
     """

@@ -1,7 +1,7 @@
 """Order of what one command stores. Pure.
 
 Within one lane and one command events follow the peer's clock, then their arrival
-(``reliability.md`` I7); what came in earlier commands is never moved.
+(``contract.md`` I7); what came in earlier commands is never moved.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def arrange(
 def merge(
     rows: Sequence[tuple[int, str | bytes | None, int | None]],
 ) -> list[tuple[int, int]]:
-    """Put what waited in order of time, lane by lane (``reliability.md`` I7).
+    """Put what waited in order of time, lane by lane (``contract.md`` I7).
 
     A lane's own numbers are dealt out anew, so that what is stored later stays behind it.
 

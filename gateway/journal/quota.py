@@ -1,4 +1,4 @@
-"""How much more the journal may take (``reliability.md`` 2.10, row "journal on disk"). Pure."""
+"""How much more the journal may take (``contract.md`` 2.10, row "journal on disk"). Pure."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 Pending, running, parked and dead events and open sends stay whatever their age. The identity
 by which a repeated message is known is its row, so it stays until the horizon
-(``reliability.md`` I6).
+(``contract.md`` I6).
 
 Our wall clock alone ages nothing: set ahead for nine seconds, it would empty that memory. So
 the horizon lies no later than the platform's own times allow, and an event goes only when

@@ -1,4 +1,4 @@
-"""Takes what can still be read out of a damaged journal (``reliability.md`` J4).
+"""Takes what can still be read out of a damaged journal (``contract.md`` J4).
 
 Into a new file, beside the old one, which is set aside whole and never written. What is lost
 is listed; cursors are left out, so that recovery reads the platform's history again; and an

@@ -1,6 +1,6 @@
 """Tables of the journal file, version by version.
 
-Names and columns follow ``reliability.md`` 2.12. Knows SQL, no message, file or lock.
+Names and columns follow ``contract.md`` 2.12. Knows SQL, no message, file or lock.
 """
 
 from __future__ import annotations

@@ -500,7 +500,7 @@ class SqliteJournal:
         return self._upkeep.idle(connection)
 
     def _park_left_running(self) -> None:
-        """Park what was running when the last process ended (``reliability.md`` I9)."""
+        """Park what was running when the last process ended (``contract.md`` I9)."""
         try:
             commands = letters.left_running(self._connected())
             if commands:

@@ -76,7 +76,7 @@ class HttpSettings(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class ConnectSettings(Record):
-    """The gate all accounts go through (``reliability.md`` 2.7).
+    """The gate all accounts go through (``contract.md`` 2.7).
 
     Attributes:
         rate_per_s: Dials a second.
@@ -106,7 +106,7 @@ class HistorySettings(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class HandlerSettings(Record):
-    """Where the host's code runs (``reliability.md`` 2.10).
+    """Where the host's code runs (``contract.md`` 2.10).
 
     Attributes:
         threads: Most handlers at once, over all accounts.
@@ -121,7 +121,7 @@ class HandlerSettings(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class OutboxSettings(Record):
-    """What all accounts together may send (``reliability.md`` 2.10, O8).
+    """What all accounts together may send (``contract.md`` 2.10, O8).
 
     Attributes:
         limit: Most that wait; more are refused before they are accepted.
@@ -136,7 +136,7 @@ class OutboxSettings(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class JournalSettings(Record):
-    """How the journal stays well over years (``reliability.md`` 2.10, 2.12).
+    """How the journal stays well over years (``contract.md`` 2.10, 2.12).
 
     Attributes:
         retention_days: Settled events and ended sends are kept so long, and with them the

@@ -49,7 +49,7 @@ class Credentials(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class HeartbeatSettings(Record):
-    """When to ask for a sign of life (``reliability.md`` 2.4).
+    """When to ask for a sign of life (``contract.md`` 2.4).
 
     Attributes:
         interval_s: Between two heartbeats.
@@ -67,7 +67,7 @@ class ReconnectSettings(Record):
     """How long to wait after a failure; the keys of :class:`actors.policy.backoff.Delays`.
 
     ``step`` grows the wait by so much a failure, ``base`` doubles it, ``cap`` is a true
-    maximum, before jitter (``design.md`` 5, ``reliability.md`` 2.5).
+    maximum, before jitter (``contract.md`` 2.5).
 
     Attributes:
         max_attempts: Failures in a row that end in FAILED; None: never.
@@ -190,7 +190,7 @@ class FlowSettings(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class SendSettings(Record):
-    """How messages leave (``reliability.md`` 2.3).
+    """How messages leave (``contract.md`` 2.3).
 
     Attributes:
         expires_s: A message that could not leave within this is not sent any more.
@@ -220,7 +220,7 @@ class SendSettings(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class RecoverySettings(Record):
-    """How history is read again for what was not pushed (``reliability.md`` 2.2).
+    """How history is read again for what was not pushed (``contract.md`` 2.2).
 
     Attributes:
         probe_s: Between two looks whether the platform is ahead of us, ± 20 %; once a day it is
@@ -254,7 +254,7 @@ class RecoverySettings(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class RetrySettings(Record):
-    """What happens when a handler raises or the process dies in it (``reliability.md`` 2.1).
+    """What happens when a handler raises or the process dies in it (``contract.md`` 2.1).
 
     Attributes:
         retry_delays_s: Wait before each further try; after the last the event is a dead letter.

@@ -1,4 +1,4 @@
-"""Appends each event to a file, one JSON object a line (``design.md`` 6)."""
+"""Appends each event to a file, one JSON object a line (:func:`gateway.events.as_dict`)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """A recorder for one test: what a gateway did, and which invariants that broke.
 
 Watches the platform's side (acknowledgements, sessions), the journal's commits, the handlers
-and the states of a gateway (``reliability.md`` 7, V1 to V9). It changes nothing.
+and the states of a gateway (``contract.md`` 7, V1 to V9). It changes nothing.
 """
 
 from __future__ import annotations

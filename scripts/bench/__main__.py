@@ -181,7 +181,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         for one in series:
             print("\n" + report.table(one))
         if goals:
-            print("\ngoals (design 8)\n" + "\n".join(goal.line() for goal in goals))
+            print("\ngoals\n" + "\n".join(goal.line() for goal in goals))
     for text in failed:
         print(f"FAILED {text}", file=sys.stderr)
     return 1 if failed else 0

@@ -1,6 +1,6 @@
 """Tables and goals: medians of rounds, ratios taken inside each round.
 
-A goal is one of design 8; it is shown as reached, or as missed by how much.
+A goal is one of ``docs/performance.md``; it is shown as reached, or as missed by how much.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Series:
 
 @dataclass(frozen=True, kw_only=True)
 class Goal:
-    """One line of design 8 as this run shows it; ``most``: the value may not be above."""
+    """One goal as this run shows it; ``most``: the value may not be above."""
 
     text: str
     value: float | None

@@ -227,7 +227,7 @@ class Lives:
         return frozenset(name for (name,) in self._rows(_PARKED, Status.PARKED))
 
     def miscounted(self) -> list[str]:
-        """Say where the journal counts other messages than buyers said (``reliability.md`` I12).
+        """Say where the journal counts other messages than buyers said (``contract.md`` I12).
 
         Own echoes count as ignored, so what buyers said is the rest.
         """

@@ -3,7 +3,7 @@
 The platform's own books are the model: what was said, pushed, acknowledged and accepted. A
 run is a handful of random steps (people talk, links end, frames are lost, doubled and swapped,
 answers get lost, handlers raise, the gateway restarts); then everything heals, and all that is
-promised in ``reliability.md`` 2.1 to 2.3 must come true.
+promised in ``contract.md`` 2.1 to 2.3 must come true.
 """
 
 from __future__ import annotations

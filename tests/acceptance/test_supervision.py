@@ -177,7 +177,7 @@ def test_the_dialing_actor(market: Market, deed: str) -> None:
 def test_a_shared_part_that_keeps_dying_ends_the_process(
     market: Market, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """reliability.md 2.8, root: the service manager starts a new one; this one ends in order."""
+    """contract.md 2.8, root: the service manager starts a new one; this one ends in order."""
     monkeypatch.setattr("signal.signal", lambda *_: None)  # this is not the main thread's business
     monkeypatch.setattr(market.gateway, "start", lambda: None)  # it runs
     codes: list[int] = []

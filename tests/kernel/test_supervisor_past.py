@@ -148,7 +148,7 @@ def test_wait_that_passed_while_the_process_was_down_is_over(house: House) -> No
 
 
 def test_failed_account_is_failed_in_the_next_process_too(house: House) -> None:
-    """A captcha is not solved by restarting us (``reliability.md`` 2.4)."""
+    """A captcha is not solved by restarting us (``contract.md`` 2.4)."""
     house.start()
     house.fail(CAPTCHA)
 

@@ -21,7 +21,7 @@ RELIABILITY_5 = (
     *(f"T{n}" for n in range(1, 3)),
     *(f"F{n}" for n in range(1, 12)),
 )
-"""The rows of ``reliability.md`` 5, in its order."""
+"""The rows of ``contract.md`` 5, in its order."""
 
 
 def test_page_is_what_the_suite_says() -> None:

@@ -38,7 +38,7 @@ def _agree(event: Event, exp: dict[str, Any], *also_known: str) -> None:
     for name, value in exp.items():
         if name in REMARKS or name in also_known:
             continue
-        # A time that came as text is a number in an event (design 6).
+        # A time that came as text is a number in an event.
         wanted = int(value) if name == "create_time" and isinstance(value, str) else value
         assert told.get(name) == wanted, name
     if isinstance(event, UndecodableEvent):

@@ -1,7 +1,7 @@
 """The outbox's rules, one by one, against a model that knows what a platform can have seen.
 
 ``test_outbox_machine.py`` asks whether the truth comes out in the end; here each step is
-judged as it is made (``reliability.md`` 2.3): no attempt after one that may have arrived
+judged as it is made (``contract.md`` 2.3): no attempt after one that may have arrived
 without the proof that it did not, one unresolved send a lane, ends that stay ends.
 """
 

@@ -1,4 +1,4 @@
-"""What is read again, and what of it is missing (``reliability.md`` 2.2)."""
+"""What is read again, and what of it is missing (``contract.md`` 2.2)."""
 
 from __future__ import annotations
 

@@ -187,7 +187,7 @@ def test_what_came_with_the_handshake_is_delivered(
 
 
 def test_a_ping_is_answered_while_nobody_takes_the_frames(exchange: Exchange) -> None:
-    """The reader never runs user code (design 4, rule 8)."""
+    """The reader never runs user code."""
     gate = threading.Event()
     consumer = exchange.line(flow=Flow(1, 0))
     line = exchange.line()
@@ -220,7 +220,7 @@ def test_our_ping_is_answered(exchange: Exchange) -> None:
 
 
 def test_a_full_account_is_not_read_and_the_others_are(exchange: Exchange) -> None:
-    """reliability.md 2.10: the socket is the queue; nothing is dropped."""
+    """contract.md 2.10: the socket is the queue; nothing is dropped."""
     full = exchange.line(flow=Flow(10, 2))
     other = exchange.line()
     full.peer.sendall(b"".join(text(str(n)) for n in range(10)))

@@ -125,7 +125,7 @@ def test_nothing_is_lost_reordered_or_overlaps(seed: int) -> None:
 
 
 def test_a_quiet_actor_is_not_starved_by_a_flooded_one() -> None:
-    """Without a slice, a hop beside 10 flooded actors takes 0.2 s (performance.md 5)."""
+    """Without a slice, a hop beside 10 flooded actors takes 0.2 s (docs/performance.md)."""
     pool = Pool(threads=1, name="fair")
     order: list[str] = []
 

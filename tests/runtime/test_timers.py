@@ -279,7 +279,7 @@ def test_flow_counts_bytes_too() -> None:
 
 
 def test_accounts_share_what_the_process_may_hold() -> None:
-    """reliability.md 2.10, "reader to journal, process": those with little in hand are read on."""
+    """contract.md 2.10, "reader to journal, process": those with little in hand are read on."""
     whole = Whole(10)
     greedy, modest, late = (Flow(8, 4, whole=whole) for _ in range(3))
     lows: list[int] = []

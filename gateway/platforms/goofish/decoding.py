@@ -64,7 +64,7 @@ def decode_history(body: str) -> tuple[PlatformEvent, ...]:
 
 
 def decode_any(text: str) -> Iterator[dict[str, Any]]:
-    """Decode a capture: one map an entry, design 6 names first, then the rarer facts.
+    """Decode a capture: one map an entry, the names of ``as_dict`` first, then the rarer facts.
 
     Takes a bare ``data`` entry (also one broken into lines, or quoted), an entry object, a
     whole frame, a history body or model, a JSON list of these, or one of these a line. A

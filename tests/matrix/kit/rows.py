@@ -1,4 +1,4 @@
-"""The rows of the fault matrix (``reliability.md`` 5) as data.
+"""The rows of the fault matrix (``contract.md`` 5) as data.
 
 A test shows a row by ``@row("C1", "what is expected")``; any test may, wherever it stands
 (outside this folder as ``@pytest.mark.row``). ``scripts/draw_faults.py`` draws
