@@ -144,8 +144,11 @@ class AccountPlan(msgspec.Struct, frozen=True, kw_only=True):
     answer_limit_bytes: int = 1 << 20
 
 
-class Observer(Protocol):
-    """Who is told what became of things. Called on kernel threads; must not block."""
+class Observer:
+    """Who is told what became of things; a subclass says what it does with which.
+
+    Called on kernel threads; must not block.
+    """
 
     def state_changed(self, change: StateChanged) -> None:
         """A connection moved."""

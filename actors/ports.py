@@ -6,7 +6,7 @@ Each shape says which thread calls it and whether it may block.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 import msgspec
 
@@ -51,6 +51,14 @@ class Clock(Protocol):
 
     def unix_ms(self) -> int:
         """Give wall time in milliseconds; for people and for the wire."""
+
+
+@runtime_checkable
+class MovedClock(Clock, Protocol):
+    """Time that stands still until somebody moves it; a simulation has one."""
+
+    def on_move(self, look: Callable[[], None]) -> None:
+        """Have a function called after each move; whoever waits for a deadline looks again."""
 
 
 class Dice(Protocol):

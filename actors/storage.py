@@ -356,10 +356,6 @@ class RecoveryRecord(msgspec.Struct, frozen=True, kw_only=True):
     first_ms: int | None = None
 
 
-class OverloadedError(Exception):
-    """Too much waits; nothing was accepted."""
-
-
 class Letter(msgspec.Struct, frozen=True, kw_only=True):
     """An event that waits for a person: dead or parked (``contract.md`` I9, I11).
 
@@ -436,6 +432,41 @@ class GatewayError(Exception):
 
 class JournalError(GatewayError):
     """The journal could not do it; nothing of the command was kept."""
+
+
+class CommandRefusedError(JournalError):
+    """Raised when the journal can never keep a command, or was closed before its turn.
+
+    Attributes:
+        reason: Why; no payload. :data:`CLOSED` if it was closed.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return "the journal did not take it; its log line journal.* says why"
+
+
+class OverloadedError(GatewayError):
+    """Raised before anything was accepted, because a bound is reached.
+
+    Attributes:
+        what: The queue that is full, e.g. ``outbox of shop-a``.
+        limit: Its bound.
+    """
+
+    retryable = True
+
+    def __init__(self, what: str, limit: int, next_step: str = "try again later") -> None:
+        super().__init__(what, limit, next_step)
+        self.what = what
+        self.limit = limit
+        self._next_step = next_step
+
+    def __str__(self) -> str:
+        return f"{self.what} is full ({self.limit}); nothing was accepted, {self._next_step}"
 
 
 class JournalFullError(JournalError):

@@ -38,14 +38,14 @@ from actors.policy import alerts
 from actors.policy.budget import LONGEST_DELAY_S, RestartBudget
 from actors.policy.gate import ConnectGate
 from actors.policy.health import JournalHealth, Verdict
-from actors.ports import Clock, Handle
+from actors.ports import Clock, Handle, MovedClock
 from actors.reconnect import CRASH_LOOP
+from actors.runtime.answer import Answer
 from actors.runtime.board import AlertBoard
 from actors.runtime.clock import SystemClock
 from actors.runtime.flow import Flow, Whole
 from actors.runtime.handlers import HandlerPool
 from actors.runtime.log import Log
-from actors.runtime.manual import ManualClock
 from actors.runtime.naps import Naps
 from actors.runtime.poller import Poller
 from actors.runtime.pool import Pool
@@ -168,7 +168,7 @@ class System:
         self._lock = threading.RLock()
         self._running = False
         self._journal_reason = ""
-        self._naps = None if isinstance(clock, ManualClock) else Naps(clock.monotonic)
+        self._naps = None if isinstance(clock, MovedClock) else Naps(clock.monotonic)
         self._lost_s = self._lost_until = 0.0
         self._dice = random.Random(dice_seed)  # noqa: S311  # jitter, not secrets
         writer = JournalWriter(journal, clock=clock, on_health=self._note_health, log=log)
@@ -202,7 +202,7 @@ class System:
             sends=OpenSends() if sends is None else sends,  # an empty one is falsy
             parking=parking,
         )
-        if isinstance(clock, ManualClock):
+        if isinstance(clock, MovedClock):
             for part in (self.services.timers, self.services.poller, self.services.handlers):
                 clock.on_move(part.look)
 
@@ -337,26 +337,23 @@ class System:
             if not account.peers.supervisor.tell(command):
                 account.standing.unheard = (*account.standing.unheard, command)
 
-    def send(
-        self, delivery: Delivery, stored: Callable[[], None], refused: Callable[[str], None]
-    ) -> None:
-        """Put a message into the outbox.
+    def send(self, delivery: Delivery, timeout_s: float, refused: Callable[[str], None]) -> None:
+        """Put a message into the outbox; return once it is durable.
 
         Args:
             delivery: The message.
-            stored: Called once it is durable.
-            refused: Called instead, with a reason, if it can not be stored.
+            timeout_s: How long to wait for the journal.
+            refused: Called with a reason if it can not be stored, though nobody waits any more.
 
         Raises:
+            KeyError: There is no such account.
             OverloadedError: Too much waits for the journal; it was not accepted.
+            CommandRefusedError: It can not be stored.
+            TimeoutError: The journal did not answer in time; it may be stored yet.
         """
-        account = self._accounts[delivery.account]
-
-        def committed(_: object) -> None:
-            account.peers.outbox.tell(DeliveriesStored(deliveries=(delivery,)))
-            stored()
-
-        self.services.writer.submit(StoreDelivery(delivery=delivery), committed, refused=refused)
+        outbox = self._accounts[delivery.account].peers.outbox
+        store, stored = StoreDelivery(delivery=delivery), DeliveriesStored(deliveries=(delivery,))
+        self.services.writer.call(store, timeout_s, lambda _: outbox.tell(stored), refused)
 
     def tell_outbox(self, name: AccountId, message: SendDropped) -> None:
         """Leave a message with an account's outbox, if there is one."""
@@ -364,31 +361,29 @@ class System:
         if account is not None:
             account.peers.outbox.tell(message)
 
-    def replay(self, name: AccountId, event_id: str, answered: Callable[[bool], None]) -> None:
+    def replay(self, name: AccountId, event_id: str, timeout_s: float) -> bool:
         """Make a dead or parked event pending again, at the end of its lane.
 
         Args:
             name: Whose it is.
             event_id: Which.
-            answered: Called with whether there was such an event; not at all, if the account's
-                decoder dies meanwhile.
+            timeout_s: How long to wait for the journal.
+
+        Returns:
+            Whether there was such an event.
+
+        Raises:
+            CommandRefusedError: The journal can not note it.
+            TimeoutError: There is no answer in time, or the account's decoder died meanwhile.
         """
         account = self._accounts.get(name)
-        if account is not None:
-            account.peers.decoder.tell(PutBack(event_id=event_id, answered=answered))
-            return
+        if account is not None:  # its decoder numbers all that comes into its lanes
+            answer = Answer[bool]()
+            account.peers.decoder.tell(PutBack(event_id=event_id, answered=answer.give))
+            return answer.take(timeout_s)
         writer = self.services.writer
-        writer.submit(
-            ReplayEvent(event_id=event_id, lane_seq=next(writer.numbers())),
-            lambda answer: answered(bool(answer)),
-            refused=lambda _: answered(False),
-        )
-
-    def new_uuid(self, name: AccountId) -> str:
-        """Give a client id in the form the account's platform wants."""
-        plan = self._accounts[name].plan
-        clock = self.services.clock
-        return plan.platform.uuid(clock.unix_ms(), self._dice.random())
+        command = ReplayEvent(event_id=event_id, lane_seq=next(writer.numbers()))
+        return bool(writer.call(command, timeout_s))
 
     @staticmethod
     def new_outbox_id() -> str:

@@ -2,53 +2,39 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from actors.account import AccountPlan
-from actors.messages import StateChanged
+from actors.account import Observer
 from actors.policy.alerts import Alert
-from actors.ports import Clock
+from actors.ports import Clock, Handle
 from actors.runtime.handlers import handling
-from actors.storage import Journal, StorePaused, Tally
+from actors.storage import Journal
 from actors.system import System
-from actors.values import (
-    AccountId,
-    Content,
-    Delivery,
-    Event,
-    Recovered,
-    SendResult,
-)
-from gateway import answering, arguments, listeners, logs, planning, sending, sinks, stopping
-from gateway.accounts import Accounts, AccountView, masked_alert, masked_change
+from actors.values import AccountId, Event
+from gateway import answering, arguments, listeners, logs, planning, sinks, stopping
+from gateway.access import RunningJournal
 from gateway.calls import Calls
 from gateway.config import check, load
-from gateway.errors import (
-    AccountExistsError,
-    ConfigError,
-    ShuttingDownError,
-    UnknownAccountError,
-)
+from gateway.errors import ConfigError, ShuttingDownError, UnknownAccountError
 from gateway.events import note_name
 from gateway.handlers import Handlers
 from gateway.letters import DeadLetters
 from gateway.life import Life
-from gateway.sending import ASK_S, ClientIds, Sends, SendTicket, Tickets
-from gateway.settings import AccountSettings, Settings
+from gateway.observer import GatewayObserver, RecoveryListener, StateListener
+from gateway.registry import Registry
+from gateway.sender import Sender
+from gateway.sending import Sends, SendTicket, Tickets
+from gateway.settings import Settings
 from gateway.transport import library
 from gateway.undisturbed import run, undisturbed
 from gateway.wishes import OnCrash, Session
 from gateway.wishes import check as check_wish
 
 EventT = TypeVar("EventT", bound=Event)
-StateListener = Callable[[StateChanged], None]
-RecoveryListener = Callable[[Recovered], None]
-
 _NOT_GIVEN: Any = None
 
 
@@ -86,39 +72,48 @@ class Gateway:
         self._log = logs.logger_for(log, self._redactor)
         self._clock = planning.clock(clock)
         self._open_journal = planning.opener(journal, self._log)
-        self._ids = ClientIds(self._clock.unix_ms)
+        self._life = Life()
+        self._system: System | None = None
         self._tickets = Tickets()
-        self._listeners: list[StateListener] = []
-        self._recovery_listeners: list[RecoveryListener] = []
         self._calls = Calls(lambda: self._system, self._log)
+        self._access = RunningJournal(lambda: self._life.running(self._system))
+        self._registry = Registry(
+            settings,
+            life=self._life,
+            system=lambda: self._system,
+            access=self._access,
+            redactor=self._redactor,
+            log=self._log,
+        )
+        self._lock = self._registry.lock
+        self._plans = self._registry.plans
+        self.accounts = self._registry.accounts
+        self.dead_letters = DeadLetters(self._access)
+        self.sends = Sends(self._access, self._tickets)
+        self._sender = Sender(self._registry, self._tickets, self._clock)
         self._sinks = sinks.Sinks(settings.sinks, log=self._log, mask=self._redactor.text)
-        self._plans: dict[AccountId, AccountPlan] = {}
-        self._addressee = partial(answering.addressee, self._plans)
         self._handlers = Handlers(
             self._sinks.runners,
-            self._reply,
-            addressee=self._addressee,
+            self._sender.reply,
+            addressee=partial(answering.addressee, self._plans),
             log=self._log,
             mask=self._redactor.text,
         )
-        self._heard_of: set[AccountId] = set()
-        self._send_limits: dict[AccountId, tuple[int, float]] = {}
-        self._disabled = {each.id for each in settings.accounts if not each.enabled}
-        self._lock = threading.RLock()
-        self._system: System | None = None
-        self._journal: Journal | None = None
-        self._life = Life()
-        self.accounts = Accounts(
-            add=self._add_account,
-            verb=self._account_verb,
-            tally=self._tally,
-            alerts=self._alerts,
-            look=self._life.here,
+        self._listeners = GatewayObserver(
+            accounts=self.accounts,
+            tickets=self._tickets,
+            calls=self._calls,
+            forget=self._handlers.forget,
+            redactor=self._redactor,
         )
-        self.dead_letters = DeadLetters(lambda: self._life.running(self._system))
-        self.sends = Sends(lambda: self._life.running(self._system), self._tickets)
-        for account in settings.accounts:
-            self._register(account)
+        self._handle: Handle = self._handlers
+        self._observer: Observer = self._listeners
+
+    def _wrap(
+        self, handle: Callable[[Handle], Handle], observer: Callable[[Observer], Observer]
+    ) -> None:
+        """Put something around what the kernel calls, before the start; for the testing kit."""
+        self._handle, self._observer = handle(self._handle), observer(self._observer)
 
     @classmethod
     def from_config(cls, path: str | Path) -> Gateway:
@@ -164,7 +159,7 @@ class Gateway:
             ValueError: ``on_crash`` or ``sessions`` is none of the words there are.
         """
         check_wish(event_type, account=account, own=own, on_crash=on_crash, sessions=sessions)
-        if account is not None and account not in self._heard_of:
+        if account is not None and account not in self._registry.heard_of:
             raise UnknownAccountError(account, list(self._plans))
 
         def decorate(handler: Callable[[EventT], None]) -> Callable[[EventT], None]:
@@ -182,7 +177,7 @@ class Gateway:
             TypeError: It is no function of one argument that a plain call runs.
         """
         listeners.listener("the listener", listener, takes=1)
-        self._listeners.append(listener)
+        self._listeners.on_state.append(listener)
         return listener
 
     def tap(self, listener: Callable[[Event], None] | None) -> None:
@@ -213,7 +208,7 @@ class Gateway:
             TypeError: It is no function of one argument that a plain call runs.
         """
         listeners.listener("the listener", listener, takes=1)
-        self._recovery_listeners.append(listener)
+        self._listeners.on_recovery.append(listener)
         return listener
 
     # --- life -------------------------------------------------------------------------
@@ -247,16 +242,17 @@ class Gateway:
             wrong = library.problem() if self._plans else None
             if wrong is not None:
                 raise ConfigError([wrong])
-            journal = self._journal = self._open_journal(self.settings, self._clock)
+            journal = self._open_journal(self.settings, self._clock)
             paused = frozenset(journal.paused())
             system = planning.system(
                 self.settings,
                 journal,
                 handlers=self._handlers,
-                observer=self,
+                handle=self._handle,
+                observer=self._observer,
                 clock=self._clock,
                 log=self._log,
-                on_exhausted=self._give_up,
+                on_exhausted=partial(self._life.end, broken=True),
             )
             try:
                 system.start()
@@ -266,21 +262,10 @@ class Gateway:
             self._system = system
             self._sinks.start(system.services.alerts)
             self._life.began(on_fork=self.accounts.forget_states)
-            self._warn(self._notes)
+            for note in self._notes:
+                self._log.warning("config.noted", detail=note)
             self._log.info("gateway.started", accounts=len(self._plans))
-            for name in paused & self._plans.keys():
-                self.accounts[name].paused = True
-                self._log.info("account.stays_paused", account=name)
-            for name, plan in self._plans.items():
-                system.add(plan, connect=name not in self._disabled | paused)
-
-    def _give_up(self) -> None:
-        """Have :meth:`run_forever` end the process: only a new one helps."""
-        self._life.end(broken=True)
-
-    def _warn(self, notes: Iterable[str]) -> None:
-        for note in notes:
-            self._log.warning("config.noted", detail=note)
+            self._registry.begin(system, journal, paused)
 
     @property
     def alerts(self) -> Sequence[Alert]:
@@ -289,15 +274,7 @@ class Gateway:
         Each was logged once, under its name, when it began. Empty before the start and after
         the stop.
         """
-        return self._alerts(None)
-
-    @undisturbed
-    def _alerts(self, account: AccountId | None) -> Sequence[Alert]:
-        system = self._system
-        if system is None:
-            return ()
-        self._life.here()
-        return [masked_alert(each, self._redactor) for each in system.services.alerts.on(account)]
+        return self._registry.alerts(None)
 
     @property
     def log_lines_lost(self) -> int:
@@ -411,22 +388,16 @@ class Gateway:
             ValueError: Neither a text nor an image, or both.
             TimeoutError: The journal did not answer in 10 s; whether it is in is unknown.
         """
-        account = arguments.account(account)
-        conversation = arguments.identifier("conversation", conversation)
-        to = arguments.optional_identifier("to", to)
-        content = sending.content_of(text, image_url, width=width, height=height)
-        if expires_s is not None:
-            expires_s = arguments.seconds("expires_s", expires_s, most=arguments.LONGEST_S)
-        system = self._life.running(self._system)
-        if account not in self._plans:
-            raise UnknownAccountError(account, list(self._plans))
-        limit, _ = self._send_limits[account]
-        delivery = self._delivery(account, conversation, content, to=to, expires_s=expires_s)
-        try:
-            return sending.accept(system, self._tickets, delivery, limit)
-        except KeyError:  # it was removed, or all are: a stop began
-            self._life.running(self._system)
-            raise UnknownAccountError(account, list(self._plans)) from None
+        return self._sender.send(
+            account,
+            conversation,
+            text,
+            to=to,
+            image_url=image_url,
+            width=width,
+            height=height,
+            expires_s=expires_s,
+        )
 
     def ticket(self, outbox_id: str) -> SendTicket:
         """Give a ticket for a send, perhaps of an earlier life; see :meth:`Sends.ticket`."""
@@ -447,152 +418,4 @@ class Gateway:
         """
         account = arguments.account(account)
         lane, key = note_name(conversation, key)
-        system = self._life.running(self._system)
-        return system.services.writer.read(lambda journal: journal.note(account, lane, key), ASK_S)
-
-    @undisturbed
-    def _tally(self, account: AccountId) -> Tally:
-        self._life.here()
-        return Tally() if self._journal is None else self._journal.tally(account)
-
-    def _reply(self, event: Event, content: Content) -> Delivery:
-        """Make the send of a reply.
-
-        Raises:
-            OverloadedError: The account's outbox is full: the event is tried again later.
-        """
-        if self._system is not None:
-            limit, _ = self._send_limits[event.account]
-            sending.refuse_full(self._system.services.sends, event.account, limit)
-        return self._delivery(
-            event.account,
-            event.conversation_id or "",
-            content,
-            to=self._addressee(event),
-            event_id=event.event_id,
-        )
-
-    def _delivery(
-        self,
-        account: AccountId,
-        conversation: str,
-        content: Content,
-        *,
-        to: str | None,
-        expires_s: float | None = None,
-        event_id: str | None = None,
-    ) -> Delivery:
-        now_ms, draw = self._ids.draw()
-        plan = self._plans[account]
-        if expires_s is None:
-            expires_s = self._send_limits[account][1]
-        return Delivery(
-            outbox_id=System.new_outbox_id(),
-            uuid=plan.platform.uuid(now_ms, draw),
-            account=account,
-            conversation_id=conversation,
-            to=to,
-            content=content,
-            expires_at_ms=self._clock.unix_ms() + int(expires_s * 1000),
-            event_id=event_id,
-        )
-
-    # --- the kernel tells (Observer) --------------------------------------------------
-
-    def state_changed(self, change: StateChanged) -> None:
-        """Take a change over and pass it to the listeners, without our secrets.
-
-        A server may repeat a token in its words; they go on in the failure's detail.
-        """
-        change = masked_change(change, self._redactor)
-        if change.account in self.accounts:
-            self.accounts[change.account].apply(change)
-        for listener in self._listeners:
-            self._calls.call(change.account, listener, change)
-
-    def recovery_ended(self, outcome: Recovered) -> None:
-        """Pass it to the listeners."""
-        for listener in self._recovery_listeners:
-            self._calls.call(outcome.account, listener, outcome)
-
-    def send_ended(self, account: AccountId, outbox_id: str, result: SendResult) -> None:
-        """Resolve the ticket."""
-        del account
-        self._tickets.end(outbox_id, sending.masked_result(result, self._redactor))
-
-    def retry_scheduled(self, account: AccountId, attempt: int, delay_s: float) -> None:
-        """Show when the next attempt is due."""
-        if account in self.accounts:
-            view = self.accounts[account]
-            view.attempt, view.next_retry_s = attempt, delay_s
-
-    def dead_lettered(self, account: AccountId, event: Event, reason: str) -> None:
-        """Count it; the journal keeps it."""
-        del reason
-        self._handlers.forget(event)
-        if account in self.accounts:
-            self.accounts[account].dead_letters += 1
-
-    # --- accounts ---------------------------------------------------------------------
-
-    def _register(self, account: AccountSettings) -> AccountView:
-        if account.id in self._plans:
-            raise AccountExistsError(account.id)
-        try:
-            self._plans[account.id] = planning.plan(account, self.settings)
-        except ValueError as error:
-            raise ConfigError([f"account {account.id!r}: {error}"]) from error
-        self._heard_of.add(account.id)
-        self._send_limits[account.id] = planning.shared(
-            (account.send.limit, account.send.expires_s)
-        )
-        return self.accounts.open_view(account.id)
-
-    @undisturbed
-    def _add_account(self, settings: object) -> AccountView:
-        if not isinstance(settings, AccountSettings):
-            raise TypeError(f"accounts.add takes AccountSettings, not {type(settings).__name__}")
-        self._life.here()
-        notes = check(Settings(accounts=(settings,)), source="accounts.add")
-        with self._lock:
-            logs.teach(self._redactor, settings)
-            view = self._register(settings)
-            self._warn(notes)
-            if self._system is not None:
-                self._system.add(self._plans[settings.id], connect=settings.enabled)
-            elif not settings.enabled:
-                self._disabled.add(settings.id)
-        return view
-
-    @undisturbed
-    def _account_verb(self, verb: str, account: AccountId) -> None:
-        self._life.here()
-        with self._lock:
-            if account not in self._plans:
-                if verb == "remove":
-                    return
-                raise UnknownAccountError(account, list(self._plans))
-            if verb != "remove" or self._system is not None:
-                self._perform(self._life.running(self._system), verb, account)
-            if verb == "remove":
-                self._disabled.discard(account)
-                del self._plans[account]
-                self.accounts.close_view(account)
-
-    def _perform(self, system: System, verb: str, account: AccountId) -> None:
-        """Do it; an account that is switched off hears that it is switched on, or leaves.
-
-        A pause is in the journal before its account hears of it, and a resume after.
-
-        Raises:
-            TimeoutError: The journal did not answer in 10 s; it may come true at the next start.
-        """
-        paused = verb == "pause"
-        if verb != "reset" and paused != self.accounts[account].paused:
-            sending.commit(system, StorePaused(account=account, paused=paused))
-            self.accounts[account].paused = paused
-        if account not in self._disabled or verb == "remove":
-            getattr(system, verb)(account)
-        elif verb == "resume":
-            self._disabled.discard(account)
-            system.resume(account)
+        return self._access.read(lambda journal: journal.note(account, lane, key))

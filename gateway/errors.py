@@ -31,6 +31,7 @@ from actors import storage
 
 GatewayError = storage.GatewayError
 JournalError = storage.JournalError
+OverloadedError = storage.OverloadedError
 
 _NAMES_TOLD: Final = 5
 """Most names that an error lists: a gateway may have thousands of accounts."""
@@ -103,25 +104,6 @@ class AccountExistsError(GatewayError):
 
     def __str__(self) -> str:
         return f"account {self.account!r} exists; remove it first or choose another id"
-
-
-class OverloadedError(GatewayError, storage.OverloadedError):
-    """Raised before anything was accepted, because a bound is reached.
-
-    Attributes:
-        what: The queue that is full, e.g. ``outbox of shop-a``.
-        limit: Its bound.
-    """
-
-    retryable = True
-
-    def __init__(self, what: str, limit: int) -> None:
-        super().__init__(what, limit)
-        self.what = what
-        self.limit = limit
-
-    def __str__(self) -> str:
-        return f"{self.what} is full ({self.limit}); nothing was accepted, try again later"
 
 
 class UnknownSendError(GatewayError):

@@ -1,27 +1,17 @@
-"""Dead letters and parked events of a running gateway: list, show, replay, drop.
-
-On a journal that no gateway has open, :mod:`gateway.journal.letters` does the same.
-"""
+"""Dead letters and parked events: list, show, replay, drop."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final, TypeVar
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
 
-from actors.storage import DropEvent, Journal, Letter
-from actors.system import System
+from actors.storage import DropEvent, Letter
 from actors.values import AccountId, Frame
 from gateway import arguments
-from gateway.errors import ShuttingDownError, UnknownLetterError
-from gateway.journal import letters
+from gateway.access import JournalAccess
+from gateway.errors import UnknownLetterError
 from gateway.platforms import registry
 from gateway.undisturbed import undisturbed
-
-T = TypeVar("T")
-
-ANSWER_S: Final = 10.0
-"""Seconds the journal has to answer."""
 
 MOST_LISTED: Final = 1_000_000
 """Letters one list may have."""
@@ -57,10 +47,13 @@ class DeadLetters:
     All methods raise ShuttingDownError if the gateway is not running, and TimeoutError if the
     journal does not answer in 10 s; then it is unknown whether it was done. An argument of
     another type is a TypeError, an id that is empty a ValueError.
+
+    Args:
+        journal: Where they lie.
     """
 
-    def __init__(self, system: Callable[[], System | None]) -> None:
-        self._system = system
+    def __init__(self, journal: JournalAccess) -> None:
+        self._journal = journal
 
     @undisturbed
     def list(self, account: AccountId | None = None, limit: int = 100) -> Sequence[Letter]:
@@ -72,7 +65,7 @@ class DeadLetters:
         """
         account = None if account is None else arguments.account(account)
         limit = arguments.whole("limit", limit, least=0, most=MOST_LISTED)
-        return self._read(lambda journal: letters.list_letters(journal, account, limit))
+        return self._journal.read(lambda journal: journal.letters(account, limit))
 
     @undisturbed
     def show(self, event_id: str) -> Letter:
@@ -82,7 +75,7 @@ class DeadLetters:
             UnknownLetterError: It is neither dead nor parked.
         """
         event_id = _event_id(event_id)
-        letter = self._read(lambda journal: letters.show(journal, event_id))
+        letter = self._journal.read(lambda journal: journal.letter(event_id))
         if letter is None:
             raise UnknownLetterError(event_id)
         return letter
@@ -95,8 +88,8 @@ class DeadLetters:
             UnknownLetterError: It is neither dead nor parked.
         """
         event_id = _event_id(event_id)
-        account = self.show(event_id).account
-        self._do(event_id, lambda system, answered: system.replay(account, event_id, answered))
+        if not self._journal.replay(event_id):
+            raise UnknownLetterError(event_id)
 
     @undisturbed
     def drop(self, event_id: str) -> None:
@@ -106,39 +99,8 @@ class DeadLetters:
             UnknownLetterError: It is neither dead nor parked.
         """
         event_id = _event_id(event_id)
-
-        def submit(system: System, answered: Callable[[bool], None]) -> None:
-            system.services.writer.submit(
-                DropEvent(event_id=event_id),
-                lambda answer: answered(bool(answer)),
-                refused=lambda _: answered(False),
-            )
-
-        self._do(event_id, submit)
-
-    def _do(self, event_id: str, submit: Callable[[System, Callable[[bool], None]], None]) -> None:
-        """Have a command done and wait for its answer."""
-        found: list[bool] = []
-        done = threading.Event()
-
-        def answered(was_there: bool) -> None:  # noqa: FBT001  # a callback
-            found.append(was_there)
-            done.set()
-
-        submit(self._running(), answered)
-        if not done.wait(ANSWER_S):
-            raise TimeoutError(f"the journal did not answer within {ANSWER_S:.0f} s")
-        if not found[0]:
+        if not self._journal.do(DropEvent(event_id=event_id)):
             raise UnknownLetterError(event_id)
-
-    def _read(self, fn: Callable[[Journal], T]) -> T:
-        return self._running().services.writer.read(fn, ANSWER_S)
-
-    def _running(self) -> System:
-        system = self._system()
-        if system is None:
-            raise ShuttingDownError
-        return system
 
 
 def _event_id(value: object) -> str:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
-from actors.account import Account, AccountPlan, Peers
+from actors.account import Account, AccountPlan, Observer, Peers
 from actors.connection import ConnectionActor
 from actors.heartbeat import HeartbeatActor
 from actors.messages import (
@@ -25,7 +25,7 @@ from actors.runtime.flow import Flow
 from actors.runtime.link import Link
 from actors.state import ConnectionState
 from actors.system import System
-from actors.values import DONE, ErrorClass, Event, Failure, Frame, Outcome, Recovered, SendResult
+from actors.values import DONE, ErrorClass, Event, Failure, Frame, Outcome
 from gateway.journal.memory import MemoryJournal
 
 _CRASHED: Final = Failure(
@@ -56,7 +56,7 @@ class Owner(Protocol):
 class Line:
     """One dial, the link it leads to, and every thread of them. Used once.
 
-    To the kernel it plays a decoder, an outbox, a supervisor and an observer.
+    To the kernel it plays a decoder, an outbox and a supervisor.
 
     Args:
         plan: What to dial, and how.
@@ -95,7 +95,7 @@ class Line:
         self._system = System(
             journal=MemoryJournal(),
             handle=_unused,
-            observer=self,
+            observer=Observer(),
             log=log,
             gate=ConnectGate(rate_per_s=1000.0, burst=1000, max_in_flight=2),
             pool_threads=1,
@@ -168,21 +168,6 @@ class Line:
             if failure is not None and not self._left:
                 self._owner.went_down(failure)
             self._changed.notify_all()
-
-    def state_changed(self, change: StateChanged) -> None:
-        """Observe nothing: :meth:`tell` hears it as the supervisor."""
-
-    def send_ended(self, account: str, outbox_id: str, result: SendResult) -> None:
-        """Observe nothing: there is no outbox."""
-
-    def retry_scheduled(self, account: str, attempt: int, delay_s: float) -> None:
-        """Observe nothing: the owner decides."""
-
-    def dead_lettered(self, account: str, event: Event, reason: str) -> None:
-        """Observe nothing: there are no events."""
-
-    def recovery_ended(self, outcome: Recovered) -> None:
-        """Observe nothing: there is no history."""
 
 
 def _unused(event: Event) -> Outcome:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from actors.account import AccountPlan, Observer, RecoveryPlan
 from actors.policy.gate import ConnectGate
 from actors.policy.tries import TryRules
-from actors.ports import Clock, Identity
+from actors.ports import Clock, Handle, Identity
 from actors.runtime.clock import SystemClock
 from actors.runtime.sends import OpenSends
 from actors.storage import Journal
@@ -61,6 +61,7 @@ def system(
     journal: Journal,
     *,
     handlers: Handlers,
+    handle: Handle,
     observer: Observer,
     clock: Clock,
     log: Any,
@@ -71,7 +72,8 @@ def system(
     Args:
         settings: Of the gateway.
         journal: Open.
-        handlers: Get the events.
+        handlers: Know which events are parked, and what was given up.
+        handle: Gets the events.
         observer: Hears what happens.
         clock: Time.
         log: A structlog logger.
@@ -80,7 +82,7 @@ def system(
     connect, run, outbox = settings.connect, settings.handlers, settings.outbox
     return System(
         journal=journal,
-        handle=handlers,
+        handle=handle,
         observer=observer,
         log=log,
         gate=ConnectGate(

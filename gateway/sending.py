@@ -4,26 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 from msgspec import structs
 
-from actors.messages import SendDropped
 from actors.policy.sends import NEEDS_REVIEW
-from actors.storage import (
-    Journal,
-    JournalAnswer,
-    JournalCommand,
-    JournalError,
-    MarkDelivery,
-    SendQuery,
-    SendRecord,
-)
-from actors.storage import OverloadedError as JournalOverloadedError
+from actors.storage import CommandRefusedError, MarkDelivery, SendQuery, SendRecord
 from actors.values import AccountId, Content, Delivery, SendOutcome, SendResult, SendState
 from gateway import arguments
-from gateway.errors import OverloadedError, SendStateError, ShuttingDownError, UnknownSendError
+from gateway.access import ANSWER_S, JournalAccess
+from gateway.errors import OverloadedError, SendStateError, UnknownSendError
 from gateway.events import PIXELS
 from gateway.journal import sends
 from gateway.redaction import Redactor
@@ -36,15 +27,10 @@ if TYPE_CHECKING:
 PENDING = SendResult(outcome=SendOutcome.UNKNOWN, reason="pending")
 """What :meth:`SendTicket.result` gives at its timeout; the send itself lives on."""
 
-ASK_S = 10.0
-"""Seconds to wait for the journal before saying so."""
-
 MOST_LISTED: Final = 1_000_000
 """Sends one list may have."""
 
 _OUTCOMES: Final = [each.value for each in SendOutcome]
-
-T = TypeVar("T")
 
 
 def masked_result(result: SendResult, redactor: Redactor) -> SendResult:
@@ -190,24 +176,21 @@ def accept(system: System, tickets: Tickets, delivery: Delivery, limit: int) -> 
     left_s = (delivery.expires_at_ms - clock.unix_ms()) / 1000  # it may be set any moment
     open_sends.until(outbox_id, clock.monotonic() + left_s)
     ticket = tickets.open(outbox_id)
-    stored = threading.Event()
 
     def refused(reason: str) -> None:
         open_sends.ended(outbox_id)
         tickets.end(outbox_id, SendResult(outcome=SendOutcome.REFUSED, reason=reason))
-        stored.set()
 
     try:
-        system.send(delivery, stored.set, refused)
-    except JournalOverloadedError as error:
+        system.send(delivery, ANSWER_S, refused)
+    except CommandRefusedError:
+        return ticket  # which says so
+    except OverloadedError as error:
         refused(str(error))
-        waiting = system.services.writer.counters.waiting
-        raise OverloadedError("the journal's queue", waiting) from error
+        raise
     except KeyError:
         refused("account_removed")
         raise
-    if not stored.wait(ASK_S):
-        raise TimeoutError(f"the journal did not store the send within {ASK_S:.0f} s")
     return ticket
 
 
@@ -282,37 +265,16 @@ def result_of(record: SendRecord) -> SendResult | None:
     )
 
 
-def commit(system: System, command: JournalCommand) -> None:
-    """Have the journal keep something, and wait for it.
-
-    Raises:
-        TimeoutError: It did not answer in 10 s.
-        JournalError: It can not keep it.
-    """
-    done, kept = threading.Event(), False
-
-    def stored(_: JournalAnswer) -> None:
-        nonlocal kept
-        kept = True
-        done.set()
-
-    system.services.writer.submit(command, stored, refused=lambda _: done.set())
-    if not done.wait(ASK_S):
-        raise TimeoutError(f"the journal did not note it within {ASK_S:.0f} s")
-    if not kept:
-        raise JournalError("the journal did not take it; its log line journal.* says why")
-
-
 class Sends:
     """All sends by id, of this life and of earlier ones. From any thread.
 
     Args:
-        system: Gives the running system, or None.
+        journal: Where they lie.
         tickets: Who waits.
     """
 
-    def __init__(self, system: Callable[[], System | None], tickets: Tickets) -> None:
-        self._system = system
+    def __init__(self, journal: JournalAccess, tickets: Tickets) -> None:
+        self._journal = journal
         self._tickets = tickets
 
     @undisturbed
@@ -326,7 +288,7 @@ class Sends:
             TimeoutError: The journal did not answer in 10 s.
         """
         outbox_id = _outbox_id(outbox_id)
-        record = self._read(lambda journal: sends.find(journal, outbox_id))
+        record = self._find(outbox_id)
         return None if record is None else SendView.of(record)
 
     @undisturbed
@@ -355,7 +317,8 @@ class Sends:
             newest_first=True,
             limit=arguments.whole("limit", limit, least=0, most=MOST_LISTED),
         )
-        return [SendView.of(each) for each in self._read(lambda journal: journal.sends(query))]
+        records = self._journal.read(lambda journal: journal.sends(query))
+        return [SendView.of(each) for each in records]
 
     @undisturbed
     def cancel(self, outbox_id: str) -> SendView:
@@ -414,7 +377,7 @@ class Sends:
         """
         outbox_id = _outbox_id(outbox_id)
         ticket = self._tickets.open(outbox_id)  # before it is read, so that no end is missed
-        record = self._read(lambda journal: sends.find(journal, outbox_id))
+        record = self._find(outbox_id)
         if record is None:
             self._tickets.end(outbox_id, PENDING)
             raise UnknownSendError(outbox_id)
@@ -425,36 +388,21 @@ class Sends:
 
     def _end(self, note: MarkDelivery, wanted: str) -> SendView:
         """Let the journal decide, then tell the account's outbox."""
-        system, outbox_id = self._running(), note.outbox_id
-        record = self._read(lambda journal: sends.find(journal, outbox_id))
+        outbox_id, result = note.outbox_id, note.result
+        assert result is not None
+        record = self._find(outbox_id)
         if record is None:
             raise UnknownSendError(outbox_id)
-        held, result, done = False, note.result, threading.Event()
-        assert result is not None
-
-        def committed(answer: JournalAnswer) -> None:
-            nonlocal held
-            held = bool(answer)
-            done.set()
-
-        system.services.writer.submit(note, committed, refused=lambda _: done.set())
-        if not done.wait(ASK_S):
-            raise TimeoutError(f"the journal did not note it within {ASK_S:.0f} s")
-        after = self._read(lambda journal: sends.find(journal, outbox_id)) or record
+        held = self._journal.do(note)
+        after = self._find(outbox_id) or record
         if not held:
             raise SendStateError(outbox_id, after.state.value, wanted)
-        system.tell_outbox(record.delivery.account, SendDropped(outbox_id=outbox_id))
+        self._journal.send_dropped(record.delivery.account, outbox_id)
         self._tickets.end(outbox_id, result)
         return SendView.of(after)
 
-    def _read(self, fn: Callable[[Journal], T]) -> T:
-        return self._running().services.writer.read(fn, ASK_S)
-
-    def _running(self) -> System:
-        system = self._system()
-        if system is None:
-            raise ShuttingDownError
-        return system
+    def _find(self, outbox_id: str) -> SendRecord | None:
+        return self._journal.read(lambda journal: sends.find(journal, outbox_id))
 
 
 def _state(name: SendState | str) -> SendState:

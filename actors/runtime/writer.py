@@ -16,6 +16,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from actors.ports import Clock
+from actors.runtime.answer import Answer
 from actors.runtime.log import SILENT, Log
 from actors.runtime.waiting import Refused, Then, Waiting, closes, presses, rows_of
 from actors.storable import flaw
@@ -242,8 +243,10 @@ class JournalWriter:
             if not late:
                 if type(command) is StoreDelivery and len(self._queue) >= self._queue_limit:
                     raise OverloadedError(
+                        "the journal's queue",
+                        self._queue_limit,
                         f"{len(self._queue)} commands wait for the journal; "
-                        "look at the disk, and send again later"
+                        "look at the disk, and send again later",
                     )
                 self._queue.append(waiting)
                 self._queued_rows += waiting.rows
@@ -252,6 +255,24 @@ class JournalWriter:
                     self._wake.notify()
         if late:
             self._refuse(waiting, CLOSED)
+
+    def call(
+        self,
+        command: JournalCommand,
+        timeout_s: float,
+        then: Then | None = None,
+        refused: Refused | None = None,
+    ) -> JournalAnswer:
+        """Hand over a command as :meth:`submit` does, and return its answer.
+
+        Raises:
+            OverloadedError: As in :meth:`submit`.
+            CommandRefusedError: It was refused.
+            TimeoutError: There is no answer in time; it stays in line.
+        """
+        answer = Answer[JournalAnswer](then, refused)
+        self.submit(command, answer.give, refused=answer.refuse)
+        return answer.take(timeout_s)
 
     def wait_for_room(self) -> None:
         """Wait while more waits to be stored than the next commit takes.

@@ -3,8 +3,7 @@
 And the mark that makes an event *running* before its handlers begin: it lies among the
 letters, so that the next start finds what was running without reading the whole file.
 
-:func:`list_letters`, :func:`show`, :func:`replay` and :func:`drop` work on any journal that
-nobody else has open; :class:`gateway.letters.DeadLetters` does the same on a running gateway.
+Whoever lists, shows or drops asks a journal for it; :func:`replay` numbers the event besides.
 """
 
 from __future__ import annotations
@@ -60,19 +59,7 @@ SHOW: Final = _LETTER.format(raw="inbox.raw", which="d.event_id=?")
 """Queries that :func:`letter_row` reads."""
 
 
-# --- on any journal -------------------------------------------------------------------
-
-
-def list_letters(
-    journal: Journal, account: AccountId | None = None, limit: int = 100
-) -> Sequence[Letter]:
-    """Give dead and parked events, the newest first, without their frames."""
-    return journal.letters(account, limit)
-
-
-def show(journal: Journal, event_id: str) -> Letter | None:
-    """Give one with its frame; None if it is neither dead nor parked."""
-    return journal.letter(event_id)
+# --- on a journal that nobody else has open --------------------------------------------
 
 
 def replay(journal: Journal, event_id: str) -> bool:
@@ -83,15 +70,6 @@ def replay(journal: Journal, event_id: str) -> bool:
     """
     number = next(journal.numbers())
     return bool(journal.commit([ReplayEvent(event_id=event_id, lane_seq=number)])[0])
-
-
-def drop(journal: Journal, event_id: str) -> bool:
-    """Count it as ignored and list it no more; False if it is neither dead nor parked.
-
-    Raises:
-        JournalError: The journal can not be written; nothing was done.
-    """
-    return bool(journal.commit([DropEvent(event_id=event_id)])[0])
 
 
 # --- within a transaction --------------------------------------------------------------

@@ -1,8 +1,7 @@
 """The outbox on disk: sends, their attempts and their ends; reading and ending them by id.
 
-:func:`find`, :func:`cancel` and :func:`resolve` work on any open journal: that of a running
-gateway (on its writer's thread), or a :class:`~gateway.journal.sqlite.SqliteJournal` opened
-on the file of a stopped one.
+:func:`find` works on any open journal: that of a running gateway (on its writer's thread), or
+the file of a stopped one. :func:`cancelling` and :func:`resolving` are commands for either.
 """
 
 from __future__ import annotations
@@ -201,27 +200,6 @@ def encode_content(content: Content) -> bytes:
 def find(journal: Journal, outbox_id: str) -> SendRecord | None:
     """Give a send, or None if there is none of that id."""
     return next(iter(journal.sends(SendQuery(outbox_id=outbox_id))), None)
-
-
-def cancel(journal: Journal, outbox_id: str) -> bool:
-    """Cancel a send; False if it is not queued (any more): then some of it may have left.
-
-    Raises:
-        JournalError: It can not be noted.
-    """
-    return bool(journal.commit([cancelling(outbox_id)])[0])
-
-
-def resolve(
-    journal: Journal, outbox_id: str, outcome: SendOutcome, message_id: str | None = None
-) -> bool:
-    """End an UNKNOWN send by a person's word; see :func:`resolving`. False: it is not UNKNOWN.
-
-    Raises:
-        ValueError: Neither ACCEPTED nor REFUSED.
-        JournalError: It can not be noted.
-    """
-    return bool(journal.commit([resolving(outbox_id, outcome, message_id)])[0])
 
 
 def cancelling(outbox_id: str) -> MarkDelivery:

@@ -392,16 +392,14 @@ class HandlerBench:
         finally:
             gateway._system = None  # noqa: SLF001  # the same
 
-    def _send(
-        self, delivery: Delivery, stored: Callable[[], None], _: Callable[[str], None]
-    ) -> None:
+    def _send(self, delivery: Delivery, _s: float, _refused: Callable[[str], None]) -> None:
         self._sent.append(Said.of(delivery))
         result = self.sends(delivery)
         if not isinstance(result, SendResult):
             raise TypeError(f"bench.sends must return SendResult, not {arguments.kind(result)}")
         self._stand_in.sent(delivery, result)
-        stored()
-        self.gateway.send_ended(delivery.account, delivery.outbox_id, result)
+        told = self.gateway._observer  # noqa: SLF001  # of one house
+        told.send_ended(delivery.account, delivery.outbox_id, result)
 
 
 def bench_settings(*accounts: str) -> Settings:

@@ -10,7 +10,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Final
 
 from actors.messages import StateChanged
 from actors.ports import Clock
@@ -22,7 +22,7 @@ from gateway.app import Gateway
 from gateway.settings import ReconnectSettings, Settings
 from gateway.testing.memory import Push, Session
 from gateway.testing.platform import FakePlatform
-from gateway.testing.watching import WatchedHandlers, WatchedJournal, key_of
+from gateway.testing.watching import WatchedHandle, WatchedJournal, WatchedObserver, key_of
 
 _WAIT_S: Final = 5.0
 _CAPS: Final = {
@@ -80,25 +80,16 @@ class Recorder:
 
     def attach(self, gateway: Gateway) -> Gateway:
         """Watch the handlers, states and delays of a gateway that was not started."""
-        inside: Any = gateway
-        inside._handlers = WatchedHandlers(inside._handlers, self.handling)  # noqa: SLF001  # of one house
-        schedule = inside.retry_scheduled
+        plans = {each.id: each.reconnect for each in gateway.settings.accounts}
 
-        def scheduled(account: str, attempt: int, delay_s: float, *more: Any) -> None:
-            schedule(account, attempt, delay_s, *more)
-            view = gateway.accounts[account]
-            for settings in gateway.settings.accounts:
-                if settings.id == account:
-                    self.delayed(account, delay_s, view.last_error, settings.reconnect)
+        def scheduled(account: str, delay_s: float) -> None:
+            if account in plans and account in gateway.accounts:
+                self.delayed(account, delay_s, gateway.accounts[account].last_error, plans[account])
 
-        bury = inside.dead_lettered
-
-        def buried(account: str, event: Event, reason: str, *more: Any) -> None:
-            bury(account, event, reason, *more)
-            self.given_up(event)
-
-        inside.retry_scheduled = scheduled
-        inside.dead_lettered = buried
+        gateway._wrap(  # noqa: SLF001  # of one house
+            lambda handle: WatchedHandle(handle, self.handling),
+            lambda observer: WatchedObserver(observer, scheduled, self.given_up),
+        )
         gateway.on_state(self.moved)
         with self._changed:
             self._states.clear()  # another gateway begins anew

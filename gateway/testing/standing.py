@@ -73,11 +73,11 @@ class StandIn:
 
     # --- what the façade asks of a system and of its writer ----------------------------
 
-    def replay(self, _account: str, event_id: str, answered: Callable[[bool], None]) -> None:
+    def replay(self, _account: str, event_id: str, _timeout_s: float) -> bool:
         """Put an event back; nobody hands it out again."""
         number = next(self.journal.numbers())
         (answer,) = self._commit(ReplayEvent(event_id=event_id, lane_seq=number))
-        answered(bool(answer))
+        return bool(answer)
 
     def tell_outbox(self, _account: str, _message: object) -> None:
         """There is none."""
@@ -86,14 +86,7 @@ class StandIn:
         """Ask the journal."""
         return fn(self.journal)
 
-    def submit(
-        self,
-        command: JournalCommand,
-        committed: Callable[[JournalAnswer], object],
-        *,
-        refused: Callable[[str], object] | None = None,
-    ) -> None:
+    def call(self, command: JournalCommand, _timeout_s: float) -> JournalAnswer:
         """Do a command."""
-        del refused
         (answer,) = self._commit(command)
-        committed(answer)
+        return answer

@@ -17,9 +17,8 @@ from gateway import logs
 from gateway.commands import HTTP_EXTRA
 from gateway.errors import ConfigError
 from gateway.web.application import Application
-from gateway.web.context import Context
+from gateway.web.context import Context, Controlled
 from gateway.web.guard import Guard, is_loopback
-from gateway.web.ports import Controlled
 from gateway.web.server import HttpServer
 
 __all__ = ["Serving", "serve", "serving"]

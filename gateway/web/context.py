@@ -6,14 +6,21 @@ import contextlib
 import threading
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
 from gateway.errors import UnknownAccountError
-from gateway.web.ports import Controlled
 from gateway.web.problems import Problem
+from gateway.web.stopped import StoppedGateway
 from gateway.web.tail import Tail
+from gateway.web.upkeep import FileCare
+
+if TYPE_CHECKING:
+    from gateway.app import Gateway
+
+Controlled: TypeAlias = "Gateway | StoppedGateway"
+"""What is controlled."""
 
 TURN_S = 0.25
 """Longest wait between two looks whether anybody still wants the answer."""
@@ -54,6 +61,14 @@ class Context:
         self.closing = threading.Event()
         self.tail = Tail(gateway.tap, gateway.redact)
         self._waiting = threading.BoundedSemaphore(MOST_WAITING)
+
+    @property
+    def journal(self) -> FileCare:
+        """Upkeep of the journal file, in use or not."""
+        gateway = self.gateway
+        if isinstance(gateway, StoppedGateway):
+            return gateway.journal
+        return FileCare(gateway.settings)
 
     def must_know(self, account: str | None) -> None:
         """Refuse a name that no account has; None is no name.

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from typing import Annotated, Any, TypeAlias
 
 import msgspec
 
 import gateway as package
 from actors.state import ConnectionState
-from actors.values import SendOutcome
+from actors.values import AccountId, SendOutcome
+from gateway.accounts import Accounts
 from gateway.arguments import ID_CHARS
 from gateway.web import proof, shapes
 from gateway.web.asked import Asked, bounded_wait
@@ -53,7 +55,7 @@ def status(context: Context, _asked: Asked) -> Answer:
     accounts = context.gateway.accounts
     views = [accounts[name] for name in accounts]
     troubled = [view for view in views if view.last_error and view.state not in shapes.HEALTHY]
-    alerts = getattr(context.gateway, "alerts", ())
+    alerts = context.gateway.alerts
     now_ms = time.time_ns() // 1_000_000
     return Answer(
         body={
@@ -68,7 +70,7 @@ def status(context: Context, _asked: Asked) -> Answer:
             "states": shapes.tally(views),
             "troubled": len(troubled),
             "troubled_accounts": [shapes.account(view) for view in troubled[:MOST_TROUBLED]],
-            "paused": sum(getattr(view, "paused", False) for view in views),
+            "paused": sum(view.paused for view in views),
             "alerts": len(alerts),
             "latest_alerts": [shapes.plain(alert) for alert in alerts[-MOST_ALERTS:]],
         }
@@ -95,23 +97,25 @@ def account_show(context: Context, asked: Asked) -> Answer:
 
 def account_pause(context: Context, asked: Asked) -> Answer:
     """Close an account's link and keep it away."""
-    return _verb(context, asked, "pause")
+    return _verb(context, asked, Accounts.pause, "pause")
 
 
 def account_resume(context: Context, asked: Asked) -> Answer:
     """Connect an account again."""
-    return _verb(context, asked, "resume")
+    return _verb(context, asked, Accounts.resume, "resume")
 
 
 def account_reset(context: Context, asked: Asked) -> Answer:
     """Forget an account's failures; a FAILED one tries again."""
-    return _verb(context, asked, "reset")
+    return _verb(context, asked, Accounts.reset, "reset")
 
 
-def _verb(context: Context, asked: Asked, verb: str) -> Answer:
+def _verb(
+    context: Context, asked: Asked, do: Callable[[Accounts, AccountId], None], verb: str
+) -> Answer:
     accounts = context.gateway.accounts
     view = accounts[asked.name]
-    getattr(accounts, verb)(view.id)
+    do(accounts, view.id)
     context.log.info("control.performed", verb=verb, account=view.id)
     return Answer(body={"done": _TOLD[verb], "account": shapes.account(view)})
 

@@ -79,16 +79,6 @@ def not_found(what: str, name: str, next_step: str) -> Problem:
     return Problem(404, f"unknown_{what.replace(' ', '_')}", f"no {what} {name!r}", next_step)
 
 
-def missing(what: str) -> Problem:
-    """Say that this gateway can not do it, whoever asks."""
-    return Problem(
-        501,
-        "not_available",
-        f"this gateway has no {what}",
-        f"use a version that has it; {command('status')} names the one that runs",
-    )
-
-
 def of_exception(error: Exception) -> Problem | None:
     """Give the problem an exception stands for; None if nobody expected it."""
     if isinstance(error, Problem):

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from actors.values import SendState
 from gateway.commands import command
+from gateway.errors import SendStateError, UnknownLetterError, UnknownSendError
 from gateway.letters import told
 from gateway.platforms import registry
 from gateway.web import shapes
 from gateway.web.asked import Asked
 from gateway.web.context import Answer, Context
-from gateway.web.ports import dead_letters_of, journal_of, sends_of
 from gateway.web.problems import Problem, bad_request, not_found
 
 MOST_NAME_BYTES = 200
@@ -34,7 +34,7 @@ _SENDS = f"list them: GET /v1/outbox, or {command('outbox list')}"
 
 def letters_list(context: Context, asked: Asked) -> Answer:
     """Give dead letters, of ``account`` if it is named."""
-    letters, account = dead_letters_of(context.gateway), asked.text("account")
+    letters, account = context.gateway.dead_letters, asked.text("account")
     rows = letters.list(account=account, limit=asked.limit())
     if not rows:  # one that was removed may have left some
         context.must_know(account)
@@ -43,34 +43,33 @@ def letters_list(context: Context, asked: Asked) -> Answer:
 
 def letters_show(context: Context, asked: Asked) -> Answer:
     """Give one dead letter, whole, and who wrote what, as far as its frame can be read."""
-    letters = dead_letters_of(context.gateway)
-    letter = _found(letters.show, asked.name, "dead letter", _LETTERS)
+    with _by_id(asked.name):
+        letter = context.gateway.dead_letters.show(asked.name)
     accounts = context.gateway.settings.accounts
-    mine = [each.platform for each in accounts if each.id == getattr(letter, "account", None)]
+    mine = [each.platform for each in accounts if each.id == letter.account]
     platforms = mine or sorted(registry.names(), key=lambda name: name == "plain")
-    event = told(getattr(letter, "frame", None), getattr(letter, "index", 0), platforms)
-    return Answer(body=shapes.plain(letter) | event)
+    return Answer(body=shapes.plain(letter) | told(letter.frame, letter.index, platforms))
 
 
 def letters_replay(context: Context, asked: Asked) -> Answer:
     """Put a dead letter back into its lane, at its end, with all its tries."""
-    letters = dead_letters_of(context.gateway)
-    _done(letters.replay, asked.name, "dead letter", _LETTERS)
+    with _by_id(asked.name):
+        context.gateway.dead_letters.replay(asked.name)
     context.log.info("control.performed", verb="replay", event_id=asked.name)
     return Answer(body={"done": "replayed", "event_id": asked.name})
 
 
 def letters_drop(context: Context, asked: Asked) -> Answer:
     """Forget a dead letter."""
-    letters = dead_letters_of(context.gateway)
-    _done(letters.drop, asked.name, "dead letter", _LETTERS)
+    with _by_id(asked.name):
+        context.gateway.dead_letters.drop(asked.name)
     context.log.info("control.performed", verb="drop", event_id=asked.name)
     return Answer(body={"done": "dropped", "event_id": asked.name})
 
 
 def outbox_list(context: Context, asked: Asked) -> Answer:
     """Give sends, of ``account`` and in ``state`` if they are named."""
-    sends = sends_of(context.gateway)
+    sends = context.gateway.sends
     state = asked.choice("state", (each.value for each in SendState))
     account = asked.text("account")
     rows = sends.list(account=account, state=state, limit=asked.limit())
@@ -81,24 +80,24 @@ def outbox_list(context: Context, asked: Asked) -> Answer:
 
 def outbox_show(context: Context, asked: Asked) -> Answer:
     """Give one send."""
-    sends = sends_of(context.gateway)
-    return Answer(body=shapes.plain(_found(sends.get, asked.name, "send", _SENDS)))
+    with _by_id(asked.name):
+        send = context.gateway.sends.get(asked.name)
+        if send is None:
+            raise UnknownSendError(asked.name)
+    return Answer(body=shapes.plain(send))
 
 
 def outbox_cancel(context: Context, asked: Asked) -> Answer:
     """Take a send back before it leaves; 409 if it is too late."""
-    sends = sends_of(context.gateway)
-    _found(sends.get, asked.name, "send", _SENDS)
-    if sends.cancel(asked.name) is False:
-        told = f"the send {asked.name!r} has left or ended, so it can not be taken back"
-        raise Problem(409, "too_late", told, f"look at its state: {command('outbox show ID')}")
+    with _by_id(asked.name):
+        context.gateway.sends.cancel(asked.name)
     context.log.info("control.performed", verb="cancel", outbox_id=asked.name)
     return Answer(body={"done": "cancelled", "outbox_id": asked.name})
 
 
 def journal_check(context: Context, _asked: Asked) -> Answer:
     """Read the journal from end to end, beside the writer, and say how it stands."""
-    return Answer(body=shapes.plain(journal_of(context.gateway).check()))
+    return Answer(body=shapes.plain(context.journal.check()))
 
 
 class BackupBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -109,7 +108,7 @@ class BackupBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 def journal_backup(context: Context, asked: Asked) -> Answer:
     """Copy the journal while it is in use; never over an existing file."""
-    care = journal_of(context.gateway)
+    care = context.journal
     name = asked.json(BackupBody).name or time.strftime("journal-%Y%m%d-%H%M%S.sqlite3")
     if not _FILE_NAME.fullmatch(name) or len(name.encode()) > MOST_NAME_BYTES:
         told = f"name must be a file name of at most {MOST_NAME_BYTES} bytes, without a folder"
@@ -128,35 +127,25 @@ def journal_backup(context: Context, asked: Asked) -> Answer:
 
 def journal_prune(context: Context, _asked: Asked) -> Answer:
     """Delete what is settled and older than its retention."""
-    report = journal_of(context.gateway).prune()
+    report = context.journal.prune()
     context.log.info("control.performed", verb="prune")
     return Answer(body={"done": "pruned", "report": shapes.plain(report)})
 
 
-def _done(ask: Callable[[str], Any], name: str, what: str, next_step: str) -> None:
-    """Do something to what has an id; saying nothing is having done it.
+@contextlib.contextmanager
+def _by_id(name: str) -> Iterator[None]:
+    """Say to whoever asked for an id what the journal says of it.
 
     Raises:
-        Problem: 404; there is none.
+        Problem: 404; there is none. 409; it is too late.
     """
     try:
-        missed = ask(name) is False
-    except LookupError:
-        missed = True
-    if missed:
-        raise not_found(what, name, next_step)
-
-
-def _found(ask: Callable[[str], Any], name: str, what: str, next_step: str) -> Any:
-    """Ask for something by its id.
-
-    Raises:
-        Problem: 404; there is none.
-    """
-    try:
-        answer = ask(name)
-    except LookupError:
-        answer = None
-    if answer is None or answer is False:
-        raise not_found(what, name, next_step)
-    return answer
+        yield
+    except UnknownLetterError:
+        raise not_found("dead letter", name, _LETTERS) from None
+    except UnknownSendError:
+        raise not_found("send", name, _SENDS) from None
+    except SendStateError:
+        told = f"the send {name!r} has left or ended, so it can not be taken back"
+        fix = f"look at its state: {command('outbox show ID')}"
+        raise Problem(409, "too_late", told, fix) from None

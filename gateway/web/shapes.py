@@ -13,8 +13,8 @@ import msgspec
 
 from actors.state import ConnectionState
 from actors.values import Event
+from gateway.accounts import AccountView
 from gateway.events import as_dict
-from gateway.web.ports import Account
 
 HEALTHY = frozenset({ConnectionState.CONNECTED, ConnectionState.CLOSED})
 
@@ -43,10 +43,10 @@ def plain(value: Any) -> Any:  # noqa: PLR0911  # a case a kind of value
             return value
 
 
-def account(view: Account) -> dict[str, Any]:
+def account(view: AccountView) -> dict[str, Any]:
     """Give one account."""
     failure = view.last_error
-    shown = {
+    return {
         "id": view.id,
         "state": view.state.value,
         "since_ms": view.since_ms,
@@ -60,15 +60,15 @@ def account(view: Account) -> dict[str, Any]:
             "detail": failure.detail,
             "phase": failure.phase.value,
         },
+        "paused": view.paused,
+        "generation": view.generation,
+        "dead_letters": view.dead_letters,
+        "counters": plain(view.counters),
+        "alerts": plain(view.alerts),
     }
-    for name in ("paused", "generation", "dead_letters", "counters", "alerts"):
-        value = getattr(view, name, None)
-        if value is not None:
-            shown[name] = plain(value)
-    return shown
 
 
-def tally(views: Iterable[Account]) -> dict[str, int]:
+def tally(views: Iterable[AccountView]) -> dict[str, int]:
     """Count accounts by state; every state is named."""
     counts = Counter(view.state for view in views)
     return {state.value: counts[state] for state in ConnectionState}

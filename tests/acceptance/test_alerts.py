@@ -231,7 +231,9 @@ def test_a_listener_that_hangs_fills_no_memory(tmp_path: Path, held: threading.E
         market.start()
         first = market.states.wait(SHOP, lambda _: True)
         for number in range(101, 101 + 2 * MOST_CALLS):
-            market.gateway.state_changed(msgspec.structs.replace(first, generation=number))
+            market.gateway._observer.state_changed(
+                msgspec.structs.replace(first, generation=number)
+            )
         assert market.gateway._calls.waiting(SHOP) <= MOST_CALLS
         assert len(market.log.wait("listener.behind", account=SHOP)) == 1
         assert market.gateway.accounts[SHOP].generation == 100 + 2 * MOST_CALLS

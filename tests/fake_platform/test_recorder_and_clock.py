@@ -169,6 +169,23 @@ def test_a_watched_journal_tells_after_the_commit_and_only_then() -> None:
 # --- a gateway that keeps them, and one that does not ---------------------------------
 
 
+def test_a_recorder_leaves_the_tap_where_it_is(factory: GatewayFactory, fake: FakePlatform) -> None:
+    """It stands between the kernel and the handlers, and not in their place."""
+    shop, gateway = fake.account("2201"), factory()
+    tapped: list[Event] = []
+    gateway.tap(tapped.append)
+
+    @gateway.on(ChatMessage)
+    def answer(chat: ChatMessage) -> None:
+        chat.reply("yes")
+
+    with gateway:
+        shop.wait_registered()
+        shop.buyer("3301").says("x")
+        shop.wait_sent(1)
+    assert [getattr(each, "text", None) for each in tapped][:1] == ["x"]
+
+
 @pytest.mark.peer(20)
 def test_a_whole_gateway_breaks_nothing(factory: GatewayFactory, fake: FakePlatform) -> None:
     """Faults on every side; what the recorder must not do is cry wolf."""

@@ -396,12 +396,12 @@ def test_whoever_comes_first_wins(journal: AnyJournal) -> None:
     cancelled = SendResult(outcome=SendOutcome.CANCELLED, reason="by_hand")
     for name in ("free", "left", "back"):
         journal.commit([StoreDelivery(delivery=delivery(name))])
-    assert sends.cancel(journal, "free")
+    assert journal.commit([sends.cancelling("free")])[0]
     begin = [MarkDelivery(outbox_id=name, generation=1, mid=f"m-{name}") for name in ("free",)]
     assert journal.commit(begin) == [False]
     assert journal.commit([MarkDelivery(outbox_id="left", generation=1, mid="m-left")]) == [True]
-    assert not sends.cancel(journal, "left")
-    assert not sends.cancel(journal, "nobody")
+    assert not journal.commit([sends.cancelling("left")])[0]
+    assert not journal.commit([sends.cancelling("nobody")])[0]
     journal.commit(
         [
             MarkDelivery(outbox_id="back", generation=1, mid="m-back"),
@@ -411,7 +411,7 @@ def test_whoever_comes_first_wins(journal: AnyJournal) -> None:
     found = sends.find(journal, "back")
     assert found is not None
     assert (found.state, found.reason, found.attempts) == (SendState.QUEUED, UNWRITTEN, 0)
-    assert sends.cancel(journal, "back")
+    assert journal.commit([sends.cancelling("back")])[0]
     found = sends.find(journal, "free")
     assert found is not None
     assert (found.state, found.reason, found.attempts) == (
@@ -428,13 +428,15 @@ def test_what_is_unknown_is_resolved_by_hand(journal: AnyJournal) -> None:
         journal.commit([StoreDelivery(delivery=delivery(name))])
     for name in ("seen", "gone"):
         journal.commit([MarkDelivery(outbox_id=name, generation=1, mid=f"m-{name}")])
-        assert not sends.resolve(journal, name, SendOutcome.ACCEPTED), "an attempt is under way"
+        assert not journal.commit([sends.resolving(name, SendOutcome.ACCEPTED)])[0], (
+            "an attempt is under way"
+        )
         journal.commit([MarkDelivery(outbox_id=name, generation=1, result=lost)])
-    assert not sends.resolve(journal, "fresh", SendOutcome.REFUSED)
-    assert sends.resolve(journal, "seen", SendOutcome.ACCEPTED, "9")
-    assert sends.resolve(journal, "gone", SendOutcome.REFUSED)
+    assert not journal.commit([sends.resolving("fresh", SendOutcome.REFUSED)])[0]
+    assert journal.commit([sends.resolving("seen", SendOutcome.ACCEPTED, "9")])[0]
+    assert journal.commit([sends.resolving("gone", SendOutcome.REFUSED)])[0]
     with pytest.raises(ValueError, match="ACCEPTED"):
-        sends.resolve(journal, "fresh", SendOutcome.EXPIRED)
+        sends.resolving("fresh", SendOutcome.EXPIRED)
     found = {each.delivery.outbox_id: each for each in journal.sends(SendQuery(account="a"))}
     seen = found["seen"]
     assert (seen.state, seen.message_id, seen.reason) == (SendState.ACCEPTED, "9", "by_hand")

@@ -17,6 +17,7 @@ from actors.policy.sends import ABSENT
 from actors.runtime.clock import SystemClock
 from actors.storage import (
     BeginEvent,
+    DropEvent,
     MarkDelivery,
     ParkEvents,
     ReplayEvent,
@@ -38,7 +39,6 @@ from actors.values import (
     SendResult,
     SendState,
 )
-from gateway.journal import letters
 from gateway.journal.memory import MemoryJournal
 from gateway.journal.order import arrange, in_order
 from gateway.journal.sqlite import SqliteJournal
@@ -231,7 +231,7 @@ class JournalMachine(RuleBasedStateMachine):
         name, (_, event) = self.drawn(data, self.letters)
         del self.letters[name]
         if not replay:
-            assert letters.drop(self.journal, name)
+            assert self.journal.commit([DropEvent(event_id=name)])[0]
             return
         number = next(self.journal.numbers())
         command = ReplayEvent(event_id=name, lane_seq=number)

@@ -12,6 +12,7 @@ import pytest
 from actors.runtime.clock import SystemClock
 from actors.storage import (
     BeginEvent,
+    DropEvent,
     ParkEvents,
     ReplayEvent,
     SettleEvents,
@@ -86,7 +87,7 @@ def tries(journal: AnyJournal) -> list[tuple[int, int]]:
 
 
 def listed(journal: AnyJournal, account: str | None = None) -> list[tuple[str, str, str | None]]:
-    found = letters.list_letters(journal, account)
+    found = journal.letters(account, 100)
     return [(letter.event_id, letter.status, letter.reason) for letter in found]
 
 
@@ -143,14 +144,14 @@ def test_unheard_events_are_parked_if_they_run(journal: AnyJournal) -> None:
 def test_letter_shows_what_there_is(journal: AnyJournal) -> None:
     (event,) = store(journal, "m1")
     settle(journal, event, DEAD, attempts=4)
-    letter = letters.show(journal, "a/m1")
+    letter = journal.letter("a/m1")
     assert letter is not None
     assert (letter.frame, letter.index, letter.attempts) == ("帧 a/m1", 0, 4)
     assert (letter.account, letter.conversation_id, letter.received_at_ms) == ("a", "c", 7)
     assert letter.lane_seq == event.lane_seq
     assert letter.at_ms > 1_600_000_000_000
-    assert letters.list_letters(journal)[0].frame is None, "a list of a thousand must stay small"
-    assert letters.show(journal, "a/none") is None
+    assert journal.letters(None, 100)[0].frame is None, "a list of a thousand must stay small"
+    assert journal.letter("a/none") is None
 
 
 def test_list_gives_the_newest_of_one_account_or_all(journal: AnyJournal) -> None:
@@ -158,7 +159,7 @@ def test_list_gives_the_newest_of_one_account_or_all(journal: AnyJournal) -> Non
         settle(journal, store(journal, name, account=account)[0])
     assert [name for name, _, _ in listed(journal)] == ["a/3", "b/2", "a/1"]
     assert [name for name, _, _ in listed(journal, "a")] == ["a/3", "a/1"]
-    assert len(letters.list_letters(journal, limit=2)) == 2
+    assert len(journal.letters(None, 2)) == 2
 
 
 @pytest.mark.parametrize("parked", [False, True])
@@ -196,8 +197,8 @@ def test_copy_of_a_replayed_event_is_still_a_copy(journal: AnyJournal) -> None:
 def test_dropped_event_counts_as_ignored(journal: AnyJournal) -> None:
     (event,) = store(journal, "m1")
     settle(journal, event)
-    assert letters.drop(journal, "a/m1")
-    assert not letters.drop(journal, "a/m1")
+    assert journal.commit([DropEvent(event_id="a/m1")])[0]
+    assert not journal.commit([DropEvent(event_id="a/m1")])[0]
     assert listed(journal) == []
     assert journal.tally("a") == Tally(received=1, ignored=1)
 

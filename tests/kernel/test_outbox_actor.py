@@ -543,7 +543,7 @@ def test_cancelled_send_is_not_written(desk: Desk) -> None:
     """The journal decides who came first; the hint that it was cancelled may be lost."""
     desk.tell(LinkDown(generation=1))
     desk.accept(delivery(1), delivery(2))
-    assert sends.cancel(desk.bench.journal, "o1")
+    assert desk.bench.journal.commit([sends.cancelling("o1")])[0]
 
     desk.link(2)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from actors.account import Account, AccountPlan, Peers, Role, Services
+from actors.account import Account, AccountPlan, Observer, Peers, Role, Services
 from actors.messages import Answered, StateChanged
 from actors.ports import Dialed, Identity, Mailbox
 from actors.runtime.board import AlertBoard
@@ -65,7 +65,7 @@ class Heard:
         return told
 
 
-class Watcher:
+class Watcher(Observer):
     """An observer that keeps what it is told."""
 
     def __init__(self) -> None:

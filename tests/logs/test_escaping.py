@@ -14,7 +14,7 @@ import pytest
 import structlog
 from commands import call
 from control_api import Serve
-from stand_in import Letter, StandIn
+from stand_in import StandIn, letter
 
 from gateway import ChatMessage, escaping, logs
 from gateway.cli import show
@@ -67,7 +67,7 @@ def test_json_of_commands(
     tmp_path: Path, serve_api: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gateway = StandIn(tmp_path)
-    gateway.dead_letters.rows["a:1"] = Letter(event_id="a:1", account="a", reason=EVIL)
+    gateway.shelf.rows["a:1"] = letter("a:1", EVIL)
     api = serve_api(gateway)
     monkeypatch.setenv("XIANYU_GATEWAY_TOKEN", api.token or "")
     assert not risky(api.get_bytes("/v1/dead-letters").decode())

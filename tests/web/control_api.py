@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 from gateway.web import Serving, serve
-from gateway.web.ports import Controlled
+from gateway.web.context import Controlled
 
 WAIT_S = 10.0
 

@@ -1,99 +1,137 @@
-"""A gateway as far as the control API cares, for what the real one may not have yet."""
+"""A gateway as far as the control API cares, that does at once what it is asked."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from actors.state import ConnectionState
-from actors.values import ErrorClass, Event, Failure, Phase, SendOutcome, SendResult
+from actors.storage import (
+    DropEvent,
+    JournalCommand,
+    Letter,
+    MarkDelivery,
+    ReplayEvent,
+    SendQuery,
+    SendRecord,
+)
+from actors.values import (
+    Content,
+    Delivery,
+    ErrorClass,
+    Event,
+    Failure,
+    Phase,
+    SendOutcome,
+    SendResult,
+    SendState,
+)
+from gateway.access import StoppedJournal
 from gateway.accounts import Accounts
 from gateway.config import from_mapping
 from gateway.errors import OverloadedError
-from gateway.logs import redactor_of
 from gateway.sending import SendTicket
+from gateway.settings import Settings
+from gateway.web.stopped import StoppedGateway
+from gateway.web.upkeep import FileCare
 
 TOKEN = "the-token-of-the-control-api"
 COOKIE = "cna=AbCdEf0123456789; unb=2201"
 
 
-class Letter(msgspec.Struct, frozen=True, kw_only=True):
-    """A dead letter, in whatever shape."""
-
-    event_id: str
-    account: str
-    reason: str
-    raw: bytes = b""
-
-
-class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """A send, in whatever shape."""
-
-    outbox_id: str
-    account: str
-    state: str
-    attempts: int = 0
+def letter(event_id: str, reason: str = "handler_failed") -> Letter:
+    """Make a dead letter whose frame holds a secret."""
+    return Letter(
+        event_id=event_id,
+        account="a",
+        conversation_id="c",
+        lane_seq=1,
+        status="dead",
+        reason=reason,
+        attempts=3,
+        at_ms=2,
+        received_at_ms=1,
+        frame=COOKIE.encode(),
+    )
 
 
-class Letters:
-    """Dead letters in memory."""
+def send(outbox_id: str, state: SendState, attempts: int = 0) -> SendRecord:
+    """Make a send."""
+    return SendRecord(
+        delivery=Delivery(
+            outbox_id=outbox_id,
+            uuid=f"u-{outbox_id}",
+            account="a",
+            conversation_id="c",
+            to="77001",
+            content=Content(text="hi"),
+            expires_at_ms=9,
+        ),
+        state=state,
+        attempts=attempts,
+        accepted_at_ms=1,
+        ended_at_ms=None if state is SendState.QUEUED else 2,
+    )
+
+
+class Shelf:
+    """As much of a journal as is asked for letters and sends, in memory."""
 
     def __init__(self) -> None:
-        self.rows = {
-            name: Letter(event_id=name, account="a", reason="handler_failed", raw=COOKIE.encode())
-            for name in ("a:1", "a:x/y.PNM", "a:%20 说")
-        }
+        names = ("a:1", "a:x/y.PNM", "a:%20 说")
+        self.rows = {name: letter(name) for name in names}
         self.replayed: list[str] = []
+        self.sent = {
+            "o1": send("o1", SendState.QUEUED),
+            "o2": send("o2", SendState.ACCEPTED, attempts=1),
+        }
 
-    def list(self, account: str | None = None, limit: int = 100) -> list[Letter]:
+    def numbers(self) -> Iterator[int]:
+        return itertools.count(2)
+
+    def letters(self, account: str | None, limit: int) -> list[Letter]:
         return [row for row in self.rows.values() if account in (None, row.account)][:limit]
 
-    def show(self, event_id: str) -> Letter | None:
+    def letter(self, event_id: str) -> Letter | None:
         return self.rows.get(event_id)
 
-    def replay(self, event_id: str) -> bool:
-        self.rows.pop(event_id)  # a KeyError is an answer, too
-        self.replayed.append(event_id)
-        return True
-
-    def drop(self, event_id: str) -> bool:
-        return self.rows.pop(event_id, None) is not None
-
-
-class Outbox:
-    """Sends in memory."""
-
-    def __init__(self) -> None:
-        self.rows = {
-            "o1": Row(outbox_id="o1", account="a", state="queued"),
-            "o2": Row(outbox_id="o2", account="a", state="accepted", attempts=1),
-        }
-
-    def get(self, outbox_id: str) -> Row | None:
-        return self.rows.get(outbox_id)
-
-    def list(
-        self, account: str | None = None, state: str | None = None, limit: int = 100
-    ) -> list[Row]:
-        rows = self.rows.values()
+    def sends(self, query: SendQuery) -> list[SendRecord]:
         return [
-            row for row in rows if account in (None, row.account) and state in (None, row.state)
-        ][:limit]
+            row
+            for row in self.sent.values()
+            if query.outbox_id in (None, row.delivery.outbox_id)
+            and query.account in (None, row.delivery.account)
+            and query.state in (None, row.state)
+        ][: query.limit]
 
-    def cancel(self, outbox_id: str) -> bool:
-        if self.rows[outbox_id].state != "queued":
-            return False
-        self.rows[outbox_id] = Row(outbox_id=outbox_id, account="a", state="cancelled")
-        return True
+    def commit(self, commands: Sequence[JournalCommand]) -> list[bool]:
+        return [self._do(each) for each in commands]
+
+    def _do(self, command: JournalCommand) -> bool:
+        match command:
+            case ReplayEvent():
+                found = self.rows.pop(command.event_id, None) is not None
+                self.replayed += [command.event_id] * found
+                return found
+            case DropEvent():
+                return self.rows.pop(command.event_id, None) is not None
+            case MarkDelivery():
+                row = self.sent[command.outbox_id]
+                if row.state is not SendState.QUEUED:
+                    return False
+                self.sent[command.outbox_id] = send(command.outbox_id, SendState.CANCELLED)
+                return True
+            case _:
+                raise NotImplementedError
 
 
-class Care:
+class Care(FileCare):
     """Upkeep that notes what it was asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
         self.pruned = 0
 
     def check(self) -> dict[str, Any]:
@@ -109,27 +147,29 @@ class Care:
         return {"deleted": 0}
 
 
-class StandIn:
-    """A gateway with everything; see :class:`gateway.web.ports.Controlled`."""
+class StandIn(StoppedGateway):
+    """A gateway that runs as far as anybody sees, on a journal that is a shelf."""
 
     def __init__(self, directory: Path, **http: Any) -> None:
-        self.settings = from_mapping(
-            {
-                "data_dir": str(directory),
-                "http": {"listen": "127.0.0.1:0", "token": TOKEN, **http},
-                "accounts": [
-                    {
-                        "id": name,
-                        "platform": "plain",
-                        "url": "ws://127.0.0.1:9/",
-                        "credentials": {"cookie": COOKIE},
-                    }
-                    for name in ("a", "b/c店")
-                ],
-            }
+        super().__init__(
+            from_mapping(
+                {
+                    "data_dir": str(directory),
+                    "http": {"listen": "127.0.0.1:0", "token": TOKEN, **http},
+                    "accounts": [
+                        {
+                            "id": name,
+                            "platform": "plain",
+                            "url": "ws://127.0.0.1:9/",
+                            "credentials": {"cookie": COOKIE},
+                        }
+                        for name in ("a", "b/c店")
+                    ],
+                }
+            )
         )
         self.verbs: list[tuple[str, str]] = []
-        self.accounts = Accounts(add=self._none, verb=lambda *verb: self.verbs.append(verb))
+        self._accounts = Accounts(add=self._none, verb=lambda *verb: self.verbs.append(verb))
         for account in self.settings.accounts:
             self.accounts.open_view(account.id)
         view = self.accounts["a"]
@@ -138,34 +178,34 @@ class StandIn:
             error_class=ErrorClass.AUTH, reason="refused", detail=COOKIE, phase=Phase.REGISTER
         )
         self.running = True
-        self.redact: Callable[[Any], Any] = redactor_of(self.settings).value
         self.listener: Callable[[Event], None] | None = None
         self.tickets: list[SendTicket] = []
         self.sent: list[tuple[str, str, str | None]] = []
         self.result: SendResult | None = SendResult(outcome=SendOutcome.ACCEPTED, message_id="m1")
         self.full = False
         self.broken = False
-        self.dead_letters = Letters()
-        self.sends = Outbox()
-        self.journal = Care()
+        self.shelf = Shelf()
+        self._care = Care(self.settings)
+
+    @property
+    def accounts(self) -> Accounts:
+        return self._accounts
+
+    @property
+    def journal(self) -> Care:
+        return self._care
+
+    def _open(self) -> StoppedJournal:
+        shelf: Any = self.shelf
+        return StoppedJournal(shelf)
 
     @staticmethod
     def _none(_settings: object) -> Any:
         raise NotImplementedError
 
     def send(
-        self,
-        account: str,
-        conversation: str,
-        text: str | None = None,
-        *,
-        to: str | None = None,
-        image_url: str | None = None,
-        width: int = 0,
-        height: int = 0,
-        expires_s: float | None = None,
+        self, account: str, conversation: str, text: str | None = None, **_: Any
     ) -> SendTicket:
-        del to, image_url, width, height, expires_s
         view = self.accounts[account]
         if self.full:
             raise OverloadedError(f"outbox of {view.id}", 1000)

@@ -93,7 +93,7 @@ def test_dead_letters_are_listed_shown_replayed_and_dropped(
         assert refused(api, "POST", f"{path}/replay") == (404, "unknown_dead_letter")
         assert refused(api, "POST", f"{path}/drop") == (404, "unknown_dead_letter")
         assert refused(api, "GET", path) == (404, "unknown_dead_letter")
-    assert gateway.dead_letters.replayed == ids
+    assert gateway.shelf.replayed == ids
 
 
 def test_sends_are_listed_shown_and_taken_back(tmp_path: Path, serve_api: Serve) -> None:
@@ -213,19 +213,6 @@ def test_those_who_wait_never_take_the_last_thread(tmp_path: Path, serve_api: Se
     for each in watchers:
         each.join(10.0)
     assert sorted(answers) == [200] * MOST_WAITING + [503] * 3
-
-
-def test_what_a_gateway_does_not_have_is_501(tmp_path: Path, serve_api: Serve) -> None:
-    gateway = StandIn(tmp_path)
-    del gateway.dead_letters, gateway.sends
-    api = serve_api(gateway)
-    for method, path in (
-        ("GET", "/v1/dead-letters"),
-        ("POST", "/v1/dead-letters/x/replay"),
-        ("GET", "/v1/outbox"),
-        ("POST", "/v1/outbox/x/cancel"),
-    ):
-        assert refused(api, method, path) == (501, "not_available")
 
 
 def test_too_many_who_wait_are_told_what_to_end(tmp_path: Path) -> None:
