@@ -1,10 +1,10 @@
-"""What one account is made of: its plan, the services it shares, and who its actors are."""
+"""What one account is made of: the services it shares, and who its actors are."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
-from typing import Generic, Literal, Protocol, TypeVar
+from collections.abc import Iterator
+from typing import Generic, Protocol, TypeVar
 
 import msgspec
 
@@ -20,12 +20,11 @@ from actors.messages import (
     SupervisorCommand,
     SupervisorInbox,
 )
-from actors.policy.backoff import Delays
+from actors.plan import AccountPlan
 from actors.policy.health import JournalHealth
 from actors.policy.platform_time import NOTHING_TOLD
 from actors.policy.sizes import Sizes
-from actors.policy.tries import TryRules
-from actors.ports import Clock, Dialer, Dice, Identity, Mailbox, Platform, Session
+from actors.ports import Clock, Dice, Mailbox, Session
 from actors.runtime.board import AlertBoard
 from actors.runtime.flow import Flow
 from actors.runtime.handlers import HandlerPool
@@ -43,105 +42,6 @@ from actors.storage import Past
 from actors.values import AccountId, Event, Generation, Recovered, SendResult
 
 M = TypeVar("M")
-
-
-class RecoveryPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """How an account's history is read again (``contract.md`` 2.2).
-
-    Attributes:
-        probe_s: Seconds between two looks whether the platform is ahead, ± 20 %; once a day it is
-            a recovery. 0: none.
-        zombie_s: Seconds the platform may be ahead with nothing pushed; then the link is left.
-        first_contact: ``ignore`` or ``deliver`` what was said before the first contact ever.
-        first_s: So much of the past is then read; 0: none.
-        margin_s: So much before the cursor is read again.
-        reply_s: Seconds the platform has to answer a request.
-        retry_s: Pause before a request is tried again.
-        rate_per_s: Requests a second.
-        burst: Requests at once after a quiet time.
-        pages: Pages after which it counts as not recovered and goes on in the background.
-        hold_s: Longest time live events wait for it; 0: they do not.
-    """
-
-    probe_s: float = 60.0
-    zombie_s: float = 10.0
-    first_contact: Literal["ignore", "deliver"] = "deliver"
-    first_s: float = 600.0
-    margin_s: float = 600.0
-    reply_s: float = 10.0
-    retry_s: float = 1.0
-    rate_per_s: float = 2.0
-    burst: int = 20
-    pages: int = 500
-    hold_s: float = 60.0
-
-
-class AccountPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything the kernel needs to know about one account.
-
-    Attributes:
-        account: Its name.
-        platform: Its codec.
-        dialer: Opens its links.
-        identity: Gives the credentials of the next attempt; called on a dial thread, may block.
-        user_id: The platform's id of the account, as far as it is known without asking anybody.
-        attempt_deadline_s: Seconds from the permit to the confirmed registration.
-        register_timeout_s: Seconds the platform has to answer the registration.
-        close_timeout_s: Seconds the peer has to finish a closing handshake.
-        heartbeat_interval_s: Seconds between heartbeats.
-        heartbeat_reply_s: Seconds until an answer is due.
-        heartbeat_probe_s: Seconds the last probe waits.
-        delays: Delays by error class.
-        max_attempts: Failures in a row after which the account is FAILED; None: never.
-        stable_s: Seconds CONNECTED after which failures are forgotten.
-        tries: When an event is given up.
-        flow_high: Work in hand (frames and events) at which reading pauses.
-        flow_low: Work in hand at which it goes on.
-        flow_high_bytes: Bytes in hand at which reading pauses, whatever their number.
-        send_reply_s: Seconds the platform has to answer a send; then its outcome is UNKNOWN.
-        send_rate_per_s: Sends a second.
-        send_burst: Sends at once after a quiet time.
-        send_limit: Most sends waiting; more are refused before they are accepted.
-        send_buffer_bytes: Most bytes waiting behind a message the peer does not take.
-        send_deadline_s: Longest time in which it takes next to nothing; then the link is lost.
-        send_recheck_s: Seconds between two looks for a send without an answer.
-        send_review_s: Seconds after which only a person can tell what became of it.
-        send_strict_lane: Such a send holds up its conversation until it is resolved.
-        backpressure_limit_s: Longest time without reading; then the link is left.
-        recovery: How history is read again.
-        answer_limit_bytes: A frame above that ends the link that carries it.
-    """
-
-    account: AccountId
-    platform: Platform
-    dialer: Dialer
-    identity: Callable[[], Identity]
-    user_id: str | None = None
-    attempt_deadline_s: float = 20.0
-    register_timeout_s: float = 10.0
-    close_timeout_s: float = 2.0
-    heartbeat_interval_s: float = 15.0
-    heartbeat_reply_s: float = 10.0
-    heartbeat_probe_s: float = 5.0
-    delays: Delays = Delays()
-    max_attempts: int | None = None
-    stable_s: float = 60.0
-    tries: TryRules = TryRules(pauses_s=(1.0, 5.0, 25.0))
-    flow_high: int = 256
-    flow_low: int = 64
-    flow_high_bytes: int = 8 << 20
-    send_reply_s: float = 10.0
-    send_rate_per_s: float = 1.0
-    send_burst: int = 3
-    send_limit: int = 1000
-    send_buffer_bytes: int = 1 << 20
-    send_deadline_s: float = 5.0
-    send_recheck_s: float = 5.0
-    send_review_s: float = 300.0
-    send_strict_lane: bool = False
-    backpressure_limit_s: float = 20.0
-    recovery: RecoveryPlan = RecoveryPlan()
-    answer_limit_bytes: int = 1 << 20
 
 
 class Observer:

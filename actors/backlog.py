@@ -144,7 +144,7 @@ class Backlog:
             events = self._leave_held(events, self._held_from)
         if not self._behind:
             self._append(events)
-            self._behind = self._has_more_than(self._account.plan.flow_high)
+            self._behind = self._has_more_than(self._account.plan.flow.high)
         elif self._news is not None:
             self._news.extend(events)
             if len(self._news) > PAGE:
@@ -178,10 +178,10 @@ class Backlog:
         if not events:
             return
         self._cursor = events[-1].lane_seq or self._cursor
-        high, durable = self._account.plan.flow_high, self._account.services.writer.durable
+        high, durable = self._account.plan.flow.high, self._account.services.writer.durable
         if durable and (self._overflow or self._lanes.pending + len(events) > high):
             if self._overflow is None:
-                self._overflow = Overflow(self._account.plan.flow_low)
+                self._overflow = Overflow(self._account.plan.flow.low)
             events = self._overflow.keep(events, self._lanes.depth)
         self._fill(events)
 
@@ -193,14 +193,14 @@ class Backlog:
         pending = self._lanes.pending
         if pending <= limit:
             return False
-        return pending > MOST * self._account.plan.flow_high or self._lanes.has_more_than(limit)
+        return pending > MOST * self._account.plan.flow.high or self._lanes.has_more_than(limit)
 
     def catch_up(self) -> None:
         """Read the next page, of a lane that has room again or of all."""
         if self._reading:
             return
         if self._overflow is not None:
-            low = self._account.plan.flow_low
+            low = self._account.plan.flow.low
             found = self._overflow.next(self._lanes.depth, low)
             if found is not None:
                 lane, after = found
@@ -209,7 +209,7 @@ class Backlog:
             if not self._behind:
                 self._overflow.settle()
                 self._overflow = self._overflow or None
-        if self._behind and not self._has_more_than(self._account.plan.flow_low):
+        if self._behind and not self._has_more_than(self._account.plan.flow.low):
             self._news = []
             self._read(self._cursor, None)
 
@@ -219,7 +219,7 @@ class Backlog:
         number = self._page = next(_pages)
         where = self._whereabouts = _Whereabouts()
         name, born_at = self._account.name, self._born_at
-        limit = PAGE if lane is None else self._account.plan.flow_high
+        limit = PAGE if lane is None else self._account.plan.flow.high
         peers, timers, ref = self._account.peers, self._account.services.timers, self._ref
 
         hold_read, self._hold_read = self._hold_read, True

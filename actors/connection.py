@@ -194,7 +194,7 @@ class ConnectionActor(SupervisedActor[ConnectionInbox]):
         self._leaving = cause
         self._uplink.leave()
         self._peers.decoder.tell(Flush(generation=self._generation))
-        self._alarm.set(self._plan.close_timeout_s, ClosingExpired(generation=self._generation))
+        self._alarm.set(self._plan.deadlines.close_s, ClosingExpired(generation=self._generation))
 
     def _end_in_failed(self, verdict: GiveUp) -> None:
         if self._state in (ConnectionState.CLOSED, ConnectionState.FAILED):
@@ -228,7 +228,7 @@ class ConnectionActor(SupervisedActor[ConnectionInbox]):
                 self._count_faults(message)
             case DialStarted():
                 self._alarm.set(
-                    self._plan.attempt_deadline_s,
+                    self._plan.connect.deadline_s,
                     AttemptExpired(generation=self._generation, phase=Phase.TCP),
                 )
             case LinkDialed():
@@ -264,7 +264,7 @@ class ConnectionActor(SupervisedActor[ConnectionInbox]):
         self._uplink = uplink = Uplink(self._account, self._generation, opened)
         if uplink.register():
             self._alarm.set(
-                self._plan.register_timeout_s * self._stretch.get(Phase.REGISTER, 1.0),
+                self._plan.deadlines.register_s * self._stretch.get(Phase.REGISTER, 1.0),
                 AttemptExpired(generation=self._generation, phase=Phase.REGISTER),
             )
         else:

@@ -234,7 +234,7 @@ def _dial(request: RequestDial, dialing: Mailbox[DialingInbox]) -> None:
             result: Dialed | Failure = plan.dialer.dial(
                 session.upgrade_headers(),
                 identity.cookie,
-                deadline_s=plan.attempt_deadline_s,
+                deadline_s=plan.connect.deadline_s,
                 stretch=lambda phase: request.stretch.get(phase, 1.0),
             )
         except Exception as error:  # noqa: BLE001  # a thread's last line

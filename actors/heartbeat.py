@@ -82,10 +82,10 @@ class HeartbeatActor(SupervisedActor[HeartbeatInbox]):
         self._generation = opened.generation
         self._calls, self._session = opened.calls, opened.session
         self._liveness = Liveness(
-            interval_s=plan.heartbeat_interval_s,
-            reply_timeout_s=plan.heartbeat_reply_s,
-            probe_timeout_s=plan.heartbeat_probe_s,
-            backpressure_limit_s=plan.backpressure_limit_s,
+            interval_s=plan.heartbeat.interval_s,
+            reply_timeout_s=plan.heartbeat.reply_timeout_s,
+            probe_timeout_s=plan.heartbeat.probe_timeout_s,
+            backpressure_limit_s=plan.flow.backpressure_s,
         )
         self._liveness.opened(self._services.clock.monotonic(), self._services.dice.random())
         self._look()
@@ -109,7 +109,7 @@ class HeartbeatActor(SupervisedActor[HeartbeatInbox]):
                     self._alarm.set(
                         max(0.0, until - now),
                         BeatDue(generation=self._generation),
-                        slack_s=self._account.plan.heartbeat_interval_s * SLACK,
+                        slack_s=self._account.plan.heartbeat.interval_s * SLACK,
                     )
                     return
                 case Dead(reason=reason):

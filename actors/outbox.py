@@ -32,7 +32,6 @@ from actors.policy.sends import (
     UNWRITTEN,
     Doubted,
     Ended,
-    Limits,
     Requeued,
     Send,
     Step,
@@ -160,14 +159,7 @@ class OutboxActor(SupervisedActor[OutboxInbox]):
     def _boxed(self) -> Outbox:
         if self._box is None:
             plan = self._account.plan
-            self._box = Outbox(
-                Limits(
-                    reply_s=plan.send_reply_s,
-                    recheck_s=plan.send_recheck_s,
-                    review_s=plan.send_review_s,
-                    strict=plan.send_strict_lane,
-                )
-            )
+            self._box = Outbox(plan.send)
             self._box.platform = self._account.standing.platform
             if self._session is not None:
                 self._box.link_up(
@@ -394,7 +386,7 @@ class OutboxActor(SupervisedActor[OutboxInbox]):
     def _paced(self, now: float) -> Pace:
         if self._pace is None:
             plan = self._account.plan
-            bucket = TokenBucket(rate_per_s=plan.send_rate_per_s, burst=plan.send_burst, now=now)
+            bucket = TokenBucket(rate_per_s=plan.send.rate_per_s, burst=plan.send.burst, now=now)
             self._pace = Pace(bucket, self._services.sends)
         return self._pace
 

@@ -64,9 +64,7 @@ class Reconnect:
     def __init__(self, account: Account) -> None:
         plan, services = account.plan, account.services
         self._account, self._services, self._peers = account, services, account.peers
-        self._retries = retries.Retries(
-            plan.delays, max_attempts=plan.max_attempts, stable_s=plan.stable_s
-        )
+        self._retries = retries.Retries(plan.reconnect)
         self.given_up: GiveUp | None = None
         self._oversized: Strikes | None = None
         self._probes = 0
@@ -152,7 +150,9 @@ class Reconnect:
         """Trust the link once it has held for ``stable_s``."""
         self._retries.connected(self._services.clock.monotonic())
         self._services.alerts.end("link.untrusted", account=self._account.name)
-        self._stable.set(self._account.plan.stable_s, StabilityReached(generation=generation))
+        self._stable.set(
+            self._account.plan.reconnect.stable_s, StabilityReached(generation=generation)
+        )
 
     def left(self) -> None:
         """Hear that the connection moved: no link is on trial any more."""
@@ -216,7 +216,7 @@ class Reconnect:
             reason=failure.reason if failure else change.cause.value,
         )
         if change.why == CRASH_LOOP and self._probes < CRASH_PROBES and wanted:
-            self._wait(self._account.plan.delays.crash_probe_s)
+            self._wait(self._account.plan.reconnect.crash_probe_s)
 
     def give_up(self, verdict: GiveUp) -> None:
         """Have the connection move to FAILED; the verdict outlives this process."""

@@ -233,7 +233,7 @@ class RecoveryActor(SupervisedActor[RecoveryInbox]):
                 self._take_messages,
                 of=_lane(lane),
                 place=cursor,
-                most=fitting(self._account.plan.answer_limit_bytes, expected),
+                most=fitting(self._account.plan.limits.answer_bytes, expected),
                 paged=True,
             )
 

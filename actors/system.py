@@ -15,7 +15,7 @@ from functools import partial
 
 import pykka
 
-from actors.account import Account, AccountPlan, Observer, Parking, Peers, Role, Services, Standing
+from actors.account import Account, Observer, Parking, Peers, Role, Services, Standing
 from actors.dialing import DialingActor
 from actors.messages import (
     ActorDied,
@@ -34,6 +34,7 @@ from actors.messages import (
     Stop,
     SupervisorCommand,
 )
+from actors.plan import AccountPlan
 from actors.policy import alerts
 from actors.policy.budget import LONGEST_DELAY_S, RestartBudget
 from actors.policy.gate import ConnectGate
@@ -53,6 +54,7 @@ from actors.runtime.rate import SharedRate
 from actors.runtime.sends import OpenSends
 from actors.runtime.timers import Timers
 from actors.runtime.writer import JournalWriter
+from actors.sections import HandlerSettings, HistorySettings, JournalSettings
 from actors.storage import Journal, JournalError, ReplayEvent, StoreDelivery, StorePast
 from actors.supervisor import SupervisorActor
 from actors.values import AccountId, Delivery, Event, Outcome
@@ -77,6 +79,11 @@ SHARED_DEATHS = 3
 
 LEAKED = 10
 """Handler threads that hang and are replaced; beyond, only another process helps."""
+
+
+_HANDLERS = HandlerSettings()
+_HISTORY = HistorySettings()
+_JOURNAL = JournalSettings()
 
 
 class _Root:
@@ -105,11 +112,8 @@ class System:
         gate: The connect gate.
         clock: Time.
         pool_threads: Workers for all actors to begin with; more join when one is held up.
-        handler_threads: Most threads that run handlers at once.
-        handlers_per_account: Most of them for one account.
-        handler_deadline_s: Seconds a handler may take.
-        history_rate_per_s: Pages of history a second, over all accounts.
-        history_burst: Pages at once after a quiet time.
+        handlers: Threads that run handlers, and how long one may take.
+        history: How fast history is read, over all accounts.
         sends: Bounds and rate of all outboxes together.
         journal_limit_s: Seconds without a commit that holds; then every link is left.
         dice_seed: Fixes the dice; None takes entropy.
@@ -129,13 +133,10 @@ class System:
         gate: ConnectGate,
         clock: Clock | None = None,
         pool_threads: int = 1,
-        handler_threads: int = 32,
-        handlers_per_account: int = 4,
-        handler_deadline_s: float = 60.0,
-        history_rate_per_s: float = 20.0,
-        history_burst: int = 20,
+        handlers: HandlerSettings = _HANDLERS,
+        history: HistorySettings = _HISTORY,
         sends: OpenSends | None = None,
-        journal_limit_s: float = 10.0,
+        journal_limit_s: float = _JOURNAL.limit_s,
         dice_seed: int | None = None,
         parking: Parking | None = None,
         given_up: Callable[[Event], Outcome] | None = None,
@@ -180,9 +181,9 @@ class System:
             handlers=HandlerPool(
                 clock=clock,
                 handle=handle,
-                limit=handler_threads,
-                per_account=handlers_per_account,
-                deadline_s=handler_deadline_s,
+                limit=handlers.threads,
+                per_account=handlers.per_account,
+                deadline_s=handlers.deadline_s,
                 leak_limit=LEAKED,
                 on_leak=self._note_leak,
                 log=log,
@@ -197,7 +198,7 @@ class System:
             alerts=AlertBoard(clock, log),
             observer=observer,
             history_rate=SharedRate(
-                rate_per_s=history_rate_per_s, burst=history_burst, now=clock.monotonic()
+                rate_per_s=history.rate_per_s, burst=history.burst, now=clock.monotonic()
             ),
             sends=OpenSends() if sends is None else sends,  # an empty one is falsy
             parking=parking,
@@ -271,9 +272,9 @@ class System:
             services=self.services,
             peers=Peers(),
             flow=Flow(
-                plan.flow_high,
-                plan.flow_low,
-                high_bytes=plan.flow_high_bytes,
+                plan.flow.high,
+                plan.flow.low,
+                high_bytes=plan.flow.high_bytes,
                 monotonic=self.services.clock.monotonic,
                 whole=self._whole,
             ),

@@ -48,8 +48,8 @@ class Uplink:
             pongs_to=account.peers.heartbeat,
             flow=account.flow,
             clock=services.clock,
-            send_limit_bytes=plan.send_buffer_bytes,
-            send_deadline_s=plan.send_deadline_s,
+            send_limit_bytes=plan.send.buffer_bytes,
+            send_deadline_s=plan.send.deadline_s,
         )
         self._calls = Calls(self.link, services.clock)
         services.log.debug(

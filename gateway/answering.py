@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from actors.account import AccountPlan
+from actors.plan import AccountPlan
 from actors.values import AccountId, Event
 from gateway.errors import NoAddresseeError
 

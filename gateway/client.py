@@ -16,12 +16,12 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from actors.account import AccountPlan
+from actors.plan import AccountPlan
 from actors.policy import retries
-from actors.policy.backoff import Delays
 from actors.ports import Identity
 from actors.runtime.flow import Flow
 from actors.runtime.link import Link
+from actors.sections import ConnectSettings, Delays, FlowSettings, HeartbeatSettings, LimitSettings
 from actors.state import ConnectionState
 from actors.values import ErrorClass, Failure, Frame
 from gateway import arguments, listeners, logs
@@ -29,9 +29,9 @@ from gateway.accounts import masked_failure
 from gateway.life import watch_forks
 from gateway.line import Line
 from gateway.platforms import registry
+from gateway.settings import TlsSettings
 from gateway.settings.paths import resolved
 from gateway.transport.dialer import WebSocketDialer
-from gateway.transport.tls import TlsOptions
 from gateway.undisturbed import run
 
 NAME: Final = "client"
@@ -54,6 +54,11 @@ _NO_ANSWER: Final = Failure(
     reason="attempt_timed_out",
     detail="No link and no reason within the deadline; try again, and please report it.",
 )
+
+
+_CONNECT: Final = ConnectSettings()
+_HEARTBEAT: Final = HeartbeatSettings()
+_LIMITS: Final = LimitSettings()
 
 
 class WebSocketClient:
@@ -86,14 +91,14 @@ class WebSocketClient:
         headers: Mapping[str, str] | None = None,
         on_message: Callable[[Frame], None] | None = None,
         *,
-        connect_timeout_s: float = 20.0,
-        heartbeat_interval_s: float = 15.0,
-        heartbeat_reply_s: float = 10.0,
+        connect_timeout_s: float = _CONNECT.deadline_s,
+        heartbeat_interval_s: float = _HEARTBEAT.interval_s,
+        heartbeat_reply_s: float = _HEARTBEAT.reply_timeout_s,
         proxy: str | None = None,
         ca_file: str | None = None,
         verify: bool = True,
-        max_message_bytes: int = 4 << 20,
-        max_fragments: int = 1024,
+        max_message_bytes: int = _LIMITS.max_message_bytes,
+        max_fragments: int = _LIMITS.max_fragments,
         queue_limit: int = 1024,
         delays: Delays | None = None,
         log: Any = None,
@@ -132,22 +137,23 @@ class WebSocketClient:
                 url=url,
                 headers=headers,
                 proxy=proxy,
-                tls=TlsOptions(ca_file=resolved(ca_file), verify=verify),
-                max_frame_bytes=most,
-                max_message_bytes=most,
-                max_fragments=max_fragments,
+                tls=TlsSettings(ca_file=resolved(ca_file), verify=verify),
+                limits=LimitSettings(
+                    max_frame_bytes=most, max_message_bytes=most, max_fragments=max_fragments
+                ),
             ),
             identity=lambda: Identity(account=NAME),
-            attempt_deadline_s=_lasting_s("connect_timeout_s", connect_timeout_s),
-            heartbeat_interval_s=_lasting_s("heartbeat_interval_s", heartbeat_interval_s),
-            heartbeat_reply_s=_lasting_s("heartbeat_reply_s", heartbeat_reply_s),
-            delays=delays,
-            flow_high=queue_limit,
-            flow_low=max(1, queue_limit // 4),
+            connect=ConnectSettings(deadline_s=_lasting_s("connect_timeout_s", connect_timeout_s)),
+            heartbeat=HeartbeatSettings(
+                interval_s=_lasting_s("heartbeat_interval_s", heartbeat_interval_s),
+                reply_timeout_s=_lasting_s("heartbeat_reply_s", heartbeat_reply_s),
+            ),
+            reconnect=delays,
+            flow=FlowSettings(high=queue_limit, low=max(1, queue_limit // 4)),
         )
         self._retries = retries.Retries(delays)
         self._dice = random.Random()  # noqa: S311  # jitter, not secrets
-        self._flow = Flow(self._plan.flow_high, self._plan.flow_low)
+        self._flow = Flow(self._plan.flow.high, self._plan.flow.low)
         # Held while a line is made, dialled or taken down; whoever holds it, and nobody else,
         # changes ``_line``. Taken again by a signal handler of the thread that has it.
         self._lifecycle = threading.RLock()
@@ -298,7 +304,7 @@ class WebSocketClient:
         self._lifecycle, self._inside = threading.RLock(), False
         self._changed = threading.Condition()
         self._messages.clear()
-        self._flow = Flow(self._plan.flow_high, self._plan.flow_low)
+        self._flow = Flow(self._plan.flow.high, self._plan.flow.low)
 
     def _may_run(self, me: int, epoch: int) -> bool:
         """Wait until no other thread is in :meth:`run`; False: there is nothing left to run."""
@@ -386,7 +392,7 @@ class WebSocketClient:
         with self._changed:
             self._changed.wait_for(
                 lambda: line.state is not ConnectionState.CONNECTING or self._epoch != epoch,
-                self._plan.attempt_deadline_s + 5.0,
+                self._plan.connect.deadline_s + 5.0,
             )
             self._dials += 1
             if line.opened and self._epoch == epoch:  # and perhaps closed, with messages to receive

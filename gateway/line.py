@@ -6,7 +6,7 @@ import threading
 from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
-from actors.account import Account, AccountPlan, Observer, Peers
+from actors.account import Account, Observer, Peers
 from actors.connection import ConnectionActor
 from actors.heartbeat import HeartbeatActor
 from actors.messages import (
@@ -20,6 +20,7 @@ from actors.messages import (
     Shut,
     StateChanged,
 )
+from actors.plan import AccountPlan
 from actors.policy.gate import ConnectGate
 from actors.runtime.flow import Flow
 from actors.runtime.link import Link
@@ -129,7 +130,7 @@ class Line:
         if self._peers.connection.tell(Shut(for_good=True)):
             with self._changed:
                 self._changed.wait_for(
-                    lambda: self.state is ConnectionState.CLOSED, self._plan.close_timeout_s + 2.0
+                    lambda: self.state is ConnectionState.CLOSED, self._plan.deadlines.close_s + 2.0
                 )
         self._system.stop(journal_s=1.0, threads_s=4.0)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+import dataclasses
+from collections.abc import Callable
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from actors.account import AccountPlan, Observer, RecoveryPlan
+from actors.account import Observer
+from actors.plan import AccountPlan
 from actors.policy.gate import ConnectGate
 from actors.policy.tries import TryRules
 from actors.ports import Clock, Handle, Identity
@@ -19,17 +21,20 @@ from gateway import arguments
 from gateway.handlers import Handlers
 from gateway.journal import files
 from gateway.journal.memory import MemoryJournal
-from gateway.journal.quota import Limits
 from gateway.journal.sqlite import SqliteJournal
 from gateway.platforms import registry
-from gateway.settings import AccountSettings, Settings
-from gateway.transport.dialer import PhaseLimits, WebSocketDialer
-from gateway.transport.tls import TlsOptions
+from gateway.settings import AccountSettings, Record, RetrySettings, Settings
+from gateway.transport.dialer import WebSocketDialer
 
 DAY_S = 24 * 3600
 JOURNAL_FILE = files.JOURNAL_FILE
 
-T = TypeVar("T", bound=Hashable)
+_SECTIONS = [
+    key.name
+    for key in dataclasses.fields(AccountSettings)
+    if isinstance(key.default, Record) and key.name in AccountPlan.__struct_fields__
+]
+"""What of an account's settings the kernel has under the same name."""
 
 
 def journal(settings: Settings, clock: Clock, log: Any = None) -> Journal:
@@ -44,14 +49,7 @@ def journal(settings: Settings, clock: Clock, log: Any = None) -> Journal:
         Path(settings.data_dir) / JOURNAL_FILE,
         synchronous="FULL" if settings.durability == "full" else "NORMAL",
         clock=clock,
-        limits=Limits(
-            retention_days=settings.journal.retention_days,
-            max_bytes=settings.journal.max_bytes,
-            min_free_bytes=settings.journal.min_free_bytes,
-            dead_letter_max_bytes=settings.journal.dead_letter_max_bytes,
-            lane_alert_events=settings.journal.lane_alert_events,
-            lane_alert_s=settings.journal.lane_alert_s,
-        ),
+        limits=settings.journal,
         log=log,
     )
 
@@ -79,7 +77,7 @@ def system(
         log: A structlog logger.
         on_exhausted: Called when only a new process helps.
     """
-    connect, run, outbox = settings.connect, settings.handlers, settings.outbox
+    connect, outbox = settings.connect, settings.outbox
     return System(
         journal=journal,
         handle=handle,
@@ -91,11 +89,8 @@ def system(
             max_in_flight=connect.max_in_flight,
         ),
         clock=clock,
-        handlers_per_account=run.per_account,
-        handler_threads=run.threads,
-        handler_deadline_s=run.deadline_s,
-        history_rate_per_s=settings.history.rate_per_s,
-        history_burst=settings.history.burst,
+        handlers=settings.handlers,
+        history=settings.history,
         sends=OpenSends(limit=outbox.limit, rate_per_s=outbox.rate_per_s, burst=outbox.burst),
         parking=handlers,
         given_up=handlers.given_up,
@@ -141,12 +136,6 @@ def clock(given: object) -> Clock:
     return found  # type: ignore[no-any-return]  # it has what is asked of it
 
 
-@lru_cache(maxsize=256)
-def shared(part: T) -> T:
-    """Give the part of an earlier plan that is equal: thousands of accounts differ in little."""
-    return part
-
-
 class _Fixed:
     """Gives the same credentials to every attempt."""
 
@@ -175,7 +164,6 @@ def plan(account: AccountSettings, settings: Settings) -> AccountPlan:
         cookie=credentials.cookie,
         user_agent=account.user_agent,
     )
-    deadlines, reconnect, send = account.deadlines, account.reconnect, account.send
     return AccountPlan(
         account=account.id,
         platform=registry.get(account.platform),
@@ -183,65 +171,24 @@ def plan(account: AccountSettings, settings: Settings) -> AccountPlan:
             url=account.url,
             headers=account.headers,
             proxy=account.proxy,
-            tls=shared(
-                TlsOptions(
-                    ca_file=account.tls.ca_file,
-                    verify=account.tls.verify,
-                    server_name=account.tls.server_name,
-                )
-            ),
-            limits=shared(
-                PhaseLimits(
-                    dns_s=deadlines.dns_s,
-                    tcp_s=deadlines.tcp_s,
-                    proxy_s=deadlines.proxy_s,
-                    tls_s=deadlines.tls_s,
-                    upgrade_s=deadlines.upgrade_s,
-                )
-            ),
-            max_frame_bytes=account.limits.max_frame_bytes,
-            max_message_bytes=account.limits.max_message_bytes,
-            max_fragments=account.limits.max_fragments,
+            tls=account.tls,
+            deadlines=account.deadlines,
+            limits=account.limits,
         ),
         identity=_Fixed(identity),
         user_id=credentials.user_id,
-        attempt_deadline_s=settings.connect.deadline_s,
-        register_timeout_s=deadlines.register_s,
-        close_timeout_s=deadlines.close_s,
-        heartbeat_interval_s=account.heartbeat.interval_s,
-        heartbeat_reply_s=account.heartbeat.reply_timeout_s,
-        heartbeat_probe_s=account.heartbeat.probe_timeout_s,
-        delays=shared(reconnect.delays()),
-        max_attempts=reconnect.max_attempts,
-        stable_s=reconnect.stable_s,
-        tries=shared(
-            TryRules(
-                pauses_s=account.handlers.retry_delays_s,
-                crash_limit=account.handlers.crash_limit,
-                expire_s=account.handlers.expire_s,
-                # memory forgets by number and at the end, so that an age tells nothing
-                horizon_s=None
-                if settings.durability == "memory"
-                else settings.journal.retention_days * DAY_S,
-            )
-        ),
-        flow_high=account.flow.high,
-        flow_low=account.flow.low,
-        flow_high_bytes=account.flow.high_bytes,
-        backpressure_limit_s=account.flow.backpressure_s,
-        send_reply_s=send.reply_s,
-        send_rate_per_s=send.rate_per_s,
-        send_burst=send.burst,
-        send_limit=send.limit,
-        send_buffer_bytes=send.buffer_bytes,
-        send_deadline_s=send.deadline_s,
-        recovery=shared(
-            RecoveryPlan(
-                **{name: getattr(account.recovery, name) for name in RecoveryPlan.__struct_fields__}
-            )
-        ),
-        answer_limit_bytes=min(account.limits.max_frame_bytes, account.limits.max_message_bytes),
-        send_recheck_s=send.recheck_s,
-        send_review_s=send.review_s,
-        send_strict_lane=send.strict_lane,
+        connect=settings.connect,
+        tries=_tries(account.handlers, _horizon_s(settings)),
+        **{name: getattr(account, name) for name in _SECTIONS},
     )
+
+
+def _horizon_s(settings: Settings) -> float | None:
+    # Memory forgets by number and at the end, so that an age tells nothing.
+    return None if settings.durability == "memory" else settings.journal.retention_days * DAY_S
+
+
+@lru_cache(maxsize=256)
+def _tries(handlers: RetrySettings, horizon_s: float | None) -> TryRules:
+    """Return the rules of thousands of accounts that differ in little."""
+    return TryRules(**dataclasses.asdict(handlers), horizon_s=horizon_s)

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from actors.account import AccountPlan
+from actors.plan import AccountPlan
 from actors.policy.alerts import Alert
 from actors.storage import Journal, StorePaused, Tally
 from actors.system import System
@@ -44,8 +44,6 @@ class Registry:
         lock: Held while an account comes or goes, and while the gateway starts or stops.
         accounts: As the host sees them.
         plans: Of the accounts there are.
-        send_limits: Most sends of an account that may wait, and the seconds after which one
-            expires.
         system: Gives the running system, or None.
         heard_of: All that ever were, those that were removed, too.
     """
@@ -70,7 +68,6 @@ class Registry:
         self._journal: Journal | None = None
         self._disabled = {each.id for each in settings.accounts if not each.enabled}
         self.plans: dict[AccountId, AccountPlan] = {}
-        self.send_limits: dict[AccountId, tuple[int, float]] = {}
         self.heard_of: set[AccountId] = set()
         self.accounts = Accounts(
             add=self._add, verb=self._verb, tally=self._tally, alerts=self.alerts, look=life.here
@@ -123,7 +120,6 @@ class Registry:
         except ValueError as error:
             raise ConfigError([f"account {account.id!r}: {error}"]) from error
         self.heard_of.add(account.id)
-        self.send_limits[account.id] = planning.shared((account.send.limit, account.send.expires_s))
         return self.accounts.open_view(account.id)
 
     @undisturbed

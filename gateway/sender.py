@@ -49,7 +49,7 @@ class Sender:
         system, plans = self._registry.running(), self._registry.plans
         if account not in plans:
             raise UnknownAccountError(account, list(plans))
-        limit, _ = self._registry.send_limits[account]
+        limit = self._registry.plans[account].send.limit
         delivery = self._delivery(account, conversation, content, to=to, expires_s=expires_s)
         try:
             return sending.accept(system, self._tickets, delivery, limit)
@@ -66,7 +66,7 @@ class Sender:
         """
         system = self._registry.system()
         if system is not None:
-            limit, _ = self._registry.send_limits[event.account]
+            limit = self._registry.plans[event.account].send.limit
             sending.refuse_full(system.services.sends, event.account, limit)
         return self._delivery(
             event.account,
@@ -89,7 +89,7 @@ class Sender:
         now_ms, draw = self._ids.draw()
         plan = self._registry.plans[account]
         if expires_s is None:
-            expires_s = self._registry.send_limits[account][1]
+            expires_s = plan.send.expires_s
         return Delivery(
             outbox_id=System.new_outbox_id(),
             uuid=plan.platform.uuid(now_ms, draw),

@@ -33,6 +33,7 @@ sys.path.insert(0, str(ROOT))
 
 from actors.policy import liveness  # noqa: E402 - runs from a bare clone
 from actors.ports import Beaten, Incoming, PeerClosed, Pinged, Wire, WireBroken  # noqa: E402 - the same
+from actors.sections import LimitSettings  # noqa: E402
 from actors.values import Failure, Frame  # noqa: E402 - runs from a bare clone
 from gateway.transport.dialer import WebSocketDialer  # noqa: E402 - the same
 from scripts.autobahn_zh import chinese  # noqa: E402 - the same
@@ -77,9 +78,9 @@ def wire_messages(url: str, *, echo: bool) -> list[Frame]:
     dialed = WebSocketDialer(
         url=url,
         headers={},
-        max_frame_bytes=32 << 20,
-        max_message_bytes=32 << 20,
-        max_fragments=1 << 20,
+        limits=LimitSettings(
+            max_frame_bytes=32 << 20, max_message_bytes=32 << 20, max_fragments=1 << 20
+        ),
     ).dial({}, None, deadline_s=10, stretch=lambda _phase: 1.0)
     if isinstance(dialed, Failure):
         raise SystemExit(f"autobahn: {dialed.detail}")

@@ -7,6 +7,7 @@ beside everything that waits for it. The method is in ``docs/performance.md``.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import itertools
 import json
 import statistics
@@ -24,7 +25,7 @@ from actors.runtime.clock import SystemClock  # noqa: E402  # found through the 
 from actors.storage import SettleEvents, StoreFrames  # noqa: E402
 from actors.values import Decoded, Event  # noqa: E402
 from gateway.journal.care import report  # noqa: E402
-from gateway.journal.quota import Limits  # noqa: E402
+from gateway.journal.quota import UNBOUNDED  # noqa: E402
 from gateway.journal.sqlite import SqliteJournal  # noqa: E402
 from scripts.bench.disk import sync_us  # noqa: E402
 
@@ -130,7 +131,8 @@ def commits_while_pruning(path: Path) -> dict[str, dict[str, float]]:
     result = {}
     now_ms = SystemClock().unix_ms()
     fresh = itertools.count(50_000_000)
-    for name, limits in (("alone", Limits()), ("pruning", Limits(retention_days=7))):
+    week = dataclasses.replace(UNBOUNDED, retention_days=7)
+    for name, limits in (("alone", UNBOUNDED), ("pruning", week)):
         journal = SqliteJournal(path, clock=SystemClock(), limits=limits)
         taken = []
         before = rows_of(journal)

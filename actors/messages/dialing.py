@@ -9,9 +9,9 @@ from actors.messages.base import Control, Message
 from actors.values import AccountId, Failure, Generation, Phase
 
 if TYPE_CHECKING:
-    from actors.account import AccountPlan
     from actors.messages.connection import DialBarred, DialFailed, DialStarted, LinkDialed
     from actors.messages.supervisor import DialAllowed
+    from actors.plan import AccountPlan
     from actors.ports import Mailbox
 
 

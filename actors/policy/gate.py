@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Final
 
+from actors.sections import ConnectSettings
+
 URGENT_IN_A_ROW: Final = 4
 """Then an ordinary one passes, so that restless urgent accounts starve nobody."""
 
@@ -57,6 +59,7 @@ class Line:
         return self._ordinary.popitem(last=False)[0]
 
 
+_DEFAULTS: Final = ConnectSettings()
 _WHOLE: Final = 1.0 - 1e-6
 """A token, as far as floating clocks can tell; what is short is owed."""
 
@@ -76,9 +79,9 @@ class ConnectGate:
     def __init__(
         self,
         *,
-        rate_per_s: float = 20.0,
-        burst: int = 20,
-        max_in_flight: int = 50,
+        rate_per_s: float = _DEFAULTS.rate_per_s,
+        burst: int = _DEFAULTS.burst,
+        max_in_flight: int = _DEFAULTS.max_in_flight,
         permit_s: float = 60.0,
     ) -> None:
         if rate_per_s <= 0 or burst < 1 or max_in_flight < 1 or permit_s <= 0:

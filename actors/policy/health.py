@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import enum
+from typing import Final
+
+from actors.sections import JournalSettings
 
 
 class Verdict(enum.Enum):
@@ -11,6 +14,9 @@ class Verdict(enum.Enum):
     SLOW = "slow"
     DOWN = "down"
     UP = "up"
+
+
+_DEFAULTS: Final = JournalSettings()
 
 
 class JournalHealth:
@@ -27,7 +33,7 @@ class JournalHealth:
         filling: Room gets scarce: what need not be stored now, is not (2.10).
     """
 
-    def __init__(self, *, limit_s: float = 10.0, slow_s: float = 2.0) -> None:
+    def __init__(self, *, limit_s: float = _DEFAULTS.limit_s, slow_s: float = 2.0) -> None:
         self._limit_s = limit_s
         self._slow_s = slow_s
         self._slow = False

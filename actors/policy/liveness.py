@@ -11,6 +11,10 @@ from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
 
+from actors.sections import HeartbeatSettings
+
+_DEFAULTS: Final = HeartbeatSettings()
+
 FIRST_BEAT_S: Final = 5.0
 """Latest first beat; the platform is said to kick who is silent after registering."""
 
@@ -120,9 +124,9 @@ class Liveness:
     def __init__(
         self,
         *,
-        interval_s: float = 15.0,
-        reply_timeout_s: float = 10.0,
-        probe_timeout_s: float = 5.0,
+        interval_s: float = _DEFAULTS.interval_s,
+        reply_timeout_s: float = _DEFAULTS.reply_timeout_s,
+        probe_timeout_s: float = _DEFAULTS.probe_timeout_s,
         backpressure_limit_s: float = math.inf,
     ) -> None:
         if min(interval_s, reply_timeout_s, probe_timeout_s) <= 0:

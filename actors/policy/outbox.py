@@ -28,13 +28,13 @@ from actors.policy.sends import (
     UNWRITTEN,
     Doubted,
     Ended,
-    Limits,
     Look,
     PageRead,
     Requeued,
     Send,
     Step,
 )
+from actors.sections import SendSettings
 from actors.values import Delivery, SendOutcome, SendResult, SendState
 
 
@@ -58,7 +58,7 @@ class Outbox:
         platform: What is known of the platform's clock; the caller keeps it up to date.
     """
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: SendSettings) -> None:
         self._limits = limits
         self.platform = NOTHING_TOLD
         self._lanes: dict[str, deque[Send]] = {}
@@ -117,7 +117,7 @@ class Outbox:
             return False
         if review:
             self._reviewed[delivery.outbox_id] = delivery
-            if not self._limits.strict:
+            if not self._limits.strict_lane:
                 return False
         send = Send(delivery, until)
         send.state, send.tried, send.review = SendState.UNKNOWN, True, review
@@ -367,7 +367,7 @@ class Outbox:
 
     def _review(self, send: Send) -> list[Step]:
         """Nobody but a person can tell; in strict lanes it stays at the head."""
-        steps = self._end(send, REVIEW, keep=self._limits.strict)
+        steps = self._end(send, REVIEW, keep=self._limits.strict_lane)
         self._reviewed[send.delivery.outbox_id] = send.delivery
         send.review, send.due = True, None
         return steps

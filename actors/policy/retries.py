@@ -9,8 +9,9 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from actors.policy.backoff import Delays, delay_s
+from actors.policy.backoff import delay_s
 from actors.policy.failures import SESSION_REMOVED
+from actors.sections import ReconnectSettings
 from actors.values import ErrorClass, Failure, Phase
 
 AUTH_LIMIT: Final = 3
@@ -88,9 +89,10 @@ class Retries:
     """The failures of one account since its last stable connection.
 
     Args:
-        delays: The settings.
-        max_attempts: Attempts in a row without a stable connection before giving up; None:
-            no limit. The loss of a stable connection is no failed attempt.
+        reconnect: The settings. The loss of a stable connection is no failed attempt, whatever
+            ``max_attempts`` says.
+
+    Attributes:
         stable_s: Seconds CONNECTED after which failures are forgotten; the supervisor arms
             a timer with it and then calls :meth:`stable`.
     """
@@ -103,7 +105,6 @@ class Retries:
         "_due_at",
         "_failures",
         "_kicked",
-        "_max_attempts",
         "_settled",
         "_short_links",
         "_stretch",
@@ -111,14 +112,9 @@ class Retries:
         "stable_s",
     )
 
-    def __init__(
-        self, delays: Delays, *, max_attempts: int | None = None, stable_s: float = 60.0
-    ) -> None:
-        if max_attempts is not None and max_attempts < 1:
-            raise ValueError(f"max_attempts is {max_attempts}: it must be at least 1, or none")
-        self.stable_s = stable_s
-        self._delays = delays
-        self._max_attempts = max_attempts
+    def __init__(self, reconnect: ReconnectSettings) -> None:
+        self.stable_s = reconnect.stable_s
+        self._delays = reconnect
         self._connected_at: float | None = None
         self._due_at: float | None = None
         self._waits_for: tuple[str | None, str | None] = (None, None)
@@ -298,7 +294,8 @@ class Retries:
                 return why
         if nth >= _LIMITS.get(error_class, nth + 1):
             return why
-        if self._max_attempts is not None and self._attempts >= self._max_attempts:
+        most = self._delays.max_attempts
+        if most is not None and self._attempts >= most:
             return "max_attempts"
         return None
 

@@ -49,22 +49,6 @@ HUNG_UP: Final = SendResult(outcome=SendOutcome.REFUSED, reason="link_closed_by_
 REVIEW: Final = SendResult(outcome=SendOutcome.UNKNOWN, reason=NEEDS_REVIEW)
 
 
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """The machine's times.
-
-    Attributes:
-        reply_s: An answer is due within this, to a send and to a page of history.
-        recheck_s: Between two looks into the history.
-        review_s: From the first look to ``needs_review``.
-        strict: A send that needs review blocks its lane until somebody resolves it (O7).
-    """
-
-    reply_s: float = 10.0
-    recheck_s: float = 5.0
-    review_s: float = 300.0
-    strict: bool = False
-
-
 class Send:
     """One open send.
 

@@ -9,10 +9,10 @@ because whatever was being handled at the end of that life is among them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
-import msgspec
-
+from actors.sections import RetrySettings
 from actors.values import Disposition, Event, Outcome, Tries
 
 SUSPECTS: Final = 16
@@ -37,27 +37,21 @@ it: whoever wrote a minute before the start waits for an answer."""
 UNTRIED: Final = Tries()
 
 
-class TryRules(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TryRules(RetrySettings):
     """When an event is given up.
 
     Attributes:
-        pauses_s: Seconds before the 2nd, 3rd, … try; after the last it is a dead letter.
-        crash_limit: Lives of the process it may end. The first of them was not noted, so all
-            but one are certain; hence at least 3.
-        expire_s: Age beyond which it is not handled; None: it always is.
         horizon_s: So long, at least, the journal knows it as a repetition; None: as long as
             anything is known.
     """
 
-    pauses_s: tuple[float, ...]
-    crash_limit: int = 3
-    expire_s: float | None = None
     horizon_s: float | None = None
 
 
 def pause_s(rules: TryRules, failures: int) -> float | None:
     """Say how long to wait after this many failures; None: give it up."""
-    return rules.pauses_s[failures - 1] if failures <= len(rules.pauses_s) else None
+    return rules.retry_delays_s[failures - 1] if failures <= len(rules.retry_delays_s) else None
 
 
 def verdict(

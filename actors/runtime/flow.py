@@ -9,6 +9,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from typing import Final
+
+from actors.sections import FlowSettings
 
 PROCESS_HIGH = 10_000
 """Units all accounts together may have in hand."""
@@ -56,6 +59,9 @@ class Whole:
             return max(1, self._high // max(1, self._busy))
 
 
+_DEFAULTS: Final = FlowSettings()
+
+
 class Flow:
     """A gauge with two marks. Any thread; owned by one account, shared by its links.
 
@@ -92,7 +98,7 @@ class Flow:
         high: int,
         low: int,
         *,
-        high_bytes: int = 8 << 20,
+        high_bytes: int = _DEFAULTS.high_bytes,
         monotonic: Callable[[], float] = time.monotonic,
         whole: Whole | None = None,
     ) -> None:

@@ -30,6 +30,7 @@ from actors.runtime.log import SILENT, Log
 from actors.runtime.naps import Naps
 from actors.runtime.place import place
 from actors.runtime.roster import TIMED_OUT, Results, Roster, Worker
+from actors.sections import HandlerSettings
 from actors.values import DONE, Disposition, Event, Outcome
 
 __all__ = ["HandlerPool", "LanesRan", "RanLane", "handling", "revoked"]
@@ -71,6 +72,9 @@ def forked() -> None:
         worker.lost = True
 
 
+_DEFAULTS: Final = HandlerSettings()
+
+
 class HandlerPool:
     """Runs lanes through ``handle``, and calls of the host, on threads made on demand."""
 
@@ -79,10 +83,10 @@ class HandlerPool:
         *,
         clock: Clock,
         handle: Handle,
-        limit: int = 32,
-        per_account: int = 4,
+        limit: int = _DEFAULTS.threads,
+        per_account: int = _DEFAULTS.per_account,
         share_after_s: float = 0.002,
-        deadline_s: float = 60.0,
+        deadline_s: float = _DEFAULTS.deadline_s,
         leak_limit: int = 10,
         on_leak: Callable[[int], None] | None = None,
         log: Log = SILENT,

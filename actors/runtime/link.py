@@ -11,13 +11,14 @@ import ssl
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from actors.messages import FramesReceived, LinkEnded, PongReceived
 from actors.policy.liveness import SLOWEST_BYTES_PER_S, Traffic
 from actors.policy.sharing import Share
 from actors.ports import Clock, Dialed, Mailbox
 from actors.runtime.flow import Flow
+from actors.sections import SendSettings
 from actors.values import ErrorClass, Failure, Frame
 
 CLOSE_TIMEOUT_S = 1.0
@@ -41,6 +42,9 @@ else:
     def unsent_bytes(sock: socket.socket) -> int:  # noqa: ARG001  # as above
         """Give 0: this system does not tell."""
         return 0
+
+
+_DEFAULTS: Final = SendSettings()
 
 
 class Link:
@@ -105,8 +109,8 @@ class Link:
         pongs_to: Mailbox[PongReceived],
         flow: Flow,
         clock: Clock,
-        send_limit_bytes: int = 1 << 20,
-        send_deadline_s: float = 5.0,
+        send_limit_bytes: int = _DEFAULTS.buffer_bytes,
+        send_deadline_s: float = _DEFAULTS.deadline_s,
     ) -> None:
         self.generation = generation
         self.frames_to = frames_to

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from typing import Final
 
 from actors.policy.rate import Slots, TokenBucket
+from actors.sections import OutboxSettings
+
+_DEFAULTS: Final = OutboxSettings()
 
 
 class OpenSends:
@@ -17,7 +21,13 @@ class OpenSends:
         burst: Attempts at once after a quiet time.
     """
 
-    def __init__(self, *, limit: int = 100_000, rate_per_s: float = 50.0, burst: int = 50) -> None:
+    def __init__(
+        self,
+        *,
+        limit: int = _DEFAULTS.limit,
+        rate_per_s: float = _DEFAULTS.rate_per_s,
+        burst: int = _DEFAULTS.burst,
+    ) -> None:
         self.limit = limit
         self._slots = Slots(rate_per_s=rate_per_s, burst=burst)
         self._open: dict[str, str] = {}

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from gateway.config.rules import address_problem, is_bearer
+from gateway.config.rules import is_bearer
 from gateway.errors import ConfigError
+from gateway.settings.addresses import AddressError, split
 
 URL: Final = "XIANYU_GATEWAY_URL"
 TOKEN: Final = "XIANYU_GATEWAY_TOKEN"  # noqa: S105  # the variable's name
@@ -35,12 +36,14 @@ def url_of(given: str | None, environment: Mapping[str, str]) -> str:
         ConfigError: It is none; names where it was said, and shows no name, password or query.
     """
     url = environment.get(URL) or DEFAULT_URL if given is None else given
-    told = address_problem(url, {"http", "https"}, _EXAMPLE)
-    if told is None and not url.isprintable():
-        told = f"there is a character in it that no address has; write {_EXAMPLE}"
-    if told is not None:
-        raise ConfigError([f"{URL if given is None else '--url'}: {told}"])
-    return url
+    told = f"there is a character in it that no address has; write {_EXAMPLE}"
+    try:
+        split(url, {"http", "https"}, _EXAMPLE)
+        if url.isprintable():
+            return url
+    except AddressError as error:
+        told = error.in_file
+    raise ConfigError([f"{URL if given is None else '--url'}: {told}"])
 
 
 def token_of(file: str | None, environment: Mapping[str, str]) -> str | None:

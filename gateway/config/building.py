@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from actors.sections import hints_of
 from gateway.config import rules
 from gateway.config.document import key_path
 from gateway.config.environment import substitute
@@ -12,7 +13,6 @@ from gateway.config.problems import Problems, shown
 from gateway.config.tree import Partial, Reader, merged
 from gateway.redaction import is_secret_name, mask_url
 from gateway.settings import AccountSettings, Settings, SinkSettings
-from gateway.settings.record import hints_of
 
 _LISTS = ("accounts", "sinks", "defaults")
 _NOT_IN_FILES = "notes"

@@ -6,45 +6,30 @@ record they stand in.
 
 from __future__ import annotations
 
-import ipaddress
+import dataclasses
 import re
 import unicodedata
-from collections.abc import Iterator
-from urllib.parse import unquote, urlsplit
+from collections.abc import Callable, Iterator
 
+from actors.sections import ORDERED
 from gateway.config import pasted, texts
 from gateway.config.document import key_path
 from gateway.config.problems import shown
-from gateway.hostnames import ascii_host
 from gateway.settings import (
     AccountSettings,
     Credentials,
     HttpSettings,
     Record,
     Settings,
+    addresses,
 )
 from gateway.settings.paths import is_homeless
 
 Finding = tuple[str, str]
 
-_SOCKS5_LOGIN_BYTES = 255
 
-_PAIRS = {
-    "flow": [("low", "high")],
-    "limits": [("max_frame_bytes", "max_message_bytes")],
-    "reconnect": [
-        ("unexpected_close_step_s", "unexpected_close_cap_s"),
-        ("network_step_s", "network_cap_s"),
-        ("other_step_s", "other_cap_s"),
-        ("server_restart_min_s", "server_restart_max_s"),
-        ("overload_base_s", "overload_cap_s"),
-        ("auth_base_s", "auth_cap_s"),
-        ("kicked_min_s", "kicked_max_s"),
-        ("tls_trust_base_s", "tls_trust_cap_s"),
-        ("config_base_s", "config_cap_s"),
-    ],
-}
 _HOMELESS = "begins with ~ and nobody of that name has a home here; write the path in full, or ./~…"
+_SECTIONS = [key.name for key in dataclasses.fields(AccountSettings)]
 _LONGEST_ID = 64
 _LONGEST_ADDRESS = 80
 _BLANKS = frozenset({"Cc", "Zs"})
@@ -52,8 +37,6 @@ _BLANKS = frozenset({"Cc", "Zs"})
 SHORTEST_TOKEN = 16
 """Characters of ``http.token``: whoever guesses it reads every message, and sends in your name."""
 
-_UNPRINTABLE = re.compile(r"[\x00-\x20\x7f]")
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HANDSHAKE_HEADERS = re.compile(r"connection|upgrade|sec-websocket-.*", re.IGNORECASE)
 
 
@@ -116,39 +99,18 @@ def _http(http: HttpSettings) -> Iterator[Finding]:
         yield "http.token", "holds blanks or letters that no header can carry; use a-z, A-Z, 0-9"
     if http.listen is None:
         return
-    host, _, port = http.listen.rpartition(":")
-    if not (_is_host(host) and port.isascii() and port.isdigit() and _is_port(port)):
+    parsed = addresses.parse_listen(http.listen)
+    if parsed is None:
         yield "http.listen", f"expected host:port, e.g. 127.0.0.1:8760, got {shown(http.listen)}"
-    elif not http.token and not _is_loopback(host.strip("[]")):
+    elif not http.token and not addresses.is_loopback(parsed[0]):
         listen = http.listen[-_LONGEST_ADDRESS:]
         told = f"is missing, and {listen} can be reached from other machines"
         yield "http.token", f"{told}; set a token of your own or listen on 127.0.0.1"
 
 
-def _is_host(host: str) -> bool:
-    bare = host.removeprefix("[").removesuffix("]")
-    try:
-        ipaddress.ip_address(bare)
-    except ValueError:
-        return host == bare and ascii_host(host) is not None
-    return True
-
-
-def _is_port(digits: str) -> bool:
-    # Its length first: the interpreter refuses to read thousands of digits.
-    return len(digits) <= 5 and int(digits) <= 65535
-
-
 def is_bearer(token: str) -> bool:
     """Tell whether a token can stand in a header: visible ASCII."""
     return all("!" <= each <= "~" for each in token)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
 
 
 def _ids(accounts: tuple[AccountSettings, ...]) -> Iterator[Finding]:
@@ -176,16 +138,16 @@ def _is_blank(text: str) -> bool:
 def _account(account: AccountSettings, path: str) -> Iterator[Finding]:
     if is_homeless(account.tls.ca_file):
         yield f"{path}.tls.ca_file", _HOMELESS
-    yield from _url(account.url, f"{path}.url")
+    yield from _address(addresses.parse_target, account.url, f"{path}.url")
     if account.proxy is not None:
-        yield from _proxy(account.proxy, f"{path}.proxy")
+        yield from _address(addresses.parse_proxy, account.proxy, f"{path}.proxy")
     yield from _headers(account, path)
     yield from pasted.findings(account.credentials, f"{path}.credentials")
     if account.platform == "goofish" and account.enabled:
         yield from _goofish(account.credentials, f"{path}.credentials")
-    for name, pairs in _PAIRS.items():
+    for name in _SECTIONS:
         record: Record = getattr(account, name)
-        for low, high in pairs:
+        for low, high in ORDERED.get(type(record), ()):
             if getattr(record, low) > getattr(record, high):
                 yield (
                     f"{path}.{name}",
@@ -204,53 +166,13 @@ def _goofish(credentials: Credentials, path: str) -> Iterator[Finding]:
         yield f"{path}.cookie", f"{told}; copy both while logged in as the same one"
 
 
-def _url(url: str, path: str) -> Iterator[Finding]:
-    told = address_problem(url, {"ws", "wss"}, "wss://host/")
-    if told:
-        yield path, told
-    elif "@" in urlsplit(url).netloc:
-        yield path, "name and password do not belong there; use an Authorization header"
-    elif ";" in urlsplit(url).path:
-        yield path, "a ';' in the path must be written as %3B"
-
-
-def _proxy(url: str, path: str) -> Iterator[Finding]:
-    told = address_problem(
-        url, {"http", "socks5", "socks5h"}, "http://host:port or socks5://host:port"
-    )
-    if told:
-        yield path, told
-    elif not urlsplit(url).port:
-        yield path, "the port is missing; write http://host:port or socks5://host:port"
-    elif url.startswith("socks5") and _login_is_long(url):
-        yield path, "SOCKS5 takes at most 255 bytes of name and of password"
-
-
-def _login_is_long(url: str) -> bool:
-    parts = urlsplit(url)
-    login = (
-        unquote(part or "").encode(errors="replace") for part in (parts.username, parts.password)
-    )
-    return any(len(part) > _SOCKS5_LOGIN_BYTES for part in login)
-
-
-def address_problem(url: str, schemes: set[str], example: str) -> str | None:
-    """Say what is wrong with a URL, without its user, path and query."""
+def _address(parse: Callable[[str], object], address: str, path: str) -> Iterator[Finding]:
     try:
-        parts = urlsplit(url)
-        port_is_right = parts.port != 0
-    except ValueError:
-        return f"is no URL, or its port is no number from 1 to 65535; write {example}"
-    if _UNPRINTABLE.search(url):
-        return f"there is a space or a line break in it; write {example}"
-    if parts.scheme not in schemes or not parts.hostname:
-        got = "no host" if parts.scheme in schemes else "no scheme"
-        if "://" in url and parts.scheme not in schemes:
-            got = shown(f"{parts.scheme}://")
-        return f"expected {example}, got {got}"
-    if ":" not in parts.hostname and ascii_host(parts.hostname) is None:
-        return f"{shown(parts.hostname)} is no host name; write {example}"
-    return None if port_is_right else "the port must be a number from 1 to 65535"
+        parse(address)
+    except addresses.AddressError as error:
+        yield path, error.in_file
+    except UnicodeError:  # half of a letter; that is told of every text
+        return
 
 
 def _headers(account: AccountSettings, path: str) -> Iterator[Finding]:
@@ -258,7 +180,7 @@ def _headers(account: AccountSettings, path: str) -> Iterator[Finding]:
         yield f"{path}.user_agent", "there is a line break in it"
     for name, value in account.headers.items():
         where = key_path(f"{path}.headers", name)
-        if not _HEADER_NAME.fullmatch(name):
+        if not addresses.is_header_name(name):
             yield where, "is no name of a header"
         elif _HANDSHAKE_HEADERS.fullmatch(name):
             yield where, "is written by the handshake itself; leave it out"

@@ -13,9 +13,9 @@ import typing
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from actors.sections import hints_of
 from gateway.config.document import key_path
 from gateway.settings import Record, SinkSettings
-from gateway.settings.record import hints_of
 
 Finding = tuple[str, str]
 

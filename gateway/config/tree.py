@@ -14,12 +14,13 @@ import typing
 from collections.abc import Mapping
 from typing import Any, Final, Literal, TypeVar
 
+from actors.sections import Record, Within, hints_of
 from gateway.config.document import key_path
 from gateway.config.environment import FromEnvironment
 from gateway.config.problems import Problems, shown
 from gateway.errors import nearest
 from gateway.redaction import is_secret_name, mask_url
-from gateway.settings.record import SECRET, Record, Within, hints_of
+from gateway.settings.record import SECRET
 
 Partial = dict[str, Any]
 RecordT = TypeVar("RecordT", bound=Record)

@@ -9,7 +9,7 @@ import sqlite3
 from typing import Final
 
 from actors.policy.alerts import Alert
-from gateway.journal.quota import Limits
+from actors.sections import JournalSettings
 from gateway.journal.rows import text
 from gateway.journal.schema import Flag
 
@@ -60,7 +60,7 @@ class Backlog:
         found: What the last whole round found, an alert a lane.
     """
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: JournalSettings) -> None:
         self._limits = limits
         self._after = ""
         self._account: str | None = None

@@ -18,11 +18,11 @@ from typing import Any, Final
 import msgspec
 
 from actors.ports import Clock
+from actors.sections import JournalSettings
 from actors.storage import JournalError
 from gateway.journal import files, integrity, unreadable, wal
 from gateway.journal.backup import Backup, backup, last_backup
 from gateway.journal.lock import ProcessLock, cut_off, owner_of
-from gateway.journal.quota import Limits
 from gateway.journal.retention import Pruned, Transaction
 from gateway.journal.salvage import Loss, Salvage, salvage
 from gateway.journal.schema import SendState, Status
@@ -213,7 +213,7 @@ def repair(path: Path, *, clock: Clock) -> Repair:
 
 def prune(
     path: Path,
-    limits: Limits,
+    limits: JournalSettings,
     *,
     clock: Clock,
     progress: Callable[[Pruned], None] | None = None,

@@ -6,9 +6,8 @@ import enum
 from collections.abc import Sequence
 from typing import Final
 
-import msgspec
-
 from actors.policy.alerts import JOURNAL_FILLING, Alert
+from actors.sections import JournalSettings
 from gateway.commands import command
 
 LOW_SHARE: Final = 0.80
@@ -24,24 +23,10 @@ LETTERS_LOW_SHARE: Final = 0.50
 """Of ``dead_letter_max_bytes``: from here a person should know."""
 
 
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """What a journal may take and how long it keeps what is over; by default everything.
-
-    Attributes:
-        retention_days: Settled events and ended sends are kept so long.
-        max_bytes: Bound of the file's pages in use.
-        min_free_bytes: So much of the disk is left to others.
-        dead_letter_max_bytes: Bound of the frames kept for events that wait for a person.
-        lane_alert_events: So many events of one conversation wait, and a person should know.
-        lane_alert_s: So long one waits, and a person should know.
-    """
-
-    retention_days: float = 36_500.0
-    max_bytes: int = 1 << 62
-    min_free_bytes: int = 0
-    dead_letter_max_bytes: int = 1 << 62
-    lane_alert_events: int = 10_000
-    lane_alert_s: float = 3600.0
+UNBOUNDED: Final = JournalSettings(
+    retention_days=36_500.0, max_bytes=1 << 50, min_free_bytes=0, dead_letter_max_bytes=1 << 50
+)
+"""A journal that keeps everything and takes what there is: for whoever sets nothing."""
 
 
 class Room(enum.Enum):
@@ -52,7 +37,7 @@ class Room(enum.Enum):
     NONE = "none"
 
 
-def room(limits: Limits, *, used_bytes: int, free_bytes: int | None) -> tuple[Room, str]:
+def room(limits: JournalSettings, *, used_bytes: int, free_bytes: int | None) -> tuple[Room, str]:
     """Say how much room there is, and why not more, with the next step.
 
     Args:
@@ -82,7 +67,7 @@ def filling(why: str) -> Alert:
     return Alert(name=JOURNAL_FILLING, detail=what, next_step=next_step)
 
 
-def letters_room(limits: Limits, *, letter_bytes: int) -> tuple[Room, str]:
+def letters_room(limits: JournalSettings, *, letter_bytes: int) -> tuple[Room, str]:
     """Say how much room there is for events that wait for a person, and why not more.
 
     Args:

@@ -20,6 +20,7 @@ from typing import Any, Final, Literal, TypeVar
 
 from actors.policy.alerts import Alert
 from actors.ports import Clock
+from actors.sections import JournalSettings
 from actors.storage import (
     JournalAnswer,
     JournalCommand,
@@ -53,7 +54,7 @@ from gateway.journal import (
     whereabouts,
 )
 from gateway.journal.lock import ProcessLock
-from gateway.journal.quota import Limits
+from gateway.journal.quota import UNBOUNDED
 from gateway.journal.retention import Pruned, Transaction
 from gateway.journal.rows import Value, storable, text
 from gateway.journal.schema import Status
@@ -78,7 +79,6 @@ _OVERDUE: Final = (
     "SELECT NOT EXISTS (SELECT 1 FROM log_meta WHERE key='checked_at' AND value BETWEEN ? AND ?)"
 )
 
-
 SMALL_BYTES: Final = 32 * 1024 * 1024
 """Of files up to this size every row is looked at at the start, whoever will read it."""
 
@@ -95,7 +95,7 @@ class SqliteJournal:
         path: The file; made if it is not there, with its directory. ``<path>.lock`` beside it.
         synchronous: FULL: a commit survives a power cut. NORMAL: a kill, not a power cut.
         clock: For the times noted in rows.
-        limits: How long it keeps what is over, and how much it may take; None: everything.
+        limits: How long it keeps what is over, and how much it may take; by default everything.
         log: A structlog logger; None takes the package's polite default.
 
     Raises:
@@ -110,7 +110,7 @@ class SqliteJournal:
         *,
         synchronous: Literal["FULL", "NORMAL"] = "FULL",
         clock: Clock,
-        limits: Limits | None = None,
+        limits: JournalSettings = UNBOUNDED,
         log: Any = None,
     ) -> None:
         self.path: Final = Path(path)
@@ -121,7 +121,7 @@ class SqliteJournal:
         self._log = log = logs.logger_for(log, Redactor())
         self._sought_at = float("-inf")
         self._counts: Final = counting.Counts()
-        self._upkeep: Final = Upkeep(self.path, limits or Limits(), clock, log)
+        self._upkeep: Final = Upkeep(self.path, limits, clock, log)
         self._check: integrity.FrameCheck | None = None
         self._notes: list[tuple[str, tuple[int, ...]]] = []
         self._connection: sqlite3.Connection | None = None

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from actors.policy.alerts import Alert
 from actors.ports import Clock
+from actors.sections import JournalSettings
 from actors.storage import (
     CloseHold,
     JournalCommand,
@@ -24,7 +25,7 @@ from actors.storage import (
 from gateway.journal import quota, schema
 from gateway.journal.backlog import Backlog
 from gateway.journal.checkpoint import Checkpointer
-from gateway.journal.quota import Limits, Room
+from gateway.journal.quota import Room
 from gateway.journal.retention import Pruned, Retention
 from gateway.journal.weighing import Scales
 
@@ -72,7 +73,7 @@ class Upkeep:
         concerns: What a person should look at; another object whenever it changes.
     """
 
-    def __init__(self, path: Path, limits: Limits, clock: Clock, log: Any) -> None:
+    def __init__(self, path: Path, limits: JournalSettings, clock: Clock, log: Any) -> None:
         self._path = path
         self._limits = limits
         self._clock = clock

@@ -1,63 +1,30 @@
-"""What a record of settings is: bounds in its annotations, no secret in its ``repr``.
-
-No setting itself lives here.
-"""
+"""Marks a secret among settings, and shows a record without it. No setting itself lives here."""
 
 from __future__ import annotations
 
 import dataclasses
-import functools
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeAlias
 
+from actors.sections import Record, hints_of
 from gateway.redaction import MASK, is_secret_name, mask_url
-
-
-@dataclass(frozen=True, slots=True)
-class Within:
-    """Bounds of a number, both included."""
-
-    least: float
-    most: float
-
 
 SECRET = "secret"  # noqa: S105 the mark itself, not one
 """Marks a key whose value is never shown."""
 
 Secret: TypeAlias = Annotated[str, SECRET]
-Wait: TypeAlias = Annotated[float, Within(0.0, 86_400.0)]
-"""Seconds; zero is allowed."""
-Deadline: TypeAlias = Annotated[float, Within(0.01, 86_400.0)]
-"""Seconds; there is no waiting for ever and no deadline of nothing."""
-Share: TypeAlias = Annotated[float, Within(0.0, 1.0)]
-Factor: TypeAlias = Annotated[float, Within(1.0, 100.0)]
-Rate: TypeAlias = Annotated[float, Within(0.001, 1_000_000.0)]
-Count: TypeAlias = Annotated[int, Within(1, 1_000_000)]
-Bytes: TypeAlias = Annotated[int, Within(126, 1 << 30)]
-"""Bytes; a control frame (125, RFC 6455 5.5) is below any such limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Record:
-    """Base of all settings: shows itself without secrets."""
+class Masked(Record):
+    """Base of records that may hold a secret: shows itself without."""
 
     def __repr__(self) -> str:
         shown = ((key.name, getattr(self, key.name)) for key in dataclasses.fields(self))
         inside = ", ".join(f"{name}={masked(type(self), name, v)!r}" for name, v in shown)
         return f"{type(self).__name__}({inside})"
-
-
-def hints_of(cls: type) -> dict[str, Any]:
-    """Give the annotations of a record, bounds and marks included."""
-    key: Any = cls  # a class is hashable, whatever its instances are
-    return _hints(key)
-
-
-@functools.cache
-def _hints(cls: type) -> dict[str, Any]:
-    return typing.get_type_hints(cls, include_extras=True)
 
 
 def secret_names(cls: type) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 
-from actors.account import AccountPlan
+from actors.plan import AccountPlan
 from actors.policy.alerts import Alert
 from actors.storage import (
     Letter,
@@ -324,7 +324,7 @@ class HandlerBench:
         return plan
 
     def _handle(self, event: Event) -> Handled:
-        waits = self._plan(event.account).tries.pauses_s
+        waits = self._plan(event.account).tries.retry_delays_s
         failures: list[BaseException] = []
         self._sent = []
         outcome = Outcome(disposition=Disposition.DEAD)

@@ -8,24 +8,25 @@ account's settings say, and if it is down the account is down.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import os
 import socket
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from typing import TypeVar
 
 from actors.ports import Dialed
 from actors.values import ErrorClass, Failure, Phase
+from gateway.settings import DeadlineSettings, LimitSettings, TlsSettings
+from gateway.settings.addresses import AddressError, ascii_host, parse_proxy, parse_target
 from gateway.transport import library
-from gateway.transport.address import host_name, parse_proxy, parse_target
 from gateway.transport.errors import Place, failure_of
 from gateway.transport.frames import FrameWire
 from gateway.transport.lookup import Address, Resolve, addresses_of
 from gateway.transport.proxy import ProxyRefusedError, tunnel
 from gateway.transport.tcp import connect
 from gateway.transport.timed import Deadline
-from gateway.transport.tls import TlsOptions, secure, shared_context
+from gateway.transport.tls import secure, shared_context
 from gateway.transport.upgrade import (
     BadUpgradeError,
     Request,
@@ -36,24 +37,14 @@ from gateway.transport.upgrade import (
     upgrade,
 )
 
+_Parts = TypeVar("_Parts")
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class PhaseLimits:
-    """Seconds for each step, before stretching; the total deadline cuts them all.
 
-    Attributes:
-        dns_s: Name lookup.
-        tcp_s: Each address; all are tried, a silent one holds up the next for a second.
-        proxy_s: From the connected proxy to the connected target.
-        tls_s: TLS handshake.
-        upgrade_s: WebSocket handshake.
-    """
-
-    dns_s: float = 5.0
-    tcp_s: float = 5.0
-    proxy_s: float = 10.0
-    tls_s: float = 5.0
-    upgrade_s: float = 10.0
+def _parsed(key: str, parse: Callable[[str], _Parts], address: str) -> _Parts:
+    try:
+        return parse(address)
+    except AddressError as error:
+        raise ValueError(f"{key}: {error}") from None
 
 
 class _Attempt:
@@ -83,10 +74,8 @@ class WebSocketDialer:
             to the one of a dial; those the handshake writes itself are left out.
         proxy: ``http://`` or ``socks5://`` URL; never bypassed. None: directly.
         tls: For ``wss``.
-        limits: Seconds for each phase.
-        max_frame_bytes: As in :class:`FrameWire`; so the next three.
-        max_message_bytes: All fragments together.
-        max_fragments: Frames of one message.
+        deadlines: Seconds for each phase, before stretching; the deadline of a dial cuts them all.
+        limits: What the server may send, as in :class:`FrameWire`.
         mask_source: Where mask keys come from.
         resolve: Called like ``socket.getaddrinfo``.
         unix_s: Wall time, for a ``Retry-After`` that is a date.
@@ -101,31 +90,29 @@ class WebSocketDialer:
         url: str,
         headers: Mapping[str, str],
         proxy: str | None = None,
-        tls: TlsOptions | None = None,
-        limits: PhaseLimits | None = None,
-        max_frame_bytes: int = 1 << 20,
-        max_message_bytes: int = 4 << 20,
-        max_fragments: int = 1024,
+        tls: TlsSettings | None = None,
+        deadlines: DeadlineSettings | None = None,
+        limits: LimitSettings | None = None,
         mask_source: Callable[[int], bytes] = os.urandom,
         resolve: Resolve = socket.getaddrinfo,
         unix_s: Callable[[], float] = time.time,
     ) -> None:
-        self._target = parse_target(url)
+        self._target = _parsed("url", parse_target, url)
         self._headers = checked_headers(headers)
         self._cookie = take(self._headers, "cookie")
-        self._proxy = parse_proxy(proxy) if proxy else None
-        options = tls or TlsOptions()
+        self._proxy = _parsed("proxy", parse_proxy, proxy) if proxy else None
+        options = tls or TlsSettings()
         self._tls = options if self._target.secure else None
         if self._tls is not None:
             shared_context(self._tls)  # a file that can not be used is told now
         named = options.server_name
-        name = self._target.name if named is None else host_name("tls.server_name", named)
+        name = self._target.name if named is None else ascii_host(named)
+        if name is None:
+            raise ValueError(f"tls.server_name: {named!r:.80} is no host name")
         self._server_name = name.removesuffix(".")  # neither SNI nor certificates have the root's
         self._turn = 0
-        self._limits = limits or PhaseLimits()
-        self._max_frame_bytes = max_frame_bytes
-        self._max_message_bytes = max_message_bytes
-        self._max_fragments = max_fragments
+        self._deadlines = deadlines or DeadlineSettings()
+        self._limits = limits or LimitSettings()
         self._mask_source = mask_source
         self._resolve = resolve
         self._unix_s = unix_s
@@ -188,9 +175,9 @@ class WebSocketDialer:
             )
             return failure_of(error, place)
         wire = FrameWire(
-            max_frame_bytes=self._max_frame_bytes,
-            max_message_bytes=self._max_message_bytes,
-            max_fragments=self._max_fragments,
+            max_frame_bytes=self._limits.max_frame_bytes,
+            max_message_bytes=self._limits.max_message_bytes,
+            max_fragments=self._limits.max_fragments,
             mask_source=self._mask_source,
         )
         return Dialed(sock=sock, wire=wire, phases=tuple(attempt.phases), address=self._target.peer)
@@ -206,7 +193,7 @@ class WebSocketDialer:
         )
 
     def _open(self, attempt: _Attempt, request: Request) -> socket.socket:
-        limits = self._limits
+        limits = self._deadlines
         sock = self._reach(attempt) if self._proxy is None else self._reach_through(attempt)
         try:
             if self._tls is not None:
@@ -228,10 +215,10 @@ class WebSocketDialer:
     def _reach(self, attempt: _Attempt) -> socket.socket:
         """Connect to the server itself."""
         with attempt.enter(Phase.DNS) as factor:
-            until = attempt.until.within(self._limits.dns_s * factor)
+            until = attempt.until.within(self._deadlines.dns_s * factor)
             addresses = self._addresses(self._target.host, self._target.port, until)
         with attempt.enter(Phase.TCP) as factor:
-            each_s = self._limits.tcp_s * factor
+            each_s = self._deadlines.tcp_s * factor
             return connect(addresses, each_s=each_s, until=attempt.until)
 
     def _addresses(self, host: str, port: int, until: Deadline) -> list[Address]:
@@ -243,7 +230,7 @@ class WebSocketDialer:
     def _reach_through(self, attempt: _Attempt) -> socket.socket:
         """Connect to the proxy and through it; all of that is one phase."""
         assert self._proxy is not None
-        limits = self._limits
+        limits = self._deadlines
         with attempt.enter(Phase.PROXY) as factor:
             until = attempt.until.within(limits.dns_s * factor)
             addresses = self._addresses(self._proxy.host, self._proxy.port, until)

@@ -16,7 +16,7 @@ from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 from actors.values import ErrorClass, Failure, Phase
-from gateway.transport.address import bracketed
+from gateway.settings.addresses import bracketed
 from gateway.transport.proxy import ProxyRefusedError
 from gateway.transport.tls import system_store_is_empty
 from gateway.transport.upgrade import BadUpgradeError, UpgradeRefusedError

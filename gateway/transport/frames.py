@@ -11,8 +11,10 @@ from __future__ import annotations
 import os
 from codecs import utf_8_decode
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from actors.ports import Beaten, Incoming, Pinged, WireBroken
+from actors.sections import LimitSettings
 from actors.values import Frame
 from gateway.compiled import compiled
 from gateway.transport import rfc6455, usual
@@ -25,6 +27,9 @@ cut_texts = compiled(_COMPILED, usual.cut_texts)
 mask_frames = compiled(_COMPILED, usual.mask_frames)
 
 __all__ = ["FrameWire", "cut_texts", "mask_frames"]
+
+
+_DEFAULTS: Final = LimitSettings()
 
 
 class FrameWire:
@@ -52,9 +57,9 @@ class FrameWire:
         self,
         *,
         server: bool = False,
-        max_frame_bytes: int = 1 << 20,
-        max_message_bytes: int = 4 << 20,
-        max_fragments: int = 1024,
+        max_frame_bytes: int = _DEFAULTS.max_frame_bytes,
+        max_message_bytes: int = _DEFAULTS.max_message_bytes,
+        max_fragments: int = _DEFAULTS.max_fragments,
         mask_source: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self._server = server

@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import socket
 
-from gateway.transport.address import Proxy, Target, authority, login_bytes
+from gateway.settings.addresses import Proxy, Target, authority, login_bytes
 from gateway.transport.timed import Deadline, HeadTooLongError, read_exactly, read_head, send_all
 
 _SOCKS5, _NO_LOGIN, _LOGIN, _CONNECT, _IPV4, _NAME, _IPV6 = 5, 0, 2, 1, 1, 3, 4

@@ -6,32 +6,17 @@ with the first ``wss`` dialer, not with this module.
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import socket
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from gateway.settings import TlsSettings
 from gateway.transport.timed import Deadline
 
 if TYPE_CHECKING:
     import ssl
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class TlsOptions:
-    """How the server's certificate is judged.
-
-    Attributes:
-        ca_file: PEM file with the only authorities to trust; None: the system's.
-        verify: False accepts any certificate; for tests on a bench, never for accounts.
-        server_name: Name for SNI and the check; None: the host of the URL.
-    """
-
-    ca_file: str | None = None
-    verify: bool = True
-    server_name: str | None = None
 
 
 _Stamp: TypeAlias = tuple[int, ...] | None
@@ -41,7 +26,7 @@ _contexts: dict[tuple[str | None, bool], tuple[_Stamp, ssl.SSLContext]] = {}
 _making = threading.Lock()
 
 
-def shared_context(options: TlsOptions) -> ssl.SSLContext:
+def shared_context(options: TlsSettings) -> ssl.SSLContext:
     """Give the process's context for these options, made anew when ``ca_file`` was renewed.
 
     A renewed file that can not be used, as one that is being written, changes nothing yet.
@@ -87,7 +72,7 @@ def system_store_is_empty() -> bool:
     import ssl  # noqa: PLC0415 - as above
 
     # What is loaded is counted; what lies in a folder is read when it is needed.
-    if shared_context(TlsOptions()).cert_store_stats()["x509_ca"]:
+    if shared_context(TlsSettings()).cert_store_stats()["x509_ca"]:
         return False
     paths = ssl.get_default_verify_paths()
     folders = os.environ.get(paths.openssl_capath_env, paths.openssl_capath)

@@ -14,7 +14,7 @@ import re
 import socket
 from collections.abc import Mapping
 
-from gateway.transport.address import Target
+from gateway.settings.addresses import Target, is_header_name
 from gateway.transport.timed import Deadline, HeadTooLongError, read_head, send_all
 
 # The library looks cookies up by the host of the URL it is given. Nobody can have set one
@@ -25,7 +25,6 @@ _OWN = frozenset(
     {"connection", "upgrade", "sec-websocket-key", "sec-websocket-version"}
     | {"sec-websocket-extensions", "sec-websocket-accept", "content-length"}
 )
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
 _BREAK = re.compile(r"[\r\n\0]").search
 _STATUS = re.compile(r"HTTP/1\.[01] (\d{3})(?: |$)").match
 _SWITCHING_PROTOCOLS = 101
@@ -75,7 +74,7 @@ def checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
     kept: dict[str, str] = {}
     for name, value in headers.items():
         text = value.strip()
-        if not _TOKEN(name):
+        if not is_header_name(name):
             raise ValueError(f"headers: {name[:40]!r} is no header name")
         if _BREAK(text):
             raise ValueError(f"headers: the value of {name} contains a line break; write it in one")

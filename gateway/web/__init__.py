@@ -16,9 +16,10 @@ from typing import Any
 from gateway import logs
 from gateway.commands import HTTP_EXTRA
 from gateway.errors import ConfigError
+from gateway.settings.addresses import is_loopback
 from gateway.web.application import Application
 from gateway.web.context import Context, Controlled
-from gateway.web.guard import Guard, is_loopback
+from gateway.web.guard import Guard
 from gateway.web.server import HttpServer
 
 __all__ = ["Serving", "serve", "serving"]

@@ -13,6 +13,7 @@ import ipaddress
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
+from gateway.settings.addresses import is_loopback
 from gateway.web.problems import Problem, bad_request
 
 _LOCAL_NAMES = frozenset({"localhost"})
@@ -114,14 +115,6 @@ def host_name(host: str) -> str | None:
         return None
     clean = parts.netloc == host and "@" not in host
     return name if clean and name else None
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether an address can be reached from this machine only."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host.lower() in _LOCAL_NAMES
 
 
 def _digest(text: str) -> bytes:

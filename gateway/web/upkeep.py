@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from actors.runtime.clock import SystemClock
-from gateway.journal import care, files, quota
+from gateway.journal import care, files
 from gateway.planning import JOURNAL_FILE
 from gateway.settings import Settings
 from gateway.web.problems import Problem
@@ -70,13 +70,7 @@ class FileCare:
         if self._in_use:
             told = "a running gateway prunes by itself, whenever it is idle"
             raise Problem(409, "in_use", told, "stop it first if it must be now")
-        keep = self._settings.journal
-        limits = quota.Limits(
-            retention_days=keep.retention_days,
-            max_bytes=keep.max_bytes,
-            min_free_bytes=keep.min_free_bytes,
-        )
-        return care.prune(path, limits, clock=SystemClock())
+        return care.prune(path, self._settings.journal, clock=SystemClock())
 
     def salvage(self) -> Any:
         """Save what can be read of a damaged file, and put it in its place."""

@@ -12,7 +12,7 @@ import pytest
 from market import WAIT_S, Log, Market, States, account_of, merged
 from msgspec import structs
 
-from actors.account import AccountPlan
+from actors.plan import AccountPlan
 from actors.ports import Identity
 from actors.runtime.clock import SystemClock
 from actors.state import Cause, ConnectionState

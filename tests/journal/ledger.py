@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import sqlite3
 from collections.abc import Sequence
@@ -9,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from actors.runtime.clock import SystemClock
+from actors.sections import JournalSettings
 from actors.storage import Pending, SettleEvents, Settlement, StoreDelivery, StoreFrames
 from actors.values import Content, Decoded, Delivery, Disposition, Event, Outcome
-from gateway.journal.quota import Limits
+from gateway.journal.quota import UNBOUNDED
 from gateway.journal.sqlite import SqliteJournal
 
 DAY_MS = 24 * 3600 * 1000
@@ -45,10 +47,15 @@ class Lines:
         return [name for name, _ in self.lines]
 
 
+def keeping(**limits: Any) -> JournalSettings:
+    """Give limits of a journal that has no others."""
+    return dataclasses.replace(UNBOUNDED, **limits)
+
+
 def opened(
     path: Path,
     clock: Calendar | None = None,
-    limits: Limits | None = None,
+    limits: JournalSettings = UNBOUNDED,
     log: Any = None,
 ) -> SqliteJournal:
     """Open a journal that syncs nothing a test would wait for."""

@@ -6,18 +6,18 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from ledger import DAY_MS, Calendar, Lines, opened, push, rows, sent, settle, store
+from ledger import DAY_MS, Calendar, Lines, keeping, opened, push, rows, sent, settle, store
 
 from actors.policy.alerts import LETTERS_WAITING, Alert
 from actors.storage import CloseHold, DropEvent, JournalFullError, ReplayEvent
 from actors.values import Disposition, Event
 from gateway.journal import backlog, upkeep
-from gateway.journal.quota import Limits, Room, letters_room
+from gateway.journal.quota import Room, letters_room
 from gateway.journal.sqlite import SqliteJournal
 
 HOUR_MS = 3600 * 1000
 NOW_MS = 100 * DAY_MS
-TOLD = Limits(lane_alert_events=10, lane_alert_s=3600.0)
+TOLD = keeping(lane_alert_events=10, lane_alert_s=3600.0)
 
 
 def looked(journal: SqliteJournal) -> list[Alert]:
@@ -97,14 +97,14 @@ def test_a_long_backlog_is_read_in_small_steps_and_a_short_one_not_at_all(
 ) -> None:
     """A commit waits for one step; rows of accounts that are well are not read."""
     monkeypatch.setattr(backlog, "STEP_ROWS", 10)
-    journal = opened(tmp_path / "j.db", limits=Limits(lane_alert_events=50))
+    journal = opened(tmp_path / "j.db", limits=keeping(lane_alert_events=50))
     for number in range(100):
         store(journal, f"m{number}", at_ms=NOW_MS)
     for number in range(39):
         store(journal, f"m{number}", account="well", at_ms=NOW_MS)
     asked: list[str] = []
     connection = journal._connected()
-    look = backlog.Backlog(Limits(lane_alert_events=50))
+    look = backlog.Backlog(keeping(lane_alert_events=50))
     connection.set_trace_callback(asked.append)
     steps = 1
     while look.step(connection, NOW_MS):
@@ -142,7 +142,7 @@ def test_a_look_that_fails_is_told_and_fails_no_commit(
     ("held", "found"), [(49, Room.ENOUGH), (50, Room.LOW), (99, Room.LOW), (100, Room.NONE)]
 )
 def test_dead_letters_have_a_bound(held: int, found: Room) -> None:
-    room, why = letters_room(Limits(dead_letter_max_bytes=100), letter_bytes=held)
+    room, why = letters_room(keeping(dead_letter_max_bytes=100), letter_bytes=held)
     assert room is found
     assert ("dead_letter_max_bytes" in why) is (found is not Room.ENOUGH)
 
@@ -156,7 +156,7 @@ def dead(journal: SqliteJournal, *names: str, size: int = 1000) -> list[Event]:
 def test_dead_letters_are_told_at_half_and_stop_everything_at_the_bound(tmp_path: Path) -> None:
     """2.10: at 100 % as without a disk; settling and a person's drop or replay go on."""
     path = tmp_path / "j.db"
-    journal = opened(path, limits=Limits(dead_letter_max_bytes=10_000))
+    journal = opened(path, limits=keeping(dead_letter_max_bytes=10_000))
     waiting = store(journal, "waiting")
     dead(journal, *"abcd")
     assert looked(journal) == []
@@ -191,7 +191,7 @@ def closing(journal: SqliteJournal, name: str) -> CloseHold:
 
 
 def test_events_of_one_frame_weigh_it_once_and_what_runs_not_at_all(tmp_path: Path) -> None:
-    journal = opened(tmp_path / "j.db", limits=Limits(dead_letter_max_bytes=10_000))
+    journal = opened(tmp_path / "j.db", limits=keeping(dead_letter_max_bytes=10_000))
     settle(journal, store(journal, *"abc", raw="x" * 4000), Disposition.DEAD)
     assert looked(journal) == []
     settle(journal, store(journal, "g", raw="说" * 400), Disposition.DEAD)
@@ -200,7 +200,7 @@ def test_events_of_one_frame_weigh_it_once_and_what_runs_not_at_all(tmp_path: Pa
 
 
 def test_many_letters_are_weighed_in_small_steps_and_seldom(tmp_path: Path) -> None:
-    journal = opened(tmp_path / "j.db", limits=Limits(dead_letter_max_bytes=1 << 30))
+    journal = opened(tmp_path / "j.db", limits=keeping(dead_letter_max_bytes=1 << 30))
     dead(journal, *map(str, range(200)), size=100)
     scales, connection = journal._upkeep._scales, journal._connected()
     steps = 1
@@ -228,7 +228,7 @@ def test_room_that_gets_scarce_is_one_occasion_until_it_was_enough_for_a_while(
     used = [79]
     monkeypatch.setattr(upkeep, "used_bytes", lambda _: used[0])
     monkeypatch.setattr(upkeep, "LOOK_S", 0.0)
-    journal = opened(tmp_path / "j.db", limits=Limits(max_bytes=100))
+    journal = opened(tmp_path / "j.db", limits=keeping(max_bytes=100))
 
     def told() -> bool:
         journal.commit([push(journal, f"m{next(journal.numbers())}")])

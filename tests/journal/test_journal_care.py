@@ -13,6 +13,7 @@ import pytest
 from ledger import (
     DAY_MS,
     Calendar,
+    keeping,
     open_rows,
     opened,
     overwrite,
@@ -27,7 +28,6 @@ from test_journal_start import run, version_1
 from actors.storage import JournalError
 from actors.values import Disposition
 from gateway.journal import care, files, schema
-from gateway.journal.quota import Limits
 
 # --- report and check ---
 
@@ -67,7 +67,7 @@ def test_a_report_needs_a_journal(tmp_path: Path) -> None:
         with pytest.raises(JournalError, match=r"damaged|not a journal"):
             call(tmp_path / "letter.db")
     with pytest.raises(JournalError, match="there is no journal"):
-        care.prune(tmp_path / "j.db", Limits(), clock=Calendar())
+        care.prune(tmp_path / "j.db", keeping(), clock=Calendar())
 
 
 @pytest.mark.parametrize("thorough", [False, True])
@@ -89,10 +89,10 @@ def test_pruning_a_stopped_journal(tmp_path: Path) -> None:
     for number in range(300):
         settle(journal, store(journal, f"m{number}"))
     with pytest.raises(JournalError, match="in use"):
-        care.prune(path, Limits(), clock=clock)
+        care.prune(path, keeping(), clock=clock)
     journal.close()
     clock.now_ms += 8 * DAY_MS
-    gone = care.prune(path, Limits(retention_days=7), clock=clock)
+    gone = care.prune(path, keeping(retention_days=7), clock=clock)
     assert (gone.events, gone.frames, gone.more) == (350, 301, False)
 
 

@@ -9,17 +9,17 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ledger import DAY_MS, Calendar, Lines, opened, push, rows, sent, settle, store
+from ledger import DAY_MS, Calendar, Lines, keeping, opened, push, rows, sent, settle, store
 
 from actors.storage import CloseHold, JournalFullError, MarkDelivery, SettleEvents, Settlement
 from actors.values import Disposition, Event, Outcome, SendOutcome, SendResult
 from gateway.journal import upkeep
-from gateway.journal.quota import Limits, Room, room
+from gateway.journal.quota import Room, room
 from gateway.journal.sqlite import SqliteJournal
 from tests.open_sends import unsent
 
 FOLDER = Path(upkeep.__file__).parent
-WEEK = Limits(retention_days=7.0)
+WEEK = keeping(retention_days=7.0)
 LATER_MS = 108 * DAY_MS
 
 
@@ -197,7 +197,7 @@ def test_no_statement_numbers_its_placeholders() -> None:
     ],
 )
 def test_room_is_what_the_limits_say(used: int, free: int | None, found: Room, word: str) -> None:
-    limits = Limits(max_bytes=100, min_free_bytes=100)
+    limits = keeping(max_bytes=100, min_free_bytes=100)
     answer, why = room(limits, used_bytes=used, free_bytes=free)
     assert answer is found
     assert word in why
@@ -205,7 +205,7 @@ def test_room_is_what_the_limits_say(used: int, free: int | None, found: Room, w
 
 @given(st.integers(0, 1 << 50), st.integers(0, 1 << 50))
 def test_a_bad_disk_is_never_called_good_by_more_use(used: int, free: int) -> None:
-    limits = Limits(max_bytes=1 << 40, min_free_bytes=1 << 30)
+    limits = keeping(max_bytes=1 << 40, min_free_bytes=1 << 30)
     order = list(Room)
     now, _ = room(limits, used_bytes=used, free_bytes=free)
     worse, _ = room(limits, used_bytes=used + (1 << 30), free_bytes=max(0, free - (1 << 30)))
@@ -222,7 +222,7 @@ def looking(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_old_frames_go_before_their_time_when_room_is_low(tmp_path: Path) -> None:
     """Their identities stay, and nothing is refused."""
     path = tmp_path / "j.db"
-    journal = opened(path, limits=Limits(retention_days=7, max_bytes=1 << 20))
+    journal = opened(path, limits=keeping(retention_days=7, max_bytes=1 << 20))
     told: set[str] = set()
     pending = store(journal, "pending", raw="p" * 20_000)
     for number in range(150):
@@ -240,7 +240,7 @@ def test_old_frames_go_before_their_time_when_room_is_low(tmp_path: Path) -> Non
 @pytest.mark.usefixtures("looking")
 def test_without_room_messages_are_refused_and_settling_makes_room(tmp_path: Path) -> None:
     path = tmp_path / "j.db"
-    journal = opened(path, limits=Limits(retention_days=7, max_bytes=1 << 20))
+    journal = opened(path, limits=keeping(retention_days=7, max_bytes=1 << 20))
     events: list[Event] = []
     with contextlib.suppress(JournalFullError):
         for number in range(1000):
@@ -263,7 +263,7 @@ def test_a_disk_with_little_left_refuses_before_it_is_full(
 ) -> None:
     free = [1 << 30]
     monkeypatch.setattr(upkeep, "free_bytes", lambda _: free[0])
-    journal = opened(tmp_path / "j.db", limits=Limits(min_free_bytes=1 << 29))
+    journal = opened(tmp_path / "j.db", limits=keeping(min_free_bytes=1 << 29))
     command = push(journal, "m1")
     free[0] = 1 << 28
     journal._upkeep._look_at = 0.0

@@ -49,7 +49,7 @@ def stable(house: House) -> None:
     """Let a link live for long enough."""
     house.moved(S.CONNECTING, Cause.RETRY)
     house.moved(S.CONNECTED, Cause.REGISTERED)
-    house.bench.advance(house.bench.account.plan.stable_s)
+    house.bench.advance(house.bench.account.plan.reconnect.stable_s)
     assert house.due(StabilityReached) == 1
 
 

@@ -137,7 +137,7 @@ def test_silent_registration_ends_at_its_deadline(bench: Bench) -> None:
     """A platform that never answers must not hold the account for ever."""
     actor, _, _ = dialed(bench)
 
-    bench.advance(bench.account.plan.register_timeout_s)
+    bench.advance(bench.account.plan.deadlines.register_s)
     (expired,) = bench.heard["connection"].of(AttemptExpired)
     actor.receive(expired)
 
@@ -151,7 +151,7 @@ def test_attempt_that_never_dials_ends_at_its_deadline(bench: Bench) -> None:
     actor = opened(bench)
     actor.receive(DialStarted(generation=1))
 
-    bench.advance(bench.account.plan.attempt_deadline_s)
+    bench.advance(bench.account.plan.connect.deadline_s)
     (expired,) = bench.heard["connection"].of(AttemptExpired)
     actor.receive(expired)
 
@@ -309,7 +309,7 @@ def test_stop_does_not_wait_for_a_peer_that_is_gone(bench: Bench) -> None:
     actor, theirs, _ = connected(bench)
     actor.receive(Shut(for_good=True))
 
-    bench.advance(bench.account.plan.close_timeout_s)
+    bench.advance(bench.account.plan.deadlines.close_s)
     (expired,) = bench.heard["connection"].of(ClosingExpired)
     actor.receive(expired)
 
@@ -405,9 +405,9 @@ def test_registration_deadline_stretches_after_timeouts(bench: Bench) -> None:
     session = bench.account.plan.platform.session(bench.identity)
     actor.receive(LinkDialed(generation=1, session=session, dialed=link))
 
-    bench.advance(bench.account.plan.register_timeout_s * 1.5)
+    bench.advance(bench.account.plan.deadlines.register_s * 1.5)
     assert not bench.heard["connection"].of(AttemptExpired)
-    bench.advance(bench.account.plan.register_timeout_s)
+    bench.advance(bench.account.plan.deadlines.register_s)
     assert bench.heard["connection"].of(AttemptExpired)
 
 

@@ -448,7 +448,7 @@ def test_unknown_message_is_our_own_bug(bench: Bench) -> None:
 
 def test_inbox_holds_whatever_the_flow_lets_in(bench: Bench) -> None:
     """A frame that found it full would be neither stored nor pushed again on this link."""
-    assert DecoderActor.inbox_limit > 10 * bench.account.plan.flow_high
+    assert DecoderActor.inbox_limit > 10 * bench.account.plan.flow.high
 
 
 def test_what_was_stored_as_late_is_late_when_it_is_read_back(bench: Bench) -> None:

@@ -310,7 +310,7 @@ class OnDisk(JournalWriter):
 @pytest.fixture
 def long_lane(bench: Bench) -> Floor:
     """Give a dispatcher whose lane c1 is too long for memory: e3 stays in the journal."""
-    bench.with_plan(flow_high=1, flow_low=1)
+    bench.with_plan(flow={"high": 1, "low": 1})
     bench.use(writer=OnDisk(bench.journal, clock=bench.clock))
     floor = Floor(bench)
     floor.restore()
@@ -406,7 +406,7 @@ def test_reads_page_after_page(bench: Bench) -> None:
 
 def test_next_page_waits_for_room(bench: Bench) -> None:
     """Memory holds a bounded part of what is pending."""
-    bench.with_plan(flow_high=4, flow_low=1)
+    bench.with_plan(flow={"high": 4, "low": 1})
     floor = Floor(bench)
 
     floor.restore(event(1), event(2), more=True)
@@ -418,7 +418,7 @@ def test_next_page_waits_for_room(bench: Bench) -> None:
 
 def test_too_much_news_is_left_to_the_journal(bench: Bench) -> None:
     """Beyond the mark the dispatcher falls behind, and catches up in order."""
-    bench.with_plan(flow_high=2, flow_low=0)
+    bench.with_plan(flow={"high": 2, "low": 0})
     floor = Floor(bench)
     floor.restore()
     floor.store(event(1), event(2), event(3))

@@ -134,7 +134,7 @@ def test_pong_is_an_answer(watch: Watch) -> None:
     watch.actor.receive(PongReceived(generation=1, payload=(1).to_bytes(8, "big")))
     assert watch.beats() == [1]
 
-    watch.advance(watch.bench.account.plan.heartbeat_reply_s)
+    watch.advance(watch.bench.account.plan.heartbeat.reply_timeout_s)
 
     assert watch.beats() == [], "a probe, though the beat was answered"
 

@@ -262,7 +262,7 @@ def test_rate_holds_sends_back(desk: Desk) -> None:
 
 def test_long_lane_does_not_starve_the_others(bench: Bench) -> None:
     """A talkative conversation must not keep a second buyer waiting for minutes."""
-    bench.with_plan(send_burst=1)
+    bench.with_plan(send={"burst": 1})
     desk = Desk(bench)
     desk.link()
     desk.accept(delivery(1), delivery(2), delivery(3), delivery(4, "c2"))
@@ -325,7 +325,7 @@ def test_unanswered_send_is_looked_for_and_found(desk: Desk) -> None:
     desk.accept(delivery(1), delivery(2))
     desk.written()
 
-    desk.advance(desk.bench.account.plan.send_reply_s)
+    desk.advance(desk.bench.account.plan.send.reply_s)
 
     assert desk.ends() == []
     assert desk.record("o1") == (SendState.UNKNOWN, "no_answer")
@@ -340,11 +340,11 @@ def test_send_proven_absent_twice_is_sent_again_under_its_uuid(desk: Desk) -> No
     """The history may be behind: one look proves nothing (U2, O6)."""
     desk.accept(delivery(1), delivery(2))
     (first,) = desk.written()
-    desk.advance(desk.bench.account.plan.send_reply_s)
+    desk.advance(desk.bench.account.plan.send.reply_s)
 
     desk.shown([said(1, own=False), said(1, at_s=-3600)])
     assert desk.written() == []
-    desk.advance(desk.bench.account.plan.send_recheck_s)
+    desk.advance(desk.bench.account.plan.send.recheck_s)
     desk.shown()
 
     (again,) = desk.written()
@@ -359,7 +359,7 @@ def test_send_proven_absent_twice_is_sent_again_under_its_uuid(desk: Desk) -> No
 def test_pages_are_read_back_to_the_first_attempt(desk: Desk) -> None:
     desk.accept(delivery(1))
     desk.written()
-    desk.advance(desk.bench.account.plan.send_reply_s)
+    desk.advance(desk.bench.account.plan.send.reply_s)
 
     desk.shown([said(8, at_s=30)], more=8)
     assert "8" in str(desk.out[0].payload)
@@ -373,17 +373,17 @@ def test_what_nobody_can_tell_is_left_to_a_person(desk: Desk) -> None:
     plan = desk.bench.account.plan
     desk.accept(delivery(1, expires_s=900), delivery(2, expires_s=900))
     (first,) = desk.written()
-    desk.advance(plan.send_reply_s)
+    desk.advance(plan.send.reply_s)
     desk.shown(None)
-    desk.advance(plan.send_recheck_s)
+    desk.advance(plan.send.recheck_s)
     desk.shown([said(1, at_s=-120)])  # it matches, and our clock may be wrong
-    desk.advance(plan.send_recheck_s)
+    desk.advance(plan.send.recheck_s)
     desk.shown([{"message": None}])
     desk.takes = False
-    desk.advance(plan.send_recheck_s)
+    desk.advance(plan.send.recheck_s)
     desk.takes = True
     assert desk.asked().outbox_id == "look/o1"
-    desk.advance(plan.send_review_s)
+    desk.advance(plan.send.review_s)
 
     assert desk.ends() == [("o1", SendOutcome.UNKNOWN, NEEDS_REVIEW)]
     assert desk.record("o1") == (SendState.UNKNOWN, NEEDS_REVIEW)
@@ -396,12 +396,12 @@ def test_what_nobody_can_tell_is_left_to_a_person(desk: Desk) -> None:
 
 
 def test_strict_lane_waits_for_the_person(bench: Bench) -> None:
-    bench.with_plan(send_strict_lane=True, send_review_s=1.0)
+    bench.with_plan(send={"strict_lane": True, "review_s": 1.0})
     desk = Desk(bench)
     desk.link()
     desk.accept(delivery(1, expires_s=900), delivery(2, expires_s=900))
     desk.written()
-    desk.advance(bench.account.plan.send_reply_s)
+    desk.advance(bench.account.plan.send.reply_s)
     desk.shown(None)
     desk.advance(1.0)
     assert desk.ends() == [("o1", SendOutcome.UNKNOWN, NEEDS_REVIEW)]
@@ -420,11 +420,11 @@ def test_page_that_does_not_come_is_asked_for_again(desk: Desk) -> None:
     plan = desk.bench.account.plan
     desk.accept(delivery(1))
     desk.written()
-    desk.advance(plan.send_reply_s)
+    desk.advance(plan.send.reply_s)
     first = desk.asked()
 
-    desk.advance(plan.send_reply_s)
-    desk.advance(plan.send_recheck_s)
+    desk.advance(plan.send.reply_s)
+    desk.advance(plan.send.recheck_s)
 
     assert desk.asked().mid != first.mid
 
@@ -447,11 +447,11 @@ def test_a_journal_that_can_not_tell_is_asked_again(
             message_id="e1", text="text 1",
         )  # fmt: skip
         desk.tell(OwnStored(events=[echo]))
-        desk.advance(plan.send_reply_s)
+        desk.advance(plan.send.reply_s)
         assert desk.written() == []
         assert desk.ends() == []
-    desk.advance(plan.send_reply_s)
-    desk.advance(plan.send_recheck_s)
+    desk.advance(plan.send.reply_s)
+    desk.advance(plan.send.recheck_s)
     assert [each.outbox_id for each in desk.written()] == ["look/o1"]
 
 
@@ -484,10 +484,10 @@ def test_message_of_another_send_is_not_taken_for_this_one(desk: Desk) -> None:
     (first,) = desk.written()
     desk.answer(first, message_id="1.PNM")
     desk.written()
-    desk.advance(plan.send_reply_s)
+    desk.advance(plan.send.reply_s)
 
     desk.shown([said(1)])
-    desk.advance(plan.send_recheck_s)
+    desk.advance(plan.send.recheck_s)
     desk.shown([said(1)])
 
     assert [each.outbox_id for each in desk.written()] == ["o2"]

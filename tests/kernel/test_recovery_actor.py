@@ -403,8 +403,7 @@ class Watch:
     """A catch-up, by hand."""
 
     def __init__(self, bench: Bench, **plan: Any) -> None:
-        recovery = msgspec.structs.replace(bench.account.plan.recovery, **plan)
-        account = bench.with_plan(recovery=recovery)
+        account = bench.with_plan(recovery=plan)
         self.bench = bench
         self.calls = bench.calls(4)
         self.it = CatchUp(account, 4, self.calls, account.plan.platform.session(bench.identity))
@@ -495,7 +494,7 @@ def test_a_link_that_holds_is_read_again_while_all_is_known(
     bench: Bench, horizon_s: float | None, after_s: float
 ) -> None:
     """Its cursor would stay at the registration: weeks later, what was handled looks missing."""
-    bench.with_plan(tries=TryRules(pauses_s=(), horizon_s=horizon_s))
+    bench.with_plan(tries=TryRules(retry_delays_s=(), horizon_s=horizon_s))
     watch = Watch(bench)
     watch.it.signalled(SignalKind.READY)
     watch.ended()

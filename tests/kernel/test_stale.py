@@ -55,7 +55,7 @@ class Floor:
     def __init__(self, bench: Bench) -> None:
         self.bench, self.pool = bench, Handed()
         bench.use(handlers=self.pool)
-        bench.with_plan(tries=TryRules(pauses_s=(), horizon_s=10.0))
+        bench.with_plan(tries=TryRules(retry_delays_s=(), horizon_s=10.0))
         self.actor = DispatcherActor(bench.pool, bench.account)
         self.actor.started()
         self.page()

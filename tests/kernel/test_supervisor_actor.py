@@ -154,7 +154,7 @@ def test_second_start_changes_nothing(house: House) -> None:
 def test_delay_is_the_policy_s_for_this_class(house: House, error_class: ErrorClass) -> None:
     """A flapping line is dialled soon, a refused login with patience."""
     failure = Failure(error_class=error_class, reason="because")
-    verdict = Retries(house.bench.account.plan.delays).failed(
+    verdict = Retries(house.bench.account.plan.reconnect).failed(
         failure, 0.0, random.Random(7).random()
     )
     assert isinstance(verdict, Retry)
@@ -259,7 +259,7 @@ def test_stable_link_forgets_the_failures_before_it(house: House) -> None:
         house.due(RetryDue)
         house.moved(S.CONNECTING, Cause.RETRY)
     house.moved(S.CONNECTED, Cause.REGISTERED)
-    house.bench.advance(house.bench.account.plan.stable_s)
+    house.bench.advance(house.bench.account.plan.reconnect.stable_s)
     assert house.due(StabilityReached) == 1
 
     house.moved(S.RECONNECTING, Cause.LINK_LOST, REFUSED)

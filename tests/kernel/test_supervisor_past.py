@@ -167,7 +167,7 @@ def test_stable_link_leaves_no_past(house: House) -> None:
     house.moved(S.CONNECTING, Cause.RETRY)
     house.moved(S.CONNECTED, Cause.REGISTERED)
 
-    house.bench.advance(house.bench.account.plan.stable_s)
+    house.bench.advance(house.bench.account.plan.reconnect.stable_s)
 
     assert house.due(StabilityReached) == 1
     assert kept(house) is None
@@ -177,7 +177,7 @@ def test_healthy_account_writes_nothing(house: House) -> None:
     """Ten thousand of them become stable every minute of a cold start."""
     house.connected()
     commits = house.bench.account.services.writer.counters.commits
-    house.bench.advance(house.bench.account.plan.stable_s)
+    house.bench.advance(house.bench.account.plan.reconnect.stable_s)
     house.due(StabilityReached)
     house.actor.receive(Reset())
     assert house.bench.account.services.writer.counters.commits == commits
@@ -269,7 +269,7 @@ def test_crash_loop_is_probed_three_times(house: House) -> None:
         house.actor._reconnect.give_up(verdict)
         house.moved(S.FAILED, Cause.BUDGET_EXCEEDED, verdict.failure, why=CRASH_LOOP)
         house.told("connection")
-        house.bench.advance(house.bench.account.plan.delays.crash_probe_s)
+        house.bench.advance(house.bench.account.plan.reconnect.crash_probe_s)
         assert house.due(RetryDue) == 1
         assert [type(each) for each in house.told("connection")] == [Open]
         house.moved(S.CONNECTING, Cause.AUTO_PROBE)

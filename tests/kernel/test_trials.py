@@ -74,7 +74,7 @@ class Floor:
         self.pool = Handed()
         bench.use(handlers=self.pool, parking=parking)
         if rules:
-            bench.with_plan(tries=TryRules(**{"pauses_s": (1.0, 5.0), **rules}))
+            bench.with_plan(tries=TryRules(**{"retry_delays_s": (1.0, 5.0), **rules}))
         self.journal = bench.journal
         self.actor = self.life()
         self.restore()

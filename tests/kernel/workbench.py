@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 import socket
 from typing import Any
 
 import msgspec
 
-from actors.account import Account, AccountPlan, Observer, Peers, Role, Services
+from actors.account import Account, Observer, Peers, Role, Services
 from actors.messages import Answered, StateChanged
+from actors.plan import AccountPlan
 from actors.ports import Dialed, Identity, Mailbox
 from actors.runtime.board import AlertBoard
 from actors.runtime.calls import Calls
@@ -21,6 +23,7 @@ from actors.runtime.poller import Poller
 from actors.runtime.pool import Pool
 from actors.runtime.rate import SharedRate
 from actors.runtime.writer import JournalWriter
+from actors.sections import RecoverySettings
 from actors.values import (
     DONE,
     AccountId,
@@ -186,6 +189,7 @@ class Bench:
             platform=Goofish(),
             dialer=NoDialer(),
             identity=lambda: self.identity,
+            recovery=RecoverySettings(first_contact="deliver"),
         )
         self.identity = Identity(account="shop-a", user_id=ME, token="t-1", device_id="D-1")
         self.account = Account(
@@ -214,8 +218,12 @@ class Bench:
         return self.outcome
 
     def with_plan(self, **changes: Any) -> Account:
-        """Give the account with another plan."""
-        plan = msgspec.structs.replace(self.account.plan, **changes)
+        """Give the account with another plan; of a section, the keys that differ."""
+        plan = self.account.plan
+        for name, value in changes.items():
+            if isinstance(value, dict):
+                changes[name] = dataclasses.replace(getattr(plan, name), **value)
+        plan = msgspec.structs.replace(plan, **changes)
         self.account = msgspec.structs.replace(self.account, plan=plan)
         return self.account
 

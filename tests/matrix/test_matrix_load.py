@@ -51,7 +51,7 @@ def test_handlers_are_far_too_slow(stage: Open) -> None:
         assert len(market.ledger.texts(SICK)) <= at_once, "it was not slow"
         a_while(market)
         account = market.actor("DispatcherActor", SICK)
-        assert account._lanes.pending <= account._account.plan.flow_high + 1000
+        assert account._lanes.pending <= account._account.plan.flow.high + 1000
         assert account._account.flow.in_hand == 0
         assert len(shop.sessions) == 1
         market.undisturbed(*WELL)

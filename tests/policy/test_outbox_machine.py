@@ -21,16 +21,16 @@ from actors.policy.sends import (
     UNWRITTEN,
     Doubted,
     Ended,
-    Limits,
     Look,
     PageRead,
     Requeued,
     Step,
     until,
 )
+from actors.sections import SendSettings
 from actors.values import Content, Delivery, SendOutcome, SendResult, SendState
 
-LIMITS = Limits(reply_s=10.0, recheck_s=5.0, review_s=300.0)
+LIMITS = SendSettings(reply_s=10.0, recheck_s=5.0, review_s=300.0)
 UNTIL = 9_000.0
 """Monotonic seconds; 1,000,000 ms of Unix time is the platform's at zero."""
 
@@ -292,7 +292,7 @@ def test_one_copy_and_the_truth(data: st.DataObject, same_text: bool) -> None:  
 # --- the corners ----------------------------------------------------------------------
 
 
-def doubted(limits: Limits = LIMITS) -> Outbox:
+def doubted(limits: SendSettings = LIMITS) -> Outbox:
     """Give an outbox with a link, and ``s1`` without an answer; first tried at 1,000,000 ms."""
     box = Outbox(limits)
     box.platform = told(0.0)
@@ -542,7 +542,7 @@ def test_platform_without_history() -> None:
 
 
 def test_strict_lane() -> None:
-    box = doubted(Limits(strict=True))
+    box = doubted(SendSettings(strict_lane=True))
     box.accept(send("s2"), until=UNTIL)
     box.expire(310.0)
     assert list(box.ready(0.0)) == []
@@ -553,7 +553,7 @@ def test_strict_lane() -> None:
     assert box.wait_s(1_000.0) is None
     assert box.drop("s1")
     assert [each.outbox_id for each in box.ready(0.0)] == ["s2"]
-    restored = Outbox(Limits(strict=True))
+    restored = Outbox(SendSettings(strict_lane=True))
     assert restored.restore(send("s1"), until=UNTIL, first_ms=1, review=True)
     assert restored.link_up(0.0, history=True) == []
     assert not Outbox(LIMITS).restore(send("s1"), until=UNTIL, first_ms=1, review=True)

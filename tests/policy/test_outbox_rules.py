@@ -7,10 +7,10 @@ without the proof that it did not, one unresolved send a lane, ends that stay en
 
 from __future__ import annotations
 
+import dataclasses
 from typing import NamedTuple
 
 import hypothesis.strategies as st
-import msgspec
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -22,15 +22,15 @@ from actors.policy.sends import (
     NEEDS_REVIEW,
     Doubted,
     Ended,
-    Limits,
     PageRead,
     Requeued,
     Step,
 )
+from actors.sections import SendSettings
 from actors.values import Content, Delivery, SendOutcome, SendResult, SendState
 
 LANES = ("c1", "c2", "c3")
-LIMITS = Limits(reply_s=10.0, recheck_s=5.0, review_s=60.0)
+LIMITS = SendSettings(reply_s=10.0, recheck_s=5.0, review_s=60.0)
 RATE_PER_S, BURST = 2.0, 3
 FINAL = (
     SendOutcome.ACCEPTED,
@@ -54,7 +54,7 @@ class OutboxRules(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.box = Outbox(msgspec.structs.replace(LIMITS, strict=self.strict))
+        self.box = Outbox(dataclasses.replace(LIMITS, strict_lane=self.strict))
         self.bucket = TokenBucket(rate_per_s=RATE_PER_S, burst=BURST, now=0.0)
         self.now = 0.0
         self.linked = False

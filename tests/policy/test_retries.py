@@ -88,7 +88,7 @@ def test_protocol_error_retries_at_once_and_then_as_other() -> None:
 
 def test_max_attempts_counts_attempts_not_losses() -> None:
     """After a stable link is lost, three attempts mean three dials."""
-    retries = Retries(Delays(), max_attempts=3)
+    retries = Retries(Delays(max_attempts=3))
     retries.connected(0.0)
     retries.stable(60.0)
     retry(retries.failed(LOST, 61.0, 0.0))
@@ -101,7 +101,7 @@ def test_max_attempts_counts_attempts_not_losses() -> None:
 
 
 def test_max_attempts_from_the_start() -> None:
-    retries = Retries(Delays(), max_attempts=2)
+    retries = Retries(Delays(max_attempts=2))
     retry(retries.failed(REFUSED, 0.0, 0.0))
     assert why(retries.failed(REFUSED, 1.0, 0.0)) == "max_attempts"
 
@@ -109,7 +109,7 @@ def test_max_attempts_from_the_start() -> None:
 @pytest.mark.parametrize("most", [0, -1])
 def test_max_attempts_must_leave_one(most: int) -> None:
     with pytest.raises(ValueError, match="max_attempts"):
-        Retries(Delays(), max_attempts=most)
+        Retries(Delays(max_attempts=most))
 
 
 def test_auth_renews_once_at_once_waits_and_gives_up() -> None:
@@ -235,7 +235,7 @@ def test_a_connection_gives_every_phase_its_deadline_back() -> None:
 
 
 def test_reset_forgets_everything() -> None:
-    retries = Retries(Delays(), max_attempts=9)
+    retries = Retries(Delays(max_attempts=9))
     retry(retries.failed(failures.KICKED, 0.0, 0.0))
     for at in (1.0, 2.0):
         retry(retries.failed(AUTH, at, 0.0))
@@ -248,7 +248,7 @@ def test_reset_forgets_everything() -> None:
 
 def crashed() -> Retries:
     """Give an account with a kick, two bad credentials and four short links."""
-    retries = Retries(Delays(), max_attempts=20)
+    retries = Retries(Delays(max_attempts=20))
     retry(retries.failed(failures.KICKED, 0.0, 0.0))
     retry(retries.failed(AUTH, 1.0, 0.0))
     for at in (10.0, 20.0, 30.0, 40.0):
@@ -261,7 +261,7 @@ def crashed() -> Retries:
 def again(history: History, away_s: float) -> tuple[Retries, float]:
     """Give the account after a restart, and its first wait; its clock begins elsewhere."""
     stored = msgspec.json.decode(msgspec.json.encode(history), type=History)
-    retries = Retries(Delays(), max_attempts=20)
+    retries = Retries(Delays(max_attempts=20))
     return retries, retries.restore(stored, 7000.0, away_s=away_s)
 
 
@@ -276,7 +276,7 @@ def test_a_crash_can_not_bypass_a_wait() -> None:
 
 def test_a_restart_does_not_wait_for_what_it_has_read_again() -> None:
     """Who mends the configuration restarts; the account stayed away for up to five minutes."""
-    retries = Retries(Delays(), max_attempts=20)
+    retries = Retries(Delays(max_attempts=20))
     for at in (0.0, 1.0):
         retry(retries.failed(CONFIG, at, 0.0))
     history = retries.snapshot(2.0)
@@ -321,7 +321,7 @@ def test_a_class_another_version_knew_is_skipped() -> None:
 
 
 def test_neither_a_verdict_nor_a_connection_leaves_a_wait_behind() -> None:
-    retries = Retries(Delays(), max_attempts=2)
+    retries = Retries(Delays(max_attempts=2))
     retries.failed(REFUSED, 0.0, 0.0)
     assert retries.snapshot(0.0).wait_s == 5.0
     retries.failed(REFUSED, 0.0, 0.0)
@@ -333,7 +333,7 @@ def test_neither_a_verdict_nor_a_connection_leaves_a_wait_behind() -> None:
 
 
 def test_a_planned_reconnect_has_to_become_stable_anew() -> None:
-    retries = Retries(Delays(), max_attempts=1)
+    retries = Retries(Delays(max_attempts=1))
     retries.connected(0.0)
     retries.stable(60.0)
     retries.connected(3600.0)

@@ -22,7 +22,7 @@ from actors.policy.tries import (
 )
 from actors.values import Event, Tries
 
-RULES = TryRules(pauses_s=(1.0, 5.0, 25.0))
+RULES = TryRules(retry_delays_s=(1.0, 5.0, 25.0))
 
 
 def test_three_pauses_make_four_tries() -> None:
@@ -34,7 +34,7 @@ def test_three_pauses_make_four_tries() -> None:
         None,
         None,
     ]
-    assert pause_s(TryRules(pauses_s=()), 1) is None
+    assert pause_s(TryRules(retry_delays_s=()), 1) is None
 
 
 def test_first_crash_is_never_noted_so_it_counts_by_itself() -> None:
@@ -61,7 +61,7 @@ def test_age_counts_from_when_it_happened(
     occurred: int | None, received: int, now: int, theirs: int | None, ended: object
 ) -> None:
     """Their times by their clock, ours by ours."""
-    rules = TryRules(pauses_s=(), expire_s=10.0)
+    rules = TryRules(retry_delays_s=(), expire_s=10.0)
     event = Event(occurred_at_ms=occurred, received_at_ms=received)
     assert verdict(rules, UNTRIED, event, now, theirs) is ended
 
@@ -71,7 +71,7 @@ def test_nothing_expires_unless_somebody_says_so() -> None:
 
 
 DAY_MS = 24 * 3600 * 1000
-WEEK = TryRules(pauses_s=(), horizon_s=7 * 24 * 3600.0)
+WEEK = TryRules(retry_delays_s=(), horizon_s=7 * 24 * 3600.0)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_a_wrong_clock_of_ours_makes_nothing_stale_or_fresh(ahead_ms: int) -> No
 @pytest.mark.parametrize(("expire_s", "found"), [(60.0, False), (8 * 24 * 3600.0, True)])
 def test_what_expires_anyway_needs_no_person(expire_s: float, *, found: bool) -> None:
     event = Event(occurred_at_ms=0, received_at_ms=9 * DAY_MS)
-    rules = TryRules(pauses_s=(), horizon_s=WEEK.horizon_s, expire_s=expire_s)
+    rules = TryRules(retry_delays_s=(), horizon_s=WEEK.horizon_s, expire_s=expire_s)
     assert stale(rules, [event], {}, 9 * DAY_MS, 9 * DAY_MS) == [event] * found
     assert found or verdict(rules, UNTRIED, event, 9 * DAY_MS, 9 * DAY_MS) is EXPIRED
 
@@ -152,7 +152,7 @@ class Lane:
     """A lane of a process that dies in one event; the journal as far as tries go."""
 
     def __init__(self, length: int, limit: int) -> None:
-        self.rules = TryRules(pauses_s=(), crash_limit=limit)
+        self.rules = TryRules(retry_delays_s=(), crash_limit=limit)
         self.pending = list(range(length))
         self.crashes = dict.fromkeys(self.pending, 0)
         self.runs = dict.fromkeys(self.pending, 0)

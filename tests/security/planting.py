@@ -12,8 +12,8 @@ import typing
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from actors.sections import hints_of
 from gateway.settings import Record, Settings, SinkSettings
-from gateway.settings.record import hints_of
 
 PLANTED = "hunter2"
 """In every planted value; must be in no output."""

@@ -15,7 +15,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actors.policy.backoff import Delays
+from actors.sections import Delays
 from gateway.config import effective, from_mapping, load, validate
 from gateway.config.environment import substitute
 from gateway.errors import ConfigError
@@ -78,7 +78,7 @@ def test_the_example_loads_when_its_variables_are_set() -> None:
 
 def test_reconnecting_has_the_keys_and_defaults_of_the_kernel() -> None:
     assert ReconnectSettings().delays() == Delays()
-    assert keys_of(ReconnectSettings) == {*Delays.__struct_fields__, "max_attempts", "stable_s"}
+    assert keys_of(ReconnectSettings) == {*keys_of(Delays), "max_attempts", "stable_s"}
     assert ReconnectSettings(network_cap_s=99.0).delays().network_cap_s == 99.0
 
 

@@ -18,12 +18,13 @@ import pytest
 
 from actors.ports import Dialed, Incoming
 from actors.values import ErrorClass, Failure, Phase
-from gateway.transport.dialer import PhaseLimits, WebSocketDialer
+from gateway.settings import DeadlineSettings
+from gateway.transport.dialer import WebSocketDialer
 
 Serve: TypeAlias = Callable[..., int]
 Hear: TypeAlias = Callable[[socket.socket], str]
 
-QUICK = PhaseLimits(dns_s=0.3, tcp_s=0.3, proxy_s=0.3, tls_s=0.3, upgrade_s=0.3)
+QUICK = DeadlineSettings(dns_s=0.3, tcp_s=0.3, proxy_s=0.3, tls_s=0.3, upgrade_s=0.3)
 
 
 def plain(_phase: Phase) -> float:
@@ -386,7 +387,7 @@ def test_a_header_with_a_line_break_is_not_sent(serve: Serve) -> None:
 def test_a_silent_server_costs_the_limit_of_the_phase_times_its_stretch(
     serve: Serve, over: threading.Event
 ) -> None:
-    dialer = at(serve(lambda _sock: over.wait(5)), limits=QUICK)
+    dialer = at(serve(lambda _sock: over.wait(5)), deadlines=QUICK)
     asked: list[Phase] = []
 
     def twice(phase: Phase) -> float:
@@ -417,7 +418,7 @@ def test_a_dripping_handshake_ends_at_the_deadline(
 
     limits = QUICK if deadline_s > 1 else None
     began = time.monotonic()
-    failed = at(serve(drip), limits=limits).dial({}, None, deadline_s=deadline_s, stretch=plain)
+    failed = at(serve(drip), deadlines=limits).dial({}, None, deadline_s=deadline_s, stretch=plain)
     assert time.monotonic() - began < 3
     assert isinstance(failed, Failure)
     assert (failed.reason, failed.timed_out) == ("upgrade_timeout", True)
@@ -472,7 +473,7 @@ def test_a_resolver_that_hangs_costs_one_thread_whoever_asks(over: threading.Eve
 
     for _ in range(3):
         began = time.monotonic()
-        failed = failure(named(80, hang, limits=QUICK))
+        failed = failure(named(80, hang, deadlines=QUICK))
         assert (failed.reason, failed.timed_out) == ("dns_timeout", True)
         assert time.monotonic() - began < 3
     assert calls == ["shop.test"]
@@ -526,8 +527,8 @@ def test_a_silent_first_address_is_passed_over(serve: Serve, shake: Hear) -> Non
             filler.setblocking(False)
             filler.connect_ex(hole.getsockname())
         found = [entry(*hole.getsockname()), entry("127.0.0.1", port)]
-        link(named(port, lambda *_a, **_k: found, limits=QUICK)).sock.close()
-        failed = failure(named(port, lambda *_a, **_k: found[:1], limits=QUICK))
+        link(named(port, lambda *_a, **_k: found, deadlines=QUICK)).sock.close()
+        failed = failure(named(port, lambda *_a, **_k: found[:1], deadlines=QUICK))
     assert (failed.reason, failed.timed_out, failed.phase) == ("tcp_timeout", True, Phase.TCP)
 
 
@@ -556,8 +557,8 @@ def test_silent_address_holds_up_the_next_one_for_a_moment_only(
             filler.connect_ex(hole.getsockname())
         found = [entry(*hole.getsockname()) for _ in range(2)]
         found += [entry("256.0.0.1", 1), entry("127.0.0.1", port)]
-        patient = PhaseLimits(tcp_s=30)
-        link(named(port, lambda *_a, **_k: found, limits=patient)).sock.close()
+        patient = DeadlineSettings(tcp_s=30)
+        link(named(port, lambda *_a, **_k: found, deadlines=patient)).sock.close()
 
 
 def test_the_next_dial_begins_with_another_address(serve: Serve, shake: Hear) -> None:

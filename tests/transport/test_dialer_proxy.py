@@ -17,14 +17,14 @@ import trustme
 
 from actors.ports import Dialed
 from actors.values import ErrorClass, Failure, Phase
-from gateway.transport.dialer import PhaseLimits, WebSocketDialer
-from gateway.transport.tls import TlsOptions
+from gateway.settings import DeadlineSettings, TlsSettings
+from gateway.transport.dialer import WebSocketDialer
 
 Serve: TypeAlias = Callable[..., int]
 Hear: TypeAlias = Callable[[socket.socket], str]
 Script: TypeAlias = Callable[[socket.socket], None]
 
-QUICK = PhaseLimits(dns_s=0.3, tcp_s=0.3, proxy_s=0.3)
+QUICK = DeadlineSettings(dns_s=0.3, tcp_s=0.3, proxy_s=0.3)
 
 
 def pump(sock: socket.socket, port: int) -> None:
@@ -97,7 +97,7 @@ def test_tls_through_a_proxy_checks_the_server_not_the_proxy(
     authority.issue_cert("shop.test").configure_cert(context)
     heard: list[str] = []
     proxy = f"http://127.0.0.1:{serve(http_proxy(hear, heard, serve(shake, context)))}"
-    tls = TlsOptions(ca_file=str(tmp_path / "ca.pem"))
+    tls = TlsSettings(ca_file=str(tmp_path / "ca.pem"))
     dialed = dial("wss://shop.test/", proxy, tls=tls)
     assert isinstance(dialed, Dialed), dialed
     dialed.sock.close()
@@ -344,7 +344,7 @@ def test_a_stalled_proxy_ends(
                 sock.sendall(b"2")
 
     began = time.monotonic()
-    failed = dial("ws://shop.test/", f"{scheme}://127.0.0.1:{serve(stall)}", limits=QUICK)
+    failed = dial("ws://shop.test/", f"{scheme}://127.0.0.1:{serve(stall)}", deadlines=QUICK)
     assert time.monotonic() - began < 3
     assert isinstance(failed, Failure)
     assert (failed.reason, failed.timed_out) == ("proxy_timeout", True)

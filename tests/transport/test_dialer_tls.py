@@ -18,15 +18,16 @@ import trustme
 
 from actors.ports import Dialed, Incoming
 from actors.values import ErrorClass, Failure, Phase
+from gateway.settings import DeadlineSettings, TlsSettings
 from gateway.transport import tls
-from gateway.transport.dialer import PhaseLimits, WebSocketDialer
+from gateway.transport.dialer import WebSocketDialer
 from gateway.transport.timed import Deadline
-from gateway.transport.tls import TlsOptions, secure, shared_context
+from gateway.transport.tls import secure, shared_context
 
 Serve: TypeAlias = Callable[..., int]
 Hear: TypeAlias = Callable[[socket.socket], str]
 
-QUICK = PhaseLimits(tls_s=0.3, upgrade_s=0.3)
+QUICK = DeadlineSettings(tls_s=0.3, upgrade_s=0.3)
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +72,7 @@ def test_a_link_over_tls(
         sock.sendall(b"\x81\x02hi")
 
     port = serve(greet, server_context(authority.issue_cert("localhost", "127.0.0.1")))
-    dialed = dial(port, host=host, tls=TlsOptions(ca_file=ca_file))
+    dialed = dial(port, host=host, tls=TlsSettings(ca_file=ca_file))
     assert isinstance(dialed, Dialed), dialed
     with dialed.sock as sock:
         assert isinstance(sock, ssl.SSLSocket)
@@ -94,7 +95,7 @@ def test_frames_in_the_tls_record_of_the_handshake_are_not_lost(
         sock.sendall((accept_of(hear(sock)) + "\r\n").encode() + b"\x81\x02hi\x81\x02ho")
 
     port = serve(eager, server_context(authority.issue_cert("localhost")))
-    dialed = dial(port, tls=TlsOptions(ca_file=ca_file))
+    dialed = dial(port, tls=TlsSettings(ca_file=ca_file))
     assert isinstance(dialed, Dialed), dialed
     with dialed.sock as sock:
         assert isinstance(sock, ssl.SSLSocket)
@@ -136,7 +137,7 @@ def test_a_bad_certificate_is_refused_and_nothing_is_said(
             with secured:
                 clients.append(secured.recv(100))  # in TLS 1.3 the refusal comes only here
 
-    options = TlsOptions(ca_file=ca_file) if trusted else TlsOptions()
+    options = TlsSettings(ca_file=ca_file) if trusted else TlsSettings()
     failed = dial(serve(look), tls=options)
     assert isinstance(failed, Failure)
     assert (failed.error_class, failed.reason) == (ErrorClass.TLS_TRUST, "certificate_rejected")
@@ -152,7 +153,7 @@ def test_another_name_can_be_demanded(
     asked: list[str | None] = []
     context = server_context(authority.issue_cert("shop.example"))
     context.sni_callback = lambda _sock, name, _context: asked.append(name)
-    options = TlsOptions(ca_file=ca_file, server_name="shop.example")
+    options = TlsSettings(ca_file=ca_file, server_name="shop.example")
     dialed = dial(serve(shake, context), tls=options)
     assert isinstance(dialed, Dialed), dialed
     dialed.sock.close()
@@ -169,7 +170,7 @@ def test_the_dot_of_the_root_is_no_part_of_the_name(
     port = serve(shake, context)
     found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
     for host, named in (("shop.example.", None), ("localhost", "shop.example.")):
-        options = TlsOptions(ca_file=ca_file, server_name=named)
+        options = TlsSettings(ca_file=ca_file, server_name=named)
         dialed = dial(port, host=host, tls=options, resolve=lambda *_a, **_k: found)
         assert isinstance(dialed, Dialed), dialed
         dialed.sock.close()
@@ -184,7 +185,7 @@ def test_a_renewed_ca_file_is_read_again(
     trustme.CA().cert_pem.write_to_path(str(file))
     port = serve(shake, server_context(authority.issue_cert("localhost")))
     dialer = WebSocketDialer(
-        url=f"wss://localhost:{port}/", headers={}, tls=TlsOptions(ca_file=str(file))
+        url=f"wss://localhost:{port}/", headers={}, tls=TlsSettings(ca_file=str(file))
     )
 
     def dial_again() -> Dialed | Failure:
@@ -234,7 +235,7 @@ def test_a_system_without_authorities_is_called_that(
 
 def test_verification_can_be_switched_off(serve: Serve, shake: Hear, authority: trustme.CA) -> None:
     port = serve(shake, server_context(authority.issue_cert("other.example")))
-    dialed = dial(port, tls=TlsOptions(verify=False))
+    dialed = dial(port, tls=TlsSettings(verify=False))
     assert isinstance(dialed, Dialed), dialed
     dialed.sock.close()
 
@@ -275,7 +276,7 @@ def test_a_stalled_handshake_ends(serve: Serve, over: threading.Event, *, drippi
             sock.sendall(b"\x02")
 
     began = time.monotonic()
-    failed = dial(serve(stall), limits=QUICK)
+    failed = dial(serve(stall), deadlines=QUICK)
     assert time.monotonic() - began < 3
     assert isinstance(failed, Failure)
     assert (failed.reason, failed.timed_out) == ("tls_timeout", True)
@@ -292,7 +293,7 @@ def test_a_dripping_upgrade_over_tls_ends(
             sock.sendall(b"a")
 
     port = serve(drip, server_context(authority.issue_cert("localhost")))
-    failed = dial(port, tls=TlsOptions(ca_file=ca_file), limits=QUICK)
+    failed = dial(port, tls=TlsSettings(ca_file=ca_file), deadlines=QUICK)
     assert isinstance(failed, Failure)
     assert (failed.reason, failed.timed_out) == ("upgrade_timeout", True)
 
@@ -306,16 +307,16 @@ def test_a_reset_before_the_first_byte_gives_the_socket_back() -> None:
         theirs.close()
         assert select.select([ours], [], [], 5)[0]
         with pytest.raises(OSError, match=r"reset|not connected"):
-            secure(ours, shared_context(TlsOptions()), server_name="x", until=Deadline(5))
+            secure(ours, shared_context(TlsSettings()), server_name="x", until=Deadline(5))
         assert ours.fileno() == -1
 
 
 def test_links_with_the_same_options_share_a_context(ca_file: str) -> None:
     """A context of its own costs a link 866 KB, a shared one 28."""
-    options = TlsOptions(ca_file=ca_file)
-    assert shared_context(options) is shared_context(TlsOptions(ca_file=ca_file, server_name="x"))
-    assert shared_context(options) is not shared_context(TlsOptions())
-    unverified = shared_context(TlsOptions(ca_file=ca_file, verify=False))
+    options = TlsSettings(ca_file=ca_file)
+    assert shared_context(options) is shared_context(TlsSettings(ca_file=ca_file, server_name="x"))
+    assert shared_context(options) is not shared_context(TlsSettings())
+    unverified = shared_context(TlsSettings(ca_file=ca_file, verify=False))
     assert unverified is not shared_context(options)
     assert shared_context(options).verify_mode is ssl.CERT_REQUIRED
 
@@ -326,10 +327,10 @@ def test_a_ca_file_that_can_not_be_used_is_named_at_once(tmp_path: Path) -> None
         if content is not None:
             path.write_text(content)
         with pytest.raises(ValueError, match=rf"^tls\.ca_file: .*{name}"):
-            WebSocketDialer(url="wss://x/", headers={}, tls=TlsOptions(ca_file=str(path)))
+            WebSocketDialer(url="wss://x/", headers={}, tls=TlsSettings(ca_file=str(path)))
 
 
 @pytest.mark.parametrize("name", ["", ".shop.example", "shop example", "\u95f2." + "a" * 64])
 def test_a_server_name_that_is_none_is_named_at_once(name: str) -> None:
     with pytest.raises(ValueError, match=r"^tls\.server_name: "):
-        WebSocketDialer(url="wss://x/", headers={}, tls=TlsOptions(server_name=name))
+        WebSocketDialer(url="wss://x/", headers={}, tls=TlsSettings(server_name=name))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.web.guard import Guard, host_name, is_loopback
+from gateway.settings.addresses import is_loopback
+from gateway.web.guard import Guard, host_name
 from gateway.web.problems import Problem
 
 
