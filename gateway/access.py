@@ -78,11 +78,13 @@ class RunningJournal:
     def replay(self, event_id: str) -> bool:
         """Have its account's decoder do it, which numbers what comes into the lane."""
         letter = self.read(lambda journal: journal.letter(event_id))
-        return letter is not None and self._running().replay(letter.account, event_id, ANSWER_S)
+        return letter is not None and self._running().accounts.replay(
+            letter.account, event_id, ANSWER_S
+        )
 
     def send_dropped(self, account: AccountId, outbox_id: str) -> None:
         """Tell the account's outbox, if there is one."""
-        self._running().tell_outbox(account, SendDropped(outbox_id=outbox_id))
+        self._running().accounts.tell_outbox(account, SendDropped(outbox_id=outbox_id))
 
 
 class StoppedJournal:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from actors.plan import AccountPlan
 from actors.policy.alerts import Alert
+from actors.registry import AccountRegistry
 from actors.storage import Journal, StorePaused, Tally
 from actors.system import System
 from actors.values import AccountId
@@ -21,11 +22,11 @@ from gateway.redaction import Redactor
 from gateway.settings import AccountSettings, Settings
 from gateway.undisturbed import undisturbed
 
-_ON_SYSTEM: Final[Mapping[str, Callable[[System, AccountId], None]]] = {
-    "pause": System.pause,
-    "resume": System.resume,
-    "reset": System.reset,
-    "remove": System.remove,
+_VERBS: Final[Mapping[str, Callable[[AccountRegistry, AccountId], None]]] = {
+    "pause": AccountRegistry.pause,
+    "resume": AccountRegistry.resume,
+    "reset": AccountRegistry.reset,
+    "remove": AccountRegistry.remove,
 }
 
 
@@ -88,7 +89,7 @@ class Registry:
             self.accounts[name].paused = True
             self._log.info("account.stays_paused", account=name)
         for name, plan in self.plans.items():
-            system.add(plan, connect=name not in self._disabled | paused)
+            system.accounts.add(plan, connect=name not in self._disabled | paused)
 
     def running(self) -> System:
         """Return the running system.
@@ -135,7 +136,7 @@ class Registry:
                 self._log.warning("config.noted", detail=note)
             system = self.system()
             if system is not None:
-                system.add(self.plans[settings.id], connect=settings.enabled)
+                system.accounts.add(self.plans[settings.id], connect=settings.enabled)
             elif not settings.enabled:
                 self._disabled.add(settings.id)
         return view
@@ -168,7 +169,7 @@ class Registry:
             self._access.do(StorePaused(account=account, paused=paused))
             self.accounts[account].paused = paused
         if account not in self._disabled or verb == "remove":
-            _ON_SYSTEM[verb](system, account)
+            _VERBS[verb](system.accounts, account)
         elif verb == "resume":
             self._disabled.discard(account)
-            system.resume(account)
+            system.accounts.resume(account)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from actors.ports import Clock
-from actors.system import System
+from actors.registry import AccountRegistry
 from actors.values import AccountId, Content, Delivery, Event
 from gateway import arguments, sending
 from gateway.answering import addressee
@@ -91,7 +91,7 @@ class Sender:
         if expires_s is None:
             expires_s = plan.send.expires_s
         return Delivery(
-            outbox_id=System.new_outbox_id(),
+            outbox_id=AccountRegistry.new_outbox_id(),
             uuid=plan.platform.uuid(now_ms, draw),
             account=account,
             conversation_id=conversation,

@@ -182,7 +182,7 @@ def accept(system: System, tickets: Tickets, delivery: Delivery, limit: int) -> 
         tickets.end(outbox_id, SendResult(outcome=SendOutcome.REFUSED, reason=reason))
 
     try:
-        system.send(delivery, ANSWER_S, refused)
+        system.accounts.send(delivery, ANSWER_S, refused)
     except CommandRefusedError:
         return ticket  # which says so
     except OverloadedError as error:

@@ -86,7 +86,7 @@ def stop(
         log.warning("gateway.sends_unanswered", count=left)
     deadline = monotonic() + steps.links
     for name in connected:
-        system.remove(name)
+        system.accounts.remove(name)
     for name in connected:
         if name in accounts:
             accounts[name].wait_for(ConnectionState.CLOSED, max(0.0, deadline - monotonic()))

@@ -39,6 +39,7 @@ class StandIn:
     def __init__(self, send: Callable[..., None], log: Any) -> None:
         self.send = send
         self.journal = MemoryJournal()
+        self.accounts = self
         clock = SystemClock()
         self.board = AlertBoard(clock, log)
         self.services = types.SimpleNamespace(

@@ -14,7 +14,7 @@ from market import WAIT_S, Market
 from sick_disk import OTHER, SHOP, journal_of, leaves_and_comes_back, market_in
 
 import actors.supervisor
-import actors.system
+import actors.watch
 from actors.decoder import DecoderActor
 from actors.messages import StateChanged
 from actors.policy import alerts, budget

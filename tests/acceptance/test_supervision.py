@@ -12,7 +12,7 @@ import pytest
 from market import CROWD, WAIT_S, Market
 from watch import Stopwatch
 
-import actors.system
+import actors.watch
 from actors.state import ConnectionState
 from actors.values import SendOutcome
 from gateway import ChatMessage
@@ -32,8 +32,8 @@ KINDS = (
 
 @pytest.fixture
 def market(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Market]:
-    monkeypatch.setattr(actors.system, "SWEEP_S", 0.05)
-    monkeypatch.setattr(actors.system, "HANG_S", HANG_S)
+    monkeypatch.setattr(actors.watch, "SWEEP_S", 0.05)
+    monkeypatch.setattr(actors.watch, "HANG_S", HANG_S)
     with Market(tmp_path, SICK, *WELL) as market:
         market.listen()
         market.start()

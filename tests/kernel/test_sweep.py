@@ -12,8 +12,9 @@ from actors.policy.gate import ConnectGate
 from actors.runtime.actor import PooledActor
 from actors.runtime.clock import SystemClock
 from actors.runtime.pool import Pool
-from actors.system import HANG_S, SWEEP_S, System
+from actors.system import System
 from actors.values import DONE
+from actors.watch import HANG_S, SWEEP_S
 from gateway.journal.memory import MemoryJournal
 
 WAIT_S = 20.0
@@ -70,18 +71,18 @@ def test_an_actor_that_stood_still_with_the_process_is_not_hung(
     system: System, clock: Jumping
 ) -> None:
     """A container paused for a minute comes back with every actor it had."""
-    system._running = True
+    system.watch.running = True
     pool = system.services.pool
     Held.start(pool).tell("wait")
     (actor,) = pool.live.values()
     assert isinstance(actor, Held)
     assert actor.entered.wait(WAIT_S)
-    system._sweep()
+    system.watch.sweep()
     clock.slept_s = 65.0
-    system._sweep()
+    system.watch.sweep()
     assert pool.leaked == 0
     for _ in range(round(HANG_S / SWEEP_S) + 1):
         clock.slept_s += SWEEP_S
-        system._sweep()
+        system.watch.sweep()
     assert pool.leaked == 1, "it hangs, after all"
     actor.gate.set()

@@ -11,8 +11,9 @@ import pytest
 from market import Market
 from stage import SICK, WELL, Open
 
+import actors.registry
 import actors.supervisor
-import actors.system
+import actors.watch
 from actors.policy import budget
 from actors.policy.budget import RestartBudget
 
@@ -40,8 +41,8 @@ def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let actors die often and come back soon."""
     monkeypatch.setattr(budget, "FIRST_DELAY_S", 0.01)
     monkeypatch.setattr(actors.supervisor, "LONGEST_DELAY_S", 0.05)
-    monkeypatch.setattr(actors.system, "SWEEP_S", 0.05)
-    for module in (actors.supervisor, actors.system):
+    monkeypatch.setattr(actors.watch, "SWEEP_S", 0.05)
+    for module in (actors.supervisor, actors.registry, actors.watch):
         monkeypatch.setattr(module, "RestartBudget", Generous)
 
 

@@ -16,7 +16,7 @@ from stage import SICK, WELL, Open, S, back, given_up, untouched
 from watch import Stopwatch
 
 import actors.supervisor
-import actors.system
+import actors.watch
 from actors.heartbeat import HeartbeatActor
 from actors.messages import LinkCondemned
 from actors.policy import budget, failures
@@ -65,7 +65,7 @@ def test_exception_at_the_start(
 def test_pool_thread_dies(
     stage: Open, stopwatch: Stopwatch, monkeypatch: pytest.MonkeyPatch, *, busy: bool
 ) -> None:
-    monkeypatch.setattr(actors.system, "SWEEP_S", 0.05)
+    monkeypatch.setattr(actors.watch, "SWEEP_S", 0.05)
     monkeypatch.setattr(threading, "excepthook", lambda _: None)
     market = stage()
     market.start()
@@ -165,6 +165,6 @@ def happen(market: Market, dice: random.Random, name: str) -> None:
             view = accounts[name]
             system = market.gateway._system
             assert system is not None
-            system._accounts[name].peers.connection.tell(
+            system.accounts._accounts[name].peers.connection.tell(
                 LinkCondemned(generation=view.generation, failure=failures.ZOMBIE)
             )

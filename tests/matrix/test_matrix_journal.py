@@ -66,7 +66,7 @@ def test_journal_writer_dies(
     now = system.services.clock.monotonic()
     for _ in range(3):  # three more within the minute
         assert not market.log.found("gateway.crashing")
-        system._died_again("writer", now)
+        system.watch.died_again("writer", now)
     market.log.wait("gateway.crashing")
 
 

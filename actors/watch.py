@@ -1,0 +1,235 @@
+"""What nobody reports: actors that hang, a journal that is down, crowds of crashes."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+
+from actors.account import Services
+from actors.messages import JournalFailed, JournalRecovered, SetRate
+from actors.policy import alerts
+from actors.policy.budget import LONGEST_DELAY_S, RestartBudget
+from actors.policy.health import Verdict
+from actors.reconnect import CRASH_LOOP
+from actors.registry import AccountRegistry
+from actors.runtime.naps import Naps
+from actors.storage import Journal, JournalError
+
+SWEEP_S = 0.25
+"""Seconds between two looks for actors that are held up; then another worker joins."""
+
+MOST_WORKERS = 4
+"""Workers of the pool at most; those given up for lost are not counted."""
+
+HANG_S = 5.0
+"""Seconds one message may take before its actor counts as hung."""
+
+FORGIVEN_S = 30.0
+"""So long after a suspension what began before it may say that it did not have that time."""
+
+CROWD_RATE_PER_S = 1.0
+"""Dials a second while many accounts crash: each start may be the next crash."""
+
+SHARED_DEATHS = 3
+"""Deaths within a minute of a part that all accounts share (``contract.md`` 2.8, root)."""
+
+LEAKED = 10
+"""Handler threads that hang and are replaced; beyond, only another process helps."""
+
+
+class Watch:
+    """Looks at everything that is shared, four times a second, on the timers' thread.
+
+    Args:
+        services: What is looked at.
+        accounts: Who is told of the journal's state.
+        naps: Says how long the process did not run; None: time is moved by hand.
+        concerns: Asks the journal what a person should look at.
+        gate_rate_per_s: Dials a second, unless many accounts crash.
+        on_exhausted: Called when only a new process helps: more than :data:`LEAKED` handlers
+            hang, or what all accounts share keeps dying; must not block.
+    """
+
+    def __init__(
+        self,
+        services: Services,
+        accounts: AccountRegistry,
+        *,
+        naps: Naps | None,
+        concerns: Callable[[], Sequence[alerts.Alert]],
+        gate_rate_per_s: float,
+        on_exhausted: Callable[[], None] | None,
+    ) -> None:
+        self._services = services
+        self._accounts = accounts
+        self._naps = naps
+        self._lost_s = self._lost_until = 0.0
+        self._ask_concerns = concerns
+        self._concerns: Sequence[alerts.Alert] = ()
+        self._concerned = 0
+        self._gate_rate_per_s = gate_rate_per_s
+        self._crowded = False
+        self._begun = 0
+        self._on_exhausted = on_exhausted
+        self._shared = {
+            name: RestartBudget(limit=SHARED_DEATHS, window_s=60.0)
+            for name in ("dialing", "writer")
+        }
+        self._journal_reason = ""
+        self.running = False
+
+    def start(self) -> None:
+        """Look for the first time in :data:`SWEEP_S`."""
+        self.running = True
+        self._services.timers.call_after(SWEEP_S, self.sweep)
+
+    def stop(self) -> None:
+        """Look no more."""
+        self.running = False
+
+    def died_again(self, name: str, now: float) -> float:
+        """Count the death of a shared part; gives the pause before its restart."""
+        delay_s = self._shared[name].restart(now)
+        if delay_s is not None:
+            return delay_s
+        self._services.alerts.say(
+            "gateway.crashing",
+            detail=f"the {name} keeps dying, {SHARED_DEATHS} times within a minute and again",
+            next_step="restart the process; see actor.died and journal.writer_replaced for why",
+        )
+        if self._on_exhausted is not None:
+            self._on_exhausted()
+        return LONGEST_DELAY_S
+
+    def sweep(self) -> None:
+        """Look once, and again in :data:`SWEEP_S`."""
+        if not self.running:
+            return
+        services = self._services
+        now = services.clock.monotonic()
+        try:
+            if services.pool.stuck(now, SWEEP_S):
+                services.pool.reinforce(MOST_WORKERS)
+            lost_s = self._lost(now)
+            for actor in (*services.pool.mend(), *services.pool.stuck(now, HANG_S + lost_s)):
+                services.pool.abandon(actor)
+            self._look_at_journal(now, lost_s)
+            self._look_at_alerts()
+        finally:  # nobody else looks for the hung
+            services.timers.call_after(SWEEP_S, self.sweep)
+
+    def _lost(self, now: float) -> float:
+        """Give the seconds that what is under way did not have: the process did not run."""
+        lost_s = 0.0 if self._naps is None else self._naps.look(SWEEP_S)
+        if now >= self._lost_until:
+            self._lost_s = 0.0
+        if lost_s:
+            self._lost_s += lost_s
+            self._lost_until = now + FORGIVEN_S
+            self._services.log.info("process.slept", lost_s=round(lost_s, 1))
+        return self._lost_s
+
+    def note_leak(self, threads: int) -> None:
+        """Say that handlers hang; with too many of them nobody's events would be handled."""
+        log = self._services.log
+        log.error("handler.abandoned", threads=threads)
+        if threads > LEAKED:
+            self._services.alerts.say(
+                "handler.pool_exhausted",
+                detail=f"{threads} handlers hang, more than are replaced",
+                next_step="restart the process; see handler.abandoned for what hangs",
+                threads=threads,
+            )
+            if self._on_exhausted is not None:
+                self._on_exhausted()
+
+    def note_health(self, healthy: bool, reason: str) -> None:  # noqa: FBT001  # JournalWriter's form
+        """Say at once that commits fail; what follows from it comes after the limit."""
+        self._journal_reason = reason
+        if not healthy:
+            self._services.log.warning("journal.commit_failed", reason=reason)
+
+    def _look_at_journal(self, now: float, lost_s: float) -> None:
+        """Replace a dead writer; let all accounts leave, or come back (I3, A6)."""
+        services = self._services
+        log, writer, board = services.log, services.writer, services.alerts
+        if writer.revive():
+            log.error("journal.writer_replaced")
+            self.died_again("writer", now)
+        stalled_s = writer.stalled_s(now)
+        if stalled_s:
+            stalled_s = max(SWEEP_S, stalled_s - lost_s)
+        reason = self._journal_reason or "a commit does not return"
+        if not stalled_s:
+            board.end("journal.commit_slow")
+        match services.health.judge(stalled_s):
+            case Verdict.SLOW:
+                board.say(
+                    "journal.commit_slow",
+                    detail=reason,
+                    next_step="look at the disk; nothing is acknowledged until the commit holds",
+                    waited_s=round(stalled_s, 1),
+                    reason=reason,
+                )
+            case Verdict.DOWN:
+                board.say(
+                    "journal.unavailable",
+                    detail=reason,
+                    next_step="mend what the detail says; every account comes back by itself",
+                    waited_s=round(stalled_s, 1),
+                    reason=reason,
+                )
+                self._tell_supervisors(JournalFailed())
+            case Verdict.UP:
+                board.end("journal.unavailable")
+                log.info("journal.recovered")
+                self._tell_supervisors(JournalRecovered())
+            case None:
+                pass
+
+    def _look_at_alerts(self) -> None:
+        """Take over what the journal says; end what is over; slow down a crowd of crashes."""
+        board = self._services.alerts
+        concerns, ours = self._ask_concerns(), self._accounts
+        if concerns is not self._concerns or len(ours) != self._concerned:
+            self._concerns, self._concerned = concerns, len(ours)
+            board.match([each for each in concerns if each.account is None or each.account in ours])
+            self._services.health.filling = any(
+                each.name == alerts.JOURNAL_FILLING for each in concerns
+            )
+            if any(each.name == alerts.JOURNAL_LOST for each in concerns):
+                self._services.writer.fetch(_see_to_it, lambda _: None)
+        board.expire()
+        if self._crowded or board.begun != self._begun:
+            self._begun = board.begun
+            self._look_for_crowd()
+
+    def _look_for_crowd(self) -> None:
+        """Slow the gate while many accounts crash (``contract.md`` 2.8)."""
+        board, total = self._services.alerts, len(self._accounts)
+        crashed = [each for each in board.on() if each.why == CRASH_LOOP]
+        many = alerts.crowd(crashed, total, self._services.clock.unix_ms())
+        if many:
+            board.say(
+                "accounts.crashing",
+                detail=f"{many} of {total} accounts failed by crashes within a minute",
+                next_step="see actor.died: it is no single account's fault; "
+                "links are opened one a second meanwhile",
+                for_s=alerts.CROWD_WINDOW_S,
+            )
+        crowded = "accounts.crashing" in board
+        if crowded is not self._crowded:
+            self._crowded = crowded
+            self._services.dialing.tell(
+                SetRate(rate_per_s=CROWD_RATE_PER_S if crowded else self._gate_rate_per_s)
+            )
+
+    def _tell_supervisors(self, news: JournalFailed | JournalRecovered) -> None:
+        for account in self._accounts.all():
+            account.peers.supervisor.tell(news)
+
+
+def _see_to_it(journal: Journal) -> None:
+    """Have a journal look after itself at once; what it cannot mend it says with each commit."""
+    with contextlib.suppress(JournalError):
+        journal.commit(())
