@@ -215,13 +215,13 @@ def test_who_reads_waits_until_the_next_commit_can_take_it(monkeypatch: pytest.M
     writer.submit(frames(writer, 10), lambda _: None)
     writer.wait_for_room()  # ten are what the next commit takes
     writer.submit(frames(writer, 1), lambda _: None)
-    asked, has_room = threading.Event(), writer._has_room
+    asked, has_room = threading.Event(), writer._list.has_room
 
     def ask() -> bool:
         asked.set()
         return has_room()
 
-    monkeypatch.setattr(writer, "_has_room", ask)
+    monkeypatch.setattr(type(writer._list), "has_room", lambda _: ask())
     reader = threading.Thread(target=writer.wait_for_room)
     reader.start()
     assert asked.wait(WAIT_S), "it read on while more waited than a commit takes"

@@ -85,9 +85,9 @@ def test_failing_commits_are_a_stall_that_ends_when_one_holds() -> None:
     assert writer.stalled_s(time.monotonic()) == 0
     writer.submit(delivery("a"), lambda _: done.set())
     until(lambda: writer.counters.failures >= 2)
-    begun = writer._stalled_since
+    begun = writer._commits.stalled_since
     until(lambda: writer.counters.failures >= 3)
-    assert writer._stalled_since == begun, "each failure must not begin the count anew"
+    assert writer._commits.stalled_since == begun, "each failure must not begin the count anew"
     assert writer.stalled_s(time.monotonic() + 5) > 5
     broken.clear()
     assert done.wait(WAIT_S)
@@ -129,7 +129,7 @@ def test_a_bad_command_is_no_stall() -> None:
 
 
 def test_slow_commits_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("actors.runtime.writer.SLOW_COMMIT_S", 0.0)
+    monkeypatch.setattr("actors.runtime.commits.SLOW_COMMIT_S", 0.0)
     disk, done = Disk(), threading.Event()
     writer = JournalWriter(disk, clock=SystemClock())
     writer.start()

@@ -41,7 +41,7 @@ class Desk:
         self.writer = JournalWriter(self.disk, clock=SystemClock(), batch_rows=8)
         self.answers: queue.Queue[str] = queue.Queue()
         self.events: list[Event] = []
-        wake = self.writer._wake = Watched(self.writer._wake._lock)  # type: ignore[attr-defined]
+        wake = self.writer._list.wake = Watched(self.writer._list.wake._lock)  # type: ignore[attr-defined]
         self.writer.start()
         command = frames(self.writer, 20)
         self.events += command.frames[0].events
