@@ -21,7 +21,7 @@ from actors.messages import (
     SupervisorInbox,
 )
 from actors.plan import AccountPlan
-from actors.policy.health import JournalHealth
+from actors.policy.alerts import JournalHealth
 from actors.policy.platform_time import NOTHING_TOLD
 from actors.policy.sizes import Sizes
 from actors.ports import Clock, Dice, Mailbox, Session
@@ -32,8 +32,7 @@ from actors.runtime.inbox import Receiver, post
 from actors.runtime.log import Log
 from actors.runtime.poller import Poller
 from actors.runtime.pool import Pool
-from actors.runtime.rate import SharedRate
-from actors.runtime.sends import OpenSends
+from actors.runtime.quotas import OpenSends, SharedRate
 from actors.runtime.timers import Timers
 from actors.runtime.told import ToldTime
 from actors.runtime.writer import JournalWriter

@@ -17,8 +17,7 @@ from actors.messages import (
     PageDue,
     PendingRead,
 )
-from actors.policy.lanes import Lanes
-from actors.policy.lateness import Handed
+from actors.policy.lanes import HighWaterMark, Lanes
 from actors.policy.overflow import Overflow
 from actors.runtime.alarm import Alarm
 from actors.storage import CloseHold, HoldClosed, Journal, JournalAnswer, PendingRows
@@ -92,7 +91,7 @@ class Backlog:
         self._ref = ref
         self._fresh = fresh
         self._overflow: Overflow | None = None  # most accounts never have one
-        self._handed = Handed()
+        self._handed = HighWaterMark()
         self._cursor = 0
         self._behind = True
         self._news: list[Event] | None = None

@@ -45,7 +45,7 @@ from actors.messages import (
 )
 from actors.policy import circuit, failures
 from actors.policy.retries import GiveUp
-from actors.policy.strikes import Strikes
+from actors.policy.windows import SlidingWindow
 from actors.runtime.alarm import Alarm
 from actors.runtime.pool import Pool
 from actors.runtime.supervised import SupervisedActor
@@ -91,7 +91,7 @@ class ConnectionActor(SupervisedActor[ConnectionInbox]):
         self._leaving: Cause | None = None
         self._barred = False
         self._stretch: Mapping[Phase, float] = {}
-        self._faults = Strikes(limit=3, window_s=60.0)
+        self._faults = SlidingWindow(limit=3, window_s=60.0)
 
     def receive(self, message: ConnectionInbox) -> None:
         """Obey a command, or apply news of the current generation."""
@@ -308,7 +308,7 @@ class ConnectionActor(SupervisedActor[ConnectionInbox]):
     def _count_faults(self, message: FramesRejected) -> None:
         for fault in message.faults:
             self._services.log.warning("frame.rejected", account=self._account.name, reason=fault)
-            if self._faults.strike(self._services.clock.monotonic()) and self._alive():
+            if self._faults.add(self._services.clock.monotonic()) and self._alive():
                 self._lose(Cause.PROTOCOL_ERRORS, failures.PROTOCOL_ERRORS)
 
     # --- leaving ----------------------------------------------------------------------

@@ -121,7 +121,7 @@ class DialingActor(SupervisedActor[DialingInbox]):
             passes = self._passes(name, endpoint, now)
         self._waiting[name] = request
         if passes:
-            self._gate.ask(name, now, urgent=request.urgent)
+            self._gate.ask(name, urgent=request.urgent)
         else:
             self._bar(request)
 

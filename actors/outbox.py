@@ -26,7 +26,7 @@ from actors.messages import (
     SendsRestored,
 )
 from actors.policy.outbox import Outbox
-from actors.policy.rate import TokenBucket
+from actors.policy.rates import TokenBucket
 from actors.policy.sends import (
     NEEDS_REVIEW,
     UNWRITTEN,
@@ -42,7 +42,7 @@ from actors.reconcile import Reconcile, has_history
 from actors.runtime.alarm import Alarm
 from actors.runtime.calls import Calls
 from actors.runtime.pool import Pool
-from actors.runtime.sends import Pace
+from actors.runtime.quotas import Pace
 from actors.runtime.supervised import SupervisedActor
 from actors.storage import Journal, JournalAnswer, MarkDelivery, SendQuery
 from actors.values import Delivery, Reply, SendOutcome, SendResult, SendState
@@ -248,7 +248,7 @@ class OutboxActor(SupervisedActor[OutboxInbox]):
         wait_s: float | None = None
         if session is not None and not self._reading:
             for delivery in list(box.ready(now)):
-                wait_s = self._paced(now).take(now)
+                wait_s = self._paced().take(now)
                 if wait_s or not self._services.sends.depart(delivery.outbox_id):
                     break
                 self._begin(box, delivery, session, now)
@@ -323,7 +323,7 @@ class OutboxActor(SupervisedActor[OutboxInbox]):
             return
         result = session.sent(reply)
         if result.throttled:
-            self._paced(now).slow(now)
+            self._paced().slow(now)
             self._services.log.warning("send.slowed", account=self._account.name)
         self._do(box.answered(reply.mid, result, now))
 
@@ -383,10 +383,10 @@ class OutboxActor(SupervisedActor[OutboxInbox]):
             if looked_for is not self._box.looked_for:
                 self._reconcile.forget()
 
-    def _paced(self, now: float) -> Pace:
+    def _paced(self) -> Pace:
         if self._pace is None:
             plan = self._account.plan
-            bucket = TokenBucket(rate_per_s=plan.send.rate_per_s, burst=plan.send.burst, now=now)
+            bucket = TokenBucket(rate_per_s=plan.send.rate_per_s, burst=plan.send.burst)
             self._pace = Pace(bucket, self._services.sends)
         return self._pace
 

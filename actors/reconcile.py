@@ -12,9 +12,8 @@ from typing import Final
 
 from actors.account import Account
 from actors.messages import ClaimsRead, LinkOpened
-from actors.policy.claims import MOST
 from actors.policy.outbox import Outbox
-from actors.policy.sends import Look, PageRead, Step
+from actors.policy.sends import MOST_CLAIMED, Look, PageRead, Step
 from actors.policy.sizes import broken
 from actors.ports import Session
 from actors.runtime.calls import Calls
@@ -193,7 +192,7 @@ def _read_claims(account: str, journal: Journal) -> ClaimsRead:
         state=SendState.ACCEPTED,
         among_last=CLAIMS_AMONG,
         newest_first=True,
-        limit=MOST,
+        limit=MOST_CLAIMED,
     )
     try:
         records = journal.sends(query)

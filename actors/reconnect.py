@@ -20,7 +20,7 @@ from actors.messages import (
 )
 from actors.policy import alerts, failures, retries
 from actors.policy.retries import GiveUp
-from actors.policy.strikes import Strikes
+from actors.policy.windows import SlidingWindow
 from actors.runtime.alarm import Alarm
 from actors.state import Cause, ConnectionState
 from actors.storage import Past, StorePast
@@ -66,7 +66,7 @@ class Reconnect:
         self._account, self._services, self._peers = account, services, account.peers
         self._retries = retries.Retries(plan.reconnect)
         self.given_up: GiveUp | None = None
-        self._oversized: Strikes | None = None
+        self._oversized: SlidingWindow | None = None
         self._probes = 0
         self._storing = self._unstored = False
         self._retry = Alarm[RetryDue](services.timers, account.peers.supervisor)
@@ -242,10 +242,10 @@ class Reconnect:
     def _count_oversized(self, failure: Failure) -> None:
         """Let a person hear of a peer that keeps sending more than we take."""
         if self._oversized is None:
-            self._oversized = Strikes(
+            self._oversized = SlidingWindow(
                 limit=alerts.OVERSIZED + 1, window_s=alerts.OVERSIZED_WINDOW_S
             )
-        if self._oversized.strike(self._services.clock.monotonic()):
+        if self._oversized.add(self._services.clock.monotonic()):
             self._services.alerts.say(
                 "link.oversized",
                 account=self._account.name,

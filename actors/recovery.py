@@ -28,7 +28,7 @@ from actors.messages import (
     RecoveryInbox,
 )
 from actors.policy.platform_time import begun_ms
-from actors.policy.rate import TokenBucket
+from actors.policy.rates import TokenBucket
 from actors.policy.recovery import (
     AskConversations,
     AskMessages,

@@ -21,7 +21,7 @@ from actors.messages import (
     SupervisorCommand,
 )
 from actors.plan import AccountPlan
-from actors.policy.budget import LONGEST_DELAY_S, RestartBudget
+from actors.policy.windows import LONGEST_DELAY_S, RestartBudget
 from actors.runtime.answer import Answer
 from actors.runtime.flow import Flow, Whole
 from actors.storage import Past, ReplayEvent, StoreDelivery, StorePast

@@ -1,7 +1,7 @@
 """The supervisor of one account: brings it up and restarts its actors.
 
 It does no I/O. When the account connects again is decided in :mod:`actors.reconnect`; how often
-an actor may die in ``policy.budget``.
+an actor may die in ``policy.windows``.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ from actors.messages import (
 )
 from actors.outbox import OutboxActor
 from actors.policy import failures
-from actors.policy.budget import LONGEST_DELAY_S, RestartBudget
-from actors.policy.rate import TokenBucket
+from actors.policy.rates import TokenBucket
+from actors.policy.windows import LONGEST_DELAY_S, RestartBudget
 from actors.ports import Mailbox
 from actors.reconnect import Reconnect, crash_loop
 from actors.recovery import RecoveryActor, report
@@ -320,7 +320,6 @@ class SupervisorActor(SupervisedActor[SupervisorInbox]):
             self._history_rate = TokenBucket(
                 rate_per_s=plan.rate_per_s,
                 burst=plan.burst,
-                now=self._services.clock.monotonic(),
             )
         self._children["recovery"] = RecoveryActor.play(
             self._peers.recovery, self._pool, self._account, order, self._history_rate

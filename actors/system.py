@@ -18,8 +18,8 @@ from actors.messages import (
     Introduce,
     RootInbox,
 )
+from actors.policy.alerts import JournalHealth
 from actors.policy.gate import ConnectGate
-from actors.policy.health import JournalHealth
 from actors.ports import Clock, Handle, MovedClock
 from actors.registry import AccountRegistry, Root
 from actors.runtime.board import AlertBoard
@@ -29,8 +29,7 @@ from actors.runtime.log import Log
 from actors.runtime.naps import Naps
 from actors.runtime.poller import Poller
 from actors.runtime.pool import Pool
-from actors.runtime.rate import SharedRate
-from actors.runtime.sends import OpenSends
+from actors.runtime.quotas import OpenSends, SharedRate
 from actors.runtime.timers import Timers
 from actors.runtime.writer import JournalWriter
 from actors.sections import HandlerSettings, HistorySettings, JournalSettings
@@ -123,9 +122,7 @@ class System:
             log=log,
             alerts=AlertBoard(clock, log),
             observer=observer,
-            history_rate=SharedRate(
-                rate_per_s=history.rate_per_s, burst=history.burst, now=clock.monotonic()
-            ),
+            history_rate=SharedRate(rate_per_s=history.rate_per_s, burst=history.burst),
             sends=OpenSends() if sends is None else sends,  # an empty one is falsy
             parking=parking,
         )

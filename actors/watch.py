@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from actors.account import Services
 from actors.messages import JournalFailed, JournalRecovered, SetRate
 from actors.policy import alerts
-from actors.policy.budget import LONGEST_DELAY_S, RestartBudget
-from actors.policy.health import Verdict
+from actors.policy.alerts import JournalVerdict
+from actors.policy.windows import LONGEST_DELAY_S, RestartBudget
 from actors.reconnect import CRASH_LOOP
 from actors.registry import AccountRegistry
 from actors.runtime.naps import Naps
@@ -163,7 +163,7 @@ class Watch:
         if not stalled_s:
             board.end("journal.commit_slow")
         match services.health.judge(stalled_s):
-            case Verdict.SLOW:
+            case JournalVerdict.SLOW:
                 board.say(
                     "journal.commit_slow",
                     detail=reason,
@@ -171,7 +171,7 @@ class Watch:
                     waited_s=round(stalled_s, 1),
                     reason=reason,
                 )
-            case Verdict.DOWN:
+            case JournalVerdict.DOWN:
                 board.say(
                     "journal.unavailable",
                     detail=reason,
@@ -180,7 +180,7 @@ class Watch:
                     reason=reason,
                 )
                 self._tell_supervisors(JournalFailed())
-            case Verdict.UP:
+            case JournalVerdict.UP:
                 board.end("journal.unavailable")
                 log.info("journal.recovered")
                 self._tell_supervisors(JournalRecovered())

@@ -14,7 +14,7 @@ from actors.policy.gate import ConnectGate
 from actors.policy.tries import TryRules
 from actors.ports import Clock, Handle, Identity
 from actors.runtime.clock import SystemClock
-from actors.runtime.sends import OpenSends
+from actors.runtime.quotas import OpenSends
 from actors.storage import Journal
 from actors.system import System
 from gateway import arguments

@@ -21,7 +21,7 @@ from gateway.redaction import Redactor
 from gateway.undisturbed import undisturbed
 
 if TYPE_CHECKING:
-    from actors.runtime.sends import OpenSends
+    from actors.runtime.quotas import OpenSends
     from actors.system import System
 
 PENDING = SendResult(outcome=SendOutcome.UNKNOWN, reason="pending")

@@ -1,4 +1,4 @@
-"""What a person should look at: which alerts are on, when one begins and when it is over. Pure.
+"""What a person should look at: which alerts are on, when one begins and ends. Pure.
 
 An alert is said once when it begins and again only after it was over. The one owner is
 :class:`actors.runtime.board.AlertBoard`.
@@ -6,12 +6,14 @@ An alert is said once when it begins and again only after it was over. The one o
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Iterable
 from typing import Final, TypeAlias
 
 import msgspec
 
 from actors.policy.retries import Retry
+from actors.sections import JournalSettings
 from actors.values import AccountId, ErrorClass, Failure
 
 FAILING: Final = 10
@@ -19,12 +21,12 @@ FAILING: Final = 10
 
 OVERSIZED: Final = 3
 OVERSIZED_WINDOW_S: Final = 3600.0
-"""So many messages above the limits within the window are chance (``contract.md`` 2.10)."""
+"""This many messages above the limits within the window are chance (``contract.md`` 2.10)."""
 
 CROWD: Final = 20
 CROWD_SHARE: Final = 0.05
 CROWD_LEAST: Final = 3
-"""In a small house a share is soon above any bound; fewer accounts than this are no crowd."""
+"""Fewer crashed accounts than this are no crowd: of few accounts, one is already a large share."""
 
 CROWD_WINDOW_S: Final = 60.0
 """Accounts that crash within this are a crowd (``contract.md`` 2.8)."""
@@ -36,7 +38,7 @@ JOURNAL_LOST: Final = "journal.lost"
 """Name of the alert of a journal whose files are not where they were; it may mend that itself."""
 
 REFUSED_S: Final = 3600.0
-"""So long after the last frame the journal refused a person is told."""
+"""The alert about frames the journal refused ends this long after the last one."""
 
 LETTERS_WAITING: Final = "letters.waiting"
 """Name of the alert about dead letters and parked events of an account."""
@@ -71,7 +73,7 @@ Key: TypeAlias = tuple[str, AccountId | None, str | None]
 
 
 def key_of(alert: Alert) -> Key:
-    """Give what makes two alerts the same occasion."""
+    """Return what makes two alerts the same occasion."""
     return (alert.name, alert.account, alert.lane)
 
 
@@ -87,7 +89,7 @@ class Alerts:
         return any(alert.name == name for alert in self._on.values())
 
     def on(self, account: AccountId | None = None) -> list[Alert]:
-        """Give them all, or those of an account."""
+        """Return them all, or those of an account."""
         return [each for each in self._on.values() if account in (None, each.account)]
 
     def begin(self, alert: Alert, now_ms: int, *, until: float | None = None) -> bool:
@@ -146,12 +148,12 @@ class Alerts:
 
 
 def too_big(failure: Failure) -> bool:
-    """Say whether the peer sent more than we take; it was refused from its header."""
+    """Return whether the peer sent more than we take; it was refused from its header."""
     return failure.reason in _TOO_BIG
 
 
 def of_link(failure: Failure, retry: Retry) -> list[Alert]:
-    """Give what the end of a link or attempt, and the wait that follows, should tell a person.
+    """Return what the end of a link or attempt, and the wait that follows, should tell a person.
 
     Args:
         failure: How it ended.
@@ -188,7 +190,7 @@ def of_link(failure: Failure, retry: Retry) -> list[Alert]:
 
 
 def letters_wait(counts: Iterable[tuple[AccountId, int, int]]) -> tuple[Alert, ...]:
-    """Give what a person should hear of dead letters and parked events.
+    """Return what a person should hear of dead letters and parked events.
 
     Args:
         counts: Account, dead letters and parked events of it.
@@ -219,7 +221,7 @@ def storage_refused(account: AccountId, frames: int, reason: str) -> Alert:
 
 
 def crowd(crashed: Iterable[Alert], accounts: int, now_ms: int) -> int:
-    """Say how many accounts crashed lately, if they are so many that it is no single one's fault.
+    """Return how many accounts crashed lately, if too many to be the fault of single ones.
 
     Args:
         crashed: Alerts of accounts whose actors keep dying.
@@ -233,3 +235,52 @@ def crowd(crashed: Iterable[Alert], accounts: int, now_ms: int) -> int:
     lately = len({alert.account for alert in crashed if alert.since_ms >= since_ms})
     many = lately > CROWD or (lately >= CROWD_LEAST and lately > CROWD_SHARE * accounts)
     return lately if many else 0
+
+
+class JournalVerdict(enum.Enum):
+    """What changed about the journal."""
+
+    SLOW = "slow"
+    DOWN = "down"
+    UP = "up"
+
+
+_DEFAULTS: Final = JournalSettings()
+
+
+class JournalHealth:
+    """Judges by how long commits wait whether the journal is slow or down (``contract.md`` I3).
+
+    One thread judges; any thread may read ``down``.
+
+    Args:
+        limit_s: Seconds without a commit that holds after which the journal is down.
+        slow_s: Seconds after which a person should hear of it.
+
+    Attributes:
+        down: Nothing can be stored: no account may have a link.
+        filling: Room gets scarce: what need not be stored now, is not (2.10).
+    """
+
+    def __init__(self, *, limit_s: float = _DEFAULTS.limit_s, slow_s: float = 2.0) -> None:
+        self._limit_s = limit_s
+        self._slow_s = slow_s
+        self._slow = False
+        self.down = self.filling = False
+
+    def judge(self, stalled_s: float) -> JournalVerdict | None:
+        """Return what changed, once.
+
+        Args:
+            stalled_s: Seconds since the commit that does not hold began; 0: none waits.
+        """
+        if stalled_s >= self._limit_s and not self.down:
+            self.down = self._slow = True
+            return JournalVerdict.DOWN
+        if stalled_s >= self._slow_s and not self._slow:
+            self._slow = True
+            return JournalVerdict.SLOW
+        if stalled_s <= 0:
+            was_down, self.down, self._slow = self.down, False, False
+            return JournalVerdict.UP if was_down else None
+        return None

@@ -8,16 +8,20 @@ arguments.
 from __future__ import annotations
 
 import enum
+import math
 from collections import deque
 from typing import Final
 
+from actors.policy.windows import SlidingWindow
 from actors.values import ErrorClass, Failure
 
 WINDOW_S: Final = 30
 LEAST_ATTEMPTS: Final = 20
 FAILED_SHARE: Final = 0.8
-OVERLOAD_WINDOW_S: Final = 10.0
 OVERLOADS: Final = 5
+OVERLOAD_WINDOW_S: Final = math.nextafter(10.0, math.inf)
+"""So many overloads in ten seconds open the circuit, the tenth included."""
+
 SERVER_ERROR_CLOSE: Final = 1011
 PROBE_TIMEOUT_S: Final = 30.0
 """After this long a probe that told nothing is replaced."""
@@ -42,7 +46,7 @@ class CircuitState(enum.Enum):
 
 
 def weight(failure: Failure) -> float:
-    """Say how much a failure counts against the endpoint; 0: it was reached."""
+    """Return how much a failure counts against the endpoint; 0: it was reached."""
     if failure.close_code == SERVER_ERROR_CLOSE:
         return 1.0
     return _WEIGHTS.get(failure.error_class, 0.0)
@@ -65,18 +69,18 @@ class Circuit:
         self._spread = spread
         self._state = CircuitState.CLOSED
         self._tally: deque[list[float]] = deque(maxlen=WINDOW_S)
-        self._overloads: deque[float] = deque(maxlen=OVERLOADS)
+        self._overloads = SlidingWindow(limit=OVERLOADS, window_s=OVERLOAD_WINDOW_S)
         self._openings = 0
         self._until = 0.0
         self._ramp_from = 0.0
 
     @property
     def state(self) -> CircuitState:
-        """Give the state as of the last call."""
+        """Return the state as of the last call."""
         return self._state
 
     def allows(self, now: float) -> bool:
-        """Say whether one attempt may begin, and count it if so.
+        """Return whether one attempt may begin, and count it if so.
 
         True is a permit: half open there is one, on the ramp each takes its time slot.
         """
@@ -117,14 +121,14 @@ class Circuit:
         if self._state is CircuitState.CLOSED:
             self._count(now, weighs)
             if failure.error_class is ErrorClass.SERVER_OVERLOAD:
-                self._overloads.append(now)
+                self._overloads.add(now)
             if self._tripped(now):
                 self._open(now, draw)
         elif self._state is not CircuitState.OPEN:  # there it began before the circuit opened
             self._open(now, draw)
 
     def next_at(self, now: float) -> float | None:
-        """Say when :meth:`allows` can be true; None while the circuit is closed."""
+        """Return when :meth:`allows` can be true; None while the circuit is closed."""
         if self._state is CircuitState.CLOSED:
             return None
         return max(now, self._until)
@@ -144,8 +148,7 @@ class Circuit:
         attempts = sum(row[1] for row in tally)
         if attempts >= LEAST_ATTEMPTS and sum(row[2] for row in tally) >= FAILED_SHARE * attempts:
             return True
-        overloads = self._overloads
-        return len(overloads) == OVERLOADS and now - overloads[0] <= OVERLOAD_WINDOW_S
+        return self._overloads.full(now)
 
     def _open(self, now: float, draw: float) -> None:
         pause_s = min(self._open_s * 2.0 ** min(self._openings, 30), self._open_cap_s)

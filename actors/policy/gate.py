@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Final
 
+from actors.policy.rates import TokenBucket
 from actors.sections import ConnectSettings
 
 URGENT_IN_A_ROW: Final = 4
@@ -60,8 +61,6 @@ class Line:
 
 
 _DEFAULTS: Final = ConnectSettings()
-_WHOLE: Final = 1.0 - 1e-6
-"""A token, as far as floating clocks can tell; what is short is owed."""
 
 
 class ConnectGate:
@@ -84,17 +83,13 @@ class ConnectGate:
         max_in_flight: int = _DEFAULTS.max_in_flight,
         permit_s: float = 60.0,
     ) -> None:
-        if rate_per_s <= 0 or burst < 1 or max_in_flight < 1 or permit_s <= 0:
+        if max_in_flight < 1 or permit_s <= 0:
             raise ValueError(
-                f"rate_per_s={rate_per_s} and permit_s={permit_s} must be above 0, "
-                f"burst={burst} and max_in_flight={max_in_flight} at least 1"
+                f"permit_s={permit_s} must be above 0 and max_in_flight={max_in_flight} at least 1"
             )
-        self._rate_per_s = rate_per_s
-        self._burst = burst
+        self._bucket = TokenBucket(rate_per_s=rate_per_s, burst=burst)
         self._max_in_flight = max_in_flight
         self._permit_s = permit_s
-        self._tokens = float(burst)
-        self._filled_at: float | None = None
         self._line = Line()
         self._number = 0
         self._under_way: OrderedDict[int, tuple[str, float]] = OrderedDict()
@@ -102,18 +97,18 @@ class ConnectGate:
 
     @property
     def waiting(self) -> int:
-        """Say how many wait."""
+        """Return how many wait."""
         return len(self._line)
 
     @property
     def in_flight(self) -> int:
-        """Say how many are under way."""
+        """Return how many are under way."""
         return len(self._under_way)
 
     @property
     def rate_per_s(self) -> float:
-        """Give the rate as it was set."""
-        return self._rate_per_s
+        """Return the rate as it was set."""
+        return self._bucket.rate_per_s
 
     def set_rate(self, rate_per_s: float, now: float) -> None:
         """Change the rate from ``now`` on; a fleet divides one rate among its nodes.
@@ -121,20 +116,15 @@ class ConnectGate:
         Raises:
             ValueError: The rate is not above 0.
         """
-        if rate_per_s <= 0:
-            raise ValueError(f"rate_per_s={rate_per_s} must be above 0")
-        self._fill(now)
-        self._rate_per_s = rate_per_s
+        self._bucket.set_rate(rate_per_s, now)
 
-    def ask(self, key: str, now: float, *, urgent: bool = False) -> None:
+    def ask(self, key: str, *, urgent: bool = False) -> None:
         """Queue up. Who waits already keeps the place, but may become urgent.
 
         Args:
-            key: Who asks; :meth:`grant` gives it back.
-            now: Monotonic seconds.
+            key: Who asks; :meth:`grant` returns it.
             urgent: Goes before those that are not.
         """
-        self._fill(now)
         self._line.join(key, urgent=urgent)
 
     def cancel(self, key: str) -> None:
@@ -142,16 +132,16 @@ class ConnectGate:
         self._line.leave(key)
 
     def grant(self, now: float) -> list[str]:
-        """Let through whom the bucket and the limit allow, in order.
+        """Let through whom the bucket and the limit allow; return them in order.
 
         Each of them must call :meth:`ended` when its link is open or has failed.
         """
-        self._fill(now)
         self._expire(now)
         granted: list[str] = []
-        while self._tokens >= _WHOLE and len(self._under_way) < self._max_in_flight and self._line:
+        while self._line and len(self._under_way) < self._max_in_flight:
+            if self._bucket.take(now):
+                break
             key = self._line.next()
-            self._tokens -= 1.0
             self._number += 1
             self._under_way[self._number] = (key, now)
             self._permits.setdefault(key, []).append(self._number)
@@ -159,7 +149,7 @@ class ConnectGate:
         return granted
 
     def ended(self, key: str) -> None:
-        """Give a permit back; of several the oldest. Unknown keys change nothing."""
+        """Take a permit back; of several the oldest. Unknown keys change nothing."""
         numbers = self._permits.get(key)
         if numbers is None:
             return
@@ -168,25 +158,14 @@ class ConnectGate:
             del self._permits[key]
 
     def next_at(self, now: float) -> float | None:
-        """Say when :meth:`grant` can give something; None while nobody waits."""
+        """Return when :meth:`grant` can let somebody through; None while nobody waits."""
         if not self._line:
             return None
-        self._fill(now)
-        token_at = now
-        if self._tokens < _WHOLE:
-            token_at += (1.0 - self._tokens) / self._rate_per_s
+        token_at = now + self._bucket.wait_s(now)
         if len(self._under_way) < self._max_in_flight:
             return token_at
         _, granted_at = next(iter(self._under_way.values()))
         return max(token_at, granted_at + self._permit_s)
-
-    def _fill(self, now: float) -> None:
-        if self._filled_at is None:
-            self._filled_at = now
-        elif now > self._filled_at:
-            grown = self._tokens + (now - self._filled_at) * self._rate_per_s
-            self._tokens = min(float(self._burst), grown)
-            self._filled_at = now
 
     def _expire(self, now: float) -> None:
         while self._under_way:

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import chain
+from typing import Final
 
 import msgspec
 
 from actors.values import Event, Outcome
+
+KNOWN_LANES: Final = 64
+"""Lanes whose newest time is known; events that overtake each other are moments apart."""
 
 
 class Run(msgspec.Struct, frozen=True, gc=False):
@@ -20,7 +24,7 @@ class Run(msgspec.Struct, frozen=True, gc=False):
     Attributes:
         lane: The conversation; empty for events that belong to none.
         events: Oldest first, at least one.
-        admit: Asked on the handler thread before each event; what it gives ends the event
+        admit: Asked on the handler thread before each event; what it returns ends the event
             without its handlers. None: all are handled.
     """
 
@@ -51,15 +55,15 @@ class Lanes:
 
     @property
     def lane_count(self) -> int:
-        """Say how many lanes have events, waiting or in flight."""
+        """Return how many lanes have events, waiting or in flight."""
         return len(self._queues.keys() | self._in_flight.keys())
 
     def depth(self, lane: str) -> int:
-        """Say how many events of a lane there are, those in flight included."""
+        """Return how many events of a lane there are, those in flight included."""
         return len(self._queues.get(lane, ())) + len(self._in_flight.get(lane, ()))
 
     def has_more_than(self, limit: int) -> bool:
-        """Say whether there is so much to do, were each lane to do one run; held ones do none.
+        """Return whether one run of each lane that is not held is more than ``limit`` events.
 
         Looks at no more lanes than it takes to know.
         """
@@ -73,7 +77,7 @@ class Lanes:
 
     @property
     def resting(self) -> bool:
-        """Say whether no lane is in flight."""
+        """Return whether no lane is in flight."""
         return not self._in_flight
 
     def add(self, events: Sequence[Event]) -> None:
@@ -90,7 +94,7 @@ class Lanes:
         self.pending += len(events)
 
     def take(self) -> list[Run]:
-        """Give a run of every lane that is ready, and put it in flight.
+        """Put a run of every lane that is ready in flight, and return them.
 
         Ready is a lane with events that is neither in flight nor held. The lane that has
         been ready longest comes first.
@@ -144,3 +148,46 @@ class Lanes:
             del self._held[lane]
             if lane in self._queues:
                 self._ready.append(lane)
+
+
+class HighWaterMark:
+    """The newest time handed to handlers in each of the last lanes; one account's, in memory.
+
+    Where the platform's history can be read, it says what is late (:mod:`actors.policy.recovery`).
+    Where it cannot, pushes that overtook each other would change places unnoticed.
+    """
+
+    __slots__ = ("_newest",)
+
+    def __init__(self) -> None:
+        self._newest: dict[str | None, int] = {}
+
+    def mark(self, events: Sequence[Event]) -> Sequence[Event]:
+        """Return events as they go to their lanes: ``late`` where a newer one went before.
+
+        Args:
+            events: In the order in which they are handled.
+        """
+        newest, late = self._newest, list[int]()
+        for place, event in enumerate(events):
+            at_ms = event.occurred_at_ms
+            if at_ms is None:
+                continue
+            before = newest.get(event.conversation_id)
+            if before is None:
+                self._make_room()
+            elif at_ms < before:
+                if not event.late:
+                    late.append(place)
+                continue
+            newest[event.conversation_id] = at_ms
+        if not late:
+            return events
+        marked = list(events)
+        for place in late:
+            marked[place] = msgspec.structs.replace(marked[place], late=True)
+        return marked
+
+    def _make_room(self) -> None:
+        if len(self._newest) >= KNOWN_LANES:
+            del self._newest[next(iter(self._newest))]

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 
-from actors.policy.claims import Claims
 from actors.policy.platform_time import NOTHING_TOLD
 from actors.policy.sends import (
     ABSENT,
@@ -26,6 +25,7 @@ from actors.policy.sends import (
     SLACK_MS,
     UNCONFIRMED,
     UNWRITTEN,
+    ClaimedIds,
     Doubted,
     Ended,
     Look,
@@ -64,7 +64,7 @@ class Outbox:
         self._lanes: dict[str, deque[Send]] = {}
         self._sends: dict[str, Send] = {}
         self._mids: dict[str, tuple[Send, float]] = {}
-        self._claims = Claims()
+        self._claims = ClaimedIds()
         self._reviewed: dict[str, Delivery] = {}
         self._looking: _Looking | None = None
         self._linked = False
@@ -73,21 +73,21 @@ class Outbox:
     # --- coming in --------------------------------------------------------------------
 
     def find(self, outbox_id: str) -> Send | None:
-        """Give an open send."""
+        """Return an open send."""
         return self._sends.get(outbox_id)
 
     def ids(self) -> list[str]:
-        """Give the ids of all open sends."""
+        """Return the ids of all open sends."""
         return list(self._sends)
 
     @property
     def looked_for(self) -> Delivery | None:
-        """Give the send whose page of history is awaited."""
+        """Return the send whose page of history is awaited."""
         return None if self._looking is None else self._looking.send.delivery
 
     @property
     def idle(self) -> bool:
-        """Say whether it holds nothing, not even the key of a late answer."""
+        """Return whether it holds nothing, not even the key of a late answer."""
         return not (self._sends or self._mids or self._reviewed or self._claims)
 
     def accept(self, delivery: Delivery, *, until: float) -> bool:
@@ -187,7 +187,7 @@ class Outbox:
     # --- an attempt -------------------------------------------------------------------
 
     def ready(self, now: float) -> Iterator[Delivery]:
-        """Give the sends that may be tried now: heads of idle lanes that have not expired."""
+        """Return the sends that may be tried now: heads of idle lanes that have not expired."""
         if not self._linked:
             return
         ready = [
@@ -250,14 +250,14 @@ class Outbox:
         return self._end(send, result)
 
     def refuse(self, outbox_id: str, reason: str) -> list[Step]:
-        """It can not be put into a frame: not a byte left."""
+        """It cannot be put into a frame: not a byte left."""
         send = self._sends[outbox_id]
         return self._end(send, SendResult(outcome=SendOutcome.REFUSED, reason=reason))
 
     # --- doubt ------------------------------------------------------------------------
 
     def unresolved(self, lane: str | None) -> Send | None:
-        """Give the send of a lane that was tried and has no outcome."""
+        """Return the send of a lane that was tried and has no outcome."""
         queue = self._lanes.get(lane or "")
         return queue[0] if queue and queue[0].tried else None
 
@@ -274,7 +274,7 @@ class Outbox:
         return self._found(send, message_id)
 
     def look(self, now: float) -> Look | None:
-        """Give the next page of history to ask for, one at a time; None: nothing to ask."""
+        """Return the next page of history to ask for, one at a time; None: nothing to ask."""
         if not (self._linked and self._history) or self._looking is not None:
             return None
         for send in self._heads():
@@ -320,14 +320,17 @@ class Outbox:
         return [], Look(delivery=send.delivery, cursor=read.next_cursor)
 
     def _is_copy(self, send: Send, at_ms: int) -> bool:
-        """Say whether an equal message must be this send: the platform made it no sooner."""
+        """Return True if an equal message must be this send: the platform made it no sooner."""
         first_ms = send.first_ms
         if send.first_at is not None:
             first_ms = self.platform.latest_ms(send.first_at)
         return first_ms is not None and at_ms >= first_ms - SLACK_MS
 
     def _rivals(self, send: Send) -> bool:
-        """Say whether a send nobody could tell of says the same: whose copy is it then?"""
+        """Return True if an UNKNOWN send has the same text as this message.
+
+        Its copy in the history cannot be attributed to either then.
+        """
         lane, content = send.delivery.conversation_id, send.delivery.content
         return any(
             other.content == content and other.conversation_id == lane
@@ -393,7 +396,7 @@ class Outbox:
         return steps
 
     def wait_s(self, now: float) -> float | None:
-        """Give the seconds until :meth:`expire` or :meth:`look` has something to do."""
+        """Return the seconds until :meth:`expire` or :meth:`look` has something to do."""
         times = [] if self._looking is None else [self._looking.due]
         for queue in self._lanes.values():
             head = queue[0]
@@ -416,7 +419,7 @@ class Outbox:
             yield head.due
 
     def tried(self) -> Iterator[Send]:
-        """Give the sends that were tried and have no outcome."""
+        """Return the sends that were tried and have no outcome."""
         return (send for send in self._heads() if send.state is not SendState.QUEUED)
 
     # --- ends -------------------------------------------------------------------------

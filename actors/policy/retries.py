@@ -5,12 +5,14 @@ A small mutable object without clock or dice; the account's supervisor owns it.
 
 from __future__ import annotations
 
+import math
 from typing import Final, TypeAlias
 
 import msgspec
 
 from actors.policy.backoff import delay_s
 from actors.policy.failures import SESSION_REMOVED
+from actors.policy.windows import SlidingWindow
 from actors.sections import ReconnectSettings
 from actors.values import ErrorClass, Failure, Phase
 
@@ -20,7 +22,8 @@ KICK_WINDOW_S: Final = 300.0
 """A kick this soon after we came back is the second of a fight for the session."""
 FLAPPING_LINKS: Final = 5
 SHORT_LINK_S: Final = 30.0
-FLAPPING_WINDOW_S: Final = 300.0
+FLAPPING_WINDOW_S: Final = math.nextafter(300.0, math.inf)
+"""So many short links in five minutes are flapping, the last moment included."""
 
 _ORDER: Final = {phase: place for place, phase in enumerate(Phase)}
 _LIMITS: Final = {ErrorClass.AUTH: AUTH_LIMIT, ErrorClass.CONFIG: CONFIG_LIMIT}
@@ -120,7 +123,7 @@ class Retries:
         self._waits_for: tuple[str | None, str | None] = (None, None)
         self._settled = False
         self._stretch: dict[Phase, float] = {}
-        self._short_links: list[float] = []  # a deque would cost each account 0.6 KB
+        self._short_links = SlidingWindow(limit=FLAPPING_LINKS, window_s=FLAPPING_WINDOW_S)
         self._by_class: dict[ErrorClass, int] = {}
         self._forget()
         self._kicked = False
@@ -185,11 +188,11 @@ class Retries:
         self._stretch.clear()
 
     def stretch(self, phase: Phase) -> float:
-        """Give the factor on a phase's deadline, from 1 up to the cap. Any thread."""
+        """Return the factor on a phase's deadline, from 1 up to the cap. Any thread."""
         return self._stretch.get(phase, 1.0)
 
     def snapshot(self, now_s: float) -> History:
-        """Give what a restart has to know."""
+        """Return what a restart has to know."""
         wait_s = self.left_s(now_s)
         error_class, reason = self._waits_for if wait_s > 0 else (None, None)
         return History(
@@ -197,20 +200,20 @@ class Retries:
             attempts=self._attempts,
             by_class={error_class.value: n for error_class, n in self._by_class.items()},
             kicked=self._kicked,
-            short_links_ago_s=tuple(now_s - at for at in self._short_links),
+            short_links_ago_s=self._short_links.ages_s(now_s),
             wait_s=wait_s,
             error_class=error_class,
             reason=reason,
         )
 
     def left_s(self, now_s: float) -> float:
-        """Give the seconds until the next attempt is due; 0 if nothing is waited for."""
+        """Return the seconds until the next attempt is due; 0 if nothing is waited for."""
         return 0.0 if self._due_at is None else max(0.0, self._due_at - now_s)
 
     def restore(
         self, history: History, now_s: float, *, away_s: float = 0.0, reread: bool = False
     ) -> float:
-        """Go on where a snapshot left off, so that a crash can not bypass a wait.
+        """Go on where a snapshot left off, so that a crash cannot bypass a wait.
 
         Args:
             history: The snapshot.
@@ -229,7 +232,8 @@ class Retries:
             if error_class.value in history.by_class:
                 self._by_class[error_class] = history.by_class[error_class.value]
         self._kicked = history.kicked
-        self._short_links.extend(now_s - away_s - ago_s for ago_s in history.short_links_ago_s)
+        for ago_s in history.short_links_ago_s:
+            self._short_links.add(now_s - away_s - ago_s)
         wait_s = min(max(0.0, history.wait_s - away_s), self._longest_s())
         if reread and history.error_class == ErrorClass.CONFIG.value:
             wait_s = 0.0
@@ -266,7 +270,7 @@ class Retries:
         self.stable(now_s)  # its timer may be late
         self._connected_at = None
         if lived_s < SHORT_LINK_S:
-            self._short_links = [*self._short_links, now_s][-FLAPPING_LINKS:]
+            self._short_links.add(now_s)
         if lived_s > KICK_WINDOW_S:
             self._kicked = False
         return self._kicked
@@ -300,8 +304,7 @@ class Retries:
         return None
 
     def _flaps(self, now_s: float) -> bool:
-        links = self._short_links
-        if len(links) < FLAPPING_LINKS or now_s - links[0] > FLAPPING_WINDOW_S:
-            return False
-        links.clear()
-        return True
+        flapping = self._short_links.full(now_s)
+        if flapping:
+            self._short_links.clear()
+        return flapping

@@ -1,11 +1,11 @@
-"""What the state machine of the outbox works on: an open send, its times, its next steps.
+"""What the outbox state machine works on: open sends, their times and steps, claimed ids.
 
 Rules of ``contract.md`` 2.3. Deciding is :mod:`actors.policy.outbox`'s.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, TypeAlias
 
 import msgspec
@@ -13,7 +13,7 @@ import msgspec
 from actors.values import Delivery, SendOutcome, SendResult, SendState
 
 LATE_S: Final = 600.0
-"""So long an old mid is known, that a late answer still counts (O4)."""
+"""An old mid is known for this long, so that a late answer still counts (O4)."""
 
 SLACK_MS: Final = 5_000
 """A message this much older than the first attempt may still be it: the platform's machines
@@ -38,8 +38,15 @@ UNCONFIRMED: Final = "platform_does_not_confirm"
 """Reason of UNKNOWN on a platform that answers no sends: nothing will ever be known."""
 
 BLAME: Final = 4
-"""So much blame ends a send that did not arrive: the peer's close frame is 2, a link that just
+"""This much blame ends a send that did not arrive: the peer's close frame is 2, a link that just
 broke is 1; from the second time on the send was the only one under way."""
+
+MOST_CLAIMED: Final = 2048
+"""Claimed ids that are remembered."""
+
+CLAIM_S: Final = 1800.0
+"""Seconds a claimed id is remembered: at least this long, at most three times as long. The
+clock stops while a send is in doubt."""
 
 EXPIRED: Final = SendResult(outcome=SendOutcome.EXPIRED, reason="expired_before_sending")
 EXPIRED_ABSENT: Final = SendResult(
@@ -169,3 +176,45 @@ class PageRead(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     oldest_ms: int | None
     next_cursor: int | None
     intact: bool = True
+
+
+class ClaimedIds:
+    """Server ids of the platform's messages that are known to be our sends.
+
+    Where the platform does not show our client id, only this tells equal texts apart. Ids are
+    forgotten in two generations.
+    """
+
+    __slots__ = ("_newer", "_older", "_turn_at")
+
+    def __init__(self) -> None:
+        self._newer: dict[str, None] = {}
+        self._older: dict[str, None] = {}
+        self._turn_at: float | None = None
+
+    def __len__(self) -> int:
+        return len(self._newer) + len(self._older)
+
+    def __contains__(self, message_id: str) -> bool:
+        return message_id in self._newer or message_id in self._older
+
+    def add(self, message_ids: Iterable[str]) -> None:
+        """Remember ids; beyond :data:`MOST_CLAIMED` the oldest are forgotten."""
+        for message_id in message_ids:
+            self._newer.pop(message_id, None)
+            self._newer[message_id] = None
+            if len(self._newer) > MOST_CLAIMED:
+                del self._newer[next(iter(self._newer))]
+
+    def age(self, now: float) -> None:
+        """Forget what is old enough; to be called only while no send is in doubt."""
+        if self._turn_at is None:
+            self._turn_at = now + CLAIM_S
+        elif self._turn_at <= now:
+            self._older, self._newer, self._turn_at = self._newer, {}, now + CLAIM_S
+
+    def times(self, now: float) -> list[float]:
+        """Return when :meth:`age` has something to do, if ever."""
+        if not self:
+            return []
+        return [now + CLAIM_S if self._turn_at is None else self._turn_at]

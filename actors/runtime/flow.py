@@ -23,8 +23,8 @@ PROCESS_HIGH_BYTES = 256 << 20
 class Whole:
     """What all accounts have in hand together. Any thread.
 
-    Beyond a mark nobody is stopped altogether: each account has an equal share, so those with
-    little in hand are read on while those with much wait.
+    Beyond a mark every account is held to an equal share: those with less in hand are still
+    read, those with more wait. None is stopped altogether.
 
     Args:
         high: Units beyond which accounts are held to their shares.
@@ -145,6 +145,6 @@ class Flow:
             on_low()
 
     def stopped_s(self, now: float) -> float:
-        """Give the seconds we have not been reading by our own choice; 0.0 while we read."""
+        """Return the seconds we have not been reading by our own choice; 0.0 while we read."""
         with self._lock:
             return max(0.0, now - self._full_since) if self.full else 0.0

@@ -10,7 +10,7 @@ import msgspec
 
 from actors.runtime.board import AlertBoard
 from actors.runtime.clock import SystemClock
-from actors.runtime.sends import OpenSends
+from actors.runtime.quotas import OpenSends
 from actors.storage import (
     Journal,
     JournalAnswer,

@@ -233,9 +233,9 @@ def test_an_actor_that_always_dies_ends_in_failed(
 ) -> None:
     """A bug that strikes at every message must not spin; after a reset all is well."""
     from actors.decoder import DecoderActor  # the class that is broken here
-    from actors.policy import budget  # the same
+    from actors.policy import windows  # the same
 
-    monkeypatch.setattr(budget, "FIRST_DELAY_S", 0.01)
+    monkeypatch.setattr(windows, "FIRST_DELAY_S", 0.01)
     monkeypatch.setattr("actors.supervisor.LONGEST_DELAY_S", 0.05)
     right = DecoderActor._read  # the bug
 

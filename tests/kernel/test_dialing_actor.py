@@ -185,7 +185,7 @@ def test_newer_request_takes_the_place_of_the_older(hall: Hall) -> None:
 def test_permit_that_nobody_wants_any_more_is_given_back(hall: Hall) -> None:
     """A gate outlives its actor; what it remembers of a former one must not clog it."""
     gate = ConnectGate()
-    gate.ask("ghost", hall.bench.clock.now)
+    gate.ask("ghost")
     hall.made(gate)
 
     hall.actor.receive(GateDue())

@@ -11,7 +11,7 @@ import pytest
 from workbench import Bench
 
 from actors.messages import StateChanged
-from actors.runtime.sends import OpenSends
+from actors.runtime.quotas import OpenSends
 from actors.state import Cause, ConnectionState
 from actors.values import (
     DONE,

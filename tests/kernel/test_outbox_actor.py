@@ -23,10 +23,9 @@ from actors.messages import (
     SendDropped,
 )
 from actors.outbox import OutboxActor
-from actors.policy.claims import CLAIM_S
-from actors.policy.sends import NEEDS_REVIEW, UNWRITTEN
+from actors.policy.sends import CLAIM_S, NEEDS_REVIEW, UNWRITTEN
 from actors.runtime.manual import UNIX_MS
-from actors.runtime.sends import OpenSends
+from actors.runtime.quotas import OpenSends
 from actors.runtime.writer import JournalWriter
 from actors.storage import JournalError, MarkDelivery, SendQuery, SendRecord, StoreDelivery
 from actors.values import (

@@ -25,7 +25,7 @@ from actors.messages import (
     RecoveryDue,
     RecoveryEnded,
 )
-from actors.policy.rate import TokenBucket
+from actors.policy.rates import TokenBucket
 from actors.policy.tries import TryRules
 from actors.recovery import RecoveryActor
 from actors.values import ErrorClass, Failure, Position, Recovered, Reply, Request, SignalKind
@@ -50,7 +50,7 @@ class Table:
             reason="registered",
             forced=forced,
         )
-        rate = TokenBucket(rate_per_s=2.0, burst=burst, now=0.0)
+        rate = TokenBucket(rate_per_s=2.0, burst=burst)
         self.actor = RecoveryActor(bench.pool, bench.account, order, rate)
         self.actor.started()
         self.pump()

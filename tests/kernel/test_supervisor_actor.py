@@ -33,8 +33,8 @@ from actors.messages import (
     SupervisorCommand,
 )
 from actors.policy import failures
-from actors.policy.budget import LONGEST_DELAY_S
 from actors.policy.retries import GiveUp, Retries, Retry
+from actors.policy.windows import LONGEST_DELAY_S
 from actors.reconnect import crash_loop
 from actors.runtime.worker import Worker
 from actors.state import Cause, ConnectionState

@@ -21,7 +21,7 @@ from actors.runtime.link import Link
 from actors.runtime.manual import ManualClock, ManualTimers
 from actors.runtime.poller import Poller
 from actors.runtime.pool import Pool
-from actors.runtime.rate import SharedRate
+from actors.runtime.quotas import SharedRate
 from actors.runtime.writer import JournalWriter
 from actors.sections import RecoverySettings
 from actors.values import (
@@ -206,7 +206,7 @@ class Bench:
                 log=self.log,
                 alerts=self.alerts,
                 observer=self.watcher,
-                history_rate=SharedRate(rate_per_s=1000, burst=1000, now=0.0),
+                history_rate=SharedRate(rate_per_s=1000, burst=1000),
             ),
             peers=self.peers,
             flow=Flow(4096, 1024, monotonic=self.clock.monotonic),

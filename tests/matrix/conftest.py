@@ -14,8 +14,8 @@ from stage import SICK, WELL, Open
 import actors.registry
 import actors.supervisor
 import actors.watch
-from actors.policy import budget
-from actors.policy.budget import RestartBudget
+from actors.policy import windows
+from actors.policy.windows import RestartBudget
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def stage(tmp_path: Path) -> Iterator[Open]:
 @pytest.fixture
 def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let actors die often and come back soon."""
-    monkeypatch.setattr(budget, "FIRST_DELAY_S", 0.01)
+    monkeypatch.setattr(windows, "FIRST_DELAY_S", 0.01)
     monkeypatch.setattr(actors.supervisor, "LONGEST_DELAY_S", 0.05)
     monkeypatch.setattr(actors.watch, "SWEEP_S", 0.05)
     for module in (actors.supervisor, actors.registry, actors.watch):
@@ -50,5 +50,5 @@ class Generous(RestartBudget):
     """A budget that is never spent and always waits as after the first death."""
 
     def restart(self, now: float) -> float | None:
-        self._at.clear()
+        self._window.clear()
         return super().restart(now)

@@ -19,7 +19,7 @@ import actors.supervisor
 import actors.watch
 from actors.heartbeat import HeartbeatActor
 from actors.messages import LinkCondemned
-from actors.policy import budget, failures
+from actors.policy import failures, windows
 from actors.runtime.timers import OVER
 from actors.runtime.worker import Worker
 from actors.state import Cause
@@ -33,7 +33,7 @@ SEED = 20261124
 def test_exception_at_the_start(
     stage: Open, stopwatch: Stopwatch, monkeypatch: pytest.MonkeyPatch, deaths: int | None
 ) -> None:
-    monkeypatch.setattr(budget, "FIRST_DELAY_S", 0.01)
+    monkeypatch.setattr(windows, "FIRST_DELAY_S", 0.01)
     monkeypatch.setattr(actors.supervisor, "LONGEST_DELAY_S", 0.05)
     left = [1000 if deaths is None else deaths]
 

@@ -109,7 +109,7 @@ def test_server_is_too_busy(stage: Open, stopwatch: Stopwatch) -> None:
     back(market, 2)
     stopwatch.recovered(0.1 + 1.0)
     (circuit,) = market.actor("DialingActor")._circuits.values()
-    assert len(circuit._overloads) == 1
+    assert len(circuit._overloads.ages_s(0.0)) == 1
     untouched(market)
 
 

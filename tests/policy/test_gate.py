@@ -43,7 +43,7 @@ def test_a_storm_passes_at_the_rate_in_order() -> None:
     gate = ConnectGate()
     names = [f"shop-{n}" for n in range(1000)]
     for name in names:
-        gate.ask(name, 1e6)
+        gate.ask(name)
     passed = drain(gate, 1e6)
     assert [name for _, name in passed] == names
     assert passed[-1][0] - 1e6 == pytest.approx(49.0, abs=0.1)
@@ -54,7 +54,7 @@ def test_a_storm_passes_at_the_rate_in_order() -> None:
 def test_in_flight_is_bounded_and_given_back() -> None:
     gate = ConnectGate(max_in_flight=2)
     for name in "abc":
-        gate.ask(name, 0.0)
+        gate.ask(name)
     assert gate.grant(0.0) == ["a", "b"]
     assert (gate.in_flight, gate.waiting) == (2, 1)
     assert gate.grant(10.0) == []
@@ -66,9 +66,9 @@ def test_in_flight_is_bounded_and_given_back() -> None:
 def test_a_permit_that_never_ends_is_taken_back() -> None:
     """A dial thread that dies without a word must not narrow the gate for ever."""
     gate = ConnectGate(max_in_flight=1, permit_s=60.0)
-    gate.ask("a", 0.0)
+    gate.ask("a")
     gate.grant(0.0)
-    gate.ask("b", 0.0)
+    gate.ask("b")
     assert gate.next_at(1.0) == 60.0
     assert gate.grant(59.0) == []
     assert gate.grant(60.0) == ["b"]
@@ -78,28 +78,28 @@ def test_a_permit_that_never_ends_is_taken_back() -> None:
 
 def test_urgent_goes_first_but_starves_nobody() -> None:
     gate = ConnectGate(burst=100, max_in_flight=100)
-    gate.ask("o1", 0.0)
-    gate.ask("o2", 0.0)
+    gate.ask("o1")
+    gate.ask("o2")
     for n in range(1, 10):
-        gate.ask(f"u{n}", 0.0, urgent=True)
+        gate.ask(f"u{n}", urgent=True)
     assert gate.grant(0.0) == ["u1", "u2", "u3", "u4", "o1", "u5", "u6", "u7", "u8", "o2", "u9"]
 
 
 def test_asking_again_keeps_the_place_and_may_raise_it() -> None:
     gate = ConnectGate()
     for name in "abc":
-        gate.ask(name, 0.0)
-    gate.ask("a", 0.0)
-    gate.ask("c", 0.0, urgent=True)
-    gate.ask("c", 0.0)
+        gate.ask(name)
+    gate.ask("a")
+    gate.ask("c", urgent=True)
+    gate.ask("c")
     assert gate.waiting == 3
     assert gate.grant(0.0) == ["c", "a", "b"]
 
 
 def test_who_cancels_is_not_let_through() -> None:
     gate = ConnectGate()
-    gate.ask("a", 0.0)
-    gate.ask("b", 0.0, urgent=True)
+    gate.ask("a")
+    gate.ask("b", urgent=True)
     gate.cancel("a")
     gate.cancel("b")
     gate.cancel("stranger")
@@ -112,7 +112,7 @@ def test_an_account_may_hold_two_permits() -> None:
     """A dial that was given up may still hang while the next one begins."""
     gate = ConnectGate()
     for _ in range(2):
-        gate.ask("a", 0.0)
+        gate.ask("a")
         assert gate.grant(0.0) == ["a"]
     assert gate.in_flight == 2
     gate.ended("a")
@@ -125,7 +125,7 @@ def test_the_older_of_two_permits_ends_first() -> None:
     """Otherwise the time limit would take the permit of the dial that still runs."""
     gate = ConnectGate(permit_s=60.0)
     for at in (0.0, 50.0):
-        gate.ask("a", at)
+        gate.ask("a")
         gate.grant(at)
     gate.ended("a")
     gate.grant(60.0)
@@ -137,7 +137,7 @@ def test_the_older_of_two_permits_ends_first() -> None:
 def test_a_quiet_hour_saves_up_no_more_than_a_burst() -> None:
     gate = ConnectGate(rate_per_s=20.0, burst=3)
     for number in range(10):
-        gate.ask(str(number), 0.0)
+        gate.ask(str(number))
     assert len(gate.grant(0.0)) == 3
     assert len(gate.grant(3600.0)) == 3
 
@@ -145,7 +145,7 @@ def test_a_quiet_hour_saves_up_no_more_than_a_burst() -> None:
 def test_the_rate_can_be_shared_out() -> None:
     gate = ConnectGate(rate_per_s=20.0, burst=1)
     for name in "abc":
-        gate.ask(name, 0.0)
+        gate.ask(name)
     gate.grant(0.0)
     gate.set_rate(2.0, 0.0)
     assert gate.next_at(0.0) == 0.5
@@ -156,8 +156,8 @@ def test_the_rate_can_be_shared_out() -> None:
 
 def test_a_clock_that_stands_still_or_goes_back_gives_nothing() -> None:
     gate = ConnectGate(burst=1)
-    gate.ask("a", 10.0)
-    gate.ask("b", 10.0)
+    gate.ask("a")
+    gate.ask("b")
     assert gate.grant(10.0) == ["a"]
     assert gate.grant(5.0) == []
     assert gate.grant(10.0) == []
@@ -204,7 +204,7 @@ def test_never_above_the_rate_never_a_name_lost(
         key = str(number)
         match what:
             case "ask" | "urgent":
-                gate.ask(key, now, urgent=what == "urgent")
+                gate.ask(key, urgent=what == "urgent")
                 wanted.add(key)
             case "cancel":
                 gate.cancel(key)
@@ -234,7 +234,7 @@ def test_never_above_the_rate_never_a_name_lost(
 def test_order_is_kept_within_a_priority_and_nobody_starves(urgent: list[bool]) -> None:
     gate = ConnectGate(rate_per_s=1.0, burst=1)
     for number, is_urgent in enumerate(urgent):
-        gate.ask(str(number), 0.0, urgent=is_urgent)
+        gate.ask(str(number), urgent=is_urgent)
     order = [int(key) for _, key in drain(gate, 0.0)]
     assert sorted(order) == list(range(len(urgent)))
     for kind in (True, False):

@@ -6,14 +6,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actors.policy.claims import CLAIM_S, MOST
 from actors.policy.outbox import Outbox
 from actors.policy.platform_time import PlatformTime
 from actors.policy.sends import (
     ABSENT,
+    CLAIM_S,
     DOUBT_MS,
     HUNG_UP,
     LATE_S,
+    MOST_CLAIMED,
     NEEDS_REVIEW,
     PAGES,
     SLACK_MS,
@@ -661,5 +662,5 @@ def test_claims_outlive_their_send() -> None:
 
 def test_claims_are_bounded() -> None:
     box = Outbox(LIMITS)
-    box.claim(str(number) for number in range(MOST + 5))
-    assert len(box._claims) == MOST
+    box.claim(str(number) for number in range(MOST_CLAIMED + 5))
+    assert len(box._claims) == MOST_CLAIMED

@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from actors.policy.outbox import Outbox
 from actors.policy.platform_time import PlatformTime
-from actors.policy.rate import Slots, TokenBucket
+from actors.policy.rates import TokenBucket
 from actors.policy.sends import (
     ABSENT,
     NEEDS_REVIEW,
@@ -55,7 +55,7 @@ class OutboxRules(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.box = Outbox(dataclasses.replace(LIMITS, strict_lane=self.strict))
-        self.bucket = TokenBucket(rate_per_s=RATE_PER_S, burst=BURST, now=0.0)
+        self.bucket = TokenBucket(rate_per_s=RATE_PER_S, burst=BURST)
         self.now = 0.0
         self.linked = False
         self.generation = 0
@@ -319,14 +319,14 @@ class SlotsAgainstBucket(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.slots = Slots(rate_per_s=RATE_PER_S, burst=BURST)
+        self.slots = TokenBucket(rate_per_s=RATE_PER_S, burst=BURST)
         self.now = 0.0
         self.given: list[float] = []
 
     @rule()
     def takes(self) -> None:
         """Somebody asks."""
-        self.given.append(self.now + self.slots.take(self.now))
+        self.given.append(self.now + self.slots.reserve(self.now))
 
     @rule(seconds=st.floats(0.0, 5.0))
     def time_passes(self, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""Restart budgets and strikes: so many in a window."""
+"""Sliding windows and restart budgets: so many in a while."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.policy.budget import RestartBudget
-from actors.policy.strikes import Strikes
+from actors.policy.windows import RestartBudget, SlidingWindow
 
 gaps = st.lists(st.floats(0.0, 40.0), max_size=60)
 
@@ -32,7 +31,7 @@ def test_never_more_restarts_than_the_budget(limit: int, apart_s: list[float]) -
     granted: list[float] = []
     for gap_s in apart_s:
         now += gap_s
-        recent = [at for at in granted if at > now - 60.0]
+        recent = [at for at in granted if now - at < 60.0]
         delay_s = budget.restart(now)
         assert (delay_s is None) == (len(recent) >= limit)
         if delay_s is not None:
@@ -42,20 +41,20 @@ def test_never_more_restarts_than_the_budget(limit: int, apart_s: list[float]) -
 
 @given(st.integers(1, 8), gaps)
 def test_a_strike_is_one_too_many_exactly_then(limit: int, apart_s: list[float]) -> None:
-    strikes = Strikes(limit=limit, window_s=60.0)
+    window = SlidingWindow(limit=limit, window_s=60.0)
     now = 0.0
     times: list[float] = []
     for gap_s in apart_s:
         now += gap_s
         times.append(now)
-        assert strikes.strike(now) == (sum(now - at < 60.0 for at in times) >= limit)
+        assert window.add(now) == (sum(now - at < 60.0 for at in times) >= limit)
 
 
 def test_three_protocol_errors_in_a_minute() -> None:
-    strikes = Strikes(limit=3, window_s=60.0)
-    assert [strikes.strike(at) for at in (0.0, 30.0, 60.0, 61.0)] == [False, False, False, True]
-    strikes.clear()
-    assert not strikes.strike(62.0)
+    window = SlidingWindow(limit=3, window_s=60.0)
+    assert [window.add(at) for at in (0.0, 30.0, 60.0, 61.0)] == [False, False, False, True]
+    window.clear()
+    assert not window.add(62.0)
 
 
 @pytest.mark.parametrize(("limit", "window_s"), [(0, 60.0), (3, 0.0)])
@@ -63,4 +62,4 @@ def test_senseless_settings_are_refused(limit: int, window_s: float) -> None:
     with pytest.raises(ValueError, match="limit"):
         RestartBudget(limit=limit, window_s=window_s)
     with pytest.raises(ValueError, match="limit"):
-        Strikes(limit=limit, window_s=window_s)
+        SlidingWindow(limit=limit, window_s=window_s)

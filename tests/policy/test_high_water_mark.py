@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.policy.lateness import LANES, Handed
+from actors.policy.lanes import KNOWN_LANES, HighWaterMark
 from actors.values import Event
 
 
@@ -19,24 +19,24 @@ def events(*given: tuple[str | None, int | None]) -> list[Event]:
 
 
 def test_only_the_older_one_of_the_same_lane_is_late() -> None:
-    handed = Handed()
-    marked = handed.mark(events(("a", 2), ("b", 1), ("a", 1), ("a", 2), ("a", None), (None, 1)))
+    mark = HighWaterMark()
+    marked = mark.mark(events(("a", 2), ("b", 1), ("a", 1), ("a", 2), ("a", None), (None, 1)))
     assert [event.late for event in marked] == [False, False, True, False, False, False]
-    (again,) = handed.mark(events(("a", 1)))
+    (again,) = mark.mark(events(("a", 1)))
     assert again.late
-    assert handed.mark([again]) == [again], "marked once"
+    assert mark.mark([again]) == [again], "marked once"
 
 
 def test_what_is_in_order_is_not_copied() -> None:
     """It is asked for every event there is."""
     batch = events(("a", 1), ("a", 1), ("b", 0), ("a", 7))
-    assert Handed().mark(batch) is batch
+    assert HighWaterMark().mark(batch) is batch
 
 
 def test_old_lanes_are_forgotten() -> None:
-    handed = Handed()
-    handed.mark(events(*((str(lane), 9) for lane in range(LANES + 1))))
-    forgotten, known = handed.mark(events(("0", 1), (str(LANES), 1)))
+    mark = HighWaterMark()
+    mark.mark(events(*((str(lane), 9) for lane in range(KNOWN_LANES + 1))))
+    forgotten, known = mark.mark(events(("0", 1), (str(KNOWN_LANES), 1)))
     assert (forgotten.late, known.late) == (False, True)
 
 
@@ -52,4 +52,4 @@ def oracle(batch: list[Event]) -> Iterator[bool]:
 @given(st.lists(st.tuples(st.sampled_from(["a", "b", None]), st.none() | st.integers(0, 5))))
 def test_it_agrees_with_looking_back(given: list[tuple[str | None, int | None]]) -> None:
     batch = events(*given)
-    assert [event.late for event in Handed().mark(batch)] == list(oracle(batch))
+    assert [event.late for event in HighWaterMark().mark(batch)] == list(oracle(batch))

@@ -1,4 +1,4 @@
-"""What all outboxes of a process share: how much is open, how fast it leaves, and the stop."""
+"""What all accounts of a process share: rates, how many sends are open, and the stop of sending."""
 
 from __future__ import annotations
 
@@ -6,10 +6,30 @@ import threading
 from collections import Counter
 from typing import Final
 
-from actors.policy.rate import Slots, TokenBucket
+from actors.policy.rates import TokenBucket
 from actors.sections import OutboxSettings
 
 _DEFAULTS: Final = OutboxSettings()
+
+
+class SharedRate:
+    """A :class:`~actors.policy.rates.TokenBucket` behind a lock. Any thread.
+
+    Args:
+        rate_per_s: Tokens a second, above 0.
+        burst: Most tokens it holds, at least 1.
+    """
+
+    __slots__ = ("_bucket", "_lock")
+
+    def __init__(self, *, rate_per_s: float, burst: int) -> None:
+        self._bucket = TokenBucket(rate_per_s=rate_per_s, burst=burst)
+        self._lock = threading.Lock()
+
+    def take(self, now: float) -> float:
+        """Take a token and return 0.0, or return the seconds until there is one."""
+        with self._lock:
+            return self._bucket.take(now)
 
 
 class OpenSends:
@@ -29,7 +49,7 @@ class OpenSends:
         burst: int = _DEFAULTS.burst,
     ) -> None:
         self.limit = limit
-        self._slots = Slots(rate_per_s=rate_per_s, burst=burst)
+        self._bucket = TokenBucket(rate_per_s=rate_per_s, burst=burst)
         self._open: dict[str, str] = {}
         self._until: dict[str, float] = {}
         self._counts: Counter[str] = Counter()
@@ -41,7 +61,7 @@ class OpenSends:
         return len(self._open)
 
     def count(self, account: str) -> int:
-        """Give the open sends of an account."""
+        """Return how many sends of an account are open."""
         return self._counts.get(account, 0)
 
     def reserve(self, account: str, outbox_id: str, limit: int) -> tuple[str, int] | None:
@@ -64,9 +84,9 @@ class OpenSends:
             self._add(account, outbox_id)
 
     def until(self, outbox_id: str, until: float) -> float:
-        """Give when a send ends unsent, in monotonic seconds: what was said of it first.
+        """Return when a send ends unsent, in monotonic seconds: what was said of it first.
 
-        Whoever reads it from the journal again, in the same life, knows but the wall clock.
+        Whoever reads it from the journal again in the same life knows only the wall clock.
         """
         with self._changed:
             return self._until.setdefault(outbox_id, until)
@@ -84,9 +104,9 @@ class OpenSends:
             self._land(outbox_id)
 
     def slot_s(self, now: float) -> float:
-        """Take the next slot of the process's rate; gives the seconds until it."""
+        """Take the next slot of the process's rate; return the seconds until it."""
         with self._changed:
-            return self._slots.take(now)
+            return self._bucket.reserve(now)
 
     # --- the stop ---------------------------------------------------------------------
 
@@ -108,7 +128,7 @@ class OpenSends:
             self._closing = True
 
     def wait_landed(self, timeout_s: float) -> int:
-        """Wait until no attempt is under way; gives how many still are."""
+        """Wait until no attempt is under way; return how many still are."""
         with self._changed:
             self._changed.wait_for(lambda: not self._under_way, timeout_s)
             return len(self._under_way)
@@ -135,7 +155,7 @@ class Pace:
         self._slot_at: float | None = None
 
     def take(self, now: float) -> float:
-        """Give 0.0 if a send may leave now, otherwise the seconds to wait and ask again."""
+        """Return 0.0 if a send may leave now, otherwise the seconds to wait and ask again."""
         if self._slot_at is None:
             wait_s = self._bucket.take(now)
             if wait_s:
