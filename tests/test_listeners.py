@@ -17,7 +17,7 @@ from gateway import ChatMessage, Gateway, OrderStatusChanged, WebSocketClient, l
 from gateway.errors import SinkError, UnknownAccountError
 from gateway.sinks.callable import CallableSink
 from gateway.testing import HandlerBench
-from gateway.testing.bench import bench_settings
+from gateway.testing.kit.bench import bench_settings
 
 REMEDY = "write a plain def"
 

@@ -24,9 +24,9 @@ from gateway import logs
 from gateway.app import Gateway
 from gateway.config import from_mapping
 from gateway.events import ChatMessage, PlatformEvent
-from gateway.testing.memory import Behaviour
 from gateway.testing.platform import FakePlatform
-from gateway.testing.shopfloor import Shopfloor, Tally
+from gateway.testing.platform.accounts import Behaviour
+from gateway.testing.platform.traffic import Tally, Traffic
 
 ACCOUNTS = {"shop-a": "2201", "shop-b": "2202", "shop-c": "2203"}
 CONNECT_S = 10.0
@@ -117,19 +117,19 @@ def main(arguments: argparse.Namespace) -> int:
             if not view.wait_for(ConnectionState.CONNECTED, CONNECT_S):
                 raise OSError(f"{view!r} did not connect: {view.last_error}")
             screen.check()
-        with Shopfloor(fake, fake.shops, seed=arguments.seed, rate_per_s=RATE_PER_S) as floor:
+        with Traffic(fake, fake.shops, seed=arguments.seed, rate_per_s=RATE_PER_S) as traffic:
             with contextlib.suppress(KeyboardInterrupt):
-                _live(floor, seconds, screen.broken)
+                _live(traffic, seconds, screen.broken)
             screen.check()
-            tally = floor.settle(DRAIN_S)
+            tally = traffic.settle(DRAIN_S)
     _tell(tally, screen, as_json=arguments.json)
     return 0 if not (tally.lost or tally.doubled or tally.unacked or tally.breaches) else LOST
 
 
-def _live(floor: Shopfloor, seconds: float, broken: threading.Event) -> None:
+def _live(traffic: Traffic, seconds: float, broken: threading.Event) -> None:
     """Let time pass; cut one connection on the way, with questions asked while it is gone."""
     if not broken.wait(seconds / 2):
-        floor.reconnect()
+        traffic.reconnect()
         broken.wait(seconds / 2)
 
 

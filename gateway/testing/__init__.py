@@ -10,56 +10,47 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gateway.testing import events, faults, shapes
-    from gateway.testing.bench import Handled, HandlerBench, Said
-    from gateway.testing.buyer import Buyer, Sent
-    from gateway.testing.clock import ManualClock, ManualTimers
-    from gateway.testing.events import chat
-    from gateway.testing.factory import GatewayFactory
-    from gateway.testing.invariants import Recorder
-    from gateway.testing.memory import Behaviour, Own
-    from gateway.testing.platform import FakePlatform
+    from gateway.testing import faults
+    from gateway.testing.faults import Rule, ScriptError
+    from gateway.testing.kit import events
+    from gateway.testing.kit.bench import Handled, HandlerBench, Said
+    from gateway.testing.kit.clock import ManualClock, ManualTimers
+    from gateway.testing.kit.events import chat
+    from gateway.testing.kit.factory import GatewayFactory
+    from gateway.testing.kit.recorder import Recorder
+    from gateway.testing.platform import (
+        Behaviour,
+        Breach,
+        Buyer,
+        ConnectionLog,
+        FakePlatform,
+        Own,
+        Sent,
+        Shop,
+        shapes,
+    )
     from gateway.testing.proxy import FaultProxy, ProxyCounters
-    from gateway.testing.recorder import Breach, ConnectionLog
-    from gateway.testing.rules import Rule
-    from gateway.testing.scripts import ScriptError
-    from gateway.testing.shop import Shop
 
 _HOMES = {
-    "bench": (
-        "Handled",
-        "HandlerBench",
-        "Said",
-    ),
-    "buyer": (
-        "Buyer",
-        "Sent",
-    ),
-    "clock": (
-        "ManualClock",
-        "ManualTimers",
-    ),
-    "events": ("chat",),
-    "factory": ("GatewayFactory",),
-    "invariants": ("Recorder",),
-    "memory": (
+    "faults": ("Rule", "ScriptError"),
+    "kit.bench": ("Handled", "HandlerBench", "Said"),
+    "kit.clock": ("ManualClock", "ManualTimers"),
+    "kit.events": ("chat",),
+    "kit.factory": ("GatewayFactory",),
+    "kit.recorder": ("Recorder",),
+    "platform": (
         "Behaviour",
-        "Own",
-    ),
-    "platform": ("FakePlatform",),
-    "proxy": (
-        "FaultProxy",
-        "ProxyCounters",
-    ),
-    "recorder": (
         "Breach",
+        "Buyer",
         "ConnectionLog",
+        "FakePlatform",
+        "Own",
+        "Sent",
+        "Shop",
     ),
-    "rules": ("Rule",),
-    "scripts": ("ScriptError",),
-    "shop": ("Shop",),
+    "proxy": ("FaultProxy", "ProxyCounters"),
 }
-_MODULES = ("events", "faults", "shapes")
+_MODULES = {"events": "kit.events", "faults": "faults", "shapes": "platform.shapes"}
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
@@ -92,7 +83,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """Load a public name from its home, once."""
     if name in _MODULES:
-        return importlib.import_module(f"{__name__}.{name}")
+        return importlib.import_module(f"{__name__}.{_MODULES[name]}")
     home = _HOME_OF.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

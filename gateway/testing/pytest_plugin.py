@@ -14,8 +14,8 @@ import pytest
 
 if TYPE_CHECKING:
     from gateway.app import Gateway
-    from gateway.testing.bench import HandlerBench
-    from gateway.testing.factory import GatewayFactory
+    from gateway.testing.kit.bench import HandlerBench
+    from gateway.testing.kit.factory import GatewayFactory
     from gateway.testing.platform import FakePlatform
 
 
@@ -24,7 +24,7 @@ class MakeBench:
 
     def __call__(self, gateway: Gateway | str | Path | None = None) -> HandlerBench:
         """Put a gateway that was not started, or the one of a configuration, on a bench."""
-        from gateway.testing.bench import HandlerBench  # noqa: PLC0415  # only if it is used
+        from gateway.testing.kit.bench import HandlerBench  # noqa: PLC0415  # only if it is used
 
         if isinstance(gateway, str | Path):
             return HandlerBench.from_config(gateway)
@@ -49,7 +49,7 @@ def fake_platform() -> Iterator[FakePlatform]:
 @pytest.fixture
 def gateway_factory(fake_platform: FakePlatform, tmp_path: Path) -> Iterator[GatewayFactory]:
     """Give what makes gateways in front of ``fake_platform``; all are stopped at the end."""
-    from gateway.testing.factory import GatewayFactory  # noqa: PLC0415  # only if it is used
+    from gateway.testing.kit.factory import GatewayFactory  # noqa: PLC0415  # only if it is used
 
     factory = GatewayFactory(fake_platform, tmp_path)
     try:

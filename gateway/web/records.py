@@ -19,6 +19,7 @@ from gateway.web import shapes
 from gateway.web.asked import Asked
 from gateway.web.context import Answer, Context
 from gateway.web.problems import Problem, bad_request, not_found
+from gateway.web.stopped import StoppedGateway
 
 MOST_NAME_BYTES = 200
 """File systems take 255, and SQLite adds the names of its own files to it."""
@@ -43,7 +44,7 @@ def letters_list(context: Context, asked: Asked) -> Answer:
 
 def letters_show(context: Context, asked: Asked) -> Answer:
     """Give one dead letter, whole, and who wrote what, as far as its frame can be read."""
-    with _by_id(asked.name):
+    with _by_id(context, asked.name):
         letter = context.gateway.dead_letters.show(asked.name)
     accounts = context.gateway.settings.accounts
     mine = [each.platform for each in accounts if each.id == letter.account]
@@ -53,7 +54,7 @@ def letters_show(context: Context, asked: Asked) -> Answer:
 
 def letters_replay(context: Context, asked: Asked) -> Answer:
     """Put a dead letter back into its lane, at its end, with all its tries."""
-    with _by_id(asked.name):
+    with _by_id(context, asked.name):
         context.gateway.dead_letters.replay(asked.name)
     context.log.info("control.performed", verb="replay", event_id=asked.name)
     return Answer(body={"done": "replayed", "event_id": asked.name})
@@ -61,7 +62,7 @@ def letters_replay(context: Context, asked: Asked) -> Answer:
 
 def letters_drop(context: Context, asked: Asked) -> Answer:
     """Forget a dead letter."""
-    with _by_id(asked.name):
+    with _by_id(context, asked.name):
         context.gateway.dead_letters.drop(asked.name)
     context.log.info("control.performed", verb="drop", event_id=asked.name)
     return Answer(body={"done": "dropped", "event_id": asked.name})
@@ -80,7 +81,7 @@ def outbox_list(context: Context, asked: Asked) -> Answer:
 
 def outbox_show(context: Context, asked: Asked) -> Answer:
     """Give one send."""
-    with _by_id(asked.name):
+    with _by_id(context, asked.name):
         send = context.gateway.sends.get(asked.name)
         if send is None:
             raise UnknownSendError(asked.name)
@@ -89,7 +90,7 @@ def outbox_show(context: Context, asked: Asked) -> Answer:
 
 def outbox_cancel(context: Context, asked: Asked) -> Answer:
     """Take a send back before it leaves; 409 if it is too late."""
-    with _by_id(asked.name):
+    with _by_id(context, asked.name):
         context.gateway.sends.cancel(asked.name)
     context.log.info("control.performed", verb="cancel", outbox_id=asked.name)
     return Answer(body={"done": "cancelled", "outbox_id": asked.name})
@@ -133,19 +134,24 @@ def journal_prune(context: Context, _asked: Asked) -> Answer:
 
 
 @contextlib.contextmanager
-def _by_id(name: str) -> Iterator[None]:
+def _by_id(context: Context, name: str) -> Iterator[None]:
     """Say to whoever asked for an id what the journal says of it.
+
+    A gateway that runs has always been heard by the names of its errors: ``unknown_letter``,
+    ``unknown_send``, ``send_state``.
 
     Raises:
         Problem: 404; there is none. 409; it is too late.
     """
     try:
         yield
-    except UnknownLetterError:
-        raise not_found("dead letter", name, _LETTERS) from None
-    except UnknownSendError:
-        raise not_found("send", name, _SENDS) from None
-    except SendStateError:
+    except (UnknownLetterError, UnknownSendError, SendStateError) as error:
+        if not isinstance(context.gateway, StoppedGateway):
+            raise
+        if isinstance(error, UnknownLetterError):
+            raise not_found("dead letter", name, _LETTERS) from None
+        if isinstance(error, UnknownSendError):
+            raise not_found("send", name, _SENDS) from None
         told = f"the send {name!r} has left or ended, so it can not be taken back"
         fix = f"look at its state: {command('outbox show ID')}"
         raise Problem(409, "too_late", told, fix) from None

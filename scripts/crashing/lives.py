@@ -22,7 +22,7 @@ from gateway.config import load
 from gateway.journal.schema import Status
 from gateway.planning import JOURNAL_FILE
 from gateway.testing import Behaviour, FakePlatform, Shop
-from gateway.testing.buyer import Buyer
+from gateway.testing.platform.buyer import Buyer
 from scripts.crashing.points import Life, Note, Verdict, judge
 
 OnCrash: TypeAlias = Literal["redeliver", "park"]

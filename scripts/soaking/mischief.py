@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from gateway.testing import FakePlatform, Shop, faults
-from gateway.testing.actions import (
+from gateway.testing.faults.actions import (
     Corrupt,
     Cut,
     Drip,
@@ -22,8 +22,8 @@ from gateway.testing.actions import (
     Swap,
     TooLong,
 )
-from gateway.testing.recorder import ConnectionLog
-from gateway.testing.rules import Rule
+from gateway.testing.faults.rules import Rule
+from gateway.testing.platform.logbook import ConnectionLog
 
 OUTAGE_S = 1.0
 OUTAGE_FIRST_S, OUTAGE_EVERY_S = 10.0, 180.0

@@ -12,7 +12,7 @@ from market import WAIT_S, Ledger, Market
 
 from gateway import Recovered
 from gateway.testing import Behaviour
-from gateway.testing.buyer import Buyer
+from gateway.testing.platform.buyer import Buyer
 
 SHOP = "2201"
 HISTORY = Behaviour(backlog="history", redeliver_on_reconnect=False)

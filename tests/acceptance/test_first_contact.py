@@ -11,7 +11,7 @@ from market import WAIT_S, Market
 
 from gateway.settings import RecoverySettings
 from gateway.testing import Behaviour
-from gateway.testing.buyer import Buyer
+from gateway.testing.platform.buyer import Buyer
 
 PUSHED = Behaviour(backlog="push")
 

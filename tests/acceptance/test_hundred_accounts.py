@@ -13,11 +13,11 @@ import pytest
 from actors.state import ConnectionState
 from gateway import ChatMessage, Gateway
 from gateway.config import from_mapping
-from gateway.testing.actions import Duplicate
 from gateway.testing.faults import Rule
-from gateway.testing.memory import Behaviour
+from gateway.testing.faults.actions import Duplicate
 from gateway.testing.platform import FakePlatform
-from gateway.testing.shop import Shop
+from gateway.testing.platform.accounts import Behaviour
+from gateway.testing.platform.shop import Shop
 
 ACCOUNTS = 100
 CONVERSATIONS = 1_000

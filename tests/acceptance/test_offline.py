@@ -18,7 +18,7 @@ from child import ourselves
 from history import SHOP, Outcomes, in_lane_order, lanes_of, market_of, offline, opened
 from market import Market
 
-from gateway.testing.buyer import Buyer
+from gateway.testing.platform.buyer import Buyer
 
 WITHIN_S = 30.0
 PACE: dict[str, Any] = {"rate_per_s": 2.0, "burst": 20}

@@ -11,7 +11,7 @@ import pytest
 from websockets.sync.client import ClientConnection, connect
 
 from gateway.testing import Behaviour, FakePlatform, Shop
-from gateway.testing.shapes import APP_KEY
+from gateway.testing.platform.shapes import APP_KEY
 
 Json = dict[str, Any]
 

@@ -9,7 +9,7 @@ from actors.ports import Identity, Session
 from actors.values import Content, Delivery, ErrorClass, Reply, Request, SendOutcome, SignalKind
 from gateway.platforms.goofish import Goofish
 from gateway.testing import FakePlatform, Shop, faults
-from gateway.testing.shapes import entry_of
+from gateway.testing.platform.shapes import entry_of
 
 if TYPE_CHECKING:
     from tests.fake_platform.conftest import Client, Dial

@@ -15,7 +15,7 @@ import pytest
 import trustme
 
 from gateway.testing import Behaviour, FakePlatform, Shop, faults, shapes
-from gateway.testing.shapes import Entry
+from gateway.testing.platform.shapes import Entry
 
 if TYPE_CHECKING:
     from tests.fake_platform.conftest import Client, Dial, Json

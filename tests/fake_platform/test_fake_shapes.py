@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.testing import shapes
-from gateway.testing.cards import STAGES, Order, Stage, card, card_update, red_reminder
-from gateway.testing.packing import pack
-from gateway.testing.shapes import Entry, Message, Phone, text_content
+from gateway.testing.platform.orders import STAGES, Order, Stage, card, card_update, red_reminder
+from gateway.testing.platform.packing import pack
+from gateway.testing.platform.shapes import Entry, Message, Phone, text_content
 
 FIXTURES = Path(__file__).parents[1] / "data" / "goofish"
 

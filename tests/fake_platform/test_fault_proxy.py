@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.testing import FakePlatform, FaultProxy, Shop
-from gateway.testing.pipe import Conditions, Pipe
+from gateway.testing.proxy.pipe import Conditions, Pipe
 
 if TYPE_CHECKING:
     from tests.fake_platform.conftest import Dial

@@ -16,7 +16,7 @@ from actors.values import Delivery, Event, SendOutcome, SendResult, SendState
 from gateway import ChatMessage, ConnectionState, Gateway, OrderStatusChanged
 from gateway.errors import UnknownAccountError
 from gateway.testing import FakePlatform, HandlerBench, chat, events
-from gateway.testing.bench import bench_settings
+from gateway.testing.kit.bench import bench_settings
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "tests" / "data" / "goofish"

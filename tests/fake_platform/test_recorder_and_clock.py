@@ -24,8 +24,8 @@ from gateway.testing import (
     Recorder,
     faults,
 )
-from gateway.testing.bench import bench_settings
-from gateway.testing.watching import WatchedJournal
+from gateway.testing.kit.bench import bench_settings
+from gateway.testing.kit.watching import WatchedJournal
 
 if TYPE_CHECKING:
     from pathlib import Path

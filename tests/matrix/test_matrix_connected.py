@@ -23,8 +23,8 @@ from actors.policy.retries import Retries, Retry
 from actors.state import Cause
 from actors.values import ErrorClass, SendOutcome
 from gateway.testing import Behaviour, ConnectionLog, FakePlatform, FaultProxy, Rule, faults
-from gateway.testing.actions import AnyAction
-from gateway.testing.handshake import frame
+from gateway.testing.faults.actions import AnyAction
+from gateway.testing.platform.handshake import frame
 
 FOUND_S = 0.2 + 0.2 + 0.2 + 1.0
 """Interval, answer and probe of the scaled heartbeat, and a second for a busy machine."""

@@ -25,7 +25,7 @@ from actors.state import Cause
 from actors.values import ErrorClass, Failure, Phase
 from gateway import planning
 from gateway.testing import FakePlatform, Rule, faults
-from gateway.testing.actions import AnyAction
+from gateway.testing.faults.actions import AnyAction
 from gateway.transport.dialer import WebSocketDialer
 
 STEADY = {"jitter": 0.0, "unexpected_close_step_s": 0.05, "network_step_s": 0.05}

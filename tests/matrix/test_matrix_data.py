@@ -18,8 +18,8 @@ from actors.values import Event
 from gateway import UndecodableEvent
 from gateway.config import from_mapping
 from gateway.testing import Behaviour, Rule, Shop, faults
-from gateway.testing.actions import AnyAction
-from gateway.testing.shapes import Entry, base64_text
+from gateway.testing.faults.actions import AnyAction
+from gateway.testing.platform.shapes import Entry, base64_text
 
 COPIES = 9
 

@@ -16,8 +16,8 @@ from market import HASTE, Log, States, account_of
 from gateway import ErrorClass, Gateway
 from gateway.config import from_mapping
 from gateway.testing import FakePlatform, Shop
-from gateway.testing.actions import Headers
 from gateway.testing.faults import Rule, redirect
+from gateway.testing.faults.actions import Headers
 
 ONE, OTHER = "2201", "2202"
 TRIES = 4

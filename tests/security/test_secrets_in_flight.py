@@ -26,8 +26,8 @@ from actors.state import ConnectionState
 from gateway import ChatMessage, Gateway, WebSocketClient, logs
 from gateway.config import from_mapping
 from gateway.testing import Behaviour, FakePlatform, Shop
-from gateway.testing.actions import Answer, Close, Refuse
 from gateway.testing.faults import Rule
+from gateway.testing.faults.actions import Answer, Close, Refuse
 from gateway.web import serve
 from gateway.web.routes import TABLE
 

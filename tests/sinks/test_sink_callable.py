@@ -12,7 +12,7 @@ from gateway.errors import ConfigError, SinkError
 from gateway.settings import Settings, SinkSettings
 from gateway.sinks.callable import CallableSink
 from gateway.testing import HandlerBench
-from gateway.testing.bench import bench_settings
+from gateway.testing.kit.bench import bench_settings
 
 
 def with_sink(sink: SinkSettings) -> Settings:

@@ -93,6 +93,8 @@ def test_each_trouble_moves_its_number_and_tells_no_secret(
         buyer.says("poison")
         market.log.wait("event.dead_lettered", account=SHOP)
         market.fake.wait(lambda: account()["dead_letters"] == 1, what="the dead letter")
+        refused = api.ask("GET", "/v1/dead-letters/nobody")
+        assert (refused[0], refused[1]["error"]) == (404, "unknown_letter")
         assert account()["state"] == "connected"
 
         market.fake.inject(*faults.zombie(SHOP, 1))

@@ -11,7 +11,7 @@ from actors.messages import StateChanged
 from actors.state import Cause, ConnectionState
 from actors.values import ErrorClass, Failure
 from gateway.testing import Rule
-from gateway.testing.actions import AnyAction
+from gateway.testing.faults.actions import AnyAction
 
 SICK = "2201"
 WELL = CROWD

@@ -1,0 +1,1 @@
+"""What tests of handlers hold: bench, events, clock, factory and the recorder of invariants."""
