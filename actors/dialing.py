@@ -25,10 +25,10 @@ from actors.messages import (
 from actors.policy.circuit import Circuit, CircuitState
 from actors.policy.gate import ConnectGate, Line
 from actors.ports import Clock, Dialed, Dice, Mailbox
-from actors.runtime.alarm import Alarm
-from actors.runtime.pool import Pool
-from actors.runtime.supervised import SupervisedActor
-from actors.runtime.timers import Timers
+from actors.runtime.pool.alarm import Alarm
+from actors.runtime.pool.pool import Pool
+from actors.runtime.pool.supervised import SupervisedActor
+from actors.runtime.pool.timers import Timers
 from actors.values import ErrorClass, Failure, Phase
 
 DIALING_CRASHED = Failure(

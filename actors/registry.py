@@ -7,7 +7,8 @@ import uuid
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from actors.account import Account, Peers, Services, Standing
+from actors.account.services import Account, Peers, Services, Standing
+from actors.account.supervisor import SupervisorActor
 from actors.messages import (
     ActorDied,
     DeliveriesStored,
@@ -22,10 +23,9 @@ from actors.messages import (
 )
 from actors.plan import AccountPlan
 from actors.policy.windows import LONGEST_DELAY_S, RestartBudget
-from actors.runtime.answer import Answer
-from actors.runtime.flow import Flow, Whole
-from actors.storage import Past, ReplayEvent, StoreDelivery, StorePast
-from actors.supervisor import SupervisorActor
+from actors.ports.journal import Past, ReplayEvent, StoreDelivery, StorePast
+from actors.runtime.journal.answer import Answer
+from actors.runtime.links.flow import Flow, Whole
 from actors.values import AccountId, Delivery
 
 

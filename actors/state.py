@@ -1,7 +1,7 @@
 """ConnectionState and its transitions as data. One actor owns the state.
 
 Here: the six states, what may move them, the table, and :func:`advance`. Not here: what
-is done on a move (``actors/connection.py``), when to retry or to give up
+is done on a move (``actors/account/connection.py``), when to retry or to give up
 (``actors/policy/retries.py``). ``docs/states.md`` is drawn from the table.
 """
 

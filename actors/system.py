@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pykka
 
-from actors.account import Observer, Parking, Role, Services
+from actors.account.services import Observer, Parking, Role, Services
 from actors.dialing import DialingActor
 from actors.messages import (
     ActorDied,
@@ -21,19 +21,19 @@ from actors.messages import (
 from actors.policy.alerts import JournalHealth
 from actors.policy.gate import ConnectGate
 from actors.ports import Clock, Handle, MovedClock
+from actors.ports.journal import Journal
 from actors.registry import AccountRegistry, Root
 from actors.runtime.board import AlertBoard
 from actors.runtime.clock import SystemClock
-from actors.runtime.handlers import HandlerPool
+from actors.runtime.handlers.pool import HandlerPool
+from actors.runtime.journal.writer import JournalWriter
 from actors.runtime.log import Log
-from actors.runtime.naps import Naps
-from actors.runtime.poller import Poller
-from actors.runtime.pool import Pool
+from actors.runtime.pool.naps import Naps
+from actors.runtime.pool.poller import Poller
+from actors.runtime.pool.pool import Pool
+from actors.runtime.pool.timers import Timers
 from actors.runtime.quotas import OpenSends, SharedRate
-from actors.runtime.timers import Timers
-from actors.runtime.writer import JournalWriter
 from actors.sections import HandlerSettings, HistorySettings, JournalSettings
-from actors.storage import Journal
 from actors.values import Event, Outcome
 from actors.watch import LEAKED, Watch
 

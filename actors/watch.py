@@ -5,15 +5,15 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Sequence
 
-from actors.account import Services
+from actors.account.reconnect import CRASH_LOOP
+from actors.account.services import Services
 from actors.messages import JournalFailed, JournalRecovered, SetRate
 from actors.policy import alerts
 from actors.policy.alerts import JournalVerdict
 from actors.policy.windows import LONGEST_DELAY_S, RestartBudget
-from actors.reconnect import CRASH_LOOP
+from actors.ports.journal import Journal, JournalError
 from actors.registry import AccountRegistry
-from actors.runtime.naps import Naps
-from actors.storage import Journal, JournalError
+from actors.runtime.pool.naps import Naps
 
 SWEEP_S = 0.25
 """Seconds between two looks for actors that are held up; then another worker joins."""

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from actors.messages import StateChanged
+    from actors.ports.journal import Letter, Tally
     from actors.state import Cause, ConnectionState
-    from actors.storage import Letter, Tally
     from actors.values import (
         ErrorClass,
         Event,
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
         SendResult,
         SendState,
     )
-    from gateway.accounts import AccountView
-    from gateway.app import Gateway
-    from gateway.client import WebSocketClient
     from gateway.errors import (
         AccountExistsError,
         ConfigError,
@@ -52,7 +49,10 @@ if TYPE_CHECKING:
         UnknownEvent,
         UserInteraction,
     )
-    from gateway.sending import SendTicket
+    from gateway.host.accounts import AccountView
+    from gateway.host.client import WebSocketClient
+    from gateway.host.gateway import Gateway
+    from gateway.host.sends import SendTicket
     from gateway.settings import AccountSettings, Settings
 
 __version__ = "0.1.0"
@@ -60,7 +60,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "actors.messages": ("StateChanged",),
     "actors.state": ("Cause", "ConnectionState"),
-    "actors.storage": ("Letter", "Tally"),
+    "actors.ports.journal": ("Letter", "Tally"),
     "actors.values": (
         "ErrorClass",
         "Event",
@@ -70,9 +70,9 @@ _HOMES = {
         "SendResult",
         "SendState",
     ),
-    "gateway.accounts": ("AccountView",),
-    "gateway.app": ("Gateway",),
-    "gateway.client": ("WebSocketClient",),
+    "gateway.host.accounts": ("AccountView",),
+    "gateway.host.gateway": ("Gateway",),
+    "gateway.host.client": ("WebSocketClient",),
     "gateway.errors": (
         "AccountExistsError",
         "ConfigError",
@@ -100,7 +100,7 @@ _HOMES = {
         "UnknownEvent",
         "UserInteraction",
     ),
-    "gateway.sending": ("SendTicket",),
+    "gateway.host.sends": ("SendTicket",),
     "gateway.settings": ("AccountSettings", "Settings"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -27,7 +27,7 @@ import difflib
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from actors import storage
+from actors.ports import journal as storage
 
 GatewayError = storage.GatewayError
 JournalError = storage.JournalError

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from types import CellType, CodeType, FunctionType, MethodType
 from typing import Any, Final
 
-from actors.runtime.place import place
+from actors.runtime.pool.place import place
 from gateway import arguments
 
 WORDS: Final = 200

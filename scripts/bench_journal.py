@@ -21,12 +21,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from actors.ports.journal import SettleEvents, StoreFrames  # noqa: E402
 from actors.runtime.clock import SystemClock  # noqa: E402  # found through the line above
-from actors.storage import SettleEvents, StoreFrames  # noqa: E402
 from actors.values import Decoded, Event  # noqa: E402
 from gateway.journal.care import report  # noqa: E402
-from gateway.journal.quota import UNBOUNDED  # noqa: E402
-from gateway.journal.sqlite import SqliteJournal  # noqa: E402
+from gateway.journal.sqlite.journal import SqliteJournal  # noqa: E402
+from gateway.journal.upkeep.quota import UNBOUNDED  # noqa: E402
 from scripts.bench.disk import sync_us  # noqa: E402
 
 RAW = "x" * 900
@@ -92,7 +92,7 @@ _START = """
 import sys, time
 begun = time.monotonic()
 from actors.runtime.clock import SystemClock
-from gateway.journal.sqlite import SqliteJournal
+from gateway.journal.sqlite.journal import SqliteJournal
 journal = SqliteJournal(sys.argv[1], clock=SystemClock())
 opened = time.monotonic()
 assert journal.pending("shop-0000", 0, 100)
@@ -101,7 +101,7 @@ print(opened - begun, first - begun)
 sys.stdout.flush()
 if sys.argv[2] == "kill":
     import os, signal
-    from actors.storage import StoreFrames
+    from actors.ports.journal import StoreFrames
     from actors.values import Decoded
     unreadable = Decoded(raw="?", fault="none of the platform's")
     journal.commit([StoreFrames(account="a", generation=1, received_at_ms=1, frames=[unreadable])])

@@ -18,9 +18,9 @@ import pykka
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from actors.messages import Message
-from actors.runtime.actor import PooledActor
-from actors.runtime.pool import Pool
-from actors.runtime.worker import Worker
+from actors.runtime.pool.actor import PooledActor
+from actors.runtime.pool.pool import Pool
+from actors.runtime.pool.worker import Worker
 
 GOAL = 2.0
 

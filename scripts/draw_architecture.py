@@ -296,24 +296,6 @@ def inboxes(modules: Sequence[ModuleType], classes: Mapping[str, type]) -> dict[
     return found
 
 
-def matched(classes: Mapping[str, type]) -> dict[str, list[str]]:
-    """Return the messages of each actor, from the cases it matches: a house without unions."""
-    found: dict[str, list[str]] = {}
-    for path in sorted((ROOT / "actors").rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if not isinstance(node, ast.ClassDef) or not node.name.endswith("Actor"):
-                continue
-            cases = [
-                part.cls.id
-                for part in ast.walk(node)
-                if isinstance(part, ast.MatchClass) and isinstance(part.cls, ast.Name)
-            ]
-            names = [name for name in dict.fromkeys(cases) if name in classes]
-            if names:
-                found[_spoken(node.name.removesuffix("Actor"))] = names
-    return found
-
-
 def _spoken(name: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()
 
@@ -323,12 +305,6 @@ def messages() -> list[Told]:
     modules = list(kernel_modules())
     classes = message_classes(modules)
     heard = inboxes(modules, classes)
-    if not heard:
-        print(
-            "NO UNION NAMED …Inbox IN actors: receivers are read from the cases of match",
-            file=sys.stderr,
-        )
-        heard = matched(classes)
     receivers: dict[str, list[str]] = {}
     for receiver, names in sorted(heard.items()):
         for name in names:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 from watch import Stopwatch
 
 from actors.runtime.clock import SystemClock
-from gateway import undisturbed
+from gateway.host import undisturbed
+
+hypothesis.settings.register_profile("house", deadline=None)
+hypothesis.settings.load_profile("house")  # a loaded machine is no counterexample
 
 GRACE_S = 20.0
 """Seconds a thread that is already ending may take to be gone."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from actors.storage import Journal, SendQuery
+from actors.ports.journal import Journal, SendQuery
 from actors.values import Delivery, SendOutcome, SendState
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from actors.runtime.place import place
+from actors.runtime.pool.place import place
 from gateway import ChatMessage, arguments, listeners
 from gateway.logs import GuardedLog
 from gateway.redaction import Redactor

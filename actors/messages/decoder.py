@@ -12,7 +12,7 @@ from actors.values import Event, Generation, Position
 if TYPE_CHECKING:
     from actors.messages.recovery import HistoryRefused, HistoryStored
     from actors.ports import Mailbox
-    from actors.storage import Pending
+    from actors.ports.journal import Pending
 
 
 class Flush(Message, frozen=True, kw_only=True, gc=False):

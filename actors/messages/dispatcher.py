@@ -9,8 +9,8 @@ from actors.messages.base import Control, Message
 from actors.values import Event, Tries
 
 if TYPE_CHECKING:
-    from actors.runtime.lanes import RanLane
-    from actors.storage import Settlement
+    from actors.ports.journal import Settlement
+    from actors.runtime.handlers.runs import RanLane
 
 
 class EventsStored(Message, frozen=True, kw_only=True, gc=False):

@@ -10,7 +10,7 @@ from actors.values import Failure, Frame, Generation, Reply
 
 if TYPE_CHECKING:
     from actors.ports import Session
-    from actors.runtime.calls import Calls
+    from actors.runtime.links.calls import Calls
 
 
 class FramesReceived(Message, frozen=True, kw_only=True, gc=False):

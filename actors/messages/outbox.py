@@ -10,7 +10,7 @@ from actors.messages.link import Answered, LinkDown, LinkOpened
 from actors.values import Delivery, Event, Generation
 
 if TYPE_CHECKING:
-    from actors.storage import SendRecord
+    from actors.ports.journal import SendRecord
 
 
 class DeliveriesStored(Message, frozen=True, kw_only=True, gc=False):

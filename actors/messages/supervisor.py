@@ -12,7 +12,7 @@ from actors.values import AccountId, Failure, Generation
 
 if TYPE_CHECKING:
     from actors.ports import Session
-    from actors.runtime.calls import Calls
+    from actors.runtime.links.calls import Calls
 
 
 class Start(Control, frozen=True, kw_only=True, gc=False):

@@ -6,9 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
 from actors.ports import Clock
-from actors.runtime.log import Log
-from actors.runtime.waiting import Waiting, Waitlist, closes, rows_of
-from actors.storage import (
+from actors.ports.journal import (
     CLOSED,
     Journal,
     JournalAnswer,
@@ -16,6 +14,8 @@ from actors.storage import (
     JournalError,
     JournalFullError,
 )
+from actors.runtime.journal.waiting import Waiting, Waitlist, closes, rows_of
+from actors.runtime.log import Log
 
 T = TypeVar("T")
 

@@ -107,7 +107,7 @@ def _main(argv: Sequence[str] | None) -> int:
     except SystemExit as stopped:  # after --help, or after what is wrong was said
         return int(stopped.code or 0)
     module = importlib.import_module(f"gateway.cli.{arguments.command.replace('-', '_')}")
-    from actors.storage import JournalError  # noqa: PLC0415  # not for --help
+    from actors.ports.journal import JournalError  # noqa: PLC0415  # not for --help
     from gateway.errors import ConfigError, GatewayError  # noqa: PLC0415  # the same
     from gateway.web.problems import Problem  # noqa: PLC0415  # the same
 

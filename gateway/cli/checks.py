@@ -17,14 +17,15 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from actors.storage import JournalError
+from actors.ports.journal import JournalError
 from gateway import sinks
 from gateway.cli.findings import Finding, Verdict
 from gateway.cli.paths import unusable
 from gateway.commands import HTTP_EXTRA, command
-from gateway.journal import care, files
-from gateway.journal.lock import read_owner
-from gateway.planning import JOURNAL_FILE
+from gateway.host.assembly import JOURNAL_FILE
+from gateway.journal import care
+from gateway.journal.files import opening as files
+from gateway.journal.files.lock import read_owner
 from gateway.settings import Settings
 from gateway.transport import library
 from gateway.transport.tls import system_store_is_empty

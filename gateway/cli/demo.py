@@ -21,9 +21,9 @@ from actors.messages import StateChanged
 from actors.state import ConnectionState
 from actors.values import Recovered
 from gateway import logs
-from gateway.app import Gateway
 from gateway.config import from_mapping
 from gateway.events import ChatMessage, PlatformEvent
+from gateway.host.gateway import Gateway
 from gateway.testing.platform import FakePlatform
 from gateway.testing.platform.accounts import Behaviour
 from gateway.testing.platform.traffic import Tally, Traffic

@@ -18,7 +18,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
 
-from actors.storage import JournalError
+from actors.ports.journal import JournalError
 from gateway import logs
 from gateway.cli.exchange import MOST_BYTES, TooLongError, exchange
 from gateway.cli.show import clean

@@ -9,9 +9,10 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from gateway import planning, sinks
+from gateway import sinks
 from gateway.config import load
 from gateway.errors import ConfigError
+from gateway.host import assembly
 from gateway.settings import Settings
 
 
@@ -39,7 +40,7 @@ def _parts(settings: Settings) -> Iterator[str]:
     refused: set[str] = set()
     for index, account in enumerate(settings.accounts):
         try:
-            planning.plan(account, settings)
+            assembly.plan(account, settings)
         except ValueError as error:
             if str(error) not in refused:  # thousands of accounts name one file
                 yield f"accounts[{index}]: {error}"

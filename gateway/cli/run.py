@@ -6,16 +6,17 @@ import argparse
 import sys
 import threading
 
-from gateway import heap, logs, web
-from gateway.app import Gateway
+from gateway import logs, web
+from gateway.cli import heap
 from gateway.cli.paths import loaded
 from gateway.errors import ConfigError, SinkError
+from gateway.host.gateway import Gateway
 
 SWITCH_INTERVAL_S = 0.0005
 """The interpreter's turn; shorter than its default, so that a busy handler delays no reader."""
 
 SETTLE_AFTER_S = 60.0
-"""Seconds after which the start should be over (:func:`gateway.heap.settle`)."""
+"""Seconds after which the start should be over (:func:`gateway.cli.heap.settle`)."""
 
 
 def main(arguments: argparse.Namespace) -> int:

@@ -1,1 +1,1 @@
-"""Where messages live: SQLite on disk, or memory. Both are :class:`actors.storage.Journal`."""
+"""Where messages live: in SQLite or in memory; each an :class:`actors.ports.journal.Journal`."""

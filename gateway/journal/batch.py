@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from actors.storage import (
+from actors.ports.journal import (
     BeginEvent,
     CloseHold,
     DropEvent,
@@ -22,7 +22,10 @@ from actors.storage import (
     StorePaused,
 )
 from actors.values import Delivery
-from gateway.journal import cursors, inbound, letters, sends, settling, standing
+from gateway.journal.sqlite import accounts, dead_letters, settlements
+from gateway.journal.sqlite import frames as inbound
+from gateway.journal.sqlite import outbox as sends
+from gateway.journal.sqlite import pasts as standing
 from gateway.journal.work import Work
 
 
@@ -64,9 +67,9 @@ def run(work: Work, commands: Sequence[JournalCommand]) -> list[JournalAnswer]:
         elif isinstance(command, MarkDelivery):
             marks.append((place, command))
         elif isinstance(command, OpenHold):
-            answers[place] = cursors.open_hold(work, command)
+            answers[place] = accounts.open_hold(work, command)
         elif isinstance(command, NoteTime):
-            answers[place] = cursors.note_time(work, command)
+            answers[place] = accounts.note_time(work, command)
         elif isinstance(command, CloseHold):
             frames.append((place, command))
             holds.append((place, command))
@@ -79,11 +82,11 @@ def run(work: Work, commands: Sequence[JournalCommand]) -> list[JournalAnswer]:
     if frames:
         inbound.store(work, frames, answers)
     if settles:
-        settling.settle(work, settles, answers, deliveries)
+        settlements.settle(work, settles, answers, deliveries)
     for place, close in holds:
-        answers[place] = cursors.close_hold(work, close, answers[place])
+        answers[place] = accounts.close_hold(work, close, answers[place])
     for place, single in singles:
-        answers[place] = letters.do(work, single)
+        answers[place] = dead_letters.do(work, single)
     # The outbox keeps the order of the commands, whichever kind they were.
     deliveries.sort(key=_place)
     sends.accept(work, [delivery for _, delivery in deliveries])

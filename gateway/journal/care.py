@@ -2,7 +2,7 @@
 
 ``backup`` and ``salvage`` are files of their own and named here, too. What only reads works
 beside a running gateway; what writes takes the lock, and on a running gateway goes through its
-writer (:meth:`gateway.journal.sqlite.SqliteJournal.prune`).
+writer (:meth:`gateway.journal.sqlite.journal.SqliteJournal.prune`).
 """
 
 from __future__ import annotations
@@ -18,17 +18,19 @@ from typing import Any, Final
 import msgspec
 
 from actors.ports import Clock
+from actors.ports.journal import JournalError
 from actors.sections import JournalSettings
-from actors.storage import JournalError
-from gateway.journal import files, integrity, unreadable, wal
-from gateway.journal.backup import Backup, backup, last_backup
-from gateway.journal.lock import ProcessLock, cut_off, owner_of
-from gateway.journal.retention import Pruned, Transaction
-from gateway.journal.salvage import Loss, Salvage, salvage
+from gateway.journal import unreadable, wal
+from gateway.journal.files import integrity
+from gateway.journal.files import opening as files
+from gateway.journal.files.backup import Backup, backup, last_backup
+from gateway.journal.files.lock import ProcessLock, cut_off, owner_of
+from gateway.journal.files.salvage import Loss, Salvage, salvage
 from gateway.journal.schema import SendState, Status
-from gateway.journal.sqlite import SqliteJournal
+from gateway.journal.sqlite.journal import SqliteJournal
 from gateway.journal.unreadable import Depth
-from gateway.journal.upkeep import free_bytes, used_bytes
+from gateway.journal.upkeep.retention import Pruned, Transaction
+from gateway.journal.upkeep.upkeep import free_bytes, used_bytes
 
 __all__ = [
     "Backup",

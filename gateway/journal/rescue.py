@@ -10,8 +10,8 @@ import os
 import sqlite3
 from pathlib import Path
 
-from actors.storage import JournalError
-from gateway.journal import files
+from actors.ports.journal import JournalError
+from gateway.journal.files import opening as files
 
 
 def write_anew(connection: sqlite3.Connection, path: Path) -> None:

@@ -50,6 +50,13 @@ class SendState(enum.IntEnum):
     FAILED = 7
 
 
+TOLD: Final = "platform_ms"
+"""Key of ``log_meta``: what the platform's clock said last."""
+
+UNKNOWN_EFFECT: Final = "unknown_effect"
+"""Reason of an event that may have been handled."""
+
+
 class FrameKind(enum.IntEnum):
     """How ``inbox.raw`` is to be read."""
 

@@ -17,11 +17,11 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from actors.storage import JournalError, Past
+from actors.ports.journal import JournalError, Past
 from actors.values import Content
-from gateway.journal.retention import Transaction
 from gateway.journal.rows import text
 from gateway.journal.schema import SendState, Status
+from gateway.journal.upkeep.retention import Transaction
 
 T = TypeVar("T")
 

@@ -21,7 +21,8 @@ from typing import IO, Final
 import msgspec
 
 from actors.policy.alerts import Alert
-from gateway.journal import files, schema
+from gateway.journal import schema
+from gateway.journal.files import opening as files
 
 _HEADER: Final = Struct(">8I")
 """Magic, version, page size, sequence, two salts, two sums."""

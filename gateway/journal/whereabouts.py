@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Final
 
 from actors.policy.alerts import Alert
-from actors.storage import JournalError
-from gateway.journal import files
+from actors.ports.journal import JournalError
+from gateway.journal.files import opening as files
 
 _LOG_MAGIC: Final = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")
 _LEAST_BYTES: Final = 512

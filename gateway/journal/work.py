@@ -14,7 +14,7 @@ class SettledBeforeError(Exception):
 
 
 class Work:
-    """A transaction's tools. Begun and ended by :mod:`gateway.journal.sqlite`.
+    """A transaction's tools. Begun and ended by :mod:`gateway.journal.sqlite.journal`.
 
     Attributes:
         numbers: Source of ``lane_seq`` and ``raw_id``.

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
-from actors.runtime import forks
+from actors.runtime.pool import forks
 from actors.values import Event
 from gateway import listeners
 from gateway.errors import SinkError

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from gateway.app import Gateway
+    from gateway.host.gateway import Gateway
     from gateway.testing.kit.bench import HandlerBench
     from gateway.testing.kit.factory import GatewayFactory
     from gateway.testing.platform import FakePlatform

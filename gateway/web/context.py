@@ -17,7 +17,7 @@ from gateway.web.tail import Tail
 from gateway.web.upkeep import FileCare
 
 if TYPE_CHECKING:
-    from gateway.app import Gateway
+    from gateway.host.gateway import Gateway
 
 Controlled: TypeAlias = "Gateway | StoppedGateway"
 """What is controlled."""

@@ -12,8 +12,8 @@ import msgspec
 import gateway as package
 from actors.state import ConnectionState
 from actors.values import AccountId, SendOutcome
-from gateway.accounts import Accounts
 from gateway.arguments import ID_CHARS
+from gateway.host.accounts import Accounts
 from gateway.web import proof, shapes
 from gateway.web.asked import Asked, bounded_wait
 from gateway.web.context import TURN_S, Answer, Context

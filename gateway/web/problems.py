@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from actors.storage import JournalError
+from actors.ports.journal import JournalError
 from gateway import arguments
 from gateway.commands import command
 from gateway.errors import (

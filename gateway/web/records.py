@@ -13,7 +13,7 @@ import msgspec
 from actors.values import SendState
 from gateway.commands import command
 from gateway.errors import SendStateError, UnknownLetterError, UnknownSendError
-from gateway.letters import told
+from gateway.host.dead_letters import told
 from gateway.platforms import registry
 from gateway.web import shapes
 from gateway.web.asked import Asked

@@ -13,8 +13,8 @@ import msgspec
 
 from actors.state import ConnectionState
 from actors.values import Event
-from gateway.accounts import AccountView
 from gateway.events import as_dict
+from gateway.host.accounts import AccountView
 
 HEALTHY = frozenset({ConnectionState.CONNECTED, ConnectionState.CLOSED})
 

@@ -10,14 +10,15 @@ from typing import Any, NoReturn
 
 from actors.policy.alerts import Alert
 from actors.runtime.clock import SystemClock
-from gateway import logs, planning
-from gateway.access import StoppedJournal
-from gateway.accounts import Accounts
+from gateway import logs
 from gateway.commands import command
-from gateway.letters import DeadLetters
-from gateway.sending import Sends, SendTicket, Tickets
+from gateway.host import assembly
+from gateway.host.access import StoppedJournal
+from gateway.host.accounts import Accounts
+from gateway.host.dead_letters import DeadLetters
+from gateway.host.sends import Sends, SendTicket, Tickets
+from gateway.host.undisturbed import run
 from gateway.settings import Settings
-from gateway.undisturbed import run
 from gateway.web.problems import Problem
 from gateway.web.upkeep import FileCare, journal_path
 
@@ -91,7 +92,7 @@ class StoppedGateway:
     def _open(self) -> StoppedJournal:
         if self._journal is None:
             journal_path(self.settings)
-            self._journal = StoppedJournal(planning.journal(self.settings, SystemClock()))
+            self._journal = StoppedJournal(assembly.journal(self.settings, SystemClock()))
         return self._journal
 
     def _nobody(self) -> NoReturn:

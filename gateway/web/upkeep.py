@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from actors.runtime.clock import SystemClock
-from gateway.journal import care, files
-from gateway.planning import JOURNAL_FILE
+from gateway.host.assembly import JOURNAL_FILE
+from gateway.journal import care
+from gateway.journal.files import opening as files
 from gateway.settings import Settings
 from gateway.web.problems import Problem
 

@@ -89,7 +89,7 @@ def clients(args: argparse.Namespace) -> list[Client]:
             name=f"gateway, {durability}",
             module="scripts.bench.client_gateway",
             options={"durability": durability},
-            needs=("gateway.app",),
+            needs=("gateway.host.gateway",),
         )
         for durability in args.durability.split(",")
         if durability

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from gateway import heap
+from gateway.cli import heap
 from scripts.bench.tally import Tally
 
 

@@ -163,8 +163,8 @@ def _encode() -> float:
 
 def _journal(kind: str, directory: str) -> dict[str, float]:
     """Give µs per event to store and to settle; a fresh journal, every event new."""
-    store_frames = _part("actors.storage", "StoreFrames")
-    settle_events = _part("actors.storage", "SettleEvents")
+    store_frames = _part("actors.ports.journal", "StoreFrames")
+    settle_events = _part("actors.ports.journal", "SettleEvents")
     batches = list(_batches(_decoded()))
     stores = [
         store_frames(account="bench", generation=1, received_at_ms=feed.BASE_MS, frames=batch)
@@ -189,9 +189,9 @@ def _journal(kind: str, directory: str) -> dict[str, float]:
 def _open_journal(kind: str, directory: str) -> Iterator[Any]:
     with tempfile.TemporaryDirectory(dir=directory) as data_dir:
         if kind == "memory":
-            journal = _part("gateway.journal.memory", "MemoryJournal")()
+            journal = _part("gateway.journal.memory.journal", "MemoryJournal")()
         else:
-            journal = _part("gateway.journal.sqlite", "SqliteJournal")(
+            journal = _part("gateway.journal.sqlite.journal", "SqliteJournal")(
                 Path(data_dir) / "journal.db", clock=_Now()
             )
         try:

@@ -17,15 +17,15 @@ from typing import Any
 
 import msgspec
 
-from actors.connection import ConnectionActor
+from actors.account.connection import ConnectionActor
+from actors.account.outbox import OutboxActor
 from actors.messages import Answered, AttemptStored, WriteAcks
-from actors.outbox import OutboxActor
 from actors.ports import Clock
-from actors.storage import Journal, JournalAnswer, JournalCommand, SettleEvents, StoreFrames
+from actors.ports.journal import Journal, JournalAnswer, JournalCommand, SettleEvents, StoreFrames
 from gateway import ChatMessage, Gateway
 from gateway.config import load
-from gateway.journal.sqlite import SqliteJournal
-from gateway.planning import JOURNAL_FILE
+from gateway.host.assembly import JOURNAL_FILE
+from gateway.journal.sqlite.journal import SqliteJournal
 from gateway.settings import Settings
 from scripts.crashing.points import Life, Note
 

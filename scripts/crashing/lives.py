@@ -19,8 +19,8 @@ from typing import Any, Final, Literal, Self, TypeAlias
 import msgspec
 
 from gateway.config import load
+from gateway.host.assembly import JOURNAL_FILE
 from gateway.journal.schema import Status
-from gateway.planning import JOURNAL_FILE
 from gateway.testing import Behaviour, FakePlatform, Shop
 from gateway.testing.platform.buyer import Buyer
 from scripts.crashing.points import Life, Note, Verdict, judge

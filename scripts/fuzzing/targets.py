@@ -11,10 +11,10 @@ from pathlib import Path
 
 from actors.ports import Identity, PeerClosed, WireBroken
 from actors.values import Reply
-from gateway import planning
 from gateway.config import document, effective, from_mapping, legacy, validate
 from gateway.errors import ConfigError
 from gateway.events import to_json
+from gateway.host import assembly
 from gateway.logs import redactor_of
 from gateway.platforms.goofish import Goofish, decode_any, decode_entry, decode_history
 from gateway.transport.frames import FrameWire
@@ -187,7 +187,7 @@ def _config(data: bytes) -> None:
     redactor_of(settings).text(repr(settings))
     for account in settings.accounts:
         try:
-            planning.plan(account, settings)
+            assembly.plan(account, settings)
         except ValueError as error:
             _known(account.platform in {"goofish", "plain"}, account.tls.ca_file, error)
 

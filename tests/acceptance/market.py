@@ -13,7 +13,7 @@ from typing import Any, Self
 from actors.messages import StateChanged
 from actors.ports import Clock
 from actors.runtime.clock import SystemClock
-from actors.runtime.inbox import Tenant
+from actors.runtime.pool.inbox import Tenant
 from actors.state import ConnectionState
 from actors.values import Event, SendOutcome
 from gateway import ChatMessage, Gateway

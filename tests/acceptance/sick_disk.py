@@ -10,7 +10,7 @@ from watch import Stopwatch
 
 from actors.messages import StateChanged
 from actors.state import Cause, ConnectionState
-from gateway.journal.sqlite import SqliteJournal
+from gateway.journal.sqlite.journal import SqliteJournal
 from gateway.testing import Behaviour
 
 SHOP, OTHER = "2201", "2202"

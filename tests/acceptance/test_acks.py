@@ -9,7 +9,7 @@ import pytest
 from disk import SlowDisk, disk_of
 from market import WAIT_S, Market
 
-from gateway import planning
+from gateway.host import assembly
 from gateway.testing import Behaviour
 
 SHOP = "2201"
@@ -17,7 +17,7 @@ SHOP = "2201"
 
 @pytest.fixture
 def market(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Market]:
-    monkeypatch.setattr(planning, "SqliteJournal", SlowDisk)
+    monkeypatch.setattr(assembly, "SqliteJournal", SlowDisk)
     behaviour = Behaviour(backlog="push", redeliver_after_s=None)
     with Market(tmp_path, SHOP, behaviour=behaviour) as market:
         market.listen()

@@ -13,14 +13,14 @@ from history import Outcomes
 from market import WAIT_S, Market
 from sick_disk import OTHER, SHOP, journal_of, leaves_and_comes_back, market_in
 
-import actors.supervisor
+import actors.account.supervisor
 import actors.watch
-from actors.decoder import DecoderActor
+from actors.account.decoder import DecoderActor
 from actors.messages import StateChanged
 from actors.policy import alerts, windows
 from gateway import ChatMessage
-from gateway.calls import MOST_CALLS
-from gateway.journal import upkeep
+from gateway.host.calls import MOST_CALLS
+from gateway.journal.upkeep import upkeep
 from gateway.testing import Behaviour, faults
 
 BOUND = 300_000
@@ -183,7 +183,7 @@ def test_accounts_that_crash_together_are_told_and_slow_the_gate(
     """2.8: many at once are no single account's fault, and each start may be the next crash."""
     names = tuple(str(number) for number in range(2201, 2206))
     monkeypatch.setattr(windows, "FIRST_DELAY_S", 0.01)
-    monkeypatch.setattr(actors.supervisor, "LONGEST_DELAY_S", 0.05)
+    monkeypatch.setattr(actors.account.supervisor, "LONGEST_DELAY_S", 0.05)
     monkeypatch.setattr(alerts, "CROWD_WINDOW_S", 2.0)
     right = DecoderActor._read
 

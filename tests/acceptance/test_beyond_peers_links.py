@@ -184,10 +184,10 @@ def test_a_hundred_who_ask_at_once_get_one_attempt(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each new attempt asks for credentials: a crowd must not make a crowd of questions."""
-    from gateway import planning  # its plan is the one that is counted
+    from gateway.host import assembly  # its plan is the one that is counted
 
     asked: list[str] = []
-    whole = planning.plan
+    whole = assembly.plan
 
     def counting(account: AccountSettings, settings: Settings) -> AccountPlan:
         plan = whole(account, settings)
@@ -198,7 +198,7 @@ def test_a_hundred_who_ask_at_once_get_one_attempt(
 
         return structs.replace(plan, identity=identity)
 
-    monkeypatch.setattr("gateway.planning.plan", counting)
+    monkeypatch.setattr("gateway.host.assembly.plan", counting)
     with Market(tmp_path, SHOP) as market:
         rules = faults.captcha(SHOP)
         market.fake.inject(rules)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from market import WAIT_S, Market, held_up
 
-from actors.storage import Pending
-from gateway.journal.sqlite import SqliteJournal
+from actors.ports.journal import Pending
+from gateway.journal.sqlite.journal import SqliteJournal
 
 SHOP = "2201"
 ENTRIES = 900

@@ -11,7 +11,7 @@ from market import WAIT_S, Market
 from actors.runtime.clock import SystemClock
 from actors.state import ConnectionState
 from actors.values import SendOutcome, SendState
-from gateway.journal.sqlite import SqliteJournal
+from gateway.journal.sqlite.journal import SqliteJournal
 from gateway.testing import Behaviour, Rule, faults
 
 SHOP = "2201"

@@ -17,11 +17,11 @@ from pathlib import Path
 import pytest
 from market import WAIT_S, Market
 
+from actors.ports.journal import Letter, Tally
 from actors.runtime.clock import SystemClock
-from actors.storage import Letter, Tally
 from gateway import ChatMessage, UnknownLetterError
-from gateway.journal import letters
-from gateway.journal.sqlite import SqliteJournal
+from gateway.journal.sqlite import dead_letters
+from gateway.journal.sqlite.journal import SqliteJournal
 from gateway.testing import Behaviour, FakePlatform
 
 SHOP = "2201"
@@ -128,7 +128,7 @@ def test_parked_event_is_handled_once_and_waits_for_a_person(tmp_path: Path) -> 
         letter = found[-1]
 
         journal = crashing.journal()
-        assert letters.replay(journal, letter.event_id)
+        assert dead_letters.replay(journal, letter.event_id)
         journal.close()
         lines = crashing.life()
         assert [line for line in lines if not line.startswith("after")] == ["poison True"]

@@ -15,13 +15,13 @@ import pytest
 from history import Outcomes
 from market import WAIT_S, Market, held_up
 
-from actors import catchup
+from actors.account import sync as catchup
+from actors.ports.journal import Letter
 from actors.runtime.clock import SystemClock
-from actors.runtime.told import NEWS_MS
-from actors.storage import Letter
+from actors.runtime.journal.told import NEWS_MS
 from gateway.config import from_mapping
-from gateway.journal.sqlite import SqliteJournal
-from gateway.planning import plan
+from gateway.host.assembly import plan
+from gateway.journal.sqlite.journal import SqliteJournal
 from gateway.testing import Behaviour
 
 SHOP = "2201"

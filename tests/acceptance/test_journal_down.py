@@ -29,7 +29,8 @@ from watch import Stopwatch
 
 from actors.state import ConnectionState
 from gateway import ChatMessage
-from gateway.journal import schema, upkeep
+from gateway.journal import schema
+from gateway.journal.upkeep import upkeep
 
 FLAGS_OF, SET_FLAGS_OF, IMMUTABLE = 0x8008_6601, 0x4008_6602, 0x10  # linux/fs.h, 64 bit
 

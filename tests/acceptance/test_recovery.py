@@ -11,13 +11,13 @@ from history import SHOP, Outcomes, in_lane_order, market_of, offline, opened
 from market import WAIT_S, Market
 from watch import Stopwatch
 
+from actors.account.recovery import RecoveryActor
 from actors.messages import StateChanged
-from actors.recovery import RecoveryActor
+from actors.ports.journal import JournalAnswer, JournalCommand
 from actors.runtime.clock import SystemClock
 from actors.state import Cause, ConnectionState
-from actors.storage import JournalAnswer, JournalCommand
 from gateway import Recovered
-from gateway.journal.sqlite import SqliteJournal
+from gateway.journal.sqlite.journal import SqliteJournal
 from gateway.testing import Behaviour, Rule, Shop, faults
 
 STATE = "/r/SyncStatus/getState"
@@ -346,7 +346,7 @@ def test_the_platform_is_told_after_the_commit_and_with_its_own_state(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An ``ackDiff`` before the commit declares messages read that a crash may lose."""
-    monkeypatch.setattr("gateway.planning.SqliteJournal", Witness)
+    monkeypatch.setattr("gateway.host.assembly.SqliteJournal", Witness)
     with market_of(tmp_path) as market:
         Witness.shop, Witness.told = market.shops[SHOP], []
         outcomes = opened(market)

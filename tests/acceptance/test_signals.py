@@ -113,10 +113,10 @@ except KeyboardInterrupt:
 """
 
 STARTING = """
-from gateway import planning
+from gateway.host import assembly
 from gateway.config import load
 def opening(settings, clock):
-    found = planning.journal(settings, clock)
+    found = assembly.journal(settings, clock)
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(0.2)
     return found
@@ -128,12 +128,12 @@ print(answers, gw.running, gw.ready, gw.accounts[NAME].state.value)
 """
 
 INTERRUPTED = """
-from gateway import planning
+from gateway.host import assembly
 from gateway.config import load
 def opening(settings, clock):
     os.kill(os.getpid(), signal.SIGINT)
     time.sleep(0.2)
-    return planning.journal(settings, clock)
+    return assembly.journal(settings, clock)
 gw = Gateway(load(home / "gateway.yaml"), journal=opening)
 try:
     gw.start()
@@ -229,7 +229,7 @@ os._exit(0)
 
 ONCE = """
 import sys, threading
-from gateway import undisturbed
+from gateway.host import undisturbed
 calls = []
 def trace(frame, event, _):  # as a signal handler that stops a gateway
     code = frame.f_code

@@ -18,7 +18,7 @@ from watch import Stopwatch
 from actors.state import ConnectionState
 from actors.values import SendOutcome, SendState
 from gateway import ChatMessage, Gateway, ShuttingDownError
-from gateway.stopping import SHARE, STEPS, Steps, stacks_of
+from gateway.host.stopping import SHARE, STEPS, Steps, stacks_of
 from gateway.testing import Behaviour, FakePlatform, Rule, Shop, faults
 from gateway.testing.faults import Moment
 

@@ -232,11 +232,11 @@ def test_an_actor_that_always_dies_ends_in_failed(
     market: Market, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A bug that strikes at every message must not spin; after a reset all is well."""
-    from actors.decoder import DecoderActor  # the class that is broken here
+    from actors.account.decoder import DecoderActor  # the class that is broken here
     from actors.policy import windows  # the same
 
     monkeypatch.setattr(windows, "FIRST_DELAY_S", 0.01)
-    monkeypatch.setattr("actors.supervisor.LONGEST_DELAY_S", 0.05)
+    monkeypatch.setattr("actors.account.supervisor.LONGEST_DELAY_S", 0.05)
     right = DecoderActor._read  # the bug
 
     def wrong(self: DecoderActor, message: Any, calls: Any, session: Any) -> None:

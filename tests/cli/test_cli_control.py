@@ -20,8 +20,8 @@ from commands import call, free_port
 from stand_in import TOKEN, StandIn
 
 from actors.runtime.clock import SystemClock
-from gateway.journal import letters
-from gateway.journal.sqlite import SqliteJournal
+from gateway.journal.sqlite import dead_letters
+from gateway.journal.sqlite.journal import SqliteJournal
 from gateway.testing import FakePlatform
 from gateway.web import serving
 
@@ -237,7 +237,7 @@ def test_a_stopped_gateways_journal_is_asked_only_if_nobody_has_it(
         asked.append((event_id, journal))
         return event_id == "a:1"
 
-    monkeypatch.setattr(letters, "replay", replay)
+    monkeypatch.setattr(dead_letters, "replay", replay)
     file = config_of(tmp_path)
 
     code, _, err = call("dead-letters", "list", "-c", file)

@@ -207,7 +207,8 @@ def test_run_connects_and_stops_in_order_on_sigterm(tmp_path: Path) -> None:
 
 _SOON = """
 import gc, os, signal, sys, threading
-from gateway import heap, undisturbed
+from gateway.cli import heap
+from gateway.host import undisturbed
 from gateway.cli import run, main
 settle = heap.settle
 def ends_then():

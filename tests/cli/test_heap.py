@@ -10,12 +10,12 @@ import sys
 
 import pytest
 
-from gateway import heap
+from gateway.cli import heap
 
 _RUN = """
 import gc
 from pathlib import Path
-from gateway import heap
+from gateway.cli import heap
 
 def resident_bytes():
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096

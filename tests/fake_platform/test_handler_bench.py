@@ -273,7 +273,7 @@ def test_the_plugin_works_where_it_is_loaded_and_loads_little(tmp_path: Path) ->
     (tmp_path / "conftest.py").write_text(
         "import sys\n"
         "def pytest_configure():\n"
-        "    assert 'gateway.app' not in sys.modules\n"
+        "    assert 'gateway.host.gateway' not in sys.modules\n"
         "    assert 'pykka' not in sys.modules\n",
         encoding="utf-8",
     )

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from actors.messages import StateChanged
+from actors.ports.journal import Journal, SettleEvents, StoreFrames
 from actors.state import Cause
-from actors.storage import Journal, SettleEvents, StoreFrames
 from actors.values import Decoded, ErrorClass, Event, Failure
 from gateway import ChatMessage, ConnectionState, Gateway
-from gateway.journal.memory import MemoryJournal
+from gateway.journal.memory.journal import MemoryJournal
 from gateway.settings import ReconnectSettings
 from gateway.testing import (
     Behaviour,

@@ -11,10 +11,10 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 RIGHT = """
-from actors.account import Peers
+from actors.account.services import Peers
 from actors.messages import Answered, BeatDue, HeartbeatInbox, LinkDown, LinkOpened, PongReceived
 from actors.messages import Shut
-from actors.runtime.supervised import SupervisedActor
+from actors.runtime.pool.supervised import SupervisedActor
 
 
 def told(peers: Peers) -> bool:

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from actors.ports.journal import Pending, SettleEvents, Settlement, StoreDelivery, StoreFrames
 from actors.runtime.clock import SystemClock
 from actors.sections import JournalSettings
-from actors.storage import Pending, SettleEvents, Settlement, StoreDelivery, StoreFrames
 from actors.values import Content, Decoded, Delivery, Disposition, Event, Outcome
-from gateway.journal.quota import UNBOUNDED
-from gateway.journal.sqlite import SqliteJournal
+from gateway.journal.sqlite.journal import SqliteJournal
+from gateway.journal.upkeep.quota import UNBOUNDED
 
 DAY_MS = 24 * 3600 * 1000
 

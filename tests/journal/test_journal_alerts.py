@@ -9,11 +9,11 @@ import pytest
 from ledger import DAY_MS, Calendar, Lines, keeping, opened, push, rows, sent, settle, store
 
 from actors.policy.alerts import LETTERS_WAITING, Alert
-from actors.storage import CloseHold, DropEvent, JournalFullError, ReplayEvent
+from actors.ports.journal import CloseHold, DropEvent, JournalFullError, ReplayEvent
 from actors.values import Disposition, Event
-from gateway.journal import backlog, upkeep
-from gateway.journal.quota import Room, letters_room
-from gateway.journal.sqlite import SqliteJournal
+from gateway.journal.sqlite.journal import SqliteJournal
+from gateway.journal.upkeep import backlog, upkeep
+from gateway.journal.upkeep.quota import Room, letters_room
 
 HOUR_MS = 3600 * 1000
 NOW_MS = 100 * DAY_MS

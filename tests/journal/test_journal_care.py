@@ -25,9 +25,10 @@ from ledger import (
 )
 from test_journal_start import run, version_1
 
-from actors.storage import JournalError
+from actors.ports.journal import JournalError
 from actors.values import Disposition
-from gateway.journal import care, files, schema
+from gateway.journal import care, schema
+from gateway.journal.files import opening as files
 
 # --- report and check ---
 
@@ -165,7 +166,7 @@ _BACKUP = """
 import os, signal, sys
 from pathlib import Path
 from actors.runtime.clock import SystemClock
-from gateway.journal import backup
+from gateway.journal.files import backup
 backup.STEP_PAGES = 8
 calls = 0
 def kill(done, total):

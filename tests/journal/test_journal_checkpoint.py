@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from ledger import Lines, opened, rows, store
 
-from gateway.journal import checkpoint
-from gateway.journal.checkpoint import Checkpointer
+from gateway.journal.upkeep import checkpoint
+from gateway.journal.upkeep.checkpoint import Checkpointer
 
 WAIT_S = 20.0
 

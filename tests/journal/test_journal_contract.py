@@ -12,8 +12,7 @@ import pytest
 
 from actors.policy.retries import GiveUp, History
 from actors.policy.sends import ABSENT, UNCONFIRMED, UNWRITTEN
-from actors.runtime.clock import SystemClock
-from actors.storage import (
+from actors.ports.journal import (
     JournalCommand,
     MarkDelivery,
     Past,
@@ -26,6 +25,7 @@ from actors.storage import (
     StorePaused,
     Tally,
 )
+from actors.runtime.clock import SystemClock
 from actors.values import (
     Content,
     Decoded,
@@ -40,9 +40,9 @@ from actors.values import (
     SendResult,
     SendState,
 )
-from gateway.journal import sends
-from gateway.journal.memory import MemoryJournal
-from gateway.journal.sqlite import SqliteJournal
+from gateway.journal.memory.journal import MemoryJournal
+from gateway.journal.sqlite import outbox
+from gateway.journal.sqlite.journal import SqliteJournal
 from tests.open_sends import unsent
 
 AnyJournal: TypeAlias = SqliteJournal | MemoryJournal
@@ -396,23 +396,23 @@ def test_whoever_comes_first_wins(journal: AnyJournal) -> None:
     cancelled = SendResult(outcome=SendOutcome.CANCELLED, reason="by_hand")
     for name in ("free", "left", "back"):
         journal.commit([StoreDelivery(delivery=delivery(name))])
-    assert journal.commit([sends.cancelling("free")])[0]
+    assert journal.commit([outbox.cancelling("free")])[0]
     begin = [MarkDelivery(outbox_id=name, generation=1, mid=f"m-{name}") for name in ("free",)]
     assert journal.commit(begin) == [False]
     assert journal.commit([MarkDelivery(outbox_id="left", generation=1, mid="m-left")]) == [True]
-    assert not journal.commit([sends.cancelling("left")])[0]
-    assert not journal.commit([sends.cancelling("nobody")])[0]
+    assert not journal.commit([outbox.cancelling("left")])[0]
+    assert not journal.commit([outbox.cancelling("nobody")])[0]
     journal.commit(
         [
             MarkDelivery(outbox_id="back", generation=1, mid="m-back"),
             MarkDelivery(outbox_id="back", generation=1, mid="m-back", requeued=UNWRITTEN),
         ]
     )
-    found = sends.find(journal, "back")
+    found = outbox.find(journal, "back")
     assert found is not None
     assert (found.state, found.reason, found.attempts) == (SendState.QUEUED, UNWRITTEN, 0)
-    assert journal.commit([sends.cancelling("back")])[0]
-    found = sends.find(journal, "free")
+    assert journal.commit([outbox.cancelling("back")])[0]
+    found = outbox.find(journal, "free")
     assert found is not None
     assert (found.state, found.reason, found.attempts) == (
         SendState.CANCELLED,
@@ -428,15 +428,15 @@ def test_what_is_unknown_is_resolved_by_hand(journal: AnyJournal) -> None:
         journal.commit([StoreDelivery(delivery=delivery(name))])
     for name in ("seen", "gone"):
         journal.commit([MarkDelivery(outbox_id=name, generation=1, mid=f"m-{name}")])
-        assert not journal.commit([sends.resolving(name, SendOutcome.ACCEPTED)])[0], (
+        assert not journal.commit([outbox.resolving(name, SendOutcome.ACCEPTED)])[0], (
             "an attempt is under way"
         )
         journal.commit([MarkDelivery(outbox_id=name, generation=1, result=lost)])
-    assert not journal.commit([sends.resolving("fresh", SendOutcome.REFUSED)])[0]
-    assert journal.commit([sends.resolving("seen", SendOutcome.ACCEPTED, "9")])[0]
-    assert journal.commit([sends.resolving("gone", SendOutcome.REFUSED)])[0]
+    assert not journal.commit([outbox.resolving("fresh", SendOutcome.REFUSED)])[0]
+    assert journal.commit([outbox.resolving("seen", SendOutcome.ACCEPTED, "9")])[0]
+    assert journal.commit([outbox.resolving("gone", SendOutcome.REFUSED)])[0]
     with pytest.raises(ValueError, match="ACCEPTED"):
-        sends.resolving("fresh", SendOutcome.EXPIRED)
+        outbox.resolving("fresh", SendOutcome.EXPIRED)
     found = {each.delivery.outbox_id: each for each in journal.sends(SendQuery(account="a"))}
     seen = found["seen"]
     assert (seen.state, seen.message_id, seen.reason) == (SendState.ACCEPTED, "9", "by_hand")
@@ -455,7 +455,7 @@ def test_what_nobody_will_ever_know_is_at_its_end(journal: AnyJournal) -> None:
     never = SendResult(outcome=SendOutcome.UNKNOWN, reason=UNCONFIRMED)
     journal.commit([MarkDelivery(outbox_id="s1", generation=1, mid="m", result=never)])
     assert not journal.sends(SendQuery(open_only=True))
-    found = sends.find(journal, "s1")
+    found = outbox.find(journal, "s1")
     assert found is not None
     assert (found.state, found.reason) == (SendState.UNKNOWN, UNCONFIRMED)
     assert found.ended_at_ms is not None
@@ -534,7 +534,7 @@ def test_an_attempt_keeps_the_platforms_time(journal: AnyJournal) -> None:
         journal.commit([begun])
         if why is not None:
             journal.commit([MarkDelivery(outbox_id="s1", generation=1, mid=mid, requeued=why)])
-    found = sends.find(journal, "s1")
+    found = outbox.find(journal, "s1")
     assert found is not None
     assert (found.attempts, found.first_platform_ms) == (2, 2_000)
 

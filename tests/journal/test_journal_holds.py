@@ -10,12 +10,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from actors.ports.journal import (
+    CloseHold,
+    HoldClosed,
+    OpenHold,
+    SettleEvents,
+    Settlement,
+    StoreFrames,
+)
 from actors.runtime.clock import SystemClock
-from actors.storage import CloseHold, HoldClosed, OpenHold, SettleEvents, Settlement, StoreFrames
 from actors.values import Decoded, Event, Outcome, Position
-from gateway.journal.memory import MemoryJournal
+from gateway.journal.memory.journal import MemoryJournal
 from gateway.journal.order import merge
-from gateway.journal.sqlite import SqliteJournal
+from gateway.journal.sqlite.journal import SqliteJournal
 
 AnyJournal: TypeAlias = SqliteJournal | MemoryJournal
 HERE = Position(marker="PNM,1", point=17, at_ms=1000)

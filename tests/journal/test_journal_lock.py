@@ -10,18 +10,18 @@ from pathlib import Path
 
 import pytest
 
+from actors.ports.journal import JournalError
 from actors.runtime.clock import SystemClock
-from actors.storage import JournalError
-from gateway.journal import files
-from gateway.journal.lock import ProcessLock, owner_of, read_owner
-from gateway.journal.sqlite import SqliteJournal
+from gateway.journal.files import opening as files
+from gateway.journal.files.lock import ProcessLock, owner_of, read_owner
+from gateway.journal.sqlite.journal import SqliteJournal
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="flock, links and forks are POSIX")
 
 CHILD = """
 import os, sys, time
 from actors.runtime.clock import SystemClock
-from gateway.journal.sqlite import SqliteJournal
+from gateway.journal.sqlite.journal import SqliteJournal
 journal = SqliteJournal(sys.argv[1], clock=SystemClock())
 """
 

@@ -13,11 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from actors.ports.journal import JournalError, StoreFrames
 from actors.runtime.clock import SystemClock
-from actors.storage import JournalError, StoreFrames
 from actors.values import Decoded, Event
-from gateway.journal import care, files, wal
-from gateway.journal.sqlite import SqliteJournal
+from gateway.journal import care, wal
+from gateway.journal.files import opening as files
+from gateway.journal.sqlite.journal import SqliteJournal
 
 STEP = 24 + 4096
 

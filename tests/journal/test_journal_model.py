@@ -14,8 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from actors.policy.sends import ABSENT
-from actors.runtime.clock import SystemClock
-from actors.storage import (
+from actors.ports.journal import (
     BeginEvent,
     DropEvent,
     MarkDelivery,
@@ -27,6 +26,7 @@ from actors.storage import (
     StoreDelivery,
     StoreFrames,
 )
+from actors.runtime.clock import SystemClock
 from actors.values import (
     DONE,
     Content,
@@ -39,9 +39,9 @@ from actors.values import (
     SendResult,
     SendState,
 )
-from gateway.journal.memory import MemoryJournal
+from gateway.journal.memory.journal import MemoryJournal
 from gateway.journal.order import arrange, in_order
-from gateway.journal.sqlite import SqliteJournal
+from gateway.journal.sqlite.journal import SqliteJournal
 from tests.open_sends import unsent
 
 ACCOUNTS = ("a", "b")

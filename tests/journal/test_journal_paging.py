@@ -10,12 +10,12 @@ from typing import TypeAlias
 import pytest
 from ledger import open_rows, opened, settle
 
+from actors.ports.journal import StoreFrames
 from actors.runtime.clock import SystemClock
-from actors.storage import StoreFrames
 from actors.values import Decoded, Event
-from gateway.journal import paging
-from gateway.journal.memory import MemoryJournal
-from gateway.journal.sqlite import SqliteJournal
+from gateway.journal.memory.journal import MemoryJournal
+from gateway.journal.sqlite import paging
+from gateway.journal.sqlite.journal import SqliteJournal
 
 AnyJournal: TypeAlias = SqliteJournal | MemoryJournal
 

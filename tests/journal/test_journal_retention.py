@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ledger import DAY_MS, Calendar, Lines, keeping, opened, push, rows, sent, settle, store
 
-from actors.storage import CloseHold, JournalFullError, MarkDelivery, SettleEvents, Settlement
+from actors.ports.journal import CloseHold, JournalFullError, MarkDelivery, SettleEvents, Settlement
 from actors.values import Disposition, Event, Outcome, SendOutcome, SendResult
-from gateway.journal import upkeep
-from gateway.journal.quota import Room, room
-from gateway.journal.sqlite import SqliteJournal
+from gateway.journal.sqlite.journal import SqliteJournal
+from gateway.journal.upkeep import upkeep
+from gateway.journal.upkeep.quota import Room, room
 from tests.open_sends import unsent
 
 FOLDER = Path(upkeep.__file__).parent

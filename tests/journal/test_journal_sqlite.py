@@ -14,8 +14,7 @@ from pathlib import Path
 import pytest
 
 from actors.policy.sends import ABSENT
-from actors.runtime.clock import SystemClock
-from actors.storage import (
+from actors.ports.journal import (
     JournalError,
     MarkDelivery,
     SettleEvents,
@@ -23,6 +22,7 @@ from actors.storage import (
     StoreDelivery,
     StoreFrames,
 )
+from actors.runtime.clock import SystemClock
 from actors.values import (
     Content,
     Decoded,
@@ -34,9 +34,12 @@ from actors.values import (
     SendOutcome,
     SendResult,
 )
-from gateway.journal import checkpoint, inbound, integrity, schema
-from gateway.journal.files import failure, needs_new_handle
-from gateway.journal.sqlite import SqliteJournal
+from gateway.journal import schema
+from gateway.journal.files import integrity
+from gateway.journal.files.opening import failure, needs_new_handle
+from gateway.journal.sqlite import frames as inbound
+from gateway.journal.sqlite.journal import SqliteJournal
+from gateway.journal.upkeep import checkpoint
 from tests.open_sends import unsent
 
 
@@ -133,8 +136,8 @@ def test_reopening_finds_everything(tmp_path: Path) -> None:
 _CHILD = """
 import itertools, sys, time
 from actors.values import Decoded, Event, Outcome
-from actors.storage import SettleEvents, Settlement, StoreFrames
-from gateway.journal.sqlite import SqliteJournal
+from actors.ports.journal import SettleEvents, Settlement, StoreFrames
+from gateway.journal.sqlite.journal import SqliteJournal
 
 class WallClock:
     monotonic = staticmethod(time.monotonic)
@@ -235,7 +238,7 @@ def test_a_second_owner_is_refused_and_told_the_first(tmp_path: Path) -> None:
     with pytest.raises(JournalError, match=rf"in use by process {os.getpid()} on "):
         opened(path)
     code = (
-        "import sys, time\nfrom gateway.journal.sqlite import SqliteJournal\n"
+        "import sys, time\nfrom gateway.journal.sqlite.journal import SqliteJournal\n"
         "SqliteJournal(sys.argv[1], clock=time)"
     )
     other = subprocess.run(

@@ -25,9 +25,10 @@ from ledger import (
     store,
 )
 
-from actors.storage import JournalError
-from gateway.journal import integrity, migration, schema
-from gateway.journal.sqlite import SqliteJournal
+from actors.ports.journal import JournalError
+from gateway.journal import migration, schema
+from gateway.journal.files import integrity
+from gateway.journal.sqlite.journal import SqliteJournal
 
 ROOT = Path(__file__).parents[2]
 
@@ -86,7 +87,8 @@ def test_a_migration_that_fails_changes_nothing(
 
 _MIGRATE = """
 import sqlite3, sys, os, signal
-from gateway.journal import migration, files
+from gateway.journal import (migration)
+from gateway.journal.files import opening as files
 from pathlib import Path
 connection = files.connect(Path(sys.argv[1]), "FULL")
 steps = 0
@@ -263,7 +265,7 @@ import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, "tests/journal")
 from ledger import opened, store
-from gateway.journal import checkpoint
+from gateway.journal.upkeep import checkpoint
 journal = opened(Path(sys.argv[1]))
 for number in range(300):
     store(journal, f"m{number}", raw="x" * 5000)

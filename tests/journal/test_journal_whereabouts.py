@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from actors.ports.journal import JournalError, StoreFrames
 from actors.runtime.clock import SystemClock
-from actors.storage import JournalError, StoreFrames
 from actors.values import Decoded, Event
-from gateway.journal import sqlite
-from gateway.journal.files import beside
-from gateway.journal.sqlite import SqliteJournal
+from gateway.journal.files.opening import beside
+from gateway.journal.sqlite import journal as sqlite
+from gateway.journal.sqlite.journal import SqliteJournal
 from tests.runtime.doubles import Kept
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="Windows keeps the names of open files")

@@ -9,8 +9,7 @@ from typing import TypeAlias
 
 import pytest
 
-from actors.runtime.clock import SystemClock
-from actors.storage import (
+from actors.ports.journal import (
     BeginEvent,
     DropEvent,
     ParkEvents,
@@ -20,10 +19,13 @@ from actors.storage import (
     StoreFrames,
     Tally,
 )
+from actors.runtime.clock import SystemClock
 from actors.values import Decoded, Disposition, Event, Note, Outcome
-from gateway.journal import letters, memory, schema
-from gateway.journal.memory import MemoryJournal
-from gateway.journal.sqlite import SqliteJournal
+from gateway.journal import schema
+from gateway.journal.memory import journal as memory
+from gateway.journal.memory.journal import MemoryJournal
+from gateway.journal.sqlite import dead_letters
+from gateway.journal.sqlite.journal import SqliteJournal
 
 AnyJournal: TypeAlias = SqliteJournal | MemoryJournal
 
@@ -170,7 +172,7 @@ def test_replayed_event_goes_to_the_end_of_its_lane(journal: AnyJournal, *, park
     outcome = Outcome(disposition=Disposition.PARKED) if parked else DEAD
     settle(journal, first, outcome, attempts=4, begun=parked)
 
-    assert letters.replay(journal, "a/m1")
+    assert dead_letters.replay(journal, "a/m1")
 
     rows = journal.pending("a", 0, 9)
     assert [row.frame for row in rows] == ["帧 a/m2", "帧 a/m1"]
@@ -178,7 +180,7 @@ def test_replayed_event_goes_to_the_end_of_its_lane(journal: AnyJournal, *, park
     assert (rows[1].attempts, rows[1].crashes, rows[1].replayed) == (0, 0, True)
     assert listed(journal) == []
     assert journal.tally("a") == Tally(received=2, pending=2)
-    assert not letters.replay(journal, "a/m1"), "it was put back already"
+    assert not dead_letters.replay(journal, "a/m1"), "it was put back already"
     again = Event(account="a", event_id="a/m1", conversation_id="c", lane_seq=rows[1].lane_seq)
     settle(journal, again, RETRY, attempts=1)
     assert journal.pending("a", 0, 9)[1].replayed, "handlers have still seen it"
@@ -189,7 +191,7 @@ def test_replayed_event_goes_to_the_end_of_its_lane(journal: AnyJournal, *, park
 def test_copy_of_a_replayed_event_is_still_a_copy(journal: AnyJournal) -> None:
     (event,) = store(journal, "m1")
     settle(journal, event)
-    letters.replay(journal, "a/m1")
+    dead_letters.replay(journal, "a/m1")
     store(journal, "m1")
     assert journal.tally("a") == Tally(received=2, duplicates=1, pending=1)
 
@@ -280,7 +282,7 @@ def test_what_was_running_is_parked_by_the_next_start(tmp_path: Path) -> None:
         assert tries(journal) == [(0, 0), (0, 1)]
         assert listed(journal) == [("a/m1", "parked", "unknown_effect")]
         assert journal.tally("a") == Tally(received=3, parked=1, pending=2)
-        assert letters.replay(journal, "a/m1")
+        assert dead_letters.replay(journal, "a/m1")
     finally:
         journal.close()
 

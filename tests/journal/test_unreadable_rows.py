@@ -13,7 +13,7 @@ import pytest
 from ledger import Calendar, Lines, opened
 
 from actors.policy.retries import History
-from actors.storage import (
+from actors.ports.journal import (
     CloseHold,
     JournalError,
     MarkDelivery,
@@ -39,7 +39,7 @@ from actors.values import (
     SendResult,
 )
 from gateway.journal import care, unreadable
-from gateway.journal.sqlite import SqliteJournal
+from gateway.journal.sqlite.journal import SqliteJournal
 from gateway.journal.unreadable import SOUND, Depth
 from tests.open_sends import unsent
 

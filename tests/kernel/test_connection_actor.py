@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from workbench import Bench, read
 
-from actors.connection import ConnectionActor
+from actors.account.connection import ConnectionActor
 from actors.messages import (
     Answered,
     AttemptExpired,

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from workbench import Bench, event, push, read
 
-from actors.decoder import DecoderActor
+from actors.account.decoder import DecoderActor
 from actors.messages import (
     Answered,
     EventsRestored,
@@ -24,8 +24,8 @@ from actors.messages import (
     SignalsReceived,
     WriteAcks,
 )
-from actors.runtime.worker import Worker
-from actors.storage import JournalAnswer, JournalCommand, Pending, StoreFrames
+from actors.ports.journal import JournalAnswer, JournalCommand, Pending, StoreFrames
+from actors.runtime.pool.worker import Worker
 from actors.values import (
     Decoded,
     ErrorClass,

@@ -11,7 +11,7 @@ from pykka import ActorDeadError
 from workbench import Bench, Heard
 
 from actors import dialing
-from actors.account import Peers
+from actors.account.services import Peers
 from actors.dialing import DialingActor
 from actors.messages import (
     CancelDial,
@@ -29,7 +29,7 @@ from actors.policy import failures
 from actors.policy.circuit import LEAST_ATTEMPTS, OVERLOADS, PROBE_TIMEOUT_S
 from actors.policy.gate import ConnectGate
 from actors.ports import Dialed
-from actors.runtime.worker import Worker
+from actors.runtime.pool.worker import Worker
 from actors.values import ErrorClass, Failure, Phase
 
 ENDPOINT = "ws://127.0.0.1:9"

@@ -10,8 +10,8 @@ import pytest
 from pykka import ActorDeadError
 from workbench import Bench, Heard, event
 
-from actors import backlog
-from actors.dispatcher import DispatcherActor
+from actors.account import backlog
+from actors.account.dispatcher import DispatcherActor
 from actors.messages import (
     DeliveriesStored,
     Drain,
@@ -28,11 +28,11 @@ from actors.messages import (
     SettlementsRefused,
 )
 from actors.policy.lanes import Run
-from actors.runtime.handlers import RanLane
-from actors.runtime.writer import JournalWriter
-from actors.storage import JournalError, OpenHold, PendingRows, StoreFrames
+from actors.ports.journal import JournalError, OpenHold, PendingRows, StoreFrames
+from actors.runtime.handlers.pool import RanLane
+from actors.runtime.journal.writer import JournalWriter
 from actors.values import DONE, Content, Decoded, Delivery, Disposition, Event, Note, Outcome
-from gateway.journal.memory import MemoryJournal
+from gateway.journal.memory.journal import MemoryJournal
 from tests.open_sends import unsent
 
 RETRY = Outcome(disposition=Disposition.RETRY, reason="ValueError at bot.py:7")

@@ -23,12 +23,12 @@ from actors.values import (
     SendOutcome,
     SendResult,
 )
-from gateway.accounts import Accounts, AccountView
 from gateway.errors import EventSettledError, UnknownAccountError
 from gateway.events import ChatMessage, OrderStatusChanged, SystemNotification
-from gateway.handlers import IGNORED, Handlers
-from gateway.sending import PENDING, ClientIds, SendTicket, Tickets
-from gateway.undisturbed import Bell
+from gateway.host.accounts import Accounts, AccountView
+from gateway.host.handlers import IGNORED, Handlers
+from gateway.host.sends import PENDING, ClientIds, SendTicket, Tickets
+from gateway.host.undisturbed import Bell
 
 S = ConnectionState
 REFUSED = Failure(error_class=ErrorClass.NETWORK, reason="connection_refused")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from workbench import Bench
 
-from actors.heartbeat import HeartbeatActor
+from actors.account.heartbeat import HeartbeatActor
 from actors.messages import (
     Answered,
     BeatDue,

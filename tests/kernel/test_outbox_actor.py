@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from workbench import ME, Bench, Tap
 
+from actors.account.outbox import OutboxActor
 from actors.messages import (
     Answered,
     AttemptStored,
@@ -22,12 +23,11 @@ from actors.messages import (
     OwnStored,
     SendDropped,
 )
-from actors.outbox import OutboxActor
 from actors.policy.sends import CLAIM_S, NEEDS_REVIEW, UNWRITTEN
-from actors.runtime.manual import UNIX_MS
+from actors.ports.journal import JournalError, MarkDelivery, SendQuery, SendRecord, StoreDelivery
+from actors.runtime.journal.writer import JournalWriter
+from actors.runtime.pool.manual import UNIX_MS
 from actors.runtime.quotas import OpenSends
-from actors.runtime.writer import JournalWriter
-from actors.storage import JournalError, MarkDelivery, SendQuery, SendRecord, StoreDelivery
 from actors.values import (
     Content,
     Delivery,
@@ -40,8 +40,8 @@ from actors.values import (
     SendState,
 )
 from gateway.events import ChatMessage
-from gateway.journal import sends
-from gateway.journal.memory import MemoryJournal
+from gateway.journal.memory.journal import MemoryJournal
+from gateway.journal.sqlite import outbox
 from gateway.platforms.plain import Plain
 from tests.open_sends import unsent
 
@@ -139,7 +139,7 @@ class Desk:
 
     def record(self, outbox_id: str) -> tuple[SendState, str | None]:
         """Give what the journal says of a send."""
-        found = sends.find(self.bench.journal, outbox_id)
+        found = outbox.find(self.bench.journal, outbox_id)
         assert found is not None
         return found.state, found.reason
 
@@ -542,7 +542,7 @@ def test_cancelled_send_is_not_written(desk: Desk) -> None:
     """The journal decides who came first; the hint that it was cancelled may be lost."""
     desk.tell(LinkDown(generation=1))
     desk.accept(delivery(1), delivery(2))
-    assert desk.bench.journal.commit([sends.cancelling("o1")])[0]
+    assert desk.bench.journal.commit([outbox.cancelling("o1")])[0]
 
     desk.link(2)
 

@@ -11,7 +11,8 @@ import msgspec
 import pytest
 from workbench import Bench
 
-from actors.catchup import CatchUp
+from actors.account.recovery import RecoveryActor
+from actors.account.sync import CatchUp
 from actors.messages import (
     Answered,
     BeginRecovery,
@@ -27,7 +28,6 @@ from actors.messages import (
 )
 from actors.policy.rates import TokenBucket
 from actors.policy.tries import TryRules
-from actors.recovery import RecoveryActor
 from actors.values import ErrorClass, Failure, Position, Recovered, Reply, Request, SignalKind
 
 NOW_MS = 1_700_000_000_000

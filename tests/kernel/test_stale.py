@@ -9,7 +9,8 @@ import msgspec
 import pytest
 from workbench import Bench, event, push
 
-from actors.dispatcher import DispatcherActor
+from actors.account.attempts import STALE_AGAIN_S
+from actors.account.dispatcher import DispatcherActor
 from actors.messages import (
     EventsReplayed,
     EventsRestored,
@@ -20,8 +21,7 @@ from actors.messages import (
 )
 from actors.policy.lanes import Run
 from actors.policy.tries import TryRules
-from actors.storage import ReplayEvent, StoreFrames, Tally
-from actors.trials import STALE_AGAIN_S
+from actors.ports.journal import ReplayEvent, StoreFrames, Tally
 from actors.values import Event, Tries
 
 OLD: dict[str, Any] = {"occurred_at_ms": 1_000, "received_at_ms": 12_000}

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from workbench import Bench, Heard
 
+from actors.account.reconnect import crash_loop
+from actors.account.supervisor import CHILDREN, CONNECTION_CRASHED, SupervisorActor
 from actors.messages import (
     AccountEnded,
     ActorDied,
@@ -35,10 +37,8 @@ from actors.messages import (
 from actors.policy import failures
 from actors.policy.retries import GiveUp, Retries, Retry
 from actors.policy.windows import LONGEST_DELAY_S
-from actors.reconnect import crash_loop
-from actors.runtime.worker import Worker
+from actors.runtime.pool.worker import Worker
 from actors.state import Cause, ConnectionState
-from actors.supervisor import CHILDREN, CONNECTION_CRASHED, SupervisorActor
 from actors.values import ErrorClass, Failure, Phase, Recovered
 
 S = ConnectionState

@@ -9,7 +9,8 @@ import pytest
 from test_supervisor_actor import CAPTCHA, REFUSED, House, S
 from workbench import Bench
 
-from actors.account import Standing
+from actors.account.reconnect import BARRED_S, CRASH_LOOP, CRASH_PROBES, URGENT_MS, crash_loop
+from actors.account.services import Standing
 from actors.messages import (
     DialAllowed,
     Fail,
@@ -24,9 +25,8 @@ from actors.messages import (
 )
 from actors.policy import failures
 from actors.policy.retries import FLAPPING_LINKS, GiveUp
-from actors.reconnect import BARRED_S, CRASH_LOOP, CRASH_PROBES, URGENT_MS, crash_loop
+from actors.ports.journal import Past
 from actors.state import Cause
-from actors.storage import Past
 from actors.values import ErrorClass, Failure, Phase
 
 WRONG_URL = Failure(

@@ -9,13 +9,13 @@ import pytest
 from workbench import Lines, Watcher
 
 from actors.policy.gate import ConnectGate
-from actors.runtime.actor import PooledActor
 from actors.runtime.clock import SystemClock
-from actors.runtime.pool import Pool
+from actors.runtime.pool.actor import PooledActor
+from actors.runtime.pool.pool import Pool
 from actors.system import System
 from actors.values import DONE
 from actors.watch import HANG_S, SWEEP_S
-from gateway.journal.memory import MemoryJournal
+from gateway.journal.memory.journal import MemoryJournal
 
 WAIT_S = 20.0
 

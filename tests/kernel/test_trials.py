@@ -9,9 +9,9 @@ import msgspec
 import pytest
 from workbench import Bench, event
 
-from actors.account import Parking
-from actors.decoder import DecoderActor
-from actors.dispatcher import BEGIN_AGAIN_S, DispatcherActor
+from actors.account.decoder import DecoderActor
+from actors.account.dispatcher import BEGIN_AGAIN_S, DispatcherActor
+from actors.account.services import Parking
 from actors.messages import (
     EventsReplayed,
     EventsRestored,
@@ -22,11 +22,11 @@ from actors.messages import (
 )
 from actors.policy.lanes import Run
 from actors.policy.tries import CRASH_LOOP, EXPIRED, SUSPECTS, TryRules
-from actors.runtime import admission
-from actors.runtime.admission import NOT_BEGUN, UNKNOWN_EFFECT
-from actors.runtime.handlers import RanLane
-from actors.runtime.roster import TIMED_OUT
-from actors.storage import Pending, ReplayEvent, SettleEvents, StoreFrames
+from actors.ports.journal import Pending, ReplayEvent, SettleEvents, StoreFrames
+from actors.runtime.handlers import admission
+from actors.runtime.handlers.admission import NOT_BEGUN, UNKNOWN_EFFECT
+from actors.runtime.handlers.pool import RanLane
+from actors.runtime.handlers.roster import TIMED_OUT
 from actors.values import DONE, Decoded, Disposition, Event, Outcome, Tries
 
 RETRY = Outcome(disposition=Disposition.RETRY, reason="ValueError at bot.py:7")

@@ -9,20 +9,20 @@ from typing import Any
 
 import msgspec
 
-from actors.account import Account, Observer, Peers, Role, Services
+from actors.account.services import Account, Observer, Peers, Role, Services
 from actors.messages import Answered, StateChanged
 from actors.plan import AccountPlan
 from actors.ports import Dialed, Identity, Mailbox
 from actors.runtime.board import AlertBoard
-from actors.runtime.calls import Calls
-from actors.runtime.flow import Flow
-from actors.runtime.handlers import HandlerPool
-from actors.runtime.link import Link
-from actors.runtime.manual import ManualClock, ManualTimers
-from actors.runtime.poller import Poller
-from actors.runtime.pool import Pool
+from actors.runtime.handlers.pool import HandlerPool
+from actors.runtime.journal.writer import JournalWriter
+from actors.runtime.links.calls import Calls
+from actors.runtime.links.flow import Flow
+from actors.runtime.links.link import Link
+from actors.runtime.pool.manual import ManualClock, ManualTimers
+from actors.runtime.pool.poller import Poller
+from actors.runtime.pool.pool import Pool
 from actors.runtime.quotas import SharedRate
-from actors.runtime.writer import JournalWriter
 from actors.sections import RecoverySettings
 from actors.values import (
     DONE,
@@ -38,7 +38,7 @@ from actors.values import (
     Request,
     SendResult,
 )
-from gateway.journal.memory import MemoryJournal
+from gateway.journal.memory.journal import MemoryJournal
 from gateway.platforms.goofish.session import Goofish
 from gateway.transport.frames import FrameWire
 

@@ -11,8 +11,8 @@ import pytest
 from market import Market
 from stage import SICK, WELL, Open
 
+import actors.account.supervisor
 import actors.registry
-import actors.supervisor
 import actors.watch
 from actors.policy import windows
 from actors.policy.windows import RestartBudget
@@ -40,9 +40,9 @@ def stage(tmp_path: Path) -> Iterator[Open]:
 def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let actors die often and come back soon."""
     monkeypatch.setattr(windows, "FIRST_DELAY_S", 0.01)
-    monkeypatch.setattr(actors.supervisor, "LONGEST_DELAY_S", 0.05)
+    monkeypatch.setattr(actors.account.supervisor, "LONGEST_DELAY_S", 0.05)
     monkeypatch.setattr(actors.watch, "SWEEP_S", 0.05)
-    for module in (actors.supervisor, actors.registry, actors.watch):
+    for module in (actors.account.supervisor, actors.registry, actors.watch):
         monkeypatch.setattr(module, "RestartBudget", Generous)
 
 

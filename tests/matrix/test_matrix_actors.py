@@ -15,13 +15,13 @@ from rows import row
 from stage import SICK, WELL, Open, S, back, given_up, untouched
 from watch import Stopwatch
 
-import actors.supervisor
+import actors.account.supervisor
 import actors.watch
-from actors.heartbeat import HeartbeatActor
+from actors.account.heartbeat import HeartbeatActor
 from actors.messages import LinkCondemned
 from actors.policy import failures, windows
-from actors.runtime.timers import OVER
-from actors.runtime.worker import Worker
+from actors.runtime.pool.timers import OVER
+from actors.runtime.pool.worker import Worker
 from actors.state import Cause
 
 ACTORS = ("Supervisor", "Connection", "Heartbeat", "Decoder", "Dispatcher", "Outbox")
@@ -34,7 +34,7 @@ def test_exception_at_the_start(
     stage: Open, stopwatch: Stopwatch, monkeypatch: pytest.MonkeyPatch, deaths: int | None
 ) -> None:
     monkeypatch.setattr(windows, "FIRST_DELAY_S", 0.01)
-    monkeypatch.setattr(actors.supervisor, "LONGEST_DELAY_S", 0.05)
+    monkeypatch.setattr(actors.account.supervisor, "LONGEST_DELAY_S", 0.05)
     left = [1000 if deaths is None else deaths]
 
     def started(self: HeartbeatActor) -> None:

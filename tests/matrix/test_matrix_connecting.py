@@ -23,7 +23,7 @@ from wire import FullPort
 from actors.ports import Dialed
 from actors.state import Cause
 from actors.values import ErrorClass, Failure, Phase
-from gateway import planning
+from gateway.host import assembly
 from gateway.testing import FakePlatform, Rule, faults
 from gateway.testing.faults.actions import AnyAction
 from gateway.transport.dialer import WebSocketDialer
@@ -80,7 +80,7 @@ def resolver(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], None]:
     """Give every dialer of the gateway another resolver."""
 
     def use(resolve: Any) -> None:
-        monkeypatch.setattr(planning, "WebSocketDialer", partial(WebSocketDialer, resolve=resolve))
+        monkeypatch.setattr(assembly, "WebSocketDialer", partial(WebSocketDialer, resolve=resolve))
 
     return use
 
@@ -425,7 +425,7 @@ def test_dial_that_succeeds_too_late(
     def dialer(**options: Any) -> WebSocketDialer:
         return (Late if SICK in options["url"] else WebSocketDialer)(**options)
 
-    monkeypatch.setattr(planning, "WebSocketDialer", dialer)
+    monkeypatch.setattr(assembly, "WebSocketDialer", dialer)
     market = stage(connect={"rate_per_s": 1000, "burst": 1000, "deadline_s": 0.5})
     try:
         market.start(*WELL)

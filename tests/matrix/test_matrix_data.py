@@ -12,8 +12,8 @@ from rows import row
 from stage import SICK, Open, S, given_up, untouched
 from watch import Stopwatch
 
+from actors.ports.journal import Tally
 from actors.state import Cause
-from actors.storage import Tally
 from actors.values import Event
 from gateway import UndecodableEvent
 from gateway.config import from_mapping

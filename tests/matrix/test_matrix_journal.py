@@ -12,7 +12,7 @@ from rows import row
 from stage import SICK, WELL, Open, untouched
 from watch import Stopwatch
 
-from gateway import planning
+from gateway.host import assembly
 from gateway.testing import Behaviour
 
 
@@ -21,7 +21,7 @@ def disk(stage: Open, monkeypatch: pytest.MonkeyPatch) -> Callable[[], tuple[Mar
     """Give a market that runs, and its disk, which obeys the test."""
 
     def started() -> tuple[Market, SlowDisk]:
-        monkeypatch.setattr(planning, "SqliteJournal", SlowDisk)
+        monkeypatch.setattr(assembly, "SqliteJournal", SlowDisk)
         monkeypatch.setattr(threading, "excepthook", lambda _: None)  # a writer is killed
         quiet = Behaviour(backlog="push", echo=False, redeliver_after_s=None)
         market = stage(behaviour=quiet)

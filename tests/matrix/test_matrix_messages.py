@@ -13,15 +13,15 @@ from stage import SICK, WELL, Open, untouched
 from watch import Stopwatch
 
 from actors import messages
-from actors.connection import ConnectionActor
-from actors.decoder import DecoderActor
+from actors.account.connection import ConnectionActor
+from actors.account.decoder import DecoderActor
+from actors.account.dispatcher import DispatcherActor
+from actors.account.heartbeat import HeartbeatActor
+from actors.account.outbox import OutboxActor
+from actors.account.recovery import RecoveryActor
+from actors.account.supervisor import SupervisorActor
 from actors.dialing import DialingActor
-from actors.dispatcher import DispatcherActor
-from actors.heartbeat import HeartbeatActor
-from actors.outbox import OutboxActor
-from actors.recovery import RecoveryActor
-from actors.runtime.supervised import SupervisedActor
-from actors.supervisor import SupervisorActor
+from actors.runtime.pool.supervised import SupervisedActor
 from actors.values import SendOutcome
 
 ACTORS: dict[str, tuple[type[SupervisedActor[Any]], Any]] = {

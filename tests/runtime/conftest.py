@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from actors.runtime.clock import SystemClock
-from actors.runtime.pool import Pool
+from actors.runtime.pool.pool import Pool
 from tests.runtime.doubles import Kept
 
 _FDS = Path("/proc/self/fd")

@@ -18,11 +18,11 @@ import trustme
 from actors.messages import FramesReceived, LinkEnded, PongReceived
 from actors.ports import Clock, Dialed, Incoming
 from actors.runtime.clock import SystemClock
-from actors.runtime.flow import Flow
-from actors.runtime.link import Link
-from actors.runtime.poller import Poller
-from actors.runtime.pool import Pool
-from actors.runtime.reading import TURN_BYTES
+from actors.runtime.links.flow import Flow
+from actors.runtime.links.link import Link
+from actors.runtime.links.reading import TURN_BYTES
+from actors.runtime.pool.poller import Poller
+from actors.runtime.pool.pool import Pool
 from actors.values import ErrorClass
 from tests.runtime.doubles import WAIT_S, Letters, PrefixWire, packed, text
 

@@ -13,12 +13,12 @@ import pytest
 from pykka import ActorDeadError
 
 from actors.messages import Control, Message
-from actors.runtime.actor import SLICE, PooledActor
 from actors.runtime.clock import SystemClock
-from actors.runtime.inbox import MailboxFullError, Tenant
-from actors.runtime.poller import Poller
-from actors.runtime.pool import Pool
-from actors.runtime.worker import Worker
+from actors.runtime.pool.actor import SLICE, PooledActor
+from actors.runtime.pool.inbox import MailboxFullError, Tenant
+from actors.runtime.pool.poller import Poller
+from actors.runtime.pool.pool import Pool
+from actors.runtime.pool.worker import Worker
 from tests.runtime.doubles import WAIT_S
 
 

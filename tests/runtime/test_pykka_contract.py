@@ -12,9 +12,9 @@ import pytest
 from pykka import ActorDeadError, ActorRegistry
 
 from actors.messages import Control, Message
-from actors.runtime.actor import PooledActor
-from actors.runtime.inbox import MailboxFullError
-from actors.runtime.pool import Pool
+from actors.runtime.pool.actor import PooledActor
+from actors.runtime.pool.inbox import MailboxFullError
+from actors.runtime.pool.pool import Pool
 from tests.runtime.doubles import Kept
 
 WAIT_S = 10.0

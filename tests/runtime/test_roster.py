@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from actors.runtime.lanes import Task
-from actors.runtime.roster import (
+from actors.runtime.handlers.roster import (
     QUICK_S,
     REPORT_S,
     SLICE,
@@ -16,6 +15,7 @@ from actors.runtime.roster import (
     Roster,
     Worker,
 )
+from actors.runtime.handlers.runs import Task
 from actors.values import DONE, Event
 from tests.runtime.doubles import Letters
 

@@ -11,9 +11,9 @@ import pytest
 from pykka import ActorDeadError
 
 from actors.messages import ActorDied
-from actors.runtime.inbox import MailboxFullError, post
-from actors.runtime.pool import Pool
-from actors.runtime.supervised import SupervisedActor
+from actors.runtime.pool.inbox import MailboxFullError, post
+from actors.runtime.pool.pool import Pool
+from actors.runtime.pool.supervised import SupervisedActor
 from tests.runtime.doubles import WAIT_S, Kept, Letters
 
 ERRORS: list[BaseException] = [

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from actors.runtime.naps import SHORTEST_S, Naps
+from actors.runtime.pool.naps import SHORTEST_S, Naps
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no SIGSTOP here")
 
@@ -22,7 +22,7 @@ CHILD = f"""
 import queue, sys
 from actors.policy.lanes import Run
 from actors.runtime.clock import SystemClock
-from actors.runtime.handlers import HandlerPool
+from actors.runtime.handlers.pool import HandlerPool
 from actors.values import DONE, Event
 
 told = queue.SimpleQueue()
@@ -69,10 +69,10 @@ WRITER = """
 import sys
 import threading
 from actors.policy.gate import ConnectGate
-from actors.storage import DropEvent
+from actors.ports.journal import DropEvent
 from actors.system import System
 from actors.values import DONE
-from gateway.journal.memory import MemoryJournal
+from gateway.journal.memory.journal import MemoryJournal
 
 class Slow(MemoryJournal):
     durable = True

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.runtime.clock import SystemClock
-from actors.runtime.flow import Flow, Whole
-from actors.runtime.manual import UNIX_MS, ManualClock, ManualTimers
-from actors.runtime.timers import Timers
+from actors.runtime.links.flow import Flow, Whole
+from actors.runtime.pool.manual import UNIX_MS, ManualClock, ManualTimers
+from actors.runtime.pool.timers import Timers
 from tests.runtime.doubles import WAIT_S, Kept, Letters
 
 

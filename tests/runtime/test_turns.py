@@ -14,9 +14,9 @@ import pytest
 from actors.messages import FramesReceived
 from actors.ports import Beaten, Incoming, PeerClosed, Pinged
 from actors.runtime.clock import SystemClock
-from actors.runtime.flow import Flow
-from actors.runtime.manual import ManualClock
-from actors.runtime.reading import FLOOD_FRAMES, TURN_FRAMES
+from actors.runtime.links.flow import Flow
+from actors.runtime.links.reading import FLOOD_FRAMES, TURN_FRAMES
+from actors.runtime.pool.manual import ManualClock
 from actors.values import ErrorClass
 from gateway.transport.frames import FrameWire
 from tests.runtime.doubles import WAIT_S, PrefixWire, packed, text

@@ -11,10 +11,7 @@ from pathlib import Path
 import pytest
 
 from actors.policy.alerts import Alert
-from actors.runtime import writer as writer_module
-from actors.runtime.clock import SystemClock
-from actors.runtime.writer import JournalWriter, OverloadedError
-from actors.storage import (
+from actors.ports.journal import (
     Journal,
     JournalAnswer,
     JournalCommand,
@@ -32,9 +29,12 @@ from actors.storage import (
     StoreFrames,
     Tally,
 )
+from actors.runtime.clock import SystemClock
+from actors.runtime.journal import writer as writer_module
+from actors.runtime.journal.writer import JournalWriter, OverloadedError
 from actors.values import DONE, AccountId, Content, Decoded, Delivery, Event
-from gateway.journal.memory import MemoryJournal
-from gateway.journal.sqlite import SqliteJournal
+from gateway.journal.memory.journal import MemoryJournal
+from gateway.journal.sqlite.journal import SqliteJournal
 from tests.open_sends import unsent
 
 WAIT_S = 20.0
@@ -499,7 +499,7 @@ def _names(journal: Journal) -> list[str]:
 
 
 def test_an_idle_journal_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("actors.runtime.writer.IDLE_S", 0.01)
+    monkeypatch.setattr("actors.runtime.journal.writer.IDLE_S", 0.01)
     disk, answers = Disk(), Answers()
     writer = started(disk)
     for name in "ab":
@@ -513,7 +513,7 @@ def test_an_idle_journal_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_house_keeping_that_fails_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("actors.runtime.writer.IDLE_S", 0.01)
+    monkeypatch.setattr("actors.runtime.journal.writer.IDLE_S", 0.01)
     disk, answers = Disk(), Answers()
     monkeypatch.setattr(disk, "closed", None)  # close() raises, too
     commit, failed = disk.commit, threading.Event()

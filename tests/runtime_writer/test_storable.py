@@ -8,10 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from actors import storable
-from actors.runtime.clock import SystemClock
-from actors.runtime.writer import JournalWriter
-from actors.storage import (
+from actors.ports import storable
+from actors.ports.journal import (
     DropEvent,
     JournalCommand,
     MarkDelivery,
@@ -19,8 +17,10 @@ from actors.storage import (
     Settlement,
     StoreDelivery,
 )
+from actors.runtime.clock import SystemClock
+from actors.runtime.journal.writer import JournalWriter
 from actors.values import Content, Delivery, Event, Note, Outcome, SendOutcome, SendResult
-from gateway.journal.memory import MemoryJournal
+from gateway.journal.memory.journal import MemoryJournal
 
 SENT = Delivery(
     outbox_id="o",

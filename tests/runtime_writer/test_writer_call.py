@@ -7,9 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from actors.runtime.clock import SystemClock
-from actors.runtime.writer import JournalWriter
-from actors.storage import (
+from actors.ports.journal import (
     CLOSED,
     CommandRefusedError,
     JournalAnswer,
@@ -17,9 +15,11 @@ from actors.storage import (
     OverloadedError,
     StoreDelivery,
 )
+from actors.runtime.clock import SystemClock
+from actors.runtime.journal.writer import JournalWriter
 from actors.values import Content, Delivery
-from gateway.journal import sends
-from gateway.journal.memory import MemoryJournal
+from gateway.journal.memory.journal import MemoryJournal
+from gateway.journal.sqlite import outbox
 
 WAIT_S = 20.0
 
@@ -81,8 +81,8 @@ def test_the_answer_comes_back_after_who_was_to_be_told(writer: JournalWriter) -
     told: list[str] = []
     writer.call(store("a"), WAIT_S, lambda _: told.append(threading.current_thread().name))
     assert told == ["journal-writer"]
-    assert writer.call(sends.cancelling("a"), WAIT_S)
-    assert not writer.call(sends.cancelling("a"), WAIT_S)
+    assert writer.call(outbox.cancelling("a"), WAIT_S)
+    assert not writer.call(outbox.cancelling("a"), WAIT_S)
 
 
 def test_what_can_never_be_stored_is_an_error(journal: Gated, writer: JournalWriter) -> None:

@@ -10,9 +10,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from actors.runtime.clock import SystemClock
-from actors.runtime.writer import JournalWriter
-from actors.storage import (
+from actors.ports.journal import (
     JournalAnswer,
     JournalCommand,
     JournalError,
@@ -20,8 +18,10 @@ from actors.storage import (
     MarkDelivery,
     StoreDelivery,
 )
+from actors.runtime.clock import SystemClock
+from actors.runtime.journal.writer import JournalWriter
 from actors.values import Content, Delivery
-from gateway.journal.memory import MemoryJournal
+from gateway.journal.memory.journal import MemoryJournal
 
 WAIT_S = 20.0
 

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from actors.runtime import writer as writer_module
+from actors.ports.journal import JournalAnswer, SettleEvents, Settlement
 from actors.runtime.clock import SystemClock
-from actors.runtime.waiting import presses
-from actors.runtime.writer import JournalWriter
-from actors.storage import JournalAnswer, SettleEvents, Settlement
+from actors.runtime.journal import writer as writer_module
+from actors.runtime.journal.waiting import presses
+from actors.runtime.journal.writer import JournalWriter
 from actors.values import DONE, Disposition, Event, Outcome
 from tests.runtime_writer.test_journal_writer import WAIT_S, Disk, delivery, frames
 

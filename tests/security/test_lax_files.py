@@ -12,7 +12,7 @@ from market import Log
 
 from gateway import Gateway
 from gateway.config import load
-from gateway.planning import JOURNAL_FILE
+from gateway.host.assembly import JOURNAL_FILE
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="modes are POSIX")
 

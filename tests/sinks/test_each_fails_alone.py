@@ -12,7 +12,7 @@ from actors.runtime.board import AlertBoard
 from actors.runtime.clock import SystemClock
 from actors.values import Content, Delivery, Disposition, Event
 from gateway import ChatMessage
-from gateway.handlers import Handlers
+from gateway.host.handlers import Handlers
 from gateway.sinks.all import Sinks
 from gateway.sinks.runner import Entry, SinkRunner
 
@@ -156,7 +156,7 @@ def test_a_handler_that_hangs_takes_no_other_with_it(log: Told) -> None:
     handlers.add(ChatMessage, lambda event: event.reply("last"))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("gateway.handlers.revoked", lambda: bool(middle))
+        patch.setattr("gateway.host.handlers.revoked", lambda: bool(middle))
         handlers(message())
     assert middle[0].disposition is Disposition.RETRY
     last = handlers(message())

@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from actors.state import ConnectionState
-from actors.storage import (
+from actors.ports.journal import (
     DropEvent,
     JournalCommand,
     Letter,
@@ -17,6 +16,7 @@ from actors.storage import (
     SendQuery,
     SendRecord,
 )
+from actors.state import ConnectionState
 from actors.values import (
     Content,
     Delivery,
@@ -28,11 +28,11 @@ from actors.values import (
     SendResult,
     SendState,
 )
-from gateway.access import StoppedJournal
-from gateway.accounts import Accounts
 from gateway.config import from_mapping
 from gateway.errors import OverloadedError
-from gateway.sending import SendTicket
+from gateway.host.access import StoppedJournal
+from gateway.host.accounts import Accounts
+from gateway.host.sends import SendTicket
 from gateway.settings import Settings
 from gateway.web.stopped import StoppedGateway
 from gateway.web.upkeep import FileCare

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.letters import told
+from gateway.host.dead_letters import told
 
 DATA = Path(__file__).parents[1] / "data" / "goofish"
 

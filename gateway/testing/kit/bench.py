@@ -14,7 +14,7 @@ import msgspec
 
 from actors.plan import AccountPlan
 from actors.policy.alerts import Alert
-from actors.storage import Letter
+from actors.ports.journal import Letter
 from actors.values import (
     Content,
     Delivery,
@@ -27,13 +27,13 @@ from actors.values import (
     SendResult,
 )
 from gateway import arguments, listeners
-from gateway.app import Gateway
 from gateway.errors import UnknownAccountError
 from gateway.events import PlatformEvent, note_name
+from gateway.host.gateway import Gateway
+from gateway.host.subscriptions import OnCrash, Session
 from gateway.settings import AccountSettings, Credentials, Settings
 from gateway.testing.kit import events
 from gateway.testing.kit.standin import StandIn
-from gateway.wishes import OnCrash, Session
 
 EventT = TypeVar("EventT", bound=Event)
 Sends = Callable[[Delivery], SendResult]

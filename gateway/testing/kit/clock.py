@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from actors.runtime.manual import UNIX_MS, ManualTimers
-from actors.runtime.manual import ManualClock as StandingClock
+from actors.runtime.pool.manual import UNIX_MS, ManualTimers
+from actors.runtime.pool.manual import ManualClock as StandingClock
 
 __all__ = ["ManualClock", "ManualTimers"]
 

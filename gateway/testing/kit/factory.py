@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gateway.app import Gateway
 from gateway.config import load
+from gateway.host.gateway import Gateway
 from gateway.testing.kit.clock import ManualClock
 from gateway.testing.kit.recorder import Recorder
 from gateway.testing.platform import FakePlatform

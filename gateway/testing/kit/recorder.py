@@ -14,11 +14,11 @@ from typing import Final
 
 from actors.messages import StateChanged
 from actors.ports import Clock
+from actors.ports.journal import Journal, JournalCommand, StoreFrames
 from actors.state import ConnectionState, IllegalTransitionError, advance
-from actors.storage import Journal, JournalCommand, StoreFrames
 from actors.values import ErrorClass, Event, Failure
-from gateway import planning
-from gateway.app import Gateway
+from gateway.host import assembly
+from gateway.host.gateway import Gateway
 from gateway.settings import ReconnectSettings, Settings
 from gateway.testing.kit.watching import (
     WatchedHandle,
@@ -81,7 +81,7 @@ class Recorder:
     def journal(self, settings: Settings, clock: Clock) -> Journal:
         """Open the journal of the settings, and watch its commits; for ``Gateway(journal=…)``."""
         self._watches_journal = True
-        return WatchedJournal(planning.journal(settings, clock), self.committed)
+        return WatchedJournal(assembly.journal(settings, clock), self.committed)
 
     def attach(self, gateway: Gateway) -> Gateway:
         """Watch the handlers, states and delays of a gateway that was not started."""

@@ -8,10 +8,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from actors.runtime.board import AlertBoard
-from actors.runtime.clock import SystemClock
-from actors.runtime.quotas import OpenSends
-from actors.storage import (
+from actors.ports.journal import (
     Journal,
     JournalAnswer,
     JournalCommand,
@@ -22,8 +19,11 @@ from actors.storage import (
     StoreDelivery,
     StoreFrames,
 )
+from actors.runtime.board import AlertBoard
+from actors.runtime.clock import SystemClock
+from actors.runtime.quotas import OpenSends
 from actors.values import Decoded, Delivery, Event, Outcome, SendResult
-from gateway.journal.memory import MemoryJournal
+from gateway.journal.memory.journal import MemoryJournal
 
 T = TypeVar("T")
 

@@ -8,10 +8,10 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from actors.account import Observer
+from actors.account.services import Observer
 from actors.messages import StateChanged
 from actors.ports import Handle
-from actors.storage import Journal, JournalAnswer, JournalCommand
+from actors.ports.journal import Journal, JournalAnswer, JournalCommand
 from actors.values import (
     AccountId,
     Decoded,

@@ -8,8 +8,8 @@ from typing import Any
 
 from market import Market
 
-from actors.storage import JournalAnswer, JournalCommand, JournalError, StoreFrames
-from gateway.journal.sqlite import SqliteJournal
+from actors.ports.journal import JournalAnswer, JournalCommand, JournalError, StoreFrames
+from gateway.journal.sqlite.journal import SqliteJournal
 
 
 class SlowDisk(SqliteJournal):

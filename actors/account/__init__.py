@@ -1,0 +1,1 @@
+"""One account: its actors and what they share."""

@@ -1,0 +1,215 @@
+"""What a dispatcher knows of the tries of its events, and what it makes of their ends.
+
+The rules are :mod:`actors.policy.tries`; the journal is asked on handler threads by
+:class:`~actors.runtime.handlers.admission.Admission`. Ordinary events pass here untouched.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from actors.account.services import Account
+from actors.policy.lanes import Run
+from actors.policy.tries import (
+    CRASH_LOOP,
+    EXPIRED,
+    PAST,
+    STALE,
+    STALE_NOTICE,
+    UNTRIED,
+    past,
+    pause_s,
+    stale,
+    to_be_noted,
+    young,
+)
+from actors.ports.journal import BeginEvent, JournalAnswer, ParkEvents, Settlement
+from actors.runtime.handlers.admission import NOT_BEGUN, Admission
+from actors.runtime.handlers.roster import TIMED_OUT
+from actors.values import Disposition, Event, Outcome, Tries
+
+STALE_AGAIN_S: Final = 60.0
+"""Shortest time between two lines about stale events."""
+
+
+class Trials:
+    """Tries of one account's events, in one life of its dispatcher.
+
+    Attributes:
+        tries: By ``event_id``, of events that failed or may have ended a process.
+        wary: There may be events that a handler has seen in an earlier life.
+    """
+
+    __slots__ = (
+        "_account", "_admissions", "_expiry", "_horizon_ms", "_noted", "_say_stale_at", "_stale",
+        "tries", "wary",
+    )  # fmt: skip
+
+    def __init__(self, account: Account) -> None:
+        self._account = account
+        self._admissions: dict[str, Admission] = {}
+        self._noted: dict[str, int] = {}
+        self._expiry: Admission | None = None
+        if account.plan.tries.expire_s is not None:
+            self._expiry = self._admission(UNTRIED, None)
+        horizon_s = account.plan.tries.horizon_s
+        self._horizon_ms = math.inf if horizon_s is None else horizon_s * 1000
+        self._stale, self._say_stale_at = 0, float("-inf")
+        self.tries: dict[str, Tries] = {}
+        self.wary = False
+
+    def park_unheard(self) -> None:
+        """Park what parking handlers were given by a former dispatcher: it can not hear of them."""
+        account, running = self._account, self._account.running
+        if not running:
+            return
+        command = ParkEvents(account=account.name, lane_seqs=tuple(running))
+        running.clear()
+
+        def parked(answer: JournalAnswer) -> None:
+            count = answer if isinstance(answer, int) else 0
+            if count:
+                account.services.log.error(
+                    "event.parked", account=account.name, reason="dispatcher_died", count=count
+                )
+            account.let_go(count)
+
+        account.services.writer.submit(command, parked)
+
+    def restored(self, events: Sequence[Event], tries: Mapping[str, Tries]) -> None:
+        """Hear of events read from the journal."""
+        self.tries.update(tries)
+        self.wary = self.wary or bool(tries) or any(event.redelivered for event in events)
+
+    def calm(self) -> None:
+        """Nothing of an earlier life is left."""
+        self.wary = False
+        self._noted.clear()
+
+    def stale(self, events: Sequence[Event]) -> list[Settlement]:
+        """End what is past, and what may be a repetition; give the settlements."""
+        standing = self._account.standing
+        told_ms, first_ms = standing.platform.told_ms, standing.first_ms or 0
+        if told_ms is not None and young(events, max(told_ms - self._horizon_ms, first_ms)):
+            return []
+        settlements: list[Settlement] = []
+        parked: list[Event] = []
+        log, name = self._account.services.log, self._account.name
+        now_ms, rules = self._account.services.clock.unix_ms(), self._account.plan.tries
+        for event in stale(rules, events, self.tries, now_ms, told_ms):
+            failures = self.tries.pop(event.event_id, UNTRIED).failures
+            settlements.append(Settlement(event, STALE_NOTICE if event.notice else STALE, failures))
+            if event.notice:
+                log.debug("event.expired", account=name, event_id=event.event_id)
+            else:
+                parked.append(event)
+        ended = {settlement.event.event_id for settlement in settlements}
+        settlements += self._past([event for event in events if event.event_id not in ended])
+        if parked:
+            self._say(parked)
+        return settlements
+
+    def _past(self, events: Sequence[Event]) -> list[Settlement]:
+        account = self._account
+        found = past(events, self.tries, account.standing.first_ms)
+        if found:
+            account.services.log.info(
+                "event.past_ignored", account=account.name, event_id=found[0].event_id,
+                count=len(found),
+            )  # fmt: skip
+        return [
+            Settlement(event, PAST, self.tries.pop(event.event_id, UNTRIED).failures)
+            for event in found
+        ]
+
+    def _say(self, parked: Sequence[Event]) -> None:
+        """Log that stale events were parked, once in a while."""
+        services, self._stale = self._account.services, self._stale + len(parked)
+        now = services.clock.monotonic()
+        if now < self._say_stale_at:
+            return
+        services.log.error(
+            "event.parked",
+            account=self._account.name,
+            event_id=parked[0].event_id,
+            reason=STALE.reason,
+            count=self._stale,
+        )
+        self._stale, self._say_stale_at = 0, now + STALE_AGAIN_S
+
+    def admit(self, runs: Sequence[Run]) -> Sequence[Run]:
+        """Give the runs as the handler pool takes them."""
+        parking = self._account.services.parking
+        if self.wary or self._expiry is not None or (parking is not None and parking.active):
+            return [self._admit(run) for run in runs]
+        return runs
+
+    def end(self, event: Event, outcome: Outcome) -> Settlement | None:
+        """Say what a try's end means to the journal; None: it was none."""
+        admission = self._admissions.pop(event.event_id, None)
+        if outcome is NOT_BEGUN and admission is not None:
+            self._admissions[event.event_id] = admission
+            return None
+        tries = self.tries.pop(event.event_id, UNTRIED)
+        begun = self._account.running.pop(event.lane_seq or 0, None) is not None
+        attempts = tries.failures + 1
+        if outcome is CRASH_LOOP or outcome is EXPIRED:
+            attempts = tries.failures + tries.crashes
+        elif begun and outcome.reason == TIMED_OUT.reason:
+            outcome = _otherwise(outcome, Disposition.PARKED)
+        elif outcome.disposition is Disposition.RETRY:
+            if pause_s(self._account.plan.tries, attempts) is None:
+                outcome = _otherwise(outcome, Disposition.DEAD)
+            else:
+                self.tries[event.event_id] = Tries(attempts, tries.crashes)
+        return Settlement(
+            event=event, outcome=outcome, attempts=attempts, crashes=tries.crashes, begun=begun
+        )
+
+    def _admit(self, run: Run) -> Run:
+        """Cut a run so that an event whose try must be noted is alone in its run."""
+        parking, lane, events = self._account.services.parking, run.lane, run.events
+        noted = self._noted.get(lane, 0)
+        for place, event in enumerate(events):
+            parks = parking is not None and parking.active and parking.parks(event)
+            tries = self.tries.get(event.event_id, UNTRIED)
+            if parks or to_be_noted(event, tries, noted):
+                if place == 0:
+                    admission = self._begin(lane, event, tries, park=parks)
+                    return Run(lane=lane, events=events[:1], admit=admission)
+                events = events[:place]
+                break
+        return Run(lane=lane, events=events, admit=self._expiry)
+
+    def _begin(self, lane: str, event: Event, tries: Tries, *, park: bool) -> Admission:
+        if park and event.lane_seq is not None:
+            self._account.running[event.lane_seq] = event
+        admission = self._admissions.get(event.event_id)
+        if admission is None:
+            self._noted[lane] = self._noted.get(lane, 0) + event.redelivered
+            begin = BeginEvent(event=event, crashes=tries.crashes + 1, park=park)
+            admission = self._admissions[event.event_id] = self._admission(tries, begin)
+        return admission
+
+    def _admission(self, tries: Tries, begin: BeginEvent | None) -> Admission:
+        account, services = self._account, self._account.services
+        return Admission(
+            rules=account.plan.tries,
+            clock=services.clock,
+            platform=lambda: account.standing.platform,
+            writer=services.writer,
+            tries=tries,
+            begin=begin,
+        )
+
+
+def _otherwise(outcome: Outcome, disposition: Disposition) -> Outcome:
+    """Give an outcome with another end; what handlers that are done left leaves with it."""
+    return Outcome(
+        disposition=disposition,
+        reason=outcome.reason,
+        replies=outcome.replies,
+        notes=outcome.notes,
+    )

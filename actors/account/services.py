@@ -1,0 +1,229 @@
+"""What one account is made of: the services it shares, and who its actors are."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import Generic, Protocol, TypeVar
+
+import msgspec
+
+from actors.messages import (
+    ConnectionInbox,
+    DecoderInbox,
+    DialingInbox,
+    DispatcherInbox,
+    HeartbeatInbox,
+    OutboxInbox,
+    RecoveryInbox,
+    StateChanged,
+    SupervisorCommand,
+    SupervisorInbox,
+)
+from actors.plan import AccountPlan
+from actors.policy.alerts import JournalHealth
+from actors.policy.platform_time import NOTHING_TOLD
+from actors.policy.sizes import Sizes
+from actors.ports import Clock, Dice, Mailbox, Session
+from actors.ports.journal import Past
+from actors.runtime.board import AlertBoard
+from actors.runtime.handlers.pool import HandlerPool
+from actors.runtime.journal.told import ToldTime
+from actors.runtime.journal.writer import JournalWriter
+from actors.runtime.links.flow import Flow
+from actors.runtime.log import Log
+from actors.runtime.pool.inbox import Receiver, post
+from actors.runtime.pool.poller import Poller
+from actors.runtime.pool.pool import Pool
+from actors.runtime.pool.timers import Timers
+from actors.runtime.quotas import OpenSends, SharedRate
+from actors.state import ConnectionState
+from actors.values import AccountId, Event, Generation, Recovered, SendResult
+
+M = TypeVar("M")
+
+
+class Observer:
+    """Who is told what became of things; a subclass says what it does with which.
+
+    Called on kernel threads; must not block.
+    """
+
+    def state_changed(self, change: StateChanged) -> None:
+        """A connection moved."""
+
+    def send_ended(self, account: AccountId, outbox_id: str, result: SendResult) -> None:
+        """A send has its outcome."""
+
+    def retry_scheduled(self, account: AccountId, attempt: int, delay_s: float) -> None:
+        """The next attempt is due in ``delay_s``."""
+
+    def dead_lettered(self, account: AccountId, event: Event, reason: str) -> None:
+        """An event will not be tried again."""
+
+    def recovery_ended(self, outcome: Recovered) -> None:
+        """An account's history was read again, or could not be."""
+
+
+class Parking(Protocol):
+    """Which events must not be handled a second time after a crash. Any thread."""
+
+    @property
+    def active(self) -> bool:
+        """False: none, so nobody needs to ask."""
+
+    def parks(self, event: Event) -> bool:
+        """Say whether it is parked when nobody knows what its handlers did."""
+
+
+class Services(msgspec.Struct, frozen=True, kw_only=True):
+    """What all accounts of a process share."""
+
+    pool: Pool
+    timers: Timers
+    poller: Poller
+    handlers: HandlerPool
+    writer: JournalWriter
+    dialing: Mailbox[DialingInbox]
+    clock: Clock
+    dice: Dice
+    log: Log
+    alerts: AlertBoard
+    observer: Observer
+    history_rate: SharedRate
+    sends: OpenSends = msgspec.field(default_factory=OpenSends)
+    parking: Parking | None = None
+    health: JournalHealth = msgspec.field(default_factory=JournalHealth)
+    told: ToldTime = msgspec.field(default_factory=ToldTime)
+    requests: Iterator[int] = msgspec.field(default_factory=itertools.count)
+
+    def new_mid(self, session: Session) -> str:
+        """Give a request id that no other of this millisecond has.
+
+        A platform knows its clock and about a thousand numbers (``protocol.md`` 3); drawn by
+        dice, two requests of a moment would now and then take each other's answer.
+        """
+        return session.mid(self.clock.unix_ms(), (next(self.requests) % 1000 + 0.5) / 1000)
+
+
+class Role(Generic[M]):
+    """The mailbox of a role; who plays it may change.
+
+    A message to nobody, to the dead or to a full inbox is a lost hint. It is counted: outbox and
+    dispatcher read the journal again when they see that mail was lost.
+
+    Attributes:
+        ref: Who plays it now; None: nobody.
+        lost: How many messages were lost.
+    """
+
+    __slots__ = ("lost", "ref")
+
+    def __init__(self) -> None:
+        self.ref: Receiver[M] | None = None
+        self.lost = 0
+
+    def tell(self, message: M) -> bool:
+        """Leave a message with whoever plays the role now; False if it is lost."""
+        ref = self.ref
+        if ref is not None and post(ref, message):
+            return True
+        self.lost += 1
+        return False
+
+
+class Peers:
+    """The roles of one account. Actors hold this, never each other's refs."""
+
+    __slots__ = (
+        "connection", "decoder", "dispatcher", "heartbeat", "outbox", "recovery", "supervisor",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.connection = Role[ConnectionInbox]()
+        self.heartbeat = Role[HeartbeatInbox]()
+        self.decoder = Role[DecoderInbox]()
+        self.dispatcher = Role[DispatcherInbox]()
+        self.outbox = Role[OutboxInbox]()
+        self.recovery = Role[RecoveryInbox]()
+        self.supervisor = Role[SupervisorInbox]()
+
+
+class Standing:
+    """What a supervisor leaves to its next life, and what others note for it.
+
+    Attributes:
+        past: Failures, and a verdict that still holds; the journal has it too.
+        begun_at: Monotonic seconds when the account was started in this life.
+        first_ms: The first contact, in the platform's Unix time: what it made earlier is past,
+            and not handled. Zero: there is no such past. None: not known yet.
+        platform: What is known of the platform's clock; the decoder notes it.
+        pushed_at_ms: Our Unix time of the last push; the decoder notes it.
+        sizes: How much of history may be asked for at once; outbox and recovery note it.
+        unsent: The outbox holds something; the outbox notes it.
+        unheard: Commands that came between two lives, oldest first.
+        begun: There was a life before.
+        connects: It is linked, or will be by itself; without, nobody reads its history again.
+        state: Of the connection, as last heard.
+        generation: Of the last attempt; numbers go on, or two links would share one.
+        wanted: The account is to be connected.
+        ending: The account is being stopped for good.
+    """
+
+    __slots__ = (
+        "begun",
+        "begun_at",
+        "connects",
+        "ending",
+        "first_ms",
+        "generation",
+        "past",
+        "platform",
+        "pushed_at_ms",
+        "sizes",
+        "state",
+        "unheard",
+        "unsent",
+        "wanted",
+    )
+
+    def __init__(self, past: Past | None = None) -> None:
+        self.past = past
+        self.begun_at: float | None = None
+        self.first_ms: int | None = None
+        self.platform = NOTHING_TOLD
+        self.pushed_at_ms = 0
+        self.sizes = Sizes()
+        self.unsent = False
+        self.unheard: tuple[SupervisorCommand, ...] = ()
+        self.begun = self.wanted = self.ending = False
+        self.connects = True
+        self.state = ConnectionState.DISCONNECTED
+        self.generation: Generation = 0
+
+
+class Account(msgspec.Struct, frozen=True, kw_only=True):
+    """What each actor of an account is given."""
+
+    plan: AccountPlan
+    services: Services
+    peers: Peers
+    flow: Flow
+    standing: Standing = msgspec.field(default_factory=Standing)
+    running: dict[int, Event] = msgspec.field(default_factory=dict)
+    """Events handed to parking handlers, by ``lane_seq``; the dispatcher's, over its lives."""
+
+    @property
+    def name(self) -> AccountId:
+        """Return the account's name."""
+        return self.plan.account
+
+    def keep(self, events: int) -> None:
+        """Count stored events: where memory is all there is, they pace reading until they end."""
+        if not self.services.writer.durable:
+            self.flow.taken(events)
+
+    def let_go(self, events: int) -> None:
+        """Count events that ended, or wait where they pace nothing; see :meth:`keep`."""
+        if not self.services.writer.durable:
+            self.flow.returned(events)

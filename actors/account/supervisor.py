@@ -1,0 +1,378 @@
+"""The supervisor of one account: brings it up and restarts its actors.
+
+It does no I/O. When the account connects again is decided in :mod:`actors.account.reconnect`;
+how often an actor may die in ``policy.windows``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pykka
+
+from actors.account.connection import ConnectionActor
+from actors.account.decoder import DecoderActor
+from actors.account.dispatcher import DispatcherActor
+from actors.account.heartbeat import HeartbeatActor
+from actors.account.outbox import OutboxActor
+from actors.account.reconnect import Reconnect, crash_loop
+from actors.account.recovery import RecoveryActor, report
+from actors.account.services import Account
+from actors.messages import (
+    AccountEnded,
+    ActorDied,
+    BeginRecovery,
+    DialAllowed,
+    Drain,
+    Drained,
+    Introduce,
+    JournalFailed,
+    JournalRecovered,
+    LinkCondemned,
+    LinkDown,
+    PastStored,
+    Pause,
+    RecoveryEnded,
+    Reset,
+    RestartDue,
+    RetryDue,
+    RootInbox,
+    Shut,
+    StabilityReached,
+    Start,
+    StateChanged,
+    Stop,
+    SupervisorInbox,
+)
+from actors.policy import failures
+from actors.policy.rates import TokenBucket
+from actors.policy.windows import LONGEST_DELAY_S, RestartBudget
+from actors.ports import Mailbox
+from actors.runtime.pool.pool import Pool
+from actors.runtime.pool.supervised import SupervisedActor
+from actors.state import Cause, ConnectionState
+from actors.values import ErrorClass, Failure, Recovered
+
+CHILDREN = ("decoder", "dispatcher", "outbox", "heartbeat", "connection")
+"""In the order they are started; they are stopped in reverse."""
+
+_BETWEEN_LINKS = (ConnectionState.DISCONNECTED, ConnectionState.RECONNECTING)
+
+_ACTORS: dict[str, type[DecoderActor | DispatcherActor | OutboxActor | HeartbeatActor]] = {
+    "decoder": DecoderActor,
+    "dispatcher": DispatcherActor,
+    "outbox": OutboxActor,
+    "heartbeat": HeartbeatActor,
+}
+
+
+_INTRODUCED: dict[str, Introduce] = {
+    "heartbeat": Introduce(name="heartbeat"),
+    "outbox": Introduce(name="outbox"),
+    "recovery": Introduce(name="recovery"),
+}
+"""Children to whom the connection tells, after a restart, what they missed."""
+
+CONNECTION_CRASHED = Failure(
+    error_class=ErrorClass.OTHER,
+    reason="connection_crashed",
+    detail="The connection actor died; it is restarted. See actor.died in the log.",
+)
+
+
+class SupervisorActor(SupervisedActor[SupervisorInbox]):
+    """One a account; never shared, so that nobody's failures cost another a restart."""
+
+    def __init__(
+        self, pool: Pool, account: Account, *, root: Mailbox[RootInbox] | None = None
+    ) -> None:
+        super().__init__(pool, name="supervisor", supervisor=root)
+        self._root = root
+        self._pool = pool
+        self._account = account
+        self._services = account.services
+        self._peers = account.peers
+        self._reconnect = Reconnect(account)
+        self._budgets: dict[str, RestartBudget] = {}
+        self._history_rate: TokenBucket | None = None
+        self._children: dict[str, pykka.ActorRef[Any]] = {}
+        standing = account.standing
+        self._state, self._generation = standing.state, standing.generation
+        self._wanted, self._ending = standing.wanted, standing.ending
+        self._was_started = standing.wanted
+
+    def receive(self, message: SupervisorInbox) -> None:
+        """Obey the façade; react to the account's own actors."""
+        match message:
+            case Start():
+                self._start()
+            case Pause():
+                self._leave(for_good=False)
+            case Stop():
+                self._leave(for_good=True)
+            case Reset():
+                self._reconnect.reset(self._state, wanted=self._wanted)
+            case StateChanged():
+                self._changed(message)
+            case RetryDue():
+                if self._reconnect.is_due(message) and self._wanted:
+                    self._reconnect.try_again(self._state)
+            case DialAllowed():
+                if message.generation == self._generation and self._wanted:
+                    self._reconnect.open()
+            case StabilityReached():
+                if message.generation == self._generation:
+                    self._reconnect.settle()
+            case Drained():
+                self._finish()
+            case PastStored():
+                self._reconnect.stored()
+            case BeginRecovery():
+                self._begin_recovery(message)
+            case RecoveryEnded():
+                self._end_recovery()
+            case JournalFailed():
+                self._reconnect.wait_no_longer()
+                self._reconnect.withdraw()
+            case JournalRecovered():
+                if self._wanted and self._state in _BETWEEN_LINKS:
+                    self._reconnect.open()
+            case ActorDied():
+                self._died(message)
+            case RestartDue():
+                self._restart(message.name)
+            case _:
+                self.refuse(message)
+        self._account.standing.connects = self._wanted and self._reconnect.given_up is None
+
+    def started(self) -> None:
+        """Go on where a former life ended."""
+        standing = self._account.standing
+        if standing.state is ConnectionState.CLOSED:  # it died while its handlers ended
+            self._finish()
+            return
+        if self._reconnect.given_up is not None:
+            standing.connects = False
+        self._staff()
+        if standing.begun:
+            self._resume_connection()
+        unheard, standing.unheard = standing.unheard, ()
+        for command in unheard:
+            self.receive(command)
+
+    def stopped(self) -> None:
+        """Stop the children in reverse order; leave no timer behind."""
+        self._reconnect.close()
+        self._stop_children()
+
+    def _stop_children(self, *, but: str | None = None) -> None:
+        for name in ("recovery", *reversed(CHILDREN)):
+            child = None if name == but else self._children.pop(name, None)
+            if child is not None and child.is_alive():
+                child.stop(block=False)
+
+    def _finish(self) -> None:
+        """The account is down; whoever comes under its name may begin."""
+        self.actor_ref.stop(block=False)
+        if self._root is not None:
+            self._root.tell(AccountEnded())
+
+    def died(self, error: str) -> None:
+        """Take the children along: the whole account is restarted."""
+        self.stopped()
+        self._connection_died()
+        standing = self._account.standing
+        standing.begun, standing.past = True, self._reconnect.past()
+        standing.state, standing.generation = self._state, self._generation
+        standing.wanted, standing.ending = self._wanted, self._ending
+        super().died(error)
+
+    def tear_down(self) -> None:
+        """Leave to the next life the commands this one did not live to hear."""
+        mail = self.actor_inbox.urgent or ()
+        unheard = [each for each in mail if isinstance(each, (Start, Pause, Stop, Reset))]
+        standing = self._account.standing
+        standing.unheard = (*unheard, *standing.unheard)
+        super().tear_down()
+
+    # --- commands ---------------------------------------------------------------------
+
+    def _start(self) -> None:
+        resumed, self._wanted = not self._wanted, True
+        first, self._was_started = not self._was_started, True
+        if first:  # a verdict or a delay of an earlier life may still hold
+            self._staff()
+            self._reconnect.tell_wait()
+            self._resume_connection()
+        elif self._state is ConnectionState.DISCONNECTED or (
+            resumed and self._state is ConnectionState.RECONNECTING
+        ):
+            self._reconnect.open()
+
+    def _staff(self) -> None:
+        """Have the children, wanted or not: what was acknowledged is handled without a link, too.
+
+        A single one that is missing is restarted in its turn.
+        """
+        if not self._children:
+            for name in CHILDREN:
+                self._spawn(name)
+
+    def _leave(self, *, for_good: bool) -> None:
+        self._wanted, self._ending = False, self._ending or for_good
+        self._reconnect.wait_no_longer()
+        if not self._children and for_good:
+            self._spawn("connection")
+        self._peers.connection.tell(Shut(for_good=for_good))
+
+    # --- the connection's news --------------------------------------------------------
+
+    def _changed(self, change: StateChanged) -> None:
+        if self._state is ConnectionState.FAILED:
+            self._services.alerts.end("account.failed", account=self._account.name)
+        self._state, self._generation = change.new, change.generation
+        reconnect = self._reconnect
+        reconnect.left()
+        match change.new:
+            case ConnectionState.CONNECTED:
+                reconnect.connected(change.generation)
+            case ConnectionState.RECONNECTING:
+                if self._wanted:
+                    reconnect.decide(change)
+            case ConnectionState.FAILED:
+                reconnect.failed(change, wanted=self._wanted)
+            case ConnectionState.DISCONNECTED:
+                if self._wanted:
+                    reconnect.open()
+            case ConnectionState.CLOSED:
+                self._services.alerts.end(account=self._account.name)
+                reconnect.wait_no_longer()
+                self._stop_children(but="dispatcher")
+                if "dispatcher" in self._children:
+                    self._peers.dispatcher.tell(Drain())
+                else:
+                    self._finish()
+            case ConnectionState.CONNECTING:
+                reconnect.wait_no_longer()
+
+    # --- the dead ---------------------------------------------------------------------
+
+    def _died(self, died: ActorDied) -> None:
+        child = self._children.get(died.name)
+        if child is None or child.actor_urn != died.urn:
+            return
+        del self._children[died.name]
+        budget = self._budgets.setdefault(died.name, RestartBudget(limit=5, window_s=60.0))
+        delay_s = budget.restart(self._services.clock.monotonic())
+        self._services.log.error(
+            "actor.died",
+            account=self._account.name,
+            actor=died.name,
+            error=died.error,
+            restart_in_s=delay_s,
+        )
+        if self._state is ConnectionState.CLOSED:
+            self._finish()
+            return
+        if died.name == "connection":
+            self._connection_died()
+        if died.name == "recovery":
+            self._peers.recovery.ref = None
+            if delay_s is None:
+                self._give_recovery_up()
+                return
+        if delay_s is None:
+            delay_s = LONGEST_DELAY_S
+            self._reconnect.give_up(crash_loop(died.name))
+        self._services.timers.after(delay_s, self._peers.supervisor, RestartDue(name=died.name))
+
+    def _connection_died(self) -> None:
+        """Report the dead connection's link as lost, on its behalf."""
+        self._reconnect.wait_no_longer()
+        down = LinkDown(generation=self._generation)
+        self._peers.heartbeat.tell(down)
+        self._peers.outbox.tell(down)
+        if self._state not in (ConnectionState.CONNECTING, ConnectionState.CONNECTED):
+            return
+        self._reconnect.left()
+        old, self._state = self._state, ConnectionState.RECONNECTING
+        self._services.observer.state_changed(
+            StateChanged(
+                account=self._account.name,
+                old=old,
+                new=self._state,
+                cause=Cause.CHILD_CRASHED,
+                generation=self._generation,
+                failure=CONNECTION_CRASHED,
+                at_ms=self._services.clock.unix_ms(),
+            )
+        )
+
+    # --- recoveries -------------------------------------------------------------------
+
+    def _begin_recovery(self, order: BeginRecovery) -> None:
+        """Start the actor that reads history; one that still runs for another link ends."""
+        if order.generation != self._generation:
+            return
+        self._end_recovery()
+        plan = self._account.plan.recovery
+        if self._history_rate is None:  # outlives the actor, or each reconnect were a burst
+            self._history_rate = TokenBucket(
+                rate_per_s=plan.rate_per_s,
+                burst=plan.burst,
+            )
+        self._children["recovery"] = RecoveryActor.play(
+            self._peers.recovery, self._pool, self._account, order, self._history_rate
+        )
+
+    def _end_recovery(self) -> None:
+        self._peers.recovery.ref = None
+        child = self._children.pop("recovery", None)
+        if child is not None and child.is_alive():
+            child.stop(block=False)
+
+    def _give_recovery_up(self) -> None:
+        """It keeps dying: the link stays, the gap is told, a later probe tries again."""
+        outcome = Recovered(
+            account=self._account.name,
+            recovered=False,
+            from_ms=None,
+            to_ms=None,
+            found=0,
+            reason="crashed",
+        )
+        report(self._account, outcome)
+        self._peers.connection.tell(RecoveryEnded(generation=self._generation, outcome=outcome))
+
+    def _restart(self, name: str) -> None:
+        if name in self._children or self._state is ConnectionState.CLOSED:
+            return
+        if name != "recovery":  # the connection says what it is to read
+            self._spawn(name)
+        match name:
+            case "connection":
+                self._resume_connection()
+            case "decoder":
+                self._peers.connection.tell(
+                    LinkCondemned(generation=self._generation, failure=failures.DECODER_RESTARTED)
+                )
+            case _:
+                if name in _INTRODUCED:
+                    self._peers.connection.tell(_INTRODUCED[name])
+
+    def _resume_connection(self) -> None:
+        """Tell a reborn connection what its former self did not live to hear or to do."""
+        if not self._wanted:
+            self._peers.connection.tell(Shut(for_good=self._ending))
+        else:
+            self._reconnect.resume(self._state)
+
+    def _spawn(self, name: str) -> None:
+        role = getattr(self._peers, name)
+        self._children[name] = (
+            ConnectionActor.play(
+                role, self._pool, self._account, state=self._state, generation=self._generation
+            )
+            if name == "connection"
+            else _ACTORS[name].play(role, self._pool, self._account)
+        )

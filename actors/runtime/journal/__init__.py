@@ -1,0 +1,1 @@
+"""The journal writer: who waits, and how it is committed."""

@@ -1,0 +1,1 @@
+"""Open links: reading, writing, calls, flow control."""

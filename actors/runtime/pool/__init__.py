@@ -1,0 +1,1 @@
+"""Actors that share threads: mailboxes, workers, timers, the poller."""

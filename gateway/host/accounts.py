@@ -1,0 +1,212 @@
+"""What a host sees of its accounts: where each stands, and the verbs to change it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final
+
+from msgspec import structs
+
+from actors.messages import StateChanged
+from actors.policy.alerts import Alert
+from actors.ports.journal import Tally
+from actors.state import ConnectionState
+from actors.values import AccountId, Failure
+from gateway import arguments
+from gateway.errors import UnknownAccountError
+from gateway.host.undisturbed import Bell
+from gateway.redaction import Redactor
+
+
+def masked_failure(failure: Failure, redactor: Redactor) -> Failure:
+    """Give a failure without our secrets; a server may repeat one in its words."""
+    detail, said = redactor.text(failure.detail), redactor.text(failure.close_reason)
+    if (detail, said) == (failure.detail, failure.close_reason):
+        return failure
+    return structs.replace(failure, detail=detail, close_reason=said)
+
+
+_PLACES: Final = {state: place for place, state in enumerate(ConnectionState)}
+"""Where each state stands in a list: thousands of dicts would cost twice the bytes."""
+
+
+def masked_change(change: StateChanged, redactor: Redactor) -> StateChanged:
+    """Give a change whose failure tells no secret of ours."""
+    if change.failure is None:
+        return change
+    failure = masked_failure(change.failure, redactor)
+    return change if failure is change.failure else structs.replace(change, failure=failure)
+
+
+def masked_alert(alert: Alert, redactor: Redactor) -> Alert:
+    """Give an alert whose words tell no secret of ours."""
+    return structs.replace(alert, detail=redactor.text(alert.detail))
+
+
+class AccountView:
+    """One account, live. Reading never blocks; nothing here can change the account.
+
+    Attributes:
+        id: Its name.
+        state: Where its connection stands now.
+        since_ms: Our Unix time of the last change.
+        last_error: The last failure; it stays after the account has recovered.
+        attempt: Number of the attempt that is waited for or made; 0 when all is well.
+        next_retry_s: Delay before that attempt, as it was drawn.
+        paused: A person paused it, perhaps in an earlier life, and nobody resumed it since.
+    """
+
+    def __init__(
+        self,
+        account: AccountId,
+        changed: Bell,
+        tally: Callable[[AccountId], Tally],
+        alerts: Callable[[AccountId], Sequence[Alert]],
+    ) -> None:
+        self.id = account
+        self._tally = tally
+        self._alerts = alerts
+        self.state = ConnectionState.DISCONNECTED
+        self.since_ms = 0
+        self.generation = 0
+        self.last_error: Failure | None = None
+        self.attempt = 0
+        self.next_retry_s: float | None = None
+        self.dead_letters = 0
+        self.paused = False
+        self._changes = 0
+        self._entered = [0] * len(_PLACES)
+        self._changed = changed
+
+    @property
+    def counters(self) -> Tally:
+        """Tell what became of all events, over the life of the journal; zeros before the start."""
+        return self._tally(self.id)
+
+    @property
+    def alerts(self) -> Sequence[Alert]:
+        """Tell what a person should look at now, the oldest first."""
+        return self._alerts(self.id)
+
+    def __repr__(self) -> str:
+        return f"<account {self.id!r} {self.state.value}>"
+
+    def wait_for(self, state: ConnectionState, timeout: float) -> bool:
+        """Wait until the account is in a state.
+
+        Args:
+            state: The state to wait for.
+            timeout: Seconds at most.
+
+        Returns:
+            False if the time ran out. True if it is, or was meanwhile, in that state.
+
+        Raises:
+            TypeError: Not a ``ConnectionState``, or not a number of seconds.
+            ValueError: ``timeout`` is negative or no number.
+        """
+        given: object = state  # callers without a type checker pass anything
+        if not isinstance(given, ConnectionState):
+            raise TypeError(
+                f"state must be a ConnectionState, not {arguments.kind(given)}; "
+                "use ConnectionState.CONNECTED"
+            )
+        timeout = arguments.wait_s("timeout", timeout)
+        before = self._changes
+        return self._changed.wait_for(
+            lambda: self.state is state or self._entered[_PLACES[state]] > before, timeout
+        )
+
+    def apply(self, change: StateChanged) -> None:
+        """Take a change over; called by the kernel, in order."""
+        self.state = change.new
+        self.since_ms = change.at_ms
+        self.generation = change.generation
+        self._changes += 1
+        self._entered[_PLACES[change.new]] = self._changes
+        if change.failure is not None:
+            self.last_error = change.failure
+        if change.new is ConnectionState.CONNECTED:
+            self.attempt, self.next_retry_s = 0, None
+        self._changed.ring()
+
+
+class Accounts(Mapping[AccountId, AccountView]):
+    """The accounts by name, with the verbs. All verbs are thread-safe and idempotent."""
+
+    def __init__(
+        self,
+        *,
+        add: Callable[[object], AccountView],
+        verb: Callable[[str, AccountId], None],
+        tally: Callable[[AccountId], Tally] = lambda _: Tally(),
+        alerts: Callable[[AccountId], Sequence[Alert]] = lambda _: (),
+        look: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._look = look
+        self._tally = tally
+        self._alerts = alerts
+        self._views: dict[AccountId, AccountView] = {}
+        self._changed = Bell()
+        self._add = add
+        self._verb = verb
+
+    def __getitem__(self, account: AccountId) -> AccountView:
+        self._look()
+        try:
+            return self._views[account]
+        except (KeyError, TypeError):
+            name = arguments.account(account)
+            if name in self._views:
+                return self._views[name]
+            raise UnknownAccountError(name, list(self._views)) from None
+
+    def __contains__(self, account: object) -> bool:
+        return isinstance(account, str) and account in self._views
+
+    def __iter__(self) -> Iterator[AccountId]:
+        return iter(list(self._views))
+
+    def __len__(self) -> int:
+        return len(self._views)
+
+    def forget_states(self) -> None:
+        """Tell that nothing is known any more: this is a child of the process that runs them."""
+        for view in self._views.values():
+            view.state = ConnectionState.DISCONNECTED
+
+    def open_view(self, account: AccountId) -> AccountView:
+        """Make an account visible; the façade calls it."""
+        view = self._views[account] = AccountView(account, self._changed, self._tally, self._alerts)
+        return view
+
+    def close_view(self, account: AccountId) -> None:
+        """Make an account invisible; the façade calls it."""
+        self._views.pop(account, None)
+
+    def add(self, settings: object) -> AccountView:
+        """Start one more account.
+
+        Args:
+            settings: An ``AccountSettings``.
+
+        Raises:
+            AccountExistsError: The id is taken.
+        """
+        return self._add(settings)
+
+    def remove(self, account: AccountId) -> None:
+        """Close an account's link and forget the account; its journal rows stay."""
+        self._verb("remove", arguments.account(account))
+
+    def pause(self, account: AccountId) -> None:
+        """Close an account's link and keep it away until :meth:`resume`, restarts included."""
+        self._verb("pause", arguments.account(account))
+
+    def resume(self, account: AccountId) -> None:
+        """Connect a paused account again."""
+        self._verb("resume", arguments.account(account))
+
+    def reset(self, account: AccountId) -> None:
+        """Forget failures; a FAILED account tries again."""
+        self._verb("reset", arguments.account(account))

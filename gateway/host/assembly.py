@@ -1,0 +1,194 @@
+"""From settings to what the kernel needs: one account's plan, and the journal."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+from actors.account.services import Observer
+from actors.plan import AccountPlan
+from actors.policy.gate import ConnectGate
+from actors.policy.tries import TryRules
+from actors.ports import Clock, Handle, Identity
+from actors.ports.journal import Journal
+from actors.runtime.clock import SystemClock
+from actors.runtime.quotas import OpenSends
+from actors.system import System
+from gateway import arguments
+from gateway.host.handlers import Handlers
+from gateway.journal.files import opening as files
+from gateway.journal.memory.journal import MemoryJournal
+from gateway.journal.sqlite.journal import SqliteJournal
+from gateway.platforms import registry
+from gateway.settings import AccountSettings, Record, RetrySettings, Settings
+from gateway.transport.dialer import WebSocketDialer
+
+DAY_S = 24 * 3600
+JOURNAL_FILE = files.JOURNAL_FILE
+
+_SECTIONS = [
+    key.name
+    for key in dataclasses.fields(AccountSettings)
+    if isinstance(key.default, Record) and key.name in AccountPlan.__struct_fields__
+]
+"""What of an account's settings the kernel has under the same name."""
+
+
+def journal(settings: Settings, clock: Clock, log: Any = None) -> Journal:
+    """Open the journal the settings name.
+
+    Raises:
+        JournalError: It can not be opened; says why and what to do.
+    """
+    if settings.durability == "memory":
+        return MemoryJournal(clock=clock)
+    return SqliteJournal(
+        Path(settings.data_dir) / JOURNAL_FILE,
+        synchronous="FULL" if settings.durability == "full" else "NORMAL",
+        clock=clock,
+        limits=settings.journal,
+        log=log,
+    )
+
+
+def system(
+    settings: Settings,
+    journal: Journal,
+    *,
+    handlers: Handlers,
+    handle: Handle,
+    observer: Observer,
+    clock: Clock,
+    log: Any,
+    on_exhausted: Callable[[], None],
+) -> System:
+    """Make what all accounts share, not started.
+
+    Args:
+        settings: Of the gateway.
+        journal: Open.
+        handlers: Know which events are parked, and what was given up.
+        handle: Gets the events.
+        observer: Hears what happens.
+        clock: Time.
+        log: A structlog logger.
+        on_exhausted: Called when only a new process helps.
+    """
+    connect, outbox = settings.connect, settings.outbox
+    return System(
+        journal=journal,
+        handle=handle,
+        observer=observer,
+        log=log,
+        gate=ConnectGate(
+            rate_per_s=connect.rate_per_s,
+            burst=connect.burst,
+            max_in_flight=connect.max_in_flight,
+        ),
+        clock=clock,
+        handlers=settings.handlers,
+        history=settings.history,
+        sends=OpenSends(limit=outbox.limit, rate_per_s=outbox.rate_per_s, burst=outbox.burst),
+        parking=handlers,
+        given_up=handlers.given_up,
+        journal_limit_s=settings.journal.limit_s,
+        on_exhausted=on_exhausted,
+    )
+
+
+def opener(given: object, log: Any) -> Callable[[Settings, Clock], Journal]:
+    """Return what opens the journal: what a host gave, or :func:`journal`.
+
+    Raises:
+        TypeError: It is no function of settings and a clock.
+    """
+    if given is None:
+        return partial(journal, log=log)
+    if not callable(given):
+        raise TypeError(
+            f"journal must be a function of settings and a clock that opens one, not "
+            f"{arguments.kind(given)}; where the file lies is data_dir of the settings"
+        )
+    found: Callable[..., Any] = arguments.function("journal", given, takes=2)
+    return found
+
+
+def clock(given: object) -> Clock:
+    """Return the time to use: what a host gave, or the machine's.
+
+    Raises:
+        TypeError: It is no clock.
+    """
+    if given is None:
+        return SystemClock()
+    found: Any = given
+    if isinstance(given, type) or not all(
+        callable(getattr(given, name, None)) for name in ("monotonic", "unix_ms")
+    ):
+        what = f"the class {given.__name__}" if isinstance(given, type) else arguments.kind(given)
+        raise TypeError(
+            f"clock must be an object with monotonic() and unix_ms(), not {what}; "
+            "a test has gateway.testing.ManualClock()"
+        )
+    return found  # type: ignore[no-any-return]  # it has what is asked of it
+
+
+class _Fixed:
+    """Gives the same credentials to every attempt."""
+
+    __slots__ = ("_identity",)
+
+    def __init__(self, identity: Identity) -> None:
+        self._identity = identity
+
+    def __call__(self) -> Identity:
+        return self._identity
+
+
+def plan(account: AccountSettings, settings: Settings) -> AccountPlan:
+    """Give one account's plan.
+
+    Raises:
+        ValueError: The URL, the proxy or the CA file can not be used, or the platform is not known;
+            names the setting and the fix.
+    """
+    credentials = account.credentials
+    identity = Identity(
+        account=account.id,
+        user_id=credentials.user_id,
+        device_id=credentials.device_id,
+        token=credentials.token,
+        cookie=credentials.cookie,
+        user_agent=account.user_agent,
+    )
+    return AccountPlan(
+        account=account.id,
+        platform=registry.get(account.platform),
+        dialer=WebSocketDialer(
+            url=account.url,
+            headers=account.headers,
+            proxy=account.proxy,
+            tls=account.tls,
+            deadlines=account.deadlines,
+            limits=account.limits,
+        ),
+        identity=_Fixed(identity),
+        user_id=credentials.user_id,
+        connect=settings.connect,
+        tries=_tries(account.handlers, _horizon_s(settings)),
+        **{name: getattr(account, name) for name in _SECTIONS},
+    )
+
+
+def _horizon_s(settings: Settings) -> float | None:
+    # Memory forgets by number and at the end, so that an age tells nothing.
+    return None if settings.durability == "memory" else settings.journal.retention_days * DAY_S
+
+
+@lru_cache(maxsize=256)
+def _tries(handlers: RetrySettings, horizon_s: float | None) -> TryRules:
+    """Return the rules of thousands of accounts that differ in little."""
+    return TryRules(**dataclasses.asdict(handlers), horizon_s=horizon_s)

@@ -1,0 +1,422 @@
+"""Gateway: the façade that wires settings, platforms, transports and journal to the kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from actors.account.services import Observer
+from actors.policy.alerts import Alert
+from actors.ports import Clock, Handle
+from actors.ports.journal import Journal
+from actors.runtime.handlers.pool import handling
+from actors.system import System
+from actors.values import AccountId, Event
+from gateway import arguments, listeners, logs, sinks
+from gateway.config import check, load
+from gateway.errors import ConfigError, ShuttingDownError, UnknownAccountError
+from gateway.events import note_name
+from gateway.host import answering, assembly, stopping
+from gateway.host.access import RunningJournal
+from gateway.host.calls import Calls
+from gateway.host.dead_letters import DeadLetters
+from gateway.host.handlers import Handlers
+from gateway.host.life import Life
+from gateway.host.observer import GatewayObserver, RecoveryListener, StateListener
+from gateway.host.registry import Registry
+from gateway.host.sender import Sender
+from gateway.host.sends import Sends, SendTicket, Tickets
+from gateway.host.subscriptions import OnCrash, Session
+from gateway.host.subscriptions import check as check_wish
+from gateway.host.undisturbed import run, undisturbed
+from gateway.settings import Settings
+from gateway.transport import library
+
+EventT = TypeVar("EventT", bound=Event)
+_NOT_GIVEN: Any = None
+
+
+class Gateway:
+    """Many accounts in one process: events in, replies out, honest results.
+
+    Nothing runs before :meth:`start`. All methods may be called from any thread. An argument of
+    another type is a TypeError in the call, one out of bounds a ValueError.
+
+    Args:
+        settings: What to run; see :meth:`from_config`.
+        log: A logger of structlog or of the standard library; None: the package's polite default.
+        clock: Time; None: the machine's. A test moves its own (``docs/testing.md``).
+        journal: Opens the journal; None: the one the settings name.
+
+    Raises:
+        ConfigError: All that is wrong with the settings, a line each.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        log: Any = None,
+        clock: Clock | None = None,
+        journal: Callable[[Settings, Clock], Journal] | None = None,
+    ) -> None:
+        given: object = settings  # callers without a type checker pass anything
+        if not isinstance(given, Settings):
+            told = "Gateway takes Settings; use Gateway.from_config or gateway.config.from_mapping"
+            raise TypeError(f"{told}, not {type(given).__name__}")
+        self._notes = check(settings)
+        self.settings = settings
+        self._redactor = logs.redactor_of(settings)
+        self._log = logs.logger_for(log, self._redactor)
+        self._clock = assembly.clock(clock)
+        self._open_journal = assembly.opener(journal, self._log)
+        self._life = Life()
+        self._system: System | None = None
+        self._tickets = Tickets()
+        self._calls = Calls(lambda: self._system, self._log)
+        self._access = RunningJournal(lambda: self._life.running(self._system))
+        self._registry = Registry(
+            settings,
+            life=self._life,
+            system=lambda: self._system,
+            access=self._access,
+            redactor=self._redactor,
+            log=self._log,
+        )
+        self._lock = self._registry.lock
+        self._plans = self._registry.plans
+        self.accounts = self._registry.accounts
+        self.dead_letters = DeadLetters(self._access)
+        self.sends = Sends(self._access, self._tickets)
+        self._sender = Sender(self._registry, self._tickets, self._clock)
+        self._sinks = sinks.Sinks(settings.sinks, log=self._log, mask=self._redactor.text)
+        self._handlers = Handlers(
+            self._sinks.runners,
+            self._sender.reply,
+            addressee=partial(answering.addressee, self._plans),
+            log=self._log,
+            mask=self._redactor.text,
+        )
+        self._listeners = GatewayObserver(
+            accounts=self.accounts,
+            tickets=self._tickets,
+            calls=self._calls,
+            forget=self._handlers.forget,
+            redactor=self._redactor,
+        )
+        self._handle: Handle = self._handlers
+        self._observer: Observer = self._listeners
+
+    def _wrap(
+        self, handle: Callable[[Handle], Handle], observer: Callable[[Observer], Observer]
+    ) -> None:
+        """Put something around what the kernel calls, before the start; for the testing kit."""
+        self._handle, self._observer = handle(self._handle), observer(self._observer)
+
+    @classmethod
+    def from_config(cls, path: str | Path) -> Gateway:
+        """Make one from a YAML file.
+
+        Raises:
+            ConfigError: All that is wrong with the file, a line each.
+        """
+        arguments.path("path", path)
+        return cls(load(path))
+
+    # --- handlers ---------------------------------------------------------------------
+
+    def on(
+        self,
+        event_type: type[EventT] = _NOT_GIVEN,
+        *,
+        account: AccountId | None = None,
+        own: bool = False,
+        on_crash: OnCrash = "redeliver",
+        sessions: Collection[Session] | None = None,
+    ) -> Callable[[Callable[[EventT], None]], Callable[[EventT], None]]:
+        """Decorate a function that takes one event of this type.
+
+        A plain ``def``: an ``async def`` or a generator is refused, its body would never run.
+
+        Args:
+            event_type: An event class; ``Event`` for everything.
+            account: Only this account's events; one that comes later is added first.
+            own: Also what the account itself wrote; off, so that answers answer nobody twice.
+            on_crash: ``redeliver``: an event whose handling the process did not survive is
+                handled again, marked ``redelivered``. ``park``: it is kept for a person
+                (:attr:`dead_letters`); for handlers whose effects must never happen twice.
+            sessions: Kinds of conversations, as in ``sessions=("private", "group", "system")``;
+                None: private ones, so that nobody answers a group or the platform's helper
+                unasked, and orders and notifications wherever they are told. What does not
+                say its kind counts as private. Sinks get all.
+
+        Raises:
+            TypeError: No event class, no function of one argument, or one whose body would
+                not run; names it and the remedy.
+            UnknownAccountError: No such account was configured or added; add it first.
+            ValueError: ``on_crash`` or ``sessions`` is none of the words there are.
+        """
+        check_wish(event_type, account=account, own=own, on_crash=on_crash, sessions=sessions)
+        if account is not None and account not in self._registry.heard_of:
+            raise UnknownAccountError(account, list(self._plans))
+
+        def decorate(handler: Callable[[EventT], None]) -> Callable[[EventT], None]:
+            self._handlers.add(
+                event_type, handler, account=account, own=own, on_crash=on_crash, sessions=sessions
+            )
+            return handler
+
+        return decorate
+
+    def on_state(self, listener: StateListener) -> StateListener:
+        """Call a function with each state change, in order per account.
+
+        Raises:
+            TypeError: It is no function of one argument that a plain call runs.
+        """
+        listeners.listener("the listener", listener, takes=1)
+        self._listeners.on_state.append(listener)
+        return listener
+
+    def tap(self, listener: Callable[[Event], None] | None) -> None:
+        """Show each event to a listener before its handlers, an attempt a time.
+
+        Args:
+            listener: Must neither raise nor block; None: nobody any more.
+
+        Raises:
+            TypeError: It is no function of one argument that a plain call runs.
+        """
+        if listener is not None:
+            listeners.listener("the listener", listener, takes=1)
+        self._handlers.tap = listener
+
+    @property
+    def redact(self) -> Callable[[Any], Any]:
+        """Masks every secret of these settings in a value, at any depth."""
+        return self._redactor.value
+
+    def on_recovery(self, listener: RecoveryListener) -> RecoveryListener:
+        """Call a function each time an account's history was read again, or could not be.
+
+        It gets a :class:`Recovered`; ``recovered`` False says that messages of the interval
+        may be missing for now. State changes and these come in order per account.
+
+        Raises:
+            TypeError: It is no function of one argument that a plain call runs.
+        """
+        listeners.listener("the listener", listener, takes=1)
+        self._listeners.on_recovery.append(listener)
+        return listener
+
+    # --- life -------------------------------------------------------------------------
+
+    @property
+    def running(self) -> bool:
+        """Whether it was started and is not being stopped."""
+        return self.ready and not self._life.stopping
+
+    def start(self) -> None:
+        """Start the threads and begin to connect; returns at once. Idempotent.
+
+        Raises:
+            ShuttingDownError: It was stopped before; make a new one.
+            ForkedError: It runs in the process this one was forked from.
+            JournalError: The journal can not be opened; says why and what to do.
+            ConfigError: ``import websocket`` gives another module than the library.
+        """
+        self._life.here()
+        run(
+            self._start,
+            interrupted=lambda: self._life.stop_elsewhere(self.stop, stopping.STEPS.total),
+        )
+
+    def _start(self) -> None:
+        with self._lock:
+            if self._life.stopping:
+                raise ShuttingDownError
+            if self._system is not None:
+                return
+            wrong = library.problem() if self._plans else None
+            if wrong is not None:
+                raise ConfigError([wrong])
+            journal = self._open_journal(self.settings, self._clock)
+            paused = frozenset(journal.paused())
+            system = assembly.system(
+                self.settings,
+                journal,
+                handlers=self._handlers,
+                handle=self._handle,
+                observer=self._observer,
+                clock=self._clock,
+                log=self._log,
+                on_exhausted=partial(self._life.end, broken=True),
+            )
+            try:
+                system.start()
+            except BaseException:  # the machine has no thread left
+                system.stop(journal_s=stopping.JOURNAL_S, threads_s=1.0)
+                raise
+            self._system = system
+            self._sinks.start(system.services.alerts)
+            self._life.began(on_fork=self.accounts.forget_states)
+            for note in self._notes:
+                self._log.warning("config.noted", detail=note)
+            self._log.info("gateway.started", accounts=len(self._plans))
+            self._registry.begin(system, journal, paused)
+
+    @property
+    def alerts(self) -> Sequence[Alert]:
+        """Tell what a person should look at now, of all accounts, the oldest first.
+
+        Each was logged once, under its name, when it began. Empty before the start and after
+        the stop.
+        """
+        return self._registry.alerts(None)
+
+    @property
+    def log_lines_lost(self) -> int:
+        """Lines that the host's logging did not take, about; nothing else follows from that."""
+        return self._log.lost
+
+    @property
+    def ready(self) -> bool:
+        """Tell whether it takes work: it was started, and is not being stopped."""
+        return self._system is not None and self._life.parent is None
+
+    def stop(self, timeout: float = 30.0) -> bool:
+        """Stop in order; see :mod:`gateway.host.stopping` for the steps. Idempotent.
+
+        A second call waits for the first one, which a signal does not cut short.
+
+        Args:
+            timeout: Seconds for all of it.
+
+        Returns:
+            True if every thread ended in time; survivors are logged by name. In a handler,
+            listener or sink False at once: it is waited for, so another thread stops.
+
+        Raises:
+            ForkedError: It runs in the process this one was forked from.
+        """
+        timeout = arguments.wait_s("timeout", timeout)
+        self._life.here()
+        if handling() or any(runner.is_here for runner in self._sinks.runners):
+            self._life.stop_elsewhere(self.stop, timeout)
+            return False
+        return run(partial(self._stop, timeout), last=True)
+
+    def _stop(self, timeout: float) -> bool:
+        with self._lock:
+            self._life.stopping = True
+            system, self._system = self._system, None
+        self._life.end()
+        if system is None:
+            return self._life.wait_ended(timeout)
+        survivors = stopping.stop(
+            system,
+            self.accounts,
+            list(self._plans),
+            stopping.STEPS.within(timeout * stopping.SHARE),
+            self._log,
+        )
+        self._calls.rest()
+        survivors += self._sinks.stop(timeout * (1 - stopping.SHARE))
+        self._log.info("gateway.stopped")
+        self._life.ended(survivors=bool(survivors))
+        return not survivors
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._life.parent is None:  # a child that leaves the block ends nothing
+            self.stop()
+
+    def run_forever(self) -> int:
+        """Run until SIGINT or SIGTERM, then stop in order. For scripts: takes the signals.
+
+        A second signal ends the process at once. On another thread than the main one it takes no
+        signals; :meth:`stop` ends it on any. More handlers that hang than are replaced, and a
+        part of all accounts that keeps dying, end it in order, too: only a new process helps.
+
+        Returns:
+            Exit code: 0, or 70 if it gave up or threads survived.
+        """
+        return self._life.run(self.start, self.stop)
+
+    # --- sends ------------------------------------------------------------------------
+
+    @undisturbed
+    def send(
+        self,
+        account: AccountId,
+        conversation: str,
+        text: str | None = None,
+        *,
+        to: str | None = None,
+        image_url: str | None = None,
+        width: int = 0,
+        height: int = 0,
+        expires_s: float | None = None,
+    ) -> SendTicket:
+        """Accept a message for sending; returns once it is in the outbox.
+
+        Args:
+            account: Who sends.
+            conversation: Id of the conversation.
+            text: What to say, up to 65,536 bytes in UTF-8; None for an image.
+            image_url: Where an uploaded image lies (http or https); None for a text.
+            width: Of the image, in pixels; 0: not known.
+            height: Of the image, in pixels; 0: not known.
+            to: The other user's id; Goofish wants it.
+            expires_s: Seconds after which it is not sent any more, a year at most; None: the
+                setting.
+
+        Raises:
+            UnknownAccountError: There is no such account.
+            OverloadedError: The account's outbox is full; nothing was accepted.
+            ShuttingDownError: The gateway is not running; nothing was accepted.
+            ValueError: Neither a text nor an image, or both.
+            TimeoutError: The journal did not answer in 10 s; whether it is in is unknown.
+        """
+        return self._sender.send(
+            account,
+            conversation,
+            text,
+            to=to,
+            image_url=image_url,
+            width=width,
+            height=height,
+            expires_s=expires_s,
+        )
+
+    def ticket(self, outbox_id: str) -> SendTicket:
+        """Give a ticket for a send, perhaps of an earlier life; see :meth:`Sends.ticket`."""
+        return self.sends.ticket(outbox_id)
+
+    @undisturbed
+    def note(self, account: AccountId, conversation: str | None, key: str) -> str | None:
+        """Give what handlers noted last with ``event.note``; None if nothing.
+
+        Args:
+            account: Whose note.
+            conversation: Id of the conversation; None: noted ``account_wide``.
+            key: Its name.
+
+        Raises:
+            ShuttingDownError: The gateway is not running.
+            TimeoutError: The journal did not answer in 10 s.
+        """
+        account = arguments.account(account)
+        lane, key = note_name(conversation, key)
+        return self._access.read(lambda journal: journal.note(account, lane, key))

@@ -1,0 +1,326 @@
+"""The host's handlers and sinks: who wants which event, and one call for all of them.
+
+Runs on handler threads only. Each handler and each sink fails alone: a further try of an event
+calls only the handlers that failed, what the others left waits for it, and a sink is given the
+event once (ADR 16).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, NamedTuple
+
+from actors.runtime.handlers.pool import revoked
+from actors.runtime.pool import forks
+from actors.values import DONE, AccountId, Content, Delivery, Disposition, Event, Note, Outcome
+from gateway import arguments, listeners
+from gateway.events import Delivering, anybody, deliver, leave_to_parent
+from gateway.host.life import watch_forks
+from gateway.host.subscriptions import Handler, Key, OnCrash, Session, Wish, check, key_of
+from gateway.sinks.base import Sink
+from gateway.sinks.runner import Entry, SinkRunner
+
+MOST_KEPT = 10_000
+"""Events between two tries that are remembered; each lane has one at most."""
+
+_TIMED_OUT = Outcome(disposition=Disposition.DEAD, reason="handler_timed_out")
+
+IGNORED = Outcome(disposition=Disposition.IGNORED, reason="no_handler")
+
+
+class _Kept:
+    """What is known of an event between its tries, in one life of the process.
+
+    Attributes:
+        ended: Handlers that have had it: done, or given up.
+        at: The one that has it now.
+        hung: One of them was given up.
+        replies: Of those that are done, in order.
+        notes: The same.
+        entries: Sinks that were given it.
+    """
+
+    __slots__ = ("at", "ended", "entries", "hung", "notes", "replies")
+
+    def __init__(self) -> None:
+        self.ended: set[Wish] = set()
+        self.at: Wish | None = None
+        self.hung = False
+        self.replies: list[Content] = []
+        self.notes: list[Note] = []
+        self.entries: list[tuple[SinkRunner, Entry]] = []
+
+    def add(self, wish: Wish, call: Delivering) -> None:
+        """Note that a handler is done."""
+        self.ended.add(wish)
+        self.replies += call.replies
+        self.notes += call.notes or ()
+
+    def after(self, hung: Wish) -> _Kept:
+        """Return a copy for the tries after one that was given up: its thread has the other."""
+        following = _Kept()
+        following.ended = {*self.ended, hung}
+        following.hung = True
+        following.replies, following.notes = list(self.replies), list(self.notes)
+        following.entries = list(self.entries)
+        return following
+
+
+class _Wanted(NamedTuple):
+    """Who wants an event.
+
+    Attributes:
+        wishes: In the order they were added.
+        alone: The handler if nobody else, and no sink, gets the event.
+        parks: One of them wants it parked.
+    """
+
+    wishes: tuple[Wish, ...]
+    alone: tuple[Handler] | None
+    parks: bool
+
+
+class Handlers:
+    """Calls whoever wants an event; the kernel's ``Handle`` and ``Parking``.
+
+    Args:
+        sinks: Where all events go.
+        make_delivery: Makes the send of a reply; what it raises has the event tried again.
+        addressee: Raises in the call of ``reply`` if the event does not tell whom to answer.
+        log: A structlog logger, told of each failure with its traceback; None: nobody is, and
+            what an event's only handler raises passes.
+        mask: Masks secrets in what an exception says.
+
+    Attributes:
+        active: Some handler wants its events parked.
+        tap: Is shown each event before its handlers.
+        on_failure: Is told what a handler raised; for tests without the machinery.
+    """
+
+    def __init__(
+        self,
+        sinks: Sequence[Sink | SinkRunner],
+        make_delivery: Callable[[Event, Content], Delivery],
+        *,
+        addressee: Callable[[Event], object] = anybody,
+        log: Any = None,
+        mask: Callable[[str], str] = str,
+    ) -> None:
+        self.active = False
+        self.tap: Callable[[Event], object] | None = None
+        self.on_failure: Callable[[BaseException], None] | None = None
+        self._wishes: list[Wish] = []
+        self._sinks = tuple(
+            each if isinstance(each, SinkRunner) else SinkRunner(each) for each in sinks
+        )
+        self._make_delivery = make_delivery
+        self._addressee = addressee
+        self._log = log
+        self._mask = mask
+        self._cache: dict[Key, _Wanted] = {}
+        self._kept: dict[str, _Kept] = {}
+        watch_forks(self)
+
+    def forked(self) -> None:
+        """Hear that this is a child: what it answers would be lost without a word."""
+        leave_to_parent(os.getppid())
+
+    def add(
+        self,
+        event_type: type[Event],
+        handler: Handler,
+        *,
+        account: AccountId | None = None,
+        own: bool = False,
+        on_crash: OnCrash = "redeliver",
+        sessions: Collection[Session] | None = None,
+    ) -> None:
+        """Want events of a type and its subtypes.
+
+        Args:
+            event_type: ``Event`` wants everything.
+            handler: Called with the event; may block, raise and reply.
+            account: Only this account's; None: every account's.
+            own: Also what the account itself wrote, on whatever device.
+            on_crash: ``park``: an event of which nobody knows what this handler did is kept for
+                a person, and no handler gets it again; costs a commit before each event.
+            sessions: Kinds of conversations; what does not say its kind counts as private. None:
+                private ones, and orders and notifications of every kind.
+
+        Raises:
+            TypeError: Not an event class, or not a function of one argument that a plain call
+                runs; ``own`` is no bool, ``account`` no text.
+            ValueError: ``on_crash`` is neither ``redeliver`` nor ``park``, or there is no such kind
+                of session.
+        """
+        check(event_type, account=account, own=own, on_crash=on_crash, sessions=sessions)
+        listeners.listener("the handler", handler, takes=1)
+        park = on_crash == "park"
+        wish = Wish(event_type, handler, account, own=own, park=park, sessions=sessions)
+        self._wishes.append(wish)
+        self._cache.clear()
+        self.active = self.active or park
+
+    def parks(self, event: Event) -> bool:
+        """Say whether a handler that wants the event wants it parked."""
+        return self._wanting(key_of(event)).parks
+
+    def __call__(self, event: Event) -> Outcome:
+        """Run every handler and sink that wants the event, in the order they were added."""
+        tap = self.tap
+        if tap is not None:
+            self._show(tap, event)
+        key = (type(event), event.account, event.own, getattr(event, "session_type", None))
+        wanted = self._cache.get(key)
+        if wanted is None:
+            wanted = self._wanting(key)
+        wishes, alone, _ = wanted
+        if alone is None or self._kept:
+            return self._handle_each(event, wishes)
+        try:
+            call = deliver(event, alone, revoked, self._addressee)
+        except BaseException as error:
+            if revoked():
+                forks.end_copy(error)
+            if self._log is None and self.on_failure is None:
+                raise  # who called tells of it
+            return self._failed(event, [self._reason(event, wishes[0], error)])
+        if not call.replies and call.notes is None:
+            return DONE
+        if revoked():
+            return DONE  # nobody hears it
+        kept = _Kept()
+        kept.add(wishes[0], call)
+        return self._end(event, kept)
+
+    def given_up(self, event: Event) -> Outcome:
+        """Return what becomes of an event whose try was given up: its handler did not return.
+
+        The handlers that were not called yet have their turn in a further try; what the ones
+        before left is not lost with the one that hangs.
+        """
+        wishes = self._wanting(key_of(event)).wishes
+        kept = self._kept.get(event.event_id)
+        hung = kept.at if kept is not None else wishes[0] if len(wishes) == 1 else None
+        if hung is not None and self._log is not None:
+            self._log.error(
+                "handler.timed_out",
+                account=event.account,
+                event_id=event.event_id,
+                handler=arguments.called(hung.handler),
+            )
+        if kept is None or hung is None:
+            return _TIMED_OUT
+        following = kept.after(hung)
+        self._keep(event, following)
+        again = Outcome(disposition=Disposition.RETRY, reason=_TIMED_OUT.reason)
+        if any(wish not in following.ended for wish in wishes):
+            return again
+        try:
+            return self._end(event, following)
+        except Exception:  # noqa: BLE001  # there is no room for its replies now
+            return again
+
+    def forget(self, event: Event) -> None:
+        """Hear that an event is over: if it comes again, everybody gets it."""
+        self._kept.pop(event.event_id, None)
+
+    def _wanting(self, key: Key) -> _Wanted:
+        found = self._cache.get(key)
+        if found is None:
+            wishes = tuple(wish for wish in self._wishes if wish.wants(*key))
+            alone = None if self._sinks or len(wishes) != 1 else (wishes[0].handler,)
+            found = self._cache[key] = _Wanted(wishes, alone, any(wish.park for wish in wishes))
+        return found
+
+    def _show(self, tap: Callable[[Event], object], event: Event) -> None:
+        try:
+            tap(event)
+            if revoked():
+                forks.end_copy()
+        except BaseException as error:  # noqa: BLE001  # a stranger's code
+            if revoked():
+                forks.end_copy(error)
+            if self._log is not None:
+                self._log.error("listener.failed", reason=listeners.told(error, self._mask))
+
+    def _handle_each(self, event: Event, wishes: Sequence[Wish]) -> Outcome:
+        """Have each handler, but those that are done, and each sink take the event."""
+        kept = self._kept.get(event.event_id)
+        if kept is None:
+            if not wishes and not self._sinks:
+                return IGNORED
+            kept = _Kept()
+            kept.entries = [(sink, sink.take(event)) for sink in self._sinks]
+            self._keep(event, kept)
+        failures: list[str] = []
+        for wish in wishes:
+            if wish in kept.ended:
+                continue
+            kept.at = wish
+            try:
+                call = deliver(event, (wish.handler,), revoked, self._addressee)
+            except BaseException as error:  # noqa: BLE001  # a stranger's code
+                if revoked():
+                    forks.end_copy(error)
+                    return DONE  # nobody hears it; a further try has the rest
+                failures.append(self._reason(event, wish, error))
+                continue
+            if revoked():
+                return DONE
+            kept.add(wish, call)
+        kept.at = None
+        for sink, entry in kept.entries:
+            sink.wait(entry)
+        if failures:
+            return self._failed(event, failures, kept)
+        return self._end(event, kept)
+
+    def _end(self, event: Event, kept: _Kept) -> Outcome:
+        """Return how an event ended that needs no further try, with what its handlers left."""
+        try:
+            outcome = self._left(event, kept, _TIMED_OUT if kept.hung else DONE)
+        except BaseException:
+            self._keep(event, kept)  # the handlers are done: only the sends have no room
+            raise
+        self._kept.pop(event.event_id, None)
+        return outcome
+
+    def _left(self, event: Event, kept: _Kept, outcome: Outcome) -> Outcome:
+        if not kept.replies and not kept.notes:
+            return outcome
+        return Outcome(
+            disposition=outcome.disposition,
+            reason=outcome.reason,
+            replies=tuple(self._make_delivery(event, content) for content in kept.replies),
+            notes=tuple(kept.notes),
+        )
+
+    def _failed(self, event: Event, failures: Sequence[str], kept: _Kept | None = None) -> Outcome:
+        """Return the outcome of a try; what others left goes with it, should it be the last."""
+        more = f"; and {len(failures) - 3} more" if len(failures) > 3 else ""
+        outcome = Outcome(disposition=Disposition.RETRY, reason="; ".join(failures[:3]) + more)
+        return outcome if kept is None else self._left(event, kept, outcome)
+
+    def _reason(self, event: Event, wish: Wish, error: BaseException) -> str:
+        """Tell of a failure; return it in words safe to log."""
+        if self.on_failure is not None:
+            self.on_failure(error)
+        reason = f"{listeners.told(error, self._mask)} (in {arguments.called(wish.handler)})"
+        if self._log is not None:
+            self._log.warning(
+                "handler.raised",
+                account=event.account,
+                event_id=event.event_id,
+                handler=arguments.called(wish.handler),
+                exc_info=(type(error), error, error.__traceback__),
+            )
+        return reason
+
+    def _keep(self, event: Event, kept: _Kept) -> None:
+        self._kept[event.event_id] = kept
+        if len(self._kept) > MOST_KEPT:  # those of accounts that went; the oldest come first
+            with contextlib.suppress(StopIteration, RuntimeError):
+                self._kept.pop(next(iter(self._kept)), None)

@@ -1,0 +1,83 @@
+"""What the kernel tells a gateway: kept in its views and tickets, and told to its listeners."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from actors.account.services import Observer
+from actors.messages import StateChanged
+from actors.values import AccountId, Event, Recovered, SendResult
+from gateway.host.accounts import Accounts, masked_change
+from gateway.host.calls import Calls
+from gateway.host.sends import Tickets, masked_result
+from gateway.redaction import Redactor
+
+StateListener = Callable[[StateChanged], None]
+RecoveryListener = Callable[[Recovered], None]
+
+
+class GatewayObserver(Observer):
+    """Hears the kernel on behalf of one gateway.
+
+    Args:
+        accounts: Show where each account stands.
+        tickets: Tell of sends.
+        calls: Call listeners.
+        forget: Called with an event that will not be tried again.
+        redactor: Takes our secrets out of what others say.
+
+    Attributes:
+        on_state: Listeners of state changes.
+        on_recovery: Listeners of recoveries.
+    """
+
+    def __init__(
+        self,
+        *,
+        accounts: Accounts,
+        tickets: Tickets,
+        calls: Calls,
+        forget: Callable[[Event], None],
+        redactor: Redactor,
+    ) -> None:
+        self.on_state: list[StateListener] = []
+        self.on_recovery: list[RecoveryListener] = []
+        self._accounts = accounts
+        self._tickets = tickets
+        self._calls = calls
+        self._forget = forget
+        self._redactor = redactor
+
+    def state_changed(self, change: StateChanged) -> None:
+        """Take a change over and pass it to the listeners, without our secrets.
+
+        A server may repeat a token in its words; they go on in the failure's detail.
+        """
+        change = masked_change(change, self._redactor)
+        if change.account in self._accounts:
+            self._accounts[change.account].apply(change)
+        for listener in self.on_state:
+            self._calls.call(change.account, listener, change)
+
+    def recovery_ended(self, outcome: Recovered) -> None:
+        """Pass it to the listeners."""
+        for listener in self.on_recovery:
+            self._calls.call(outcome.account, listener, outcome)
+
+    def send_ended(self, account: AccountId, outbox_id: str, result: SendResult) -> None:
+        """Resolve the ticket."""
+        del account
+        self._tickets.end(outbox_id, masked_result(result, self._redactor))
+
+    def retry_scheduled(self, account: AccountId, attempt: int, delay_s: float) -> None:
+        """Show when the next attempt is due."""
+        if account in self._accounts:
+            view = self._accounts[account]
+            view.attempt, view.next_retry_s = attempt, delay_s
+
+    def dead_lettered(self, account: AccountId, event: Event, reason: str) -> None:
+        """Count it; the journal keeps it."""
+        del reason
+        self._forget(event)
+        if account in self._accounts:
+            self._accounts[account].dead_letters += 1

@@ -1,0 +1,176 @@
+"""The accounts a gateway has: taken in, switched on and off, and let go."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from actors.plan import AccountPlan
+from actors.policy.alerts import Alert
+from actors.ports.journal import Journal, StorePaused, Tally
+from actors.registry import AccountRegistry
+from actors.system import System
+from actors.values import AccountId
+from gateway import logs
+from gateway.config import check
+from gateway.errors import AccountExistsError, ConfigError, UnknownAccountError
+from gateway.host import assembly
+from gateway.host.access import JournalAccess
+from gateway.host.accounts import Accounts, AccountView, masked_alert
+from gateway.host.life import Life
+from gateway.host.undisturbed import undisturbed
+from gateway.redaction import Redactor
+from gateway.settings import AccountSettings, Settings
+
+_VERBS: Final[Mapping[str, Callable[[AccountRegistry, AccountId], None]]] = {
+    "pause": AccountRegistry.pause,
+    "resume": AccountRegistry.resume,
+    "reset": AccountRegistry.reset,
+    "remove": AccountRegistry.remove,
+}
+
+
+class Registry:
+    """Knows the accounts of one gateway, before it runs and while it does. Any thread.
+
+    Args:
+        settings: What all accounts share; its accounts are the first ones.
+        life: Where the gateway stands.
+        system: Gives the running system, or None.
+        access: To the journal, which keeps who is paused.
+        redactor: Learns the secrets of each account.
+        log: A structlog logger.
+
+    Attributes:
+        lock: Held while an account comes or goes, and while the gateway starts or stops.
+        accounts: As the host sees them.
+        plans: Of the accounts there are.
+        system: Gives the running system, or None.
+        heard_of: All that ever were, those that were removed, too.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        life: Life,
+        system: Callable[[], System | None],
+        access: JournalAccess,
+        redactor: Redactor,
+        log: Any,
+    ) -> None:
+        self._settings = settings
+        self._life = life
+        self.system = system
+        self._access = access
+        self._redactor = redactor
+        self._log = log
+        self.lock = threading.RLock()
+        self._journal: Journal | None = None
+        self._disabled = {each.id for each in settings.accounts if not each.enabled}
+        self.plans: dict[AccountId, AccountPlan] = {}
+        self.heard_of: set[AccountId] = set()
+        self.accounts = Accounts(
+            add=self._add, verb=self._verb, tally=self._tally, alerts=self.alerts, look=life.here
+        )
+        for account in settings.accounts:
+            self._register(account)
+
+    def begin(self, system: System, journal: Journal, paused: frozenset[AccountId]) -> None:
+        """Hand all accounts to a system that was just started.
+
+        Args:
+            system: Takes them.
+            journal: Knows what became of their events.
+            paused: A person paused these, in an earlier life.
+        """
+        self._journal = journal
+        for name in paused & self.plans.keys():
+            self.accounts[name].paused = True
+            self._log.info("account.stays_paused", account=name)
+        for name, plan in self.plans.items():
+            system.accounts.add(plan, connect=name not in self._disabled | paused)
+
+    def running(self) -> System:
+        """Return the running system.
+
+        Raises:
+            ShuttingDownError: Nothing runs, or not here; its class says why.
+        """
+        return self._life.running(self.system())
+
+    @undisturbed
+    def alerts(self, account: AccountId | None) -> Sequence[Alert]:
+        """Return what a person should look at, of one account or of all, without our secrets."""
+        system = self.system()
+        if system is None:
+            return ()
+        self._life.here()
+        return [masked_alert(each, self._redactor) for each in system.services.alerts.on(account)]
+
+    @undisturbed
+    def _tally(self, account: AccountId) -> Tally:
+        self._life.here()
+        return Tally() if self._journal is None else self._journal.tally(account)
+
+    def _register(self, account: AccountSettings) -> AccountView:
+        if account.id in self.plans:
+            raise AccountExistsError(account.id)
+        try:
+            self.plans[account.id] = assembly.plan(account, self._settings)
+        except ValueError as error:
+            raise ConfigError([f"account {account.id!r}: {error}"]) from error
+        self.heard_of.add(account.id)
+        return self.accounts.open_view(account.id)
+
+    @undisturbed
+    def _add(self, settings: object) -> AccountView:
+        if not isinstance(settings, AccountSettings):
+            raise TypeError(f"accounts.add takes AccountSettings, not {type(settings).__name__}")
+        self._life.here()
+        notes = check(Settings(accounts=(settings,)), source="accounts.add")
+        with self.lock:
+            logs.teach(self._redactor, settings)
+            view = self._register(settings)
+            for note in notes:
+                self._log.warning("config.noted", detail=note)
+            system = self.system()
+            if system is not None:
+                system.accounts.add(self.plans[settings.id], connect=settings.enabled)
+            elif not settings.enabled:
+                self._disabled.add(settings.id)
+        return view
+
+    @undisturbed
+    def _verb(self, verb: str, account: AccountId) -> None:
+        self._life.here()
+        with self.lock:
+            if account not in self.plans:
+                if verb == "remove":
+                    return
+                raise UnknownAccountError(account, list(self.plans))
+            if verb != "remove" or self.system() is not None:
+                self._perform(self.running(), verb, account)
+            if verb == "remove":
+                self._disabled.discard(account)
+                del self.plans[account]
+                self.accounts.close_view(account)
+
+    def _perform(self, system: System, verb: str, account: AccountId) -> None:
+        """Do it; an account that is switched off hears that it is switched on, or leaves.
+
+        A pause is in the journal before its account hears of it, and a resume after.
+
+        Raises:
+            TimeoutError: The journal did not answer in 10 s; it may come true at the next start.
+        """
+        paused = verb == "pause"
+        if verb != "reset" and paused != self.accounts[account].paused:
+            self._access.do(StorePaused(account=account, paused=paused))
+            self.accounts[account].paused = paused
+        if account not in self._disabled or verb == "remove":
+            _VERBS[verb](system.accounts, account)
+        elif verb == "resume":
+            self._disabled.discard(account)
+            system.accounts.resume(account)

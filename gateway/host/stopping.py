@@ -1,0 +1,108 @@
+"""The ordered stop (``contract.md`` 2.9): its steps, their deadlines, and doing them."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import traceback
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+
+from actors.state import ConnectionState
+from actors.system import System
+from actors.values import AccountId
+from gateway.host.accounts import Accounts
+
+JOURNAL_S: Final = 1.0
+"""The journal gets at least this: its lock must be free for whoever comes next."""
+
+
+class Steps(msgspec.Struct, frozen=True, kw_only=True):
+    """Seconds each step may take.
+
+    Before the first one nothing more is accepted, at once. Reading, storing and
+    acknowledging go on until the links are left.
+
+    Attributes:
+        handlers: No event is begun any more; running handlers end.
+        outbox: No attempt is begun any more; answers come. The rest is UNKNOWN.
+        links: What was read is stored and acknowledged, then close 1000, then closed.
+        journal: The last commit, and a checkpoint.
+        threads: Actors, timers and the pool.
+    """
+
+    handlers: float = 10.0
+    outbox: float = 5.0
+    links: float = 3.0
+    journal: float = 5.0
+    threads: float = 5.0
+
+    @property
+    def total(self) -> float:
+        """Give the seconds of all of them."""
+        return self.handlers + self.outbox + self.links + self.journal + self.threads
+
+    def within(self, timeout: float) -> Steps:
+        """Give them in the same proportions for another time."""
+        share = timeout / self.total
+        scaled = {name: getattr(self, name) * share for name in self.__struct_fields__}
+        scaled["journal"] = max(JOURNAL_S, scaled["journal"])
+        return Steps(**scaled)
+
+
+STEPS: Final = Steps()
+"""28 of the 30 s; the rest is for what lies between."""
+
+SHARE: Final = 28 / 30
+"""Of the time a caller gives; see :data:`STEPS`."""
+
+
+def stop(
+    system: System,
+    accounts: Accounts,
+    connected: Sequence[AccountId],
+    steps: Steps,
+    log: Any,
+) -> list[str]:
+    """Stop in order.
+
+    Args:
+        system: What runs.
+        accounts: Where each account stands.
+        connected: Accounts whose links are to be closed.
+        steps: The deadlines.
+        log: Where survivors are named.
+
+    Returns:
+        Names of threads that outlived it, and what was not stored.
+    """
+    monotonic = system.services.clock.monotonic
+    survivors = system.services.handlers.stop(steps.handlers)
+    system.services.sends.close()
+    left = system.services.sends.wait_landed(steps.outbox)
+    if left:
+        log.warning("gateway.sends_unanswered", count=left)
+    deadline = monotonic() + steps.links
+    for name in connected:
+        system.accounts.remove(name)
+    for name in connected:
+        if name in accounts:
+            accounts[name].wait_for(ConnectionState.CLOSED, max(0.0, deadline - monotonic()))
+    survivors += system.stop(journal_s=steps.journal, threads_s=steps.threads)
+    if survivors:
+        log.error("gateway.threads_survived", threads=survivors, stacks=stacks_of(survivors))
+    return survivors
+
+
+def stacks_of(names: Sequence[str], *, depth: int = 6) -> dict[str, list[str]]:
+    """Give where threads of these names are: file, line and function, innermost last."""
+    frames = sys._current_frames()  # noqa: SLF001  # the documented way to see other threads
+    found: dict[str, list[str]] = {}
+    for thread in threading.enumerate():
+        frame = frames.get(thread.ident or 0)
+        if thread.name in names and frame is not None:
+            walk = traceback.extract_stack(frame)[-depth:]
+            found[thread.name] = [f"{at.filename}:{at.lineno} {at.name}" for at in walk]
+    return found

@@ -1,0 +1,114 @@
+"""Who wants which event: the wish of one handler, and the checks of what it is made of."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Collection
+from typing import Any, Literal, TypeAlias, get_args
+
+from actors.values import AccountId, Event
+from gateway import arguments
+from gateway.events import OrderStatusChanged, SystemNotification
+
+Handler = Callable[[Any], None]
+
+OnCrash: TypeAlias = Literal["redeliver", "park"]
+"""What becomes of an event whose handler the process did not survive (``contract.md`` I9)."""
+
+Session: TypeAlias = Literal["private", "group", "system"]
+"""Who talks in a conversation: two people, many, or the platform itself."""
+
+_TOLD_BY_THE_PLATFORM = (OrderStatusChanged, SystemNotification)
+"""Nobody answers a group by them, and a shop must not miss them for where they are told."""
+
+Key: TypeAlias = tuple[type[Event], AccountId, bool, str | None]
+"""What decides who wants an event."""
+
+
+def check(
+    event_type: object,
+    *,
+    account: object = None,
+    own: object = False,
+    on_crash: object = "redeliver",
+    sessions: object = None,
+) -> None:
+    """Check what a handler is to be added with; see :meth:`Handlers.add` for what is raised."""
+    if not (isinstance(event_type, type) and issubclass(event_type, Event)):
+        raise TypeError(
+            f"{_told(event_type)} is not an event class: use ChatMessage, OrderStatusChanged, "
+            "UserInteraction, SystemNotification, UnknownEvent, UndecodableEvent or Event, "
+            "as in @gw.on(ChatMessage)"
+        )
+    arguments.optional_identifier("account", account)
+    arguments.flag("own", own)
+    arguments.choice("on_crash", on_crash, get_args(OnCrash))
+    if sessions is None:
+        return
+    words = ", ".join(get_args(Session))
+    if not isinstance(sessions, tuple | list | set | frozenset):
+        raise TypeError(
+            f"sessions must be a tuple of {words}, not {arguments.kind(sessions)}; "
+            'write sessions=("private", "group")'
+        )
+    if not sessions:
+        raise ValueError(
+            f"sessions must not be empty; name some of {words}, "
+            "or leave it out for the private ones"
+        )
+    for each in sessions:
+        arguments.choice("sessions", each, get_args(Session))
+
+
+def _told(value: object) -> str:
+    if isinstance(value, type) or inspect.isroutine(value):
+        return f"{type(value).__name__} {arguments.called(value)}"
+    return arguments.kind(value)
+
+
+class Wish:
+    """What a handler was added with; see :meth:`gateway.host.handlers.Handlers.add`."""
+
+    __slots__ = ("account", "event_type", "handler", "own", "park", "sessions")
+
+    def __init__(
+        self,
+        event_type: type[Event],
+        handler: Handler,
+        account: AccountId | None,
+        *,
+        own: bool,
+        park: bool,
+        sessions: Collection[Session] | None,
+    ) -> None:
+        self.sessions = None if sessions is None else frozenset[str](sessions)
+        self.event_type = event_type
+        self.handler = handler
+        self.account = account
+        self.own = own
+        self.park = park
+
+    def wants(
+        self,
+        event_type: type[Event],
+        account: AccountId,
+        own: bool,  # noqa: FBT001  # a key
+        session: str | None,
+    ) -> bool:
+        """Return whether events of a :data:`Key` are for it."""
+        session = session or "private"
+        if self.sessions is not None:
+            here = session in self.sessions
+        else:
+            here = session == "private" or issubclass(event_type, _TOLD_BY_THE_PLATFORM)
+        return (
+            here
+            and issubclass(event_type, self.event_type)
+            and self.account in (None, account)
+            and (self.own or not own)
+        )
+
+
+def key_of(event: Event) -> Key:
+    """Return what decides who wants an event."""
+    return (type(event), event.account, event.own, getattr(event, "session_type", None))

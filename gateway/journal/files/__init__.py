@@ -1,0 +1,1 @@
+"""The files of a journal: lock, checks, backup, salvage."""

@@ -1,0 +1,123 @@
+"""A copy of a journal as it stands at one moment, made while commits go on."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from actors.ports import Clock
+from actors.ports.journal import JournalError
+from gateway.journal import schema
+from gateway.journal.files import integrity
+from gateway.journal.files import opening as files
+
+STEP_PAGES: Final = 1024
+"""Pages copied between two calls of ``progress``; 4 MiB."""
+
+
+class Backup(msgspec.Struct, frozen=True, kw_only=True):
+    """A finished copy.
+
+    Attributes:
+        path: Where it is.
+        at_ms: When it was begun; it holds what was committed by then.
+        size_bytes: Its size.
+    """
+
+    path: str
+    at_ms: int
+    size_bytes: int
+
+
+def backup(
+    source: Path,
+    target: Path,
+    *,
+    clock: Clock,
+    progress: Callable[[int, int], None] | None = None,
+) -> Backup:
+    """Copy a journal, in use or not, to a new file of mode 0600.
+
+    It reads one snapshot through a connection of its own, so commits go on and the copy never
+    begins anew; meanwhile the write-ahead log cannot shrink. The copy is checked and synced
+    before it bears its name; a kill leaves at most ``<target>.part``, which the next try replaces.
+
+    Args:
+        source: The journal.
+        target: A file that does not exist.
+        clock: For the time noted.
+        progress: Called with pages copied and pages in all; what it raises ends the backup.
+
+    Raises:
+        JournalError: The target exists, or the source cannot be read.
+        OSError: The target cannot be written.
+    """
+    if target.exists():
+        raise JournalError(f"{target} exists and was left as it is; name a new file")
+    draft = files.beside(target, ".part")
+    draft.unlink(missing_ok=True)
+    at_ms = clock.unix_ms()
+    try:
+        _copy(source, draft, progress)
+        files.sync(draft)
+        files.put(draft, target)
+    finally:
+        for ending in ("", "-wal", "-shm", "-journal"):
+            files.beside(draft, ending).unlink(missing_ok=True)
+    done = Backup(path=str(target), at_ms=at_ms, size_bytes=target.stat().st_size)
+    _note(source, done)
+    return done
+
+
+def last_backup(source: Path) -> Backup | None:
+    """Give the last backup that was made of a journal; None if there is no word of one."""
+    try:
+        return msgspec.json.decode(_record(source).read_bytes(), type=Backup)
+    except (OSError, msgspec.MsgspecError):
+        return None
+
+
+def _copy(source: Path, draft: Path, progress: Callable[[int, int], None] | None) -> None:
+    os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    reading = files.reader(source)
+    writing = sqlite3.connect(draft, isolation_level=None)
+    try:
+        writing.execute("PRAGMA synchronous=OFF")
+        reading.execute("BEGIN")
+        integrity.identify(reading, source)
+        reading.execute("SELECT count(*) FROM log_meta").fetchone()  # the snapshot begins here
+
+        def told(_status: int, left: int, total: int) -> None:
+            if progress is not None:
+                progress(total - left, total)
+
+        reading.backup(writing, pages=STEP_PAGES, progress=told)
+        problems = integrity.problems_in(writing)
+        if problems:
+            raise JournalError(integrity.damaged(source, f"its copy: {problems[0]}"))
+        writing.execute(f"PRAGMA journal_size_limit={schema.WAL_BYTES}")
+    except sqlite3.Error as error:
+        raise files.failure(source, error) from error
+    finally:
+        writing.close()
+        reading.close()
+
+
+def _note(source: Path, done: Backup) -> None:
+    """Leave word beside the journal; its file is the writer's alone."""
+    record = _record(source)
+    draft = files.beside(record, ".part")
+    draft.unlink(missing_ok=True)
+    descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(msgspec.json.encode(done))
+    draft.replace(record)
+
+
+def _record(source: Path) -> Path:
+    return files.beside(source, ".backup.json")

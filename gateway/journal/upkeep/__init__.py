@@ -1,0 +1,1 @@
+"""What keeps a journal well over years."""
