@@ -85,7 +85,7 @@ class DecoderActor(SupervisedActor[DecoderInbox]):
             case SessionOpened():
                 self._generation = message.generation
                 self._calls, self._session = message.calls, message.session
-                if message.session.get_state("") is not None:
+                if message.session.history is not None:
                     self._storing.hold(next(self._storing.numbers))
             case PendingRead():
                 self._restore(message)

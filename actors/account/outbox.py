@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
-from actors.account.reconcile import Reconcile, has_history
+from actors.account.reconcile import Reconcile
 from actors.account.services import Account
 from actors.messages import (
     Answered,
@@ -45,7 +45,7 @@ from actors.runtime.pool.alarm import Alarm
 from actors.runtime.pool.pool import Pool
 from actors.runtime.pool.supervised import SupervisedActor
 from actors.runtime.quotas import Pace
-from actors.values import Delivery, Reply, SendOutcome, SendResult, SendState
+from actors.values import Delivery, Reply, Request, SendOutcome, SendResult, SendState
 
 INTERRUPTED: Final = SendResult(outcome=SendOutcome.UNKNOWN, reason="interrupted")
 
@@ -162,9 +162,8 @@ class OutboxActor(SupervisedActor[OutboxInbox]):
             self._box = Outbox(plan.send)
             self._box.platform = self._account.standing.platform
             if self._session is not None:
-                self._box.link_up(
-                    self._services.clock.monotonic(), history=has_history(self._session)
-                )
+                history = self._session.history is not None
+                self._box.link_up(self._services.clock.monotonic(), history=history)
         return self._box
 
     def _accept(self, deliveries: Sequence[Delivery], now: float) -> None:
@@ -203,7 +202,7 @@ class OutboxActor(SupervisedActor[OutboxInbox]):
             if new:
                 sends.opened(name, delivery.outbox_id)
         if begun and self._session is not None:
-            self._do(box.link_up(now, history=has_history(self._session)))
+            self._do(box.link_up(now, history=self._session.history is not None))
 
     def _resume(self, send: Send | None) -> None:
         """Say once more that its attempt is stored, in case that hint was lost."""
@@ -228,7 +227,7 @@ class OutboxActor(SupervisedActor[OutboxInbox]):
         self._calls, self._session = opened.calls, opened.session
         self._reconcile.link_up(opened)
         if self._box is not None:
-            self._do(self._box.link_up(now, history=has_history(opened.session)))
+            self._do(self._box.link_up(now, history=opened.session.history is not None))
 
     def _link_down(self, down: LinkDown) -> None:
         if down.generation != self._generation:
@@ -297,19 +296,18 @@ class OutboxActor(SupervisedActor[OutboxInbox]):
             return
         try:
             request = session.send(stored.mid, delivery)
-            payload = session.plain(delivery.content) if request is None else request.payload
         except ValueError as error:
             self._do(box.refuse(stored.outbox_id, str(error)))
             return
         except Exception as error:  # noqa: BLE001  # a codec's; the next life would meet it again
             self._do(box.refuse(stored.outbox_id, f"unsendable: {type(error).__name__}"))
             return
-        if request is None:
-            box.handed(stored.outbox_id, key=None, now=now)
-            written = calls.say(payload)
-        else:
+        if isinstance(request, Request):
             box.handed(stored.outbox_id, key=request.mid, now=now)
             written = calls.ask(request, self._account.peers.outbox)
+        else:  # a bare frame: nobody answers it
+            box.handed(stored.outbox_id, key=None, now=now)
+            written = calls.say(request)
         if not written:  # it never will again; its end is on the way
             self._calls = self._session = None
         self._do(box.transmitted(stored.outbox_id, generation=stored.generation, written=written))

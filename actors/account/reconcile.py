@@ -5,7 +5,6 @@ What the findings mean is decided in :mod:`actors.policy.outbox`.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
@@ -83,7 +82,8 @@ class Reconcile:
     def ask(self, box: Outbox, look: Look) -> None:
         """Ask for a page of history."""
         calls, session = self._calls, self._session
-        if calls is None or session is None:
+        history = None if session is None else session.history
+        if calls is None or session is None or history is None:
             return
         if not self._claimed:
             self._look = look
@@ -96,7 +96,7 @@ class Reconcile:
             self.read(box, None, now)
             return
         self._looked = of, limit, look.cursor
-        request = session.list_messages(self._services.new_mid(session), lane, look.cursor, limit)
+        request = history.list_messages(self._services.new_mid(session), lane, look.cursor, limit)
         self._mid = request.mid
         if not calls.ask(request, self._account.peers.outbox):
             self.read(box, None, now)
@@ -150,17 +150,10 @@ class Reconcile:
         self._services.writer.fetch(partial(_read_claims, self._account.name), outbox.tell)
 
 
-def has_history(session: Session) -> bool:
-    """Return True if the platform can be asked what was said."""
-    with contextlib.suppress(ValueError):
-        session.list_messages("0", "0", None, 1)
-        return True
-    return False
-
-
 def _read_page(session: Session, reply: Reply, delivery: Delivery, now_ms: int) -> PageRead | None:
     """Return what a page of history tells about a send; None: it is a refusal."""
-    page = session.messages(reply, received_at_ms=now_ms)
+    history = session.history
+    page = None if history is None else history.messages(reply, received_at_ms=now_ms)
     if page is None:
         return None
     times = [event.occurred_at_ms for event in page.events]

@@ -91,6 +91,7 @@ class RecoveryActor(SupervisedActor[RecoveryInbox]):
         self._services = account.services
         self._order = order
         self._session = order.session
+        self._history = order.history
         self._mailbox = self.incarnation()
         self._rate = rate
         self._rated = False
@@ -161,16 +162,14 @@ class RecoveryActor(SupervisedActor[RecoveryInbox]):
     # --- the platform's state ---------------------------------------------------------
 
     def _ask_state(self, mid: str, _: int) -> Request:
-        request = self._session.get_state(mid)
-        assert request is not None, "the platform has no history"
-        return request
+        return self._history.get_state(mid)
 
     def _take_state(self, reply: Reply) -> bool:
-        state = self._session.state(reply)
+        state = self._history.state(reply)
         if state is None:
             return False
         self._sizes.passed(STATE)
-        self._state, self._position = state, self._session.position(state)
+        self._state, self._position = state, self._history.position(state)
         horizon_s = self._account.plan.tries.horizon_s
         standing, now = self._account.standing, self._services.clock.monotonic()
         begun = begun_ms(self._position.at_ms, begun_at=standing.begun_at, now=now)
@@ -216,7 +215,7 @@ class RecoveryActor(SupervisedActor[RecoveryInbox]):
         elif isinstance(question, AskConversations):
             cursor = question.cursor
             self._question(
-                lambda mid, limit: self._session.list_conversations(mid, cursor, limit),
+                lambda mid, limit: self._history.list_conversations(mid, cursor, limit),
                 self._take_conversations,
                 of=LIST,
                 place=cursor,
@@ -229,7 +228,7 @@ class RecoveryActor(SupervisedActor[RecoveryInbox]):
                 self._largest = 0
             expected = self._largest or STRANGER * self._largest_met
             self._question(
-                lambda mid, limit: self._session.list_messages(mid, lane, cursor, limit),
+                lambda mid, limit: self._history.list_messages(mid, lane, cursor, limit),
                 self._take_messages,
                 of=_lane(lane),
                 place=cursor,
@@ -254,7 +253,7 @@ class RecoveryActor(SupervisedActor[RecoveryInbox]):
         return False
 
     def _take_conversations(self, reply: Reply) -> bool:
-        page = self._session.conversations(reply)
+        page = self._history.conversations(reply)
         if page is None or self._reading is None:
             return False
         self._sizes.passed(LIST)
@@ -266,7 +265,7 @@ class RecoveryActor(SupervisedActor[RecoveryInbox]):
         return True
 
     def _take_messages(self, reply: Reply) -> bool:
-        page = self._session.messages(reply, received_at_ms=self._services.clock.unix_ms())
+        page = self._history.messages(reply, received_at_ms=self._services.clock.unix_ms())
         if page is None:
             return False
         self._page = page
@@ -358,7 +357,7 @@ class RecoveryActor(SupervisedActor[RecoveryInbox]):
         self._store(())
 
     def _ask_ack(self, mid: str, _: int) -> Request:
-        return self._session.ack_diff(mid, self._state)
+        return self._history.ack_diff(mid, self._state)
 
     def _take_ack(self, reply: Reply) -> bool:
         if reply.code != OK:

@@ -15,7 +15,7 @@ import msgspec
 from actors.account.services import Account
 from actors.messages import BeginRecovery, CatchUpDue, MentionsRead, RecoveryEnded
 from actors.policy.recovery import continuous
-from actors.ports import Session
+from actors.ports import History, Session
 from actors.ports.journal import Journal
 from actors.runtime.links.calls import Calls
 from actors.runtime.pool.alarm import Alarm
@@ -57,17 +57,23 @@ class CatchUp:
 
     __slots__ = (
         "_account", "_again", "_ahead", "_alarm", "_asked_at", "_calls", "_cut", "_failed",
-        "_generation", "_mentions", "_point", "_position", "_probe_at", "_pushed_at", "_refresh_at",
-        "_session", "_stage",
+        "_generation", "_history", "_mentions", "_point", "_position", "_probe_at", "_pushed_at",
+        "_refresh_at", "_session", "_stage",
     )  # fmt: skip
 
     def __init__(
-        self, account: Account, generation: Generation, calls: Calls, session: Session
+        self,
+        account: Account,
+        generation: Generation,
+        calls: Calls,
+        session: Session,
+        history: History,
     ) -> None:
         self._account = account
         self._generation = generation
         self._calls = calls
         self._session = session
+        self._history = history
         self._stage = _Stage.READY
         self._position: Position | None = None
         self._point = 0
@@ -124,8 +130,8 @@ class CatchUp:
         """Take the answer to the probe."""
         if self._stage is not _Stage.ASKED:
             return
-        state = self._session.state(reply)
-        position = None if state is None else self._session.position(state)
+        state = self._history.state(reply)
+        position = None if state is None else self._history.position(state)
         if position is None or self._has(position):
             self._rest()
         else:
@@ -177,9 +183,8 @@ class CatchUp:
             self._stage, self._asked_at = _Stage.ASKED, services.clock.monotonic()
             self._plan_probe()
             self._arm(self._account.plan.recovery.reply_s)
-            probe = self._session.get_state(services.new_mid(self._session))
-            if probe is not None:
-                self._calls.ask(probe, self._account.peers.connection)
+            probe = self._history.get_state(services.new_mid(self._session))
+            self._calls.ask(probe, self._account.peers.connection)
         elif stage is _Stage.SETTLING:
             self._settled()
         elif stage is not _Stage.RUNNING:  # no answer, which the heartbeat judges; or no zombie
@@ -228,6 +233,7 @@ class CatchUp:
                 generation=self._generation,
                 calls=self._calls,
                 session=self._session,
+                history=self._history,
                 reason=reason,
                 forced=forced,
             )

@@ -86,8 +86,9 @@ class Uplink:
     def confirmed(self) -> None:
         """Begin to follow history, where there is one."""
         self._registered_at = self._services.clock.monotonic()
-        if self._session.get_state("") is not None:
-            self.catch_up = CatchUp(self._account, self._generation, self._calls, self._session)
+        session, history = self._session, self._session.history
+        if history is not None:
+            self.catch_up = CatchUp(self._account, self._generation, self._calls, session, history)
 
     def registered_s(self) -> float:
         """Return the seconds since the registration."""

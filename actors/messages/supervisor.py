@@ -11,7 +11,7 @@ from actors.state import Cause, ConnectionState
 from actors.values import AccountId, Failure, Generation
 
 if TYPE_CHECKING:
-    from actors.ports import Session
+    from actors.ports import History, Session
     from actors.runtime.links.calls import Calls
 
 
@@ -82,6 +82,7 @@ class BeginRecovery(Message, frozen=True, kw_only=True, gc=False):
         generation: Of the link.
         calls: Asks over it.
         session: Its codec.
+        history: Of the session.
         reason: What it is for: ``registered``, ``gap``, ``backlog_cut``, ``probe``, ….
         forced: Read even if the platform's state says that nothing happened.
     """
@@ -89,6 +90,7 @@ class BeginRecovery(Message, frozen=True, kw_only=True, gc=False):
     generation: Generation
     calls: Calls
     session: Session
+    history: History
     reason: str
     forced: bool
 

@@ -12,7 +12,6 @@ import msgspec
 
 from actors.values import (
     AccountId,
-    Content,
     Decoded,
     Delivery,
     Event,
@@ -134,11 +133,46 @@ class Reader(Protocol):
         """Say what a frame means, as :meth:`Session.decode` does."""
 
 
+class History(Protocol):
+    """What a platform keeps of an account, and how it is asked for it. Pure, like its session."""
+
+    def get_state(self, mid: str) -> Request:
+        """Ask where the account's sync stream stands."""
+
+    def state(self, reply: Reply) -> bytes | None:
+        """Give the state exactly as received, or None if the answer is a refusal."""
+
+    def position(self, state: bytes) -> Position:
+        """Read where a state that :meth:`state` gave stands."""
+
+    def ack_diff(self, mid: str, state: bytes) -> Request:
+        """Acknowledge exactly a state that :meth:`state` gave."""
+
+    def list_conversations(self, mid: str, cursor: int | None, limit: int = 50) -> Request:
+        """Ask for a page of conversations; None begins at the newest."""
+
+    def conversations(self, reply: Reply) -> ConversationPage | None:
+        """Read the page, or None if the answer is a refusal."""
+
+    def list_messages(
+        self, mid: str, conversation_id: str, cursor: int | None, limit: int
+    ) -> Request:
+        """Ask for a page of a conversation's history; None begins at the newest."""
+
+    def messages(self, reply: Reply, *, received_at_ms: int) -> Page | None:
+        """Read the page, or None if the answer is a refusal."""
+
+
 class Session(Protocol):
     """The codec of one account: frames in, meaning out; requests out, results in.
 
-    Pure: no clock, no dice, no I/O. Any thread; one at a time.
+    Pure: no clock, no dice, no I/O. Any thread; one at a time. What a platform need not say is
+    said by :class:`gateway.platforms.base.BaseSession`.
     """
+
+    @property
+    def history(self) -> History | None:
+        """Return what reads the account's history; None: the platform keeps none."""
 
     def upgrade_headers(self) -> dict[str, str]:
         """Give the headers the platform wants in the WebSocket upgrade."""
@@ -169,17 +203,12 @@ class Session(Protocol):
             numbers: Gives ``lane_seq``, one for each event; None leaves it None.
         """
 
-    def send(self, mid: str, delivery: Delivery) -> Request | None:
-        """Give the request that sends a message.
-
-        None where the platform can not answer it: then :meth:`plain` is what leaves.
-        """
-
-    def plain(self, content: Content) -> Frame:
-        """Give the bare frame for platforms whose sends have no answer.
+    def send(self, mid: str, delivery: Delivery) -> Request | Frame:
+        """Return what sends a message: a request, or the bare frame if nothing answers it.
 
         Raises:
-            ValueError: The platform can not carry this content; says which it can.
+            ValueError: The platform cannot carry this content, or wants somebody named;
+                says what it can, or what is missing.
         """
 
     def sent(self, reply: Reply) -> SendResult:
@@ -191,32 +220,6 @@ class Session(Protocol):
         By the client id where the platform shows it, otherwise by conversation and content:
         whoever asks must look at the time, and at what is known to be another send's.
         """
-
-    def get_state(self, mid: str) -> Request | None:
-        """Ask where the account's sync stream stands; None: there is no such call."""
-
-    def state(self, reply: Reply) -> bytes | None:
-        """Give the state exactly as received, or None if the answer is a refusal."""
-
-    def position(self, state: bytes) -> Position:
-        """Read where a state that :meth:`state` gave stands."""
-
-    def ack_diff(self, mid: str, state: bytes) -> Request:
-        """Acknowledge exactly a state that :meth:`state` gave."""
-
-    def list_conversations(self, mid: str, cursor: int | None, limit: int = 50) -> Request:
-        """Ask for a page of conversations; None begins at the newest."""
-
-    def conversations(self, reply: Reply) -> ConversationPage | None:
-        """Read the page, or None if the answer is a refusal."""
-
-    def list_messages(
-        self, mid: str, conversation_id: str, cursor: int | None, limit: int
-    ) -> Request:
-        """Ask for a page of a conversation's history; None begins at the newest."""
-
-    def messages(self, reply: Reply, *, received_at_ms: int) -> Page | None:
-        """Read the page, or None if the answer is a refusal."""
 
 
 class Platform(Protocol):

@@ -24,7 +24,7 @@ from gateway.cli.paths import unusable
 from gateway.commands import HTTP_EXTRA, command
 from gateway.host.assembly import JOURNAL_FILE
 from gateway.journal import care
-from gateway.journal.files import opening as files
+from gateway.journal.files import opening
 from gateway.journal.files.lock import read_owner
 from gateway.settings import Settings
 from gateway.transport import library
@@ -188,8 +188,8 @@ def _journal(settings: Settings) -> Iterator[Finding]:
 
 
 def _no_journal(path: Path) -> Finding:
-    log = files.beside(path, "-wal")
-    if files.beside(path, files.SALVAGED).exists():
+    log = opening.beside(path, "-wal")
+    if opening.beside(path, opening.SALVAGED).exists():
         told = f"{path} is missing: a salvage of it was cut short"
         return Finding("journal", Verdict.WRONG, told, command("journal salvage -c FILE"))
     if log.exists() and log.stat().st_size:

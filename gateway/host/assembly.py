@@ -19,7 +19,7 @@ from actors.runtime.quotas import OpenSends
 from actors.system import System
 from gateway import arguments
 from gateway.host.handlers import Handlers
-from gateway.journal.files import opening as files
+from gateway.journal.files import opening
 from gateway.journal.memory.journal import MemoryJournal
 from gateway.journal.sqlite.journal import SqliteJournal
 from gateway.platforms import registry
@@ -27,7 +27,7 @@ from gateway.settings import AccountSettings, Record, RetrySettings, Settings
 from gateway.transport.dialer import WebSocketDialer
 
 DAY_S = 24 * 3600
-JOURNAL_FILE = files.JOURNAL_FILE
+JOURNAL_FILE = opening.JOURNAL_FILE
 
 _SECTIONS = [
     key.name

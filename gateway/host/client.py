@@ -29,7 +29,7 @@ from gateway.host.accounts import masked_failure
 from gateway.host.life import watch_forks
 from gateway.host.line import Line
 from gateway.host.undisturbed import run
-from gateway.platforms import registry
+from gateway.platforms.plain import Plain
 from gateway.settings import TlsSettings
 from gateway.settings.paths import resolved
 from gateway.transport.dialer import WebSocketDialer
@@ -132,7 +132,7 @@ class WebSocketClient:
         delays = delays or Delays()
         self._plan = AccountPlan(
             account=NAME,
-            platform=registry.get("plain"),
+            platform=Plain(),
             dialer=WebSocketDialer(
                 url=url,
                 headers=headers,

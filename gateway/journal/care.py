@@ -21,8 +21,7 @@ from actors.ports import Clock
 from actors.ports.journal import JournalError
 from actors.sections import JournalSettings
 from gateway.journal import unreadable, wal
-from gateway.journal.files import integrity
-from gateway.journal.files import opening as files
+from gateway.journal.files import integrity, opening
 from gateway.journal.files.backup import Backup, backup, last_backup
 from gateway.journal.files.lock import ProcessLock, cut_off, owner_of
 from gateway.journal.files.salvage import Loss, Salvage, salvage
@@ -95,7 +94,7 @@ def report(path: Path) -> Report:
         JournalError: There is none, or it cannot be read; names the next step.
     """
     try:
-        with closing(files.reader(path)) as connection:
+        with closing(opening.reader(path)) as connection:
             connection.execute("BEGIN")
             version = integrity.identify(connection, path)
             kept = dict(connection.execute("SELECT key, value FROM log_meta").fetchall())
@@ -107,10 +106,10 @@ def report(path: Path) -> Report:
                 "WHERE status=0 ORDER BY lane_seq LIMIT 1"
             ).fetchone()
             noted = kept.get("salvaged")
-            log = files.beside(path, "-wal")
+            log = opening.beside(path, "-wal")
             return Report(
                 path=str(path),
-                owner=owner_of(files.beside(path, ".lock")),
+                owner=owner_of(opening.beside(path, ".lock")),
                 schema=version,
                 clean=kept.get("clean_shutdown") == 1,
                 events={_name(Status, each): count for each, count in by_status.fetchall()},
@@ -123,10 +122,10 @@ def report(path: Path) -> Report:
                 free_bytes=free_bytes(path),
                 last_backup=last_backup(path),
                 salvaged=_salvaged(noted),
-                readable_by_others=[str(each) for each in files.lax(path)],
+                readable_by_others=[str(each) for each in opening.lax(path)],
             )
     except sqlite3.Error as error:
-        raise files.failure(path, error) from error
+        raise opening.failure(path, error) from error
 
 
 def check(path: Path, *, thorough: bool = False) -> list[str]:
@@ -142,9 +141,9 @@ def check(path: Path, *, thorough: bool = False) -> list[str]:
         JournalError: There is none, or it is not one.
     """
     try:
-        files.must_exist(path)
-        logless = wal.gone(path, cut_off(files.beside(path, ".lock")))
-        with closing(files.reader(path)) as connection:
+        opening.must_exist(path)
+        logless = wal.gone(path, cut_off(opening.beside(path, ".lock")))
+        with closing(opening.reader(path)) as connection:
             integrity.identify(connection, path)
             try:
                 problems = integrity.problems_in(connection, thorough=thorough)
@@ -161,7 +160,7 @@ def check(path: Path, *, thorough: bool = False) -> list[str]:
             else:
                 return problems
     except sqlite3.Error as error:
-        raise files.failure(path, error) from error
+        raise opening.failure(path, error) from error
 
 
 class Repair(msgspec.Struct, frozen=True, kw_only=True):
@@ -184,10 +183,10 @@ def repair(path: Path, *, clock: Clock) -> Repair:
     Raises:
         JournalError: In use, damaged, or it cannot be written; no row is lost.
     """
-    files.must_exist(path)
-    lock = ProcessLock(files.beside(path, ".lock"))
+    opening.must_exist(path)
+    lock = ProcessLock(opening.beside(path, ".lock"))
     try:
-        with closing(files.connect(path, "FULL")) as connection:
+        with closing(opening.connect(path, "FULL")) as connection:
             integrity.identify(connection, path)
             integrity.verify(connection, path)
             found = unreadable.find(connection, Depth.CONTENT)
@@ -196,12 +195,12 @@ def repair(path: Path, *, clock: Clock) -> Repair:
             target = None
             if copies:
                 stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(clock.unix_ms() / 1000))
-                target = files.beside(path, f".unreadable-{stamp}.jsonl")
-                files.write_new(target, b"".join(msgspec.json.encode(x) + b"\n" for x in copies))
+                target = opening.beside(path, f".unreadable-{stamp}.jsonl")
+                opening.write_new(target, b"".join(msgspec.json.encode(x) + b"\n" for x in copies))
                 with Transaction(connection):
                     unreadable.forget_kept(connection)
     except sqlite3.Error as error:
-        raise files.failure(path, error) from error
+        raise opening.failure(path, error) from error
     except OSError as error:
         raise JournalError(
             f"the copies of rows of {path} cannot be written ({error.strerror}); "
@@ -231,7 +230,7 @@ def prune(
     Raises:
         JournalError: In use, damaged, or it cannot be written.
     """
-    files.must_exist(path)
+    opening.must_exist(path)
     journal = SqliteJournal(path, clock=clock, limits=limits)
     try:
         total = journal.prune(_SLICE_S)

@@ -11,7 +11,7 @@ import sqlite3
 from pathlib import Path
 
 from actors.ports.journal import JournalError
-from gateway.journal.files import opening as files
+from gateway.journal.files import opening
 
 
 def write_anew(connection: sqlite3.Connection, path: Path) -> None:
@@ -21,12 +21,12 @@ def write_anew(connection: sqlite3.Connection, path: Path) -> None:
         JournalError: It cannot be written there, or something has the name by now.
         sqlite3.Error: The journal cannot be read, or the disk is full.
     """
-    files.prepare_directory(path)
-    draft = files.beside(path, ".new")
+    opening.prepare_directory(path)
+    draft = opening.beside(path, ".new")
     endings = ("", "-wal", "-shm", "-journal")
     try:
         for ending in endings:
-            files.beside(draft, ending).unlink(missing_ok=True)
+            opening.beside(draft, ending).unlink(missing_ok=True)
         os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         writing = sqlite3.connect(draft, isolation_level=None)
         try:
@@ -34,8 +34,8 @@ def write_anew(connection: sqlite3.Connection, path: Path) -> None:
             connection.backup(writing)
         finally:
             writing.close()
-        files.sync(draft)
-        files.put(draft, path)
+        opening.sync(draft)
+        opening.put(draft, path)
     except OSError as error:
         raise JournalError(
             f"the journal {path} cannot be written anew ({error.strerror}); "
@@ -43,7 +43,7 @@ def write_anew(connection: sqlite3.Connection, path: Path) -> None:
         ) from error
     finally:
         for ending in endings:
-            files.beside(draft, ending).unlink(missing_ok=True)
+            opening.beside(draft, ending).unlink(missing_ok=True)
 
 
 def save_log(connection: sqlite3.Connection, path: Path) -> None:

@@ -22,7 +22,7 @@ import msgspec
 
 from actors.policy.alerts import Alert
 from gateway.journal import schema
-from gateway.journal.files import opening as files
+from gateway.journal.files import opening
 
 _HEADER: Final = Struct(">8I")
 """Magic, version, page size, sequence, two salts, two sums."""
@@ -61,7 +61,7 @@ def dropped(connection: sqlite3.Connection, path: Path, now_ms: int) -> Dropped 
         sqlite3.Error: The log cannot be read.
         OSError: The same.
     """
-    log = files.beside(path, "-wal")
+    log = opening.beside(path, "-wal")
     if not log.exists() or log.stat().st_size < _HEADER.size + _STEP:
         return None
     _, taken, _ = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
@@ -70,7 +70,7 @@ def dropped(connection: sqlite3.Connection, path: Path, now_ms: int) -> Dropped 
     if found is None:
         return None
     frames, commits = found
-    copy = files.beside(path, f".log-damaged-{now_ms}")
+    copy = opening.beside(path, f".log-damaged-{now_ms}")
     try:
         _copy(log, copy)
     except OSError:  # what is left matters more
@@ -86,7 +86,7 @@ def gone(path: Path, inode: int) -> bool:
         path: The journal.
         inode: Of the one that was not closed, by its lock file; another file was put there since.
     """
-    log = files.beside(path, "-wal")
+    log = opening.beside(path, "-wal")
     return path.stat().st_ino == inode and (not log.exists() or log.stat().st_size == 0)
 
 
@@ -130,7 +130,7 @@ def _copy(log: Path, copy: Path) -> None:
             writing.write(part)
         writing.flush()
         os.fsync(writing.fileno())
-    files.sync_directory(copy)
+    opening.sync_directory(copy)
 
 
 def _beyond(log: IO[bytes], taken: int, size: int) -> tuple[int, int] | None:

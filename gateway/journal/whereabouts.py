@@ -15,7 +15,7 @@ from typing import Final
 
 from actors.policy.alerts import Alert
 from actors.ports.journal import JournalError
-from gateway.journal.files import opening as files
+from gateway.journal.files import opening
 
 _LOG_MAGIC: Final = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")
 _LEAST_BYTES: Final = 512
@@ -62,8 +62,8 @@ class Whereabouts:
 
     def __init__(self, path: Path) -> None:
         self._path: Final = str(path)
-        self._log: Final = str(files.beside(path, "-wal"))
-        self._index: Final = str(files.beside(path, "-shm"))
+        self._log: Final = str(opening.beside(path, "-wal"))
+        self._index: Final = str(opening.beside(path, "-shm"))
         self._journal: _Number | None = None
         self._beside: _Number | None = None
         self._indexed: _Number | None = None

@@ -2,6 +2,6 @@
 
 from gateway.sinks.all import Sinks
 from gateway.sinks.base import Sink
-from gateway.sinks.registry import SINKS, check, make
+from gateway.sinks.registry import SINKS, check, kinds, make
 
-__all__ = ["SINKS", "Sink", "Sinks", "check", "make"]
+__all__ = ["SINKS", "Sink", "Sinks", "check", "kinds", "make"]

@@ -1,4 +1,4 @@
-"""What a sink is. How to add one: one file here, one line in ``registry.py``."""
+"""What a sink is. How to add one: a file here and a line in ``registry.py``, or an entry point."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ class Sink(Protocol):
     """Where events go besides the handlers.
 
     Called on a thread of its own, one event at a time. What it takes as keyword arguments,
-    with annotations, are its keys in the configuration.
+    with annotations, are its keys in the configuration. A static method ``sample(folder)`` that
+    gives options lets the conformance suite make one.
     """
 
     def deliver(self, event: Event) -> None:

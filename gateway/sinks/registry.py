@@ -1,16 +1,17 @@
-"""Sinks by their name in the configuration."""
+"""Sinks by their name: a line here, or an entry point ``xianyu_gateway.sinks``."""
 
 from __future__ import annotations
 
 import inspect
 import typing
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from gateway.config.document import key_path
 from gateway.config.problems import Problems, shown
 from gateway.config.tree import Partial, Reader
 from gateway.errors import ConfigError, SinkError, did_you_mean
+from gateway.plugins import Plugins
 from gateway.settings import SinkSettings
 from gateway.sinks.base import Sink
 from gateway.sinks.callable import CallableSink
@@ -20,9 +21,28 @@ SINKS: Mapping[str, Callable[..., Sink]] = {
     "jsonl": JsonlSink,
     "python": CallableSink,
 }
-"""Name in the configuration → class. Its keyword arguments are the keys it takes."""
+"""Name in the configuration → class of the built-in ones. Its keyword arguments are its keys."""
+
+GROUP: Final = "xianyu_gateway.sinks"
+"""Entry points of other packages: a name in the configuration → class."""
 
 _LONGEST_KIND = 60
+_plugins = Plugins(GROUP, "sink", SINKS)
+
+
+def kinds() -> tuple[str, ...]:
+    """Return the known names in order, those of other packages included."""
+    return tuple(sorted({*SINKS, *_plugins.names()}))
+
+
+def factory_of(kind: str) -> Callable[..., Sink] | None:
+    """Return what makes a sink of that kind; None: nobody knows it.
+
+    Raises:
+        ConfigError: Another package brings it and it cannot be used; says why and what to do.
+    """
+    plugin: Callable[..., Sink] | None = _plugins.load(kind)
+    return SINKS.get(kind) if plugin is None else plugin
 
 
 def make(settings: SinkSettings) -> Sink:
@@ -36,7 +56,9 @@ def make(settings: SinkSettings) -> Sink:
     options = _options(settings, f"sink {settings.kind}", problems)
     if problems.found:
         raise ConfigError(problems.texts())
-    return SINKS[settings.kind](**options)
+    factory = factory_of(settings.kind)
+    assert factory is not None, "its options were found"
+    return factory(**options)
 
 
 def check(sinks: Iterable[SinkSettings], *, source: str = "settings") -> tuple[str, ...]:
@@ -57,14 +79,19 @@ def check(sinks: Iterable[SinkSettings], *, source: str = "settings") -> tuple[s
 
 
 def _options(settings: SinkSettings, path: str, problems: Problems) -> Partial:
-    factory = SINKS.get(settings.kind)
+    try:
+        factory = factory_of(settings.kind)
+        hints = {} if factory is None else _hints(factory)
+    except ConfigError as error:
+        problems.add(f"{path}.kind", str(error))
+        return {}
     if factory is None:
+        known = kinds()
         near = (
-            did_you_mean(settings.kind[:_LONGEST_KIND], SINKS) or f"; known are {', '.join(SINKS)}"
+            did_you_mean(settings.kind[:_LONGEST_KIND], known) or f"; known are {', '.join(known)}"
         )
         problems.add(f"{path}.kind", f"there is no sink {shown(settings.kind)}{near}")
         return {}
-    hints = _hints(factory)
     functions, written = _apart(hints, settings.options)
     options = Reader(problems).keys(hints, written, path) | functions
     for name, parameter in inspect.signature(factory).parameters.items():
@@ -90,6 +117,16 @@ def _apart(hints: Mapping[str, Any], given: Any) -> tuple[Partial, Any]:
 
 
 def _hints(factory: Callable[..., Sink]) -> dict[str, Any]:
+    """Return the types of a sink's options.
+
+    Raises:
+        ConfigError: They cannot be told; says what its author must write.
+    """
     init: Any = factory.__init__ if isinstance(factory, type) else factory  # type: ignore[misc]
-    hints = typing.get_type_hints(init, include_extras=True)
-    return {name: hints[name] for name in inspect.signature(factory).parameters}
+    try:
+        hints = typing.get_type_hints(init, include_extras=True)
+        return {name: hints[name] for name in inspect.signature(factory).parameters}
+    except Exception as error:
+        told = f"the options of {factory!r} cannot be told ({type(error).__name__}: {error})"
+        remedy = "its author must annotate every parameter, with names that are imported"
+        raise ConfigError((f"{told}; {remedy}",)) from error

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from actors.policy.alerts import Alert
 from actors.runtime.clock import SystemClock
+
+from actors.policy.alerts import Alert
 from gateway import logs
 from gateway.commands import command
 from gateway.host import assembly

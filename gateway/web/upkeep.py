@@ -11,7 +11,7 @@ from typing import Any
 from actors.runtime.clock import SystemClock
 from gateway.host.assembly import JOURNAL_FILE
 from gateway.journal import care
-from gateway.journal.files import opening as files
+from gateway.journal.files import opening
 from gateway.settings import Settings
 from gateway.web.problems import Problem
 
@@ -33,7 +33,7 @@ def journal_path(settings: Settings, *, or_salvaged: bool = False) -> Path:
     if path.exists() and not path.is_file():
         told = f"{path} is a folder, or no ordinary file"
         raise Problem(409, "no_journal", told, "see who made it and move it away, or set data_dir")
-    cut_short = or_salvaged and files.beside(path, files.SALVAGED).exists()
+    cut_short = or_salvaged and opening.beside(path, opening.SALVAGED).exists()
     if not path.exists() and not cut_short:
         told = f"there is no journal {path}"
         raise Problem(404, "no_journal", told, "check data_dir; the first start makes it")

@@ -147,11 +147,11 @@ def _reply(reply: Reply) -> None:
     result = session.sent(reply)
     if result.reason is not None and len(result.reason) > 1000:
         raise AssertionError(f"a reason of {len(result.reason)} characters")
-    state = session.state(reply)
+    state = session.history.state(reply)
     if state is not None:
-        session.ack_diff("2 0", state)
-    session.conversations(reply)
-    page = session.messages(reply, received_at_ms=_NOW_MS)
+        session.history.ack_diff("2 0", state)
+    session.history.conversations(reply)
+    page = session.history.messages(reply, received_at_ms=_NOW_MS)
     for event in page.events if page is not None else ():
         _event(to_json(event))
     try:

@@ -10,9 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
+from actors.runtime.clock import SystemClock
+
 from actors.messages import StateChanged
 from actors.ports import Clock
-from actors.runtime.clock import SystemClock
 from actors.runtime.pool.inbox import Tenant
 from actors.state import ConnectionState
 from actors.values import Event, SendOutcome

@@ -9,12 +9,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from actors.runtime.clock import SystemClock
 from market import WAIT_S, Log, Market, States, account_of, merged
 from msgspec import structs
 
 from actors.plan import AccountPlan
 from actors.ports import Identity
-from actors.runtime.clock import SystemClock
 from actors.state import Cause, ConnectionState
 from gateway import AccountSettings, Gateway, Settings
 from gateway.config import from_mapping, load

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from actors.runtime.clock import SystemClock
 from market import WAIT_S, Market
 
-from actors.runtime.clock import SystemClock
 from actors.state import ConnectionState
 from actors.values import SendOutcome, SendState
 from gateway.journal.sqlite.journal import SqliteJournal

@@ -15,10 +15,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from actors.runtime.clock import SystemClock
 from market import WAIT_S, Market
 
 from actors.ports.journal import Letter, Tally
-from actors.runtime.clock import SystemClock
 from gateway import ChatMessage, UnknownLetterError
 from gateway.journal.sqlite import dead_letters
 from gateway.journal.sqlite.journal import SqliteJournal

@@ -15,7 +15,7 @@ import pytest
 from history import Outcomes
 from market import WAIT_S, Market, held_up
 
-from actors.account import sync as catchup
+from actors.account import sync
 from actors.ports.journal import Letter
 from actors.runtime.clock import SystemClock
 from actors.runtime.journal.told import NEWS_MS
@@ -232,7 +232,7 @@ def test_a_link_that_held_longer_than_the_horizon_brings_nothing_back(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """From a cursor of the registration on, what was handled and forgotten would look missing."""
-    monkeypatch.setattr(catchup, "REFRESH_S", 0.05)
+    monkeypatch.setattr(sync, "REFRESH_S", 0.05)
     market, outcomes = office.market, Outcomes()
     market.config["defaults"]["recovery"]["probe_s"] = 0.05
     market.gateway = market.make()

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from actors.runtime.clock import SystemClock
 from commands import call, free_port
 from stand_in import TOKEN, StandIn
 
-from actors.runtime.clock import SystemClock
 from gateway.journal.sqlite import dead_letters
 from gateway.journal.sqlite.journal import SqliteJournal
 from gateway.testing import FakePlatform

@@ -5,9 +5,9 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
-from actors.ports import Identity, Session
+from actors.ports import Identity
 from actors.values import Content, Delivery, ErrorClass, Reply, Request, SendOutcome, SignalKind
-from gateway.platforms.goofish import Goofish
+from gateway.platforms.goofish import Goofish, GoofishSession
 from gateway.testing import FakePlatform, Shop, faults
 from gateway.testing.platform.shapes import entry_of
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 NOW_MS = 1_795_469_246_000
 
 
-def session_of(shop: Shop) -> Session:
+def session_of(shop: Shop) -> GoofishSession:
     given = shop.credentials
     identity = Identity(
         account="shop-a",
@@ -28,7 +28,7 @@ def session_of(shop: Shop) -> Session:
     return Goofish().session(identity)
 
 
-def asked(client: Client, session: Session, request: Request | None) -> Reply:
+def asked(client: Client, session: GoofishSession, request: Request | None) -> Reply:
     """Send a request and give its reply as the codec reads it."""
     assert request is not None
     client.ws.send(request.payload)
@@ -58,17 +58,17 @@ def test_every_request_and_every_push_is_understood(
     assert signals == [SignalKind.BACKLOG_CUT, SignalKind.READY]
     assert asked(client, session, session.beat(next(mids))).code == 200
 
-    state = session.state(asked(client, session, session.get_state(next(mids))))
+    state = session.history.state(asked(client, session, session.history.get_state(next(mids))))
     assert state is not None
-    assert asked(client, session, session.ack_diff(next(mids), state)).code == 200
-    page = session.conversations(
-        asked(client, session, session.list_conversations(next(mids), None))
+    assert asked(client, session, session.history.ack_diff(next(mids), state)).code == 200
+    page = session.history.conversations(
+        asked(client, session, session.history.list_conversations(next(mids), None))
     )
     assert page is not None
     (talk,) = page.conversations
     assert (talk.conversation_id, talk.peer_id) == (buyer.conversation().id, "3301")
-    request = session.list_messages(next(mids), talk.conversation_id, None, 20)
-    history = session.messages(asked(client, session, request), received_at_ms=NOW_MS)
+    request = session.history.list_messages(next(mids), talk.conversation_id, None, 20)
+    history = session.history.messages(asked(client, session, request), received_at_ms=NOW_MS)
     assert history is not None
     assert history.next_cursor is None
 

@@ -41,7 +41,7 @@ def test_every_example_runs(page: str, tmp_path: Path) -> None:
                 names[name](**{key: given[key]() for key in wanted})
             assert time.monotonic() - began < 5.0  # a bound against hanging, no claim of speed
             ran.append(name)
-    assert len(ran) == 5
+    assert len(ran) == 7
 
 
 def fixtures(stack: ExitStack, directory: Path) -> dict[str, Callable[[], Any]]:

@@ -28,7 +28,7 @@ from test_journal_start import run, version_1
 from actors.ports.journal import JournalError
 from actors.values import Disposition
 from gateway.journal import care, schema
-from gateway.journal.files import opening as files
+from gateway.journal.files import opening
 
 # --- report and check ---
 
@@ -136,7 +136,7 @@ def test_a_backup_overwrites_nothing(tmp_path: Path) -> None:
     draft = tmp_path / "draft"
     draft.write_text("new")
     with pytest.raises(JournalError, match="exists"):
-        files.put(draft, target)
+        opening.put(draft, target)
     assert target.read_text() == "to my mother"
 
 
@@ -314,12 +314,12 @@ def test_the_log_is_salvaged_too(tmp_path: Path) -> None:
     store(journal, "m1", "m2")
     copy = tmp_path / "killed.db"
     copy.write_bytes(path.read_bytes())
-    files.beside(copy, "-wal").write_bytes(files.beside(path, "-wal").read_bytes())
+    opening.beside(copy, "-wal").write_bytes(opening.beside(path, "-wal").read_bytes())
     journal.close()
     found = care.salvage(copy, clock=clock)
     assert found.losses == []
     assert rows(copy, "SELECT count(*) FROM event") == [(2,)]
-    assert files.beside(Path(found.aside), "-wal").exists()
+    assert opening.beside(Path(found.aside), "-wal").exists()
 
 
 def test_an_older_file_is_salvaged_into_a_new_one(tmp_path: Path) -> None:
@@ -337,7 +337,7 @@ def test_a_salvage_cut_short_is_finished_not_forgotten(
     """At each rename; an open must neither begin anew nor take half for the whole."""
     path, clock = tmp_path / "j.db", Calendar()
     names = broken(path, "event")
-    files.beside(path, "-wal").touch()
+    opening.beside(path, "-wal").touch()
     moves = [0]
     rename = Path.rename
 

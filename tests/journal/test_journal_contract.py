@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 import pytest
+from actors.runtime.clock import SystemClock
 
 from actors.policy.retries import GiveUp, History
 from actors.policy.sends import ABSENT, UNCONFIRMED, UNWRITTEN
@@ -25,7 +26,6 @@ from actors.ports.journal import (
     StorePaused,
     Tally,
 )
-from actors.runtime.clock import SystemClock
 from actors.values import (
     Content,
     Decoded,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 import pytest
+from actors.runtime.clock import SystemClock
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,7 +19,6 @@ from actors.ports.journal import (
     Settlement,
     StoreFrames,
 )
-from actors.runtime.clock import SystemClock
 from actors.values import Decoded, Event, Outcome, Position
 from gateway.journal.memory.journal import MemoryJournal
 from gateway.journal.order import merge

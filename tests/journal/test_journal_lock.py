@@ -12,7 +12,7 @@ import pytest
 
 from actors.ports.journal import JournalError
 from actors.runtime.clock import SystemClock
-from gateway.journal.files import opening as files
+from gateway.journal.files import opening
 from gateway.journal.files.lock import ProcessLock, owner_of, read_owner
 from gateway.journal.sqlite.journal import SqliteJournal
 
@@ -95,7 +95,7 @@ def test_a_link_is_never_followed(tmp_path: Path) -> None:
 def test_the_owner_can_be_read_and_is_told_by_a_nonce(tmp_path: Path) -> None:
     """A client proves by it that it talks to the owner of the journal."""
     assert read_owner(tmp_path) is None
-    path = tmp_path / files.JOURNAL_FILE
+    path = tmp_path / opening.JOURNAL_FILE
     journal = opened(path)
     owner = read_owner(tmp_path)
     assert owner is not None

@@ -17,7 +17,7 @@ from actors.ports.journal import JournalError, StoreFrames
 from actors.runtime.clock import SystemClock
 from actors.values import Decoded, Event
 from gateway.journal import care, wal
-from gateway.journal.files import opening as files
+from gateway.journal.files import opening
 from gateway.journal.sqlite.journal import SqliteJournal
 
 STEP = 24 + 4096
@@ -57,8 +57,8 @@ def dropped(left: Path, into: Path, log: bytes) -> wal.Dropped | None:
     """Open a journal with another log and say what is missing of it."""
     into.mkdir()
     path = Path(shutil.copy(left, into))
-    files.beside(path, "-wal").write_bytes(log)
-    connection = files.connect(path, "FULL")
+    opening.beside(path, "-wal").write_bytes(log)
+    connection = opening.connect(path, "FULL")
     try:
         connection.execute("SELECT count(*) FROM event").fetchone()
         return wal.dropped(connection, path, 1)
@@ -67,7 +67,7 @@ def dropped(left: Path, into: Path, log: bytes) -> wal.Dropped | None:
 
 
 def log_of(left: Path) -> bytes:
-    return files.beside(left, "-wal").read_bytes()
+    return opening.beside(left, "-wal").read_bytes()
 
 
 def test_a_flipped_bit_anywhere_is_told(left: Path, tmp_path: Path) -> None:
@@ -106,12 +106,12 @@ def test_what_is_left_of_an_older_round_is_no_damage(tmp_path: Path) -> None:
     journal = opened(path)
     for number in range(9):
         store(journal, f"m{number}", "x" * 20_000)
-    size = files.beside(path, "-wal").stat().st_size
+    size = opening.beside(path, "-wal").stat().st_size
     with sqlite3.connect(path) as other:
         other.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
     other.close()
     store(journal, "m9", "x")
-    assert files.beside(path, "-wal").stat().st_size == size
+    assert opening.beside(path, "-wal").stat().st_size == size
     assert dropped(path, tmp_path / "copy", log_of(path)) is None
     journal.close()
 
@@ -148,7 +148,7 @@ def test_a_start_says_what_is_lost_and_goes_on(left: Path, tmp_path: Path) -> No
     shutil.copytree(left.parent, path.parent)
     log = bytearray(log_of(path))
     log[len(log) // 2] ^= 4
-    files.beside(path, "-wal").write_bytes(log)
+    opening.beside(path, "-wal").write_bytes(log)
     journal = opened(path)
     try:
         (alert,) = journal.concerns()
@@ -199,9 +199,9 @@ def test_a_log_that_is_gone_after_a_kill_is_told(tmp_path: Path, how: str) -> No
     path = tmp_path / "j.db"
     killed(path)
     if how == "deleted":
-        files.beside(path, "-wal").unlink()
+        opening.beside(path, "-wal").unlink()
     else:
-        files.beside(path, "-wal").write_bytes(b"")
+        opening.beside(path, "-wal").write_bytes(b"")
     (problem,) = care.check(path)
     assert "its log j.db-wal is gone" in problem
     journal = opened(path)
@@ -239,9 +239,9 @@ def test_a_journal_that_was_closed_or_copied_needs_no_log(tmp_path: Path) -> Non
         source.backup(copy)
         source.execute("VACUUM INTO ?", (str(tmp_path / "3.db"),))
     journal.close()
-    assert not files.beside(path, "-wal").exists()
+    assert not opening.beside(path, "-wal").exists()
     for name in ("1.db", "2.db", "3.db"):
-        for each in (path, files.beside(path, "-wal"), files.beside(path, "-shm")):
+        for each in (path, opening.beside(path, "-wal"), opening.beside(path, "-shm")):
             each.unlink(missing_ok=True)
         shutil.copy(tmp_path / name, path)
         path.chmod(0o600)
@@ -262,7 +262,7 @@ def test_a_journal_without_a_log_of_its_own_gets_one(tmp_path: Path) -> None:
         assert connection.execute("PRAGMA journal_mode=DELETE").fetchone() == ("delete",)
     journal = opened(path)
     store(journal, "m", "x")
-    assert files.beside(path, "-wal").exists()
+    assert opening.beside(path, "-wal").exists()
     assert journal.concerns() == ()
     journal.close()
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:

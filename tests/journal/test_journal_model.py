@@ -10,6 +10,7 @@ from typing import TypeAlias, TypeVar
 import hypothesis.strategies as st
 import msgspec
 import pytest
+from actors.runtime.clock import SystemClock
 from hypothesis import HealthCheck, given, settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -26,7 +27,6 @@ from actors.ports.journal import (
     StoreDelivery,
     StoreFrames,
 )
-from actors.runtime.clock import SystemClock
 from actors.values import (
     DONE,
     Content,

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from actors.runtime.clock import SystemClock
 
 from actors.policy.sends import ABSENT
 from actors.ports.journal import (
@@ -22,7 +23,6 @@ from actors.ports.journal import (
     StoreDelivery,
     StoreFrames,
 )
-from actors.runtime.clock import SystemClock
 from actors.values import (
     Content,
     Decoded,

@@ -88,9 +88,9 @@ def test_a_migration_that_fails_changes_nothing(
 _MIGRATE = """
 import sqlite3, sys, os, signal
 from gateway.journal import (migration)
-from gateway.journal.files import opening as files
+from gateway.journal.files import opening
 from pathlib import Path
-connection = files.connect(Path(sys.argv[1]), "FULL")
+connection = opening.connect(Path(sys.argv[1]), "FULL")
 steps = 0
 def tick():
     global steps

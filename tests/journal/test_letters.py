@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 import pytest
+from actors.runtime.clock import SystemClock
 
 from actors.ports.journal import (
     BeginEvent,
@@ -19,7 +20,6 @@ from actors.ports.journal import (
     StoreFrames,
     Tally,
 )
-from actors.runtime.clock import SystemClock
 from actors.values import Decoded, Disposition, Event, Note, Outcome
 from gateway.journal import schema
 from gateway.journal.memory import journal as memory

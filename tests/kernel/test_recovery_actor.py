@@ -43,10 +43,13 @@ class Table:
         self.heard = bench.heard
         plan = bench.account.plan
         self.calls = bench.calls(4)
+        session = plan.platform.session(bench.identity)
+        assert session.history is not None
         order = BeginRecovery(
             generation=4,
             calls=self.calls,
-            session=plan.platform.session(bench.identity),
+            session=session,
+            history=session.history,
             reason="registered",
             forced=forced,
         )
@@ -406,7 +409,9 @@ class Watch:
         account = bench.with_plan(recovery=plan)
         self.bench = bench
         self.calls = bench.calls(4)
-        self.it = CatchUp(account, 4, self.calls, account.plan.platform.session(bench.identity))
+        session = account.plan.platform.session(bench.identity)
+        assert session.history is not None
+        self.it = CatchUp(account, 4, self.calls, session, session.history)
 
     def begun(self) -> list[tuple[str, bool]]:
         """Give reason and force of the recoveries that were begun."""

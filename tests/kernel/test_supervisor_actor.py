@@ -556,11 +556,13 @@ def test_unknown_message_is_our_own_bug(house: House) -> None:
 
 def order(house: House, generation: int | None = None) -> BeginRecovery:
     """Give what the connection asks for."""
-    account = house.bench.account
+    session = house.bench.account.plan.platform.session(house.bench.identity)
+    assert session.history is not None
     return BeginRecovery(
         generation=house.generation if generation is None else generation,
         calls=house.bench.calls(),
-        session=account.plan.platform.session(house.bench.identity),
+        session=session,
+        history=session.history,
         reason="registered",
         forced=True,
     )

@@ -6,10 +6,10 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+from actors.runtime.clock import SystemClock
 from workbench import Lines, Watcher
 
 from actors.policy.gate import ConnectGate
-from actors.runtime.clock import SystemClock
 from actors.runtime.pool.actor import PooledActor
 from actors.runtime.pool.pool import Pool
 from actors.system import System

@@ -27,7 +27,7 @@ def history_of(sender: str, content: str) -> Event:
         content_type=2 if content is PICTURE else 1,
     )
     body = msgspec.json.encode({"userMessageModels": [shapes.history_model(message)]})
-    page = new_session().messages(Reply(mid="1", code=200, body=body), received_at_ms=1)
+    page = new_session().history.messages(Reply(mid="1", code=200, body=body), received_at_ms=1)
     assert page is not None
     (event,) = page.events
     assert isinstance(event, ChatMessage)

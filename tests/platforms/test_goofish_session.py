@@ -222,8 +222,6 @@ def test_what_can_not_be_sent() -> None:
         session.send("1 0", delivery(Content(text="x"), to=None))
     with pytest.raises(ValueError, match="neither"):
         session.send("1 0", delivery(Content()))
-    with pytest.raises(ValueError, match="no bare frames"):
-        session.plain(Content(text="x"))
 
 
 @pytest.mark.parametrize(
@@ -254,26 +252,26 @@ def test_sent(answer: Reply, outcome: SendOutcome, told: str) -> None:
 def test_state_goes_back_byte_for_byte() -> None:
     """A home-made state would declare a backlog read that nobody read (protocol 6.2)."""
     session = new_session()
-    assert sent(session.get_state("1 0"))["body"] == [{"topic": "sync"}]
+    assert sent(session.history.get_state("1 0"))["body"] == [{"topic": "sync"}]
     odd = b'{ "pts" : 1751600575160007.0, "z":"\\u00e9" }'
-    state = session.state(reply(body=odd))
+    state = session.history.state(reply(body=odd))
     assert state == odd
-    request = session.ack_diff("2 0", odd)
+    request = session.history.ack_diff("2 0", odd)
     assert isinstance(request.payload, str)
     assert f'"body":[{odd.decode()}]' in request.payload
-    assert session.state(captured("syn_resp_get_state")) is not None
+    assert session.history.state(captured("syn_resp_get_state")) is not None
     for answer in (captured("syn_resp_flow_control"), captured("syn_resp_ack_diff"), reply(400)):
-        assert session.state(answer) is None
+        assert session.history.state(answer) is None
 
 
 def test_a_state_tells_where_it_stands() -> None:
     """Protocol 6.2; without a time, ``pts`` tells it."""
     session = new_session()
-    full = session.position(b'{"pts":1751600575160007,"timestamp":5,"tooLong2Tag":"PNM,1"}')
+    full = session.history.position(b'{"pts":1751600575160007,"timestamp":5,"tooLong2Tag":"PNM,1"}')
     assert (full.marker, full.point, full.at_ms) == ("PNM,1", 1751600575160007, 5)
-    bare = session.position(b'{"pts":1751600575160007}')
+    bare = session.history.position(b'{"pts":1751600575160007}')
     assert (bare.marker, bare.at_ms) == ("", 1751600575160)
-    empty = session.position(b"[]")
+    empty = session.history.position(b"[]")
     assert (empty.marker, empty.point, empty.at_ms) == ("", 0, 0)
 
 
@@ -298,14 +296,14 @@ def test_what_time_it_is_there(answer: Reply, told: int | None) -> None:
 
 def test_conversations() -> None:
     session = new_session()
-    assert sent(session.list_conversations("1 0", None))["body"] == [9007199254740991, 50]
-    assert sent(session.list_conversations("1 0", 7))["body"][0] == 7
+    assert sent(session.history.list_conversations("1 0", None))["body"] == [9007199254740991, 50]
+    assert sent(session.history.list_conversations("1 0", 7))["body"][0] == 7
 
     def line(inner: Any, **outer: Any) -> dict[str, Any]:
         return {"singleChatUserConversation": {"singleChatConversation": inner, **outer}}
 
     pair = {"pairFirst": SELLER + "@goofish", "pairSecond": "22@goofish"}
-    page = session.conversations(
+    page = session.history.conversations(
         reply(
             body={
                 "userConvs": [
@@ -337,12 +335,12 @@ def test_conversations() -> None:
 
 def test_messages() -> None:
     session = new_session()
-    frame = sent(session.list_messages("1 0", "55", None, 20))
+    frame = sent(session.history.list_messages("1 0", "55", None, 20))
     assert frame["body"] == ["55@goofish", False, 9007199254740991, 20, False]
-    assert sent(session.list_messages("1 0", "55", 3, 20))["body"][2] == 3
+    assert sent(session.history.list_messages("1 0", "55", 3, 20))["body"][2] == 3
     models = json.loads(read("real_history_10_newest.json"))["userMessageModels"]
     body = {"userMessageModels": models, "hasMore": 1, "nextCursor": 4}
-    page = session.messages(reply(body=body), received_at_ms=8)
+    page = session.history.messages(reply(body=body), received_at_ms=8)
     assert page is not None
     assert (len(page.events), page.next_cursor) == (10, 4)
     first = page.events[0]
@@ -351,7 +349,7 @@ def test_messages() -> None:
 
 
 def test_end_of_history_has_no_list() -> None:
-    page = new_session().messages(captured("syn_resp_history_empty"), received_at_ms=1)
+    page = new_session().history.messages(captured("syn_resp_history_empty"), received_at_ms=1)
     assert page is not None
     assert (page.events, page.next_cursor) == ((), None)
 
@@ -370,16 +368,16 @@ def test_end_of_history_has_no_list() -> None:
 def test_refused_pages(answer: Reply) -> None:
     """A refusal is no empty page: recovery would believe there was nothing."""
     session = new_session()
-    assert session.conversations(answer) is None
-    assert session.messages(answer, received_at_ms=1) is None
+    assert session.history.conversations(answer) is None
+    assert session.history.messages(answer, received_at_ms=1) is None
 
 
 def test_a_page_nobody_can_read_is_no_empty_page() -> None:
     body = {"userMessageModels": 7, "hasMore": 0}
-    assert new_session().messages(reply(body=body), received_at_ms=1) is None
+    assert new_session().history.messages(reply(body=body), received_at_ms=1) is None
 
 
 def test_no_conversations_is_an_empty_page() -> None:
-    page = new_session().conversations(reply(body={"hasMore": 0}))
+    page = new_session().history.conversations(reply(body={"hasMore": 0}))
     assert page is not None
     assert page.conversations == ()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
 
 import pytest
 
@@ -19,6 +18,18 @@ REPLY = Reply(mid="1", code=200)
 def new_session(user_agent: str | None = None) -> Session:
     platform: Platform = get("plain")
     return platform.session(Identity(account="a", user_agent=user_agent))
+
+
+def delivery_of(content: Content) -> Delivery:
+    return Delivery(
+        outbox_id="o",
+        uuid="u",
+        account="a",
+        conversation_id=CONVERSATION,
+        to=None,
+        content=content,
+        expires_at_ms=1,
+    )
 
 
 def test_a_frame_is_a_message() -> None:
@@ -51,27 +62,15 @@ def test_two_equal_frames_are_two_messages() -> None:
 
 def test_nothing_is_asked_or_answered() -> None:
     session = new_session()
-    delivery = Delivery(
-        outbox_id="o",
-        uuid="u",
-        account="a",
-        conversation_id=CONVERSATION,
-        to=None,
-        content=Content(text="x"),
-        expires_at_ms=1,
-    )
+    delivery = delivery_of(Content(text="x"))
     assert session.register("1") is None
     assert session.registered(REPLY) is None
     assert session.beat("1") is None
-    assert session.send("1", delivery) is None
-    assert session.plain(delivery.content) == "x"
+    assert session.send("1", delivery) == "x"
     assert session.sent(REPLY).outcome is SendOutcome.UNKNOWN
     (event,) = session.decode("x", received_at_ms=1).events
     assert session.echoed(event, delivery) is None
-    assert session.get_state("1") is None
-    assert session.state(REPLY) is None
-    assert session.conversations(REPLY) is None
-    assert session.messages(REPLY, received_at_ms=1) is None
+    assert session.history is None
 
 
 def test_ids_and_headers() -> None:
@@ -81,23 +80,9 @@ def test_ids_and_headers() -> None:
     assert new_session("UA").upgrade_headers() == {"User-Agent": "UA"}
 
 
-@pytest.mark.parametrize(
-    "ask",
-    [
-        lambda session: session.position(b"{}"),
-        lambda session: session.ack_diff("1", b"{}"),
-        lambda session: session.list_conversations("1", None),
-        lambda session: session.list_messages("1", "c", None, 5),
-    ],
-)
-def test_there_is_no_history(ask: Callable[[Session], object]) -> None:
-    with pytest.raises(ValueError, match="no history"):
-        ask(new_session())
-
-
 def test_images_can_not_be_carried() -> None:
     with pytest.raises(ValueError, match="text only"):
-        new_session().plain(Content(image_url="https://x"))
+        new_session().send("1", delivery_of(Content(image_url="https://x")))
 
 
 def test_no_time_is_told() -> None:

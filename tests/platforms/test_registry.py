@@ -12,8 +12,8 @@ from gateway.platforms.plain import Plain
 
 
 def test_known_names() -> None:
-    assert names() == ("goofish", "plain")
-    assert [get(name).name for name in names()] == ["goofish", "plain"]
+    assert {"goofish", "plain"} <= set(names())
+    assert list(names()) == sorted(get(name).name for name in names())
 
 
 def test_wrong_name_says_the_nearest() -> None:
@@ -26,7 +26,7 @@ def test_own_platform(monkeypatch: pytest.MonkeyPatch) -> None:
     made = Plain()
     register("mine", lambda: made)
     assert get("mine") is made
-    assert names() == ("goofish", "mine", "plain")
+    assert {"goofish", "mine", "plain"} <= set(names())
 
 
 def test_a_platform_is_imported_when_asked_for() -> None:

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from actors.runtime.clock import SystemClock
+
 from actors.runtime.pool.pool import Pool
 from tests.runtime.doubles import Kept
 

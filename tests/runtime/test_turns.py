@@ -10,10 +10,10 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+from actors.runtime.clock import SystemClock
 
 from actors.messages import FramesReceived
 from actors.ports import Beaten, Incoming, PeerClosed, Pinged
-from actors.runtime.clock import SystemClock
 from actors.runtime.links.flow import Flow
 from actors.runtime.links.reading import FLOOD_FRAMES, TURN_FRAMES
 from actors.runtime.pool.manual import ManualClock

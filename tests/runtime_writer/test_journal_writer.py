@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
+from actors.runtime.clock import SystemClock
 
 from actors.policy.alerts import Alert
 from actors.ports.journal import (
@@ -29,7 +30,6 @@ from actors.ports.journal import (
     StoreFrames,
     Tally,
 )
-from actors.runtime.clock import SystemClock
 from actors.runtime.journal import writer as writer_module
 from actors.runtime.journal.writer import JournalWriter, OverloadedError
 from actors.values import DONE, AccountId, Content, Decoded, Delivery, Event

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from actors.runtime.clock import SystemClock
 
 from actors.ports import storable
 from actors.ports.journal import (
@@ -17,7 +18,6 @@ from actors.ports.journal import (
     Settlement,
     StoreDelivery,
 )
-from actors.runtime.clock import SystemClock
 from actors.runtime.journal.writer import JournalWriter
 from actors.values import Content, Delivery, Event, Note, Outcome, SendOutcome, SendResult
 from gateway.journal.memory.journal import MemoryJournal

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator, Sequence
 
 import pytest
+from actors.runtime.clock import SystemClock
 
 from actors.ports.journal import (
     CLOSED,
@@ -15,7 +16,6 @@ from actors.ports.journal import (
     OverloadedError,
     StoreDelivery,
 )
-from actors.runtime.clock import SystemClock
 from actors.runtime.journal.writer import JournalWriter
 from actors.values import Content, Delivery
 from gateway.journal.memory.journal import MemoryJournal

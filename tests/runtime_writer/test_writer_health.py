@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 
 import pytest
+from actors.runtime.clock import SystemClock
 
 from actors.ports.journal import (
     JournalAnswer,
@@ -18,7 +19,6 @@ from actors.ports.journal import (
     MarkDelivery,
     StoreDelivery,
 )
-from actors.runtime.clock import SystemClock
 from actors.runtime.journal.writer import JournalWriter
 from actors.values import Content, Delivery
 from gateway.journal.memory.journal import MemoryJournal
@@ -129,7 +129,7 @@ def test_a_bad_command_is_no_stall() -> None:
 
 
 def test_slow_commits_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("actors.runtime.commits.SLOW_COMMIT_S", 0.0)
+    monkeypatch.setattr("actors.runtime.journal.commits.SLOW_COMMIT_S", 0.0)
     disk, done = Disk(), threading.Event()
     writer = JournalWriter(disk, clock=SystemClock())
     writer.start()

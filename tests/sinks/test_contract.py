@@ -1,4 +1,4 @@
-"""What every sink promises, over the registry. A new one adds a line to ``OPTIONS``."""
+"""What every sink promises, over the registry; ``sample``, or a line here, says how to make one."""
 
 from __future__ import annotations
 
@@ -28,6 +28,12 @@ OPTIONS: dict[str, Callable[[Path], dict[str, Any]]] = {
 }
 
 
+def options_of(kind: str, folder: Path) -> dict[str, Any]:
+    """Give options of a sink that may use a folder."""
+    factory: Any = sinks.SINKS[kind]
+    return dict((OPTIONS.get(kind) or factory.sample)(folder))
+
+
 def event(number: int = 1) -> ChatMessage:
     return ChatMessage(account="shop-a", event_id=f"shop-a/{number}", text="在吗？", raw=b"\xff")
 
@@ -40,7 +46,7 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def sink(kind: str, tmp_path: Path) -> sinks.Sink:
-    return sinks.make(SinkSettings(kind=kind, options=OPTIONS[kind](tmp_path)))
+    return sinks.make(SinkSettings(kind=kind, options=options_of(kind, tmp_path)))
 
 
 def test_it_takes_events_from_several_threads_and_closes_twice(sink: sinks.Sink) -> None:
@@ -68,7 +74,7 @@ def test_closing_an_unused_one_is_fine(sink: sinks.Sink) -> None:
 def test_its_options_are_checked_by_name_and_type_before_it_is_made(
     kind: str, tmp_path: Path
 ) -> None:
-    options = OPTIONS[kind](tmp_path)
+    options = options_of(kind, tmp_path)
     first = next(iter(options))
 
     assert sinks.check([SinkSettings(kind=kind, options=options)]) == ()
@@ -86,5 +92,5 @@ def test_an_unknown_kind_names_the_nearest() -> None:
     assert sinks.check([SinkSettings(kind="json")]) == (
         "settings: sinks[0].kind: there is no sink 'json'; did you mean 'jsonl'?",
     )
-    with pytest.raises(ConfigError, match="known are jsonl, python"):
+    with pytest.raises(ConfigError, match=r"known are .*jsonl, python"):
         sinks.make(SinkSettings(kind="kafka"))

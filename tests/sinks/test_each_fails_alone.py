@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from actors.runtime.clock import SystemClock
 
 from actors.runtime.board import AlertBoard
-from actors.runtime.clock import SystemClock
 from actors.values import Content, Delivery, Disposition, Event
 from gateway import ChatMessage
 from gateway.host.handlers import Handlers

@@ -26,8 +26,8 @@ from actors.ports.journal import (
     StoreDelivery,
 )
 from actors.ports.storable import flaw
-from actors.runtime.commits import Commits, reason_of
 from actors.runtime.journal.answer import Answer
+from actors.runtime.journal.commits import Commits, reason_of
 from actors.runtime.journal.waiting import Refused, Then, Waiting, Waitlist, presses, rows_of
 from actors.runtime.log import SILENT, Log
 
@@ -58,7 +58,7 @@ class WriterCounters(msgspec.Struct, frozen=True, kw_only=True):
         refused: Commands given up because no journal could ever store them.
         waiting: Commands not stored yet.
         last_commit_s: Seconds the last commit took.
-        slow: Commits that took longer than :data:`~actors.runtime.commits.SLOW_COMMIT_S`.
+        slow: Commits that took longer than :data:`~actors.runtime.journal.commits.SLOW_COMMIT_S`.
     """
 
     commits: int

@@ -13,8 +13,7 @@ import msgspec
 from actors.ports import Clock
 from actors.ports.journal import JournalError
 from gateway.journal import schema
-from gateway.journal.files import integrity
-from gateway.journal.files import opening as files
+from gateway.journal.files import integrity, opening
 
 STEP_PAGES: Final = 1024
 """Pages copied between two calls of ``progress``; 4 MiB."""
@@ -59,16 +58,16 @@ def backup(
     """
     if target.exists():
         raise JournalError(f"{target} exists and was left as it is; name a new file")
-    draft = files.beside(target, ".part")
+    draft = opening.beside(target, ".part")
     draft.unlink(missing_ok=True)
     at_ms = clock.unix_ms()
     try:
         _copy(source, draft, progress)
-        files.sync(draft)
-        files.put(draft, target)
+        opening.sync(draft)
+        opening.put(draft, target)
     finally:
         for ending in ("", "-wal", "-shm", "-journal"):
-            files.beside(draft, ending).unlink(missing_ok=True)
+            opening.beside(draft, ending).unlink(missing_ok=True)
     done = Backup(path=str(target), at_ms=at_ms, size_bytes=target.stat().st_size)
     _note(source, done)
     return done
@@ -84,7 +83,7 @@ def last_backup(source: Path) -> Backup | None:
 
 def _copy(source: Path, draft: Path, progress: Callable[[int, int], None] | None) -> None:
     os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    reading = files.reader(source)
+    reading = opening.reader(source)
     writing = sqlite3.connect(draft, isolation_level=None)
     try:
         writing.execute("PRAGMA synchronous=OFF")
@@ -102,7 +101,7 @@ def _copy(source: Path, draft: Path, progress: Callable[[int, int], None] | None
             raise JournalError(integrity.damaged(source, f"its copy: {problems[0]}"))
         writing.execute(f"PRAGMA journal_size_limit={schema.WAL_BYTES}")
     except sqlite3.Error as error:
-        raise files.failure(source, error) from error
+        raise opening.failure(source, error) from error
     finally:
         writing.close()
         reading.close()
@@ -111,7 +110,7 @@ def _copy(source: Path, draft: Path, progress: Callable[[int, int], None] | None
 def _note(source: Path, done: Backup) -> None:
     """Leave word beside the journal; its file is the writer's alone."""
     record = _record(source)
-    draft = files.beside(record, ".part")
+    draft = opening.beside(record, ".part")
     draft.unlink(missing_ok=True)
     descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     with os.fdopen(descriptor, "wb") as file:
@@ -120,4 +119,4 @@ def _note(source: Path, done: Backup) -> None:
 
 
 def _record(source: Path) -> Path:
-    return files.beside(source, ".backup.json")
+    return opening.beside(source, ".backup.json")

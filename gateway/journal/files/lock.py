@@ -22,7 +22,7 @@ from typing import Final
 import msgspec
 
 from actors.ports.journal import JournalError
-from gateway.journal.files import opening as files
+from gateway.journal.files import opening
 
 _LOCKED_BYTE: Final = 1 << 20
 """Windows locks are mandatory: the locked byte lies far behind the text others read."""
@@ -227,7 +227,7 @@ def read_owner(data_dir: Path | str) -> Owner | None:
     Raises:
         JournalError: The lock file cannot be read, or is no file of this program.
     """
-    owner, held = _seen(Path(data_dir) / f"{files.JOURNAL_FILE}.lock")
+    owner, held = _seen(Path(data_dir) / f"{opening.JOURNAL_FILE}.lock")
     return owner if held else None
 
 

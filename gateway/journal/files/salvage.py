@@ -20,8 +20,7 @@ import msgspec
 from actors.ports import Clock
 from actors.ports.journal import JournalError
 from gateway.journal import schema
-from gateway.journal.files import integrity
-from gateway.journal.files import opening as files
+from gateway.journal.files import integrity, opening
 from gateway.journal.files.lock import ProcessLock
 
 LEFT_OUT: Final = frozenset({"cursor"})
@@ -75,19 +74,19 @@ def salvage(path: Path, *, clock: Clock) -> Salvage:
     Raises:
         JournalError: In use, or nothing at all can be read; the file was left as it is.
     """
-    lock = ProcessLock(files.beside(path, ".lock"))
+    lock = ProcessLock(opening.beside(path, ".lock"))
     try:
         if path.exists():
             lock.guard(path)
-        whole = files.beside(path, files.SALVAGED)
+        whole = opening.beside(path, opening.SALVAGED)
         if whole.exists():
             found = _finished(path, whole)
         else:
-            draft = files.beside(path, ".salvaging")
+            draft = opening.beside(path, ".salvaging")
             _clear(draft)
             found = _save(path, draft, clock.unix_ms())
-            files.sync(draft)
-            files.put(draft, whole)
+            opening.sync(draft)
+            opening.put(draft, whole)
         _swap(path, whole, Path(found.aside))
     finally:
         lock.release()
@@ -97,18 +96,18 @@ def salvage(path: Path, *, clock: Clock) -> Salvage:
 def _swap(path: Path, whole: Path, aside: Path) -> None:
     """Set the damaged file aside, its log first, and put the new one in its place."""
     for ending in ("-wal", ""):
-        old = files.beside(path, ending)
+        old = opening.beside(path, ending)
         if old.exists():
-            old.rename(files.beside(aside, ending))
-    files.beside(path, "-shm").unlink(missing_ok=True)
+            old.rename(opening.beside(aside, ending))
+    opening.beside(path, "-shm").unlink(missing_ok=True)
     whole.rename(path)
-    files.sync_directory(path)
+    opening.sync_directory(path)
 
 
 def _save(path: Path, draft: Path, now_ms: int) -> Salvage:
     """Fill a new file from a damaged one; its result is noted inside."""
-    files.begin(draft, now_ms)
-    reading = files.reader(path)
+    opening.begin(draft, now_ms)
+    reading = opening.reader(path)
     writing = sqlite3.connect(draft, isolation_level=None)
     try:
         writing.execute("PRAGMA synchronous=OFF")
@@ -278,9 +277,9 @@ def _finished(path: Path, whole: Path) -> Salvage:
 
 def _aside(path: Path, now_ms: int) -> Path:
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now_ms / 1000))
-    return files.beside(path, f".damaged-{stamp}")
+    return opening.beside(path, f".damaged-{stamp}")
 
 
 def _clear(draft: Path) -> None:
     for ending in ("", "-wal", "-shm"):
-        files.beside(draft, ending).unlink(missing_ok=True)
+        opening.beside(draft, ending).unlink(missing_ok=True)

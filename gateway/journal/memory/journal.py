@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
+from actors.runtime.clock import SystemClock
 
 from actors.policy.alerts import Alert, letters_wait
 from actors.ports import Clock
@@ -39,7 +40,6 @@ from actors.ports.journal import (
     StorePaused,
     Tally,
 )
-from actors.runtime.clock import SystemClock
 from actors.values import (
     AccountId,
     Delivery,

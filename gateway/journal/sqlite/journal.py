@@ -36,8 +36,7 @@ from actors.sections import JournalSettings
 from actors.values import AccountId
 from gateway import logs
 from gateway.journal import batch, migration, rescue, unreadable, wal, whereabouts
-from gateway.journal.files import integrity
-from gateway.journal.files import opening as files
+from gateway.journal.files import integrity, opening
 from gateway.journal.files.lock import ProcessLock
 from gateway.journal.rows import Value, storable, text
 from gateway.journal.schema import Status
@@ -128,8 +127,8 @@ class SqliteJournal:
         self._rescued_until = float("-inf")
         self._concerns: Sequence[Alert] = ()
         self._told_of: tuple[Sequence[Alert], Sequence[Alert], Sequence[Alert]] = ((), (), ())
-        files.prepare_directory(self.path)
-        for lax in files.tighten(self.path):
+        opening.prepare_directory(self.path)
+        for lax in opening.tighten(self.path):
             log.warning("journal.permissions_lax", path=str(lax))
         self._lock: Final = ProcessLock(self.path.with_name(self.path.name + ".lock"))
         try:
@@ -184,12 +183,12 @@ class SqliteJournal:
         ) as error:
             raise ValueError(f"a command cannot be stored ({error})") from error
         except sqlite3.Error as error:
-            if files.needs_new_handle(error):
+            if opening.needs_new_handle(error):
                 unread = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_IOERR
                 self._lost = self._lost or self._where.look_closer(failed=unread)
                 self._disconnect()
                 self._given_up = True
-            raise files.failure(self.path, error) from error
+            raise opening.failure(self.path, error) from error
         self._counts.apply(changes)
         self._upkeep.committed(self._connected())
         return answers
@@ -204,7 +203,7 @@ class SqliteJournal:
             try:
                 return paging.read(self._connected(), account, after, limit, within)
             except sqlite3.Error as error:
-                raise files.failure(self.path, error) from error
+                raise opening.failure(self.path, error) from error
 
         try:
             page = read()
@@ -315,15 +314,15 @@ class SqliteJournal:
     def _open(self) -> int:
         """Open, check and count; give the highest number ever used."""
         try:
-            files.refuse_half_salvaged(self.path)
+            opening.refuse_half_salvaged(self.path)
             if not self.path.exists():
-                files.create(self.path, self._clock.unix_ms())
+                opening.create(self.path, self._clock.unix_ms())
             self._lock.guard(self.path)
             if wal.gone(self.path, self._lock.owner.inode):
                 self._damaged = (wal.alert_gone(self.path),)
             connection = self._connected()
             found = integrity.identify(connection, self.path)
-            files.use_log(connection, self.path)
+            opening.use_log(connection, self.path)
             whole = integrity.verify(connection, self.path)
             self._look_at_log(connection)
             migration.migrate(connection, found)
@@ -333,10 +332,10 @@ class SqliteJournal:
             if clean:
                 self._notes.append((counters.BEGUN, ()))
             if not whole and (not clean or self._overdue(connection)):
-                self._check = integrity.FrameCheck(files.reader(self.path))
+                self._check = integrity.FrameCheck(opening.reader(self.path))
             (highest,) = connection.execute(_HIGHEST).fetchone()
         except sqlite3.Error as error:
-            raise files.failure(self.path, error) from error
+            raise opening.failure(self.path, error) from error
         except OSError as error:
             raise JournalError(
                 f"the journal {self.path} cannot be made ({error.strerror}); "
@@ -367,7 +366,7 @@ class SqliteJournal:
             astray = self._lost or self._where.look(within=False) or self._where.look_closer()
             if astray is not None:
                 raise whereabouts.lost(self.path, astray)
-            connection = files.connect(self.path, self._synchronous)
+            connection = opening.connect(self.path, self._synchronous)
             try:
                 if self._given_up:
                     self._counts.recount(connection)
@@ -439,10 +438,10 @@ class SqliteJournal:
             self._marked = False
             if astray is Astray.GONE:
                 for ending in ("-wal", "-shm"):  # of the old one; what they held is in the new
-                    files.beside(self.path, ending).unlink(missing_ok=True)
+                    opening.beside(self.path, ending).unlink(missing_ok=True)
                 self._lock.move(self.path)
         except sqlite3.Error as error:
-            raise files.failure(self.path, error) from error
+            raise opening.failure(self.path, error) from error
         self._rescued_until = self._clock.monotonic() + RESCUED_S
         self._log.error("journal.rescued", path=str(self.path), reason=astray.value)
         return JournalError(
@@ -503,7 +502,7 @@ class SqliteJournal:
             if commands:
                 self._counts.apply(self._transact(commands, careful=False)[1])
         except sqlite3.Error as error:
-            raise files.failure(self.path, error) from error
+            raise opening.failure(self.path, error) from error
 
     def _overdue(self, connection: sqlite3.Connection) -> bool:
         now_ms = self._clock.unix_ms()
@@ -570,7 +569,7 @@ class SqliteJournal:
             if take_out():
                 self._counts.recount(self._connected())
         except sqlite3.Error as error:
-            raise files.failure(self.path, error) from error
+            raise opening.failure(self.path, error) from error
 
     def _set_aside(self, depth: Depth) -> bool:
         """Take out of the tables what cannot be read, and say so, a line each."""
@@ -590,4 +589,4 @@ class SqliteJournal:
         try:
             return self._connected().execute(query, values).fetchall()
         except sqlite3.Error as error:
-            raise files.failure(self.path, error) from error
+            raise opening.failure(self.path, error) from error

@@ -4,105 +4,29 @@ from __future__ import annotations
 
 from actors.ports import ConversationPage, Identity, Page
 from actors.values import (
-    Content,
-    Decoded,
     Delivery,
     Event,
     Failure,
-    Frame,
     Position,
     Reply,
     Request,
     SendResult,
 )
+from gateway.platforms.base import BasePlatform, BaseSession
 from gateway.platforms.goofish import replies, requests
 from gateway.platforms.goofish.fields import SUFFIX
 from gateway.platforms.goofish.frames import FrameReader
 from gateway.platforms.goofish.identity import Arrival
 
 
-class GoofishSession:
-    """Codec of one Goofish account (``actors.ports.Session``).
+class GoofishHistory:
+    """The history of one Goofish account (``actors.ports.History``)."""
 
-    Raises:
-        ValueError: The credentials lack the user id or the token.
-    """
+    __slots__ = ("_account", "_user_id")
 
-    def __init__(self, identity: Identity) -> None:
-        user_id = (identity.user_id or "").removesuffix(SUFFIX)
-        if not user_id:
-            raise ValueError(
-                f"account {identity.account}: credentials.user_id is missing; it is the number "
-                "of the account, the value of the cookie `unb`"
-            )
-        if not identity.token:
-            raise ValueError(
-                f"account {identity.account}: credentials.token is missing; it is the accessToken "
-                "of the page's login token call, see README, section `A real account`"
-            )
-        self._account = identity.account
+    def __init__(self, account: str, user_id: str) -> None:
+        self._account = account
         self._user_id = user_id
-        self._token = identity.token
-        self._device_id = identity.device_id or requests.derived_device_id(user_id)
-        self._user_agent = identity.user_agent
-        self._reader = FrameReader(identity.account, user_id)
-        # Bound, not wrapped: this is called for every frame.
-        self.decode = self._reader.decode
-
-    def upgrade_headers(self) -> dict[str, str]:
-        """Give the headers of the WebSocket upgrade."""
-        return requests.upgrade_headers(self._user_agent)
-
-    def mid(self, now_ms: int, draw: float) -> str:
-        """Give a new request id."""
-        return requests.new_mid(now_ms, draw)
-
-    def register(self, mid: str) -> Request:
-        """Give the registration; sequence numbers start again with it."""
-        request = requests.register(
-            mid, token=self._token, device_id=self._device_id, user_agent=self._user_agent
-        )
-        self._reader.begin(request.mid)
-        return request
-
-    def registered(self, reply: Reply) -> Failure | None:
-        """Judge the answer to the registration."""
-        return replies.judge_registration(reply, self._user_id)
-
-    def told_ms(self, reply: Reply) -> int | None:
-        """Give the platform's Unix time at which it made an answer."""
-        return replies.read_time(reply)
-
-    def beat(self, mid: str) -> Request:
-        """Give a heartbeat."""
-        return requests.beat(mid)
-
-    def send(self, mid: str, delivery: Delivery) -> Request:
-        """Give the request that sends a message.
-
-        Raises:
-            ValueError: ``delivery.to`` is missing, or its content is empty.
-        """
-        return requests.send(mid, delivery, self._user_id)
-
-    def plain(self, content: Content) -> Frame:
-        """Refuse: every send of this platform is a request.
-
-        Raises:
-            ValueError: Always.
-        """
-        raise ValueError(f"goofish has no bare frames ({type(content).__name__}); use send()")
-
-    def sent(self, reply: Reply) -> SendResult:
-        """Judge the answer to a send."""
-        return replies.judge_send(reply)
-
-    def echoed(self, event: Event, delivery: Delivery) -> str | None:
-        """Give the id of an own message that says what ``delivery`` says.
-
-        Neither pushes nor history show the client id (protocol 12.1, 15), so content decides.
-        """
-        return replies.match_own(event, delivery)
 
     def get_state(self, mid: str) -> Request:
         """Ask where the account's sync stream stands."""
@@ -142,7 +66,85 @@ class GoofishSession:
         )
 
 
-class Goofish:
+class GoofishSession(BaseSession):
+    """Codec of one Goofish account (``actors.ports.Session``).
+
+    Raises:
+        ValueError: The credentials lack the user id or the token.
+    """
+
+    history: GoofishHistory
+
+    def __init__(self, identity: Identity) -> None:
+        super().__init__(identity)
+        user_id = (identity.user_id or "").removesuffix(SUFFIX)
+        if not user_id:
+            raise ValueError(
+                f"account {identity.account}: credentials.user_id is missing; it is the number "
+                "of the account, the value of the cookie `unb`"
+            )
+        if not identity.token:
+            raise ValueError(
+                f"account {identity.account}: credentials.token is missing; it is the accessToken "
+                "of the page's login token call, see README, section `A real account`"
+            )
+        self._user_id = user_id
+        self._token = identity.token
+        self._device_id = identity.device_id or requests.derived_device_id(user_id)
+        self._reader = FrameReader(identity.account, user_id)
+        self.history = GoofishHistory(identity.account, user_id)
+        # Bound, not wrapped: this is called for every frame.
+        self.decode = self._reader.decode
+
+    def upgrade_headers(self) -> dict[str, str]:
+        """Give the headers of the WebSocket upgrade."""
+        return requests.upgrade_headers(self.user_agent)
+
+    def mid(self, now_ms: int, draw: float) -> str:
+        """Give a new request id."""
+        return requests.new_mid(now_ms, draw)
+
+    def register(self, mid: str) -> Request:
+        """Give the registration; sequence numbers start again with it."""
+        request = requests.register(
+            mid, token=self._token, device_id=self._device_id, user_agent=self.user_agent
+        )
+        self._reader.begin(request.mid)
+        return request
+
+    def registered(self, reply: Reply) -> Failure | None:
+        """Judge the answer to the registration."""
+        return replies.judge_registration(reply, self._user_id)
+
+    def told_ms(self, reply: Reply) -> int | None:
+        """Give the platform's Unix time at which it made an answer."""
+        return replies.read_time(reply)
+
+    def beat(self, mid: str) -> Request:
+        """Give a heartbeat."""
+        return requests.beat(mid)
+
+    def send(self, mid: str, delivery: Delivery) -> Request:
+        """Give the request that sends a message.
+
+        Raises:
+            ValueError: ``delivery.to`` is missing, or its content is empty.
+        """
+        return requests.send(mid, delivery, self._user_id)
+
+    def sent(self, reply: Reply) -> SendResult:
+        """Judge the answer to a send."""
+        return replies.judge_send(reply)
+
+    def echoed(self, event: Event, delivery: Delivery) -> str | None:
+        """Give the id of an own message that says what ``delivery`` says.
+
+        Neither pushes nor history show the client id (protocol 12.1, 15), so content decides.
+        """
+        return replies.match_own(event, delivery)
+
+
+class Goofish(BasePlatform):
     """闲鱼 (``actors.ports.Platform``)."""
 
     name = "goofish"
@@ -159,10 +161,6 @@ class Goofish:
     def reader(self, account: str, user_id: str | None) -> FrameReader:
         """Make what reads an account's stored frames."""
         return FrameReader(account, (user_id or "").removesuffix(SUFFIX) or None)
-
-    def decode(self, frame: Frame) -> Decoded:
-        """Say what a frame means without knowing the account."""
-        return self.reader("", None).decode(frame, received_at_ms=0)
 
     def uuid(self, now_ms: int, draw: float) -> str:
         """Give a client id for an outgoing message.

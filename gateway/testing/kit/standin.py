@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import msgspec
+from actors.runtime.clock import SystemClock
 
 from actors.ports.journal import (
     Journal,
@@ -20,7 +21,6 @@ from actors.ports.journal import (
     StoreFrames,
 )
 from actors.runtime.board import AlertBoard
-from actors.runtime.clock import SystemClock
 from actors.runtime.quotas import OpenSends
 from actors.values import Decoded, Delivery, Event, Outcome, SendResult
 from gateway.journal.memory.journal import MemoryJournal
