@@ -23,7 +23,7 @@ from actors.messages import (
 )
 from actors.plan import AccountPlan
 from actors.policy.windows import LONGEST_DELAY_S, RestartBudget
-from actors.ports.journal import Past, ReplayEvent, StoreDelivery, StorePast
+from actors.ports.commands import Past, ReplayEvent, StoreDelivery, StorePast
 from actors.runtime.journal.answer import Answer
 from actors.runtime.links.flow import Flow, Whole
 from actors.values import AccountId, Delivery

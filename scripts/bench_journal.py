@@ -21,9 +21,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from actors.ports.commands import SettleEvents, StoreFrames  # noqa: E402
 from actors.runtime.clock import SystemClock  # noqa: E402  # found through the line above
-
-from actors.ports.journal import SettleEvents, StoreFrames  # noqa: E402
 from actors.values import Decoded, Event  # noqa: E402
 from gateway.journal.care import report  # noqa: E402
 from gateway.journal.sqlite.journal import SqliteJournal  # noqa: E402

@@ -25,7 +25,7 @@ from actors.policy.tries import (
     to_be_noted,
     young,
 )
-from actors.ports.journal import BeginEvent, JournalAnswer, ParkEvents, Settlement
+from actors.ports.commands import BeginEvent, JournalAnswer, ParkEvents, Settlement
 from actors.runtime.handlers.admission import NOT_BEGUN, Admission
 from actors.runtime.handlers.roster import TIMED_OUT
 from actors.values import Disposition, Event, Outcome, Tries

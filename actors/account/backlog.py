@@ -19,7 +19,8 @@ from actors.messages import (
 )
 from actors.policy.lanes import HighWaterMark, Lanes
 from actors.policy.overflow import Overflow
-from actors.ports.journal import CloseHold, HoldClosed, Journal, JournalAnswer, PendingRows
+from actors.ports.commands import CloseHold, HoldClosed, JournalAnswer
+from actors.ports.journal import Journal, PendingRows
 from actors.runtime.pool.alarm import Alarm
 from actors.values import Event
 

@@ -30,10 +30,7 @@ from actors.messages import (
 )
 from actors.policy.platform_time import begun_ms
 from actors.ports import Reader, Session
-from actors.ports.journal import (
-    JournalAnswer,
-    NoteTime,
-)
+from actors.ports.commands import JournalAnswer, NoteTime
 from actors.runtime.links.calls import Calls
 from actors.runtime.pool.pool import Pool
 from actors.runtime.pool.supervised import SupervisedActor

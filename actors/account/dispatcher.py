@@ -31,12 +31,7 @@ from actors.messages import (
 )
 from actors.policy.lanes import Lanes
 from actors.policy.tries import UNDECODABLE, pause_s
-from actors.ports.journal import (
-    CLOSED,
-    JournalAnswer,
-    SettleEvents,
-    Settlement,
-)
+from actors.ports.commands import CLOSED, JournalAnswer, SettleEvents, Settlement
 from actors.runtime.handlers.pool import RanLane
 from actors.runtime.pool.pool import Pool
 from actors.runtime.pool.supervised import SupervisedActor

@@ -28,18 +28,10 @@ from actors.messages import (
 )
 from actors.policy.outbox import Outbox
 from actors.policy.rates import TokenBucket
-from actors.policy.sends import (
-    NEEDS_REVIEW,
-    UNWRITTEN,
-    Doubted,
-    Ended,
-    Requeued,
-    Send,
-    Step,
-    until,
-)
+from actors.policy.sends import NEEDS_REVIEW, UNWRITTEN, Doubted, Ended, Requeued, Send, Step, until
 from actors.ports import Session
-from actors.ports.journal import Journal, JournalAnswer, MarkDelivery, SendQuery
+from actors.ports.commands import JournalAnswer, MarkDelivery
+from actors.ports.journal import Journal, SendQuery
 from actors.runtime.links.calls import Calls
 from actors.runtime.pool.alarm import Alarm
 from actors.runtime.pool.pool import Pool

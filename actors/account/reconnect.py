@@ -21,7 +21,7 @@ from actors.messages import (
 from actors.policy import alerts, failures, retries
 from actors.policy.retries import GiveUp
 from actors.policy.windows import SlidingWindow
-from actors.ports.journal import Past, StorePast
+from actors.ports.commands import Past, StorePast
 from actors.runtime.pool.alarm import Alarm
 from actors.state import Cause, ConnectionState
 from actors.values import ErrorClass, Failure, Generation, Phase

@@ -25,7 +25,7 @@ from actors.policy.alerts import JournalHealth
 from actors.policy.platform_time import NOTHING_TOLD
 from actors.policy.sizes import Sizes
 from actors.ports import Clock, Dice, Mailbox, Session
-from actors.ports.journal import Past
+from actors.ports.commands import Past
 from actors.runtime.board import AlertBoard
 from actors.runtime.handlers.pool import HandlerPool
 from actors.runtime.journal.told import ToldTime

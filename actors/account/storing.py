@@ -28,7 +28,7 @@ from actors.messages import (
     WriteAcks,
 )
 from actors.policy.alerts import REFUSED_S, storage_refused
-from actors.ports.journal import (
+from actors.ports.commands import (
     CLOSED,
     CloseHold,
     HoldClosed,

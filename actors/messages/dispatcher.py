@@ -9,7 +9,7 @@ from actors.messages.base import Control, Message
 from actors.values import Event, Tries
 
 if TYPE_CHECKING:
-    from actors.ports.journal import Settlement
+    from actors.ports.commands import Settlement
     from actors.runtime.handlers.runs import RanLane
 
 

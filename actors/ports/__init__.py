@@ -3,383 +3,49 @@
 Each shape says which thread calls it and whether it may block.
 """
 
-from __future__ import annotations
-
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar, runtime_checkable
-
-import msgspec
-
-from actors.values import (
-    AccountId,
-    Decoded,
-    Delivery,
-    Event,
-    Failure,
-    Frame,
-    Outcome,
-    Phase,
-    Position,
-    Reply,
-    Request,
-    SendResult,
+from actors.ports.host import Handle
+from actors.ports.machine import Clock, Dice, Mailbox, MovedClock
+from actors.ports.platform import (
+    Conversation,
+    ConversationPage,
+    History,
+    Identity,
+    Page,
+    Platform,
+    Reader,
+    Session,
+)
+from actors.ports.transport import (
+    Beaten,
+    Dialed,
+    Dialer,
+    Incoming,
+    PeerClosed,
+    Pinged,
+    Wire,
+    WireBroken,
 )
 
-if TYPE_CHECKING:
-    import socket
-
-MessageT_contra = TypeVar("MessageT_contra", contravariant=True)
-
-
-class Mailbox(Protocol[MessageT_contra]):
-    """Where a message can be left. No pykka ``ActorRef``: its ``tell`` raises."""
-
-    def tell(self, message: MessageT_contra) -> bool:
-        """Leave a message and return at once; never raises.
-
-        Returns:
-            False if nobody will read it: the receiver is dead, or its inbox is full.
-        """
-
-
-class Clock(Protocol):
-    """Time as an argument."""
-
-    def monotonic(self) -> float:
-        """Give seconds that never jump; the only clock deadlines use."""
-
-    def unix_ms(self) -> int:
-        """Give wall time in milliseconds; for people and for the wire."""
-
-
-@runtime_checkable
-class MovedClock(Clock, Protocol):
-    """Time that stands still until somebody moves it; a simulation has one."""
-
-    def on_move(self, look: Callable[[], None]) -> None:
-        """Have a function called after each move; whoever waits for a deadline looks again."""
-
-
-class Dice(Protocol):
-    """Randomness as an argument; one stream an account."""
-
-    def random(self) -> float:
-        """Give a number in [0, 1)."""
-
-
-# --- platform: sans-I/O, pure ---------------------------------------------------------
-
-
-class Identity(msgspec.Struct, frozen=True, kw_only=True):
-    """Who registers. One version of it makes one session; never logged, never shown.
-
-    Attributes:
-        account: Our name of the account.
-        user_id: The platform's id of the account, if it has one.
-        device_id: Stays the same across reconnects; must be the one of the token.
-        token: Proof for the registration.
-        cookie: ``Cookie`` header of the upgrade, this account's only.
-        user_agent: Sent in the upgrade and in the registration; None: the platform's own.
-    """
-
-    account: AccountId
-    user_id: str | None = None
-    device_id: str | None = None
-    token: str | None = None
-    cookie: str | None = None
-    user_agent: str | None = None
-
-    def __repr__(self) -> str:
-        """Show nothing but the account."""
-        return f"Identity(account={self.account!r}, …)"
-
-    __str__ = __repr__
-
-
-class Page(msgspec.Struct, frozen=True, kw_only=True):
-    """One page of history.
-
-    Attributes:
-        events: Newest first, ``recovered`` set.
-        next_cursor: Where the next page begins; None at the end.
-    """
-
-    events: Sequence[Event]
-    next_cursor: int | None
-
-
-class Conversation(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of the conversation list."""
-
-    conversation_id: str
-    modified_at_ms: int
-    peer_id: str | None = None
-    item_id: str | None = None
-
-
-class ConversationPage(msgspec.Struct, frozen=True, kw_only=True):
-    """One page of the conversation list, newest first."""
-
-    conversations: Sequence[Conversation]
-    next_cursor: int | None
-
-
-class Reader(Protocol):
-    """Reads the frames of one account that lie in the journal. Pure, and needs no credentials."""
-
-    def decode(
-        self, frame: Frame, *, received_at_ms: int, numbers: Iterator[int] | None = None
-    ) -> Decoded:
-        """Say what a frame means, as :meth:`Session.decode` does."""
-
-
-class History(Protocol):
-    """What a platform keeps of an account, and how it is asked for it. Pure, like its session."""
-
-    def get_state(self, mid: str) -> Request:
-        """Ask where the account's sync stream stands."""
-
-    def state(self, reply: Reply) -> bytes | None:
-        """Give the state exactly as received, or None if the answer is a refusal."""
-
-    def position(self, state: bytes) -> Position:
-        """Read where a state that :meth:`state` gave stands."""
-
-    def ack_diff(self, mid: str, state: bytes) -> Request:
-        """Acknowledge exactly a state that :meth:`state` gave."""
-
-    def list_conversations(self, mid: str, cursor: int | None, limit: int = 50) -> Request:
-        """Ask for a page of conversations; None begins at the newest."""
-
-    def conversations(self, reply: Reply) -> ConversationPage | None:
-        """Read the page, or None if the answer is a refusal."""
-
-    def list_messages(
-        self, mid: str, conversation_id: str, cursor: int | None, limit: int
-    ) -> Request:
-        """Ask for a page of a conversation's history; None begins at the newest."""
-
-    def messages(self, reply: Reply, *, received_at_ms: int) -> Page | None:
-        """Read the page, or None if the answer is a refusal."""
-
-
-class Session(Protocol):
-    """The codec of one account: frames in, meaning out; requests out, results in.
-
-    Pure: no clock, no dice, no I/O. Any thread; one at a time. What a platform need not say is
-    said by :class:`gateway.platforms.base.BaseSession`.
-    """
-
-    @property
-    def history(self) -> History | None:
-        """Return what reads the account's history; None: the platform keeps none."""
-
-    def upgrade_headers(self) -> dict[str, str]:
-        """Give the headers the platform wants in the WebSocket upgrade."""
-
-    def mid(self, now_ms: int, draw: float) -> str:
-        """Give a new request id from our Unix time and a number in [0, 1)."""
-
-    def register(self, mid: str) -> Request | None:
-        """Give the registration; None: the platform has none, an open link is enough."""
-
-    def registered(self, reply: Reply) -> Failure | None:
-        """Judge the answer to the registration; None: it is confirmed."""
-
-    def told_ms(self, reply: Reply) -> int | None:
-        """Give the platform's Unix time at which it made an answer; None: it does not say."""
-
-    def beat(self, mid: str) -> Request | None:
-        """Give a heartbeat; None: use a WebSocket ping."""
-
-    def decode(
-        self, frame: Frame, *, received_at_ms: int, numbers: Iterator[int] | None = None
-    ) -> Decoded:
-        """Say what a frame means. Never raises; what is damaged is an event or a fault.
-
-        Args:
-            frame: One WebSocket message.
-            received_at_ms: Our Unix time of arrival.
-            numbers: Gives ``lane_seq``, one for each event; None leaves it None.
-        """
-
-    def send(self, mid: str, delivery: Delivery) -> Request | Frame:
-        """Return what sends a message: a request, or the bare frame if nothing answers it.
-
-        Raises:
-            ValueError: The platform cannot carry this content, or wants somebody named;
-                says what it can, or what is missing.
-        """
-
-    def sent(self, reply: Reply) -> SendResult:
-        """Judge the answer to a send: ACCEPTED or REFUSED, UNKNOWN if it says neither."""
-
-    def echoed(self, event: Event, delivery: Delivery) -> str | None:
-        """Give the platform's id of an own message if it says what ``delivery`` says.
-
-        By the client id where the platform shows it, otherwise by conversation and content:
-        whoever asks must look at the time, and at what is known to be another send's.
-        """
-
-
-class Platform(Protocol):
-    """One chat service. ``gateway.platforms.registry`` knows them by name.
-
-    Attributes:
-        name: In the configuration.
-        addressed: A send must say in which conversation and to which user (``Delivery.to``);
-            one without counts as False.
-    """
-
-    name: str
-    addressed: bool
-
-    def session(self, identity: Identity) -> Session:
-        """Make the codec of one account.
-
-        Raises:
-            ValueError: The identity lacks what the platform needs; says which setting.
-        """
-
-    def reader(self, account: AccountId, user_id: str | None) -> Reader:
-        """Make what reads an account's stored frames, whether it can connect or not.
-
-        Args:
-            account: Our name of the account.
-            user_id: The platform's id of it; None: nobody knows what is its own.
-        """
-
-    def decode(self, frame: Frame) -> Decoded:
-        """Say what a frame means without knowing the account."""
-
-    def uuid(self, now_ms: int, draw: float) -> str:
-        """Give a client id for an outgoing message; the same arguments give the same id."""
-
-
-# --- transport ------------------------------------------------------------------------
-
-
-class Beaten(msgspec.Struct, frozen=True, gc=False):
-    """A pong from the peer, with the payload of our ping."""
-
-    payload: bytes
-
-
-class Pinged(msgspec.Struct, frozen=True, gc=False):
-    """A ping from the peer; to be answered at once with the same payload."""
-
-    payload: bytes
-
-
-class PeerClosed(msgspec.Struct, frozen=True, gc=False):
-    """The peer's close frame. ``code`` is None if it had no body."""
-
-    code: int | None
-    reason: str = ""
-
-
-class WireBroken(msgspec.Struct, frozen=True, gc=False):
-    """The peer broke RFC 6455 or a limit. Nothing after it is read.
-
-    Attributes:
-        code: What to close with: 1002, 1007 or 1009.
-        reason: Constant in snake_case.
-        detail: One sentence, no payload.
-    """
-
-    code: int
-    reason: str
-    detail: str
-
-
-Incoming: TypeAlias = Frame | Beaten | Pinged | PeerClosed | WireBroken
-"""What a gulp of bytes turns into; ``str`` and ``bytes`` are whole messages."""
-
-
-class Wire(Protocol):
-    """RFC 6455 over one open socket, without touching the socket: bytes in, bytes out."""
-
-    @property
-    def arriving(self) -> bool:
-        """Say whether a message has begun to arrive and is not whole. Any thread."""
-
-    @property
-    def uncut(self) -> bool:
-        """Say whether the last call of :meth:`feed` left frames behind; feed it nothing then."""
-
-    def feed(self, data: bytes, most: int = 1 << 30) -> list[Incoming]:
-        """Cut received bytes; keeps a partial frame. Poller thread only. Never raises.
-
-        Total memory held is bounded by the message limit, which is enforced from the
-        frame header, and by ``data``.
-
-        Args:
-            data: What came.
-            most: Frames after which the rest is left for the next call; a run of short texts is
-                cut to its end, which costs next to nothing.
-        """
-
-    def encode(self, frames: Sequence[Frame]) -> bytes:
-        """Give masked frames, one after the other, for one write. Any thread."""
-
-    def ping(self, payload: bytes) -> bytes:
-        """Give a masked ping; payload at most 125 bytes."""
-
-    def pong(self, payload: bytes) -> bytes:
-        """Give a masked pong."""
-
-    def close(self, code: int, reason: str = "") -> bytes:
-        """Give a masked close frame; ``reason`` is cut to 123 bytes of UTF-8."""
-
-
-class Dialed(msgspec.Struct, frozen=True, kw_only=True):
-    """An open WebSocket. Whoever holds it owns the socket.
-
-    Attributes:
-        sock: Connected and upgraded, non-blocking, ``TCP_NODELAY``; an ``SSLSocket`` over TLS.
-        wire: Its codec, which already holds what was read past the handshake.
-        phases: Seconds each phase took, in order.
-        address: Where it went, for logs: host and port, no path or query.
-    """
-
-    sock: socket.socket
-    wire: Wire
-    phases: Sequence[tuple[Phase, float]] = ()
-    address: str = ""
-
-
-class Dialer(Protocol):
-    """Opens one account's link. Blocks; called on dial threads only."""
-
-    endpoint: str
-    """Scheme, host, port and proxy; accounts that share it share a circuit."""
-
-    def dial(
-        self,
-        headers: dict[str, str],
-        cookie: str | None,
-        *,
-        deadline_s: float,
-        stretch: Callable[[Phase], float],
-    ) -> Dialed | Failure:
-        """Open it within ``deadline_s`` seconds in all, whatever stalls.
-
-        Args:
-            headers: Added to the configured ones.
-            cookie: The only ``Cookie`` that is sent; None: none.
-            deadline_s: Seconds over DNS, TCP, proxy, TLS and upgrade together.
-            stretch: Factor (1 to 4) on a phase's own deadline.
-        """
-
-
-# --- the host's code ------------------------------------------------------------------
-
-
-class Handle(Protocol):
-    """Runs handlers and sinks for one event. Handler threads only; may block.
-
-    May raise anything, ``SystemExit`` included; the pool turns it into RETRY.
-    """
-
-    def __call__(self, event: Event) -> Outcome:
-        """Hand the event to whoever wants it."""
+__all__ = [
+    "Beaten",
+    "Clock",
+    "Conversation",
+    "ConversationPage",
+    "Dialed",
+    "Dialer",
+    "Dice",
+    "Handle",
+    "History",
+    "Identity",
+    "Incoming",
+    "Mailbox",
+    "MovedClock",
+    "Page",
+    "PeerClosed",
+    "Pinged",
+    "Platform",
+    "Reader",
+    "Session",
+    "Wire",
+    "WireBroken",
+]

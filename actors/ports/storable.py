@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple, Union, get_args, get_origin, get_type
 
 import msgspec
 
-from actors.ports.journal import CloseHold, JournalCommand, SettleEvents, StoreFrames, StorePast
+from actors.ports.commands import CloseHold, JournalCommand, SettleEvents, StoreFrames, StorePast
 from actors.values import DONE
 
 _TRUSTED: Final = (StoreFrames, CloseHold, StorePast)

@@ -12,13 +12,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from actors.messages import SendDropped
-from actors.ports.journal import (
-    CLOSED,
-    CommandRefusedError,
-    Journal,
-    JournalAnswer,
-    JournalCommand,
-)
+from actors.ports.commands import CLOSED, JournalAnswer, JournalCommand
+from actors.ports.journal import CommandRefusedError, Journal
 from actors.values import AccountId
 from gateway.errors import ShuttingDownError
 from gateway.journal.sqlite import dead_letters

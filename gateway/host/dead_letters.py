@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from actors.ports.journal import DropEvent, Letter
+from actors.ports.commands import DropEvent
+from actors.ports.journal import Letter
 from actors.values import AccountId, Frame
 from gateway import arguments
 from gateway.errors import UnknownLetterError

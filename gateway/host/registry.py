@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from actors.plan import AccountPlan
 from actors.policy.alerts import Alert
-from actors.ports.journal import Journal, StorePaused, Tally
+from actors.ports.commands import StorePaused
+from actors.ports.journal import Journal, Tally
 from actors.registry import AccountRegistry
 from actors.system import System
 from actors.values import AccountId

@@ -10,7 +10,8 @@ import msgspec
 from msgspec import structs
 
 from actors.policy.sends import NEEDS_REVIEW
-from actors.ports.journal import CommandRefusedError, MarkDelivery, SendQuery, SendRecord
+from actors.ports.commands import MarkDelivery
+from actors.ports.journal import CommandRefusedError, SendQuery, SendRecord
 from actors.values import AccountId, Content, Delivery, SendOutcome, SendResult, SendState
 from gateway import arguments
 from gateway.errors import OverloadedError, SendStateError, UnknownSendError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from actors.ports.journal import (
+from actors.ports.commands import (
     BeginEvent,
     CloseHold,
     DropEvent,

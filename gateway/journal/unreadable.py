@@ -17,7 +17,8 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from actors.ports.journal import JournalError, Past
+from actors.ports.commands import Past
+from actors.ports.journal import JournalError
 from actors.values import Content
 from gateway.journal.rows import text
 from gateway.journal.schema import SendState, Status

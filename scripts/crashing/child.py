@@ -21,7 +21,8 @@ from actors.account.connection import ConnectionActor
 from actors.account.outbox import OutboxActor
 from actors.messages import Answered, AttemptStored, WriteAcks
 from actors.ports import Clock
-from actors.ports.journal import Journal, JournalAnswer, JournalCommand, SettleEvents, StoreFrames
+from actors.ports.commands import JournalAnswer, JournalCommand, SettleEvents, StoreFrames
+from actors.ports.journal import Journal
 from gateway import ChatMessage, Gateway
 from gateway.config import load
 from gateway.host.assembly import JOURNAL_FILE

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from actors.runtime.clock import SystemClock
 from history import SHOP, Outcomes, in_lane_order, market_of, offline, opened
 from market import WAIT_S, Market
 from watch import Stopwatch
 
 from actors.account.recovery import RecoveryActor
 from actors.messages import StateChanged
-from actors.ports.journal import JournalAnswer, JournalCommand
+from actors.ports.commands import JournalAnswer, JournalCommand
+from actors.runtime.clock import SystemClock
 from actors.state import Cause, ConnectionState
 from gateway import Recovered
 from gateway.journal.sqlite.journal import SqliteJournal

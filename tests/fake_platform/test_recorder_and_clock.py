@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from actors.messages import StateChanged
-from actors.ports.journal import Journal, SettleEvents, StoreFrames
+from actors.ports.commands import SettleEvents, StoreFrames
+from actors.ports.journal import Journal
 from actors.state import Cause
 from actors.values import Decoded, ErrorClass, Event, Failure
 from gateway import ChatMessage, ConnectionState, Gateway

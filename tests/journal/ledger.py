@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from actors.ports.commands import SettleEvents, Settlement, StoreDelivery, StoreFrames
+from actors.ports.journal import Pending
 from actors.runtime.clock import SystemClock
-
-from actors.ports.journal import Pending, SettleEvents, Settlement, StoreDelivery, StoreFrames
 from actors.sections import JournalSettings
 from actors.values import Content, Decoded, Delivery, Disposition, Event, Outcome
 from gateway.journal.sqlite.journal import SqliteJournal

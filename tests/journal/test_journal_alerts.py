@@ -9,7 +9,8 @@ import pytest
 from ledger import DAY_MS, Calendar, Lines, keeping, opened, push, rows, sent, settle, store
 
 from actors.policy.alerts import LETTERS_WAITING, Alert
-from actors.ports.journal import CloseHold, DropEvent, JournalFullError, ReplayEvent
+from actors.ports.commands import CloseHold, DropEvent, ReplayEvent
+from actors.ports.journal import JournalFullError
 from actors.values import Disposition, Event
 from gateway.journal.sqlite.journal import SqliteJournal
 from gateway.journal.upkeep import backlog, upkeep

@@ -9,23 +9,22 @@ from pathlib import Path
 from typing import TypeAlias
 
 import pytest
-from actors.runtime.clock import SystemClock
 
 from actors.policy.retries import GiveUp, History
 from actors.policy.sends import ABSENT, UNCONFIRMED, UNWRITTEN
-from actors.ports.journal import (
+from actors.ports.commands import (
     JournalCommand,
     MarkDelivery,
     Past,
-    SendQuery,
     SettleEvents,
     Settlement,
     StoreDelivery,
     StoreFrames,
     StorePast,
     StorePaused,
-    Tally,
 )
+from actors.ports.journal import SendQuery, Tally
+from actors.runtime.clock import SystemClock
 from actors.values import (
     Content,
     Decoded,

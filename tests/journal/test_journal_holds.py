@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import TypeAlias
 
 import pytest
-from actors.runtime.clock import SystemClock
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.ports.journal import (
+from actors.ports.commands import (
     CloseHold,
     HoldClosed,
     OpenHold,
@@ -19,6 +18,7 @@ from actors.ports.journal import (
     Settlement,
     StoreFrames,
 )
+from actors.runtime.clock import SystemClock
 from actors.values import Decoded, Event, Outcome, Position
 from gateway.journal.memory.journal import MemoryJournal
 from gateway.journal.order import merge

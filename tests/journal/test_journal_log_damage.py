@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from actors.ports.journal import JournalError, StoreFrames
+from actors.ports.commands import StoreFrames
+from actors.ports.journal import JournalError
 from actors.runtime.clock import SystemClock
 from actors.values import Decoded, Event
 from gateway.journal import care, wal

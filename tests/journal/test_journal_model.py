@@ -10,23 +10,23 @@ from typing import TypeAlias, TypeVar
 import hypothesis.strategies as st
 import msgspec
 import pytest
-from actors.runtime.clock import SystemClock
 from hypothesis import HealthCheck, given, settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from actors.policy.sends import ABSENT
-from actors.ports.journal import (
+from actors.ports.commands import (
     BeginEvent,
     DropEvent,
     MarkDelivery,
     ParkEvents,
     ReplayEvent,
-    SendQuery,
     SettleEvents,
     Settlement,
     StoreDelivery,
     StoreFrames,
 )
+from actors.ports.journal import SendQuery
+from actors.runtime.clock import SystemClock
 from actors.values import (
     DONE,
     Content,

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TypeAlias
 
 import pytest
-from actors.runtime.clock import SystemClock
 from ledger import open_rows, opened, settle
 
-from actors.ports.journal import StoreFrames
+from actors.ports.commands import StoreFrames
+from actors.runtime.clock import SystemClock
 from actors.values import Decoded, Event
 from gateway.journal.memory.journal import MemoryJournal
 from gateway.journal.sqlite import paging

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ledger import DAY_MS, Calendar, Lines, keeping, opened, push, rows, sent, settle, store
 
-from actors.ports.journal import CloseHold, JournalFullError, MarkDelivery, SettleEvents, Settlement
+from actors.ports.commands import CloseHold, MarkDelivery, SettleEvents, Settlement
+from actors.ports.journal import JournalFullError
 from actors.values import Disposition, Event, Outcome, SendOutcome, SendResult
 from gateway.journal.sqlite.journal import SqliteJournal
 from gateway.journal.upkeep import upkeep

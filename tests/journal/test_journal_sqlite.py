@@ -12,17 +12,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from actors.runtime.clock import SystemClock
 
 from actors.policy.sends import ABSENT
-from actors.ports.journal import (
-    JournalError,
-    MarkDelivery,
-    SettleEvents,
-    Settlement,
-    StoreDelivery,
-    StoreFrames,
-)
+from actors.ports.commands import MarkDelivery, SettleEvents, Settlement, StoreDelivery, StoreFrames
+from actors.ports.journal import JournalError
+from actors.runtime.clock import SystemClock
 from actors.values import (
     Content,
     Decoded,

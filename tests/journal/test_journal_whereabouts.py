@@ -9,9 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from actors.runtime.clock import SystemClock
 
-from actors.ports.journal import JournalError, StoreFrames
+from actors.ports.commands import StoreFrames
+from actors.ports.journal import JournalError
+from actors.runtime.clock import SystemClock
 from actors.values import Decoded, Event
 from gateway.journal.files.opening import beside
 from gateway.journal.sqlite import journal as sqlite

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import TypeAlias
 
 import pytest
-from actors.runtime.clock import SystemClock
 
-from actors.ports.journal import (
+from actors.ports.commands import (
     BeginEvent,
     DropEvent,
     ParkEvents,
@@ -18,8 +17,9 @@ from actors.ports.journal import (
     SettleEvents,
     Settlement,
     StoreFrames,
-    Tally,
 )
+from actors.ports.journal import Tally
+from actors.runtime.clock import SystemClock
 from actors.values import Decoded, Disposition, Event, Note, Outcome
 from gateway.journal import schema
 from gateway.journal.memory import journal as memory

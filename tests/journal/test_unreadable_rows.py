@@ -13,19 +13,18 @@ import pytest
 from ledger import Calendar, Lines, opened
 
 from actors.policy.retries import History
-from actors.ports.journal import (
+from actors.ports.commands import (
     CloseHold,
-    JournalError,
     MarkDelivery,
     OpenHold,
     Past,
-    SendQuery,
     SettleEvents,
     Settlement,
     StoreDelivery,
     StoreFrames,
     StorePast,
 )
+from actors.ports.journal import JournalError, SendQuery
 from actors.values import (
     Content,
     Decoded,

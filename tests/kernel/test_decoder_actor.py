@@ -24,7 +24,8 @@ from actors.messages import (
     SignalsReceived,
     WriteAcks,
 )
-from actors.ports.journal import JournalAnswer, JournalCommand, Pending, StoreFrames
+from actors.ports.commands import JournalAnswer, JournalCommand, StoreFrames
+from actors.ports.journal import Pending
 from actors.runtime.pool.worker import Worker
 from actors.values import (
     Decoded,

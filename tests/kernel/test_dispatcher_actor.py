@@ -28,7 +28,8 @@ from actors.messages import (
     SettlementsRefused,
 )
 from actors.policy.lanes import Run
-from actors.ports.journal import JournalError, OpenHold, PendingRows, StoreFrames
+from actors.ports.commands import OpenHold, StoreFrames
+from actors.ports.journal import JournalError, PendingRows
 from actors.runtime.handlers.pool import RanLane
 from actors.runtime.journal.writer import JournalWriter
 from actors.values import DONE, Content, Decoded, Delivery, Disposition, Event, Note, Outcome

@@ -24,7 +24,8 @@ from actors.messages import (
     SendDropped,
 )
 from actors.policy.sends import CLAIM_S, NEEDS_REVIEW, UNWRITTEN
-from actors.ports.journal import JournalError, MarkDelivery, SendQuery, SendRecord, StoreDelivery
+from actors.ports.commands import MarkDelivery, StoreDelivery
+from actors.ports.journal import JournalError, SendQuery, SendRecord
 from actors.runtime.journal.writer import JournalWriter
 from actors.runtime.pool.manual import UNIX_MS
 from actors.runtime.quotas import OpenSends

@@ -21,7 +21,8 @@ from actors.messages import (
 )
 from actors.policy.lanes import Run
 from actors.policy.tries import TryRules
-from actors.ports.journal import ReplayEvent, StoreFrames, Tally
+from actors.ports.commands import ReplayEvent, StoreFrames
+from actors.ports.journal import Tally
 from actors.values import Event, Tries
 
 OLD: dict[str, Any] = {"occurred_at_ms": 1_000, "received_at_ms": 12_000}

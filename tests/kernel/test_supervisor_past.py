@@ -25,7 +25,7 @@ from actors.messages import (
 )
 from actors.policy import failures
 from actors.policy.retries import FLAPPING_LINKS, GiveUp
-from actors.ports.journal import Past
+from actors.ports.commands import Past
 from actors.state import Cause
 from actors.values import ErrorClass, Failure, Phase
 

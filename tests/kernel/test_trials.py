@@ -22,7 +22,8 @@ from actors.messages import (
 )
 from actors.policy.lanes import Run
 from actors.policy.tries import CRASH_LOOP, EXPIRED, SUSPECTS, TryRules
-from actors.ports.journal import Pending, ReplayEvent, SettleEvents, StoreFrames
+from actors.ports.commands import ReplayEvent, SettleEvents, StoreFrames
+from actors.ports.journal import Pending
 from actors.runtime.handlers import admission
 from actors.runtime.handlers.admission import NOT_BEGUN, UNKNOWN_EFFECT
 from actors.runtime.handlers.pool import RanLane

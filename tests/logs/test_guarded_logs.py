@@ -172,9 +172,8 @@ def test_a_refused_command_is_told_to_the_hosts_log_and_not_to_its_stdout(
     capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     """What belongs to a program on stdout (JSON lines, say) is spoiled by one line of ours."""
+    from actors.ports.commands import DropEvent
     from actors.runtime.clock import SystemClock
-
-    from actors.ports.journal import DropEvent
     from actors.runtime.journal.writer import JournalWriter
     from gateway.journal.memory.journal import MemoryJournal
 

@@ -9,27 +9,29 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
-from actors.runtime.clock import SystemClock
 
 from actors.policy.alerts import Alert
-from actors.ports.journal import (
-    Journal,
+from actors.ports.commands import (
     JournalAnswer,
     JournalCommand,
-    JournalError,
-    Letter,
     MarkDelivery,
     Past,
-    PendingRows,
-    RecoveryRecord,
-    SendQuery,
-    SendRecord,
     SettleEvents,
     Settlement,
     StoreDelivery,
     StoreFrames,
+)
+from actors.ports.journal import (
+    Journal,
+    JournalError,
+    Letter,
+    PendingRows,
+    RecoveryRecord,
+    SendQuery,
+    SendRecord,
     Tally,
 )
+from actors.runtime.clock import SystemClock
 from actors.runtime.journal import writer as writer_module
 from actors.runtime.journal.writer import JournalWriter, OverloadedError
 from actors.values import DONE, AccountId, Content, Decoded, Delivery, Event

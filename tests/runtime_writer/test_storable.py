@@ -7,10 +7,9 @@ from typing import Any
 
 import msgspec
 import pytest
-from actors.runtime.clock import SystemClock
 
 from actors.ports import storable
-from actors.ports.journal import (
+from actors.ports.commands import (
     DropEvent,
     JournalCommand,
     MarkDelivery,
@@ -18,6 +17,7 @@ from actors.ports.journal import (
     Settlement,
     StoreDelivery,
 )
+from actors.runtime.clock import SystemClock
 from actors.runtime.journal.writer import JournalWriter
 from actors.values import Content, Delivery, Event, Note, Outcome, SendOutcome, SendResult
 from gateway.journal.memory.journal import MemoryJournal

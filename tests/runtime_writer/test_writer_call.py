@@ -6,16 +6,10 @@ import threading
 from collections.abc import Iterator, Sequence
 
 import pytest
-from actors.runtime.clock import SystemClock
 
-from actors.ports.journal import (
-    CLOSED,
-    CommandRefusedError,
-    JournalAnswer,
-    JournalCommand,
-    OverloadedError,
-    StoreDelivery,
-)
+from actors.ports.commands import CLOSED, JournalAnswer, JournalCommand, StoreDelivery
+from actors.ports.journal import CommandRefusedError, OverloadedError
+from actors.runtime.clock import SystemClock
 from actors.runtime.journal.writer import JournalWriter
 from actors.values import Content, Delivery
 from gateway.journal.memory.journal import MemoryJournal

@@ -9,16 +9,10 @@ import time
 from collections.abc import Callable, Sequence
 
 import pytest
-from actors.runtime.clock import SystemClock
 
-from actors.ports.journal import (
-    JournalAnswer,
-    JournalCommand,
-    JournalError,
-    JournalFullError,
-    MarkDelivery,
-    StoreDelivery,
-)
+from actors.ports.commands import JournalAnswer, JournalCommand, MarkDelivery, StoreDelivery
+from actors.ports.journal import JournalError, JournalFullError
+from actors.runtime.clock import SystemClock
 from actors.runtime.journal.writer import JournalWriter
 from actors.values import Content, Delivery
 from gateway.journal.memory.journal import MemoryJournal

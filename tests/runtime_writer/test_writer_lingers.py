@@ -7,9 +7,9 @@ import threading
 from collections.abc import Callable, Iterator
 
 import pytest
-from actors.runtime.clock import SystemClock
 
-from actors.ports.journal import JournalAnswer, SettleEvents, Settlement
+from actors.ports.commands import JournalAnswer, SettleEvents, Settlement
+from actors.runtime.clock import SystemClock
 from actors.runtime.journal import writer as writer_module
 from actors.runtime.journal.waiting import presses
 from actors.runtime.journal.writer import JournalWriter

@@ -7,15 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from actors.ports.journal import (
-    DropEvent,
-    JournalCommand,
-    Letter,
-    MarkDelivery,
-    ReplayEvent,
-    SendQuery,
-    SendRecord,
-)
+from actors.ports.commands import DropEvent, JournalCommand, MarkDelivery, ReplayEvent
+from actors.ports.journal import Letter, SendQuery, SendRecord
 from actors.state import ConnectionState
 from actors.values import (
     Content,

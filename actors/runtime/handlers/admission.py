@@ -13,7 +13,7 @@ from typing import Final
 from actors.policy.platform_time import PlatformTime
 from actors.policy.tries import UNTRIED, TryRules, verdict
 from actors.ports import Clock
-from actors.ports.journal import BeginEvent, JournalAnswer
+from actors.ports.commands import BeginEvent, JournalAnswer
 from actors.runtime.journal.writer import JournalWriter
 from actors.values import Disposition, Event, Outcome, Tries
 

@@ -6,14 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
 from actors.ports import Clock
-from actors.ports.journal import (
-    CLOSED,
-    Journal,
-    JournalAnswer,
-    JournalCommand,
-    JournalError,
-    JournalFullError,
-)
+from actors.ports.commands import CLOSED, JournalAnswer, JournalCommand
+from actors.ports.journal import Journal, JournalError, JournalFullError
 from actors.runtime.journal.waiting import Waiting, Waitlist, closes, rows_of
 from actors.runtime.log import Log
 

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final, NamedTuple, TypeAlias
 
-from actors.ports.journal import (
+from actors.ports.commands import (
     BeginEvent,
     CloseHold,
     DropEvent,

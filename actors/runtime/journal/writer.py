@@ -16,15 +16,8 @@ from typing import Final, TypeVar
 import msgspec
 
 from actors.ports import Clock
-from actors.ports.journal import (
-    CLOSED,
-    Journal,
-    JournalAnswer,
-    JournalCommand,
-    JournalError,
-    OverloadedError,
-    StoreDelivery,
-)
+from actors.ports.commands import CLOSED, JournalAnswer, JournalCommand, StoreDelivery
+from actors.ports.journal import Journal, JournalError, OverloadedError
 from actors.ports.storable import flaw
 from actors.runtime.journal.answer import Answer
 from actors.runtime.journal.commits import Commits, reason_of

@@ -9,45 +9,40 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
-from actors.runtime.clock import SystemClock
 
 from actors.policy.alerts import Alert, letters_wait
 from actors.ports import Clock
-from actors.ports.journal import (
+from actors.ports.commands import (
     BeginEvent,
     CloseHold,
     DropEvent,
     HoldClosed,
     JournalAnswer,
     JournalCommand,
-    Letter,
     MarkDelivery,
     NoteTime,
     OpenHold,
     ParkEvents,
     Past,
-    Pending,
-    PendingRows,
-    RecoveryRecord,
     ReplayEvent,
-    SendQuery,
-    SendRecord,
     SettleEvents,
     Settlement,
     StoreDelivery,
     StoreFrames,
     StorePast,
     StorePaused,
+)
+from actors.ports.journal import (
+    Letter,
+    Pending,
+    PendingRows,
+    RecoveryRecord,
+    SendQuery,
+    SendRecord,
     Tally,
 )
-from actors.values import (
-    AccountId,
-    Delivery,
-    Disposition,
-    Event,
-    Frame,
-    Position,
-)
+from actors.runtime.clock import SystemClock
+from actors.values import AccountId, Delivery, Disposition, Event, Frame, Position
 from gateway.journal.memory.outbox import MemorySends
 from gateway.journal.order import arrange, in_order, merge
 from gateway.journal.schema import UNKNOWN_EFFECT

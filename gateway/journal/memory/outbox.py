@@ -9,7 +9,8 @@ from typing import Final
 import msgspec
 
 from actors.policy.sends import UNCONFIRMED, UNWRITTEN
-from actors.ports.journal import MarkDelivery, SendQuery, SendRecord
+from actors.ports.commands import MarkDelivery
+from actors.ports.journal import SendQuery, SendRecord
 from actors.values import Delivery, SendOutcome, SendState
 
 KEPT: Final = 10_000

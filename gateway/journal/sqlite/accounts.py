@@ -9,14 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from actors.ports.journal import (
-    CloseHold,
-    HoldClosed,
-    JournalAnswer,
-    NoteTime,
-    OpenHold,
-    RecoveryRecord,
-)
+from actors.ports.commands import CloseHold, HoldClosed, JournalAnswer, NoteTime, OpenHold
+from actors.ports.journal import RecoveryRecord
 from actors.values import Event, Position
 from gateway.journal.order import merge
 from gateway.journal.rows import Statement, Value, storable, text

@@ -13,7 +13,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, Final
 
-from actors.ports.journal import BeginEvent, DropEvent, Journal, Letter, ParkEvents, ReplayEvent
+from actors.ports.commands import BeginEvent, DropEvent, ParkEvents, ReplayEvent
+from actors.ports.journal import Journal, Letter
 from actors.values import AccountId, Frame
 from gateway.journal.rows import Statement, Value, storable, text
 from gateway.journal.schema import UNKNOWN_EFFECT, Flag, FrameKind, Status

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from actors.ports.journal import CloseHold, JournalAnswer, StoreFrames
+from actors.ports.commands import CloseHold, JournalAnswer, StoreFrames
 from actors.values import Event
 from gateway.journal.order import arrange, in_order
 from gateway.journal.rows import Statement, Value, storable

@@ -20,12 +20,10 @@ from typing import Any, Final, Literal, TypeVar
 
 from actors.policy.alerts import Alert
 from actors.ports import Clock
+from actors.ports.commands import JournalAnswer, JournalCommand, Past
 from actors.ports.journal import (
-    JournalAnswer,
-    JournalCommand,
     JournalError,
     Letter,
-    Past,
     PendingRows,
     RecoveryRecord,
     SendQuery,

@@ -12,7 +12,8 @@ from typing import Any, Final
 import msgspec
 
 from actors.policy.sends import UNCONFIRMED
-from actors.ports.journal import Journal, MarkDelivery, SendQuery, SendRecord
+from actors.ports.commands import MarkDelivery
+from actors.ports.journal import Journal, SendQuery, SendRecord
 from actors.values import Content, Delivery, SendOutcome, SendResult
 from actors.values import SendState as State
 from gateway.journal.rows import Statement, Value, text

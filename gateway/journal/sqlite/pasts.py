@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from actors.ports.journal import Past, StorePast, StorePaused
+from actors.ports.commands import Past, StorePast, StorePaused
 from actors.values import AccountId
 from gateway.journal.work import Work
 

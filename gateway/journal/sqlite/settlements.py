@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Final
 
-from actors.ports.journal import JournalAnswer, SettleEvents, Settlement
+from actors.ports.commands import JournalAnswer, SettleEvents, Settlement
 from actors.values import Delivery, Disposition, Note
 from gateway.journal.rows import Statement, Value, legible
 from gateway.journal.sqlite import dead_letters

@@ -14,13 +14,8 @@ from typing import Any, Final
 
 from actors.policy.alerts import Alert
 from actors.ports import Clock
-from actors.ports.journal import (
-    CloseHold,
-    JournalCommand,
-    JournalFullError,
-    StoreDelivery,
-    StoreFrames,
-)
+from actors.ports.commands import CloseHold, JournalCommand, StoreDelivery, StoreFrames
+from actors.ports.journal import JournalFullError
 from actors.sections import JournalSettings
 from gateway.journal import schema
 from gateway.journal.upkeep import quota

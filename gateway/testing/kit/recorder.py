@@ -14,18 +14,14 @@ from typing import Final
 
 from actors.messages import StateChanged
 from actors.ports import Clock
-from actors.ports.journal import Journal, JournalCommand, StoreFrames
+from actors.ports.commands import JournalCommand, StoreFrames
+from actors.ports.journal import Journal
 from actors.state import ConnectionState, IllegalTransitionError, advance
 from actors.values import ErrorClass, Event, Failure
 from gateway.host import assembly
 from gateway.host.gateway import Gateway
 from gateway.settings import ReconnectSettings, Settings
-from gateway.testing.kit.watching import (
-    WatchedHandle,
-    WatchedJournal,
-    WatchedObserver,
-    key_of,
-)
+from gateway.testing.kit.watching import WatchedHandle, WatchedJournal, WatchedObserver, key_of
 from gateway.testing.platform import FakePlatform
 from gateway.testing.platform.accounts import Push, Session
 

@@ -7,10 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import msgspec
-from actors.runtime.clock import SystemClock
 
-from actors.ports.journal import (
-    Journal,
+from actors.ports.commands import (
     JournalAnswer,
     JournalCommand,
     MarkDelivery,
@@ -20,7 +18,9 @@ from actors.ports.journal import (
     StoreDelivery,
     StoreFrames,
 )
+from actors.ports.journal import Journal
 from actors.runtime.board import AlertBoard
+from actors.runtime.clock import SystemClock
 from actors.runtime.quotas import OpenSends
 from actors.values import Decoded, Delivery, Event, Outcome, SendResult
 from gateway.journal.memory.journal import MemoryJournal

@@ -11,16 +11,9 @@ import msgspec
 from actors.account.services import Observer
 from actors.messages import StateChanged
 from actors.ports import Handle
-from actors.ports.journal import Journal, JournalAnswer, JournalCommand
-from actors.values import (
-    AccountId,
-    Decoded,
-    Disposition,
-    Event,
-    Outcome,
-    Recovered,
-    SendResult,
-)
+from actors.ports.commands import JournalAnswer, JournalCommand
+from actors.ports.journal import Journal
+from actors.values import AccountId, Decoded, Disposition, Event, Outcome, Recovered, SendResult
 
 Handling: TypeAlias = Callable[[Event], AbstractContextManager[Callable[[], None]]]
 

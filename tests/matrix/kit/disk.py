@@ -8,7 +8,8 @@ from typing import Any
 
 from market import Market
 
-from actors.ports.journal import JournalAnswer, JournalCommand, JournalError, StoreFrames
+from actors.ports.commands import JournalAnswer, JournalCommand, StoreFrames
+from actors.ports.journal import JournalError
 from gateway.journal.sqlite.journal import SqliteJournal
 
 
