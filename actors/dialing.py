@@ -126,7 +126,7 @@ class DialingActor(SupervisedActor[DialingInbox]):
             self._bar(request)
 
     def _passes(self, name: str, endpoint: str, now: float) -> bool:
-        """Say whether the circuit lets an account through, or did so a moment ago."""
+        """Return whether the circuit lets an account through, or did so a moment ago."""
         circuit = self._circuits.get(endpoint)
         allowed = name in self._allowed
         self._allowed.discard(name)

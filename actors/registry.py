@@ -162,12 +162,12 @@ class AccountRegistry:
         Args:
             delivery: The message.
             timeout_s: How long to wait for the journal.
-            refused: Called with a reason if it can not be stored, though nobody waits any more.
+            refused: Called with a reason if it cannot be stored, though nobody waits any more.
 
         Raises:
             KeyError: There is no such account.
             OverloadedError: Too much waits for the journal; it was not accepted.
-            CommandRefusedError: It can not be stored.
+            CommandRefusedError: It cannot be stored.
             TimeoutError: The journal did not answer in time; it may be stored yet.
         """
         outbox = self._accounts[delivery.account].peers.outbox
@@ -192,7 +192,7 @@ class AccountRegistry:
             Whether there was such an event.
 
         Raises:
-            CommandRefusedError: The journal can not note it.
+            CommandRefusedError: The journal cannot note it.
             TimeoutError: There is no answer in time, or the account's decoder died meanwhile.
         """
         account = self._accounts.get(name)
@@ -206,7 +206,7 @@ class AccountRegistry:
 
     @staticmethod
     def new_outbox_id() -> str:
-        """Give an id that is unique for ever."""
+        """Return an id that is unique for ever."""
         return uuid.uuid4().hex
 
     # --- supervisors ------------------------------------------------------------------

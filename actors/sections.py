@@ -369,7 +369,7 @@ class JournalSettings(Record):
         max_bytes: Bound of the file: above 80 % the frames of settled events go first, above
             95 % nothing more is stored.
         min_free_bytes: With less free on the disk nothing more is stored.
-        limit_s: So long without a commit that holds, and every link is left.
+        limit_s: Seconds without a successful commit after which all links are closed.
         dead_letter_max_bytes: Bound of the frames kept for dead letters: above 50 % a person is
             told, at 100 % nothing new is stored until somebody drops or replays some.
         lane_alert_events: So many events of one conversation wait, and a person is told.

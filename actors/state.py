@@ -138,7 +138,7 @@ class IllegalTransitionError(Exception):
 
 
 def advance(state: ConnectionState, cause: Cause) -> ConnectionState:
-    """Give the state after ``cause``.
+    """Return the state after ``cause``.
 
     Raises:
         IllegalTransitionError: The table has no such row.

@@ -160,7 +160,7 @@ class Position(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Where a platform's stream of an account stands (``protocol.md`` 6.2).
 
     Attributes:
-        marker: Names the stream; positions of different markers can not be compared.
+        marker: Names the stream; positions of different markers cannot be compared.
         point: Grows with what happens on the account.
         at_ms: The platform's Unix time at which it stood there.
     """
@@ -196,7 +196,7 @@ class Decoded(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     Attributes:
         raw: The frame.
-        events: One an entry of the push, in the order of the push; an entry that can not
+        events: One an entry of the push, in the order of the push; an entry that cannot
             be decoded is an event too.
         ack: Payload of the acknowledgement; to be written once everything in ``events``
             is stored. None where the platform wants none.

@@ -119,7 +119,7 @@ class Watch:
             services.timers.call_after(SWEEP_S, self.sweep)
 
     def _lost(self, now: float) -> float:
-        """Give the seconds that what is under way did not have: the process did not run."""
+        """Return the seconds that what is under way did not have: the process did not run."""
         lost_s = 0.0 if self._naps is None else self._naps.look(SWEEP_S)
         if now >= self._lost_until:
             self._lost_s = 0.0
@@ -175,7 +175,7 @@ class Watch:
                 board.say(
                     "journal.unavailable",
                     detail=reason,
-                    next_step="mend what the detail says; every account comes back by itself",
+                    next_step="fix what the detail names; every account reconnects by itself",
                     waited_s=round(stalled_s, 1),
                     reason=reason,
                 )

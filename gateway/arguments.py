@@ -248,7 +248,7 @@ def function(name: str, value: object, *, takes: int) -> Callable[..., object]:
 
 
 def arity(value: Callable[..., object], takes: int) -> inspect.Signature | None:
-    """Return the signature of what can not be called with so many arguments; else None."""
+    """Return the signature of what cannot be called with so many arguments; else None."""
     try:
         signature = inspect.signature(value)
     except (ValueError, TypeError):  # built in: it does not tell

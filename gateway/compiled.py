@@ -10,6 +10,6 @@ T = TypeVar("T")
 
 
 def compiled(module: str, plain: T) -> T:
-    """Give what a compiled module has under the name of ``plain``; that itself if there is none."""
+    """Return what a compiled module has under the name of ``plain``, or that itself."""
     name = cast("Any", plain).__name__
     return getattr(import_module(module), name) if find_spec(module) else plain

@@ -4,7 +4,7 @@ A `GatewayError` is safe to print: it names what, where and the next step, and c
 neither a secret nor a payload. Errors that never leave the kernel live with the kernel.
 
     GatewayError
-    ├── ConfigError            the settings can not be used; all that is wrong at once
+    ├── ConfigError            the settings cannot be used; all that is wrong at once
     ├── UnknownAccountError    no account of that name
     ├── AccountExistsError     the name is taken
     ├── OverloadedError        a bound is reached; nothing was accepted       (retryable)
@@ -13,12 +13,12 @@ neither a secret nor a payload. Errors that never leave the kernel live with the
     ├── ShuttingDownError      the gateway stops or has stopped; nothing was accepted
     │   ├── NotStartedError    start() was not called yet
     │   └── ForkedError        this is a child of the process in which it runs
-    ├── JournalError           the journal can not be opened, or could not do it
+    ├── JournalError           the journal cannot be opened, or could not do it
     ├── UnknownLetterError     the event is neither a dead letter nor parked
     ├── EventSettledError      no handler is being called with the event on this thread
     │   └── EventCopiedError   it is a copy of the event that the handler was given
     ├── NoAddresseeError       the event does not tell who could be answered
-    └── SinkError              a sink can not be opened or written to         (retryable)
+    └── SinkError              a sink cannot be opened or written to         (retryable)
 """
 
 from __future__ import annotations
@@ -38,20 +38,20 @@ _NAMES_TOLD: Final = 5
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """Give the known name that is most like ``name``, or None if none is near."""
+    """Return the known name that is most like ``name``, or None if none is near."""
     by_lower = {right.lower(): right for right in known}
     near = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
     return by_lower[near[0]] if near else None
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Give ``; did you mean 'x'?`` for the nearest known name, or nothing."""
+    """Return ``; did you mean 'x'?`` for the nearest known name, or nothing."""
     near = nearest(name, known)
     return f"; did you mean {near!r}?" if near else ""
 
 
 def _there_are(names: Sequence[str]) -> str:
-    """Give ``; there are 'a', 'b'`` for the first few names, and how many more there are."""
+    """Return ``; there are 'a', 'b'`` for the first few names, and how many more there are."""
     if not names:
         return "; there are none"
     more = len(names) - _NAMES_TOLD
@@ -60,7 +60,7 @@ def _there_are(names: Sequence[str]) -> str:
 
 
 class ConfigError(GatewayError, ValueError):
-    """Raised when settings can not be used; a ``ValueError``, too.
+    """Raised when settings cannot be used; a ``ValueError``, too.
 
     Attributes:
         problems: One line each: where, what is wrong, what would be right.
@@ -239,13 +239,13 @@ class NoAddresseeError(GatewayError, ValueError):
 
     def __str__(self) -> str:
         return (
-            f"event {self.event_id!r} can not be answered: {self._why}; use send() and say whom: "
+            f"event {self.event_id!r} cannot be answered: {self._why}; use send() and say whom: "
             "gw.send(account, conversation, text, to=…)"
         )
 
 
 class SinkError(GatewayError):
-    """Raised when a sink can not be opened or written to.
+    """Raised when a sink cannot be opened or written to.
 
     Attributes:
         sink: Kind of the sink, e.g. ``jsonl``.

@@ -202,7 +202,7 @@ class UnknownEvent(PlatformEvent, frozen=True, gc=False):
 
 
 class UndecodableEvent(PlatformEvent, frozen=True, kw_only=True, gc=False):
-    """It arrived and can not be read; ``raw`` holds it.
+    """It arrived and cannot be read; ``raw`` holds it.
 
     Attributes:
         reason: Why, safe to log: a constant, or a constant and the codec's own words.
@@ -351,7 +351,7 @@ def as_dict(event: Event) -> dict[str, Any]:
 
 
 def to_json(event: Event) -> bytes:
-    """Give :func:`as_dict` as one line of JSON in UTF-8, without the line feed."""
+    """Return :func:`as_dict` as one line of JSON in UTF-8, without the line feed."""
     return escaped(_encode(as_dict(event)))
 
 

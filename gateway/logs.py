@@ -56,7 +56,7 @@ def teach(redactor: Redactor, account: AccountSettings) -> None:
 
 
 def _public(*accounts: AccountSettings) -> Iterator[str]:
-    """Give what also stands in cookies and must stay readable."""
+    """Yield what also stands in cookies and must stay readable."""
     for account in accounts:
         yield account.id
         if account.credentials.user_id:
@@ -114,7 +114,7 @@ def _url_secrets(url: str) -> Iterator[str]:
 
 
 def get_logger(redactor: Redactor | None = None, **bound: Any) -> GuardedLog:
-    """Give library code its logger.
+    """Return library code its logger.
 
     For a traceback say ``error(…, exc_info=True)``: in a host with its own structlog,
     ``exception()`` may let the standard library add one that nobody masked.

@@ -22,7 +22,7 @@ from urllib.parse import quote, unquote
 
 MASK = "***"
 SHORTEST_SECRET = 6
-"""Characters; a shorter value can not be told from ordinary words and is masked by name only."""
+"""Characters; a shorter value cannot be told from ordinary words and is masked by name only."""
 
 _DEEPEST = 8
 _HARMLESS = frozenset({"", "None", "null", "true", "false", "True", "False", MASK})
@@ -70,7 +70,7 @@ ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 
 @functools.lru_cache(maxsize=4096)
 def is_secret_name(name: str) -> bool:
-    """Say whether what stands under ``name`` is a secret whatever its value.
+    """Return whether what stands under ``name`` is a secret whatever its value.
 
     Names are read as words: ``x-access-token``, ``accessToken`` and ``_m_h5_tk`` are
     secret, and so is ``X-Api-Key``; ``signal``, ``tokenizer`` and ``key`` are not.
@@ -82,7 +82,7 @@ def is_secret_name(name: str) -> bool:
 
 
 def cookie_values(cookie: str) -> list[str]:
-    """Give the values of a ``Cookie`` header, and what stands before ``_`` in a ``…tk``.
+    """Return the values of a ``Cookie`` header, and what stands before ``_`` in a ``…tk``.
 
     The latter is what goes into signatures (``protocol.md`` 3).
     """
@@ -96,7 +96,7 @@ def cookie_values(cookie: str) -> list[str]:
 
 
 def mask_url(url: str) -> str:
-    """Give a URL without its user, password and secret query values."""
+    """Return a URL without its user, password and secret query values."""
     return _ASSIGNED.sub(_assigned, _USERINFO.sub(f"{MASK}@", url))
 
 
@@ -136,7 +136,7 @@ class Redactor:
             self._by_piece = both
 
     def text(self, text: str) -> str:
-        """Give the text with every secret in it masked."""
+        """Return the text with every secret in it masked."""
         if len(text) < SHORTEST_SECRET:
             return text
         text = self._without_values(text)
@@ -151,7 +151,7 @@ class Redactor:
         return text
 
     def value(self, value: Any, *, name: str = "", depth: int = 0) -> Any:
-        """Give a value with every secret in it masked, at any depth.
+        """Return a value with every secret in it masked, at any depth.
 
         Containers are copied only as far as they are read; an object that is neither a
         container nor text is kept unless its ``repr`` holds a secret.
@@ -181,13 +181,13 @@ class Redactor:
                 return self._object(value)
 
     def exception(self, exc_info: ExcInfo) -> str:
-        """Give a traceback as text, masked."""
+        """Return a traceback as text, masked."""
         try:
             return self.text("".join(traceback.format_exception(*exc_info)).rstrip())
         except KeyboardInterrupt:
             raise
         except BaseException:  # noqa: BLE001  # a stranger's class may make anything of its notes
-            return "<an exception that can not be shown>"
+            return "<an exception that cannot be shown>"
 
     def __call__(
         self, _logger: Any, _method: str, event: MutableMapping[str, Any]
@@ -238,7 +238,7 @@ def _piece(form: str) -> str:
 
 
 def _forms(secret: str) -> set[str]:
-    """Give a secret as it looks in a text, a repr, JSON, JSON in JSON, a URL, a Basic header."""
+    """Return a secret as it looks in a text, a repr, JSON, JSON in JSON, a URL, a Basic header."""
     in_json = json.dumps(secret)[1:-1]
     forms = {
         secret,

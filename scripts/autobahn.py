@@ -106,7 +106,7 @@ def wire_messages(url: str, *, echo: bool) -> list[Frame]:
 
 
 def answer(wire: Wire, item: Incoming) -> bytes:
-    """Say what an echo client sends back."""
+    """Return what an echo client sends back."""
     match item:
         case str() | bytes():
             return wire.encode([item])
@@ -141,7 +141,7 @@ def client_case(url: str) -> None:
         connected = client.connect()
     try:
         if not connected:
-            raise SystemExit(f"autobahn: WebSocketClient can not connect to {url}")
+            raise SystemExit(f"autobahn: WebSocketClient cannot connect to {url}")
         while (message := client.receive(timeout=60)) is not None:
             client.send(message)
     finally:
@@ -179,7 +179,7 @@ def install(python: str, base: Path) -> dict[str, str]:
 
 
 def free_port() -> int:
-    """Give a loopback port nobody listens on."""
+    """Return a loopback port nobody listens on."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port: int = server.getsockname()[1]
         return port

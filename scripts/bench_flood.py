@@ -39,7 +39,7 @@ def burning(count: int) -> Iterator[None]:
 
 
 def run(kind: str, load: Load, *, durability: str, directory: str) -> tuple[float, float, float]:
-    """Give the neighbours' p50 and p99 in ms, and the flood in MB."""
+    """Return the neighbours' p50 and p99 in ms, and the flood in MB."""
     spec = load.spec(1.0) | {"flood": kind, "durability": durability, "dir": directory}
     with Child("scripts.bench.flood_server", spec, None) as server:
         spec["port"] = server.hear("port")["port"]

@@ -27,7 +27,7 @@ HELP_MS = 150.0
 
 
 def best_ms(command: Sequence[str], count: int) -> tuple[float, str]:
-    """Give the shortest wall time of a command in milliseconds, and its last output."""
+    """Return the shortest wall time of a command in milliseconds, and its last output."""
     least_s, output = float("inf"), ""
     for _ in range(count):
         before_s = time.perf_counter()
@@ -39,7 +39,7 @@ def best_ms(command: Sequence[str], count: int) -> tuple[float, str]:
 
 
 def import_ms(statement: str, count: int) -> tuple[float, int]:
-    """Give the shortest run of an import inside an interpreter, and its thread count."""
+    """Return the shortest run of an import inside an interpreter, and its thread count."""
     best, threads = float("inf"), 0
     for _ in range(count):
         _, output = best_ms([sys.executable, "-c", PROBE.format(statement)], 1)

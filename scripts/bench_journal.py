@@ -101,7 +101,7 @@ print(opened - begun, first - begun)
 sys.stdout.flush()
 if sys.argv[2] == "kill":
     import os, signal
-    from actors.ports.journal import StoreFrames
+    from actors.ports.commands import StoreFrames
     from actors.values import Decoded
     unreadable = Decoded(raw="?", fault="none of the platform's")
     journal.commit([StoreFrames(account="a", generation=1, received_at_ms=1, frames=[unreadable])])
@@ -154,7 +154,7 @@ def rows_of(journal: SqliteJournal) -> int:
 
 
 def percentiles(taken_s: Sequence[float]) -> dict[str, float]:
-    """Give milliseconds."""
+    """Return milliseconds."""
     cuts = statistics.quantiles(taken_s, n=100)
     return {"p50_ms": cuts[49] * 1000, "p99_ms": cuts[98] * 1000, "max_ms": max(taken_s) * 1000}
 
@@ -195,7 +195,7 @@ def main() -> int:
 
 
 def shown(value: object) -> str:
-    """Give a figure as a person reads it."""
+    """Return a figure as a person reads it."""
     if isinstance(value, dict):
         return "  ".join(f"{name} {shown(inner)}" for name, inner in value.items())
     if isinstance(value, tuple):

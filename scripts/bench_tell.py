@@ -48,7 +48,7 @@ class Pooled(PooledActor):
 
 
 def pooled_s(count: int) -> float:
-    """Give the seconds of CPU for so many tells and the turns that take them."""
+    """Return the seconds of CPU for so many tells and the turns that take them."""
     pool = Pool(threads=1)
     ref = Pooled.start(pool)
     actor = ref._actor_weakref()  # noqa: SLF001  # its turns are taken here
@@ -67,7 +67,7 @@ def pooled_s(count: int) -> float:
 
 
 def threaded_s(count: int) -> float:
-    """Give the same of pykka's own actor."""
+    """Return the same of pykka's own actor."""
     actor = Threaded()
     message = Told(number=1)
     began = time.thread_time()

@@ -90,7 +90,7 @@ def _rows(function: ast.FunctionDef) -> Iterator[tuple[str, str]]:
 
 
 def pages(measured: Mapping[str, Mapping[str, float]]) -> dict[Path, str]:
-    """Give both pages."""
+    """Return both pages."""
     return {
         PAGE: _page(measured, HEAD, MISSING, "; ", lambda text: text),
         TWIN: _page(measured, HEAD_ZH, MISSING_ZH, "；", lambda text: CHINESE.get(text, text)),
@@ -98,7 +98,7 @@ def pages(measured: Mapping[str, Mapping[str, float]]) -> dict[Path, str]:
 
 
 def untranslated() -> set[str]:
-    """Give the words that stand in English on the Chinese page."""
+    """Return the words that stand in English on the Chinese page."""
     words = {each.expected for tests in shown().values() for each in tests}
     words |= {row.fault for row in ROWS} | set(ELSEWHERE.values())
     return words - set(CHINESE)

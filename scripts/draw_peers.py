@@ -158,7 +158,7 @@ What the clients we compared do not do together. Each is a test that bears its n
 
 
 def shown() -> dict[int, list[str]]:
-    """Give the tests of each behaviour as ``path::name``."""
+    """Return the tests of each behaviour as ``path::name``."""
     found: dict[int, list[str]] = defaultdict(list)
     for path in sorted((ROOT / "tests").rglob("test_*.py")):
         for node in ast.parse(path.read_text("utf-8")).body:
@@ -176,7 +176,7 @@ def _numbers(function: ast.FunctionDef) -> Iterator[int]:
 
 
 def page(name: str) -> str:
-    """Give a whole page."""
+    """Return a whole page."""
     head, not_yet = PAGES[name]
     tests = shown()
     lines = []

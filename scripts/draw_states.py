@@ -79,7 +79,7 @@ NOTES_ZH = {
 
 
 def diagram(rows: Sequence[Row]) -> str:
-    """Give the Mermaid diagram: one arrow for each pair of states."""
+    """Return the Mermaid diagram: one arrow for each pair of states."""
     arrows: dict[tuple[str, str], list[str]] = {}
     for before, cause, after, _ in rows:
         arrows.setdefault((before.name, after.name), []).append(cause.value)
@@ -92,7 +92,7 @@ def diagram(rows: Sequence[Row]) -> str:
 
 
 def table(rows: Sequence[Row], head: str, notes: Mapping[str, str]) -> str:
-    """Give the table: one line for each row, its note translated if ``notes`` has it."""
+    """Return the table: one line for each row, its note translated if ``notes`` has it."""
     lines = [
         f"| {before.name} | `{cause.value}` | {after.name} | {notes.get(note, note)} |"
         for before, cause, after, note in rows
@@ -101,7 +101,7 @@ def table(rows: Sequence[Row], head: str, notes: Mapping[str, str]) -> str:
 
 
 def pages(rows: Sequence[Row]) -> dict[Path, str]:
-    """Give both pages."""
+    """Return both pages."""
     drawn = diagram(rows)
     english = table(rows, "| In | On | To | Note |", {})
     chinese = table(rows, "| 状态 | 原因 | 到 | 说明 |", NOTES_ZH)

@@ -31,7 +31,7 @@ _RETRY = "check the network and run it again; what is installed already is kept"
 
 
 class SetUpError(Exception):
-    """Raised when the environment can not be made; says what to do."""
+    """Raised when the environment cannot be made; says what to do."""
 
 
 def ensure(extra: str, *, root: Path = ROOT) -> Path:
@@ -47,7 +47,7 @@ def ensure(extra: str, *, root: Path = ROOT) -> Path:
         The environment's Python.
 
     Raises:
-        SetUpError: It can not be done; says what to do.
+        SetUpError: It cannot be done; says what to do.
     """
     if sys.version_info < OLDEST:
         found = ".".join(map(str, sys.version_info[:3]))
@@ -112,7 +112,7 @@ def _create(folder: Path, python: Path) -> None:
     ):
         shutil.rmtree(folder, ignore_errors=True)
         raise SetUpError(
-            "can not make a virtual environment (see above); "
+            "cannot make a virtual environment (see above); "
             "on Debian and Ubuntu: apt-get install python3-venv"
         )
     _done(began)
@@ -156,7 +156,7 @@ def launch(module: str, script: str, *, extra: str = "") -> int:
         extra: What it needs beside the project.
 
     Returns:
-        Its exit code, 2 if the environment can not be made, 130 after Ctrl-C.
+        Its exit code, 2 if the environment cannot be made, 130 after Ctrl-C.
     """
     return _enter(["-m", module, *sys.argv[1:]], script, extra=extra, folder=ROOT)
 
@@ -172,7 +172,7 @@ def command_line(arguments: list[str], script: str, *, extra: str = "") -> int:
         extra: What it needs beside the project.
 
     Returns:
-        Its exit code, 2 if the environment can not be made, 130 after Ctrl-C before that.
+        Its exit code, 2 if the environment cannot be made, 130 after Ctrl-C before that.
     """
     # -P: a file beside the caller must not stand for a module of the same name.
     return _enter(["-P", "-m", "gateway", *arguments], script, extra=extra)

@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def corpus_of(target: Target) -> list[bytes]:
-    """Give the kept inputs of a target, its seeds, and what was found before."""
+    """Return the kept inputs of a target, its seeds, and what was found before."""
     folder = CORPUS / target.name
     kept = folder / KEPT
     lines = kept.read_text().split() if kept.exists() else []

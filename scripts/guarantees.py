@@ -49,7 +49,7 @@ class Promise(NamedTuple):
     new: str
 
     def broken(self, text: str) -> str:
-        """Give the file's text without the mechanism.
+        """Return the file's text without the mechanism.
 
         Raises:
             ValueError: The lines are not there, or not once.

@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the checks.
 
     Returns:
-        0 if all passed, 1 if one failed, 2 if the environment can not be made.
+        0 if all passed, 1 if one failed, 2 if the environment cannot be made.
     """
     arguments = _arguments(argv)
     try:

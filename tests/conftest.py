@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import hypothesis
 import pytest
-from actors.runtime.clock import SystemClock
 from watch import Stopwatch
 
+from actors.runtime.clock import SystemClock
 from gateway.host import undisturbed
 
 hypothesis.settings.register_profile("house", deadline=None)

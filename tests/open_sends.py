@@ -7,7 +7,7 @@ from actors.values import Delivery, SendOutcome, SendState
 
 
 def unsent(journal: Journal, account: str) -> list[tuple[Delivery, SendOutcome | None]]:
-    """Give the open sends in the order they were accepted; UNKNOWN if one was tried."""
+    """Return the open sends in the order they were accepted; UNKNOWN if one was tried."""
     records = journal.sends(SendQuery(account=account, open_only=True))
     return [
         (record.delivery, None if record.state is SendState.QUEUED else SendOutcome.UNKNOWN)

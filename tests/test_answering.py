@@ -28,7 +28,7 @@ WAIT_S = 20.0
 
 
 def refused(event: Event, bench: HandlerBench | None = None) -> str:
-    """Give the words of the error with which ``reply`` refuses an event, in the call."""
+    """Return the words of the error with which ``reply`` refuses an event, in the call."""
     bench = bench or HandlerBench()
     told: list[str] = []
 
@@ -59,7 +59,7 @@ def test_an_own_message_names_nobody_who_could_be_answered() -> None:
     "name", ["real_red_reminder_waiting_payment", "syn_order_context", "real_read_receipt_single"]
 )
 def test_an_event_without_a_sender_can_not_be_answered(name: str) -> None:
-    """It was accepted, and refused when it should leave, with advice that reply can not follow."""
+    """It was accepted, and refused when it should leave, with advice that reply cannot follow."""
     event = decode_entry((DATA / f"{name}.b64").read_text().strip())
     assert event.sender_id is None
     told = refused(event)

@@ -45,7 +45,7 @@ class NamelessError(ValueError, metaclass=Nameless):
 
 
 class BadNotesError(ValueError):
-    """Its traceback can not be written."""
+    """Its traceback cannot be written."""
 
     def __getattribute__(self, name: str) -> Any:
         if name == "__notes__":

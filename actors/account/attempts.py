@@ -61,7 +61,7 @@ class Trials:
         self.wary = False
 
     def park_unheard(self) -> None:
-        """Park what parking handlers were given by a former dispatcher: it can not hear of them."""
+        """Park what parking handlers were given by a former dispatcher: it cannot hear of them."""
         account, running = self._account, self._account.running
         if not running:
             return
@@ -140,14 +140,14 @@ class Trials:
         self._stale, self._say_stale_at = 0, now + STALE_AGAIN_S
 
     def admit(self, runs: Sequence[Run]) -> Sequence[Run]:
-        """Give the runs as the handler pool takes them."""
+        """Return the runs as the handler pool takes them."""
         parking = self._account.services.parking
         if self.wary or self._expiry is not None or (parking is not None and parking.active):
             return [self._admit(run) for run in runs]
         return runs
 
     def end(self, event: Event, outcome: Outcome) -> Settlement | None:
-        """Say what a try's end means to the journal; None: it was none."""
+        """Return what a try's end means to the journal; None: it was none."""
         admission = self._admissions.pop(event.event_id, None)
         if outcome is NOT_BEGUN and admission is not None:
             self._admissions[event.event_id] = admission
@@ -206,7 +206,7 @@ class Trials:
 
 
 def _otherwise(outcome: Outcome, disposition: Disposition) -> Outcome:
-    """Give an outcome with another end; what handlers that are done left leaves with it."""
+    """Return an outcome with another end; what handlers that are done left leaves with it."""
     return Outcome(
         disposition=disposition,
         reason=outcome.reason,

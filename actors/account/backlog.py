@@ -79,6 +79,27 @@ class Backlog:
         fresh: Ends events that are too old to be handled; returns the others.
     """
 
+    __slots__ = (
+        "_account",
+        "_behind",
+        "_born_at",
+        "_cursor",
+        "_fresh",
+        "_handed",
+        "_held_from",
+        "_hold_alarm",
+        "_hold_read",
+        "_lanes",
+        "_look",
+        "_news",
+        "_overflow",
+        "_page",
+        "_parked",
+        "_reading",
+        "_ref",
+        "_whereabouts",
+    )
+
     def __init__(
         self,
         account: Account,
@@ -189,7 +210,7 @@ class Backlog:
         self._lanes.add(self._handed.mark(self._fresh(events)))
 
     def _has_more_than(self, limit: int) -> bool:
-        """Say whether there is so much to do; what waits behind a stuck event is none of it."""
+        """Return whether there is so much to do; what waits behind a stuck event is none of it."""
         pending = self._lanes.pending
         if pending <= limit:
             return False
@@ -292,7 +313,7 @@ class Backlog:
             self._end_hold()
 
     def _leave_held(self, events: Sequence[Event], held_from: int) -> Sequence[Event]:
-        """Give what does not wait; the journal has the rest."""
+        """Return what does not wait; the journal has the rest."""
         kept = [event for event in events if (event.lane_seq or 0) < held_from]
         held = len(events) - len(kept)
         if held and not self._account.services.writer.durable:

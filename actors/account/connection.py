@@ -5,7 +5,6 @@ It performs; when to try again and when to give up is the supervisor's to say.
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Mapping
 
 from actors.account.services import Account
@@ -123,7 +122,7 @@ class ConnectionActor(SupervisedActor[ConnectionInbox]):
         if news.generation == self._generation and self._alive():
             self._apply(news)
         elif isinstance(news, LinkDialed):
-            _discard(news.dialed.sock)
+            news.dialed.sock.close()  # too late: its generation is over
         else:
             self._services.log.debug(
                 "connection.stale_dropped",
@@ -145,7 +144,7 @@ class ConnectionActor(SupervisedActor[ConnectionInbox]):
         """Close links that were dialled for it and that it did not live to take."""
         for message in self.actor_inbox.urgent or ():
             if isinstance(message, LinkDialed):
-                _discard(message.dialed.sock)
+                message.dialed.sock.close()
         super().tear_down()
 
     # --- commands ---------------------------------------------------------------------
@@ -403,8 +402,3 @@ def _blame(cause: Cause, failure: Failure) -> int:
     if cause is not Cause.LINK_LOST:
         return 0
     return 2 if failure.reason.startswith("close_") else 1
-
-
-def _discard(sock: socket.socket) -> None:
-    """Close a link that came too late; its generation is over."""
-    sock.close()

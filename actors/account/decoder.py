@@ -207,7 +207,6 @@ class DecoderActor(SupervisedActor[DecoderInbox]):
             self._reader = plan.platform.reader(plan.account, plan.user_id)
         events: list[Event] = []
         tries: dict[str, Tries] = {}
-        unreadable: list[int] = []
         undecodable: list[Event] = []
         read: dict[int, Sequence[Event]] = {}  # by frame: rows of several may alternate
         for row in page.rows:
@@ -219,7 +218,9 @@ class DecoderActor(SupervisedActor[DecoderInbox]):
                 )
                 found = read[row.raw_id] = decoded.events
             if row.index >= len(found):
-                unreadable.append(row.lane_seq)
+                self._account.services.log.error(
+                    "journal.row_unreadable", account=self._account.name, lane_seq=row.lane_seq
+                )
                 if row.event_id:
                     undecodable.append(
                         Event(
@@ -241,10 +242,6 @@ class DecoderActor(SupervisedActor[DecoderInbox]):
             events.append(event)
             if row.attempts or row.crashes or row.replayed:
                 tries[event.event_id] = Tries(row.attempts, row.crashes, row.replayed)
-        for number in unreadable:
-            self._account.services.log.error(
-                "journal.row_unreadable", account=self._account.name, lane_seq=number
-            )
         self._account.peers.dispatcher.tell(
             EventsRestored(
                 events=events,

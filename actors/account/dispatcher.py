@@ -38,7 +38,7 @@ from actors.runtime.pool.supervised import SupervisedActor
 from actors.values import DONE, Delivery, Disposition, Event, Outcome
 
 UNSTORABLE = "unstorable"
-"""Begin of the reason of an event whose settlement the journal can not store."""
+"""Begin of the reason of an event whose settlement the journal cannot store."""
 
 BEGIN_AGAIN_S = 1.0
 """Pause before an event is taken up again whose begin the journal did not answer."""
@@ -166,7 +166,7 @@ class DispatcherActor(SupervisedActor[DispatcherInbox]):
             self._trials.calm()
 
     def _judge(self, lane: str, event: Event, outcome: Outcome) -> Settlement | None:
-        """Say how an event ended, or hold its lane for another try."""
+        """Return how an event ended, or hold its lane for another try."""
         settlement = self._trials.end(event, outcome)
         if settlement is None:
             self._rest(lane, BEGIN_AGAIN_S)

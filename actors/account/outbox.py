@@ -394,7 +394,7 @@ class OutboxActor(SupervisedActor[OutboxInbox]):
 def _read_open(account: str, journal: Journal) -> SendsRestored:
     """Return the open sends.
 
-    On the writer's thread; a journal that can not answer now is asked again.
+    On the writer's thread; a journal that cannot answer now is asked again.
     """
     try:
         records = journal.sends(SendQuery(account=account, open_only=True))

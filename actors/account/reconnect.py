@@ -211,7 +211,7 @@ class Reconnect:
             "account.failed",
             account=self._account.name,
             detail=failure.detail if failure else "",
-            next_step="mend what the detail says, then reset the account",
+            next_step="fix what the detail names, then reset the account",
             why=change.why or change.cause.value,
             reason=failure.reason if failure else change.cause.value,
         )

@@ -237,7 +237,7 @@ class RecoveryActor(SupervisedActor[RecoveryInbox]):
             )
 
     def _allowed(self, question: Question) -> bool:
-        """Say whether a page may be asked for; one that broke the link with one entry may not."""
+        """Return whether a page may be asked for; one that broke the link may not."""
         of = LIST if isinstance(question, AskConversations) else _lane(question.conversation_id)
         if self._sizes.allow(of, 1, place=question.cursor):
             return True

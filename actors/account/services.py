@@ -73,7 +73,7 @@ class Parking(Protocol):
         """False: none, so nobody needs to ask."""
 
     def parks(self, event: Event) -> bool:
-        """Say whether it is parked when nobody knows what its handlers did."""
+        """Return whether it is parked when nobody knows what its handlers did."""
 
 
 class Services(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,7 +98,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     requests: Iterator[int] = msgspec.field(default_factory=itertools.count)
 
     def new_mid(self, session: Session) -> str:
-        """Give a request id that no other of this millisecond has.
+        """Return a request id that no other of this millisecond has.
 
         A platform knows its clock and about a thousand numbers (``protocol.md`` 3); drawn by
         dice, two requests of a moment would now and then take each other's answer.

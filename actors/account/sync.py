@@ -240,7 +240,7 @@ class CatchUp:
         )
 
     def _has(self, state: Position) -> bool:
-        """Say whether all up to there is stored: read again, or pushed since."""
+        """Return whether all up to there is stored: read again, or pushed since."""
         position = self._position
         if position is not None and self._point > position.point:
             position = msgspec.structs.replace(position, point=self._point)

@@ -125,7 +125,7 @@ class SignalsReceived(Message, frozen=True, kw_only=True, gc=False):
 
 
 class LinkCondemned(Control, frozen=True, kw_only=True, gc=False):
-    """The heartbeat's verdict, or a restarted sibling's: this link can not be trusted."""
+    """The heartbeat's verdict, or a restarted sibling's: this link cannot be trusted."""
 
     generation: Generation
     failure: Failure

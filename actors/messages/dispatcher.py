@@ -59,7 +59,7 @@ class LanesRan(Control, frozen=True, kw_only=True, gc=False):
 
 
 class SettlementsRefused(Message, frozen=True, kw_only=True, gc=False):
-    """To the dispatcher: the journal can not store these, and nothing of them was stored.
+    """To the dispatcher: the journal cannot store these, and nothing of them was stored.
 
     Attributes:
         settlements: As they were.

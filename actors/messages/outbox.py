@@ -23,7 +23,7 @@ class SendsRestored(Message, frozen=True, kw_only=True, gc=False):
     """What the journal holds of the account's outbox.
 
     Attributes:
-        records: Open sends in the order they were accepted; None: it can not say now.
+        records: Open sends in the order they were accepted; None: it cannot say now.
     """
 
     records: Sequence[SendRecord] | None
@@ -47,7 +47,7 @@ class ClaimsRead(Message, frozen=True, kw_only=True, gc=False):
     """Which messages the journal knows to be sends of ours.
 
     Attributes:
-        claimed: Server ids of sends that were confirmed lately; None: it can not say now.
+        claimed: Server ids of sends that were confirmed lately; None: it cannot say now.
     """
 
     claimed: Sequence[str] | None

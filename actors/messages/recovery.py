@@ -32,7 +32,7 @@ class KnownRead(Message, frozen=True, kw_only=True, gc=False):
 
 
 class HistoryStored(Message, frozen=True, kw_only=True, gc=False):
-    """What a :class:`~actors.account.services.HistoryFound` held is in the journal.
+    """What a :class:`~actors.messages.HistoryFound` held is in the journal.
 
     Attributes:
         found: How many of the events were new.
@@ -44,7 +44,7 @@ class HistoryStored(Message, frozen=True, kw_only=True, gc=False):
 
 
 class HistoryRefused(Message, frozen=True, kw_only=True, gc=False):
-    """The journal can never store what a :class:`~actors.account.services.HistoryFound` held."""
+    """The journal can never store what a :class:`~actors.messages.HistoryFound` held."""
 
 
 class RecoveryEnded(Message, frozen=True, kw_only=True, gc=False):

@@ -183,7 +183,7 @@ def of_link(failure: Failure, retry: Retry) -> list[Alert]:
             Alert(
                 name="link.flapping",
                 detail="five links died young",
-                next_step="see last_error; the account rests, then it is tried again",
+                next_step="see last_error; the account waits, then reconnects",
             )
         )
     return found
@@ -213,7 +213,7 @@ def storage_refused(account: AccountId, frames: int, reason: str) -> Alert:
     return Alert(
         name="journal.refused",
         account=account,
-        detail=f"the journal can not store {frames} frames the account received ({reason}); "
+        detail=f"the journal cannot store {frames} frames the account received ({reason}); "
         "they were not acknowledged, and the platform gives them again",
         next_step="stop the gateway, then run the command journal check; "
         "if it finds nothing, report this line",

@@ -40,7 +40,7 @@ def _doubling(d: ReconnectSettings, error_class: ErrorClass, nth: int) -> float:
 def _window(
     delays: ReconnectSettings, error_class: ErrorClass, n: int, nth_of_class: int | None
 ) -> tuple[float, float]:
-    """Give the least and the most seconds of a wait."""
+    """Return the least and the most seconds of a wait."""
     nth = n if nth_of_class is None else nth_of_class
     if not 1 <= nth <= n:
         raise ValueError(f"n={n}, nth_of_class={nth}: failures are counted from 1")
@@ -65,7 +65,7 @@ def _window(
 def window_s(
     delays: ReconnectSettings, error_class: ErrorClass, n: int, *, nth_of_class: int | None = None
 ) -> float:
-    """Give the longest wait after the ``n``-th failure in a row, before any Retry-After.
+    """Return the longest wait after the ``n``-th failure in a row, before any Retry-After.
 
     Args:
         delays: The settings.
@@ -91,7 +91,7 @@ def delay_s(
     *,
     nth_of_class: int | None = None,
 ) -> float:
-    """Give the wait after the ``n``-th failure in a row.
+    """Return the wait after the ``n``-th failure in a row.
 
     Args:
         delays: The settings.

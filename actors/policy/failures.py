@@ -66,7 +66,7 @@ def _spoken(text: str) -> str:
 def from_close_code(
     code: int | None, *, reason: str = "", since_registered_s: float | None = None
 ) -> Failure:
-    """Say what the end of a link means.
+    """Return what the end of a link means.
 
     Args:
         code: Close code of the peer (RFC 6455 section 7.4); None if it sent none, which is
@@ -93,7 +93,7 @@ def from_close_code(
 
 
 def from_signal(kind: SignalKind, *, heartbeat_late_s: float = 0.0) -> Failure:
-    """Say what a signal means that ends the session.
+    """Return what a signal means that ends the session.
 
     Args:
         kind: KICKED, SESSION_REMOVED or AUTH_EXPIRED.
@@ -161,7 +161,7 @@ ATTEMPT_TIMED_OUT: Final = Failure(
     error_class=ErrorClass.NETWORK,
     reason="attempt_timed_out",
     detail="No link within the deadline; check name resolution, proxy and route.",
-    phase=Phase.DNS,  # the one phase the dialer can not cut short
+    phase=Phase.DNS,  # the one phase the dialer cannot cut short
     timed_out=True,
 )
 REGISTRATION_TIMED_OUT: Final = Failure(

@@ -213,7 +213,7 @@ class Liveness:
         draw: float,
         traffic: Traffic = STILL,
     ) -> Action:
-        """Say what to do now.
+        """Return what to do now.
 
         Args:
             now: Monotonic seconds.
@@ -265,7 +265,7 @@ class Liveness:
             self._slept_s = 0.0
 
     def _moves(self, now: float, since: float, traffic: Traffic) -> bool:
-        """Say whether a message that keeps the answer, or the beat, behind it gets on."""
+        """Return whether a message that keeps the answer, or the beat, behind it gets on."""
         least = SLOWEST_BYTES_PER_S * (now - since)
         before = self._before
         return (traffic.arriving and traffic.received - before.received >= least) or (

@@ -33,11 +33,11 @@ class Overflow:
         self._lanes: dict[str, _Lane] = {}
 
     def __len__(self) -> int:
-        """Say how many lanes there are."""
+        """Return how many lanes there are."""
         return len(self._lanes)
 
     def keep(self, events: Sequence[Event], depth: Callable[[str], int]) -> list[Event]:
-        """Give the events that go to memory; the others stay in the journal.
+        """Return the events that go to memory; the others stay in the journal.
 
         Args:
             events: In the order of ``lane_seq``, later than all before.
@@ -62,7 +62,7 @@ class Overflow:
         return kept
 
     def next(self, depth: Callable[[str], int], low: int) -> tuple[str, int] | None:
-        """Give a lane to read on, and the number it was read to; None: none has room.
+        """Return a lane to read on, and the number it was read to; None: none has room.
 
         Args:
             depth: How many of a lane are in memory.

@@ -53,7 +53,7 @@ Question: TypeAlias = AskConversations | AskMessages
 
 
 def continuous(cursor: Position | None, state: Position) -> bool:
-    """Say whether nothing happened since the cursor (``contract.md`` 2.2, step 2)."""
+    """Return whether nothing happened since the cursor (``contract.md`` 2.2, step 2)."""
     return cursor is not None and cursor.marker == state.marker and state.point <= cursor.point
 
 
@@ -67,7 +67,7 @@ def extent(
     first_ms: int | None = None,
     begun_ms: int = 0,
 ) -> Extent | None:
-    """Say how far back to read; None: nothing.
+    """Return how far back to read; None: nothing.
 
     Args:
         cursor: Up to where everything was read; None on the first contact ever.
@@ -99,7 +99,7 @@ class Reading:
     Attributes:
         late: Ids of events older than what may have been handled: missing ones, and those
             that were pushed and still wait.
-        incomplete: Of some conversation the rest can not be had.
+        incomplete: Of some conversation the rest cannot be had.
         pages: Pages read so far.
         passed_over: Conversations seen that are all past; there may be more.
         since_ms: How far back it reads, the platform's Unix time.
@@ -142,7 +142,7 @@ class Reading:
         self._handed_ms: int | None = None
 
     def next(self) -> Question | None:
-        """Give what to ask now; None: everything was read."""
+        """Return what to ask now; None: everything was read."""
         if self._listing:
             return AskConversations(self._list_cursor)
         if self._lanes:
@@ -252,7 +252,7 @@ class Reading:
 
 
 def _goes_on(cursor: int | None, following: int | None) -> bool:
-    """Say whether there is another page; a cursor that does not move leads nowhere."""
+    """Return whether there is another page; a cursor that does not move leads nowhere."""
     return following is not None and following != cursor
 
 

@@ -48,12 +48,12 @@ class _Cap(msgspec.Struct, gc=False):
 
 
 def broken(failure: Failure | None) -> bool:
-    """Say whether a link ended in a way that what was asked last may have caused."""
+    """Return whether a link ended in a way that what was asked last may have caused."""
     return failure is not None and (too_big(failure) or failure.error_class in _ENDS)
 
 
 def fitting(limit_bytes: int, largest_bytes: int) -> int:
-    """Give how many messages fit an answer.
+    """Return how many messages fit an answer.
 
     Args:
         limit_bytes: What an answer may have.
@@ -77,7 +77,7 @@ class Sizes:
         self._caps: dict[str, _Cap] = {}
 
     def allow(self, of: str, most: int, *, place: int | None = None) -> int:
-        """Give how many entries may be asked for; 0: not even one."""
+        """Return how many entries may be asked for; 0: not even one."""
         cap = self._caps.get(of)
         if cap is None:
             return most
@@ -103,7 +103,7 @@ class Sizes:
             before.most = max(1, min(before.most, asked // 2))
 
     def certain(self, of: str) -> bool:
-        """Say whether it is above our limits: asked again, it would end the link again."""
+        """Return whether it is above our limits: asked again, it would end the link again."""
         cap = self._caps.get(of)
         return cap is not None and cap.certain
 

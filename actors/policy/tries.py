@@ -50,14 +50,14 @@ class TryRules(RetrySettings):
 
 
 def pause_s(rules: TryRules, failures: int) -> float | None:
-    """Say how long to wait after this many failures; None: give it up."""
+    """Return how long to wait after this many failures; None: give it up."""
     return rules.retry_delays_s[failures - 1] if failures <= len(rules.retry_delays_s) else None
 
 
 def verdict(
     rules: TryRules, tries: Tries, event: Event, now_ms: int, platform_ms: int | None
 ) -> Outcome | None:
-    """Say how an event ends without being handled; None: it is to be handled.
+    """Return how an event ends without being handled; None: it is to be handled.
 
     Its age counts from when the platform says it happened, by the platform's clock; else
     from when it came, by ours.
@@ -80,7 +80,7 @@ def verdict(
 
 
 def young(events: Sequence[Event], since_ms: float) -> bool:
-    """Say whether nothing of it happened before a time; what has none counts as young."""
+    """Return whether nothing of it happened before a time; what has none counts as young."""
     for event in events:
         at_ms = event.occurred_at_ms
         if at_ms is not None and at_ms < since_ms:
@@ -95,7 +95,7 @@ def stale(
     now_ms: int,
     platform_ms: int | None,
 ) -> list[Event]:
-    """Give those of which nobody can tell whether they were handled before; usually none.
+    """Return those of which nobody can tell whether they were handled before; usually none.
 
     They happened longer than the horizon before they came: of an earlier copy the journal may
     have forgotten (``contract.md`` I6). How long they waited since does not matter, for
@@ -149,7 +149,7 @@ def past(events: Sequence[Event], tries: Mapping[str, Tries], first_ms: int | No
 
 
 def to_be_noted(event: Event, tries: Tries, noted_in_lane: int) -> bool:
-    """Say whether a try must be in the journal before it begins.
+    """Return whether a try must be in the journal before it begins.
 
     Args:
         event: Which.

@@ -97,7 +97,7 @@ class PendingRows(list[Pending]):
     Attributes:
         more: The journal holds more behind them.
         through: Number up to which the journal was read.
-        unreadable: Numbers of events whose frame can not be read; they are not among the rows.
+        unreadable: Numbers of events whose frame cannot be read; they are not among the rows.
     """
 
     __slots__ = ("more", "through", "unreadable")
@@ -184,7 +184,7 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def balanced(self) -> bool:
-        """Tell whether nothing was lost and nothing counted twice; anything else is a bug."""
+        """Return whether nothing was lost and nothing counted twice; anything else is a bug."""
         ended = self.done + self.dead + self.ignored + self.parked + self.expired
         return self.received == self.duplicates + ended + self.pending and self.pending >= 0
 
@@ -249,7 +249,7 @@ class Journal(Protocol):
     """False: commits cost nothing, so the writer needs no thread."""
 
     def numbers(self) -> Iterator[int]:
-        """Give the source of ``lane_seq``: unique, growing, safe to draw from any thread."""
+        """Return the source of ``lane_seq``: unique, growing, safe to draw from any thread."""
 
     def commit(self, commands: Sequence[JournalCommand]) -> Sequence[JournalAnswer]:
         """Do all commands in one transaction; on return they survive a power cut.
@@ -269,7 +269,7 @@ class Journal(Protocol):
     def pending(
         self, account: AccountId, after: int, limit: int, *, lane: str | None = None
     ) -> PendingRows:
-        """Give unsettled events with ``lane_seq`` above ``after``, in its order.
+        """Return unsettled events with ``lane_seq`` above ``after``, in its order.
 
         A page holds each frame once, and all that is pending of it: read in parts, a frame of
         many events would be decoded as often.
@@ -284,34 +284,34 @@ class Journal(Protocol):
         """
 
     def recovery(self, account: AccountId) -> RecoveryRecord:
-        """Give the account's cursor and its hold."""
+        """Return the account's cursor and its hold."""
 
     def known(self, account: AccountId, event_ids: Sequence[str]) -> Mapping[str, bool]:
-        """Say which of these events are stored; True: it may have reached a handler."""
+        """Return which of these events are stored; True: it may have reached a handler."""
 
     def sends(self, query: SendQuery) -> Sequence[SendRecord]:
-        """Give sends in the order they were accepted."""
+        """Return sends in the order they were accepted."""
 
     def letters(self, account: AccountId | None, limit: int) -> Sequence[Letter]:
-        """Give dead and parked events, the newest first, of one account or of all."""
+        """Return dead and parked events, the newest first, of one account or of all."""
 
     def letter(self, event_id: str) -> Letter | None:
-        """Give one of them with its frame; None if it is not among them."""
+        """Return one of them with its frame; None if it is not among them."""
 
     def note(self, account: AccountId, conversation_id: str, key: str) -> str | None:
-        """Give what handlers noted last; an empty ``conversation_id`` is the account itself."""
+        """Return what handlers noted last; an empty ``conversation_id`` is the account itself."""
 
     def tally(self, account: AccountId) -> Tally:
-        """Give an account's counters as of the last commit. Any thread."""
+        """Return an account's counters as of the last commit. Any thread."""
 
     def concerns(self) -> Sequence[Alert]:
-        """Give what a person should look at, the same object until it changes. Any thread."""
+        """Return what a person should look at, the same object until it changes. Any thread."""
 
     def pasts(self) -> Mapping[AccountId, Past]:
-        """Give what former lives left of each account that failed and was not stable since."""
+        """Return what former lives left of each account that failed and was not stable since."""
 
     def paused(self) -> Collection[AccountId]:
-        """Give the accounts that a person paused and nobody resumed since."""
+        """Return the accounts that a person paused and nobody resumed since."""
 
     def close(self) -> None:
         """Flush, checkpoint and release the file. Idempotent."""

@@ -23,10 +23,10 @@ class Clock(Protocol):
     """Time as an argument."""
 
     def monotonic(self) -> float:
-        """Give seconds that never jump; the only clock deadlines use."""
+        """Return seconds that never jump; the only clock deadlines use."""
 
     def unix_ms(self) -> int:
-        """Give wall time in milliseconds; for people and for the wire."""
+        """Return wall time in milliseconds; for people and for the wire."""
 
 
 @runtime_checkable
@@ -41,4 +41,4 @@ class Dice(Protocol):
     """Randomness as an argument; one stream an account."""
 
     def random(self) -> float:
-        """Give a number in [0, 1)."""
+        """Return a number in [0, 1)."""

@@ -81,7 +81,7 @@ class Reader(Protocol):
     def decode(
         self, frame: Frame, *, received_at_ms: int, numbers: Iterator[int] | None = None
     ) -> Decoded:
-        """Say what a frame means, as :meth:`Session.decode` does."""
+        """Return what a frame means, as :meth:`Session.decode` does."""
 
 
 class History(Protocol):
@@ -91,7 +91,7 @@ class History(Protocol):
         """Ask where the account's sync stream stands."""
 
     def state(self, reply: Reply) -> bytes | None:
-        """Give the state exactly as received, or None if the answer is a refusal."""
+        """Return the state exactly as received, or None if the answer is a refusal."""
 
     def position(self, state: bytes) -> Position:
         """Read where a state that :meth:`state` gave stands."""
@@ -126,27 +126,27 @@ class Session(Protocol):
         """Return what reads the account's history; None: the platform keeps none."""
 
     def upgrade_headers(self) -> dict[str, str]:
-        """Give the headers the platform wants in the WebSocket upgrade."""
+        """Return the headers the platform wants in the WebSocket upgrade."""
 
     def mid(self, now_ms: int, draw: float) -> str:
-        """Give a new request id from our Unix time and a number in [0, 1)."""
+        """Return a new request id from our Unix time and a number in [0, 1)."""
 
     def register(self, mid: str) -> Request | None:
-        """Give the registration; None: the platform has none, an open link is enough."""
+        """Return the registration; None: the platform has none, an open link is enough."""
 
     def registered(self, reply: Reply) -> Failure | None:
         """Judge the answer to the registration; None: it is confirmed."""
 
     def told_ms(self, reply: Reply) -> int | None:
-        """Give the platform's Unix time at which it made an answer; None: it does not say."""
+        """Return the platform's Unix time at which it made an answer; None: it does not say."""
 
     def beat(self, mid: str) -> Request | None:
-        """Give a heartbeat; None: use a WebSocket ping."""
+        """Return a heartbeat; None: use a WebSocket ping."""
 
     def decode(
         self, frame: Frame, *, received_at_ms: int, numbers: Iterator[int] | None = None
     ) -> Decoded:
-        """Say what a frame means. Never raises; what is damaged is an event or a fault.
+        """Return what a frame means. Never raises; what is damaged is an event or a fault.
 
         Args:
             frame: One WebSocket message.
@@ -166,7 +166,7 @@ class Session(Protocol):
         """Judge the answer to a send: ACCEPTED or REFUSED, UNKNOWN if it says neither."""
 
     def echoed(self, event: Event, delivery: Delivery) -> str | None:
-        """Give the platform's id of an own message if it says what ``delivery`` says.
+        """Return the platform's id of an own message if it says what ``delivery`` says.
 
         By the client id where the platform shows it, otherwise by conversation and content:
         whoever asks must look at the time, and at what is known to be another send's.
@@ -201,7 +201,7 @@ class Platform(Protocol):
         """
 
     def decode(self, frame: Frame) -> Decoded:
-        """Say what a frame means without knowing the account."""
+        """Return what a frame means without knowing the account."""
 
     def uuid(self, now_ms: int, draw: float) -> str:
-        """Give a client id for an outgoing message; the same arguments give the same id."""
+        """Return a client id for an outgoing message; the same arguments give the same id."""

@@ -33,7 +33,7 @@ class _Field(NamedTuple):
 
 
 def flaw(command: JournalCommand) -> str | None:
-    """Say why a command cannot be stored, without its content; None: it can."""
+    """Return why a command cannot be stored, without its content; None: it can."""
     if isinstance(command, _TRUSTED):
         return None
     if not isinstance(command, SettleEvents):
@@ -75,7 +75,7 @@ def _flaw_of(
 
 
 def _wrong(struct: msgspec.Struct, name: str, held: object) -> str:
-    return f"{type(struct).__name__}.{name} can not be {type(held).__name__}"
+    return f"{type(struct).__name__}.{name} cannot be {type(held).__name__}"
 
 
 @cache

@@ -59,11 +59,11 @@ class Wire(Protocol):
 
     @property
     def arriving(self) -> bool:
-        """Say whether a message has begun to arrive and is not whole. Any thread."""
+        """Return whether a message has begun to arrive and is not whole. Any thread."""
 
     @property
     def uncut(self) -> bool:
-        """Say whether the last call of :meth:`feed` left frames behind; feed it nothing then."""
+        """Return whether the last call of :meth:`feed` left frames behind; feed it nothing then."""
 
     def feed(self, data: bytes, most: int = 1 << 30) -> list[Incoming]:
         """Cut received bytes; keeps a partial frame. Poller thread only. Never raises.
@@ -78,16 +78,16 @@ class Wire(Protocol):
         """
 
     def encode(self, frames: Sequence[Frame]) -> bytes:
-        """Give masked frames, one after the other, for one write. Any thread."""
+        """Return masked frames, one after the other, for one write. Any thread."""
 
     def ping(self, payload: bytes) -> bytes:
-        """Give a masked ping; payload at most 125 bytes."""
+        """Return a masked ping; payload at most 125 bytes."""
 
     def pong(self, payload: bytes) -> bytes:
-        """Give a masked pong."""
+        """Return a masked pong."""
 
     def close(self, code: int, reason: str = "") -> bytes:
-        """Give a masked close frame; ``reason`` is cut to 123 bytes of UTF-8."""
+        """Return a masked close frame; ``reason`` is cut to 123 bytes of UTF-8."""
 
 
 class Dialed(msgspec.Struct, frozen=True, kw_only=True):

@@ -33,7 +33,7 @@ class AlertBoard:
             return name in self._alerts
 
     def on(self, account: AccountId | None = None) -> Sequence[Alert]:
-        """Give those that are on, of one account or all, the oldest first."""
+        """Return those that are on, of one account or all, the oldest first."""
         with self._lock:
             return self._alerts.on(account)
 

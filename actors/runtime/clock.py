@@ -11,9 +11,9 @@ class SystemClock:
     __slots__ = ()
 
     def monotonic(self) -> float:
-        """Give seconds that never jump."""
+        """Return seconds that never jump."""
         return time.monotonic()
 
     def unix_ms(self) -> int:
-        """Give wall time in milliseconds."""
+        """Return wall time in milliseconds."""
         return time.time_ns() // 1_000_000

@@ -139,7 +139,7 @@ def _refuse_bad_bytes(top: argparse.ArgumentParser, arguments: argparse.Namespac
 
 
 def _code(status: int) -> int:
-    """Give the exit code of a refusal."""
+    """Return the exit code of a refusal."""
     if status >= 500:
         return INTERNAL_FAILURE if status == 500 else NEGATIVE
     return USAGE if status in {400, 401, 403, 405, 413, 415} else NEGATIVE

@@ -41,7 +41,7 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _all(door: Door, state: str | None) -> list[dict[str, Any]]:
-    """Give all of them, page by page."""
+    """Return all of them, page by page."""
     rows: list[dict[str, Any]] = []
     after: str | None = None
     while True:

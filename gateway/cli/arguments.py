@@ -82,7 +82,7 @@ def add_control(commands: Any) -> None:
 
 
 def _where() -> argparse.ArgumentParser:
-    """Give the options that say which gateway is meant."""
+    """Return the options that say which gateway is meant."""
     where = argparse.ArgumentParser(add_help=False)
     where.add_argument("-c", "--config", metavar="FILE", help="its configuration")
     where.add_argument("--url", help="its address (or XIANYU_GATEWAY_URL)")

@@ -95,7 +95,7 @@ def _links(settings: Settings) -> Iterator[Finding]:
         yield Finding("tls", Verdict.WRONG, told, fix)
     for each in on:
         if each.tls.ca_file is not None and not os.access(each.tls.ca_file, os.R_OK):
-            told = f"{each.id}: tls.ca_file {each.tls.ca_file} can not be read"
+            told = f"{each.id}: tls.ca_file {each.tls.ca_file} cannot be read"
             yield Finding("tls", Verdict.WRONG, told, "correct the path or its mode")
     through = sum(each.proxy is not None for each in on)
     told = f"{through} of {len(on)} accounts through a proxy, which is never bypassed"
@@ -174,7 +174,7 @@ def _journal(settings: Settings) -> Iterator[Finding]:
         yield Finding("journal", Verdict.WRONG, problem.detail, problem.next_step)
         return
     except OSError as error:
-        told = f"{path} can not be looked at ({error.strerror})"
+        told = f"{path} cannot be looked at ({error.strerror})"
         yield Finding("journal", Verdict.WRONG, told, "change its owner or mode")
         return
     if problems:

@@ -19,7 +19,7 @@ def main(arguments: argparse.Namespace) -> int:
     try:
         text = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
     except OSError as error:
-        raise ConfigError([f"{source}: can not be read: {error.strerror}"]) from None
+        raise ConfigError([f"{source}: cannot be read: {error.strerror}"]) from None
     code = 0
     for line in decode_any(text.decode("utf-8", errors="surrogateescape")):
         if line.get("kind") == "undecodable":

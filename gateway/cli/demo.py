@@ -148,7 +148,7 @@ def _wire(gateway: Gateway, screen: Screen) -> None:
 
 @contextlib.contextmanager
 def _gateway(fake: FakePlatform) -> Iterator[Gateway]:
-    """Give a gateway with its journal in a temporary folder; stop it afterwards."""
+    """Yield a gateway with its journal in a temporary folder; stop it afterwards."""
     with tempfile.TemporaryDirectory(prefix="xianyu-demo-", ignore_cleanup_errors=True) as folder:
         gateway = Gateway(from_mapping(_settings(fake, folder)))
         try:

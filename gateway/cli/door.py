@@ -129,7 +129,7 @@ class HttpDoor:
         """Have the other side prove that it knows the token, once, before it is sent there.
 
         Raises:
-            Problem: 401; it can not. Perhaps another program listens there.
+            Problem: 401; it cannot. Perhaps another program listens there.
         """
         if self._proved:
             return
@@ -250,7 +250,7 @@ def open_door(arguments: argparse.Namespace, *, file_too: bool = False) -> Itera
         file_too: If no gateway answers, its journal will do; wants ``config``.
 
     Raises:
-        ConfigError: It can not be read who is meant.
+        ConfigError: It cannot be read who is meant.
         Problem: Nobody is there.
     """
     settings = None if arguments.config is None else load(arguments.config)
@@ -275,12 +275,12 @@ def open_door(arguments: argparse.Namespace, *, file_too: bool = False) -> Itera
 
 
 def http_door(arguments: argparse.Namespace, settings: Settings | None) -> HttpDoor | None:
-    """Give the way over HTTP; None if these settings say that there is none.
+    """Return the way over HTTP; None if these settings say that there is none.
 
     The token of a configuration goes to the address of that configuration only.
 
     Raises:
-        ConfigError: The address or the token file can not be used.
+        ConfigError: The address or the token file cannot be used.
     """
     if arguments.url is not None or settings is None:
         token = token_of(arguments.token_file, os.environ)

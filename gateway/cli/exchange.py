@@ -91,7 +91,7 @@ class _Timed:
         """Leave it open: the library closes it while it still reads."""
 
     def ready(self) -> socket.socket:
-        """Give the socket with what is left of the time.
+        """Return the socket with what is left of the time.
 
         Raises:
             TimeoutError: Nothing is.

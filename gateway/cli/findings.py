@@ -31,7 +31,7 @@ class Finding:
     next_step: str = ""
 
     def plain(self) -> dict[str, str]:
-        """Give it for JSON."""
+        """Return it for JSON."""
         return {
             "name": self.name,
             "verdict": self.verdict.value,

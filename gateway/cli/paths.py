@@ -73,6 +73,6 @@ def unusable(folder: Path) -> str | None:
         if not there.is_dir():
             return f"{there} is no folder"
     except (OSError, RuntimeError, ValueError) as error:
-        return f"{folder} can not be looked at ({getattr(error, 'strerror', None) or error})"
+        return f"{folder} cannot be looked at ({getattr(error, 'strerror', None) or error})"
     allowed = os.access(there, os.W_OK | os.X_OK)
-    return None if allowed else f"{there} can not be written by this user"
+    return None if allowed else f"{there} cannot be written by this user"

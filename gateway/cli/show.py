@@ -59,12 +59,12 @@ def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, empty: s
 
 
 def heading(name: str) -> str:
-    """Give the heading of a column."""
+    """Return the heading of a column."""
     return name.removesuffix("_ms").replace("_", " ").upper()
 
 
 def cell(name: str, value: Any) -> str:
-    """Give a value as people read it; ``_ms`` is a point in time."""
+    """Return a value as people read it; ``_ms`` is a point in time."""
     match value:
         case None:
             return "-"
@@ -81,7 +81,7 @@ def cell(name: str, value: Any) -> str:
 
 
 def moment(at_ms: int) -> str:
-    """Give a Unix time as local time."""
+    """Return a Unix time as local time."""
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at_ms / 1000))
 
 
@@ -94,7 +94,7 @@ def clean(text: str) -> str:
 
 
 def cut(text: str) -> str:
-    """Give what fits into a cell."""
+    """Return what fits into a cell."""
     if columns_of(text) <= WIDEST:
         return text
     while columns_of(text) > WIDEST - 1:

@@ -68,14 +68,14 @@ def flush() -> None:
     """Write what is buffered, so that a failure is heard here and not at the very end.
 
     Raises:
-        OSError: It can not be written.
+        OSError: It cannot be written.
     """
     sys.stdout.flush()
     sys.stderr.flush()
 
 
 def abandon() -> None:
-    """Let go of what can not be written: the interpreter would complain about it at its end."""
+    """Let go of what cannot be written: the interpreter would complain about it at its end."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

@@ -54,7 +54,7 @@ def token_of(file: str | None, environment: Mapping[str, str]) -> str | None:
         environment: Variables by name.
 
     Raises:
-        ConfigError: It can not be read or sent; names where it was said, never what it is.
+        ConfigError: It cannot be read or sent; names where it was said, never what it is.
     """
     if file is None:
         said = Said(environment.get(TOKEN, "").strip(), TOKEN)
@@ -74,7 +74,7 @@ def _read(file: str) -> str:
         with Path(file).open("rb") as opened:
             data = opened.read(_MOST_TOKEN_BYTES + 1)
     except OSError as error:
-        raise ConfigError([f"--token-file: {file} can not be read: {error.strerror}"]) from error
+        raise ConfigError([f"--token-file: {file} cannot be read: {error.strerror}"]) from error
     except ValueError as error:  # it has a NUL
         raise ConfigError([f"--token-file: {file!r:.200} is no name of a file"]) from error
     if len(data) > _MOST_TOKEN_BYTES:

@@ -63,7 +63,7 @@ def load_legacy(path: str | Path, *, environment: Mapping[str, str] | None = Non
     """Read a flat ``global_config.yml``; see :mod:`gateway.config.legacy`.
 
     Raises:
-        ConfigError: It is none, or something in it can not be used.
+        ConfigError: It is none, or something in it cannot be used.
     """
     if not legacy.is_legacy(document.read(Path(path)).value):
         told = f"has none of the keys {', '.join(sorted(legacy.MARKS))}; it is not a flat file"
@@ -95,7 +95,7 @@ def from_mapping(
 
 
 def validate(settings: Settings, *, source: str = "settings") -> tuple[str, ...]:
-    """Say what is wrong with settings that were made in Python; nothing if all is right."""
+    """Return what is wrong with settings that were made in Python; nothing if all is right."""
     problems = Problems(source)
     for where, text in plain.misfits(settings):
         problems.add(where, text)
@@ -127,7 +127,7 @@ def check(settings: Settings, *, source: str = "settings") -> tuple[str, ...]:
 
 
 def effective(settings: Settings) -> dict[str, Any]:
-    """Give settings as a YAML file would hold them, every default filled in, secrets masked."""
+    """Return settings as a YAML file would hold them, every default filled in, secrets masked."""
     return plain.shown(settings)
 
 

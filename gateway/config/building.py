@@ -48,7 +48,7 @@ def build(values: object, problems: Problems) -> Settings:
 def substituted(
     value: Any, environment: Mapping[str, str], problems: Problems, path: str = ""
 ) -> Any:
-    """Give values with every ``${NAME}`` in them replaced; what can not be is noted."""
+    """Return values with every ``${NAME}`` in them replaced; what cannot be is noted."""
     match value:
         case str():
             try:

@@ -38,7 +38,7 @@ class Document:
 
 
 def key_path(parent: str, key: object) -> str:
-    """Give the path of a key, or of an element if ``key`` is a number."""
+    """Return the path of a key, or of an element if ``key`` is a number."""
     if isinstance(key, int):
         return f"{parent}[{key}]"
     return f"{parent}.{key}" if parent else str(key)
@@ -48,14 +48,14 @@ def read(path: Path) -> Document:
     """Read a file.
 
     Raises:
-        ConfigError: It can not be read, is too large, is no UTF-8, or no YAML; with line
+        ConfigError: It cannot be read, is too large, is no UTF-8, or no YAML; with line
             and column, never with its content.
     """
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise ConfigError([f"{path}: can not be read: {error.strerror}"]) from error
+        raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from error
     except ValueError as error:  # it has a NUL
         raise ConfigError([f"{str(path)!r:.200} is no name of a file: {error}"]) from error
     if len(data) > MAX_BYTES:

@@ -33,7 +33,7 @@ class FromEnvironment(str):
 
 
 def is_text(value: str) -> bool:
-    """Tell whether a text has a form in UTF-8: bytes the system could not read have none."""
+    """Return whether a text has a form in UTF-8: bytes the system could not read have none."""
     try:
         value.encode()
     except UnicodeEncodeError:

@@ -42,12 +42,12 @@ _ELSEWHERE = {
 
 
 def is_legacy(values: object) -> bool:
-    """Say whether a file is a flat one."""
+    """Return whether a file is a flat one."""
     return isinstance(values, Mapping) and not MARKS.isdisjoint(values)
 
 
 def translate(values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Give today's mapping for a flat one.
+    """Return today's mapping for a flat one.
 
     Returns:
         The mapping, with what is of the wrong type left for the reader to find, and notes

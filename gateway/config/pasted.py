@@ -33,7 +33,7 @@ _QUOTES = tuple("\"'`“”‘’")
 
 
 def findings(credentials: Credentials, path: str) -> Iterator[Finding]:
-    """Give what is wrong with the form of credentials, a line each at most."""
+    """Yield what is wrong with the form of credentials, a line each at most."""
     for key in ("user_id", "device_id", "token", "cookie"):
         value = getattr(credentials, key) or ""
         told = _with(value, is_cookie=key == "cookie") if value else None
@@ -48,7 +48,7 @@ def users_of(cookie: str | None) -> frozenset[str]:
 
 
 def _with(value: str, *, is_cookie: bool) -> str | None:
-    """Say what is wrong with one of them."""
+    """Return what is wrong with one of them."""
     form = _form_of(value, is_cookie=is_cookie)
     told = f"{form}; copy only {_THE_VALUE[is_cookie]}" if form else None
     if told is None and BREAK.search(value):
@@ -77,6 +77,6 @@ def _form_of(value: str, *, is_cookie: bool) -> str | None:
 
 
 def unseen_in(text: str) -> str:
-    """Give the number of the first character that shows nothing, or turns a line; or nothing."""
+    """Return the number of the first character that shows nothing, or turns a line; or nothing."""
     found = (each for each in text if unicodedata.category(each) in _UNSEEN)
     return next((f"U+{ord(each):04X}" for each in found), "")

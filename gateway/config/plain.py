@@ -15,7 +15,7 @@ _ELEMENTS: Mapping[str, type[Record]] = {"accounts": AccountSettings, "sinks": S
 
 
 def shown(record: Record) -> dict[str, Any]:
-    """Give every key, defaults filled in, secrets masked."""
+    """Return every key, defaults filled in, secrets masked."""
     return {
         key.name: _shown(type(record), key.name, getattr(record, key.name))
         for key in dataclasses.fields(record)
@@ -36,7 +36,7 @@ def _shown(cls: type, name: str, value: Any) -> Any:
 
 
 def changed(record: Record) -> dict[str, Any]:
-    """Give the keys that are not at their default, secrets in the clear.
+    """Return the keys that are not at their default, secrets in the clear.
 
     10,000 accounts differ in few of their keys, and each key that is read again costs.
     """
@@ -60,7 +60,7 @@ def _read(value: Any) -> Any:
 
 
 def misfits(record: Record, path: str = "") -> Iterator[tuple[str, str]]:
-    """Give each place where a record is wanted and something else stands, and what to put there."""
+    """Yield each place where something else than a record stands, and what to put there."""
     for key in dataclasses.fields(record):
         value, where = getattr(record, key.name), key_path(path, key.name)
         if isinstance(key.default, Record):

@@ -40,13 +40,13 @@ class Problems:
             self.add(path, text)
 
     def line_of(self, path: str) -> int | None:
-        """Give the line of a key, or of the nearest thing it stands in."""
+        """Return the line of a key, or of the nearest thing it stands in."""
         while path and path not in self._lines:
             path = path[: max(0, path.rfind("."), path.rfind("["))]
         return self._lines.get(path)
 
     def texts(self) -> list[str]:
-        """Give each as ``source:line: key: what is wrong``, in the order of the file."""
+        """Return each as ``source:line: key: what is wrong``, in the order of the file."""
         placed = [(self.line_of(path) or 0, path, text) for path, text in self.found]
         placed.sort(key=lambda each: each[0])
         return [
@@ -62,7 +62,7 @@ def _named(path: str) -> str:
 
 
 def shown(value: Any, *, secret: bool = False) -> str:
-    """Give a wrong value as a person may see it: no secret, no variable's content."""
+    """Return a wrong value as a person may see it: no secret, no variable's content."""
     match value:
         case FromEnvironment():
             told = value.written

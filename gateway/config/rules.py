@@ -41,7 +41,7 @@ _HANDSHAKE_HEADERS = re.compile(r"connection|upgrade|sec-websocket-.*", re.IGNOR
 
 
 def findings(settings: Settings) -> Iterator[Finding]:
-    """Give everything that is wrong with settings whose types are right."""
+    """Yield everything that is wrong with settings whose types are right."""
     yield from _http(settings.http)
     if is_homeless(settings.data_dir):
         yield "data_dir", _HOMELESS
@@ -53,7 +53,7 @@ def findings(settings: Settings) -> Iterator[Finding]:
 
 
 def default_findings(given: object) -> Iterator[Finding]:
-    """Give what must not stand under ``defaults``, as read from the file."""
+    """Yield what must not stand under ``defaults``, as read from the file."""
     if not isinstance(given, dict):
         return
     if "id" in given:
@@ -66,7 +66,7 @@ def default_findings(given: object) -> Iterator[Finding]:
 
 
 def warnings(settings: Settings) -> Iterator[Finding]:
-    """Give what is allowed and hardly meant."""
+    """Yield what is allowed and hardly meant."""
     if not settings.accounts:
         yield "accounts", "there is none yet; add one, see config/example.yaml"
     users: dict[tuple[str, str], str] = {}
@@ -109,7 +109,7 @@ def _http(http: HttpSettings) -> Iterator[Finding]:
 
 
 def is_bearer(token: str) -> bool:
-    """Tell whether a token can stand in a header: visible ASCII."""
+    """Return whether a token can stand in a header: visible ASCII."""
     return all("!" <= each <= "~" for each in token)
 
 
@@ -129,7 +129,7 @@ def _ids(accounts: tuple[AccountSettings, ...]) -> Iterator[Finding]:
 
 
 def _is_blank(text: str) -> bool:
-    """Tell whether there is a space in a text, of any width, or a control character."""
+    """Return whether there is a space in a text, of any width, or a control character."""
     return " " in text or (
         not text.isprintable() and any(unicodedata.category(each) in _BLANKS for each in text)
     )

@@ -26,7 +26,7 @@ _NOT_IN_FILES = "notes"
 
 
 def unfit(record: Record, path: str = "") -> Iterator[Finding]:
-    """Give each text of a record, and of all that stands in it, that can not be used.
+    """Yield each text of a record, and of all that stands in it, that cannot be used.
 
     Args:
         record: Its types are right.
@@ -41,7 +41,7 @@ def unfit(record: Record, path: str = "") -> Iterator[Finding]:
 
 
 def half_letters(text: str) -> str | None:
-    """Say what is wrong with a text that has no form in UTF-8; None if it has one."""
+    """Return what is wrong with a text that has no form in UTF-8; None if it has one."""
     if text.isprintable() or not _HALF.search(text):
         return None
     return (
@@ -51,7 +51,7 @@ def half_letters(text: str) -> str | None:
 
 
 def control(text: str, *, header: bool = False) -> str | None:
-    """Say which control character is in a text; None if there is none.
+    """Return which control character is in a text; None if there is none.
 
     Args:
         text: Anything.
@@ -115,7 +115,7 @@ def _half_in(value: Any, path: str) -> Iterator[Finding]:
 
 @functools.cache
 def _with_text(cls: Any) -> tuple[str, ...]:
-    """Give the keys of a record in which a text may stand: 10,000 accounts have 70 numbers each."""
+    """Return the keys of a record that may hold a text; 10,000 accounts have 70 numbers each."""
     hints = hints_of(cls)
     return tuple(name for name in hints if name != _NOT_IN_FILES and _may_hold_text(hints[name]))
 

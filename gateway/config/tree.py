@@ -193,7 +193,7 @@ def _scalar(shape: _Shape, value: Any) -> Any:
 
 
 def _number(shape: _Shape, value: float) -> Any:
-    """Read a number; its bounds first, for a float can not hold every one."""
+    """Read a number; its bounds first, for a float cannot hold every one."""
     within = shape.within
     if within is not None and not (within.least <= value <= within.most):
         return _WRONG

@@ -32,7 +32,7 @@ class JournalAccess(Protocol):
 
     All methods raise ShuttingDownError if nothing runs that could answer, TimeoutError if there
     is no answer in :data:`ANSWER_S` (then it is unknown whether a command was done), and
-    JournalError if the journal can not do it.
+    JournalError if the journal cannot do it.
     """
 
     def read(self, fn: Callable[[Journal], T]) -> T:

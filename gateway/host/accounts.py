@@ -19,7 +19,7 @@ from gateway.redaction import Redactor
 
 
 def masked_failure(failure: Failure, redactor: Redactor) -> Failure:
-    """Give a failure without our secrets; a server may repeat one in its words."""
+    """Return a failure without our secrets; a server may repeat one in its words."""
     detail, said = redactor.text(failure.detail), redactor.text(failure.close_reason)
     if (detail, said) == (failure.detail, failure.close_reason):
         return failure
@@ -31,7 +31,7 @@ _PLACES: Final = {state: place for place, state in enumerate(ConnectionState)}
 
 
 def masked_change(change: StateChanged, redactor: Redactor) -> StateChanged:
-    """Give a change whose failure tells no secret of ours."""
+    """Return a change whose failure tells no secret of ours."""
     if change.failure is None:
         return change
     failure = masked_failure(change.failure, redactor)
@@ -39,7 +39,7 @@ def masked_change(change: StateChanged, redactor: Redactor) -> StateChanged:
 
 
 def masked_alert(alert: Alert, redactor: Redactor) -> Alert:
-    """Give an alert whose words tell no secret of ours."""
+    """Return an alert whose words tell no secret of ours."""
     return structs.replace(alert, detail=redactor.text(alert.detail))
 
 
@@ -80,12 +80,12 @@ class AccountView:
 
     @property
     def counters(self) -> Tally:
-        """Tell what became of all events, over the life of the journal; zeros before the start."""
+        """Return what became of all events in the life of the journal; zeros before the start."""
         return self._tally(self.id)
 
     @property
     def alerts(self) -> Sequence[Alert]:
-        """Tell what a person should look at now, the oldest first."""
+        """Return what a person should look at now, the oldest first."""
         return self._alerts(self.id)
 
     def __repr__(self) -> str:

@@ -41,7 +41,7 @@ def journal(settings: Settings, clock: Clock, log: Any = None) -> Journal:
     """Open the journal the settings name.
 
     Raises:
-        JournalError: It can not be opened; says why and what to do.
+        JournalError: It cannot be opened; says why and what to do.
     """
     if settings.durability == "memory":
         return MemoryJournal(clock=clock)
@@ -149,10 +149,10 @@ class _Fixed:
 
 
 def plan(account: AccountSettings, settings: Settings) -> AccountPlan:
-    """Give one account's plan.
+    """Return one account's plan.
 
     Raises:
-        ValueError: The URL, the proxy or the CA file can not be used, or the platform is not known;
+        ValueError: The URL, the proxy or the CA file cannot be used, or the platform is not known;
             names the setting and the fix.
     """
     credentials = account.credentials

@@ -173,7 +173,7 @@ class WebSocketClient:
 
     @property
     def is_connected(self) -> bool:
-        """Tell whether there is a connection now."""
+        """Return whether there is a connection now."""
         return self.websocket is not None
 
     @property

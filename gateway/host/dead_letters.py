@@ -58,7 +58,7 @@ class DeadLetters:
 
     @undisturbed
     def list(self, account: AccountId | None = None, limit: int = 100) -> Sequence[Letter]:
-        """Give dead and parked events, the newest first, without their frames.
+        """Return dead and parked events, the newest first, without their frames.
 
         Args:
             account: Only this account's; None: of all, removed ones included.
@@ -70,7 +70,7 @@ class DeadLetters:
 
     @undisturbed
     def show(self, event_id: str) -> Letter:
-        """Give one with the frame it came in.
+        """Return one with the frame it came in.
 
         Raises:
             UnknownLetterError: It is neither dead nor parked.

@@ -225,7 +225,7 @@ class Gateway:
         Raises:
             ShuttingDownError: It was stopped before; make a new one.
             ForkedError: It runs in the process this one was forked from.
-            JournalError: The journal can not be opened; says why and what to do.
+            JournalError: The journal cannot be opened; says why and what to do.
             ConfigError: ``import websocket`` gives another module than the library.
         """
         self._life.here()
@@ -270,7 +270,7 @@ class Gateway:
 
     @property
     def alerts(self) -> Sequence[Alert]:
-        """Tell what a person should look at now, of all accounts, the oldest first.
+        """Return what a person should look at now, of all accounts, the oldest first.
 
         Each was logged once, under its name, when it began. Empty before the start and after
         the stop.
@@ -284,7 +284,7 @@ class Gateway:
 
     @property
     def ready(self) -> bool:
-        """Tell whether it takes work: it was started, and is not being stopped."""
+        """Return whether it takes work: it was started, and is not being stopped."""
         return self._system is not None and self._life.parent is None
 
     def stop(self, timeout: float = 30.0) -> bool:
@@ -401,12 +401,12 @@ class Gateway:
         )
 
     def ticket(self, outbox_id: str) -> SendTicket:
-        """Give a ticket for a send, perhaps of an earlier life; see :meth:`Sends.ticket`."""
+        """Return a ticket for a send, perhaps of an earlier life; see :meth:`Sends.ticket`."""
         return self.sends.ticket(outbox_id)
 
     @undisturbed
     def note(self, account: AccountId, conversation: str | None, key: str) -> str | None:
-        """Give what handlers noted last with ``event.note``; None if nothing.
+        """Return what handlers noted last with ``event.note``; None if nothing.
 
         Args:
             account: Whose note.

@@ -164,7 +164,7 @@ class Handlers:
         self.active = self.active or park
 
     def parks(self, event: Event) -> bool:
-        """Say whether a handler that wants the event wants it parked."""
+        """Return whether a handler that wants the event wants it parked."""
         return self._wanting(key_of(event)).parks
 
     def __call__(self, event: Event) -> Outcome:

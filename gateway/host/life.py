@@ -148,7 +148,7 @@ class Watcher(Protocol):
 
 _watchers: WeakSet[Watcher] = WeakSet()
 _registered: list[bool] = []
-"""Once in a process: such a hook can not be taken back, and importing this sets none."""
+"""Once in a process: such a hook cannot be taken back, and importing this sets none."""
 
 
 def watch_forks(watcher: Watcher) -> None:

@@ -35,7 +35,7 @@ _OUTCOMES: Final = [each.value for each in SendOutcome]
 
 
 def masked_result(result: SendResult, redactor: Redactor) -> SendResult:
-    """Give a result without our secrets; a platform may repeat one in its reason."""
+    """Return a result without our secrets; a platform may repeat one in its reason."""
     told = redactor.text(result.reason or "")
     return result if told == (result.reason or "") else structs.replace(result, reason=told)
 
@@ -88,7 +88,7 @@ class SendTicket:
 
     @property
     def done(self) -> bool:
-        """Tell whether the outcome is known."""
+        """Return whether the outcome is known."""
         return self._result is not None
 
     def result(self, timeout: float) -> SendResult:
@@ -129,7 +129,7 @@ class ClientIds:
         self._lock = threading.Lock()
 
     def draw(self) -> tuple[int, float]:
-        """Give milliseconds and a number in [0, 1) for a session's ``uuid``."""
+        """Return milliseconds and a number in [0, 1) for a session's ``uuid``."""
         with self._lock:
             self._last = max(self._unix_ms() * 10, self._last + 1)
             return self._last // 10, (self._last % 10 + 0.5) / 10
@@ -143,7 +143,7 @@ class Tickets:
         self._lock = threading.Lock()
 
     def open(self, outbox_id: str) -> SendTicket:
-        """Give the ticket of a send that has no outcome yet."""
+        """Return the ticket of a send that has no outcome yet."""
         with self._lock:
             return self._tickets.setdefault(outbox_id, SendTicket(outbox_id))
 
@@ -256,7 +256,7 @@ class SendView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def result_of(record: SendRecord) -> SendResult | None:
-    """Give the outcome of a row of the journal, or None if it is still worked on."""
+    """Return the outcome of a row of the journal, or None if it is still worked on."""
     if record.ended_at_ms is None and record.reason != NEEDS_REVIEW:
         return None
     return SendResult(
@@ -280,7 +280,7 @@ class Sends:
 
     @undisturbed
     def get(self, outbox_id: str) -> SendView | None:
-        """Give a send, or None if the journal has none of that id.
+        """Return a send, or None if the journal has none of that id.
 
         Raises:
             TypeError: The id is no ``str``.
@@ -299,7 +299,7 @@ class Sends:
         state: SendState | str | None = None,
         limit: int = 100,
     ) -> list[SendView]:
-        """Give the newest sends, newest first.
+        """Return the newest sends, newest first.
 
         Args:
             account: Only this account's.
@@ -350,7 +350,7 @@ class Sends:
 
         Raises:
             TypeError: An argument has another type.
-            ValueError: Another outcome, or an id there can not be.
+            ValueError: Another outcome, or an id there cannot be.
             UnknownSendError: There is none of that id.
             SendStateError: It is not UNKNOWN.
             ShuttingDownError: The gateway is not running.
@@ -367,7 +367,7 @@ class Sends:
 
     @undisturbed
     def ticket(self, outbox_id: str) -> SendTicket:
-        """Give a ticket for a send, perhaps of an earlier life.
+        """Return a ticket for a send, perhaps of an earlier life.
 
         Raises:
             TypeError: The id is no ``str``.

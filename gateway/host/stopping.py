@@ -41,11 +41,11 @@ class Steps(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def total(self) -> float:
-        """Give the seconds of all of them."""
+        """Return the seconds of all of them."""
         return self.handlers + self.outbox + self.links + self.journal + self.threads
 
     def within(self, timeout: float) -> Steps:
-        """Give them in the same proportions for another time."""
+        """Return them in the same proportions for another time."""
         share = timeout / self.total
         scaled = {name: getattr(self, name) * share for name in self.__struct_fields__}
         scaled["journal"] = max(JOURNAL_S, scaled["journal"])
@@ -97,7 +97,7 @@ def stop(
 
 
 def stacks_of(names: Sequence[str], *, depth: int = 6) -> dict[str, list[str]]:
-    """Give where threads of these names are: file, line and function, innermost last."""
+    """Return where threads of these names are: file, line and function, innermost last."""
     frames = sys._current_frames()  # noqa: SLF001  # the documented way to see other threads
     found: dict[str, list[str]] = {}
     for thread in threading.enumerate():

@@ -30,7 +30,7 @@ from gateway.journal.work import Work
 
 
 def bare_settlements(commands: Sequence[JournalCommand]) -> bool:
-    """Tell whether nothing came in, and nothing is about to leave.
+    """Return whether nothing came in, and nothing is about to leave.
 
     Lost in a power cut, such a commit costs that its events are handled again, flagged; so
     nobody need wait for the disk. The log is synced in order, so what a later commit

@@ -88,7 +88,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def report(path: Path) -> Report:
-    """Say how a journal stands, running or not; reads, and writes nothing.
+    """Return how a journal stands, running or not; reads, and writes nothing.
 
     Raises:
         JournalError: There is none, or it cannot be read; names the next step.

@@ -17,7 +17,7 @@ OriginT = TypeVar("OriginT")
 
 
 def in_order(events: Sequence[Event]) -> bool:
-    """Say whether numbers grow and no lane goes back in time. Nearly always true."""
+    """Return whether numbers grow and no lane goes back in time. Nearly always true."""
     newest: dict[str, int] = {}
     last = -1
     for event in events:

@@ -148,7 +148,7 @@ def create(connection: sqlite3.Connection, now_ms: int, *, version: int = VERSIO
 
 
 def steps(found: int, wanted: int = VERSION) -> str:
-    """Give the statements from one version to another, the number of the last one included."""
+    """Return the statements from one version to another, the number of the last one included."""
     text = "".join(_STEPS[version] for version in range(found + 1, wanted + 1))
     return f"{text} PRAGMA user_version={wanted};"
 

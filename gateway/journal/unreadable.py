@@ -239,7 +239,7 @@ def _find_in(
 def _is_utf8(
     connection: sqlite3.Connection, table: str, columns: Sequence[str], which: str
 ) -> bool:
-    """Tell whether the binding can read all text of some columns; it does so in C."""
+    """Return whether the binding can read all text of some columns; it does so in C."""
     connection.text_factory = str
     query = f"SELECT {','.join(columns)} FROM {table} WHERE {which}"  # noqa: S608  # our own names
     try:
@@ -269,12 +269,12 @@ def _why_not_read(table: str, values: Mapping[str, Any]) -> str | None:
         try:
             read(value)
         except (ValueError, TypeError, AttributeError, RecursionError) as error:
-            return f"{name} can not be read ({type(error).__name__})"
+            return f"{name} cannot be read ({type(error).__name__})"
     if table == "log_meta" and values["key"] in _META:
         try:
             _META[values["key"]](values["value"])
         except (ValueError, TypeError) as error:
-            return f"value can not be read ({type(error).__name__})"
+            return f"value cannot be read ({type(error).__name__})"
     return None
 
 
@@ -292,7 +292,7 @@ def each(read: Callable[[Any], T], rows: Sequence[Any]) -> Iterator[T]:
 
 
 def is_no_text(error: JournalError) -> bool:
-    """Tell whether a column of text held no UTF-8, which is no error of SQLite's own."""
+    """Return whether a column of text held no UTF-8, which is no error of SQLite's own."""
     cause = error.__cause__
     return isinstance(cause, sqlite3.Error) and not hasattr(cause, "sqlite_errorcode")
 
@@ -359,9 +359,9 @@ def _take(
     connection.execute(f"DELETE FROM {table} WHERE {where}", each.key)  # noqa: S608  # ours
     taken.append(each)
     hanging = {
-        "inbox": ("event", "raw_id=?", "raw_id", "its frame can not be read"),
-        "event": ("dead_letter", "lane_seq=?", "lane_seq", "its event can not be read"),
-        "outbox": ("attempt", "outbox_id=?", "outbox_id", "its send can not be read"),
+        "inbox": ("event", "raw_id=?", "raw_id", "its frame cannot be read"),
+        "event": ("dead_letter", "lane_seq=?", "lane_seq", "its event cannot be read"),
+        "outbox": ("attempt", "outbox_id=?", "outbox_id", "its send cannot be read"),
     }.get(table)
     if hanging is not None:
         other, which, column, why = hanging
@@ -376,7 +376,7 @@ def _take(
             "GROUP BY raw_id",
             (now_ms, values["raw_id"]),
         )
-    elif table == "attempt" and each.why != "its send can not be read":
+    elif table == "attempt" and each.why != "its send cannot be read":
         connection.execute(  # bytes may have left: that is still known, as of the earliest moment
             "INSERT OR IGNORE INTO attempt(mid,outbox_id,gen,epoch,started_at) "
             "SELECT 'unreadable',outbox_id,0,1,accepted_at "

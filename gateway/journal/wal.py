@@ -80,7 +80,7 @@ def dropped(connection: sqlite3.Connection, path: Path, now_ms: int) -> Dropped 
 
 
 def gone(path: Path, inode: int) -> bool:
-    """Tell whether a journal was not closed and has no log; to be called before it is opened.
+    """Return whether a journal was not closed and has no log; to be called before it is opened.
 
     Args:
         path: The journal.
@@ -190,7 +190,7 @@ def _one_bit(
     salts: Sequence[int],
     ours: Sequence[int],
 ) -> bool:
-    """Tell whether one flipped bit of a frame explains that it is wrong."""
+    """Return whether one flipped bit of a frame explains that it is wrong."""
     is_0, is_1 = _sum(words, seed)
     if (is_0, is_1) == tuple(told):
         return tuple(salts) != tuple(ours)  # they are in no sum

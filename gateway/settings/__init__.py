@@ -70,7 +70,7 @@ class HttpSettings(Masked):
 
     Attributes:
         listen: ``host:port``; None: off.
-        token: Bearer token; a must beyond loopback.
+        token: Bearer token; required unless it listens on loopback.
         hosts: Further names it is asked by, e.g. that of a reverse proxy.
     """
 

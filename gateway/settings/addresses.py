@@ -99,12 +99,12 @@ def login_bytes(login: str) -> bytes:
 
 
 def bracketed(host: str) -> str:
-    """Give the host as URLs and headers write it: IPv6 in brackets."""
+    """Return the host as URLs and headers write it: IPv6 in brackets."""
     return f"[{host}]" if ":" in host else host
 
 
 def authority(host: str, port: int) -> str:
-    """Give ``host:port``."""
+    """Return ``host:port``."""
     return f"{bracketed(host)}:{port}"
 
 

@@ -28,12 +28,12 @@ class Masked(Record):
 
 
 def secret_names(cls: type) -> tuple[str, ...]:
-    """Give the keys of a record whose value is never shown."""
+    """Return the keys of a record whose value is never shown."""
     return tuple(name for name, hint in hints_of(cls).items() if _is_marked(hint))
 
 
 def masked(cls: type, name: str, value: Any) -> Any:
-    """Give the value of a key as it may be shown.
+    """Return the value of a key as it may be shown.
 
     Args:
         cls: The record; any type if there is none.

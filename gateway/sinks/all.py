@@ -26,7 +26,7 @@ class Sinks:
 
     Raises:
         ConfigError: There is no such sink, or it does not take its options.
-        SinkError: What one needs can not be opened.
+        SinkError: What one needs cannot be opened.
     """
 
     def __init__(
@@ -86,6 +86,6 @@ class Sinks:
                 FAILING,
                 detail="; ".join(f"{each.name}: {each.failing}" for each in failing)
                 + f"; {waiting} events wait, {left_out} were left out",
-                next_step="mend what the detail says: it is tried again by itself; answers leave "
+                next_step="fix what the detail names: it is retried automatically; answers leave "
                 "meanwhile, and what waits for a sink is lost with the process",
             )

@@ -24,7 +24,7 @@ class CallableSink:
             If it has a method ``close``, that is called at the end.
 
     Raises:
-        SinkError: It can not be imported or called, or a call would not run it; says what to write.
+        SinkError: It cannot be imported or called, or a call would not run it; says what to write.
     """
 
     def __init__(self, *, call: str | Callable[[Event], object]) -> None:
@@ -57,7 +57,7 @@ def _found(place: str) -> Callable[[Event], Any]:
     try:
         found: Any = importlib.import_module(module_name)
     except Exception as error:  # a stranger's module may raise anything on import
-        told = f"call: can not import {module_name!r} ({type(error).__name__}: {error})"
+        told = f"call: cannot import {module_name!r} ({type(error).__name__}: {error})"
         raise SinkError("python", f"{told}; is it installed or on PYTHONPATH?") from error
     for part in name.split("."):
         found = getattr(found, part, None)

@@ -30,7 +30,7 @@ class JsonlSink:
             event.
 
     Raises:
-        SinkError: The file can not be opened; names it and the next step.
+        SinkError: The file cannot be opened; names it and the next step.
     """
 
     def __init__(self, *, path: str, fsync: bool = False) -> None:
@@ -65,7 +65,7 @@ class JsonlSink:
                     self._release()
 
     def _current(self) -> int:
-        """Give the file that bears the name now."""
+        """Return the file that bears the name now."""
         try:
             found = self._path.stat()
             same = (found.st_dev, found.st_ino) == self._identity
@@ -111,6 +111,6 @@ class JsonlSink:
     def _failed(self, what: str, error: OSError) -> SinkError:
         return SinkError(
             "jsonl",
-            f"{self._path} can not be {what}: {error.strerror}; "
+            f"{self._path} cannot be {what}: {error.strerror}; "
             "check that the folder is writable and the disk has room, or change path",
         )

@@ -50,7 +50,7 @@ def make(settings: SinkSettings) -> Sink:
 
     Raises:
         ConfigError: No such sink, or options it does not take; names the nearest right one.
-        SinkError: What it needs can not be opened.
+        SinkError: What it needs cannot be opened.
     """
     problems = Problems("settings")
     options = _options(settings, f"sink {settings.kind}", problems)

@@ -132,7 +132,7 @@ class SinkRunner:
 
     @property
     def is_here(self) -> bool:
-        """Say whether the calling thread is its own."""
+        """Return whether the calling thread is its own."""
         return self._thread is threading.current_thread()
 
     def standing(self) -> SinkStanding:

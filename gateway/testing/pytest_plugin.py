@@ -33,13 +33,13 @@ class MakeBench:
 
 @pytest.fixture
 def handler_bench() -> MakeBench:
-    """Give what makes a bench for handlers: no network, no threads."""
+    """Return what makes a bench for handlers: no network, no threads."""
     return MakeBench()
 
 
 @pytest.fixture
 def fake_platform() -> Iterator[FakePlatform]:
-    """Give a running fake platform without accounts."""
+    """Yield a running fake platform without accounts."""
     from gateway.testing.platform import FakePlatform  # noqa: PLC0415  # only if it is used
 
     with FakePlatform() as fake:
@@ -48,7 +48,7 @@ def fake_platform() -> Iterator[FakePlatform]:
 
 @pytest.fixture
 def gateway_factory(fake_platform: FakePlatform, tmp_path: Path) -> Iterator[GatewayFactory]:
-    """Give what makes gateways in front of ``fake_platform``; all are stopped at the end."""
+    """Yield what makes gateways in front of ``fake_platform``; all are stopped at the end."""
     from gateway.testing.kit.factory import GatewayFactory  # noqa: PLC0415  # only if it is used
 
     factory = GatewayFactory(fake_platform, tmp_path)

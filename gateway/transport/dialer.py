@@ -81,7 +81,7 @@ class WebSocketDialer:
         unix_s: Wall time, for a ``Retry-After`` that is a date.
 
     Raises:
-        ValueError: A setting can not work; names it and the fix, shows no secret.
+        ValueError: A setting cannot work; names it and the fix, shows no secret.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class WebSocketDialer:
         options = tls or TlsSettings()
         self._tls = options if self._target.secure else None
         if self._tls is not None:
-            shared_context(self._tls)  # a file that can not be used is told now
+            shared_context(self._tls)  # a file that cannot be used is told now
         named = options.server_name
         name = self._target.name if named is None else ascii_host(named)
         if name is None:
@@ -222,7 +222,7 @@ class WebSocketDialer:
             return connect(addresses, each_s=each_s, until=attempt.until)
 
     def _addresses(self, host: str, port: int, until: Deadline) -> list[Address]:
-        """Give the addresses of a host, after a failure beginning with another one."""
+        """Return the addresses of a host, after a failure beginning with another one."""
         found = addresses_of(host, port, resolve=self._resolve, until=until)
         first = self._turn % len(found)
         return found[first:] + found[:first]

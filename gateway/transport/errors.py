@@ -48,7 +48,7 @@ class Place:
 
 
 def failure_of(error: Exception, place: Place) -> Failure:
-    """Say what ended a dial."""
+    """Return what ended a dial."""
     match error:
         case UpgradeRefusedError():
             return _refused_upgrade(error, place)
@@ -86,7 +86,7 @@ def _broken_link(error: OSError, place: Place) -> Failure:
     if isinstance(error, ssl.SSLCertVerificationError):
         if error.verify_code in _NO_ISSUER and not place.own_store and system_store_is_empty():
             detail = (
-                f"the certificate of {place.peer} can not be checked: this system has no store of "
+                f"the certificate of {place.peer} cannot be checked: this system has no store of "
                 "authorities; install ca-certificates, or set SSL_CERT_FILE or tls.ca_file"
             )
             return _failure(place, "no_certificate_store", detail, ErrorClass.TLS_TRUST)
@@ -107,7 +107,7 @@ def _broken_link(error: OSError, place: Place) -> Failure:
 
 
 def _named(error: OSError, phase: Phase) -> tuple[str, str]:
-    """Give reason and words for an error of the operating system."""
+    """Return reason and words for an error of the operating system."""
     match error:
         case TimeoutError():
             named = f"{phase.value}_timeout", f"no answer in time in the {phase.value} phase"

@@ -82,7 +82,7 @@ class FrameWire:
 
     @property
     def arriving(self) -> bool:
-        """Say whether a message has begun to arrive and is not whole."""
+        """Return whether a message has begun to arrive and is not whole."""
         return self._opcode != 0 and not self._ended
 
     def feed(self, data: bytes, most: int = 1 << 30) -> list[Incoming]:
@@ -205,7 +205,7 @@ class FrameWire:
         if complete:
             self._deliver(self._held, out)
         elif self._opcode == TEXT:
-            # Fails as soon as the text can not become valid any more, not at its end.
+            # Fails as soon as the text cannot become valid any more, not at its end.
             fresh = self._held[self._checked :]
             self._checked += utf_8_decode(fresh, "strict", False)[1]
         return stop
@@ -227,10 +227,10 @@ class FrameWire:
     # --- out ----------------------------------------------------------------------
 
     def encode(self, frames: Sequence[Frame]) -> bytes:
-        """Give the messages as frames, one after the other, for one write.
+        """Return the messages as frames, one after the other, for one write.
 
         Raises:
-            UnicodeEncodeError: A text holds a lone surrogate, which UTF-8 can not carry.
+            UnicodeEncodeError: A text holds a lone surrogate, which UTF-8 cannot carry.
         """
         if not self._server:
             return mask_frames(frames, self._keys.next)
@@ -242,7 +242,7 @@ class FrameWire:
         )
 
     def ping(self, payload: bytes) -> bytes:
-        """Give a ping.
+        """Return a ping.
 
         Raises:
             ValueError: The payload is above 125 bytes.
@@ -250,7 +250,7 @@ class FrameWire:
         return self._frame(FIN | rfc6455.PING, _control_sized(payload))
 
     def pong(self, payload: bytes) -> bytes:
-        """Give a pong; the answer to a ping carries its payload.
+        """Return a pong; the answer to a ping carries its payload.
 
         Raises:
             ValueError: The payload is above 125 bytes.
@@ -258,7 +258,7 @@ class FrameWire:
         return self._frame(FIN | rfc6455.PONG, _control_sized(payload))
 
     def close(self, code: int, reason: str = "") -> bytes:
-        """Give a close frame; ``reason`` is cut to 123 bytes, never inside a character.
+        """Return a close frame; ``reason`` is cut to 123 bytes, never inside a character.
 
         Raises:
             ValueError: No close frame may carry the code (RFC 6455 7.4).

@@ -25,7 +25,7 @@ def problem() -> str | None:
     try:
         spec = None if loaded is not None else importlib.util.find_spec("websocket")
     except (ImportError, ValueError) as error:
-        return _said(f"can not be looked for ({error})", "install websocket-client anew")
+        return _said(f"cannot be looked for ({error})", "install websocket-client anew")
     if loaded is None and spec is None:
         return _said("is not installed", "pip install websocket-client")
     found = getattr(loaded, "__file__", None) if spec is None else spec.origin
@@ -35,7 +35,7 @@ def problem() -> str | None:
     try:
         library = importlib.import_module("websocket")
     except Exception as error:  # noqa: BLE001  # whatever lies there runs
-        told = f"can not be imported ({type(error).__name__}, from {where})"
+        told = f"cannot be imported ({type(error).__name__}, from {where})"
         return _said(told, "pip install --force-reinstall websocket-client")
     if not all(isinstance(getattr(library, name, None), type) for name in _USED):
         return _strange(where)
@@ -55,5 +55,5 @@ def _said(what: str, next_step: str) -> str:
 
 
 def _is_frozen() -> bool:
-    """Tell whether modules are in no files (PyInstaller and its like)."""
+    """Return whether modules are in no files (PyInstaller and its like)."""
     return bool(getattr(sys, "frozen", False))

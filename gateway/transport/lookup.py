@@ -41,7 +41,7 @@ _under_way: dict[tuple[Resolve, str, int], _Lookup] = {}
 
 
 def addresses_of(host: str, port: int, *, resolve: Resolve, until: Deadline) -> list[Address]:
-    """Give the addresses of a host, families taking turns, so that one dead family costs one try.
+    """Return the addresses of a host, families taking turns, so that one dead family costs one try.
 
     Raises:
         TimeoutError: No answer in time.
@@ -73,7 +73,7 @@ def _literal(host: str, port: int) -> Address | None:
 
 
 def _scope(zone: str) -> int:
-    """Give the number of a network interface (RFC 4007); 0 where none is named."""
+    """Return the number of a network interface (RFC 4007); 0 where none is named."""
     if not zone or zone.isdecimal():
         return int(zone or 0)
     try:

@@ -32,7 +32,7 @@ class MaskKeys:
         self._keys: list[bytes] = []
 
     def next(self) -> bytes:
-        """Give a key no frame had before."""
+        """Return a key no frame had before."""
         try:
             return self._keys.pop()
         except IndexError:
@@ -55,7 +55,7 @@ if hasattr(os, "register_at_fork"):
 
 @lru_cache(maxsize=128)
 def ones(words: int) -> int:
-    """Give the number that, times a key, is the key ``words`` times over."""
+    """Return the number that, times a key, is the key ``words`` times over."""
     return int.from_bytes(b"\1\0\0\0" * words, "little")
 
 

@@ -66,7 +66,7 @@ def judge(head: int, second: int, *, masked: bool, inside: bool) -> None:
 
 
 def header(head: int, size: int, mask: int) -> bytes:
-    """Give the header of a frame, without a key; ``mask`` is MASKED or 0."""
+    """Return the header of a frame, without a key; ``mask`` is MASKED or 0."""
     if size < 126:
         return bytes((head, mask | size))
     if size < 65536:
@@ -85,7 +85,7 @@ def long_size(field: bytes) -> int:
 
 
 def may_close_with(code: int) -> bool:
-    """Tell whether a close frame may carry the code (RFC 6455 7.4, IANA registry)."""
+    """Return whether a close frame may carry the code (RFC 6455 7.4, IANA registry)."""
     return 3000 <= code <= 4999 or (1000 <= code <= 1014 and code not in {1004, 1005, 1006})
 
 

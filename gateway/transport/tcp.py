@@ -67,7 +67,7 @@ class _Race:
             sock.close()
 
     def run(self, waiting: list[Address]) -> socket.socket:
-        """Give the socket of the first that answers."""
+        """Return the socket of the first that answers."""
         next_at = 0.0
         while waiting or self._ends:
             left = self._until.left()
@@ -124,7 +124,7 @@ class _Race:
 
 
 def _error(code: int) -> OSError:
-    """Give the error of a number, as the subclass it stands for."""
+    """Return the error of a number, as the subclass it stands for."""
     return OSError(code, os.strerror(code))
 
 

@@ -33,7 +33,7 @@ class Deadline:
         self._at = time.monotonic() + seconds
 
     def left(self) -> float:
-        """Give the seconds left.
+        """Return the seconds left.
 
         Raises:
             TimeoutError: There are none.
@@ -44,7 +44,7 @@ class Deadline:
         return left
 
     def within(self, seconds: float) -> Deadline:
-        """Give a deadline ``seconds`` from now, but never a later one than this."""
+        """Return a deadline ``seconds`` from now, but never a later one than this."""
         nearer = Deadline(seconds)
         nearer._at = min(nearer._at, self._at)
         return nearer
@@ -77,7 +77,7 @@ def read_head(sock: socket.socket, until: Deadline) -> bytes:
     """Read an HTTP header with its empty line, and not one byte more.
 
     What follows stays in the kernel (or in the TLS object), where whoever takes the socket
-    over finds it: on a plain socket by looking before taking, over TLS, which can not
+    over finds it: on a plain socket by looking before taking, over TLS, which cannot
     look, byte by byte out of OpenSSL's buffer.
 
     Raises:

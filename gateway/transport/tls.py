@@ -27,12 +27,12 @@ _making = threading.Lock()
 
 
 def shared_context(options: TlsSettings) -> ssl.SSLContext:
-    """Give the process's context for these options, made anew when ``ca_file`` was renewed.
+    """Return the process's context for these options, made anew when ``ca_file`` was renewed.
 
-    A renewed file that can not be used, as one that is being written, changes nothing yet.
+    A renewed file that cannot be used, as one that is being written, changes nothing yet.
 
     Raises:
-        ValueError: ``ca_file`` can not be used; names the setting, the file and the cause.
+        ValueError: ``ca_file`` cannot be used; names the setting, the file and the cause.
     """
     import ssl  # noqa: PLC0415 - 10 ms that plain links and ``--help`` need not pay
 
@@ -48,7 +48,7 @@ def shared_context(options: TlsSettings) -> ssl.SSLContext:
                     return context
                 cause = error.strerror or type(error).__name__
                 raise ValueError(
-                    f"tls.ca_file: {options.ca_file} can not be used ({cause}); "
+                    f"tls.ca_file: {options.ca_file} cannot be used ({cause}); "
                     "give a readable PEM file with the certificate of the authority"
                 ) from None
             if not options.verify:

@@ -69,7 +69,7 @@ def checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
     for an extension would get us frames that nobody here can read.
 
     Raises:
-        ValueError: Names a header that can not be sent; never shows its value.
+        ValueError: Names a header that cannot be sent; never shows its value.
     """
     kept: dict[str, str] = {}
     for name, value in headers.items():
@@ -143,7 +143,7 @@ class _Stand:
         return len(data)
 
     def recv(self, size: int) -> bytes:
-        """Give from the answer, which is read and judged as a whole first."""
+        """Return from the answer, which is read and judged as a whole first."""
         if self._answer is None:
             self._answer = self._judged()
         piece = self._answer[self._at : self._at + size]
@@ -197,7 +197,7 @@ def _read(head: bytes) -> tuple[int, dict[str, list[str]]]:
 
 
 def _switched(headers: Mapping[str, list[str]]) -> bytes:
-    """Give the headers of a 101 that the library checks, once each.
+    """Return the headers of a 101 that the library checks, once each.
 
     Raises:
         BadUpgradeError: It switches to something else than a bare WebSocket.

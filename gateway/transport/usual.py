@@ -51,10 +51,10 @@ def cut_texts(data: bytes, at: int, limit: int, out: list[Incoming]) -> int:
 
 
 def mask_frames(frames: Sequence[Frame], next_key: Callable[[], bytes]) -> bytes:
-    """Give messages as unfragmented masked frames, one after the other.
+    """Return messages as unfragmented masked frames, one after the other.
 
     Raises:
-        UnicodeEncodeError: A text holds a lone surrogate, which UTF-8 can not carry.
+        UnicodeEncodeError: A text holds a lone surrogate, which UTF-8 cannot carry.
     """
     parts: list[bytes] = []
     for message in frames:

@@ -62,7 +62,7 @@ def serve(gateway: Controlled, *, log: Any = None) -> Serving | None:
         None if ``http.listen`` is not set.
 
     Raises:
-        ConfigError: It can not listen there, or the token is missing beyond loopback.
+        ConfigError: It cannot listen there, or the token is missing beyond loopback.
         ExtraMissingError: waitress is not installed.
     """
     http = gateway.settings.http
@@ -81,7 +81,7 @@ def serve(gateway: Controlled, *, log: Any = None) -> Serving | None:
         told = f"is set, but the HTTP server is not installed; {HTTP_EXTRA}; or set it to null"
         raise ExtraMissingError([f"http.listen: {told}"]) from None
     except OSError as error:
-        told = f"can not listen on {http.listen} ({error.strerror or error})"
+        told = f"cannot listen on {http.listen} ({error.strerror or error})"
         raise ConfigError([f"http.listen: {told}; {_remedy(error)}"]) from error
     server.start()
     log.info("control.listening", url=server.url)
@@ -89,7 +89,7 @@ def serve(gateway: Controlled, *, log: Any = None) -> Serving | None:
 
 
 def _remedy(error: OSError) -> str:
-    """Say what helps somebody who can not listen."""
+    """Return what helps somebody who cannot listen."""
     if isinstance(error, socket.gaierror):
         return "write an address of this machine, e.g. 127.0.0.1"
     match error.errno:

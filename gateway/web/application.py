@@ -45,7 +45,7 @@ def refusal(status: int, detail: str) -> bytes:
         detail: Its words.
     """
     error, next_step = _UNREADABLE.get(status, ("bad_request", "see docs/control.md"))
-    shown = detail[:_LONGEST_DETAIL].strip() or "the request can not be read"
+    shown = detail[:_LONGEST_DETAIL].strip() or "the request cannot be read"
     return escaped(msgspec.json.encode(Problem(status, error, shown, next_step).body()))
 
 

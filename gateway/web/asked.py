@@ -41,11 +41,11 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     gone: Callable[[], bool] = _never
 
     def text(self, name: str) -> str | None:
-        """Give a parameter, or None if it is not there or empty."""
+        """Return a parameter, or None if it is not there or empty."""
         return self.query.get(name) or None
 
     def limit(self) -> int:
-        """Give ``limit``, the most rows that are wanted.
+        """Return ``limit``, the most rows that are wanted.
 
         Raises:
             Problem: 400; no whole number from 1 to 1000.
@@ -57,7 +57,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         return int(told)
 
     def choice(self, name: str, known: Iterable[str]) -> str | None:
-        """Give a parameter that is one of a few words, or None if it is not there or empty.
+        """Return a parameter that is one of a few words, or None if it is not there or empty.
 
         Raises:
             Problem: 400; another word. Names those there are.
@@ -68,7 +68,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         return told
 
     def wait_s(self) -> float:
-        """Give ``wait_s``, how long the answer may take; 0 if it is not there.
+        """Return ``wait_s``, how long the answer may take; 0 if it is not there.
 
         Raises:
             Problem: 400; no number from 0 to 60.
@@ -91,7 +91,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def bounded_wait(wait_s: float) -> float:
-    """Give the wait if it is within bounds.
+    """Return the wait if it is within bounds.
 
     Raises:
         Problem: 400; it is not.
@@ -102,7 +102,7 @@ def bounded_wait(wait_s: float) -> float:
 
 
 def bounds_of_wait() -> Problem:
-    """Say what a wait may be."""
+    """Return what a wait may be."""
     return bad_request(f"wait_s must be a number from 0 to {LONGEST_WAIT_S:.0f}")
 
 
@@ -115,7 +115,7 @@ def query_of(text: str) -> dict[str, str]:
     try:
         return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=32, errors="strict"))
     except ValueError:
-        raise bad_request("the query of the address can not be read") from None
+        raise bad_request("the query of the address cannot be read") from None
 
 
 def _where(error: Exception) -> Any:

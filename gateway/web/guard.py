@@ -1,7 +1,7 @@
 """Who may ask: pure checks of ``Host``, ``Origin`` and the token. Reads no socket.
 
-A page in somebody's browser can reach a server on loopback. It can not choose ``Host``
-(unless its own name was re-bound to our address, so foreign names are refused), it can not
+A page in somebody's browser can reach a server on loopback. It cannot choose ``Host``
+(unless its own name was re-bound to our address, so foreign names are refused), it cannot
 hide ``Origin``, and it does not know the token.
 """
 
@@ -90,12 +90,12 @@ class Guard:
             address = ipaddress.ip_address(name)
         except ValueError:
             return False
-        # An address can not be re-bound; on loopback only its own are ours.
+        # An address cannot be re-bound; on loopback only its own are ours.
         return address.is_loopback or not self._loopback
 
 
 def _place(origin: str) -> str:
-    """Give the ``name:port`` of an origin.
+    """Return the ``name:port`` of an origin.
 
     Raises:
         Problem: 400; it is none.
@@ -103,11 +103,11 @@ def _place(origin: str) -> str:
     try:
         return urlsplit(origin).netloc.lower()
     except ValueError:
-        raise bad_request("Origin can not be read", "send none, or that of a page") from None
+        raise bad_request("Origin cannot be read", "send none, or that of a page") from None
 
 
 def host_name(host: str) -> str | None:
-    """Give the name of ``name[:port]`` or ``[address][:port]``; None if it is none."""
+    """Return the name of ``name[:port]`` or ``[address][:port]``; None if it is none."""
     try:
         parts = urlsplit(f"//{host}")
         name, _ = parts.hostname, parts.port

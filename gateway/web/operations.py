@@ -44,14 +44,14 @@ def identity(context: Context, asked: Asked) -> Answer:
 
 
 def readyz(context: Context, _asked: Asked) -> Answer:
-    """Say whether work is taken: started, and not being stopped."""
+    """Return whether work is taken: started, and not being stopped."""
     if context.gateway.running:
         return Answer(body={"status": "ready"})
     raise Problem(503, "not_ready", "the gateway is starting or stopping", "ask again later")
 
 
 def status(context: Context, _asked: Asked) -> Answer:
-    """Give the whole at a glance."""
+    """Return the whole at a glance."""
     accounts = context.gateway.accounts
     views = [accounts[name] for name in accounts]
     troubled = [view for view in views if view.last_error and view.state not in shapes.HEALTHY]
@@ -78,7 +78,7 @@ def status(context: Context, _asked: Asked) -> Answer:
 
 
 def accounts_list(context: Context, asked: Asked) -> Answer:
-    """Give accounts by name; ``state``, ``limit`` and ``after`` (a name) choose."""
+    """Return accounts by name; ``state``, ``limit`` and ``after`` (a name) choose."""
     accounts, after = context.gateway.accounts, asked.text("after")
     state = asked.choice("state", (each.value for each in ConnectionState))
     limit = asked.limit()
@@ -91,7 +91,7 @@ def accounts_list(context: Context, asked: Asked) -> Answer:
 
 
 def account_show(context: Context, asked: Asked) -> Answer:
-    """Give one account."""
+    """Return one account."""
     return Answer(body=shapes.account(context.gateway.accounts[asked.name]))
 
 
@@ -181,7 +181,7 @@ def send(context: Context, asked: Asked) -> Answer:
 
 
 def events(context: Context, asked: Asked) -> Answer:
-    """Give events after a cursor; waits up to ``wait_s`` for the first."""
+    """Return events after a cursor; waits up to ``wait_s`` for the first."""
     wait_s, account = asked.wait_s(), asked.text("account")
     context.must_know(account)
     with context.waiting(wait_s):

@@ -1,4 +1,4 @@
-"""What the control API says when it can not do what was asked: one shape, both ends.
+"""What the control API says when it cannot do what was asked: one shape, both ends.
 
 The server turns exceptions into it, the command line reads it back. Knows no route and no
 socket.
@@ -65,7 +65,7 @@ class Problem(GatewayError):  # noqa: N818  # RFC 9457 calls it so
         return f"{self.detail}\n  → {self.next_step}"
 
     def body(self) -> dict[str, str]:
-        """Give what is sent."""
+        """Return what is sent."""
         return {"error": self.error, "detail": self.detail, "next_step": self.next_step}
 
 
@@ -80,7 +80,7 @@ def not_found(what: str, name: str, next_step: str) -> Problem:
 
 
 def of_exception(error: Exception) -> Problem | None:
-    """Give the problem an exception stands for; None if nobody expected it."""
+    """Return the problem an exception stands for; None if nobody expected it."""
     if isinstance(error, Problem):
         return error
     for kind, status, name, next_step in _KNOWN:
@@ -94,7 +94,7 @@ def of_exception(error: Exception) -> Problem | None:
 
 
 def _refused_by_a_check(error: Exception) -> bool:
-    """Tell whether a check of arguments raised it: then it names the argument, and no value."""
+    """Return whether a check of arguments raised it: then it names the argument, and no value."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next

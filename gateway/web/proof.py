@@ -1,7 +1,7 @@
 """How a gateway proves that it is the one that is meant, before anybody tells it the token.
 
 Who asks sends a challenge; the answer shows that the other side knows ``http.token``, and tells
-nothing about it. A program that took the port of a stopped gateway can not give it. Pure.
+nothing about it. A program that took the port of a stopped gateway cannot give it. Pure.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _CHALLENGE = re.compile(r"[0-9a-f]{32,128}")
 
 
 def is_challenge(text: str) -> bool:
-    """Tell whether this may be a challenge: 32 to 128 hexadecimal digits."""
+    """Return whether this may be a challenge: 32 to 128 hexadecimal digits."""
     return _CHALLENGE.fullmatch(text) is not None
 
 

@@ -34,7 +34,7 @@ _SENDS = f"list them: GET /v1/outbox, or {command('outbox list')}"
 
 
 def letters_list(context: Context, asked: Asked) -> Answer:
-    """Give dead letters, of ``account`` if it is named."""
+    """Return dead letters, of ``account`` if it is named."""
     letters, account = context.gateway.dead_letters, asked.text("account")
     rows = letters.list(account=account, limit=asked.limit())
     if not rows:  # one that was removed may have left some
@@ -43,7 +43,7 @@ def letters_list(context: Context, asked: Asked) -> Answer:
 
 
 def letters_show(context: Context, asked: Asked) -> Answer:
-    """Give one dead letter, whole, and who wrote what, as far as its frame can be read."""
+    """Return one dead letter, whole, and who wrote what, as far as its frame can be read."""
     with _by_id(context, asked.name):
         letter = context.gateway.dead_letters.show(asked.name)
     accounts = context.gateway.settings.accounts
@@ -69,7 +69,7 @@ def letters_drop(context: Context, asked: Asked) -> Answer:
 
 
 def outbox_list(context: Context, asked: Asked) -> Answer:
-    """Give sends, of ``account`` and in ``state`` if they are named."""
+    """Return sends, of ``account`` and in ``state`` if they are named."""
     sends = context.gateway.sends
     state = asked.choice("state", (each.value for each in SendState))
     account = asked.text("account")
@@ -80,7 +80,7 @@ def outbox_list(context: Context, asked: Asked) -> Answer:
 
 
 def outbox_show(context: Context, asked: Asked) -> Answer:
-    """Give one send."""
+    """Return one send."""
     with _by_id(context, asked.name):
         send = context.gateway.sends.get(asked.name)
         if send is None:
@@ -152,6 +152,6 @@ def _by_id(context: Context, name: str) -> Iterator[None]:
             raise not_found("dead letter", name, _LETTERS) from None
         if isinstance(error, UnknownSendError):
             raise not_found("send", name, _SENDS) from None
-        told = f"the send {name!r} has left or ended, so it can not be taken back"
+        told = f"the send {name!r} has left or ended, so it cannot be taken back"
         fix = f"look at its state: {command('outbox show ID')}"
         raise Problem(409, "too_late", told, fix) from None

@@ -60,7 +60,7 @@ _PATTERNS: Final = [
 
 
 def find(method: str, path: str) -> tuple[Route, str]:
-    """Give the route of a path and the name in it.
+    """Return the route of a path and the name in it.
 
     Raises:
         Problem: 404, or 405 if the path has another method.

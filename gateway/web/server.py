@@ -48,7 +48,7 @@ class HttpServer:
 
     Raises:
         ImportError: waitress is not installed.
-        OSError: It can not listen there.
+        OSError: It cannot listen there.
     """
 
     def __init__(
@@ -157,7 +157,7 @@ class HttpServer:
 
 
 def _channel_class() -> Any:
-    """Give waitress's connection, which answers what is no HTTP as everything else is answered."""
+    """Return a connection that answers what is no HTTP as it answers everything else."""
     import waitress.channel  # noqa: PLC0415  # the extra may be missing
     import waitress.task  # noqa: PLC0415  # the same
 
@@ -178,7 +178,7 @@ def _channel_class() -> Any:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """Give a listening socket on the first address of a name."""
+    """Return a listening socket on the first address of a name."""
     family, kind, protocol, _, address = socket.getaddrinfo(
         host.strip("[]"), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )[0]

@@ -20,7 +20,7 @@ HEALTHY = frozenset({ConnectionState.CONNECTED, ConnectionState.CLOSED})
 
 
 def plain(value: Any) -> Any:  # noqa: PLR0911  # a case a kind of value
-    """Give any value of ours as what JSON can say; events as ``as_dict`` has them."""
+    """Return any value of ours as what JSON can say; events as ``as_dict`` has them."""
     match value:
         case Event():
             return as_dict(value)
@@ -44,7 +44,7 @@ def plain(value: Any) -> Any:  # noqa: PLR0911  # a case a kind of value
 
 
 def account(view: AccountView) -> dict[str, Any]:
-    """Give one account."""
+    """Return one account."""
     failure = view.last_error
     return {
         "id": view.id,

@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from actors.runtime.clock import SystemClock
-
 from actors.policy.alerts import Alert
+from actors.runtime.clock import SystemClock
 from gateway import logs
 from gateway.commands import command
 from gateway.host import assembly
@@ -59,7 +58,7 @@ class StoppedGateway:
         """Of the file.
 
         Raises:
-            JournalError: A gateway has it open, or it can not be read.
+            JournalError: A gateway has it open, or it cannot be read.
         """
         return DeadLetters(self._open())
 
@@ -68,7 +67,7 @@ class StoppedGateway:
         """Of the file.
 
         Raises:
-            JournalError: A gateway has it open, or it can not be read.
+            JournalError: A gateway has it open, or it cannot be read.
         """
         return Sends(self._open(), Tickets())
 

@@ -94,7 +94,7 @@ class Tail:
         wait_s: float = 0.0,
         gone: Callable[[], bool] = lambda: False,
     ) -> Page:
-        """Give what came after a cursor; waits until there is something.
+        """Return what came after a cursor; waits until there is something.
 
         Args:
             after: ``next`` of the last page; None: from now on.

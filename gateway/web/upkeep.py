@@ -17,7 +17,7 @@ from gateway.web.problems import Problem
 
 
 def journal_path(settings: Settings, *, or_salvaged: bool = False) -> Path:
-    """Give the journal's file.
+    """Return the journal's file.
 
     Args:
         settings: Name it.

@@ -83,7 +83,7 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def clients(args: argparse.Namespace) -> list[Client]:
-    """Give who runs; tell who can not and why."""
+    """Return who runs; tell who cannot and why."""
     ours = [
         Client(
             name=f"gateway, {durability}",
@@ -108,7 +108,7 @@ def clients(args: argparse.Namespace) -> list[Client]:
 
 
 def loads(args: argparse.Namespace) -> list[tuple[Load, int]]:
-    """Give what is run, and in how many rounds."""
+    """Return what is run, and in how many rounds."""
     shape = {"entries": args.entries, "window": args.window}
     found: list[tuple[Load, int]] = []
     for accounts in args.accounts:
@@ -157,7 +157,7 @@ IDLERS = (report.MEMORY, report.FULL, report.ASYNCIO)
 def as_json(
     series: Sequence[report.Series], goals: Sequence[report.Goal], disk: tuple[float, float]
 ) -> dict[str, Any]:
-    """Give every figure of every round."""
+    """Return every figure of every round."""
     return {
         "sync_us": {"p50": disk[0], "p99": disk[1]},
         "series": [asdict(one) for one in series],
@@ -188,7 +188,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def stage_table(costs: dict[str, float | str]) -> str:
-    """Give the stages, a line each; text says why one was not measured."""
+    """Return the stages, a line each; text says why one was not measured."""
     return "\n".join(
         f"  {name:44}{cost:>9.2f} us/event" if isinstance(cost, float) else f"  {name:44}{cost}"
         for name, cost in costs.items()

@@ -47,7 +47,7 @@ def chat(data: str) -> Chat:
 
 
 def acknowledgement(headers: dict[str, Any]) -> str:
-    """Give the acknowledgement of a push."""
+    """Return the acknowledgement of a push."""
     echoed = {name: headers[name] for name in ECHOED if name in headers}
     return orjson.dumps({"code": 200, "headers": echoed}).decode()
 

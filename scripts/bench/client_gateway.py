@@ -20,7 +20,7 @@ CONNECT_S = 120.0
 
 
 def configuration(probe: Probe, data_dir: str) -> dict[str, Any]:
-    """Give the configuration as a YAML file would hold it; both gates are wide open."""
+    """Return the configuration as a YAML file would hold it; both gates are wide open."""
     accounts = [
         {
             "id": f"account-{number}",

@@ -15,7 +15,7 @@ _sync = getattr(os, "fdatasync", os.fsync)
 
 
 def sync_us(directory: str) -> tuple[float, float]:
-    """Give p50 and p99 of appending 4 KB and syncing it, in microseconds."""
+    """Return p50 and p99 of appending 4 KB and syncing it, in microseconds."""
     spent_ns: list[int] = []
     with tempfile.TemporaryFile(dir=directory) as file:
         row = os.urandom(ROW_BYTES)

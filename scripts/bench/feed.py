@@ -38,22 +38,22 @@ _DIGITS = {
 
 
 def user_id(account: int) -> str:
-    """Give the platform's id of an account; 10 digits, none of the senders'."""
+    """Return the platform's id of an account; 10 digits, none of the senders'."""
     return f"3{account:09d}"
 
 
 def token(account: int) -> str:
-    """Give the token an account registers with; it is how the server knows it."""
+    """Return the token an account registers with; it is how the server knows it."""
     return f"bench-token-{account}"
 
 
 def sid(account: int) -> str:
-    """Give the session id of an account; 44 hex digits."""
+    """Return the session id of an account; 44 hex digits."""
     return f"7f958ee5b48108f50ba28e1df842dd7c{account:012x}"
 
 
 def push_mid(account: int, package: int) -> str:
-    """Give the mid of a push, distinct over accounts: 8 hex digits, space, zero."""
+    """Return the mid of a push, distinct over accounts: 8 hex digits, space, zero."""
     return f"{account:04x}{package + 1:04x} 0" if package < 0xFFFF else f"a{account:x}{package:x} 0"
 
 
@@ -107,7 +107,7 @@ def _template() -> bytes:
 
 
 def entry(account: int, number: int, conversations: int, sent_ns: int) -> str:
-    """Give the ``data`` of one chat message.
+    """Return the ``data`` of one chat message.
 
     Args:
         account: Whose message.
@@ -131,7 +131,7 @@ def entry(account: int, number: int, conversations: int, sent_ns: int) -> str:
 
 
 def push(account: int, package: int, first_seq: int, entries: Iterable[str]) -> bytes:
-    """Give one ``/s/sync`` push as an unmasked WebSocket frame."""
+    """Return one ``/s/sync`` push as an unmasked WebSocket frame."""
     listed = list(entries)
     now_ms = BASE_MS + package
     data = ",".join(
@@ -148,7 +148,7 @@ def push(account: int, package: int, first_seq: int, entries: Iterable[str]) -> 
 
 
 def greeting(account: int) -> bytes:
-    """Give the empty ``/s/vulcan`` push that tells a session is ready (protocol.md 5)."""
+    """Return the empty ``/s/vulcan`` push that tells a session is ready (protocol.md 5)."""
     headers = {"app-key": APP_KEY, "mid": GREETING_MID, "ua": UA, "sid": sid(account)}
     package = {"data": [], "startSeq": 1, "endSeq": 0, "maxPts": BASE_MS * 1000, "maxHighPts": 0}
     package |= {"minCreateTime": BASE_MS, "hasMore": 0, "timestamp": BASE_MS}
@@ -184,7 +184,7 @@ def answer(request: dict[str, Any], account: int) -> bytes:
 
 
 def ws_frame(payload: bytes, opcode: int = 1) -> bytes:
-    """Give one unmasked, unfragmented frame."""
+    """Return one unmasked, unfragmented frame."""
     size = len(payload)
     if size < 126:
         head = struct.pack(">BB", 0x80 | opcode, size)

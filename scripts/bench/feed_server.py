@@ -117,14 +117,14 @@ class FeedServer:
         self.selector.register(sys.stdin, selectors.EVENT_READ)
 
     def frame(self, account: int, package: int, sent_ns: int = 0) -> bytes:
-        """Give one push of an account."""
+        """Return one push of an account."""
         first = package * self.entries
         last = min(first + self.entries, self.per_account)
         data = [entry(account, n, self.conversations, sent_ns) for n in range(first, last)]
         return push(account, package, first + 1, data)
 
     def make(self, account: int) -> tuple[memoryview, list[int]]:
-        """Give all pushes of an account in one piece, and where each ends."""
+        """Return all pushes of an account in one piece, and where each ends."""
         frames = [self.frame(account, package) for package in range(self.packages)]
         ends = [0]
         for frame in frames:

@@ -42,7 +42,7 @@ class FloodServer(FeedServer):
         self.blobs = self.flood(spec["flood"])
 
     def flood(self, kind: str) -> list[bytes]:
-        """Give what is sent, again and again."""
+        """Return what is sent, again and again."""
         if kind == "pushes":
             of = self.accounts
             return [push(of, n, n + 1, [entry(of, n, 50, 0)]) for n in range(PUSHES)]

@@ -34,7 +34,7 @@ class Client:
         module: Runs as ``python -m``.
         options: Added to its spec.
         share: Part of the events a slow client gets, so that a round stays short.
-        needs: Modules it can not run without, and the pip command that adds them.
+        needs: Modules it cannot run without, and the pip command that adds them.
     """
 
     name: str
@@ -65,7 +65,7 @@ class Load:
     idle_s: float = 0.0
 
     def spec(self, share: float) -> dict[str, Any]:
-        """Give what server and client are told."""
+        """Return what server and client are told."""
         each = max(int(self.events * (1 if self.rate else share)) // self.accounts, 1)
         conversations = min(CONVERSATIONS, each)
         return {
@@ -165,7 +165,7 @@ class Child:
 
 
 def cores(*, pin: bool) -> tuple[int | None, int | None]:
-    """Give a core for the server and one for the client, if there are two and pinning works."""
+    """Return a core for the server and one for the client, if there are two and pinning works."""
     if not pin or not hasattr(os, "sched_setaffinity"):
         return None, None
     own = sorted(os.sched_getaffinity(0))

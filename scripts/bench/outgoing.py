@@ -10,7 +10,7 @@ BEAT_S = 15.0
 
 
 def registration(account: int) -> str:
-    """Give ``/reg`` (protocol.md 5)."""
+    """Return ``/reg`` (protocol.md 5)."""
     headers = {
         "cache-header": "app-key token ua wv",
         "app-key": APP_KEY,
@@ -26,5 +26,5 @@ def registration(account: int) -> str:
 
 
 def beat(number: int) -> str:
-    """Give a heartbeat (protocol.md 7)."""
+    """Return a heartbeat (protocol.md 7)."""
     return json.dumps({"lwp": "/!", "headers": {"mid": f"{number}1751446438481 0"}})

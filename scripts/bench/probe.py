@@ -16,13 +16,13 @@ from scripts.bench.tally import Tally
 
 
 def cpu_s() -> float:
-    """Give user and system seconds of this process, all threads."""
+    """Return user and system seconds of this process, all threads."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return usage.ru_utime + usage.ru_stime
 
 
 def rss_kb() -> int:
-    """Give resident memory; the high-water mark where there is no ``/proc``."""
+    """Return resident memory; the high-water mark where there is no ``/proc``."""
     try:
         pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
     except OSError:
@@ -31,7 +31,7 @@ def rss_kb() -> int:
 
 
 def threads() -> int:
-    """Give the threads of this process, those of libraries in C too where it is known."""
+    """Return the threads of this process, those of libraries in C too where it is known."""
     try:
         return sum(1 for _ in Path("/proc/self/task").iterdir())
     except OSError:
@@ -45,7 +45,7 @@ def say(**line: Any) -> None:
 
 
 def quantile(values: list[int], share: float) -> float:
-    """Give the value below which ``share`` of the sorted ``values`` lie; 0 of none."""
+    """Return the value below which ``share`` of the sorted ``values`` lie; 0 of none."""
     return values[min(int(len(values) * share), len(values) - 1)] if values else 0
 
 

@@ -30,16 +30,16 @@ class Series:
     rounds: Sequence[dict[str, Figures]]
 
     def clients(self) -> list[str]:
-        """Give the names in the order they ran first."""
+        """Return the names in the order they ran first."""
         return list(dict.fromkeys(name for figures in self.rounds for name in figures))
 
     def median(self, client: str, value: Callable[[Figures], float]) -> float | None:
-        """Give the median over the rounds; None if the client never ran."""
+        """Return the median over the rounds; None if the client never ran."""
         values = [value(figures[client]) for figures in self.rounds if client in figures]
         return median(values) if values else None
 
     def ratio(self, client: str, to: str, value: Callable[[Figures], float]) -> float | None:
-        """Give the median of the ratios within each round."""
+        """Return the median of the ratios within each round."""
         ratios = [
             value(figures[client]) / value(figures[to])
             for figures in self.rounds
@@ -60,13 +60,13 @@ class Goal:
 
     @property
     def met(self) -> bool | None:
-        """Tell whether it is reached; None where nothing was measured."""
+        """Return whether it is reached; None where nothing was measured."""
         if self.value is None:
             return None
         return self.value <= self.bound if self.most else self.value >= self.bound
 
     def line(self) -> str:
-        """Give the goal, the value and the verdict."""
+        """Return the goal, the value and the verdict."""
         sign = "≤" if self.most else "≥"
         want = f"{self.text}: {sign} {self.bound:.3g}{self.unit}"
         if self.value is None:
@@ -78,17 +78,17 @@ class Goal:
 
 
 def cpu_us(figures: Figures) -> float:
-    """Give processor time per event."""
+    """Return processor time per event."""
     return figures.cpu_us
 
 
 def events_s(figures: Figures) -> float:
-    """Give events a second, wall clock."""
+    """Return events a second, wall clock."""
     return figures.events_s
 
 
 def p99_us(figures: Figures) -> float:
-    """Give the 99th percentile from send to handler."""
+    """Return the 99th percentile from send to handler."""
     return figures.p99_us
 
 
@@ -168,7 +168,7 @@ def _accounts(load: Load) -> str:
 
 
 def table(one: Series) -> str:
-    """Give the medians of one load, a line a client."""
+    """Return the medians of one load, a line a client."""
     load = one.load
     if load.idle_s:
         kind = f"idle for {load.idle_s:g} s"

@@ -1,7 +1,7 @@
 """CPU by stage: the parts an event passes, each by itself in this process, hot caches.
 
 The sum is a floor, not the price: hops, wake-ups and cold caches come on top. A part that
-can not be loaded is shown with the reason instead of a figure.
+cannot be loaded is shown with the reason instead of a figure.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ TRIES = 5
 
 
 def stages(directory: str) -> dict[str, float | str]:
-    """Give µs of CPU per event for every stage, or why it has none.
+    """Return µs of CPU per event for every stage, or why it has none.
 
     Args:
         directory: Where the SQLite journal of the measurement lives for a moment.
@@ -51,11 +51,11 @@ class _Now:
     """The clock a journal notes times with."""
 
     def monotonic(self) -> float:
-        """Give seconds that never jump."""
+        """Return seconds that never jump."""
         return time.monotonic()
 
     def unix_ms(self) -> int:
-        """Give wall time in milliseconds."""
+        """Return wall time in milliseconds."""
         return time.time_ns() // 1_000_000
 
 
@@ -87,7 +87,7 @@ def _session() -> Any:
 
 
 def _best(work: Callable[[], object], count: int) -> float:
-    """Give the least µs of this process's CPU per item over a few tries."""
+    """Return the least µs of this process's CPU per item over a few tries."""
     least_s = float("inf")
     for _ in range(TRIES):
         before_s = time.process_time()
@@ -162,7 +162,7 @@ def _encode() -> float:
 
 
 def _journal(kind: str, directory: str) -> dict[str, float]:
-    """Give µs per event to store and to settle; a fresh journal, every event new."""
+    """Return µs per event to store and to settle; a fresh journal, every event new."""
     store_frames = _part("actors.ports.journal", "StoreFrames")
     settle_events = _part("actors.ports.journal", "SettleEvents")
     batches = list(_batches(_decoded()))

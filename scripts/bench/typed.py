@@ -69,5 +69,5 @@ def chat(data: bytes) -> Chat:
 
 
 def acknowledgement(headers: msgspec.Raw) -> bytes:
-    """Give the acknowledgement of a push: its header object, copied as it is."""
+    """Return the acknowledgement of a push: its header object, copied as it is."""
     return b'{"code":200,"headers":%b}' % bytes(headers)

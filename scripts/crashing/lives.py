@@ -53,7 +53,7 @@ BACKLOG = 500
 """With so many unanswered the buyers wait, or the last life would never catch up."""
 
 UNBOUND: dict[str, Any] = {"rate_per_s": 10_000, "burst": 10_000}
-"""A life of half a second can not wait for its turn."""
+"""A life of half a second cannot wait for its turn."""
 
 HASTE: dict[str, Any] = {
     # Many kills catch the same event by chance: none is to be given up as their cause.
@@ -223,11 +223,11 @@ class Lives:
         self._set_aside = len(self.parked())
 
     def parked(self) -> frozenset[str]:
-        """Give the events that wait for a person."""
+        """Return the events that wait for a person."""
         return frozenset(name for (name,) in self._rows(_PARKED, Status.PARKED))
 
     def miscounted(self) -> list[str]:
-        """Say where the journal counts other messages than buyers said (``contract.md`` I12).
+        """Return where the journal counts other messages than buyers said (``contract.md`` I12).
 
         Own echoes count as ignored, so what buyers said is the rest.
         """
@@ -319,5 +319,5 @@ def random_kills(
 
 
 def as_json(verdict: Verdict, breaches: list[str], **more: object) -> str:
-    """Give a run as one JSON object."""
+    """Return a run as one JSON object."""
     return json.dumps({**more, **msgspec.to_builtins(verdict), "breaches": breaches})

@@ -93,7 +93,7 @@ class Verdict:
     doubled: list[str] = field(default_factory=list)
 
     def breaches(self) -> list[str]:
-        """Say what must not be."""
+        """Return what must not be."""
         names = ("lost", "unflagged", "disordered", "unanswered", "doubled")
         found = {name: getattr(self, name) for name in names}
         return [f"{len(each)} {name}: {each[:5]}" for name, each in found.items() if each]

@@ -149,7 +149,7 @@ class Fuzzer:
             self.corpus.append(data)
 
     def kept(self) -> list[bytes]:
-        """Give a small part of the corpus that reaches the same edges, shortest first."""
+        """Return a small part of the corpus that reaches the same edges, shortest first."""
         edges = Edges(self.target.modules)
         small: list[bytes] = []
         for data in sorted(self.corpus, key=lambda each: (len(each), each)):

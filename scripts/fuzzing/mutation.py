@@ -18,7 +18,7 @@ Step = Callable[[bytearray, random.Random], None]
 def mutated(
     data: bytes, others: Sequence[bytes], words: Sequence[bytes], dice: random.Random
 ) -> bytes:
-    """Give a changed input.
+    """Return a changed input.
 
     Args:
         data: The one to change.

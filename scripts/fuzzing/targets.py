@@ -79,7 +79,7 @@ def _frames(data: bytes) -> None:
     texts = [item for item in items if isinstance(item, (str, bytes))]
     peer = FrameWire(server=not server, max_frame_bytes=1 << 20)
     echo = FrameWire(server=server).encode(texts)
-    _same(peer.feed(echo), texts, "what was read can not be written and read again")
+    _same(peer.feed(echo), texts, "what was read cannot be written and read again")
 
 
 def _calm(items: Sequence[object]) -> list[object]:

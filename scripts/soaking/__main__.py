@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def machine() -> dict[str, Any]:
-    """Say where and when."""
+    """Return where and when."""
     return {
         "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
         "python": platform.python_version(),
@@ -61,7 +61,7 @@ def machine() -> dict[str, Any]:
 
 
 def table(result: dict[str, Any]) -> str:
-    """Give the result for a person."""
+    """Return the result for a person."""
     peak, growth = result["peak"], result["growth"]
     lines = [
         ", ".join(f"{name} {value}" for name, value in result["machine"].items()),

@@ -69,11 +69,11 @@ class Lanes:
             self.doubled += 1
 
     def handled_at(self, lane: str, number: int) -> float | None:
-        """Say when one of the recent messages was handled."""
+        """Return when one of the recent messages was handled."""
         return self._recent.get((lane, number))
 
     def open(self, sent: Mapping[str, int]) -> dict[str, list[int]]:
-        """Give what never came, by lane; the first few of each."""
+        """Return what never came, by lane; the first few of each."""
         missing = {
             lane: [*sorted(self._lanes[lane].missing), *range(self._lanes[lane].expected, count)]
             for lane, count in sent.items()
@@ -81,7 +81,7 @@ class Lanes:
         return {lane: numbers[:5] for lane, numbers in missing.items() if numbers}
 
     def lost(self, sent: Mapping[str, int]) -> int:
-        """Say how many of those that were sent never came."""
+        """Return how many of those that were sent never came."""
         return sum(
             len(self._lanes[lane].missing) + count - self._lanes[lane].expected
             for lane, count in sent.items()
@@ -119,7 +119,7 @@ class Links:
             self.reconnects += up and len(moves) > 1
 
     def outcome(self, fault: Fault, until: float) -> Ends:
-        """Give seconds to detect and to recover; None where the link never went or came.
+        """Return seconds to detect and to recover; None where the link never went or came.
 
         Args:
             fault: What was done.
@@ -190,7 +190,7 @@ class Outcomes:
 
 
 def quantiles(values: Sequence[float]) -> tuple[float, float] | None:
-    """Give p50 and p99 by nearest rank; None of nothing."""
+    """Return p50 and p99 by nearest rank; None of nothing."""
     values = sorted(values)
     if not values:
         return None

@@ -68,7 +68,7 @@ def _trim() -> None:
 
 
 def _pages_kib(journal: Path) -> int:
-    """Give the size of a journal with what is still in its log; the file alone lags behind."""
+    """Return the size of a journal with what is still in its log; the file alone lags behind."""
     with closing(sqlite3.connect(f"{journal.absolute().as_uri()}?mode=ro", uri=True)) as connection:
         (pages,) = connection.execute("PRAGMA page_count").fetchone()
         (size,) = connection.execute("PRAGMA page_size").fetchone()
@@ -76,7 +76,7 @@ def _pages_kib(journal: Path) -> int:
 
 
 def _kind(link: Path) -> str:
-    """Say what a descriptor is; it may be closed at this very moment."""
+    """Return what a descriptor is; it may be closed at this very moment."""
     try:
         return str(link.readlink()).partition(":")[0]
     except OSError:
@@ -84,7 +84,7 @@ def _kind(link: Path) -> str:
 
 
 def growth(samples: Sequence[Sample]) -> dict[str, tuple[float, float]]:
-    """Give the medians of the first and of the last quarter for each number."""
+    """Return the medians of the first and of the last quarter for each number."""
     quarter = max(1, len(samples) // 4)
     return {
         name: (
@@ -96,7 +96,7 @@ def growth(samples: Sequence[Sample]) -> dict[str, tuple[float, float]]:
 
 
 def grown(samples: Sequence[Sample]) -> list[str]:
-    """Say what has grown."""
+    """Return what has grown."""
     if len(samples) < FEWEST:
         return []
     return [

@@ -27,6 +27,6 @@ def write(table: str, docs: Path = DOCS) -> None:
 
 
 def block(name: str, docs: Path = DOCS) -> str:
-    """Give the table that stands in a page."""
+    """Return the table that stands in a page."""
     found = _BLOCK.search((docs / name).read_text("utf-8"))
     return "" if found is None else found[0]

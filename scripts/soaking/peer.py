@@ -74,7 +74,7 @@ class Peer:
         self._ended.set()
 
     def faults(self) -> list[Fault]:
-        """Give what was done since the last call."""
+        """Return what was done since the last call."""
         told, self._faults = self._faults, []
         return told
 

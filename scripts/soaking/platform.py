@@ -47,7 +47,7 @@ class Talk:
         self._says(self._dice.choice(self._all))
 
     def next_of(self, shop: Shop) -> tuple[str, int]:
-        """Give the lane that :meth:`speak` will use, and the number it will say."""
+        """Return the lane that :meth:`speak` will use, and the number it will say."""
         name = _lane(self._next(shop))
         return name, self.sent[name]
 

@@ -71,7 +71,7 @@ def lanes_of(ledger: Ledger) -> Mapping[str | None, list[Any]]:
 
 
 def in_lane_order(ledger: Ledger) -> bool:
-    """Say whether each lane came in order, the journal's and the platform's; tell where not."""
+    """Return whether each lane came in order, the journal's and the platform's; tell where not."""
     for lane, events in lanes_of(ledger).items():
         came = [(event.lane_seq, event.occurred_at_ms) for event in events]
         for before, after in pairwise(came):

@@ -10,10 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
-from actors.runtime.clock import SystemClock
-
 from actors.messages import StateChanged
 from actors.ports import Clock
+from actors.runtime.clock import SystemClock
 from actors.runtime.pool.inbox import Tenant
 from actors.state import ConnectionState
 from actors.values import Event, SendOutcome
@@ -91,7 +90,7 @@ class Log:
         self._note("error", event, fields)
 
     def found(self, event: str, **fields: Any) -> list[dict[str, Any]]:
-        """Give the lines of an event with these fields."""
+        """Return the lines of an event with these fields."""
         return [
             line
             for _, name, line in list(self.lines)
@@ -121,7 +120,7 @@ class Ledger:
             self._changed.notify_all()
 
     def texts(self, account: str | None = None) -> list[str]:
-        """Give the texts, in order."""
+        """Return the texts, in order."""
         return [
             getattr(event, "text", None) or ""
             for event in list(self.events)
@@ -157,7 +156,7 @@ class States:
             self._changed.notify_all()
 
     def of(self, account: str) -> list[StateChanged]:
-        """Give an account's changes."""
+        """Return an account's changes."""
         return [change for change in list(self.changes) if change.account == account]
 
     def wait(self, account: str, until: Callable[[StateChanged], bool]) -> StateChanged:
@@ -250,7 +249,7 @@ class Market:
         assert view.wait_for(state, WAIT_S), (view, view.last_error)
 
     def actor(self, kind: str, account: str | None = None) -> Any:
-        """Give the living actor of a class, of an account."""
+        """Return the living actor of a class, of an account."""
         for actor in self.actors():
             owner = getattr(getattr(actor, "_account", None), "name", None)
             if type(actor).__name__ == kind and owner == account:
@@ -258,7 +257,7 @@ class Market:
         raise LookupError(f"no {kind} of {account}")
 
     def actors(self) -> list[Tenant]:
-        """Give all living actors."""
+        """Return all living actors."""
         system = self.gateway._system  # the test reaches into the machine
         assert system is not None
         return list(system.services.pool.live.values())
@@ -326,7 +325,7 @@ def held_up(
 
 
 def account_of(shop: Shop) -> dict[str, Any]:
-    """Give the configuration of a shop's account."""
+    """Return the configuration of a shop's account."""
     return {"id": shop.user_id, "url": shop.url, "credentials": shop.credentials}
 
 

@@ -1,4 +1,4 @@
-"""A gateway whose journal can not be written, and what must become of it."""
+"""A gateway whose journal cannot be written, and what must become of it."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ SHOP, WELL, LATE = "2201", "2202", "2203"
 
 
 def settings_of(market: Market, name: str) -> AccountSettings:
-    """Give the settings of an account the gateway does not have."""
+    """Return the settings of an account the gateway does not have."""
     shop = market.fake.account(name)
     market.shops[name] = shop
     (settings,) = from_mapping(merged(market.config, {"accounts": [account_of(shop)]})).accounts

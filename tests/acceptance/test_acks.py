@@ -1,4 +1,4 @@
-"""An acknowledgement is a promise: it may leave only once the message can not be lost."""
+"""An acknowledgement is a promise: it may leave only once the message cannot be lost."""
 
 from __future__ import annotations
 

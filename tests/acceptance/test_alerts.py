@@ -35,7 +35,7 @@ def _haste(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def held() -> Iterator[threading.Event]:
-    """Give what lets handlers go; they are let go at the end, whatever happens."""
+    """Yield what lets handlers go; they are let go at the end, whatever happens."""
     release = threading.Event()
     yield release
     release.set()

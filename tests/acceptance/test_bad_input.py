@@ -32,7 +32,7 @@ def market(tmp_path: Path, request: pytest.FixtureRequest) -> Any:
 
 
 def reason_of(market: Market, name: str = SICK) -> Failure:
-    """Give an account's last error; it must help a person and tell no secret."""
+    """Return an account's last error; it must help a person and tell no secret."""
     failure = market.gateway.accounts[name].last_error
     assert failure is not None
     assert len(failure.detail) > 20, failure
@@ -158,7 +158,7 @@ def test_a_removed_session_is_left_alone(market: Market, stopwatch: Stopwatch) -
 
 @pytest.mark.row("D10", "kept, not acknowledged; the third within a minute ends the link")
 def test_frames_that_are_no_json(market: Market, stopwatch: Stopwatch) -> None:
-    """One is noted and nothing else; three in a minute mean the stream can not be trusted."""
+    """One is noted and nothing else; three in a minute mean the stream cannot be trusted."""
     market.start()
     shop = market.shops[SICK]
     shop.push_raw("{not json")

@@ -9,12 +9,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from actors.runtime.clock import SystemClock
 from market import WAIT_S, Log, Market, States, account_of, merged
 from msgspec import structs
 
 from actors.plan import AccountPlan
 from actors.ports import Identity
+from actors.runtime.clock import SystemClock
 from actors.state import Cause, ConnectionState
 from gateway import AccountSettings, Gateway, Settings
 from gateway.config import from_mapping, load
@@ -41,7 +41,7 @@ class JumpingClock(SystemClock):
         self._jumps = itertools.cycle((-3_600_000, 86_400_000))
 
     def unix_ms(self) -> int:
-        """Give a wall time that nobody may rely on."""
+        """Return a wall time that nobody may rely on."""
         return super().unix_ms() + next(self._jumps)
 
 
@@ -125,7 +125,7 @@ def test_a_clean_close_is_no_exception(tmp_path: Path) -> None:
 
 
 def has_come(shop: Shop, sessions: int) -> bool:
-    """Say whether a shop has had so many sessions."""
+    """Return whether a shop has had so many sessions."""
     return len(shop.sessions) == sessions
 
 

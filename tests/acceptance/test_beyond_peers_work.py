@@ -24,7 +24,7 @@ NO_ECHO = Behaviour(backlog="push", echo=False)
 
 @pytest.mark.peer(10)
 def test_five_entries_are_five_events_and_one_ack(tmp_path: Path) -> None:
-    """The one that can not be read costs none of its neighbours, and is kept as it came."""
+    """The one that cannot be read costs none of its neighbours, and is kept as it came."""
     with Market(tmp_path, SHOP, behaviour=NO_ECHO) as market:
         market.listen()
         market.gateway.on(UndecodableEvent)(market.ledger)

@@ -91,7 +91,7 @@ def mute_server() -> Iterator[tuple[str, Callable[[], socket.socket]]]:
 
 
 def alone(nth: int, it: Counted) -> bool:
-    """Say whether the ``nth`` link has come, and the one before has gone."""
+    """Return whether the ``nth`` link has come, and the one before has gone."""
     return it.all == nth and it.now == 1
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from actors.runtime.clock import SystemClock
 from market import WAIT_S, Market
 
+from actors.runtime.clock import SystemClock
 from actors.state import ConnectionState
 from actors.values import SendOutcome, SendState
 from gateway.journal.sqlite.journal import SqliteJournal
@@ -28,12 +28,12 @@ class Shifted(SystemClock):
         self.ahead_ms = ahead_ms
 
     def unix_ms(self) -> int:
-        """Give wall time as it is set."""
+        """Return wall time as it is set."""
         return super().unix_ms() + self.ahead_ms
 
 
 def market_at(tmp_path: Path, ours: Shifted, theirs: Shifted | None = None, **keys: Any) -> Market:
-    """Give a market whose platform has a clock of its own, which is right."""
+    """Return a market whose platform has a clock of its own, which is right."""
     theirs = theirs or Shifted()
     behaviour = Behaviour(backlog="push", echo=False)
     return Market(tmp_path, SHOP, behaviour=behaviour, clock=ours, their_ms=theirs.unix_ms, **keys)

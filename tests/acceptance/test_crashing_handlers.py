@@ -15,10 +15,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from actors.runtime.clock import SystemClock
 from market import WAIT_S, Market
 
 from actors.ports.journal import Letter, Tally
+from actors.runtime.clock import SystemClock
 from gateway import ChatMessage, UnknownLetterError
 from gateway.journal.sqlite import dead_letters
 from gateway.journal.sqlite.journal import SqliteJournal
@@ -89,7 +89,7 @@ class Crashing:
         return SqliteJournal(path, synchronous="NORMAL", clock=SystemClock())
 
     def review(self) -> tuple[Sequence[Letter], Tally]:
-        """Give what waits for a person, and the counters, of the stopped gateway."""
+        """Return what waits for a person, and the counters, of the stopped gateway."""
         journal = self.journal()
         try:
             return journal.letters(None, 100), journal.tally(self.account)

@@ -22,7 +22,7 @@ def answered(market: Market, count: int) -> list[str | None]:
 
 
 def archived(archive: Path) -> list[str]:
-    """Give what buyers said by a file of events."""
+    """Return what buyers said by a file of events."""
     events = map(json.loads, archive.read_text(encoding="utf-8").splitlines())
     return [event["text"] for event in events if not event["own"]]
 
@@ -44,7 +44,7 @@ def test_a_full_disk_costs_the_archive_and_nobody_else(tmp_path: Path) -> None:
         assert market.ledger.texts(SHOP) == ["one", "two"]
         market.log.wait("sink.failing")
         (alert,) = [each for each in market.gateway.alerts if each.name == "sink.failing"]
-        assert "jsonl: sink jsonl: /dev/full can not be written: No space left" in alert.detail
+        assert "jsonl: sink jsonl: /dev/full cannot be written: No space left" in alert.detail
     assert archived(archive) == ["one", "two"]
 
 

@@ -111,7 +111,7 @@ class Clerk:
             self.changed.notify_all()
 
     def seen(self) -> set[str]:
-        """Give the texts that were handled."""
+        """Return the texts that were handled."""
         return {getattr(event, "text", "") for event in self.done}
 
 

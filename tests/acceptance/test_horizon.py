@@ -36,7 +36,7 @@ class Calendar(SystemClock):
         self.ahead_s = 0.0
 
     def unix_ms(self) -> int:
-        """Give the test's date."""
+        """Return the test's date."""
         return super().unix_ms() + int(self.ahead_s * 1000)
 
 
@@ -103,14 +103,14 @@ class Office:
         assert not tally.pending
 
     def letter(self) -> Letter:
-        """Give the one event that waits for a person."""
+        """Return the one event that waits for a person."""
         (letter,) = self.market.gateway.dead_letters.list()
         return letter
 
 
 @pytest.fixture
 def office(tmp_path: Path) -> Iterator[Office]:
-    """Give a market and its calendar."""
+    """Yield a market and its calendar."""
     office = Office(tmp_path)
     with office.market:
         yield office

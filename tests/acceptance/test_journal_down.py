@@ -37,7 +37,7 @@ FLAGS_OF, SET_FLAGS_OF, IMMUTABLE = 0x8008_6601, 0x4008_6602, 0x10  # linux/fs.h
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """Give a file system of 4 MiB."""
+    """Yield a file system of 4 MiB."""
     if os.name != "posix" or os.geteuid() != 0 or not shutil.which("mount"):
         pytest.skip("needs root and mount")
     place = tmp_path / "small"
@@ -139,7 +139,7 @@ def set_immutable(path: Path, *, on: bool) -> bool:
 
 @pytest.mark.row("J4", "while it runs: as J1, until it is mended")
 def test_damaged_pages_do_the_same(tmp_path: Path) -> None:
-    """J4 while it runs: nothing is built on a page that can not be right."""
+    """J4 while it runs: nothing is built on a page that cannot be right."""
     file = tmp_path / "journal.sqlite3"
     with market_in(tmp_path, SHOP) as market:
         market.start()

@@ -8,11 +8,11 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from actors.runtime.clock import SystemClock
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 from market import Market
 
+from actors.runtime.clock import SystemClock
 from gateway import ChatMessage
 from gateway.journal import care
 from gateway.journal.unreadable import SOUND

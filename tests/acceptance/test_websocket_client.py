@@ -71,7 +71,7 @@ def upgraded(sock: socket.socket) -> None:
 
 
 def url_of(server: Server) -> str:
-    """Give the address of a server."""
+    """Return the address of a server."""
     return f"ws://127.0.0.1:{server.socket.getsockname()[1]}/"
 
 
@@ -81,7 +81,7 @@ def client_of(url: str, **options: Any) -> WebSocketClient:
 
 
 def state_of(client: WebSocketClient) -> tuple[bool, ConnectionState, bool]:
-    """Give the three attributes that say whether there is a connection."""
+    """Return the three attributes that say whether there is a connection."""
     return client.is_connected, client.state, client.websocket is not None
 
 

@@ -23,8 +23,8 @@ POSIX = pytest.mark.skipif(os.name == "nt", reason="paths of POSIX")
         ("sinks: [{{kind: python, call: 'os:nope'}}]", "call: "),
         ("sinks: [{{kind: python, call: 'os:sep'}}]", "has no function 'sep'"),
         ("accounts: [{{{ACCOUNT}, platform: nope}}]", "no platform 'nope'"),
-        ("accounts: [{{{ACCOUNT}, tls: {{ca_file: {dir}/none}}}}]", "{dir}/none can not be used"),
-        ("accounts: [{{{ACCOUNT}, tls: {{ca_file: {dir}/file}}}}]", "{dir}/file can not be used"),
+        ("accounts: [{{{ACCOUNT}, tls: {{ca_file: {dir}/none}}}}]", "{dir}/none cannot be used"),
+        ("accounts: [{{{ACCOUNT}, tls: {{ca_file: {dir}/file}}}}]", "{dir}/file cannot be used"),
     ],
 )
 def test_wrong_paths_and_parts(text: str, told: str, tmp_path: Path) -> None:

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from actors.runtime.clock import SystemClock
 from commands import call, free_port
 from stand_in import TOKEN, StandIn
 
+from actors.runtime.clock import SystemClock
 from gateway.journal.sqlite import dead_letters
 from gateway.journal.sqlite.journal import SqliteJournal
 from gateway.testing import FakePlatform
@@ -432,7 +432,7 @@ def test_doctor_sees_lax_modes_bare_links_and_missing_files(tmp_path: Path) -> N
     assert code == 1
     assert f"chmod 700 {data}" in out
     assert "ws:// is not encrypted" in out
-    assert "/none/ca.pem can not be read" in out
+    assert "/none/ca.pem cannot be read" in out
 
 
 def test_doctor_wants_no_package_for_a_socks5_proxy(

@@ -37,7 +37,7 @@ def run(*arguments: str, stdin: bytes = b"", **environment: str) -> tuple[int, s
 
 
 def expected_entries(item: dict[str, Any]) -> list[dict[str, Any]]:
-    """Give what the index says of each entry of a capture, in order."""
+    """Return what the index says of each entry of a capture, in order."""
     expect = item["expect"]
     if item["form"] == "data-entry":
         return [expect]

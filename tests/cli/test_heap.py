@@ -21,7 +21,7 @@ def resident_bytes():
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
 
 blocks = [bytearray(2000) for _ in range(20_000)]
-kept = [bytearray(600) for _ in range(10)]  # above them: the heap can not simply shrink
+kept = [bytearray(600) for _ in range(10)]  # above them: the heap cannot simply shrink
 blocks += [bytearray(2000) for _ in range(20_000)]
 kept += [bytearray(600) for _ in range(10)]
 del blocks

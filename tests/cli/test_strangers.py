@@ -240,8 +240,8 @@ def test_a_token_file_that_holds_none_is_named(content: bytes, told: str, tmp_pa
 
 
 def test_a_token_file_that_is_none_is_told_in_words(tmp_path: Path) -> None:
-    assert "can not be read: Is a directory" in call("status", "--token-file", str(tmp_path))[2]
-    assert "can not be read: No such" in call("status", "--token-file", str(tmp_path / "a"))[2]
+    assert "cannot be read: Is a directory" in call("status", "--token-file", str(tmp_path))[2]
+    assert "cannot be read: No such" in call("status", "--token-file", str(tmp_path / "a"))[2]
     code, _, err = call("status", "--token-file", "a\0b")
     assert (code, "--token-file: 'a\\x00b' is no name of a file" in err) == (2, True)
 

@@ -34,7 +34,7 @@ class Client:
         return mid
 
     def recv(self, timeout_s: float = 3.0) -> Json:
-        """Give the next frame."""
+        """Return the next frame."""
         if self._waiting:
             return self._waiting.popleft()
         return dict(json.loads(self.ws.recv(timeout=timeout_s)))
@@ -71,7 +71,7 @@ class Client:
         self.push("/s/vulcan")
 
     def push(self, lwp: str = "/s/sync", *, ack: bool = True) -> Json:
-        """Give the next frame, which must be this push."""
+        """Return the next frame, which must be this push."""
         frame = self.recv()
         assert frame.get("lwp") == lwp, frame
         if ack:

@@ -31,7 +31,7 @@ UPGRADE = (
 
 @pytest.fixture
 def raw(fake: FakePlatform) -> Iterator[Callable[[], socket.socket]]:
-    """Give plain TCP connections to the platform."""
+    """Yield plain TCP connections to the platform."""
     with ExitStack() as sockets:
 
         def open_socket() -> socket.socket:

@@ -38,7 +38,7 @@ def proxy(listener: socket.socket) -> Iterator[FaultProxy]:
 
 @pytest.fixture
 def connect(proxy: FaultProxy, listener: socket.socket) -> Iterator[Connect]:
-    """Give both ends of a connection through the proxy."""
+    """Yield both ends of a connection through the proxy."""
     with ExitStack() as sockets:
 
         def both() -> tuple[socket.socket, socket.socket]:

@@ -82,7 +82,7 @@ def test_a_stall_at_each_phase(at: Any) -> None:
          "name, …}")),
         ({"on": "push", "do": "Refuse"}, ("script[0]: Object missing required field `status` - at "
          "`do`")),
-        ({"on": "push", "do": {"type": "Refuse", "status": 401}}, ("script[0]: Refuse can not "
+        ({"on": "push", "do": {"type": "Refuse", "status": 401}}, ("script[0]: Refuse cannot "
          "happen on 'push'")),
         ({"do": "Reset", "tims": 1}, "script[0]: a rule needs 'on'"),
         (7, "script[0]: int is no rule: write {on: …, do: …} or {fault: …}"),

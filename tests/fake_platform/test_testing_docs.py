@@ -45,7 +45,7 @@ def test_every_example_runs(page: str, tmp_path: Path) -> None:
 
 
 def fixtures(stack: ExitStack, directory: Path) -> dict[str, Callable[[], Any]]:
-    """Give what the plugin's fixtures give."""
+    """Return what the plugin's fixtures give."""
     fake = stack.enter_context(FakePlatform())
     factory = GatewayFactory(fake, directory)
     stack.callback(factory.stop)

@@ -22,7 +22,7 @@ def page(name: str) -> str:
 
 
 def by_hand(name: str) -> str:
-    """Give a page without its drawn table."""
+    """Return a page without its drawn table."""
     return re.sub(
         f"{re.escape(draw.BEGIN)}.*{re.escape(draw.END)}", "", page(name), flags=re.DOTALL
     )

@@ -42,7 +42,7 @@ ANCHOR = re.compile(
 
 
 def missing(path: Path, text: str) -> Iterator[str]:
-    """Give each page that a source names and that is not there."""
+    """Yield each page that a source names and that is not there."""
     for name in NAME.findall(MADE.sub("", text)):
         homes = (path.parent, ROOT, ROOT / "docs", ROOT / "docs" / "adr")
         if not any((home / name).exists() for home in homes):
@@ -51,14 +51,14 @@ def missing(path: Path, text: str) -> Iterator[str]:
 
 @cache
 def anchors(page: str) -> frozenset[str]:
-    """Give the numbers of a page: its sections and its named rules."""
+    """Return the numbers of a page: its sections and its named rules."""
     path = ROOT / "docs" / page
     text = path.read_text("utf-8") if path.exists() else ""
     return frozenset(number for found in ANCHOR.findall(text) for number in found if number)
 
 
 def cited(path: Path, text: str) -> Iterator[tuple[str, str]]:
-    """Give page and number of each citation that has a number."""
+    """Yield page and number of each citation that has a number."""
     for page, numbers in NUMBERED.findall(text):
         for number in re.findall(_ONE, numbers):
             yield page, number
@@ -73,7 +73,7 @@ def cited(path: Path, text: str) -> Iterator[tuple[str, str]]:
 
 
 def unknown(path: Path, text: str) -> list[str]:
-    """Give each citation of a number that its page does not have."""
+    """Return each citation of a number that its page does not have."""
     return [f"{page} {number}" for page, number in cited(path, text) if number not in anchors(page)]
 
 

@@ -35,7 +35,7 @@ INSTALLABLE = EXTRAS | {"websocket-client", "--force-reinstall websocket-client"
 
 
 def texts_of(path: Path) -> list[str]:
-    """Give the texts of a module that a person may see: all but its docstrings."""
+    """Return the texts of a module that a person may see: all but its docstrings."""
     tree = ast.parse(path.read_text("utf-8"))
     docs = {
         id(node.body[0].value)
@@ -52,9 +52,9 @@ def texts_of(path: Path) -> list[str]:
 
 
 def prescribed_by(path: Path) -> list[str]:
-    """Give what a module passes to ``command``."""
+    """Return what a module passes to ``command``."""
     return [
-        str(ast.literal_eval(node.args[0]))  # a constant, or this test can not read it
+        str(ast.literal_eval(node.args[0]))  # a constant, or this test cannot read it
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Name)

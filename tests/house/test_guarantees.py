@@ -17,7 +17,7 @@ PROMISES = read(PAGE)
 
 
 def names_in(file: Path) -> set[str]:
-    """Give what a module defines at its top: functions, and names it assigns."""
+    """Return what a module defines at its top: functions, and names it assigns."""
     found = set()
     for node in ast.parse(file.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.FunctionDef):

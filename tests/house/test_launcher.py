@@ -168,6 +168,6 @@ def test_it_runs_in_a_fresh_clone(tmp_path: Path) -> None:
         check=False,
     )
     if "check the network" in done.stderr:
-        pytest.skip("the packages can not be fetched here")
+        pytest.skip("the packages cannot be fetched here")
     findings = {each["name"]: each for each in json.loads(done.stdout)["findings"]}
     assert findings["http"]["verdict"] == "ok", done.stderr

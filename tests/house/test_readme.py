@@ -34,7 +34,7 @@ def started(directory: Path, *arguments: str, **more: str) -> subprocess.Popen[s
     )
 
 
-@pytest.mark.skipif(os.name == "nt", reason="SIGINT can not be sent to a child alone on Windows")
+@pytest.mark.skipif(os.name == "nt", reason="SIGINT cannot be sent to a child alone on Windows")
 def test_six_lines_answer_a_buyer(tmp_path: Path) -> None:
     (tmp_path / "config").mkdir()
     with FakePlatform() as fake:

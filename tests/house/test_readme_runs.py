@@ -136,7 +136,7 @@ def test_the_demo_runs_in_a_fresh_clone(tmp_path: Path) -> None:
             check=False,
         )
         if "check the network" in done.stderr:
-            pytest.skip("the packages can not be fetched here")
+            pytest.skip("the packages cannot be fetched here")
         assert done.returncode == 0, done.stdout + done.stderr
         assert done.stdout.count("connecting → connected") >= 4
         assert "connected → reconnecting" in done.stdout

@@ -32,7 +32,7 @@ class Block(NamedTuple):
 
 
 def blocks(recipe: str) -> list[Block]:
-    """Give the blocks of a recipe that name a file."""
+    """Return the blocks of a recipe that name a file."""
     section = PAGE.split(f"### {recipe}\n")[1].split("\n### ")[0]
     found = re.findall(
         r"^```\w+ (\S+)(?: (below|above) ([^\n]*))?\n(.*?)^```$", section, re.DOTALL | re.MULTILINE
@@ -65,7 +65,7 @@ def name_it(tree: Path, name: str) -> None:
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a copy of the tree in which the recipes were followed."""
+    """Return a copy of the tree in which the recipes were followed."""
     copy = tmp_path_factory.mktemp("recipes") / "tree"
     for part in ("actors", "gateway", "tests/data", "tests/platforms", "tests/sinks"):
         ignored = shutil.ignore_patterns("__pycache__", "fuzz")

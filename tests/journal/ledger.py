@@ -29,7 +29,7 @@ class Calendar(SystemClock):
         self.now_ms = now_ms
 
     def unix_ms(self) -> int:
-        """Give the test's date."""
+        """Return the test's date."""
         return self.now_ms
 
 
@@ -44,12 +44,12 @@ class Lines:
         self.lines.append((event, fields))
 
     def names(self) -> list[str]:
-        """Give the names of what was logged."""
+        """Return the names of what was logged."""
         return [name for name, _ in self.lines]
 
 
 def keeping(**limits: Any) -> JournalSettings:
-    """Give limits of a journal that has no others."""
+    """Return limits of a journal that has no others."""
     return dataclasses.replace(UNBOUNDED, **limits)
 
 
@@ -66,7 +66,7 @@ def opened(
 
 
 def open_rows(journal: SqliteJournal, account: str = "a") -> list[Pending]:
-    """Give all that is pending, page by page."""
+    """Return all that is pending, page by page."""
     found: list[Pending] = []
     page = journal.pending(account, 0, 1000)
     found += page
@@ -144,7 +144,7 @@ def rows(path: Path, query: str) -> list[tuple[Any, ...]]:
 
 
 def pages_of(path: Path, table: str) -> list[int]:
-    """Give the leaf pages of a table, in no order, its root left out.
+    """Return the leaf pages of a table, in no order, its root left out.
 
     Read from the file's own structure: page type 13 is a table leaf (SQLite file format 1.6).
     """

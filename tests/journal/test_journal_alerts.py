@@ -22,7 +22,7 @@ TOLD = keeping(lane_alert_events=10, lane_alert_s=3600.0)
 
 
 def looked(journal: SqliteJournal) -> list[Alert]:
-    """Give what is told after a whole look that begins now, but for dead letters that wait."""
+    """Return what is told after a whole look that begins now, but for dead letters that wait."""
     for _ in range(2):  # one may have been half done
         journal._upkeep._watch_at = 0.0
         while journal.commit(()):

@@ -46,7 +46,7 @@ def frames(
     recovered: bool = False,
     late: bool = False,
 ) -> list[Decoded]:
-    """Give a frame an event; the number in its name is its time."""
+    """Return a frame an event; the number in its name is its time."""
     return [
         Decoded(
             raw=f"raw {name}",

@@ -42,7 +42,7 @@ def store(journal: SqliteJournal, name: str, raw: str) -> None:
 
 @pytest.fixture(scope="module")
 def left(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give what a kill left behind: a journal with some commits in its log."""
+    """Return what a kill left behind: a journal with some commits in its log."""
     path = tmp_path_factory.mktemp("life") / "j.db"
     journal = opened(path)
     dice = random.Random(7)

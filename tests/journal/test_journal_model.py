@@ -330,8 +330,8 @@ class JournalMachine(RuleBasedStateMachine):
         assert {each.event_id: each.status for each in found} == {
             name: status for name, (status, _) in self.letters.items()
         }
-        unsent = [entry for account in ACCOUNTS for entry in unsent(self.journal, account)]
-        assert {sent.outbox_id: tried is not None for sent, tried in unsent} == {
+        sends = [entry for account in ACCOUNTS for entry in unsent(self.journal, account)]
+        assert {sent.outbox_id: tried is not None for sent, tried in sends} == {
             name: state is not None for name, state in self.open.items()
         }
         records = self.journal.sends(SendQuery())

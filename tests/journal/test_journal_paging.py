@@ -42,7 +42,7 @@ def stored(journal: AnyJournal, *frames: Decoded) -> None:
 
 @pytest.fixture(params=["sqlite", "memory"])
 def journal(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AnyJournal]:
-    """Give an empty journal of each kind."""
+    """Yield an empty journal of each kind."""
     made = (
         MemoryJournal(clock=SystemClock())
         if request.param == "memory"
@@ -131,7 +131,7 @@ def test_a_frame_that_is_gone_or_damaged_costs_its_own_rows(tmp_path: Path) -> N
     assert [row.lane_seq for row in page] == [2, 4]
     assert (page.through, page.more) == (5, False)
     assert [each.detail for each in journal.concerns()] == [
-        "rows that can not be read are set aside: event 1, event 3, event 5"
+        "rows that cannot be read are set aside: event 1, event 3, event 5"
     ]
     assert journal.pending("a", 0, 9).through == 4
     assert journal.tally("a").pending == 2

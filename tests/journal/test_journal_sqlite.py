@@ -130,7 +130,7 @@ def test_reopening_finds_everything(tmp_path: Path) -> None:
 _CHILD = """
 import itertools, sys, time
 from actors.values import Decoded, Event, Outcome
-from actors.ports.journal import SettleEvents, Settlement, StoreFrames
+from actors.ports.commands import SettleEvents, Settlement, StoreFrames
 from gateway.journal.sqlite.journal import SqliteJournal
 
 class WallClock:

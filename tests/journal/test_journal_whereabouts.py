@@ -49,7 +49,7 @@ def store(journal: SqliteJournal, name: str) -> None:
 
 
 def names(path: Path) -> list[str]:
-    """Give what the next life finds."""
+    """Return what the next life finds."""
     journal = opened(path)
     try:
         return [str(each.frame) for each in journal.pending("a", 0, 100)]
@@ -58,7 +58,7 @@ def names(path: Path) -> list[str]:
 
 
 def killed(journal: SqliteJournal, path: Path) -> Path:
-    """Give a copy of what a kill would leave behind, then end the journal."""
+    """Return a copy of what a kill would leave behind, then end the journal."""
     left = path.parent.with_name("left")
     shutil.copytree(path.parent, left)
     journal.close()

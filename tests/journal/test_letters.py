@@ -360,7 +360,7 @@ def columns_of_a_new_file(tmp_path: Path) -> dict[str, Sequence[str]]:
 
 
 def columns(path: Path) -> dict[str, Sequence[str]]:
-    """Give the columns of every table."""
+    """Return the columns of every table."""
     connection = sqlite3.connect(path)
     try:
         tables = connection.execute("SELECT name FROM sqlite_schema WHERE type='table'").fetchall()

@@ -146,7 +146,7 @@ CELLS = [(table, column) for table, columns in SOUND.items() for column in colum
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """Give a journal as the last life left it."""
+    """Return a journal as the last life left it."""
     path = tmp_path_factory.mktemp("whole") / "j.db"
     journal = opened(path)
     for account in ("a", "b"):
@@ -264,7 +264,7 @@ def test_what_a_start_set_aside_is_told_until_it_is_repaired(tmp_path: Path, who
     (told, _) = care.check(path)
     assert "is set aside" in told
     rows = care.repair(path, clock=Calendar()).rows
-    assert any("its frame can not be read" in row for row in rows)
+    assert any("its frame cannot be read" in row for row in rows)
     assert care.check(path) == []
 
 

@@ -10,7 +10,7 @@ from workbench import Bench
 
 @pytest.fixture
 def bench() -> Iterator[Bench]:
-    """Give a bench; its sockets are closed afterwards."""
+    """Yield a bench; its sockets are closed afterwards."""
     made = Bench()
     yield made
     made.poller.stop(1.0)

@@ -22,12 +22,12 @@ UNTRUSTED = Failure(error_class=ErrorClass.TLS_TRUST, reason="certificate_reject
 
 @pytest.fixture
 def house(bench: Bench) -> House:
-    """Give a supervisor that was told nothing yet."""
+    """Return a supervisor that was told nothing yet."""
     return House(bench)
 
 
 def lines(house: House, name: str) -> list[dict[str, Any]]:
-    """Give what was logged of a name; an alert is an error."""
+    """Return what was logged of a name; an alert is an error."""
     found = [(level, fields) for level, event, fields in house.bench.log.lines if event == name]
     assert {level for level, _ in found} <= {"error"}
     return [fields for _, fields in found]

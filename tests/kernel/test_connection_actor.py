@@ -51,14 +51,14 @@ S = ConnectionState
 
 
 def opened(bench: Bench) -> ConnectionActor:
-    """Give a connection whose dial was asked for."""
+    """Return a connection whose dial was asked for."""
     actor = ConnectionActor(bench.pool, bench.account)
     actor.receive(Open(stretch={}))
     return actor
 
 
 def dialed(bench: Bench) -> tuple[ConnectionActor, socket.socket, FrameWire]:
-    """Give a connection that has written its registration."""
+    """Return a connection that has written its registration."""
     actor = opened(bench)
     link, theirs, wire = bench.dialed()
     session = bench.account.plan.platform.session(bench.identity)
@@ -68,7 +68,7 @@ def dialed(bench: Bench) -> tuple[ConnectionActor, socket.socket, FrameWire]:
 
 
 def connected(bench: Bench) -> tuple[ConnectionActor, socket.socket, FrameWire]:
-    """Give a connection whose registration was confirmed."""
+    """Return a connection whose registration was confirmed."""
     actor, theirs, wire = dialed(bench)
     (registration,) = read(theirs, wire)
     mid = json.loads(registration)["headers"]["mid"]
@@ -77,7 +77,7 @@ def connected(bench: Bench) -> tuple[ConnectionActor, socket.socket, FrameWire]:
 
 
 def confirmation(mid: str, user: str = "2201", code: int = 200) -> Reply:
-    """Give the platform's answer to a registration."""
+    """Return the platform's answer to a registration."""
     headers = {"mid": mid, "sid": "s", "reg-sid": "s", "reg-uid": f"{user}@goofish"}
     return Reply(
         mid=mid.split(" ", 1)[0], code=code, headers=json.dumps(headers).encode(), body=b"{}"
@@ -85,7 +85,7 @@ def confirmation(mid: str, user: str = "2201", code: int = 200) -> Reply:
 
 
 def states(bench: Bench) -> list[ConnectionState]:
-    """Give the states it went through."""
+    """Return the states it went through."""
     return [change.new for change in bench.watcher.changes]
 
 

@@ -50,7 +50,7 @@ class SlowWriter:
         self.waiting: list[tuple[Any, Any, Any]] = []
 
     def numbers(self) -> Iterator[int]:
-        """Give numbers from 1."""
+        """Return numbers from 1."""
         return iter(range(1, 1000))
 
     def submit(
@@ -103,7 +103,7 @@ class Stored:
         self._reader = reader
 
     def reader(self, account: str, user_id: str | None) -> Script:
-        """Give it."""
+        """Return it."""
         del account, user_id
         return self._reader
 
@@ -116,7 +116,7 @@ def gulp(*frames: Frame, generation: int = 1) -> FramesReceived:
 def made(
     bench: Bench, *, writer: Any = None, generation: int = 1, **meanings: Decoded
 ) -> DecoderActor:
-    """Give a decoder that has a session."""
+    """Return a decoder that has a session."""
     if writer is not None:
         bench.use(writer=writer)
     bench.with_plan(platform=Stored(Script(**meanings)))
@@ -150,7 +150,7 @@ def row(frame: Frame, lane_seq: int, index: int = 0) -> Pending:
 
 
 def restored(bench: Bench) -> Sequence[Event]:
-    """Give the events of the one page the dispatcher was told."""
+    """Return the events of the one page the dispatcher was told."""
     (page,) = bench.heard["dispatcher"].of(EventsRestored)
     events: Sequence[Event] = page.events
     return events
@@ -227,7 +227,7 @@ def test_frames_of_another_link_are_dropped(bench: Bench, generation: int) -> No
 
 
 def test_frames_before_any_session_are_dropped(bench: Bench) -> None:
-    """A reborn decoder can not read the link it finds; that one is cycled."""
+    """A reborn decoder cannot read the link it finds; that one is cycled."""
     actor = DecoderActor(bench.pool, bench.account)
 
     received(bench, actor, "a", generation=0)

@@ -67,7 +67,7 @@ class Hall:
         self.actor = self.made(ConnectGate())
 
     def made(self, gate: ConnectGate) -> DialingActor:
-        """Give an actor behind a gate."""
+        """Return an actor behind a gate."""
         bench = self.bench
         self.actor = DialingActor(
             bench.pool,
@@ -113,7 +113,7 @@ class Hall:
                 self.actor.receive(self.request(name, generation=allowed.generation + 1))
 
     def granted(self) -> list[str]:
-        """Give who was let through since the last time."""
+        """Return who was let through since the last time."""
         granted, self.threads = self.threads, []
         return granted
 
@@ -132,7 +132,7 @@ class Hall:
 
 @pytest.fixture
 def hall(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Hall:
-    """Give a dialing actor with a wide gate."""
+    """Return a dialing actor with a wide gate."""
     return Hall(bench, monkeypatch)
 
 
@@ -212,7 +212,7 @@ def test_circuit_bars_an_endpoint_that_is_down_and_tries_with_one(hall: Hall) ->
 
 
 def test_cancelled_dial_does_not_use_up_the_probe(hall: Hall) -> None:
-    """Else everybody would wait half a minute for an answer that can not come."""
+    """Else everybody would wait half a minute for an answer that cannot come."""
     hall.open_circuit()
     hall.ask("a", "b")
     hall.actor.receive(CancelDial(account="a", generation=1))
@@ -377,7 +377,7 @@ class Dials:
         deadline_s: float,
         stretch: Callable[[Phase], float],
     ) -> Dialed | Failure:
-        """Give it."""
+        """Return it."""
         del headers, cookie, deadline_s
         self.stretched = [stretch(Phase.TLS), stretch(Phase.TCP)]
         if isinstance(self.result, Exception):
@@ -400,7 +400,7 @@ def run(bench: Bench, **plan: Any) -> list[Any]:
 
 
 def the_end(bench: Bench) -> Failure | None:
-    """Give the failure that the dialing actor was told."""
+    """Return the failure that the dialing actor was told."""
     (ended,) = bench.dialing.of(DialEnded)
     assert isinstance(ended, DialEnded)
     assert (ended.account, ended.generation, ended.endpoint) == ("shop-a", 4, ENDPOINT)

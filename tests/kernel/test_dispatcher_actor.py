@@ -56,7 +56,7 @@ class Handed:
         self.withdrawn.append(account)
 
     def drain(self) -> list[tuple[str, list[str]]]:
-        """Give lanes and event ids of what was handed over since the last time."""
+        """Return lanes and event ids of what was handed over since the last time."""
         runs, self.runs = self.runs, []
         return [(run.lane, [each.event_id for each in run.events]) for run in runs]
 
@@ -72,7 +72,7 @@ class Floor:
         self.actor.started()
 
     def page(self) -> PendingRead:
-        """Give the page that the decoder was asked to read."""
+        """Return the page that the decoder was asked to read."""
         (page,) = self.bench.heard["decoder"].of(PendingRead)
         assert isinstance(page, PendingRead)
         return page
@@ -103,13 +103,13 @@ class Floor:
         self.actor.receive(LanesRan(runs=(RanLane(lane, events, outcomes),)))
 
     def open_events(self) -> list[int]:
-        """Give the numbers of unsettled events."""
+        """Return the numbers of unsettled events."""
         return [row.lane_seq for row in self.bench.journal.pending("shop-a", 0, 10_000)]
 
 
 @pytest.fixture
 def floor(bench: Bench) -> Floor:
-    """Give a dispatcher that has caught up."""
+    """Return a dispatcher that has caught up."""
     made = Floor(bench)
     made.restore()
     return made
@@ -260,7 +260,7 @@ def test_what_can_not_be_stored_ends_alone_as_a_dead_letter(floor: Floor) -> Non
     assert floor.open_events() == []
     (letter,) = floor.bench.journal.letters("shop-a", 9)
     assert (letter.event_id, letter.status) == ("e1", "dead")
-    assert letter.reason == "unstorable: Note.value can not be list"
+    assert letter.reason == "unstorable: Note.value cannot be list"
     assert [each.outbox_id for each, _ in unsent(floor.bench.journal, "shop-a")] == ["o1"]
     assert floor.bench.account.flow.in_hand == 0
 
@@ -310,7 +310,7 @@ class OnDisk(JournalWriter):
 
 @pytest.fixture
 def long_lane(bench: Bench) -> Floor:
-    """Give a dispatcher whose lane c1 is too long for memory: e3 stays in the journal."""
+    """Return a dispatcher whose lane c1 is too long for memory: e3 stays in the journal."""
     bench.with_plan(flow={"high": 1, "low": 1})
     bench.use(writer=OnDisk(bench.journal, clock=bench.clock))
     floor = Floor(bench)
@@ -322,7 +322,7 @@ def long_lane(bench: Bench) -> Floor:
 
 
 def lane_page(floor: Floor) -> PendingRead:
-    """Give the page of c1 that was asked for, once there is room in it."""
+    """Return the page of c1 that was asked for, once there is room in it."""
     floor.ran("c1", (event(1), DONE))
     page = floor.page()
     assert page.lane == "c1"

@@ -72,7 +72,7 @@ class Book:
 
 @pytest.fixture
 def book() -> Book:
-    """Give accounts of a façade."""
+    """Return accounts of a façade."""
     return Book()
 
 
@@ -415,7 +415,7 @@ def test_client_ids_follow_the_clock_and_survive_its_going_back() -> None:
 
 
 def test_open_sends_are_limited_by_account() -> None:
-    """One account that can not send must not fill the memory, nor stop the others."""
+    """One account that cannot send must not fill the memory, nor stop the others."""
     sends = OpenSends(limit=2)
     assert sends.reserve("shop-a", "o-1", 1) is None
     assert sends.reserve("shop-a", "o-2", 1) == ("outbox of shop-a", 1)

@@ -51,7 +51,7 @@ class Watch:
                     self.answer(beat)
 
     def beats(self) -> list[int]:
-        """Give the numbers of the beats since the last time."""
+        """Return the numbers of the beats since the last time."""
         first, self.mids = len(self.mids), [request.mid for request in self.calls.asked]
         return list(range(first + 1, len(self.mids) + 1))
 
@@ -61,13 +61,13 @@ class Watch:
         self.actor.receive(Answered(generation=1, reply=reply))
 
     def verdicts(self) -> list[LinkCondemned]:
-        """Give what the connection was told about the link."""
+        """Return what the connection was told about the link."""
         return self.bench.heard["connection"].of(LinkCondemned)
 
 
 @pytest.fixture
 def watch(bench: Bench) -> Watch:
-    """Give a heartbeat that watches a link."""
+    """Return a heartbeat that watches a link."""
     return Watch(bench)
 
 

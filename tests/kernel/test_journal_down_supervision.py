@@ -22,7 +22,7 @@ from actors.state import Cause
 
 @pytest.fixture
 def house(bench: Bench) -> House:
-    """Give a supervisor that was told nothing yet."""
+    """Return a supervisor that was told nothing yet."""
     return House(bench)
 
 

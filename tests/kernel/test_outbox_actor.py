@@ -124,7 +124,7 @@ class Desk:
         self.mail()
 
     def written(self, *, taken: bool = True) -> list[Written]:
-        """Give what the outbox wrote since the last time; the link takes it or does not."""
+        """Return what the outbox wrote since the last time; the link takes it or does not."""
         self.takes = taken
         self.mail()
         self.takes = True
@@ -139,13 +139,13 @@ class Desk:
         self.tell(Answered(generation=1, reply=reply))
 
     def record(self, outbox_id: str) -> tuple[SendState, str | None]:
-        """Give what the journal says of a send."""
+        """Return what the journal says of a send."""
         found = outbox.find(self.bench.journal, outbox_id)
         assert found is not None
         return found.state, found.reason
 
     def ends(self) -> list[tuple[str, SendOutcome, str | None]]:
-        """Give the outcomes, as observers heard them."""
+        """Return the outcomes, as observers heard them."""
         return [(id_, end.outcome, end.reason) for id_, end in self.bench.watcher.sends]
 
     def shown(self, items: Sequence[dict[str, Any]] | None = (), *, more: int | None = None) -> str:
@@ -161,14 +161,14 @@ class Desk:
         return ask.outbox_id.removeprefix("look/")
 
     def asked(self) -> Written:
-        """Give the one page of history that was asked for."""
+        """Return the one page of history that was asked for."""
         (ask,) = self.written()
         assert ask.outbox_id.startswith("look/")
         assert "listUserMessages" in str(ask.payload)
         return ask
 
     def unsent(self) -> list[tuple[str, SendOutcome | None]]:
-        """Give the open rows of the journal."""
+        """Return the open rows of the journal."""
         return [(row.outbox_id, tried) for row, tried in unsent(self.bench.journal, "shop-a")]
 
 
@@ -189,7 +189,7 @@ def said(number: int, *, at_s: float = 0.0, own: bool = True) -> dict[str, Any]:
 
 @pytest.fixture
 def desk(bench: Bench) -> Desk:
-    """Give an outbox with a link."""
+    """Return an outbox with a link."""
     made = Desk(bench)
     made.link()
     return made

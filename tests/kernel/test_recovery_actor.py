@@ -64,12 +64,12 @@ class Table:
             self.actor.receive(mail.popleft())
 
     def asked(self) -> Request:
-        """Give the one question that left."""
+        """Return the one question that left."""
         (request,) = self.questions()
         return request
 
     def questions(self) -> list[Request]:
-        """Give the questions that left since the last time."""
+        """Return the questions that left since the last time."""
         asked, self.calls.asked = self.calls.asked, []
         return asked
 
@@ -94,7 +94,7 @@ class Table:
         self.answer({"userConvs": lines, "hasMore": 0})
 
     def found(self) -> HistoryFound:
-        """Give what the decoder is to store."""
+        """Return what the decoder is to store."""
         (found,) = self.heard["decoder"].of(HistoryFound)
         assert isinstance(found, HistoryFound)
         return found
@@ -106,7 +106,7 @@ class Table:
 
     @property
     def outcomes(self) -> Sequence[Recovered]:
-        """Give what the observer heard."""
+        """Return what the observer heard."""
         return self.bench.watcher.recoveries
 
 
@@ -241,7 +241,7 @@ def model(number: int, text: str) -> dict[str, Any]:
 
 
 def body(table: Table) -> list[Any]:
-    """Give what the question that left asks for."""
+    """Return what the question that left asks for."""
     request = table.asked()
     table.calls.asked.append(request)  # it is still to be answered
     found: list[Any] = msgspec.json.decode(request.payload)["body"]
@@ -395,7 +395,7 @@ def test_what_comes_too_late_is_not_taken(bench: Bench) -> None:
     table.actor.receive(RecoveryDue())
     assert table.asked().payload
     wrong: Any = "?"
-    with pytest.raises(TypeError, match="can not receive str"):
+    with pytest.raises(TypeError, match="cannot receive str"):
         table.actor.receive(wrong)
 
 
@@ -414,7 +414,7 @@ class Watch:
         self.it = CatchUp(account, 4, self.calls, session, session.history)
 
     def begun(self) -> list[tuple[str, bool]]:
-        """Give reason and force of the recoveries that were begun."""
+        """Return reason and force of the recoveries that were begun."""
         told = self.bench.heard["supervisor"].of(BeginRecovery)
         return [(order.reason, order.forced) for order in told]
 
@@ -445,7 +445,7 @@ class Watch:
 
 @pytest.fixture
 def watch(bench: Bench) -> Watch:
-    """Give one whose first recovery is over."""
+    """Return one whose first recovery is over."""
     made = Watch(bench)
     made.it.signalled(SignalKind.READY)
     assert made.begun() == [("registered", False)]

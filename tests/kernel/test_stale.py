@@ -80,18 +80,18 @@ class Floor:
         )
 
     def letters(self) -> list[tuple[str, str, str | None, int]]:
-        """Give what waits for a person."""
+        """Return what waits for a person."""
         found = self.bench.journal.letters(None, 99)
         return [(each.event_id, each.status, each.reason, each.attempts) for each in found]
 
     def said(self) -> list[dict[str, Any]]:
-        """Give what was said of parked events."""
+        """Return what was said of parked events."""
         return [fields for _, name, fields in self.bench.log.lines if name == "event.parked"]
 
 
 @pytest.fixture
 def floor(bench: Bench) -> Floor:
-    """Give a dispatcher that has caught up."""
+    """Return a dispatcher that has caught up."""
     return Floor(bench)
 
 

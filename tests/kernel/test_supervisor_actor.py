@@ -63,7 +63,7 @@ class House:
         return messages
 
     def inbox(self, name: str) -> Any:
-        """Give the inbox of whoever plays a role."""
+        """Return the inbox of whoever plays a role."""
         ref: Any = getattr(self.bench.peers, name).ref
         return ref.actor_inbox
 
@@ -126,7 +126,7 @@ class House:
 
 @pytest.fixture
 def house(bench: Bench) -> House:
-    """Give a supervisor that was told nothing yet."""
+    """Return a supervisor that was told nothing yet."""
     return House(bench)
 
 
@@ -214,7 +214,7 @@ def test_some_failures_need_a_person(house: House) -> None:
             "why": "needs_human",
             "reason": "captcha",
             "detail": "Log in by hand.",
-            "next_step": "mend what the detail says, then reset the account",
+            "next_step": "fix what the detail names, then reset the account",
         },
     )
     house.bench.advance(3600)
@@ -555,7 +555,7 @@ def test_unknown_message_is_our_own_bug(house: House) -> None:
 
 
 def order(house: House, generation: int | None = None) -> BeginRecovery:
-    """Give what the connection asks for."""
+    """Return what the connection asks for."""
     session = house.bench.account.plan.platform.session(house.bench.identity)
     assert session.history is not None
     return BeginRecovery(
@@ -569,7 +569,7 @@ def order(house: House, generation: int | None = None) -> BeginRecovery:
 
 
 def recovery(house: House) -> Any:
-    """Give who plays the recovery now."""
+    """Return who plays the recovery now."""
     return house.bench.peers.recovery.ref
 
 

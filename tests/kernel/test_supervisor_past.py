@@ -36,19 +36,19 @@ WRONG_URL = Failure(
 
 @pytest.fixture
 def house(bench: Bench) -> House:
-    """Give a supervisor that was told nothing yet."""
+    """Return a supervisor that was told nothing yet."""
     return House(bench)
 
 
 def kept(house: House) -> Past | None:
-    """Give what the journal knows, after the supervisor has heard that it does."""
+    """Return what the journal knows, after the supervisor has heard that it does."""
     for told in house.bench.heard["supervisor"].drain():
         house.actor.receive(told)
     return house.bench.journal.pasts().get("shop-a")
 
 
 def reborn(house: House, *, away_s: float = 0.0) -> House:
-    """Give the supervisor of the next process, which knows only the journal."""
+    """Return the supervisor of the next process, which knows only the journal."""
     past = kept(house)
     house.bench.clock.advance(away_s)
     house.bench.account = msgspec.structs.replace(house.bench.account, standing=Standing(past))
@@ -82,7 +82,7 @@ def test_process_that_restarts_goes_on_waiting(house: House) -> None:
 
 
 def waits(house: House) -> list[dict[str, Any]]:
-    """Give what was told of waits that were inherited."""
+    """Return what was told of waits that were inherited."""
     return [fields for _, event, fields in house.bench.log.lines if event == "account.waits"]
 
 
@@ -196,7 +196,7 @@ def test_one_note_is_under_way_at_a_time(house: House) -> None:
 
 
 def test_dead_supervisor_hands_its_failures_on(house: House) -> None:
-    """A crash can not be used to bypass a wait."""
+    """A crash cannot be used to bypass a wait."""
     failed(house, 4)
 
     house.actor.died("ValueError at x.py:1")

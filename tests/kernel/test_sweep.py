@@ -6,10 +6,10 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from actors.runtime.clock import SystemClock
 from workbench import Lines, Watcher
 
 from actors.policy.gate import ConnectGate
+from actors.runtime.clock import SystemClock
 from actors.runtime.pool.actor import PooledActor
 from actors.runtime.pool.pool import Pool
 from actors.system import System
@@ -26,7 +26,7 @@ class Jumping(SystemClock):
     slept_s = 0.0
 
     def monotonic(self) -> float:
-        """Give the seconds of the system, and those that were slept."""
+        """Return the seconds of the system, and those that were slept."""
         return super().monotonic() + self.slept_s
 
 
@@ -47,13 +47,13 @@ class Held(PooledActor):
 
 @pytest.fixture
 def clock() -> Jumping:
-    """Give a clock."""
+    """Return a clock."""
     return Jumping()
 
 
 @pytest.fixture
 def system(clock: Jumping) -> Iterator[System]:
-    """Give a system whose own sweep does not run."""
+    """Yield a system whose own sweep does not run."""
     system = System(
         journal=MemoryJournal(),
         handle=lambda _: DONE,

@@ -48,7 +48,7 @@ class Handed:
         """Nothing waits here."""
 
     def take(self) -> Run:
-        """Give the one run that was handed over."""
+        """Return the one run that was handed over."""
         (run,) = self.runs
         self.runs = []
         return run
@@ -138,16 +138,16 @@ class Floor:
         self.actor.receive(message)
 
     def noted(self) -> list[tuple[int, int]]:
-        """Give attempts and crashes of what is pending."""
+        """Return attempts and crashes of what is pending."""
         return [(row.attempts, row.crashes) for row in self.journal.pending("shop-a", 0, 99)]
 
     def letters(self) -> list[tuple[str, str, str | None]]:
-        """Give what waits for a person."""
+        """Return what waits for a person."""
         found = self.journal.letters(None, 99)
         return [(letter.event_id, letter.status, letter.reason) for letter in found]
 
     def logged(self) -> list[str]:
-        """Give the names of the lines."""
+        """Return the names of the lines."""
         return [line[1] for line in self.bench.log.lines]
 
 

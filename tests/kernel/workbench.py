@@ -57,12 +57,12 @@ class Heard:
         return True
 
     def drain(self) -> list[Any]:
-        """Give what was told since the last time."""
+        """Return what was told since the last time."""
         told, self.messages = self.messages, []
         return told
 
     def of(self, kind: type) -> list[Any]:
-        """Give what was told of one kind, and forget it."""
+        """Return what was told of one kind, and forget it."""
         told = [message for message in self.messages if type(message) is kind]
         self.messages = [message for message in self.messages if type(message) is not kind]
         return told
@@ -218,7 +218,7 @@ class Bench:
         return self.outcome
 
     def with_plan(self, **changes: Any) -> Account:
-        """Give the account with another plan; of a section, the keys that differ."""
+        """Return the account with another plan; of a section, the keys that differ."""
         plan = self.account.plan
         for name, value in changes.items():
             if isinstance(value, dict):
@@ -228,13 +228,13 @@ class Bench:
         return self.account
 
     def use(self, **services: Any) -> Account:
-        """Give the account with other services."""
+        """Return the account with other services."""
         changed = msgspec.structs.replace(self.account.services, **services)
         self.account = msgspec.structs.replace(self.account, services=changed)
         return self.account
 
     def dialed(self) -> tuple[Dialed, socket.socket, FrameWire]:
-        """Give an open link, and the server's end of it."""
+        """Return an open link, and the server's end of it."""
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         theirs.settimeout(5.0)
@@ -246,7 +246,7 @@ class Bench:
         )
 
     def calls(self, generation: int = 1) -> Tap:
-        """Give calls over an open link."""
+        """Return calls over an open link."""
         dialed, theirs, wire = self.dialed()
         link = Link(
             dialed,

@@ -44,7 +44,7 @@ def test_both_ways_escape_the_same_and_nothing_else() -> None:
     assert json.loads(told) == every
     assert not risky(told)
     assert escaping.dumps("你好🙂é") == '"你好🙂é"'
-    assert escaping.dumps("\ud83d") == '"\\ud83d"', "half a letter can not be printed"
+    assert escaping.dumps("\ud83d") == '"\\ud83d"', "half a letter cannot be printed"
 
 
 @pytest.mark.parametrize("sign", ["\x7f", "\x80", "\x9f", "\u2028", "\u202e", "\U000e0041"])

@@ -83,7 +83,7 @@ class Whisperer:
 
 
 class Broken:
-    """It can not even be shown."""
+    """It cannot even be shown."""
 
     def __repr__(self) -> str:
         raise RuntimeError(SECRET)

@@ -21,7 +21,7 @@ URL = "ws://127.0.0.1:9/"
 
 @pytest.fixture
 def standard() -> Iterator[tuple[logging.Logger, io.StringIO]]:
-    """Give a logger as programs have one, and what it wrote."""
+    """Yield a logger as programs have one, and what it wrote."""
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
     handler.setFormatter(logging.Formatter("%(levelname)s %(name)s %(message)s"))

@@ -103,7 +103,7 @@ def test_pool_thread_dies(
 
 @pytest.fixture(params=[pytest.param(200), pytest.param(10_000, marks=pytest.mark.slow)])
 def deeds(request: pytest.FixtureRequest) -> int:
-    """Give how many things happen at random."""
+    """Return how many things happen at random."""
     return int(request.param)
 
 
@@ -142,7 +142,7 @@ def test_random_stops_starts_and_crashes(tmp_path: Path, deeds: int) -> None:
 
 
 def contains(text: str, texts: list[str]) -> bool:
-    """Say whether a text was heard."""
+    """Return whether a text was heard."""
     return text in texts
 
 

@@ -204,7 +204,7 @@ def test_what_we_send_vanishes(stage: Open, stopwatch: Stopwatch) -> None:
             break
     stopwatch.detected(0.2 * 3 + FOUND_S)
     change = lost(market, ErrorClass.UNEXPECTED_CLOSE)
-    # Its history can not be asked for either, so live events wait, and with them what is pushed.
+    # Its history cannot be asked for either, so live events wait, and with them what is pushed.
     assert change.failure in (failures.HEARTBEAT_UNANSWERED, failures.HEARTBEAT_DEAD)
     back(market, 2)
     stopwatch.recovered(2.0)
@@ -276,7 +276,7 @@ def test_link_flaps(stage: Open, stopwatch: Stopwatch) -> None:
 
 
 def gone(log: ConnectionLog) -> bool:
-    """Say whether a connection has ended."""
+    """Return whether a connection has ended."""
     return log.ended_at is not None
 
 

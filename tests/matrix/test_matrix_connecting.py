@@ -77,7 +77,7 @@ def test_syns_are_swallowed(stage: Open, stopwatch: Stopwatch) -> None:
 
 @pytest.fixture
 def resolver(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], None]:
-    """Give every dialer of the gateway another resolver."""
+    """Return every dialer of the gateway another resolver."""
 
     def use(resolve: Any) -> None:
         monkeypatch.setattr(assembly, "WebSocketDialer", partial(WebSocketDialer, resolve=resolve))
@@ -86,7 +86,7 @@ def resolver(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], None]:
 
 
 def named(market: Market) -> dict[str, Any]:
-    """Give the sick account a URL with a name."""
+    """Return the sick account a URL with a name."""
     return {"url": f"ws://shop.example:{port_of(market.fake.url)}/?account={SICK}"}
 
 
@@ -172,7 +172,7 @@ def test_first_address_is_dead(
 
 @pytest.fixture
 def authority() -> trustme.CA:
-    """Give somebody to vouch for servers."""
+    """Return somebody to vouch for servers."""
     return trustme.CA()
 
 
@@ -444,5 +444,5 @@ def test_dial_that_succeeds_too_late(
 
 
 def log_ended(log: Any) -> bool:
-    """Say whether a connection is gone."""
+    """Return whether a connection is gone."""
     return log.ended_at is not None

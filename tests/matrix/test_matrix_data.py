@@ -137,7 +137,7 @@ def test_bomb_of_a_frame(stage: Open) -> None:
 
 
 def heard(market: Market) -> Ledger:
-    """Note what can not be decoded."""
+    """Note what cannot be decoded."""
     damaged = Ledger()
     market.gateway.on(UndecodableEvent)(damaged)
     return damaged

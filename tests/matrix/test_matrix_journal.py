@@ -18,7 +18,7 @@ from gateway.testing import Behaviour
 
 @pytest.fixture
 def disk(stage: Open, monkeypatch: pytest.MonkeyPatch) -> Callable[[], tuple[Market, SlowDisk]]:
-    """Give a market that runs, and its disk, which obeys the test."""
+    """Return a market that runs, and its disk, which obeys the test."""
 
     def started() -> tuple[Market, SlowDisk]:
         monkeypatch.setattr(assembly, "SqliteJournal", SlowDisk)

@@ -35,11 +35,11 @@ ACTORS: dict[str, tuple[type[SupervisedActor[Any]], Any]] = {
     "DialingActor": (DialingActor, messages.DialingInbox),
 }
 AFTERWARDS = {"LinkDialed", "Pause", "Start"}
-"""What is handled before the actor dies of it: the first thing done with them can not fail."""
+"""What is handled before the actor dies of it: the first thing done with them cannot fail."""
 
 
 def vocabulary(kind: str) -> list[str]:
-    """Give the messages an actor hears: a new one is tried unasked."""
+    """Return the messages an actor hears: a new one is tried unasked."""
     return [message.__name__ for message in get_args(ACTORS[kind][1])]
 
 

@@ -62,5 +62,5 @@ def test_process_sleeps(tmp_path: Path, stopwatch: Stopwatch, *, cut: bool) -> N
 
 
 def stirs(shop: Shop, beats: int) -> bool:
-    """Say whether an account beat again, on this link or by a new one."""
+    """Return whether an account beat again, on this link or by a new one."""
     return shop.sessions[-1].beats > beats or len(shop.sessions) > 1

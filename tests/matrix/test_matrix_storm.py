@@ -78,7 +78,7 @@ def all_up(market: Market, sessions: int, timeout_s: float) -> None:
 
 
 def most_in_a_second(dials: list[float]) -> int:
-    """Give the most dials of any second."""
+    """Return the most dials of any second."""
     dials = sorted(dials)
     return max(bisect.bisect_left(dials, at + 1.0) - at_index for at_index, at in enumerate(dials))
 
@@ -116,7 +116,7 @@ def test_all_links_are_dropped_at_once(tmp_path: Path, stopwatch: Stopwatch, siz
 
 
 def failed(market: Market) -> list[dict[str, Any]]:
-    """Give the lines of the attempts that failed."""
+    """Return the lines of the attempts that failed."""
     return market.log.found("connection.state_changed", cause="attempt_failed")
 
 

@@ -10,7 +10,7 @@ import spaces
 
 @pytest.fixture(scope="session")
 def _possible() -> None:
-    """Skip where it can not be done; take away what a killed run left."""
+    """Skip where it cannot be done; take away what a killed run left."""
     reason = spaces.why_not()
     if reason is not None:
         pytest.skip(reason)
@@ -19,6 +19,6 @@ def _possible() -> None:
 
 @pytest.fixture
 def wire(_possible: None) -> Iterator[spaces.Spaces]:
-    """Give two namespaces and the wire between them; they are gone afterwards."""
+    """Yield two namespaces and the wire between them; they are gone afterwards."""
     with spaces.Spaces() as wire:
         yield wire

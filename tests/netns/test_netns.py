@@ -102,7 +102,7 @@ class Net:
 
 @pytest.fixture
 def net(wire: Spaces, tmp_path: Path) -> Iterator[Net]:
-    """Give both platforms, running; the gateway is started by the test."""
+    """Yield both platforms, running; the gateway is started by the test."""
     with ExitStack() as stack:
         yield Net(wire, tmp_path, stack)
 

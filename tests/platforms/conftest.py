@@ -15,7 +15,7 @@ Install = Callable[..., None]
 
 @pytest.fixture
 def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
-    """Give what installs a package: its name, its modules, its entry points by group."""
+    """Yield what installs a package: its name, its modules, its entry points by group."""
     site = tmp_path / "site"
     site.mkdir()
     monkeypatch.syspath_prepend(site)
@@ -33,7 +33,10 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
             lines += [f"{key} = {value}" for key, value in entries.items()]
         (info / "entry_points.txt").write_text("\n".join(lines), "utf-8")
         plugins.found.cache_clear()
+        plugins.mentioned.cache_clear()
 
     plugins.found.cache_clear()
+    plugins.mentioned.cache_clear()
     yield make
     plugins.found.cache_clear()
+    plugins.mentioned.cache_clear()

@@ -19,23 +19,23 @@ INDEX: list[dict[str, Any]] = json.loads((FOLDER / "index.json").read_text())["i
 
 
 def items(form: str) -> list[Any]:
-    """Give the captures of a form, one parameter a capture."""
+    """Return the captures of a form, one parameter a capture."""
     return [item for item in INDEX if item["form"] == form]
 
 
 def read(item: dict[str, Any] | str) -> str:
-    """Give the text of a capture as it stood on the wire."""
+    """Return the text of a capture as it stood on the wire."""
     file = item if isinstance(item, str) else item["file"]
     return (FOLDER / file).read_text().removesuffix("\n")
 
 
 def new_session() -> GoofishSession:
-    """Give a codec of the account the synthetic captures belong to."""
+    """Return a codec of the account the synthetic captures belong to."""
     return GoofishSession(IDENTITY)
 
 
 def chat_value(**replace: Any) -> dict[Any, Any]:
-    """Give a decoded chat text (protocol 12.1); ``replace`` sets fields of the message."""
+    """Return a decoded chat text (protocol 12.1); ``replace`` sets fields of the message."""
     content = {"contentType": 1, "text": {"text": "你好"}}
     message = {
         1: {1: "2220374065332@goofish"},
@@ -82,7 +82,7 @@ class Reference:
         self._refuse_exotic = refuse_exotic
 
     def read(self) -> Any:
-        """Give the value."""
+        """Return the value."""
         value = self._value()
         if self._at != len(self._data):
             raise BadError

@@ -13,7 +13,7 @@ FOLDERS = Path(__file__).parents[1] / "data"
 
 
 def checks_of(name: str) -> list[conformance.Check]:
-    """Give the checks of a platform; one of another package has its frames beside it."""
+    """Return the checks of a platform; one of another package has its frames beside it."""
     here = FOLDERS / name
     return conformance.platform_checks(name, here if here.is_dir() else None)
 

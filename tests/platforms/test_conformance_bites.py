@@ -60,7 +60,7 @@ class Odd(Plain):
 
 
 def event_with(**fields: Any) -> Callable[..., Any]:
-    """Give a decode whose events have other fields."""
+    """Return a decode whose events have other fields."""
 
     def change(decode: Callable[..., Decoded]) -> Callable[..., Decoded]:
         def changed(frame: Frame, **given: Any) -> Decoded:
@@ -74,7 +74,7 @@ def event_with(**fields: Any) -> Callable[..., Any]:
 
 
 def decoded_with(**fields: Any) -> Callable[..., Any]:
-    """Give a decode whose result has other fields."""
+    """Return a decode whose result has other fields."""
 
     def change(decode: Callable[..., Decoded]) -> Callable[..., Decoded]:
         return lambda frame, **given: msgspec.structs.replace(decode(frame, **given), **fields)
@@ -83,12 +83,12 @@ def decoded_with(**fields: Any) -> Callable[..., Any]:
 
 
 def gives(value: Any) -> Callable[..., Any]:
-    """Give a method that gives a value."""
+    """Return a method that gives a value."""
     return lambda _: lambda *_, **__: value
 
 
 def raises(error: Exception) -> Callable[..., Any]:
-    """Give a method that raises."""
+    """Return a method that raises."""
 
     def method(*_: object, **__: object) -> None:
         raise error

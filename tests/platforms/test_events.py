@@ -43,7 +43,7 @@ DESIGN_6 = [
 
 
 def full() -> ChatMessage:
-    """Give an event with every field set."""
+    """Return an event with every field set."""
     return ChatMessage(
         subtype="text",
         message_id="1.PNM",

@@ -265,7 +265,7 @@ def test_deep_history_page_is_kept_whole() -> None:
 
 
 def deep(levels: int) -> str:
-    """Give JSON of so many levels, with brackets in a text that are none."""
+    """Return JSON of so many levels, with brackets in a text that are none."""
     return '{"a\\"[{":' * (levels - 1) + '["\\\\","[[["]' + "}" * (levels - 1)
 
 

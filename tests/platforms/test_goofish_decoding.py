@@ -19,7 +19,7 @@ MODEL = json.loads(read("real_history_10_newest.json"))["userMessageModels"][0]
 
 
 def kinds(text: str) -> list[str]:
-    """Give the kind of each line."""
+    """Return the kind of each line."""
     return [line["kind"] for line in decode_any(text)]
 
 
@@ -117,7 +117,7 @@ def test_session_a_message_belongs_to(told: Any, session: str | None) -> None:
 
 
 def session_of(text: str) -> list[str | None]:
-    """Give the word that `decode` says for the session of each entry."""
+    """Return the word that `decode` says for the session of each entry."""
     return [line.get("session_kind") for line in decode_any(text)]
 
 

@@ -16,7 +16,7 @@ TEXT = shapes.text_content("在")
 
 
 def history_of(sender: str, content: str) -> Event:
-    """Give the event of one history model."""
+    """Return the event of one history model."""
     message = shapes.Message(
         message_id="9.PNM",
         conversation_id="55",

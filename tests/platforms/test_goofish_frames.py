@@ -23,13 +23,13 @@ TYPING = '{"1":[{"1":"5@goofish","2":1,"3":1,"4":"9@goofish"}]}'
 
 
 def push(*data: Any, lwp: str = "/s/sync", **package: Any) -> str:
-    """Give a push of entries; other names are fields of its package."""
+    """Return a push of entries; other names are fields of its package."""
     body = {"syncPushPackage": {"data": [{"data": one} for one in data], **package}}
     return json.dumps({"lwp": lwp, "headers": {"mid": "ab 0", "sid": "s"}, "body": body})
 
 
 def only(frame: str, *, at_ms: int = 1) -> Event:
-    """Give the one event of a frame."""
+    """Return the one event of a frame."""
     (event,) = new_session().decode(frame, received_at_ms=at_ms).events
     return event
 
@@ -101,7 +101,7 @@ def test_entries_are_numbered_in_their_order() -> None:
 
 
 def signals(*frames: tuple[str, int]) -> list[SignalKind | None]:
-    """Give what one session makes of frames with their times of arrival."""
+    """Return what one session makes of frames with their times of arrival."""
     session = new_session()
     decoded = [session.decode(frame, received_at_ms=at_ms) for frame, at_ms in frames]
     return [one.signal.kind if one.signal else None for one in decoded]

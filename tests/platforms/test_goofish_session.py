@@ -17,7 +17,7 @@ from tests.platforms.goofish_captures import IDENTITY, SELLER, new_session, read
 
 
 def sent(request: Request | None) -> dict[str, Any]:
-    """Give the frame of a request."""
+    """Return the frame of a request."""
     assert request is not None
     assert isinstance(request.payload, str)
     frame: dict[str, Any] = json.loads(request.payload)
@@ -26,13 +26,13 @@ def sent(request: Request | None) -> dict[str, Any]:
 
 
 def reply(code: int = 200, body: Any = None, **headers: str) -> Reply:
-    """Give an answer; a body that is bytes stays as it is."""
+    """Return an answer; a body that is bytes stays as it is."""
     raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
     return Reply(mid="1", code=code, headers=json.dumps(headers).encode(), body=raw)
 
 
 def captured(name: str) -> Reply:
-    """Give the answer of a capture."""
+    """Return the answer of a capture."""
     found = new_session().decode(read(f"{name}.json"), received_at_ms=1).reply
     assert found is not None
     return found
@@ -102,7 +102,7 @@ def test_missing_credentials_name_the_setting(identity: Identity, setting: str) 
 
 
 def test_stored_frames_are_read_without_credentials() -> None:
-    """An account that can not connect has acknowledged them all the same."""
+    """An account that cannot connect has acknowledged them all the same."""
     frame = read("real_frame_sync_two_entries.json")
     reader = get("goofish").reader(IDENTITY.account, f"{SELLER}@goofish")
     found = reader.decode(frame, received_at_ms=5).events
@@ -118,7 +118,7 @@ def test_beat() -> None:
 
 
 def refusal(answer: Reply) -> Failure:
-    """Give the failure a registration answer is."""
+    """Return the failure a registration answer is."""
     failure = new_session().registered(answer)
     assert failure is not None
     assert failure.phase is Phase.REGISTER
@@ -172,7 +172,7 @@ def test_throttling_says_how_long() -> None:
 
 
 def delivery(content: Content, to: str | None = "22", conversation: str = "55") -> Delivery:
-    """Give a delivery of ``content``."""
+    """Return a delivery of ``content``."""
     return Delivery(
         outbox_id="o",
         uuid="-1",

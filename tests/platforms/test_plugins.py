@@ -151,7 +151,7 @@ def test_nothing_is_looked_up_before_a_name_is_asked_for() -> None:
         "gw = Gateway(Settings())\n"
         "client = WebSocketClient('ws://127.0.0.1:9/')\n"
         "from gateway.platforms import get\n"
-        "try:\n    get('plain')\nexcept AssertionError:\n    print('asked')\n"
+        "get('plain')\ntry:\n    get('nobody')\nexcept AssertionError:\n    print('asked')\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], check=True, timeout=60, capture_output=True, text=True

@@ -229,7 +229,7 @@ def test_an_answer_behind_a_message_that_arrives_is_waited_for() -> None:
 
 
 def test_a_beat_behind_our_own_message_is_waited_for() -> None:
-    """Not a byte comes while the peer takes what we write, and its answer can not come first."""
+    """Not a byte comes while the peer takes what we write, and its answer cannot come first."""
     leaving = Traffic(taken=ENOUGH, leaving=True)
     assert unanswered(leaving, heard=False, beats=50) == Wait(100.0 + 50 * 15.0)
 
@@ -350,7 +350,7 @@ class Case:
     pushes: list[float]
 
     def world(self) -> World:
-        """Give the link, just opened; ``share`` is the peer's part of the reply timeout."""
+        """Return the link, just opened; ``share`` is the peer's part of the reply timeout."""
         liveness = Liveness(
             interval_s=self.interval_s,
             reply_timeout_s=self.reply_s,

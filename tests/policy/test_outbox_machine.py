@@ -50,7 +50,7 @@ def send(name: str, lane: str = "c", *, text: str | None = None) -> Delivery:
 
 
 def told(now: float) -> PlatformTime:
-    """Give a platform's clock that is known to the millisecond."""
+    """Return a platform's clock that is known to the millisecond."""
     return PlatformTime().told(1_000_000 + int(now * 1000), asked=now, now=now)
 
 
@@ -107,7 +107,7 @@ class World:
                     self.rows[name] = SendState.QUEUED, why
 
     def tried_before(self, name: str) -> bool:
-        """Say whether a byte of it ever left."""
+        """Return whether a byte of it ever left."""
         found = self.box.find(name)
         return found is not None and found.tried
 
@@ -184,7 +184,7 @@ class World:
             self.do(steps)
 
     def page(self, look: Look) -> PageRead:
-        """Give a page of at most two messages."""
+        """Return a page of at most two messages."""
         lane = look.delivery.conversation_id
         said = [copy for copy in reversed(self.copies) if copy[1] == lane]
         texts = {each.outbox_id: each.content for each in self.sent}
@@ -294,7 +294,7 @@ def test_one_copy_and_the_truth(data: st.DataObject, same_text: bool) -> None:  
 
 
 def doubted(limits: SendSettings = LIMITS) -> Outbox:
-    """Give an outbox with a link, and ``s1`` without an answer; first tried at 1,000,000 ms."""
+    """Return an outbox with a link, and ``s1`` without an answer; first tried at 1,000,000 ms."""
     box = Outbox(limits)
     box.platform = told(0.0)
     assert box.accept(send("s1"), until=UNTIL)

@@ -288,7 +288,7 @@ class OutboxRules(RuleBasedStateMachine):
             assert self.box.wait_s(self.now) is not None
 
     def behind(self, names: set[str]) -> set[str]:
-        """Give these, and what waits behind them."""
+        """Return these, and what waits behind them."""
         lanes = {self.sends[name].conversation_id for name in names}
         return {name for name in self.sends if self.sends[name].conversation_id in lanes}
 

@@ -255,7 +255,7 @@ class Talks:
                 self.known[event.event_id] = False
 
     def listing(self, cursor: int | None, size: int) -> tuple[list[tuple[str, int]], int | None]:
-        """Give a page of conversations, newest first."""
+        """Return a page of conversations, newest first."""
         lines = sorted(
             ((name, said[-1].occurred_at_ms or 0) for name, said in self.lanes.items() if said),
             key=lambda line: -line[1],
@@ -265,7 +265,7 @@ class Talks:
         return page, page[-1][1] if len(older) > size else None
 
     def page(self, lane: str, cursor: int | None, size: int) -> tuple[list[Event], int | None]:
-        """Give a page of a conversation, newest first."""
+        """Return a page of a conversation, newest first."""
         older = [
             event
             for event in reversed(self.lanes[lane])

@@ -247,7 +247,7 @@ def test_reset_forgets_everything() -> None:
 
 
 def crashed() -> Retries:
-    """Give an account with a kick, two bad credentials and four short links."""
+    """Return an account with a kick, two bad credentials and four short links."""
     retries = Retries(Delays(max_attempts=20))
     retry(retries.failed(failures.KICKED, 0.0, 0.0))
     retry(retries.failed(AUTH, 1.0, 0.0))
@@ -259,7 +259,7 @@ def crashed() -> Retries:
 
 
 def again(history: History, away_s: float) -> tuple[Retries, float]:
-    """Give the account after a restart, and its first wait; its clock begins elsewhere."""
+    """Return the account after a restart, and its first wait; its clock begins elsewhere."""
     stored = msgspec.json.decode(msgspec.json.encode(history), type=History)
     retries = Retries(Delays(max_attempts=20))
     return retries, retries.restore(stored, 7000.0, away_s=away_s)

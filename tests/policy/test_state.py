@@ -113,7 +113,7 @@ def test_walks_keep_to_the_map(causes: list[Cause]) -> None:
 
 
 def test_page_is_what_the_table_says() -> None:
-    """``docs/states.md`` and its twin can not drift from the table; CI runs the same command."""
+    """``docs/states.md`` and its twin cannot drift from the table; CI runs the same command."""
     ran = subprocess.run([sys.executable, str(SCRIPT), "--check"], check=False, timeout=30)
     assert ran.returncode == 0
 

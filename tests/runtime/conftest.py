@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from actors.runtime.clock import SystemClock
 
+from actors.runtime.clock import SystemClock
 from actors.runtime.pool.pool import Pool
 from tests.runtime.doubles import Kept
 
@@ -21,7 +21,7 @@ _GRACE_S = 20.0
 
 
 def _open() -> set[str]:
-    """Give the sockets, pipes and pollers that are open, by identity."""
+    """Return the sockets, pipes and pollers that are open, by identity."""
     links = set()
     for fd in _FDS.iterdir():
         with contextlib.suppress(OSError):  # closed meanwhile, or the listing's own

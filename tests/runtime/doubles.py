@@ -72,7 +72,7 @@ class PrefixWire:
 
     @property
     def arriving(self) -> bool:
-        """Say whether a message is not whole."""
+        """Return whether a message is not whole."""
         return bool(self._held)
 
     def encode(self, frames: Sequence[Frame]) -> bytes:

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
-from actors.runtime.clock import SystemClock
 
 from actors.messages import LanesRan
 from actors.policy.lanes import Run
+from actors.runtime.clock import SystemClock
 from actors.runtime.handlers.pool import HandlerPool, RanLane, revoked
 from actors.values import DONE, Disposition, Event, Outcome
 from tests.runtime.doubles import WAIT_S, Kept, Letters

@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 
 import pytest
 import trustme
-from actors.runtime.clock import SystemClock
 
 from actors.messages import FramesReceived, LinkEnded, PongReceived
 from actors.ports import Clock, Dialed, Incoming
+from actors.runtime.clock import SystemClock
 from actors.runtime.links.flow import Flow
 from actors.runtime.links.link import Link
 from actors.runtime.links.reading import TURN_BYTES

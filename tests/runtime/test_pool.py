@@ -10,10 +10,10 @@ from typing import Any, ClassVar
 
 import pykka
 import pytest
-from actors.runtime.clock import SystemClock
 from pykka import ActorDeadError
 
 from actors.messages import Control, Message
+from actors.runtime.clock import SystemClock
 from actors.runtime.pool.actor import SLICE, PooledActor
 from actors.runtime.pool.inbox import MailboxFullError, Tenant
 from actors.runtime.pool.poller import Poller

@@ -71,7 +71,7 @@ def finish(desk: Desk, worker: Worker, now: float) -> Task | None:
 
 
 def worked_off(desk: Desk) -> Worker:
-    """Give a worker that has just handled all there was."""
+    """Return a worker that has just handled all there was."""
     desk.roster.add(KEY, [task("x"), task("y")], 0.0)
     (worker,) = desk.spawned
     desk.roster.find(worker, 0.0)

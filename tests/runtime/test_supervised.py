@@ -11,7 +11,7 @@ import pytest
 from pykka import ActorDeadError
 
 from actors.messages import ActorDied
-from actors.runtime.pool.inbox import MailboxFullError, post
+from actors.runtime.pool.inbox import Incarnation, MailboxFullError, post
 from actors.runtime.pool.pool import Pool
 from actors.runtime.pool.supervised import SupervisedActor
 from tests.runtime.doubles import WAIT_S, Kept, Letters
@@ -147,7 +147,7 @@ def test_without_a_supervisor_it_dies_alone(pool: Pool) -> None:
 def test_a_dead_supervisor_is_no_trouble(pool: Pool) -> None:
     boss = _Worker.start(pool, None)
     boss.stop()
-    ref = _Worker.start(pool, boss)
+    ref = _Worker.start(pool, Incarnation(boss))
     ref.tell(ValueError("x"))
     with pytest.raises(ActorDeadError):
         ref.ask("x", timeout=WAIT_S)

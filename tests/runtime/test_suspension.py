@@ -69,7 +69,7 @@ WRITER = """
 import sys
 import threading
 from actors.policy.gate import ConnectGate
-from actors.ports.journal import DropEvent
+from actors.ports.commands import DropEvent
 from actors.system import System
 from actors.values import DONE
 from gateway.journal.memory.journal import MemoryJournal

@@ -9,10 +9,10 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from actors.runtime.clock import SystemClock
 from hypothesis import given
 from hypothesis import strategies as st
 
+from actors.runtime.clock import SystemClock
 from actors.runtime.links.flow import Flow, Whole
 from actors.runtime.pool.manual import UNIX_MS, ManualClock, ManualTimers
 from actors.runtime.pool.timers import Timers

@@ -10,10 +10,10 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from actors.runtime.clock import SystemClock
 
 from actors.messages import FramesReceived
 from actors.ports import Beaten, Incoming, PeerClosed, Pinged
+from actors.runtime.clock import SystemClock
 from actors.runtime.links.flow import Flow
 from actors.runtime.links.reading import FLOOD_FRAMES, TURN_FRAMES
 from actors.runtime.pool.manual import ManualClock
@@ -25,7 +25,7 @@ from tests.runtime.test_poller import Exchange, Line
 
 @pytest.fixture
 def exchange() -> Iterator[Exchange]:
-    """Give lines on one poller, which runs."""
+    """Yield lines on one poller, which runs."""
     exchange = Exchange(SystemClock())
     exchange.pool.start()
     yield exchange
@@ -33,7 +33,7 @@ def exchange() -> Iterator[Exchange]:
 
 
 def sizes(line: Line) -> list[int]:
-    """Give how many frames each turn handed over."""
+    """Return how many frames each turn handed over."""
     return [len(gulp.frames) for gulp in line.got.all]
 
 

@@ -59,7 +59,7 @@ class Disk:
         self.poison: Callable[[JournalCommand], bool] = lambda _: False
 
     def numbers(self) -> Iterator[int]:
-        """Give numbers."""
+        """Return numbers."""
         return self.kept.numbers()
 
     def commit(self, commands: Sequence[JournalCommand]) -> Sequence[JournalAnswer]:
@@ -79,19 +79,19 @@ class Disk:
     def pending(
         self, account: AccountId, after: int, limit: int, *, lane: str | None = None
     ) -> PendingRows:
-        """Give what is pending."""
+        """Return what is pending."""
         return self.kept.pending(account, after, limit, lane=lane)
 
     def sends(self, query: SendQuery) -> Sequence[SendRecord]:
-        """Give what is kept."""
+        """Return what is kept."""
         return self.kept.sends(query)
 
     def recovery(self, account: AccountId) -> RecoveryRecord:
-        """Give where its recovery stands."""
+        """Return where its recovery stands."""
         return self.kept.recovery(account)
 
     def known(self, account: AccountId, event_ids: Sequence[str]) -> Mapping[str, bool]:
-        """Give what is known."""
+        """Return what is known."""
         return self.kept.known(account, event_ids)
 
     def letters(self, account: AccountId | None, limit: int) -> Sequence[Letter]:
@@ -110,11 +110,11 @@ class Disk:
         raise AssertionError(account)
 
     def pasts(self) -> Mapping[AccountId, Past]:
-        """Give what former lives left."""
+        """Return what former lives left."""
         return self.kept.pasts()
 
     def paused(self) -> Collection[AccountId]:
-        """Give who is paused."""
+        """Return who is paused."""
         return self.kept.paused()
 
     def close(self) -> None:
@@ -171,7 +171,7 @@ class Answers:
         return [self._came.get(timeout=WAIT_S) for _ in range(count)]
 
     def empty(self) -> bool:
-        """Say whether nothing more came."""
+        """Return whether nothing more came."""
         return self._came.empty()
 
 

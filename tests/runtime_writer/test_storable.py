@@ -48,29 +48,29 @@ def settled(outcome: Outcome) -> SettleEvents:
 
 
 WRONG: list[tuple[JournalCommand, str]] = [
-    (sent(conversation_id=52393275420), "Delivery.conversation_id can not be int"),
-    (sent(to=3302), "Delivery.to can not be int"),
-    (sent(account=Markup("a")), "Delivery.account can not be Markup"),
-    (sent(content=Content(text=b"x")), "Content.text can not be bytes"),  # type: ignore[arg-type]
-    (sent(content={"text": "x"}), "Delivery.content can not be dict"),
-    (sent(content=Content(text="x", width=True)), "Content.width can not be bool"),
-    (sent(expires_at_ms=1e12), "Delivery.expires_at_ms can not be float"),
+    (sent(conversation_id=52393275420), "Delivery.conversation_id cannot be int"),
+    (sent(to=3302), "Delivery.to cannot be int"),
+    (sent(account=Markup("a")), "Delivery.account cannot be Markup"),
+    (sent(content=Content(text=b"x")), "Content.text cannot be bytes"),  # type: ignore[arg-type]
+    (sent(content={"text": "x"}), "Delivery.content cannot be dict"),
+    (sent(content=Content(text="x", width=True)), "Content.width cannot be bool"),
+    (sent(expires_at_ms=1e12), "Delivery.expires_at_ms cannot be float"),
     (sent(expires_at_ms=1 << 64), "Delivery.expires_at_ms is a number beyond 64 bits"),
-    (settled(Outcome(replies=(SENT, None))), "Outcome.replies can not be NoneType"),  # type: ignore[arg-type]
-    (settled(Outcome(replies="x")), "Outcome.replies can not be str"),  # type: ignore[arg-type]
+    (settled(Outcome(replies=(SENT, None))), "Outcome.replies cannot be NoneType"),  # type: ignore[arg-type]
+    (settled(Outcome(replies="x")), "Outcome.replies cannot be str"),  # type: ignore[arg-type]
     (
         settled(Outcome(notes=(Note(conversation_id="c", key=["k"], value="v"),))),  # type: ignore[arg-type]
-        "Note.key can not be list",
+        "Note.key cannot be list",
     ),
-    (settled(Outcome(reason=5)), "Outcome.reason can not be int"),  # type: ignore[arg-type]
-    (DropEvent(event_id=5), "DropEvent.event_id can not be int"),  # type: ignore[arg-type]
+    (settled(Outcome(reason=5)), "Outcome.reason cannot be int"),  # type: ignore[arg-type]
+    (DropEvent(event_id=5), "DropEvent.event_id cannot be int"),  # type: ignore[arg-type]
     (
         MarkDelivery(
             outbox_id="o",
             generation=1,
             result=SendResult(outcome=SendOutcome.ACCEPTED, message_id=7),  # type: ignore[arg-type]
         ),
-        "SendResult.message_id can not be int",
+        "SendResult.message_id cannot be int",
     ),
 ]
 

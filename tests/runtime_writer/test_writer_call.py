@@ -34,7 +34,7 @@ class Gated(MemoryJournal):
         self.entered.set()
         assert self.gate.wait(WAIT_S)
         if self.poison and any(self.poison in str(each) for each in commands):
-            raise ValueError("it can not be stored")
+            raise ValueError("it cannot be stored")
         return super().commit(commands)
 
 
@@ -55,7 +55,7 @@ def store(name: str) -> StoreDelivery:
 
 @pytest.fixture
 def journal() -> Gated:
-    """Give a journal whose gate is open."""
+    """Return a journal whose gate is open."""
     made = Gated()
     made.gate.set()
     return made
@@ -63,7 +63,7 @@ def journal() -> Gated:
 
 @pytest.fixture
 def writer(journal: Gated) -> Iterator[JournalWriter]:
-    """Give its writer, started."""
+    """Yield its writer, started."""
     made = JournalWriter(journal, clock=SystemClock(), queue_limit=1)
     made.start()
     yield made
@@ -85,7 +85,7 @@ def test_what_can_never_be_stored_is_an_error(journal: Gated, writer: JournalWri
     with pytest.raises(CommandRefusedError, match=r"its log line journal\.\* says why") as caught:
         writer.call(store("bad"), WAIT_S, None, told.append)
     assert told == [caught.value.reason]
-    assert "it can not be stored" in caught.value.reason
+    assert "it cannot be stored" in caught.value.reason
 
 
 def test_what_takes_too_long_is_told_all_the_same(journal: Gated, writer: JournalWriter) -> None:

@@ -49,7 +49,7 @@ SINK = {
 
 
 def planted_tree() -> dict[str, Any]:
-    """Give what a file would hold, with a secret in every place that may hold one."""
+    """Return what a file would hold, with a secret in every place that may hold one."""
     tree = _tree(Settings, "")
     account = tree["accounts"][0]
     account |= {"id": "shop-a", "credentials": {**account["credentials"], "user_id": "2201"}}
@@ -57,7 +57,7 @@ def planted_tree() -> dict[str, Any]:
 
 
 def planted_values(value: Any) -> Iterator[str]:
-    """Give every text with a secret in a tree, whole."""
+    """Yield every text with a secret in a tree, whole."""
     match value:
         case str() if PLANTED in value:
             yield value
@@ -101,7 +101,7 @@ def _value(hint: Any, where: str) -> Any:
 
 
 def all_texts() -> Iterator[tuple[str, str]]:
-    """Give type and ``repr`` and ``str`` of every living object of ours, and what it holds."""
+    """Yield type and ``repr`` and ``str`` of every living object of ours, and what it holds."""
     seen: set[int] = set()
     for tracked in gc.get_objects():
         for value in (tracked, *(gc.get_referents(tracked) if _is_ours(tracked) else ())):

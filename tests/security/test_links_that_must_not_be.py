@@ -33,7 +33,7 @@ class Bystander:
         self.came: list[Any] = []
 
     def asked(self) -> list[Any]:
-        """Give who came; what waits in the backlog counts."""
+        """Return who came; what waits in the backlog counts."""
         self._listener.setblocking(False)
         try:
             while True:

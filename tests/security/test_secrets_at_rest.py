@@ -88,7 +88,7 @@ def test_check_shows_none(
 
 
 def broken(tree: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Give the tree once for each text in it, that one made wrong in three ways."""
+    """Yield the tree once for each text in it, that one made wrong in three ways."""
     for key, value in tree.items() if isinstance(tree, Mapping) else enumerate(tree):
         where = f"{path}/{key}"
         wrongs: list[Any] = []

@@ -61,7 +61,7 @@ def account_of(shop: Shop, **keys: Any) -> dict[str, Any]:
 
 
 def repeating(user_id: str) -> list[Rule]:
-    """Give faults in which the server repeats what it was told."""
+    """Return faults in which the server repeats what it was told."""
     secret = f"{PLANTED}-token-{user_id}"
     body = {"reason": f"bad token {secret}", "errorMsg": secret, "moreInfo": secret}
     where = {"Location": f"wss://u:{secret}@elsewhere.example/?token={secret}"}
@@ -132,7 +132,7 @@ def run_under_faults(directory: Path, log: Any, said: list[str]) -> None:
 
 
 def over_http(gateway: Gateway, log: Any, outbox_id: str) -> list[str]:
-    """Give every answer of the control API, with the token and without, right and wrong."""
+    """Return every answer of the control API, with the token and without, right and wrong."""
     served = serve(gateway, log=log)
     assert served is not None
     told = []
@@ -150,7 +150,7 @@ def over_http(gateway: Gateway, log: Any, outbox_id: str) -> list[str]:
 
 
 def living() -> list[str]:
-    """Give what living objects tell; the kernel's own failures are masked where they leave it."""
+    """Return what living objects tell; the kernel's own failures are masked where they leave it."""
     kernel_only = "actors.values.Failure"
     found = [(kind, text) for kind, text in all_texts() if kind != kernel_only]
     assert len(found) > 20

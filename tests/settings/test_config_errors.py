@@ -232,7 +232,7 @@ def test_ids_are_short_words(bad: str) -> None:
 
 
 def test_unreadable_files_are_told_by_name(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"nowhere\.yaml: can not be read: No such file"):
+    with pytest.raises(ConfigError, match=r"nowhere\.yaml: cannot be read: No such file"):
         load(tmp_path / "nowhere.yaml")
     with pytest.raises(ConfigError, match=r"is no name of a file: embedded null"):
         load(Path("a\0b"))
@@ -288,5 +288,5 @@ def test_settings_made_in_python_pass_the_same_rules() -> None:
 
 @pytest.mark.skipif(os.name != "posix", reason="modes are POSIX")
 def test_a_folder_instead_of_a_file_is_told(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="can not be read: Is a directory"):
+    with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
         load(tmp_path)

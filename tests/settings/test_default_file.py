@@ -25,7 +25,7 @@ UNITS = {"_per_s": "(a second)", "_s": "(seconds)", "_bytes": "(bytes)"}
 
 
 def numbers(record: Record, path: tuple[str, ...] = ()) -> Iterator[tuple[type[Record], str, str]]:
-    """Give each number: its record, its key, and where it stands in a file."""
+    """Yield each number: its record, its key, and where it stands in a file."""
     for key in dataclasses.fields(record):
         value = getattr(record, key.name)
         if isinstance(value, Record):
@@ -41,7 +41,7 @@ NUMBERS = [
 
 
 def nested(path: str, value: object) -> dict[str, Any]:
-    """Give a file with one key."""
+    """Return a file with one key."""
     tree: Any = value
     for name in reversed(path.split(".")):
         tree = {name: tree}
@@ -125,11 +125,11 @@ def test_a_setting_is_added_in_two_steps(tmp_path: Path) -> None:
     file.write_text(text.replace(after, f"    patience_s: 2  # how long\n{after}"), "utf-8")
     assert run(str(check)) == ""
     used = (
-        "from gateway import planning\n"
+        "from gateway.host import assembly\n"
         "from gateway.config import from_mapping\n"
         "account = {'id': 'a', 'platform': 'plain', 'url': 'ws://h',"
         " 'heartbeat': {'patience_s': 7}}\n"
         "settings = from_mapping({'accounts': [account]})\n"
-        "print(planning.plan(settings.accounts[0], settings).heartbeat.patience_s)\n"
+        "print(assembly.plan(settings.accounts[0], settings).heartbeat.patience_s)\n"
     )
     assert run("-c", used) == "7.0"

@@ -36,7 +36,7 @@ def account(**keys: Any) -> Settings:
 
 
 def everywhere(bad: str) -> dict[str, Settings]:
-    """Give settings with a text in each key that takes one, by the key that must be named."""
+    """Return settings with a text in each key that takes one, by the key that must be named."""
     credentials = ("user_id", "device_id", "token", "cookie")
     return {
         "data_dir": Settings(data_dir=bad),
@@ -68,7 +68,7 @@ def everywhere(bad: str) -> dict[str, Settings]:
 
 
 def texts_of(cls: type[Record], path: str = "") -> set[str]:
-    """Give the names of all keys of a record that take any text."""
+    """Return the names of all keys of a record that take any text."""
     found: set[str] = set()
     for name, hint in cls.__annotations__.items():
         where = f"{path}{name}"

@@ -29,7 +29,7 @@ OPTIONS: dict[str, Callable[[Path], dict[str, Any]]] = {
 
 
 def options_of(kind: str, folder: Path) -> dict[str, Any]:
-    """Give options of a sink that may use a folder."""
+    """Return options of a sink that may use a folder."""
     factory: Any = sinks.SINKS[kind]
     return dict((OPTIONS.get(kind) or factory.sample)(folder))
 

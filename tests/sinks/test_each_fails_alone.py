@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from actors.runtime.clock import SystemClock
 
 from actors.runtime.board import AlertBoard
+from actors.runtime.clock import SystemClock
 from actors.values import Content, Delivery, Disposition, Event
 from gateway import ChatMessage
 from gateway.host.handlers import Handlers
@@ -347,13 +347,13 @@ def test_a_sink_that_hangs_ends_the_stop_late_and_is_named(disk: Disk, log: Told
 
 def test_a_sink_that_can_not_be_closed_ends_nothing(disk: Disk, log: Told) -> None:
     def broken() -> None:
-        raise OSError("can not be flushed")
+        raise OSError("cannot be flushed")
 
     disk.close = broken  # type: ignore[method-assign]
     made = SinkRunner(disk, "disk", log=log)
     made.start()
     assert made.stop(WAIT_S)
-    assert "can not be flushed" in log.of("sink.close_failed")[0]["reason"]
+    assert "cannot be flushed" in log.of("sink.close_failed")[0]["reason"]
 
 
 def test_one_alert_stands_for_all_sinks_that_fail(disk: Disk, log: Told) -> None:

@@ -16,7 +16,7 @@ from gateway.testing.kit.bench import bench_settings
 
 
 def with_sink(sink: SinkSettings) -> Settings:
-    """Give settings with this sink."""
+    """Return settings with this sink."""
     return dataclasses.replace(bench_settings(), sinks=(sink,))
 
 
@@ -80,7 +80,7 @@ def test_a_method_of_a_class_in_a_module_is_found(
     ("place", "told"),
     [
         ("nothing", "'nothing' is no place; write call: mypackage.mymodule:on_event"),
-        ("no.such.module:f", "can not import 'no.such.module' (ModuleNotFoundError"),
+        ("no.such.module:f", "cannot import 'no.such.module' (ModuleNotFoundError"),
         ("json:nothing", "'json' has no function 'nothing'"),
         ("json:__name__", "'json' has no function '__name__'"),
         (":f", "is no place"),

@@ -21,7 +21,7 @@ def take(event: Any) -> None:
 
 
 def lines_in(folder: Path) -> list[str]:
-    """Give the ids of the events in the file of a sink ``jsonl``."""
+    """Return the ids of the events in the file of a sink ``jsonl``."""
     lines = (folder / "deep" / "events.jsonl").read_text("utf-8").splitlines()
     return [json.loads(line).get("event_id", "") for line in lines]
 

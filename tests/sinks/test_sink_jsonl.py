@@ -12,7 +12,7 @@ from gateway.errors import SinkError
 from gateway.events import ChatMessage
 from gateway.sinks.jsonl import JsonlSink
 
-posix_only = pytest.mark.skipif(os.name != "posix", reason="an open file can not be moved")
+posix_only = pytest.mark.skipif(os.name != "posix", reason="an open file cannot be moved")
 
 
 def event(number: int) -> ChatMessage:
@@ -128,7 +128,7 @@ def test_a_full_disk_is_told_and_the_event_can_come_again(
     monkeypatch.setattr(os, "write", write)
     with pytest.raises(SinkError) as caught:
         sink.deliver(event(1))
-    assert "events.jsonl can not be written: No space left on device" in str(caught.value)
+    assert "events.jsonl cannot be written: No space left on device" in str(caught.value)
     assert "the disk has room" in str(caught.value)
     assert caught.value.retryable
 
@@ -151,7 +151,7 @@ def test_a_really_full_disk(tmp_path: Path) -> None:
 
     with pytest.raises(SinkError, match="No space left"):
         sink.deliver(event(1))
-    with pytest.raises(SinkError, match="can not be flushed"):
+    with pytest.raises(SinkError, match="cannot be flushed"):
         sink.close()
     sink.close()
 
@@ -159,7 +159,7 @@ def test_a_really_full_disk(tmp_path: Path) -> None:
 def test_a_place_that_can_not_be_written_is_told_at_the_start(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 
-    with pytest.raises(SinkError, match="can not be opened"):
+    with pytest.raises(SinkError, match="cannot be opened"):
         JsonlSink(path=str(tmp_path / "file" / "events.jsonl"))
-    with pytest.raises(SinkError, match="can not be opened"):
+    with pytest.raises(SinkError, match="cannot be opened"):
         JsonlSink(path=str(tmp_path))

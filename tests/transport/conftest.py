@@ -36,7 +36,7 @@ def over() -> threading.Event:
 
 @pytest.fixture
 def serve(no_descriptor_leaks: None, over: threading.Event) -> Iterator[Callable[..., int]]:
-    """Give ``serve(script, context=None)``: runs the script for each client; gives the port."""
+    """Yield ``serve(script, context=None)``: runs the script for each client; gives the port."""
     del no_descriptor_leaks  # only so that it looks last
     sockets: list[socket.socket] = []
     listeners: list[socket.socket] = []
@@ -100,7 +100,7 @@ def serve(no_descriptor_leaks: None, over: threading.Event) -> Iterator[Callable
 
 @pytest.fixture
 def hear() -> Callable[[socket.socket], str]:
-    """Give ``hear(sock)``: reads an HTTP header, byte by byte, and gives it as text."""
+    """Return ``hear(sock)``: reads an HTTP header, byte by byte, and gives it as text."""
 
     def read(sock: socket.socket) -> str:
         head = b""
@@ -116,7 +116,7 @@ def hear() -> Callable[[socket.socket], str]:
 
 @pytest.fixture
 def accept_of() -> Callable[[str], str]:
-    """Give ``accept_of(request)``: the headers of a right 101, without the empty line."""
+    """Return ``accept_of(request)``: the headers of a right 101, without the empty line."""
 
     def answer(request: str) -> str:
         lines = dict(line.split(": ", 1) for line in request.split("\r\n")[1:] if line)
@@ -134,7 +134,7 @@ def accept_of() -> Callable[[str], str]:
 def shake(
     hear: Callable[[socket.socket], str], accept_of: Callable[[str], str]
 ) -> Callable[[socket.socket], str]:
-    """Give ``shake(sock)``: the server's half of a right handshake; gives the request."""
+    """Return ``shake(sock)``: the server's half of a right handshake; gives the request."""
 
     def handshake(sock: socket.socket) -> str:
         request = hear(sock)

@@ -24,13 +24,13 @@ MASKERS = pytest.mark.parametrize(
 
 
 def counted() -> Callable[[], bytes]:
-    """Give keys that can be foreseen."""
+    """Return keys that can be foreseen."""
     numbers = itertools.count(1)
     return lambda: (next(numbers) * 0x9E3779B1 & 0xFFFFFFFF).to_bytes(4, "big")
 
 
 def text(payload: bytes) -> bytes:
-    """Give a lone text frame of a server."""
+    """Return a lone text frame of a server."""
     return rfc6455.header(usual.LONE_TEXT, len(payload), 0) + payload
 
 

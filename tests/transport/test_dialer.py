@@ -463,7 +463,7 @@ def test_a_resolver_that_is_broken(answer: Any) -> None:
 
 
 def test_a_resolver_that_hangs_costs_one_thread_whoever_asks(over: threading.Event) -> None:
-    """A lookup can not be interrupted; 1,000 accounts must not leave 1,000 threads in it."""
+    """A lookup cannot be interrupted; 1,000 accounts must not leave 1,000 threads in it."""
     calls: list[str] = []
 
     def hang(host: str, *_: object, **__: object) -> Any:

@@ -21,6 +21,6 @@ def call(*arguments: str) -> tuple[int, str, str]:
 
 
 def free_port() -> int:
-    """Give a port nobody listens on."""
+    """Return a port nobody listens on."""
     with socket.create_server(("127.0.0.1", 0)) as found:
         return int(found.getsockname()[1])

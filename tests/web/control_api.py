@@ -38,13 +38,13 @@ class Api:
         headers: dict[str, str] | None = None,
         raw: bytes | None = None,
     ) -> tuple[int, Any, dict[str, str]]:
-        """Give status, body and headers (in lower case) of an answer."""
+        """Return status, body and headers (in lower case) of an answer."""
         data = raw if raw is not None else None if body is None else msgspec.json.encode(body)
         status, answer, told = self._exchange(method, path, data, headers or {})
         return status, msgspec.json.decode(answer), told
 
     def get_bytes(self, path: str) -> bytes:
-        """Give the body of an answer as it came."""
+        """Return the body of an answer as it came."""
         return self._exchange("GET", path, None, {})[1]
 
     def _exchange(
@@ -64,7 +64,7 @@ class Api:
             connection.close()
 
     def get(self, path: str) -> Any:
-        """Give the body of an answer that must be fine."""
+        """Return the body of an answer that must be fine."""
         status, body, _ = self.ask("GET", path)
         assert status == 200, body
         return body
@@ -88,7 +88,7 @@ class Serve(Protocol):
 
 @pytest.fixture
 def serve_api() -> Iterator[Serve]:
-    """Give a function that serves a gateway; the test's end stops all of them."""
+    """Yield a function that serves a gateway; the test's end stops all of them."""
     served: list[Serving] = []
 
     def begin(gateway: Controlled, *, log: Any = None) -> Api:

@@ -32,7 +32,7 @@ def hello(_environ: dict[str, Any], start_response: Any) -> list[bytes]:
 
 @pytest.fixture
 def hasty() -> Iterator[HttpServer]:
-    """Give a server that waits half a second for a request."""
+    """Yield a server that waits half a second for a request."""
     server = HttpServer(hello, "127.0.0.1", 0, request_s=0.5, life_s=2.0)
     server.start()
     yield server

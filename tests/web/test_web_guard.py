@@ -12,7 +12,7 @@ from gateway.web.problems import Problem
 def refusal(
     guard: Guard, host: str | None, origin: str | None = None, site: str | None = None
 ) -> int:
-    """Give the status a page's request is refused with; 0 if it is let in."""
+    """Return the status a page's request is refused with; 0 if it is let in."""
     try:
         guard.admit_page(host, origin, site)
     except Problem as problem:

@@ -28,7 +28,7 @@ ODD_PATH = quote(ODD, safe="")
 
 
 def refused(api: Any, method: str, path: str, body: object = None, **how: Any) -> tuple[int, str]:
-    """Give status and error of an answer that must be a refusal, whole and without a secret."""
+    """Return status and error of an answer that must be a refusal, whole and without a secret."""
     status, answer, _ = api.ask(method, path, body, **how)
     assert set(answer) == {"error", "detail", "next_step"}, answer
     assert all(isinstance(text, str) and text for text in answer.values())

@@ -35,7 +35,7 @@ class Bench:
 
 
 def texts(page: Page) -> list[str]:
-    """Give what was said on a page."""
+    """Return what was said on a page."""
     rows: list[dict[str, Any]] = [msgspec.json.decode(line) for line in page.events]
     return [row["text"] for row in rows]
 

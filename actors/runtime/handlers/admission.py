@@ -58,7 +58,7 @@ class Admission:
         self._open: bool | None = None
 
     def __call__(self, event: Event) -> Outcome | None:
-        """Give None to let it pass, or how it ends without its handlers."""
+        """Return None to let it pass, or how it ends without its handlers."""
         clock = self._clock
         platform_ms = self._platform().earliest_ms(clock.monotonic())
         ended = verdict(self._rules, self._tries, event, clock.unix_ms(), platform_ms)

@@ -51,7 +51,7 @@ _here = threading.local()
 
 
 def revoked() -> bool:
-    """Say whether the calling thread was given up: what it does now is not wanted any more.
+    """Return whether the calling thread was given up: what it does now is not wanted any more.
 
     False on every thread that is not a handler's.
     """
@@ -60,7 +60,7 @@ def revoked() -> bool:
 
 
 def handling() -> bool:
-    """Say whether the calling thread is a handler's."""
+    """Return whether the calling thread is a handler's."""
     return getattr(_here, "worker", None) is not None
 
 
@@ -136,7 +136,7 @@ class HandlerPool:
 
     @property
     def leaked(self) -> int:
-        """Give the number of threads that were given up and are still in their handler."""
+        """Return the number of threads that were given up and are still in their handler."""
         return len(self._roster.lost)
 
     # --- any thread ------------------------------------------------------------------------
@@ -319,7 +319,7 @@ class HandlerPool:
                 self._report_leak()
 
     def _judged(self, results: Results) -> Results:
-        """Give the results with what becomes of the events whose handlers were given up."""
+        """Return the results with what becomes of the events whose handlers were given up."""
         given_up = self._given_up
         if given_up is None:
             return results

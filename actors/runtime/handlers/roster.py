@@ -205,7 +205,7 @@ class Roster:
             self._ready.append(queue)
 
     def _room(self) -> int:
-        """Say how many workers could join. Beyond ``leak_limit`` the lost are not replaced."""
+        """Return how many workers could join. Beyond ``leak_limit`` the lost are not replaced."""
         allowed = self._limit - max(0, len(self.lost) - self._leak_limit)
         return len(self.idle) + max(0, allowed - len(self.workers))
 
@@ -226,7 +226,7 @@ class Roster:
     # --- a worker asks ------------------------------------------------------------------------
 
     def find(self, worker: Worker, now: float) -> Task | None:
-        """Give a worker its next run; None makes it idle (or, when stopping, ends it)."""
+        """Return a worker its next run; None makes it idle (or, when stopping, ends it)."""
         quick = now - worker.began < QUICK_S * worker.handled
         while self._ready and not (quick and self._hot > 1):
             queue = self._ready.popleft()
@@ -352,7 +352,7 @@ class Roster:
             self.look_at += lost_s
 
     def _next_look(self, now: float) -> float | None:
-        """Say when to inspect again: soon while work waits, else at the next deadline.
+        """Return when to inspect again: soon while work waits, else at the next deadline.
 
         While workers make progress every look only takes the GIL from them: it comes half as
         often each time.
@@ -398,7 +398,7 @@ class Roster:
             self._hire(1)
 
     def give_up(self, worker: Worker, outcome: Outcome | None) -> Results:
-        """Give a worker up for lost; its event gets ``outcome``, or is part of the rest."""
+        """Return a worker up for lost; its event gets ``outcome``, or is part of the rest."""
         task, queue = worker.task, worker.queue
         assert task is not None
         assert queue is not None

@@ -81,7 +81,7 @@ class Queue:
 
     @property
     def spent(self) -> bool:
-        """Say whether nothing is left of it, nor any worker about to look at it."""
+        """Return whether nothing is left of it, nor any worker about to look at it."""
         return not (self.waiting or self.busy or self.held or self.workers or self.listed)
 
     def take(self) -> Task | None:

@@ -23,7 +23,7 @@ class ToldTime:
         self._at = float("-inf")
 
     def is_news(self, told_ms: int, now: float) -> bool:
-        """Say whether to note it; then it counts as noted."""
+        """Return whether to note it; then it counts as noted."""
         if abs(told_ms - self._told_ms) < NEWS_MS:
             return False
         with self._lock:

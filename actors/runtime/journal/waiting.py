@@ -108,7 +108,7 @@ class Waitlist:
 
 
 def closes(command: JournalCommand) -> bool:
-    """Say whether it adds no message, and may be done before those that do.
+    """Return whether it adds no message, and may be done before those that do.
 
     The end of a hold is one: what waits behind it would never be handled on a full disk.
     """
@@ -116,12 +116,12 @@ def closes(command: JournalCommand) -> bool:
 
 
 def presses(command: JournalCommand) -> bool:
-    """Say whether anybody waits for it: not for the note that events are done, and no more."""
+    """Return whether anybody waits for it: not for the note that events are done, and no more."""
     return type(command) is not SettleEvents or bool(command.settlements)
 
 
 def rows_of(command: JournalCommand) -> int:
-    """Say how much of a transaction it takes: events, settlements, or one."""
+    """Return how much of a transaction it takes: events, settlements, or one."""
     if isinstance(command, StoreFrames | CloseHold):
         return sum([len(decoded.events) for decoded in command.frames])
     if isinstance(command, SettleEvents):

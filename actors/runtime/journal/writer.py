@@ -113,12 +113,12 @@ class JournalWriter:
     # --- any thread ---
 
     def numbers(self) -> Iterator[int]:
-        """Give the journal's source of ``lane_seq``; safe to draw from any thread."""
+        """Return the journal's source of ``lane_seq``; safe to draw from any thread."""
         return self._journal.numbers()
 
     @property
     def durable(self) -> bool:
-        """Tell whether the journal keeps messages on a disk, so that memory need not."""
+        """Return whether the journal keeps messages on a disk, so that memory need not."""
         return self._journal.durable
 
     @property
@@ -135,7 +135,7 @@ class JournalWriter:
         )
 
     def stalled_s(self, now: float) -> float:
-        """Give the seconds since the first try of the commit that does not hold; 0: none."""
+        """Return the seconds since the first try of the commit that does not hold; 0: none."""
         since = self._commits.stalled_since
         return 0.0 if since is None else max(0.0, now - since)
 

@@ -31,7 +31,7 @@ if sys.platform == "linux":
     import termios
 
     def unsent_bytes(sock: socket.socket) -> int:
-        """Give how many bytes the kernel holds that the peer has not confirmed."""
+        """Return how many bytes the kernel holds that the peer has not confirmed."""
         try:
             held = fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, b"\0\0\0\0")
         except (OSError, ValueError):  # closed meanwhile, or a kind that does not tell
@@ -40,7 +40,7 @@ if sys.platform == "linux":
 else:
 
     def unsent_bytes(sock: socket.socket) -> int:  # noqa: ARG001  # as above
-        """Give 0: this system does not tell."""
+        """Return 0: this system does not tell."""
         return 0
 
 
@@ -211,7 +211,7 @@ class Link:
         return True
 
     def _send(self, data: bytes | bytearray) -> int:
-        """Give the bytes the kernel took. A partly sent frame stays at the head of the buffer."""
+        """Return the bytes the kernel took. A partly sent frame stays at the head of the buffer."""
         try:
             sent = self._sock.send(data)
         except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
@@ -242,7 +242,7 @@ class Link:
     # --- the poller's side -----------------------------------------------------------------
 
     def fileno(self) -> int:
-        """Give the descriptor; -1 once it is closed."""
+        """Return the descriptor; -1 once it is closed."""
         return self._sock.fileno()
 
     def receive(self, size_bytes: int) -> bytes | None:
@@ -270,7 +270,7 @@ class Link:
                 self._out = None
 
     def traffic(self) -> Traffic:
-        """Give what moves: for the verdict on an answer that does not come."""
+        """Return what moves: for the verdict on an answer that does not come."""
         with self._lock:
             taken = self._taken()
             return Traffic(
@@ -281,16 +281,16 @@ class Link:
             )
 
     def _taken(self) -> int:
-        """Give how many bytes the peer's side has taken, as far as the system tells."""
+        """Return how many bytes the peer's side has taken, as far as the system tells."""
         return self.bytes_out - (0 if self.finished else unsent_bytes(self._sock))
 
     @property
     def wants_write(self) -> bool:
-        """Say whether bytes wait for the kernel."""
+        """Return whether bytes wait for the kernel."""
         return self._out is not None
 
     def due(self) -> float | None:
-        """Give the monotonic second at which the poller must look, if there is one."""
+        """Return the monotonic second at which the poller must look, if there is one."""
         with self._lock:
             times = [] if self._out is None else [self._window[0] + self._deadline_s]
             if self.closing_until is not None:

@@ -124,7 +124,7 @@ def _cut(
 
 
 def ending(end: End, wire: Wire) -> tuple[Failure, bytes]:
-    """Say what an end means, and what is still to be written."""
+    """Return what an end means, and what is still to be written."""
     if isinstance(end, Failure):
         return end, b""
     if isinstance(end, WireBroken):

@@ -197,7 +197,7 @@ class Inbox(ActorRef[Any]):
         return item if type(item) is Envelope else Envelope(item)
 
     def empty(self) -> bool:
-        """Say whether both lanes are empty."""
+        """Return whether both lanes are empty."""
         return not self.urgent and not self.mail
 
     # --- pykka's reference -------------------------------------------------------------
@@ -224,7 +224,7 @@ class Inbox(ActorRef[Any]):
     # --- pykka's actor_stopped ---------------------------------------------------------
 
     def is_set(self) -> bool:
-        """Say whether the actor is stopped."""
+        """Return whether the actor is stopped."""
         return self.stopped
 
     def set(self) -> None:

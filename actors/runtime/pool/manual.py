@@ -21,11 +21,11 @@ class ManualClock:
         self._looks: list[Callable[[], None]] = []
 
     def monotonic(self) -> float:
-        """Give the seconds it was set to."""
+        """Return the seconds it was set to."""
         return self.now
 
     def unix_ms(self) -> int:
-        """Give the wall time it was set to."""
+        """Return the wall time it was set to."""
         return self.wall_ms
 
     def on_move(self, look: Callable[[], None]) -> None:
@@ -52,7 +52,7 @@ class ManualTimers(Timers):
         """Do nothing: there is no thread."""
 
     def pending(self) -> list[tuple[float, Mailbox[Any] | None, Any]]:
-        """Give due time, mailbox and message of what is armed, earliest first.
+        """Return due time, mailbox and message of what is armed, earliest first.
 
         A function armed with ``call_after`` stands as ``(due, None, function)``.
         """

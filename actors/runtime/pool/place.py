@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def place(error: BaseException) -> str:
-    """Give ``Type at folder/file.py:12``, the innermost frame.
+    """Return ``Type at folder/file.py:12``, the innermost frame.
 
     The text of an exception is left out: it may hold a cookie or a customer's words. Never raises:
     what a stranger's class makes of its name or traceback may.

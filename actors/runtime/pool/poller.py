@@ -179,7 +179,7 @@ class Poller:
         return True
 
     def _wait(self, hurried: Callable[[], bool]) -> float | None:
-        """Say how long to wait, and be asleep if that is not 0."""
+        """Return how long to wait, and be asleep if that is not 0."""
         with self._lock:
             wait_s = self._wait_s()
             self.asleep = wait_s != 0.0

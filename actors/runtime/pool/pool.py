@@ -144,7 +144,7 @@ class Pool:
         self.live.pop(actor.actor_inbox.number, None)
 
     def stuck(self, now: float, limit_s: float) -> list[Tenant]:
-        """Give the actors that have been at one message for ``limit_s`` seconds or more.
+        """Return the actors that have been at one message for ``limit_s`` seconds or more.
 
         Args:
             now: Monotonic seconds.

@@ -43,7 +43,7 @@ class SupervisedActor(PooledActor, Generic[M]):
         Raises:
             TypeError: Always.
         """
-        raise TypeError(f"{self._name} can not receive {type(message).__name__}")
+        raise TypeError(f"{self._name} cannot receive {type(message).__name__}")
 
     def incarnation(self) -> Incarnation[M]:
         """Return the mailbox of this life alone: the next one does not hear what is told there."""

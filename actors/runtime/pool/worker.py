@@ -85,7 +85,7 @@ class Worker:
         return True
 
     def has_ready(self) -> bool:
-        """Say whether an actor waits for its turn."""
+        """Return whether an actor waits for its turn."""
         return not self._queue.empty()
 
     def _serve(self, inbox: Inbox) -> None:

@@ -74,7 +74,7 @@ def backup(
 
 
 def last_backup(source: Path) -> Backup | None:
-    """Give the last backup that was made of a journal; None if there is no word of one."""
+    """Return the last backup that was made of a journal; None if there is no word of one."""
     try:
         return msgspec.json.decode(_record(source).read_bytes(), type=Backup)
     except (OSError, msgspec.MsgspecError):

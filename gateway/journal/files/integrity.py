@@ -26,7 +26,7 @@ FRAMES: Final = "inbox"
 
 
 def identify(connection: sqlite3.Connection, path: Path) -> int:
-    """Give the schema version of a journal.
+    """Return the schema version of a journal.
 
     Raises:
         JournalError: Not ours, or newer than we are; names the file and what to do.
@@ -71,7 +71,7 @@ def verify(connection: sqlite3.Connection, path: Path) -> bool:
 def problems_in(
     connection: sqlite3.Connection, table: str | None = None, *, thorough: bool = False
 ) -> list[str]:
-    """Say what SQLite finds wrong with a file or a table of it, at most 20 lines.
+    """Return what SQLite finds wrong with a file or a table of it, at most 20 lines.
 
     Args:
         connection: Of the file.

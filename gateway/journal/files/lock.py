@@ -107,7 +107,7 @@ class ProcessLock:
         )
 
     def guards(self, number: os.stat_result) -> bool:
-        """Tell whether this is the journal file that is locked."""
+        """Return whether this is the journal file that is locked."""
         return self._journal is not None and os.path.samestat(os.fstat(self._journal), number)
 
     def mark(self, inode: int) -> None:
@@ -276,7 +276,7 @@ def _foreign(path: Path) -> JournalError:
 
 
 def _is_at(descriptor: int, path: Path) -> bool:
-    """Tell whether a name still leads to an open file."""
+    """Return whether a name still leads to an open file."""
     try:
         return os.path.samestat(os.fstat(descriptor), path.lstat())
     except OSError:
@@ -306,7 +306,7 @@ def _locked(descriptor: int, path: Path) -> bool:
 
 
 def _free(descriptor: int) -> bool:
-    """Tell whether nobody holds a lock."""
+    """Return whether nobody holds a lock."""
     try:
         _look(descriptor)
     except OSError:
@@ -336,7 +336,7 @@ def _named(path: Path, owner: Owner | None) -> str:
 
 
 def _alive(pid: int) -> bool:
-    """Tell whether a process of this machine is there; True if that cannot be told."""
+    """Return whether a process of this machine is there; True if that cannot be told."""
     if sys.platform == "win32" or pid <= 0:
         return True
     try:
@@ -375,7 +375,7 @@ else:
         fcntl.flock(descriptor, fcntl.LOCK_UN)
 
     def _mixed(descriptor: int) -> bool:
-        """Tell whether the file system keeps flock and the locks of SQLite as one."""
+        """Return whether the file system keeps flock and the locks of SQLite as one."""
         try:
             fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _PROBED_BYTE)
             fcntl.lockf(descriptor, fcntl.LOCK_UN, 1, _PROBED_BYTE)

@@ -58,7 +58,7 @@ def prepare_directory(path: Path) -> None:
 
 
 def lax(path: Path) -> list[Path]:
-    """Give what of a journal others than its owner may read or write."""
+    """Return what of a journal others than its owner may read or write."""
     if os.name != "posix":
         return []
     named = (path.parent, path, beside(path, "-wal"), beside(path, "-shm"))
@@ -225,7 +225,7 @@ def connect(path: Path, synchronous: str) -> sqlite3.Connection:
 
 
 def failure(path: Path, error: sqlite3.Error) -> JournalError:
-    """Say what failed, where, and what helps; never what was being stored."""
+    """Return what failed, where, and what helps; never what was being stored."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in _DAMAGED:
         return JournalError(integrity.damaged(path, str(error)))
@@ -234,7 +234,7 @@ def failure(path: Path, error: sqlite3.Error) -> JournalError:
 
 
 def needs_new_handle(error: sqlite3.Error) -> bool:
-    """Say whether the open connection cannot be trusted to heal (``contract.md`` J2, J4).
+    """Return whether the open connection cannot be trusted to heal (``contract.md`` J2, J4).
 
     It keeps damaged pages in memory, so it would not see that the file was mended.
     """
@@ -244,5 +244,5 @@ def needs_new_handle(error: sqlite3.Error) -> bool:
 
 
 def beside(path: Path, ending: str) -> Path:
-    """Give the name of a file that belongs to a journal, e.g. its log."""
+    """Return the name of a file that belongs to a journal, e.g. its log."""
     return path.with_name(path.name + ending)

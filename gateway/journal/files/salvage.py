@@ -166,7 +166,7 @@ def _copy(
 def _by_number(
     reading: sqlite3.Connection, table: str, names: str, key: str, losses: list[Loss]
 ) -> Iterator[tuple[Any, ...]]:
-    """Give rows by rising rowid; jump over what cannot be read, as little as possible."""
+    """Yield rows by rising rowid; jump over what cannot be read, as little as possible."""
     after = -_FARTHEST
     query = (
         f"SELECT {names} FROM {table} NOT INDEXED "  # noqa: S608  # our own names
@@ -189,7 +189,7 @@ def _by_number(
 
 
 def _beyond(reading: sqlite3.Connection, table: str, key: str, after: int) -> int | None:
-    """Give the next key after a damaged place that can be read; None: there is none.
+    """Return the next key after a damaged place that can be read; None: there is none.
 
     Pages hold neighbours, so the place is found by doubling the distance, then halving it.
     """
@@ -217,7 +217,7 @@ def _beyond(reading: sqlite3.Connection, table: str, key: str, after: int) -> in
 def _by_text(
     reading: sqlite3.Connection, table: str, names: str, key: str, losses: list[Loss]
 ) -> Iterator[tuple[Any, ...]]:
-    """Give rows from the front until something cannot be read, then from the back."""
+    """Yield rows from the front until something cannot be read, then from the back."""
     last: Any = None
     try:
         for row in reading.execute(f"SELECT {names} FROM {table} ORDER BY {key}"):  # noqa: S608
@@ -237,7 +237,7 @@ def _by_text(
 def _read(
     reading: sqlite3.Connection, query: str, after: int
 ) -> tuple[list[tuple[Any, ...]], bool]:
-    """Give the rows up to the first that cannot be read, and whether there was none."""
+    """Return the rows up to the first that cannot be read, and whether there was none."""
     rows: list[tuple[Any, ...]] = []
     try:
         rows.extend(reading.execute(query, (after,)))

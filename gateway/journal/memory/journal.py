@@ -109,7 +109,7 @@ class MemoryJournal:
         self._paused: set[AccountId] = set()
 
     def numbers(self) -> Iterator[int]:
-        """Give the source of ``lane_seq``; safe to draw from any thread."""
+        """Return the source of ``lane_seq``; safe to draw from any thread."""
         return self._numbers
 
     def commit(self, commands: Sequence[JournalCommand]) -> Sequence[JournalAnswer]:
@@ -119,7 +119,7 @@ class MemoryJournal:
     def pending(
         self, account: AccountId, after: int, limit: int, *, lane: str | None = None
     ) -> PendingRows:
-        """Give unsettled events with ``lane_seq`` above ``after``, in its order, of all lanes."""
+        """Return unsettled events with ``lane_seq`` above ``after``, in its order, of all lanes."""
         del lane
         kept = self._accounts[account]
         events = kept.pending
@@ -154,19 +154,19 @@ class MemoryJournal:
         return page
 
     def pasts(self) -> dict[AccountId, Past]:
-        """Give what former lives left of each account that failed and was not stable since."""
+        """Return what former lives left of each account that failed and was not stable since."""
         return dict(self._pasts)
 
     def paused(self) -> frozenset[AccountId]:
-        """Give the accounts that a person paused and nobody resumed since."""
+        """Return the accounts that a person paused and nobody resumed since."""
         return frozenset(self._paused)
 
     def sends(self, query: SendQuery) -> Sequence[SendRecord]:
-        """Give sends in the order they were accepted; of ended ones, the last 10,000."""
+        """Return sends in the order they were accepted; of ended ones, the last 10,000."""
         return self._sends.find(query)
 
     def letters(self, account: AccountId | None, limit: int) -> Sequence[Letter]:
-        """Give dead and parked events, the newest first."""
+        """Return dead and parked events, the newest first."""
         found = [
             msgspec.structs.replace(letter, frame=None)
             for letter in reversed(self._letters.values())
@@ -175,15 +175,15 @@ class MemoryJournal:
         return found[:limit]
 
     def letter(self, event_id: str) -> Letter | None:
-        """Give one of them with its frame."""
+        """Return one of them with its frame."""
         return self._letters.get(event_id)
 
     def note(self, account: AccountId, conversation_id: str, key: str) -> str | None:
-        """Give what handlers noted last."""
+        """Return what handlers noted last."""
         return self._notes.get((account, conversation_id, key))
 
     def concerns(self) -> Sequence[Alert]:
-        """Give who has dead letters: there is no file to fill."""
+        """Return who has dead letters: there is no file to fill."""
         if self._letters_changed:
             self._letters_changed = False
             found = Counter((each.account, each.status) for each in list(self._letters.values()))
@@ -193,7 +193,7 @@ class MemoryJournal:
         return self._concerns
 
     def tally(self, account: AccountId) -> Tally:
-        """Give the counters of an account."""
+        """Return the counters of an account."""
         kept = self._accounts[account]
         return Tally(
             received=kept.stored + kept.duplicates,
@@ -204,12 +204,12 @@ class MemoryJournal:
         )
 
     def recovery(self, account: AccountId) -> RecoveryRecord:
-        """Give the account's cursor and its hold."""
+        """Return the account's cursor and its hold."""
         kept = self._accounts[account]
         return RecoveryRecord(cursor=kept.cursor, held_from=kept.held_from, first_ms=kept.first_ms)
 
     def known(self, account: AccountId, event_ids: Sequence[str]) -> Mapping[str, bool]:
-        """Say which of these events are stored; True: it may have reached a handler."""
+        """Return which of these events are stored; True: it may have reached a handler."""
         held = {event.event_id for event in (self._accounts[account].held or {}).values()}
         return {
             each: each not in held

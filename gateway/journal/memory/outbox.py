@@ -55,7 +55,7 @@ class MemorySends:
         return note.result is None or self._end(record, note)
 
     def find(self, query: SendQuery) -> list[SendRecord]:
-        """Give the sends that are asked for."""
+        """Return the sends that are asked for."""
         records = (
             self._records.values()
             if query.outbox_id is None

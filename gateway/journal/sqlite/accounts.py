@@ -58,7 +58,7 @@ _PUT_BACK: Final = "UPDATE event SET lane_seq=-lane_seq WHERE lane_seq<0"
 
 
 def record_key(account: str) -> tuple[str, str, str]:
-    """Give the values of :data:`RECORD`."""
+    """Return the values of :data:`RECORD`."""
     return _key(account), _first(account), account
 
 

@@ -73,7 +73,7 @@ class Counts:
                 self._look()
 
     def of(self, account: str) -> Tally:
-        """Give what became of all messages of an account."""
+        """Return what became of all messages of an account."""
         with self._lock:
             counts = Counter(self._counts.get(account))
         ended = {name: counts[name] for name in ("done", "dead", "ignored", "parked", "expired")}

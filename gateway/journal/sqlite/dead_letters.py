@@ -66,7 +66,7 @@ def replay(journal: Journal, event_id: str) -> bool:
     """Make it pending again at the end of its lane; False if it is neither dead nor parked.
 
     Raises:
-        JournalError: The journal can not be written; nothing was done.
+        JournalError: The journal cannot be written; nothing was done.
     """
     number = next(journal.numbers())
     return bool(journal.commit([ReplayEvent(event_id=event_id, lane_seq=number)])[0])
@@ -110,7 +110,7 @@ def _begin(work: Work, command: BeginEvent) -> bool:
 
 
 def left_running(connection: sqlite3.Connection) -> list[ParkEvents]:
-    """Give the commands that park what was running when the last process ended."""
+    """Return the commands that park what was running when the last process ended."""
     query = f"SELECT account, lane_seq FROM dead_letter WHERE reason='{RUNNING}'"  # noqa: S608  # ours
     numbers: defaultdict[AccountId, list[int]] = defaultdict(list)
     for account, number in connection.execute(query):

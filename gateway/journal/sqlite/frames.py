@@ -52,7 +52,7 @@ _WHOLE: Final = "\x01"
 
 
 def local_id(event_id: str, prefix: str) -> str:
-    """Give an identity without its ``<account>/``, which stands beside it in the row.
+    """Return an identity without its ``<account>/``, which stands beside it in the row.
 
     Platforms number messages upwards; without the account in front, new identities lie side
     by side in the index whatever account they are of, and a commit writes a page of it

@@ -138,7 +138,7 @@ class SqliteJournal:
             raise
 
     def numbers(self) -> Iterator[int]:
-        """Give the source of ``lane_seq``; drawing is one C call, safe on any thread."""
+        """Return the source of ``lane_seq``; drawing is one C call, safe on any thread."""
         return self._numbers
 
     def commit(self, commands: Sequence[JournalCommand]) -> Sequence[JournalAnswer]:
@@ -194,7 +194,7 @@ class SqliteJournal:
     def pending(
         self, account: AccountId, after: int, limit: int, *, lane: str | None = None
     ) -> PendingRows:
-        """Give unsettled events with ``lane_seq`` above ``after``, in its order."""
+        """Return unsettled events with ``lane_seq`` above ``after``, in its order."""
         within = None if lane is None else storable(lane)
 
         def read() -> PendingRows:
@@ -220,21 +220,21 @@ class SqliteJournal:
         return page
 
     def pasts(self) -> dict[AccountId, Past]:
-        """Give what former lives left of each account that failed and was not stable since."""
+        """Return what former lives left of each account that failed and was not stable since."""
         rows = self._rows(pasts.past_row, pasts.PASTS, ())
         return dict(row for row in rows if row is not None)
 
     def paused(self) -> frozenset[AccountId]:
-        """Give the accounts that a person paused and nobody resumed since."""
+        """Return the accounts that a person paused and nobody resumed since."""
         return frozenset(str(account) for (account,) in self._read(pasts.PAUSED, ()))
 
     def recovery(self, account: AccountId) -> RecoveryRecord:
-        """Give the account's cursor and its hold."""
+        """Return the account's cursor and its hold."""
         found = self._rows(accounts.record, accounts.RECORD, accounts.record_key(account))
         return found[0] if found else RecoveryRecord()
 
     def known(self, account: AccountId, event_ids: Sequence[str]) -> Mapping[str, bool]:
-        """Say which of these events are stored; True: it may have reached a handler."""
+        """Return which of these events are stored; True: it may have reached a handler."""
         held_from = self.recovery(account).held_from
         prefix = account + "/"
         asked = {storable(frames.local_id(each, prefix)): each for each in event_ids}
@@ -247,28 +247,28 @@ class SqliteJournal:
         return known
 
     def sends(self, query: SendQuery) -> Sequence[SendRecord]:
-        """Give sends in the order they were accepted."""
+        """Return sends in the order they were accepted."""
         return self._rows(outbox.record, *outbox.select(query))
 
     def letters(self, account: AccountId | None, limit: int) -> Sequence[Letter]:
-        """Give dead and parked events, the newest first."""
+        """Return dead and parked events, the newest first."""
         return self._rows(
             dead_letters.letter_row, dead_letters.LIST, (account is None, account, limit)
         )
 
     def letter(self, event_id: str) -> Letter | None:
-        """Give one of them with its frame."""
+        """Return one of them with its frame."""
         found = self._rows(dead_letters.letter_row, dead_letters.SHOW, (storable(event_id),))
         return found[0] if found else None
 
     def note(self, account: AccountId, conversation_id: str, key: str) -> str | None:
-        """Give what handlers noted last."""
+        """Return what handlers noted last."""
         asked = (account, storable(conversation_id), storable(key))
         found = self._rows(lambda row: text(row[0]), settlements.NOTED, asked)
         return found[0] if found else None
 
     def concerns(self) -> Sequence[Alert]:
-        """Give what a person should look at in the file, the same object until it changes."""
+        """Return what a person should look at in the file, the same object until it changes."""
         ours: list[Alert] = [*self._damaged]
         astray = self._lost or self._where.look(within=False)
         if astray is not None:
@@ -282,7 +282,7 @@ class SqliteJournal:
         return self._concerns
 
     def tally(self, account: AccountId) -> Tally:
-        """Give the counters of an account, exactly, over the life of the file."""
+        """Return the counters of an account, exactly, over the life of the file."""
         return self._counts.of(account)
 
     def prune(self, budget_s: float = 0.05) -> Pruned:
@@ -357,7 +357,7 @@ class SqliteJournal:
             self._damaged += (wal.alert(self.path, lost),)
 
     def _connected(self) -> sqlite3.Connection:
-        """Give the connection; a new one if the last was given up after an error."""
+        """Return the connection; a new one if the last was given up after an error."""
         if self._closed:
             raise JournalError(f"the journal {self.path} is closed; open it anew")
         if self._connection is None:

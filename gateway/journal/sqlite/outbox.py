@@ -123,14 +123,14 @@ def mark(work: Work, note: MarkDelivery) -> bool:
 
 
 def state_of(result: SendResult) -> SendState:
-    """Give the row's state; an UNKNOWN that nothing will ever resolve is at its end."""
+    """Return the row's state; an UNKNOWN that nothing will ever resolve is at its end."""
     if result.outcome is SendOutcome.UNKNOWN and result.reason == UNCONFIRMED:
         return SendState.FAILED
     return _STATE[result.outcome]
 
 
 def select(query: SendQuery) -> tuple[str, list[str | int]]:
-    """Give SQL and values for the sends that are asked for; :func:`record` reads the rows."""
+    """Return SQL and values for the sends that are asked for; :func:`record` reads the rows."""
     conditions: list[str] = []
     values: list[str | int] = []
     for condition, value in (
@@ -182,7 +182,7 @@ def _delivery(row: Sequence[Any]) -> Delivery:
 
 
 def encode_content(content: Content) -> bytes:
-    """Give a body as JSON; what no wire can carry (lone surrogates) becomes ``?``."""
+    """Return a body as JSON; what no wire can carry (lone surrogates) becomes ``?``."""
     try:
         return msgspec.json.encode(content)
     except UnicodeEncodeError:
@@ -199,18 +199,18 @@ def encode_content(content: Content) -> bytes:
 
 
 def find(journal: Journal, outbox_id: str) -> SendRecord | None:
-    """Give a send, or None if there is none of that id."""
+    """Return a send, or None if there is none of that id."""
     return next(iter(journal.sends(SendQuery(outbox_id=outbox_id))), None)
 
 
 def cancelling(outbox_id: str) -> MarkDelivery:
-    """Give the command that cancels what is queued."""
+    """Return the command that cancels what is queued."""
     result = SendResult(outcome=SendOutcome.CANCELLED, reason=BY_HAND)
     return MarkDelivery(outbox_id=outbox_id, generation=0, result=result)
 
 
 def resolving(outbox_id: str, outcome: SendOutcome, message_id: str | None = None) -> MarkDelivery:
-    """Give the command that ends what is UNKNOWN.
+    """Return the command that ends what is UNKNOWN.
 
     Args:
         outbox_id: Which send.

@@ -39,7 +39,7 @@ def read(
     """Read a page of one lane, or of all if ``lane`` is None.
 
     Raises:
-        sqlite3.Error: The file can not be read.
+        sqlite3.Error: The file cannot be read.
     """
     asked = (
         connection.execute(_ROWS, (account, after))
@@ -94,7 +94,7 @@ def _frames(
 ) -> tuple[dict[int, tuple[Frame, int]], set[int]]:
     """Read frames, and when they came, until they fill a page; give also which were not read.
 
-    The first is always read. One that is neither given nor unread can not be read.
+    The first is always read. One that is neither given nor unread cannot be read.
     """
     numbers: list[Value] = list(dict.fromkeys(wanted))
     unread = set(wanted)
@@ -115,7 +115,7 @@ def _frames(
 
 
 def _frame(raw: object, kind: int) -> Frame | None:
-    """Give a frame as it came; None if what is stored is none."""
+    """Return a frame as it came; None if what is stored is none."""
     if not isinstance(raw, str | bytes):
         return None
     try:

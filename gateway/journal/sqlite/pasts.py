@@ -53,7 +53,7 @@ def pause(work: Work, command: StorePaused) -> None:
 
 
 def past_row(row: Sequence[Any]) -> tuple[AccountId, Past] | None:
-    """Read a row of :data:`PASTS`; None if another version wrote it and we can not."""
+    """Read a row of :data:`PASTS`; None if another version wrote it and we cannot."""
     account, history = row
     try:
         return str(account), _PAST.decode(history)

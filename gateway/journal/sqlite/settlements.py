@@ -156,7 +156,7 @@ def _still_open(work: Work, commands: Sequence[tuple[int, SettleEvents]]) -> set
 
 
 def _taken(numbers: set[Value], settlement: Settlement) -> bool:
-    """Say whether an event is open; if it ends here, it is not any more."""
+    """Return whether an event is open; if it ends here, it is not any more."""
     number = settlement.event.lane_seq
     if number not in numbers:
         return False

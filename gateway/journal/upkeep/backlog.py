@@ -73,7 +73,7 @@ class Backlog:
         """Look a little further; False: a round is over.
 
         Raises:
-            sqlite3.Error: The file can not be read.
+            sqlite3.Error: The file cannot be read.
         """
         if self._account is not None:
             self._read(connection, self._account, now_ms)
@@ -90,7 +90,7 @@ class Backlog:
         return True
 
     def _suspect(self, connection: sqlite3.Connection, account: str, now_ms: int) -> bool:
-        """Say whether any lane of an account can be too long or too old."""
+        """Return whether any lane of an account can be too long or too old."""
         oldest = connection.execute(_OLDEST, (account,)).fetchone()
         if oldest is not None and now_ms - oldest[0] >= RELIEF * self._limits.lane_alert_s * 1000:
             return True

@@ -38,7 +38,7 @@ class Room(enum.Enum):
 
 
 def room(limits: JournalSettings, *, used_bytes: int, free_bytes: int | None) -> tuple[Room, str]:
-    """Say how much room there is, and why not more, with the next step.
+    """Return how much room there is, and why not more, with the next step.
 
     Args:
         limits: What is allowed.
@@ -62,13 +62,13 @@ def room(limits: JournalSettings, *, used_bytes: int, free_bytes: int | None) ->
 
 
 def filling(why: str) -> Alert:
-    """Give the alert of a journal whose room gets scarce."""
+    """Return the alert of a journal whose room gets scarce."""
     what, _, next_step = why.partition("; ")
     return Alert(name=JOURNAL_FILLING, detail=what, next_step=next_step)
 
 
 def letters_room(limits: JournalSettings, *, letter_bytes: int) -> tuple[Room, str]:
-    """Say how much room there is for events that wait for a person, and why not more.
+    """Return how much room there is for events that wait for a person, and why not more.
 
     Args:
         limits: What is allowed.
@@ -84,7 +84,7 @@ def letters_room(limits: JournalSettings, *, letter_bytes: int) -> tuple[Room, s
 
 
 def letters_alert(room_left: Room, why: str) -> Alert:
-    """Give the alert of dead letters that take much or all of their room."""
+    """Return the alert of dead letters that take much or all of their room."""
     told = "; nothing new is stored" if room_left is Room.NONE else ""
     return Alert(
         name="letters.filling",
@@ -95,13 +95,13 @@ def letters_alert(room_left: Room, why: str) -> Alert:
 
 
 def set_aside(rows: Sequence[str]) -> Alert | None:
-    """Give the alert of rows that could not be read; None: there are none."""
+    """Return the alert of rows that could not be read; None: there are none."""
     if not rows:
         return None
     more = f" and {len(rows) - 3} more" if len(rows) > 3 else ""
     return Alert(
         name="journal.rows_set_aside",
-        detail=f"rows that can not be read are set aside: {', '.join(rows[:3])}{more}",
+        detail=f"rows that cannot be read are set aside: {', '.join(rows[:3])}{more}",
         next_step=f"stop the gateway and run {command('journal repair -c FILE')}: it moves their "
         "copies to a file beside the journal",
     )

@@ -130,7 +130,7 @@ class Retention:
     def _old_frames(
         self, connection: sqlite3.Connection, horizon_ms: int
     ) -> tuple[list[int], list[int]]:
-        """Give the frames looked at (none: the round is over) and the old ones of them."""
+        """Return the frames looked at (none: the round is over) and the old ones of them."""
         rows = connection.execute(_FRAMES, (self._frames_after, BATCH_ROWS)).fetchall()
         old = [number for number, at in rows if at < horizon_ms]
         return [number for number, _ in rows] if old else [], old

@@ -243,7 +243,7 @@ class Upkeep:
 
 
 def used_bytes(connection: sqlite3.Connection) -> int:
-    """Give the size of the pages that hold something."""
+    """Return the size of the pages that hold something."""
     (pages,) = connection.execute("PRAGMA page_count").fetchone()
     (free,) = connection.execute("PRAGMA freelist_count").fetchone()
     return int(pages - free) * schema.PAGE_BYTES

@@ -29,14 +29,14 @@ class Scales:
         self._weighing = self._number = self._frame = 0
 
     def estimate(self) -> int:
-        """Give the bytes that are held as of the last count, going by the last weighing."""
+        """Return the bytes that are held as of the last count, going by the last weighing."""
         return self._bytes * self._letters // self._weighed if self._weighed else 0
 
     def count(self, connection: sqlite3.Connection) -> None:
         """See how many there are.
 
         Raises:
-            sqlite3.Error: The file can not be read.
+            sqlite3.Error: The file cannot be read.
         """
         (self._letters,) = connection.execute(_COUNT).fetchone()
 
@@ -44,7 +44,7 @@ class Scales:
         """Count, and weigh a few if they are to be weighed anew; False: all is known.
 
         Raises:
-            sqlite3.Error: The file can not be read.
+            sqlite3.Error: The file cannot be read.
         """
         if not self._number:
             self.count(connection)

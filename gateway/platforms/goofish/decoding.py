@@ -68,7 +68,7 @@ def decode_any(text: str) -> Iterator[dict[str, Any]]:
 
     Takes a bare ``data`` entry (also one broken into lines, or quoted), an entry object, a
     whole frame, a history body or model, a JSON list of these, or one of these a line. A
-    frame without entries gives nothing. Never raises; what can not be decoded has ``kind``
+    frame without entries gives nothing. Never raises; what cannot be decoded has ``kind``
     ``undecodable``.
     """
     # What was no UTF-8 in the file must not make the output unprintable.
@@ -140,7 +140,7 @@ def _decode_frame(text: str, shape: _Shape) -> Iterator[dict[str, Any]]:
 
 
 def _history_of(reply: Reply) -> tuple[Event, ...]:
-    """Give the models an answer holds; most answers hold none."""
+    """Return the models an answer holds; most answers hold none."""
     body = reply.body.decode()
     return decode_history(body) if '"userMessageModels"' in body else ()
 
@@ -161,7 +161,7 @@ def _entry_event(text: str, shape: _Shape) -> Event:
 
 
 def _parts(text: str) -> Sequence[str] | None:
-    """Give the members of a list of captures; None if the list is itself an entry."""
+    """Return the members of a list of captures; None if the list is itself an entry."""
     try:
         check_depth(text)
         members = [str(member, "utf-8") for member in _decode_list(text)]

@@ -39,7 +39,7 @@ def read_entry(data: str, arrival: Arrival) -> PlatformEvent:
 
 
 def read_value(value: Any, data: str, arrival: Arrival) -> PlatformEvent:
-    """Give the event of a decoded entry; ``data`` is the text it came from."""
+    """Return the event of a decoded entry; ``data`` is the text it came from."""
     message = pushed_message(value)
     if message is not None:
         return message_event(message, data, arrival)
@@ -57,7 +57,7 @@ def read_value(value: Any, data: str, arrival: Arrival) -> PlatformEvent:
 
 
 def mentioned_by(event: PlatformEvent) -> str | None:
-    """Give the id of the message a marker speaks of (protocol 12.3); None: it is no marker."""
+    """Return the id of the message a marker speaks of (protocol 12.3); None: it is no marker."""
     return event.message_id if event.subtype == MARKER else None
 
 
@@ -76,7 +76,7 @@ def unknown_words(events: Sequence[Event]) -> tuple[str, ...]:
 def undecodable(
     reason: str, raw: str, arrival: Arrival, *, subtype: str = "undecodable", repeats: bool = False
 ) -> UndecodableEvent:
-    """Give the event of something that can not be read; it keeps all of it.
+    """Return the event of something that cannot be read; it keeps all of it.
 
     Args:
         reason: Why, safe to log.
@@ -103,7 +103,7 @@ class _Base(TypedDict):
 
 
 def base(arrival: Arrival, raw: str) -> _Base:
-    """Give the fields that any event has, whatever it is."""
+    """Return the fields that any event has, whatever it is."""
     return {
         "account": arrival.account,
         "lane_seq": arrival.lane_seq,

@@ -15,7 +15,7 @@ from gateway.platforms.goofish.payload import UndecodableError, unpack
 
 
 def facts(event: Event) -> dict[str, Any]:
-    """Give what the event's ``raw`` says beyond its fields; empty if it can not be read.
+    """Return what the event's ``raw`` says beyond its fields; empty if it cannot be read.
 
     Names: ``encoding biz_message_id need_push platform session_type image_urls
     text_fallback update_key task_name red_reminder_style seller_action message_ids f2

@@ -28,24 +28,24 @@ def at(value: Any, *path: int | str) -> Any:
 
 
 def text(value: Any) -> str | None:
-    """Give a text that is one, the empty one included."""
+    """Return a text that is one, the empty one included."""
     return value if type(value) is str else None
 
 
 def ident(value: Any) -> str | None:
-    """Give an id as text without ``@goofish``; None if there is none."""
+    """Return an id as text without ``@goofish``; None if there is none."""
     if type(value) is int:
         return str(value)
     return value.removesuffix(SUFFIX) or None if type(value) is str else None
 
 
 def plain_id(value: Any) -> str | None:
-    """Give an id that has no domain, such as ``N.PNM``, as text; None if there is none."""
+    """Return an id that has no domain, such as ``N.PNM``, as text; None if there is none."""
     return (str(value) if type(value) is int else text(value)) or None
 
 
 def with_suffix(value: str) -> str:
-    """Give the id as it stands on the wire."""
+    """Return the id as it stands on the wire."""
     return value if "@" in value else value + SUFFIX
 
 
@@ -66,7 +66,7 @@ def integer(value: Any) -> int | None:
 
 
 def query(url: Any, name: str) -> str | None:
-    """Give a parameter of a URL as it stands there; None if missing or empty."""
+    """Return a parameter of a URL as it stands there; None if missing or empty."""
     if type(url) is not str:
         return None
     mark = name + "="

@@ -56,7 +56,7 @@ class FrameReader:
     def decode(
         self, frame: Frame, *, received_at_ms: int, numbers: Iterator[int] | None = None
     ) -> Decoded:
-        """Say what a frame means. Never raises."""
+        """Return what a frame means. Never raises."""
         # An older frame is one replayed from the journal: its numbers are history.
         expected = self._next if received_at_ms >= self._newest_ms else {}
         push = self._usual.follow(frame, received_at_ms, numbers, expected)

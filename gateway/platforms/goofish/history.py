@@ -31,9 +31,9 @@ _decode_history = msgspec.json.Decoder(_History).decode
 
 
 def read_models(body: str, arrival: Arrival) -> tuple[PlatformEvent, ...]:
-    """Give an event for each model of a ``listUserMessages`` body, in its order.
+    """Return an event for each model of a ``listUserMessages`` body, in its order.
 
-    An empty page has no list (protocol 15). A body that can not be read is one event that
+    An empty page has no list (protocol 15). A body that cannot be read is one event that
     keeps it. Never raises.
     """
     try:
@@ -46,7 +46,7 @@ def read_models(body: str, arrival: Arrival) -> tuple[PlatformEvent, ...]:
 
 
 def own_images(raw: str) -> tuple[str, ...]:
-    """Give the addresses of the pictures of a message, from its push entry or history model."""
+    """Return the addresses of the pictures of a message, from its push entry or history model."""
     try:
         value, _ = unpack(raw)
     except UndecodableError:

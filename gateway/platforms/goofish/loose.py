@@ -59,7 +59,7 @@ class Places:
         return self._arrival.received_at_ms
 
     def next(self, stamp: int = 0, index: int = 0, *, transient: bool = False) -> Arrival:
-        """Give the next number, for the entry at ``index`` of a package of time ``stamp``."""
+        """Return the next number, for the entry at ``index`` of a package of time ``stamp``."""
         return msgspec.structs.replace(
             self._arrival,
             lane_seq=None if self._numbers is None else next(self._numbers),
@@ -115,7 +115,7 @@ def _reply(envelope: _Envelope) -> Reply | None:
 
 
 def _code_of_body(body: Any) -> int:
-    """Say how an answer without a code ended: some have none, and a body is a success.
+    """Return how an answer without a code ended: some have none, and a body is a success.
 
     Unless the body itself says otherwise: a refusal must not pass for a success.
     """
@@ -169,7 +169,7 @@ def _kick(lwp: str, envelope: _Envelope, whole: str, places: Places) -> LoosePus
 def _events(
     lwp: str, envelope: _Envelope, whole: str, body: dict[str, Raw], places: Places
 ) -> Sequence[Event]:
-    """Give one event an entry, or one that keeps a frame whose entries are not to be had."""
+    """Return one event an entry, or one that keeps a frame whose entries are not to be had."""
     package = _object(body.get("syncPushPackage", UNSET))
     entries = _list(package.get("data", UNSET))
     stamp = _integer(package, "timestamp")

@@ -162,7 +162,7 @@ def message_event(message: Message, raw: str, arrival: Arrival) -> PlatformEvent
 def _classify(
     content_type: int | None, extension: Any, trade: Trade
 ) -> tuple[type[PlatformEvent], str | None, Trade]:
-    """Give the class, the sender's nick and what of the order marks counts."""
+    """Return the class, the sender's nick and what of the order marks counts."""
     if trade.marked or content_type in (TRADE_CARD, DYNAMIC_CARD):
         # The title of a trade entry is a heading, not a name (protocol 12.1).
         return OrderStatusChanged, None, trade
@@ -176,7 +176,7 @@ def _summary(value: Any, extension: Any) -> str | None:
 
 
 def _written(content: str | None) -> str | None:
-    """Give the text of a text message; None if its JSON is damaged."""
+    """Return the text of a text message; None if its JSON is damaged."""
     try:
         return decode_text(content or "").text.text
     except (ValueError, RecursionError):
@@ -184,7 +184,7 @@ def _written(content: str | None) -> str | None:
 
 
 def _content(told: str | None) -> str | None:
-    """Give the content as JSON text; history has it in base64, and some pushes do."""
+    """Return the content as JSON text; history has it in base64, and some pushes do."""
     if not told or told.lstrip().startswith("{"):
         return told
     try:

@@ -83,12 +83,12 @@ def read_trade(extension: Any, content: Any, summary: str | None) -> Trade:
 
 
 def update_key(extension: Any) -> str | None:
-    """Give ``<cid>:<order>:<stage>`` of a card."""
+    """Return ``<cid>:<order>:<stage>`` of a card."""
     return text(at(inner(at(extension, "extJson")), "updateKey")) or None
 
 
 def task_name(extension: Any) -> str | None:
-    """Give the readable label of a trade message, e.g. ``已拍下_未付款_卖家``."""
+    """Return the readable label of a trade message, e.g. ``已拍下_未付款_卖家``."""
     return text(at(inner(at(extension, "bizTag")), "taskName"))
 
 
@@ -113,7 +113,7 @@ def _made_by_trade(extension: Any) -> bool:
 
 
 def _is_made(content: Any) -> bool:
-    """Say whether it is a card or a tip, which nobody types."""
+    """Return whether it is a card or a tip, which nobody types."""
     return _card(content) is not None or at(content, "tip") is not None
 
 
@@ -127,7 +127,7 @@ def _card(content: Any) -> Any:
 
 
 def _lines(extension: Any, content: Any, main: Any, summary: str | None) -> list[str]:
-    """Give the lines for people, in the order they are believed in."""
+    """Return the lines for people, in the order they are believed in."""
     lines = (
         summary,
         at(extension, "reminderContent"),
@@ -140,7 +140,7 @@ def _lines(extension: Any, content: Any, main: Any, summary: str | None) -> list
 
 
 def _told(lines: list[str], heading: str, button: str | None) -> tuple[str | None, str | None]:
-    """Give the line that counts, and the state it stands for.
+    """Return the line that counts, and the state it stands for.
 
     A heading may be the name of a person, so it counts only if it is known. Without a state a
     line that stands in no row is news; a known one says no more than that a card came.
@@ -155,12 +155,12 @@ def _told(lines: list[str], heading: str, button: str | None) -> tuple[str | Non
 
 
 def _turned_down(words: str | None) -> bool:
-    """Say whether words asked for a refund and have no state: then it was refused."""
+    """Return whether words asked for a refund and have no state: then it was refused."""
     return words is not None and of_words(words) == REFUND_ASKED
 
 
 def _changed(extension: Any, part: str) -> Any:
-    """Give what an update says of a part of its card (protocol 12.3)."""
+    """Return what an update says of a part of its card (protocol 12.3)."""
     found = at(extension, f"{_UPDATE}{part}")
     value = inner(found)
     return found if value is None else value

@@ -134,7 +134,7 @@ class PushReader:
 def quick_text(
     data: str, account: str, user_id: str | None, received_at_ms: int, lane_seq: int | None
 ) -> ChatMessage | None:
-    """Give the event of an ordinary text, or None if the entry may be anything else."""
+    """Return the event of an ordinary text, or None if the entry may be anything else."""
     if len(data) > MAX_CHARS:
         return None
     try:

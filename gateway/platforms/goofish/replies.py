@@ -163,7 +163,7 @@ def judge_send(reply: Reply) -> SendResult:
 
 
 def match_own(event: Event, delivery: Delivery) -> str | None:
-    """Give the id of an own message with the content of a send; None if it is another."""
+    """Return the id of an own message with the content of a send; None if it is another."""
     if not (
         isinstance(event, ChatMessage)
         and event.own
@@ -180,7 +180,7 @@ def match_own(event: Event, delivery: Delivery) -> str | None:
 
 
 def read_state(reply: Reply) -> bytes | None:
-    """Give the state object byte for byte, or None if there is none."""
+    """Return the state object byte for byte, or None if there is none."""
     return reply.body if reply.code == OK and at(_body(reply), "pts") is not None else None
 
 
@@ -240,7 +240,7 @@ def _conversations(lines: list[Any], self_id: str) -> Iterator[Conversation]:
 
 
 def _page(reply: Reply) -> Any:
-    """Give the body of a list; None if it is a refusal, which may come as a 200 too."""
+    """Return the body of a list; None if it is a refusal, which may come as a 200 too."""
     body = _body(reply)
     if reply.code != OK or type(body) is not dict or _reason(body) or at(body, "code"):
         return None
@@ -271,7 +271,7 @@ def _reason(body: Any) -> str | None:
 
 
 def _words(reply: Reply, body: Any) -> str:
-    """Give all a refusal says (protocol 5), in lower case."""
+    """Return all a refusal says (protocol 5), in lower case."""
     said = (
         at(body, "reason"),
         at(body, "errorMsg"),

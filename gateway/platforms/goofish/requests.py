@@ -28,7 +28,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 def upgrade_headers(user_agent: str | None) -> dict[str, str]:
-    """Give the headers of the WebSocket upgrade (protocol 1); the cookie is not among them."""
+    """Return the headers of the WebSocket upgrade (protocol 1); the cookie is not among them."""
     return {
         "Origin": "https://www.goofish.com",
         "User-Agent": user_agent or BROWSER,
@@ -39,17 +39,17 @@ def upgrade_headers(user_agent: str | None) -> dict[str, str]:
 
 
 def new_mid(now_ms: int, draw: float) -> str:
-    """Give ``<0..999><13-digit ms> 0`` (protocol 3)."""
+    """Return ``<0..999><13-digit ms> 0`` (protocol 3)."""
     return f"{int(draw * 1000)}{now_ms} 0"
 
 
 def new_uuid(now_ms: int, draw: float) -> str:
-    """Give ``-<13-digit ms><digit>`` (protocol 3)."""
+    """Return ``-<13-digit ms><digit>`` (protocol 3)."""
     return f"-{now_ms}{int(draw * 10)}"
 
 
 def derived_device_id(user_id: str) -> str:
-    """Give the device id of an account that has none configured; always the same one."""
+    """Return the device id of an account that has none configured; always the same one."""
     made = uuid.uuid5(uuid.NAMESPACE_URL, f"https://www.goofish.com/device/{user_id}")
     return f"{made}".upper() + "-" + user_id
 
@@ -74,7 +74,7 @@ def register(mid: str, *, token: str, device_id: str, user_agent: str | None) ->
 
 
 def beat(mid: str) -> Request:
-    """Give a heartbeat (protocol 7)."""
+    """Return a heartbeat (protocol 7)."""
     return _request("/!", mid)
 
 

@@ -33,7 +33,7 @@ class GoofishHistory:
         return requests.get_state(mid)
 
     def state(self, reply: Reply) -> bytes | None:
-        """Give the state exactly as received."""
+        """Return the state exactly as received."""
         return replies.read_state(reply)
 
     def position(self, state: bytes) -> Position:
@@ -97,15 +97,15 @@ class GoofishSession(BaseSession):
         self.decode = self._reader.decode
 
     def upgrade_headers(self) -> dict[str, str]:
-        """Give the headers of the WebSocket upgrade."""
+        """Return the headers of the WebSocket upgrade."""
         return requests.upgrade_headers(self.user_agent)
 
     def mid(self, now_ms: int, draw: float) -> str:
-        """Give a new request id."""
+        """Return a new request id."""
         return requests.new_mid(now_ms, draw)
 
     def register(self, mid: str) -> Request:
-        """Give the registration; sequence numbers start again with it."""
+        """Return the registration; sequence numbers start again with it."""
         request = requests.register(
             mid, token=self._token, device_id=self._device_id, user_agent=self.user_agent
         )
@@ -117,15 +117,15 @@ class GoofishSession(BaseSession):
         return replies.judge_registration(reply, self._user_id)
 
     def told_ms(self, reply: Reply) -> int | None:
-        """Give the platform's Unix time at which it made an answer."""
+        """Return the platform's Unix time at which it made an answer."""
         return replies.read_time(reply)
 
     def beat(self, mid: str) -> Request:
-        """Give a heartbeat."""
+        """Return a heartbeat."""
         return requests.beat(mid)
 
     def send(self, mid: str, delivery: Delivery) -> Request:
-        """Give the request that sends a message.
+        """Return the request that sends a message.
 
         Raises:
             ValueError: ``delivery.to`` is missing, or its content is empty.
@@ -137,7 +137,7 @@ class GoofishSession(BaseSession):
         return replies.judge_send(reply)
 
     def echoed(self, event: Event, delivery: Delivery) -> str | None:
-        """Give the id of an own message that says what ``delivery`` says.
+        """Return the id of an own message that says what ``delivery`` says.
 
         Neither pushes nor history show the client id (protocol 12.1, 15), so content decides.
         """
@@ -163,7 +163,7 @@ class Goofish(BasePlatform):
         return FrameReader(account, (user_id or "").removesuffix(SUFFIX) or None)
 
     def uuid(self, now_ms: int, draw: float) -> str:
-        """Give a client id for an outgoing message.
+        """Return a client id for an outgoing message.
 
         There are ten a millisecond (protocol 3): who needs more takes the next one.
         """

@@ -81,7 +81,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         if not isinstance(self.do, _FITTING[self.on]):
             fitting = ", ".join(kind.__name__ for kind in _FITTING[self.on])
             raise ValueError(  # noqa: TRY004  # the pair is wrong, no type is
-                f"{type(self.do).__name__} can not happen on {self.on!r}; fitting: {fitting}"
+                f"{type(self.do).__name__} cannot happen on {self.on!r}; fitting: {fitting}"
             )
         if self.on == "accept" and self.account is not None:
             raise ValueError("on 'accept' the account is not known yet; use connection=")
@@ -89,7 +89,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             raise ValueError(f"on {self.on!r} there is no lwp; leave it out")
 
     def fits(self, account: str | None, connection: int, lwp: str | None) -> bool:
-        """Say whether it is about this; counts nothing."""
+        """Return whether it is about this; counts nothing."""
         if self.account is not None and self.account != account:
             return False
         if self.connection is not None and self.connection != connection:
@@ -138,7 +138,7 @@ class FaultBook:
         self._armed = {moment: armed for moment, armed in self._armed.items() if armed}
 
     def fired(self, rule: Rule) -> int:
-        """Say how often a rule fired since it was armed."""
+        """Return how often a rule fired since it was armed."""
         return sum(one.fired for one in self._armed.get(rule.on, ()) if one.rule == rule)
 
     def match(
@@ -150,7 +150,7 @@ class FaultBook:
         of_platform: int,
         lwp: str | None = None,
     ) -> AnyAction | None:
-        """Give the action of the first rule that fires now.
+        """Return the action of the first rule that fires now.
 
         Args:
             moment: What is happening.

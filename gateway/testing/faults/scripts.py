@@ -27,7 +27,7 @@ _MOMENTS: Final = typing.get_args(Moment)
 
 
 class ScriptError(ValueError):
-    """A fault script can not be used.
+    """A fault script cannot be used.
 
     Attributes:
         problems: One line each: where, what, and the nearest right name.
@@ -35,7 +35,7 @@ class ScriptError(ValueError):
 
     def __init__(self, problems: Iterable[str]) -> None:
         self.problems = tuple(problems)
-        super().__init__("\n".join(["the fault script can not be used:", *self.problems]))
+        super().__init__("\n".join(["the fault script cannot be used:", *self.problems]))
 
 
 def script(source: object, *, name: str = "script") -> list[Rule]:
@@ -72,8 +72,8 @@ def read(path: str | Path) -> list[Rule]:
     """Read a script from a YAML (or JSON) file.
 
     Raises:
-        ScriptError: It is no YAML, or something in it can not be used.
-        OSError: It can not be read.
+        ScriptError: It is no YAML, or something in it cannot be used.
+        OSError: It cannot be read.
     """
     file = Path(path)
     try:
@@ -144,7 +144,7 @@ def _named(keys: dict[str, Any], where: str, problems: list[str]) -> list[Rule]:
 
 @cache
 def _arguments(preset: Callable[..., list[Rule]]) -> dict[str, Any]:
-    """Give the arguments of a named fault and their types."""
+    """Return the arguments of a named fault and their types."""
     hints = typing.get_type_hints(preset)
     known = {name: hint for name, hint in hints.items() if name not in ("return", "when")}
     return known | (typing.get_type_hints(When) if "when" in hints else {})
@@ -195,5 +195,5 @@ def _names(keys: Iterable[object], known: Iterable[str], where: str, problems: l
 
 
 def _plain(error: msgspec.ValidationError) -> str:
-    """Give what msgspec says, without the root it does not know."""
+    """Return what msgspec says, without the root it does not know."""
     return str(error).replace(" - at `$.", " - at `").replace(" - at `$`", "")

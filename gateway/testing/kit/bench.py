@@ -194,7 +194,7 @@ class HandlerBench:
 
     @property
     def sends(self) -> Sends:
-        """Gives the result of a send."""
+        """Return the result of a send."""
         return self._sends
 
     @sends.setter
@@ -244,7 +244,7 @@ class HandlerBench:
         return self._stand_in.board.on()
 
     def note(self, conversation: str | None, key: str, *, account: str | None = None) -> str | None:
-        """Give what handlers noted last, as :meth:`Gateway.note` does."""
+        """Return what handlers noted last, as :meth:`Gateway.note` does."""
         account = self.account if account is None else arguments.account(account)
         return self._journal.note(account, *note_name(conversation, key))
 
@@ -401,7 +401,7 @@ class HandlerBench:
 
 
 def bench_settings(*accounts: str) -> Settings:
-    """Give settings with these accounts, ``shop-a`` if none is named; nothing is kept."""
+    """Return settings with these accounts, ``shop-a`` if none is named; nothing is kept."""
     return Settings(
         durability="memory",
         accounts=tuple(

@@ -28,11 +28,11 @@ class ManualClock(StandingClock):
         self._released_at: float | None = None
 
     def monotonic(self) -> float:
-        """Give the seconds it was moved to."""
+        """Return the seconds it was moved to."""
         return self.now + self._since_release_s()
 
     def unix_ms(self) -> int:
-        """Give the wall time it was moved to."""
+        """Return the wall time it was moved to."""
         return self.wall_ms + round(self._since_release_s() * 1000)
 
     def advance(self, seconds: float) -> None:

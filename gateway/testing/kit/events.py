@@ -21,7 +21,7 @@ _numbers = count(1)
 
 
 def _fields(subtype: str, more: dict[str, Any]) -> dict[str, Any]:
-    """Give what every event has; ids are new each time, times grow with them."""
+    """Return what every event has; ids are new each time, times grow with them."""
     number = next(_numbers)
     account = more.get("account", ACCOUNT)
     known = {
@@ -41,7 +41,7 @@ def _fields(subtype: str, more: dict[str, Any]) -> dict[str, Any]:
 
 
 def chat(text: str = "还在吗？", **fields: Any) -> ChatMessage:
-    """Give a message of a customer.
+    """Return a message of a customer.
 
     Args:
         text: What it says.
@@ -57,27 +57,27 @@ def chat(text: str = "还在吗？", **fields: Any) -> ChatMessage:
 
 
 def picture(**fields: Any) -> ChatMessage:
-    """Give a picture of a customer."""
+    """Return a picture of a customer."""
     return ChatMessage(**_fields("image", {"summary": "[图片]", **fields}))
 
 
 def order(order_status: str = "unpaid", **fields: Any) -> OrderStatusChanged:
-    """Give an order that moved; ``order_status`` as on :class:`~gateway.events.PlatformEvent`."""
+    """Return an order that moved; ``order_status`` as on :class:`~gateway.events.PlatformEvent`."""
     known = {"order_status": order_status, "order_id": "2500000000001", "role": "seller"}
     return OrderStatusChanged(**_fields("trade_card", {**known, **fields}))
 
 
 def interaction(subtype: str = "typing", **fields: Any) -> UserInteraction:
-    """Give somebody who reads or types."""
+    """Return somebody who reads or types."""
     return UserInteraction(**_fields(subtype, fields))
 
 
 def notification(summary: str = "平台通知", **fields: Any) -> SystemNotification:
-    """Give a word of the platform's own."""
+    """Return a word of the platform's own."""
     return SystemNotification(**_fields("notice", {"summary": summary, **fields}))
 
 
 def of_account(event: PlatformEvent, account: str) -> PlatformEvent:
-    """Give the same event for another account."""
+    """Return the same event for another account."""
     fields = {name: getattr(event, name) for name in event.__struct_fields__}
     return type(event)(**fields | {"account": account})

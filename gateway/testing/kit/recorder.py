@@ -215,7 +215,7 @@ class Recorder:
             return len(self._handled)
 
     def problems(self) -> list[tuple[str, str]]:
-        """Give the name and a sentence of everything that broke so far, the platform's too."""
+        """Return the name and a sentence of everything that broke so far, the platform's too."""
         with self._changed:
             found = list(self._broken)
         if self._fake is not None:

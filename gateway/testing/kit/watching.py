@@ -118,7 +118,7 @@ class WatchedObserver(Observer):
 
 
 def key_of(decoded: Decoded) -> tuple[str, str] | None:
-    """Give session and number of the push a frame was, as its acknowledgement names them."""
+    """Return session and number of the push a frame was, as its acknowledgement names them."""
     if decoded.ack is None:
         return None
     try:

@@ -94,7 +94,7 @@ class Conversation:
         self.recalled: set[str] = set()
 
     def newest_before(self, cursor: int, limit: int) -> list[Message]:
-        """Give messages older than ``cursor``, newest first; ties are never torn apart."""
+        """Return messages older than ``cursor``, newest first; ties are never torn apart."""
         page: list[Message] = []
         for message in reversed(self.messages):
             if message.created_at_ms >= cursor:
@@ -143,7 +143,7 @@ class Session:
         self._frame_tail = f'","ua":{ua},"sid":"{sid}"}},"lwp":"'
 
     def mid(self) -> str:
-        """Give the next push id: 8 hex digits, the last four count (``protocol.md`` 3)."""
+        """Return the next push id: 8 hex digits, the last four count (``protocol.md`` 3)."""
         self.pushes = n = self.pushes + 1
         return f"{(self.number * 0x9E37 + (n >> 16)) & 0xFFFF:04x}{n & 0xFFFF:04x} 0"
 
@@ -184,7 +184,7 @@ class Session:
         return Push(self.mid(), lwp, body, entries)
 
     def text(self, push: Push, body: str | None = None) -> str:
-        """Give the frame of a push, if wanted with another body."""
+        """Return the frame of a push, if wanted with another body."""
         return (
             f"{self._frame_head}{push.mid}{self._frame_tail}{push.lwp}"
             f'","body":{push.body if body is None else body}}}'
@@ -259,7 +259,7 @@ class Account:
         self.owed = list(kept.values())
 
     def collect(self) -> list[Entry]:
-        """Give what is owed and was not acknowledged meanwhile; it is owed no more."""
+        """Return what is owed and was not acknowledged meanwhile; it is owed no more."""
         owed, self.owed = self.owed, []
         return [e for e in owed if e.message_id is None or e.message_id in self.awaited]
 
@@ -274,7 +274,7 @@ class Account:
         session.unacked = {}
 
     def arouse(self, now_ms: int) -> list[Entry]:
-        """Give the batch a registration is followed by: old entries, again each time."""
+        """Return the batch a registration is followed by: old entries, again each time."""
         talks = list(self.conversations.values())[-_AROUSED:]
         return [
             arouse(
@@ -293,7 +293,7 @@ class Account:
         return self.pts
 
     def tick(self, now_ms: int) -> int:
-        """Give a create time no earlier message of the account has."""
+        """Return a create time no earlier message of the account has."""
         self._last_ms = max(self._last_ms + 1, now_ms)
         return self._last_ms
 
@@ -306,20 +306,20 @@ class Ids:
         self._others: Iterator[int] = count(1)
 
     def message(self) -> str:
-        """Give ``N.PNM``; not ordered in time, as on the wire (``protocol.md`` 3)."""
+        """Return ``N.PNM``; not ordered in time, as on the wire (``protocol.md`` 3)."""
         return f"35{next(self._messages) * 61_803_398_877 % 10**11:011d}.PNM"
 
     def business(self) -> str:
-        """Give 32 hex digits."""
+        """Return 32 hex digits."""
         return f"{next(self._others) * 0x9E3779B97F4A7C15F39CC0605CEDC835 % (1 << 128):032x}"
 
     def order(self) -> str:
-        """Give 19 digits."""
+        """Return 19 digits."""
         return f"25{next(self._others) * 61_803_398_874_989_487 % 10**17:017d}"
 
     @staticmethod
     @lru_cache(maxsize=100_000)
     def conversation(account: str, peer: str) -> str:
-        """Give 11 digits, always the same for a pair."""
+        """Return 11 digits, always the same for a pair."""
         digest = hashlib.sha256(f"{account}/{peer}".encode()).digest()
         return f"5{int.from_bytes(digest[:8], 'big') % 10**10:010d}"

@@ -79,7 +79,7 @@ class Model:
     def converse(
         self, account: Account, cid: str, *, peer_id: str, item_id: str, now_ms: int
     ) -> Conversation:
-        """Give the conversation of that id, a new one if need be."""
+        """Return the conversation of that id, a new one if need be."""
         known = account.conversations.get(cid)
         if known is None:
             known = account.conversations[cid] = Conversation(

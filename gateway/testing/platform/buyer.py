@@ -73,7 +73,7 @@ class Buyer:
         self._phone = None if system == "web" else Phone.of(user_id)
 
     def conversation(self, conversation_id: str | None = None) -> Conversation:
-        """Give the conversation with the shop, or one of that id."""
+        """Return the conversation with the shop, or one of that id."""
         host, account = self.shop.host, self.shop.account
         with host.lock:
             model = host.engine.model

@@ -37,7 +37,7 @@ class Reply(msgspec.Struct):
     body: object = None
 
     def text(self) -> str:
-        """Give the frame."""
+        """Return the frame."""
         frame: dict[str, object] = {"headers": {"mid": self.mid} | self.headers, "code": self.code}
         if self.body is not None:
             frame["body"] = self.body
@@ -65,5 +65,5 @@ class Answered(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def refused(mid: str, code: int, body: object) -> Answered:
-    """Give an answer that is only a code and a reason."""
+    """Return an answer that is only a code and a reason."""
     return Answered(reply=Reply(mid, code, {"dt": "j"}, body))

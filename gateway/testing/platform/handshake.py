@@ -73,13 +73,13 @@ def _wrong(method: str, headers: Mapping[str, str]) -> str | None:
 
 
 def accept_key(key: str) -> str:
-    """Give the proof for a ``Sec-WebSocket-Key``."""
+    """Return the proof for a ``Sec-WebSocket-Key``."""
     digest = hashlib.sha1(key.encode("latin-1") + _MAGIC, usedforsecurity=False).digest()
     return base64.b64encode(digest).decode()
 
 
 def switching(upgrade: Upgrade, *, honest: bool = True, more: Mapping[str, str]) -> bytes:
-    """Give the 101; not ``honest``: with the proof of another key."""
+    """Return the 101; not ``honest``: with the proof of another key."""
     key = upgrade.headers.get("sec-websocket-key", "")
     fields = {
         "Upgrade": "websocket",
@@ -90,7 +90,7 @@ def switching(upgrade: Upgrade, *, honest: bool = True, more: Mapping[str, str])
 
 
 def response(status: int, headers: Mapping[str, str], body: str = "") -> bytes:
-    """Give any HTTP response."""
+    """Return any HTTP response."""
     try:
         phrase = http.HTTPStatus(status).phrase
     except ValueError:
@@ -107,7 +107,7 @@ def response(status: int, headers: Mapping[str, str], body: str = "") -> bytes:
 
 
 def frame(opcode: int, payload: bytes, *, fin: bool = True, claimed: int | None = None) -> bytes:
-    """Give one unmasked frame, if wanted with a length that is not its own."""
+    """Return one unmasked frame, if wanted with a length that is not its own."""
     size = len(payload) if claimed is None else claimed
     first = opcode | (0x80 if fin else 0)
     if size < 126:
@@ -118,7 +118,7 @@ def frame(opcode: int, payload: bytes, *, fin: bool = True, claimed: int | None 
 
 
 def fragments(text: str, size_bytes: int, *, pings: bool) -> bytes:
-    """Give a text message in frames of a size, if wanted with a ping between any two."""
+    """Return a text message in frames of a size, if wanted with a ping between any two."""
     data = text.encode()
     cuts = [data[at : at + size_bytes] for at in range(0, len(data), size_bytes)] or [b""]
     pieces: list[bytes] = []

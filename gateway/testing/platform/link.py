@@ -17,7 +17,7 @@ from gateway.testing.loop import Loop, reset_on_close
 from gateway.transport.frames import FrameWire
 
 WANTS: Final = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
-"""What a socket raises that can not read or write just now."""
+"""What a socket raises that cannot read or write just now."""
 
 _LINGER_S: Final = 2.0
 _WRITE_BYTES: Final = 256 * 1024

@@ -30,7 +30,7 @@ class Breach(msgspec.Struct, frozen=True, kw_only=True):
     detail: str
 
     def __str__(self) -> str:
-        """Give the line an assertion shows."""
+        """Return the line an assertion shows."""
         return f"{self.rule}: account {self.account}, connection {self.connection}: {self.detail}"
 
 
@@ -113,7 +113,7 @@ class ConnectionLog:
         self.last_beat_at = now
 
     def gap_s(self, now: float) -> float:
-        """Give the longest silence between heartbeats up to ``now`` or the end."""
+        """Return the longest silence between heartbeats up to ``now`` or the end."""
         since = self.last_beat_at if self.last_beat_at is not None else self.registered_at
         if since is None:
             return 0.0
@@ -136,7 +136,7 @@ class Logbook:
         )
 
     def verdict(self, now: float) -> list[Breach]:
-        """Give every broken promise, late heartbeats included."""
+        """Return every broken promise, late heartbeats included."""
         found = list(self.breaches)
         limit = self._beat_limit_s
         if limit is None:

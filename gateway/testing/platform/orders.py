@@ -109,7 +109,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 def card_content(order: Order, stage: Stage) -> str:
-    """Give content type 26."""
+    """Return content type 26."""
     args = {"source": "im", "task_id": order.task_id, "msg_id": order.business_id}
     button = {
         "bgColor": "#FFE60F",
@@ -142,7 +142,7 @@ def card_content(order: Order, stage: Stage) -> str:
 
 
 def card_extension(order: Order, stage: Stage) -> dict[str, str]:
-    """Give field ``1.10`` of a trade card, keys in the captures' order."""
+    """Return field ``1.10`` of a trade card, keys in the captures' order."""
     task, business_id = order.task_id, order.business_id
     nick = f"&peerUserNick={order.masked_nick}" if order.masked_nick else ""
     channels = {
@@ -196,7 +196,7 @@ def card_extension(order: Order, stage: Stage) -> dict[str, str]:
 
 
 def card(order: Order, stage: Stage, *, message_id: str, created_at_ms: int) -> Message:
-    """Give the message of a trade card."""
+    """Return the message of a trade card."""
     return Message(
         message_id=message_id,
         conversation_id=order.conversation_id,
@@ -211,7 +211,7 @@ def card(order: Order, stage: Stage, *, message_id: str, created_at_ms: int) -> 
 
 
 def card_update(order: Order, stage: Stage, *, message_id: str, created_at_ms: int) -> Entry:
-    """Give entry 40105: the extension of an older card changed."""
+    """Return entry 40105: the extension of an older card changed."""
     button = {"bgColor": "#FFFFFF", "borderColor": "#CCCCCC", "text": stage.button}
     key = "_CONTENT_MAP_UPDATE_PRE_dxCard.item.main.exContent.button"
     extension = card_extension(order, stage) | {key: json_text(button)}
@@ -226,7 +226,7 @@ def card_update(order: Order, stage: Stage, *, message_id: str, created_at_ms: i
 
 
 def red_reminder(conversation_id: str, stage: Stage, created_at_ms: int) -> Entry:
-    """Give the order state of a conversation."""
+    """Return the order state of a conversation."""
     state = {"redReminder": stage.reminder, "redReminderStyle": stage.style}
     return entry_from({1: conversation_id + DOMAIN, 2: 1, 3: state, 4: created_at_ms}, MESSAGE,
                   created_at_ms)  # fmt: skip

@@ -96,7 +96,7 @@ class Peer:
     # --- what rules want ----------------------------------------------------------
 
     def match(self, moment: Moment, lwp: str | None = None) -> AnyAction | None:
-        """Give what a rule wants to happen now."""
+        """Return what a rule wants to happen now."""
         if not self._book.armed:
             return None
         return self._book.match(
@@ -172,7 +172,7 @@ class Peer:
 
 
 def corrupted(session: Session, push: Push, action: actions.Corrupt) -> str:
-    """Give the frame of a push with the damage a rule wants."""
+    """Return the frame of a push with the damage a rule wants."""
     text = session.text(push)
     if action.how == "frame" or not push.entries:
         return text[: len(text) // 2]

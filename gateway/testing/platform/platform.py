@@ -141,7 +141,7 @@ class FakePlatform:
         device_id: str | None = None,
         cookie: str = "",
     ) -> Shop:
-        """Give an account, a new one if the id is new.
+        """Return an account, a new one if the id is new.
 
         Args:
             user_id: The platform's id.
@@ -211,7 +211,7 @@ class FakePlatform:
             self.engine.book.heal(_flat(rules) if rules else None)
 
     def fired(self, rule: Rule) -> int:
-        """Say how often a rule bit since it was armed."""
+        """Return how often a rule bit since it was armed."""
         with self.lock:
             return self.engine.book.fired(rule)
 

@@ -30,7 +30,7 @@ _TEXT, _IMAGE = 1, 2
 
 
 def json_text(value: object) -> str:
-    """Give compact JSON with the characters as they are."""
+    """Return compact JSON with the characters as they are."""
     return msgspec.json.encode(value).decode()
 
 
@@ -112,7 +112,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     transient: bool = False
 
     def wire(self) -> str:
-        """Give the JSON object that stands in ``syncPushPackage.data``."""
+        """Return the JSON object that stands in ``syncPushPackage.data``."""
         data = self.data
         quoted = json_text(data) if '"' in data or "\n" in data or "\\" in data else f'"{data}"'
         tail = ',"syncId":""}' if self.transient else "}"
@@ -123,7 +123,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 def base64_text(data: bytes) -> str:
-    """Give base64 without a line end."""
+    """Return base64 without a line end."""
     return binascii.b2a_base64(data, newline=False).decode()
 
 
@@ -131,14 +131,14 @@ def base64_text(data: bytes) -> str:
 
 
 def text_content(text: str, *, phone: bool = True) -> str:
-    """Give content type 1; phones add ``atUsers``."""
+    """Return content type 1; phones add ``atUsers``."""
     quoted = json_text(text)
     users = '"atUsers":[],' if phone else ""
     return f'{{{users}"contentType":1,"text":{{"text":{quoted}}}}}'
 
 
 def image_content(url: str, *, width: int, height: int) -> str:
-    """Give content type 2 with one picture that is already uploaded."""
+    """Return content type 2 with one picture that is already uploaded."""
     picture = {"height": height, "type": 0, "url": url, "width": width}
     return json_text({"atUsers": [], "contentType": _IMAGE, "image": {"pics": [picture]}})
 
@@ -147,7 +147,7 @@ def image_content(url: str, *, width: int, height: int) -> str:
 
 
 def chat_extension(message: Message) -> dict[str, str]:
-    """Give field ``1.10`` of a message of a person, keys in the captures' order."""
+    """Return field ``1.10`` of a message of a person, keys in the captures' order."""
     business_id, summary, phone = message.business_id, message.summary, message.phone
     about = f'"messageId":"{business_id}"'
     device = f'"utdid":"{phone.utdid}",' if phone else ""
@@ -180,7 +180,7 @@ def chat_extension(message: Message) -> dict[str, str]:
 
 
 def message_map(message: Message) -> Mapping[int, Packable]:
-    """Give the map of ``protocol.md`` 12.1."""
+    """Return the map of ``protocol.md`` 12.1."""
     extension = message.extension
     return {
         1: {
@@ -204,7 +204,7 @@ def message_map(message: Message) -> Mapping[int, Packable]:
 
 
 def entry_of(message: Message) -> Entry:
-    """Give the push form of a message."""
+    """Return the push form of a message."""
     return Entry(
         data=base64_text(pack(message_map(message))),
         message_id=message.message_id,
@@ -213,7 +213,7 @@ def entry_of(message: Message) -> Entry:
 
 
 def history_model(message: Message, *, read: bool = False) -> dict[str, object]:
-    """Give the history form of a message (``protocol.md`` 15)."""
+    """Return the history form of a message (``protocol.md`` 15)."""
     extension = message.extension
     custom = {
         "summary": message.summary,
@@ -245,13 +245,13 @@ def history_model(message: Message, *, read: bool = False) -> dict[str, object]:
 
 
 def entry_from(value: Mapping[int, Packable], object_type: int, created_at_ms: int) -> Entry:
-    """Give the entry of any payload."""
+    """Return the entry of any payload."""
     data = base64_text(pack(value))
     return Entry(data=data, object_type=object_type, created_at_ms=created_at_ms)
 
 
 def read_receipt(conversation_id: str, message_ids: Sequence[str], created_at_ms: int) -> Entry:
-    """Give a read receipt: of one message as 40103, of several as 40102."""
+    """Return a read receipt: of one message as 40103, of several as 40102."""
     cid = conversation_id + DOMAIN
     if len(message_ids) == 1:
         single: Mapping[int, Packable] = {
@@ -268,7 +268,7 @@ def read_receipt(conversation_id: str, message_ids: Sequence[str], created_at_ms
 
 
 def marker(conversation_id: str, message_id: str, created_at_ms: int) -> Entry:
-    """Give "something about this message"."""
+    """Return "something about this message"."""
     value: Mapping[int, Packable] = {
         1: conversation_id + DOMAIN,
         2: 1,
@@ -279,7 +279,7 @@ def marker(conversation_id: str, message_id: str, created_at_ms: int) -> Entry:
 
 
 def typing(conversation_id: str, account_id: str, *, on: bool) -> Entry:
-    """Give the transient typing signal; it names the logged-in account (12.3)."""
+    """Return the transient typing signal; it names the logged-in account (12.3)."""
     signal: dict[int, Packable] = {
         1: conversation_id + DOMAIN,
         2: 1,
@@ -293,7 +293,7 @@ def typing(conversation_id: str, account_id: str, *, on: bool) -> Entry:
 def arouse(
     conversation_id: str, *, account_id: str, peer_id: str, item_id: str, created_at_ms: int
 ) -> Entry:
-    """Give a session-arouse entry, as ``/s/vulcan`` brings after a registration."""
+    """Return a session-arouse entry, as ``/s/vulcan`` brings after a registration."""
     extensions = {
         "extUserType": "0",
         "itemTitle": "测试商品",

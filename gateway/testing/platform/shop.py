@@ -79,7 +79,7 @@ class Shop:
         item_id: str = _ITEM,
         system: System = "web",
     ) -> Buyer:
-        """Give a customer; the same id is the same customer."""
+        """Return a customer; the same id is the same customer."""
         return Buyer(self, user_id, nick=nick, item_id=item_id, system=system)
 
     def offline(self, buyer: Buyer, texts: Sequence[str]) -> list[Sent]:

@@ -68,7 +68,7 @@ class Pipe:
         self._free_at = 0.0
 
     def wants_more(self, conditions: Conditions) -> bool:
-        """Say whether the source is to be read."""
+        """Return whether the source is to be read."""
         return not (self.ended or conditions.held) and self._waiting_bytes < CAPACITY_BYTES
 
     def take(self, data: bytes, conditions: Conditions, now: float, dice: random.Random) -> None:
@@ -81,7 +81,7 @@ class Pipe:
         self._waiting_bytes += len(data)
 
     def due_at(self, conditions: Conditions) -> float | None:
-        """Say when something may leave; None: nothing waits, or nothing may."""
+        """Return when something may leave; None: nothing waits, or nothing may."""
         if not self._waiting or conditions.held:
             return None
         return max(self._waiting[0][0], self._free_at)
@@ -122,7 +122,7 @@ class Pipe:
 
     @staticmethod
     def _most(conditions: Conditions, there: int) -> int:
-        """Give the longest piece that may leave at once."""
+        """Return the longest piece that may leave at once."""
         limits = [there]
         if conditions.slice_bytes is not None:
             limits.append(conditions.slice_bytes)

@@ -69,7 +69,7 @@ class FaultProxy:
         return f"127.0.0.1:{self._relay.port}"
 
     def url(self, url: str) -> str:
-        """Give a URL of the server as it is reached through the proxy."""
+        """Return a URL of the server as it is reached through the proxy."""
         return urlunsplit(urlsplit(url)._replace(netloc=self.address))
 
     # --- faults -------------------------------------------------------------------

@@ -62,7 +62,7 @@ CHINESE: Final[dict[str, str]] = {
     "oversize frames and messages": "超大的帧和消息",
     "fragments with pings between": "分片之间夹着 ping",
     "frames RFC 6455 forbids": "RFC 6455 禁止的帧",
-    "the ack can not be written after the commit": "提交之后回执写不出去",
+    "the ack cannot be written after the commit": "提交之后回执写不出去",
     "answers with unknown, reused or late mid": "mid 未知、重复或迟到的答复",
     "decompression or nesting bomb": "解压或嵌套炸弹",
     "handlers a hundred times too slow": "处理函数慢一百倍",

@@ -95,7 +95,7 @@ class Child:
         return self.wait(lambda line: fields.items() <= line.items(), f"{fields}", since)
 
     def ask(self, do: str, **fields: Any) -> Line:
-        """Give a command and wait for the next line."""
+        """Return a command and wait for the next line."""
         since = len(self.lines)
         self.order(do, **fields)
         return self.wait(lambda _: True, do, since)
@@ -110,13 +110,13 @@ class Child:
             os.kill(self._process.pid, signal.SIGCONT)
 
     def texts(self, account: str) -> list[str]:
-        """Give what a gateway's handler heard of an account, in order."""
+        """Return what a gateway's handler heard of an account, in order."""
         return [
             line["event"] for line in self.lines if "event" in line and line["account"] == account
         ]
 
     def states(self, account: str) -> list[str]:
-        """Give the states an account of a gateway went through."""
+        """Return the states an account of a gateway went through."""
         return [
             line["state"] for line in self.lines if "state" in line and line["account"] == account
         ]

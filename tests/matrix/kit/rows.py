@@ -85,7 +85,7 @@ ROWS: Final = (
     Row("D11", "oversize frames and messages", "at once", "35 s"),
     Row("D12", "fragments with pings between"),
     Row("D13", "frames RFC 6455 forbids", "at once", "35 s"),
-    Row("D14", "the ack can not be written after the commit"),
+    Row("D14", "the ack cannot be written after the commit"),
     Row("D15", "answers with unknown, reused or late mid"),
     Row("D16", "decompression or nesting bomb"),
     # load and handlers

@@ -34,7 +34,7 @@ table inet fault {
 
 
 def why_not() -> str | None:
-    """Say why there can be no namespaces here; None if there can."""
+    """Return why there can be no namespaces here; None if there can."""
     if not hasattr(os, "geteuid") or os.geteuid() != 0:
         return "needs root for network namespaces"
     missing = [tool for tool in ("ip", "nft", "tc") if shutil.which(tool, path=_PATH) is None]
@@ -50,7 +50,7 @@ def why_not() -> str | None:
 
 
 def names() -> list[str]:
-    """Give the namespaces of this suite that are there, of whichever run."""
+    """Return the namespaces of this suite that are there, of whichever run."""
     listed = _run("ip", "netns", "list").splitlines()
     return [line.split()[0] for line in listed if line.startswith(f"{_PREFIX}-")]
 
@@ -97,7 +97,7 @@ class Spaces:
         self._open.close()
 
     def within(self, name: str) -> list[str]:
-        """Give the words that start a command in a namespace."""
+        """Return the words that start a command in a namespace."""
         return [_tool("ip"), "netns", "exec", name]
 
     # --- the wire to SICK_HOST ------------------------------------------------------------
@@ -129,7 +129,7 @@ class Spaces:
             _run(*self.within(name), _tool("tc"), *f"qdisc add dev {device} root {rate}".split())
 
     def struck(self) -> int:
-        """Give how many packets a rule struck since the last :meth:`heal`."""
+        """Return how many packets a rule struck since the last :meth:`heal`."""
         total = 0
         for name in (self.near, self.far):
             words = self._nft(name, "list counter inet fault struck").split()

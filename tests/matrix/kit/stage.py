@@ -27,7 +27,7 @@ class Open(Protocol):
         defaults: dict[str, Any] | None = None,
         **keys: Any,
     ) -> Market:
-        """Give it; ``sick`` are keys of the sick account, ``defaults`` of all."""
+        """Return it; ``sick`` are keys of the sick account, ``defaults`` of all."""
 
 
 def lost(market: Market, error_class: ErrorClass, account: str = SICK) -> StateChanged:
@@ -77,17 +77,17 @@ def untouched(market: Market) -> None:
 
 
 def at_dial(do: AnyAction, times: int | None = None) -> Rule:
-    """Give a rule that bites when the sick account upgrades."""
+    """Return a rule that bites when the sick account upgrades."""
     return Rule(on="upgrade", do=do, account=SICK, times=times)
 
 
 def port_of(url: str) -> int:
-    """Give the port of a URL."""
+    """Return the port of a URL."""
     port = urlsplit(url).port
     assert port is not None
     return port
 
 
 def delays(market: Market) -> list[float]:
-    """Give the sick account's waits, as they were logged."""
+    """Return the sick account's waits, as they were logged."""
     return [line["delay_s"] for line in market.log.found("reconnect.scheduled", account=SICK)]
