@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Never
 
 from actors.ports import Mailbox
 from actors.runtime.pool.timers import OVER, Timers, fire
@@ -51,7 +51,7 @@ class ManualTimers(Timers):
     def start(self) -> None:
         """Do nothing: there is no thread."""
 
-    def pending(self) -> list[tuple[float, Mailbox[Any] | None, Any]]:
+    def pending(self) -> list[tuple[float, Mailbox[Never] | None, object]]:
         """Return due time, mailbox and message of what is armed, earliest first.
 
         A function armed with ``call_after`` stands as ``(due, None, function)``.

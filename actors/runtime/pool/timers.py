@@ -7,7 +7,7 @@ import math
 import threading
 from collections.abc import Callable
 from itertools import count
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Final, Never, TypeAlias, TypeVar, cast
 
 from actors.ports import Clock, Mailbox
 from actors.runtime.log import SILENT, Log
@@ -18,7 +18,7 @@ M = TypeVar("M")
 OVER: Final = object()
 """What a timer holds that will not fire."""
 
-Due: TypeAlias = tuple["Mailbox[Any] | None", Any]
+Due: TypeAlias = tuple["Mailbox[Never] | None", object]
 """Whom to tell, and what; nobody: what to call."""
 
 _COMPACT_FROM = 64
@@ -37,7 +37,9 @@ class Timer:
 
     __slots__ = ("_timers", "due", "mailbox", "number", "what")
 
-    def __init__(self, timers: Timers, due: float, mailbox: Mailbox[Any] | None, what: Any) -> None:
+    def __init__(
+        self, timers: Timers, due: float, mailbox: Mailbox[Never] | None, what: object
+    ) -> None:
         self._timers = timers
         self.due = due
         self.number = 0
@@ -175,9 +177,9 @@ def fire(held: Due) -> None:
     """Do what a timer held."""
     mailbox, what = held
     if mailbox is None:
-        what()
-    else:
-        mailbox.tell(what)
+        cast("Callable[[], object]", what)()
+    else:  # of the type that was given with it: see Timers.after
+        cast("Mailbox[object]", mailbox).tell(what)
 
 
 def _fire_guarded(held: Due, log: Log) -> None:
