@@ -34,7 +34,7 @@ READ_AGAIN_S = 1.0
 """Pause before a page is read again that found no decoder."""
 
 MOST = 8
-"""Times ``flow_high`` that memory holds when most of it waits behind events that are stuck."""
+"""Times ``flow.high`` that memory holds when most of it waits behind events that are stuck."""
 
 PAGE_LOOK_S = 10.0
 """So often a page that is awaited is looked for. One that somebody works on is waited for, however

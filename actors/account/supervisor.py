@@ -1,7 +1,7 @@
 """The supervisor of one account: brings it up and restarts its actors.
 
 It does no I/O. When the account connects again is decided in :mod:`actors.account.reconnect`;
-how often an actor may die in ``policy.windows``.
+how often an actor may die in :mod:`actors.policy.windows`.
 """
 
 from __future__ import annotations

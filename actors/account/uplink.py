@@ -123,7 +123,7 @@ class Uplink:
         if self._peers.recovery.ref is not None:
             self._peers.recovery.tell(down)
 
-    # --- on the poller's thread ---------------------------------------------------------
+    # --- on the thread that reads -------------------------------------------------------
 
     def _hand_over(self, gulp: FramesReceived) -> None:
         """Give frames to the decoder.

@@ -1,4 +1,7 @@
-"""What the kernel is given by a journal: its commands, its answers, its shape."""
+"""What the kernel is given by a journal: its rows, its errors, its shape.
+
+What it is told, and what it answers, is in :mod:`actors.ports.commands`.
+"""
 
 from __future__ import annotations
 

@@ -22,10 +22,7 @@ from actors.ports.commands import (
     StorePaused,
 )
 from actors.values import Delivery
-from gateway.journal.sqlite import accounts, dead_letters, settlements
-from gateway.journal.sqlite import frames as inbound
-from gateway.journal.sqlite import outbox as sends
-from gateway.journal.sqlite import pasts as standing
+from gateway.journal.sqlite import accounts, dead_letters, frames, outbox, pasts, settlements
 from gateway.journal.work import Work
 
 
@@ -49,16 +46,16 @@ def bare_settlements(commands: Sequence[JournalCommand]) -> bool:
 def run(work: Work, commands: Sequence[JournalCommand]) -> list[JournalAnswer]:
     """Do all commands: what came in first, then settlements, then sends."""
     answers: list[JournalAnswer] = [None] * len(commands)
-    frames: list[tuple[int, StoreFrames | CloseHold]] = []
+    stores: list[tuple[int, StoreFrames | CloseHold]] = []
     settles: list[tuple[int, SettleEvents]] = []
     deliveries: list[tuple[int, Delivery]] = []
     marks: list[tuple[int, MarkDelivery]] = []
     holds: list[tuple[int, CloseHold]] = []
     singles: list[tuple[int, BeginEvent | ParkEvents | ReplayEvent | DropEvent]] = []
-    pasts: list[StorePast] = []
+    notes: list[StorePast] = []
     for place, command in enumerate(commands):
         if isinstance(command, StoreFrames):
-            frames.append((place, command))
+            stores.append((place, command))
         elif isinstance(command, SettleEvents):
             settles.append((place, command))
         elif isinstance(command, StoreDelivery):
@@ -71,16 +68,16 @@ def run(work: Work, commands: Sequence[JournalCommand]) -> list[JournalAnswer]:
         elif isinstance(command, NoteTime):
             answers[place] = accounts.note_time(work, command)
         elif isinstance(command, CloseHold):
-            frames.append((place, command))
+            stores.append((place, command))
             holds.append((place, command))
         elif isinstance(command, StorePast):
-            pasts.append(command)
+            notes.append(command)
         elif isinstance(command, StorePaused):
-            standing.pause(work, command)
+            pasts.pause(work, command)
         else:
             singles.append((place, command))
-    if frames:
-        inbound.store(work, frames, answers)
+    if stores:
+        frames.store(work, stores, answers)
     if settles:
         settlements.settle(work, settles, answers, deliveries)
     for place, close in holds:
@@ -89,11 +86,11 @@ def run(work: Work, commands: Sequence[JournalCommand]) -> list[JournalAnswer]:
         answers[place] = dead_letters.do(work, single)
     # The outbox keeps the order of the commands, whichever kind they were.
     deliveries.sort(key=_place)
-    sends.accept(work, [delivery for _, delivery in deliveries])
+    outbox.accept(work, [delivery for _, delivery in deliveries])
     for place, note in marks:
-        answers[place] = sends.mark(work, note)
-    for past in pasts:
-        standing.store(work, past)
+        answers[place] = outbox.mark(work, note)
+    for past in notes:
+        pasts.store(work, past)
     return answers
 
 

@@ -1,6 +1,6 @@
 """Tables of the journal file, version by version.
 
-Names and columns follow ``contract.md`` 2.12. Knows SQL, no message, file or lock.
+Names follow ``contract.md`` 2.12. Knows SQL, no message, file or lock.
 """
 
 from __future__ import annotations
@@ -76,9 +76,9 @@ class Flag(enum.IntFlag):
 
 # raw_id and lane_seq come from one sequence: the raw_id of a frame is the number of its
 # first event, so both tables grow at their end. event.event_id lacks its account
-# (inbound.local_id). Text is kept as text; what UTF-8 cannot say, as bytes (rows.storable).
+# (frames.local_id). Text is kept as text; what UTF-8 cannot say, as bytes (rows.storable).
 # event_open: the rowid (lane_seq) is part of any index, so it is in lane order already.
-# dead_letter also holds what is running (letters.RUNNING), so that a start finds it at once.
+# dead_letter also holds what is running (dead_letters.RUNNING), so that a start finds it at once.
 _FIRST = """
 CREATE TABLE log_meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE inbox(

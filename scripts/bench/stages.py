@@ -163,8 +163,8 @@ def _encode() -> float:
 
 def _journal(kind: str, directory: str) -> dict[str, float]:
     """Return µs per event to store and to settle; a fresh journal, every event new."""
-    store_frames = _part("actors.ports.journal", "StoreFrames")
-    settle_events = _part("actors.ports.journal", "SettleEvents")
+    store_frames = _part("actors.ports.commands", "StoreFrames")
+    settle_events = _part("actors.ports.commands", "SettleEvents")
     batches = list(_batches(_decoded()))
     stores = [
         store_frames(account="bench", generation=1, received_at_ms=feed.BASE_MS, frames=batch)

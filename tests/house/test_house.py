@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import subprocess
 import sys
@@ -154,3 +155,12 @@ def test_example_configuration_is_valid() -> None:
     values = {name: "http://127.0.0.1:1" if "PROXY" in name else "x1" for name in names}
     settings = load(ROOT / "config" / "example.yaml", environment=values)
     assert settings.accounts
+
+
+def test_parts_that_the_bench_names_are_there() -> None:
+    """It says "not measured" of what it does not find: a part that moved would be silence."""
+    text = (ROOT / "scripts/bench/stages.py").read_text(encoding="utf-8")
+    named = re.findall(r'_part\("([\w.]+)", "(\w+)"\)', text)
+    assert len(named) > 3
+    for module, name in named:
+        assert hasattr(importlib.import_module(module), name), f"{module}.{name}"

@@ -200,7 +200,7 @@ class JournalWriter:
                 submission. May only tell.
             refused: Called in place of ``then`` with a reason if the command can never be
                 stored (at once if :mod:`actors.ports.storable` sees it), or came after :meth:`stop`
-                (:data:`~actors.ports.journal.CLOSED`).
+                (:data:`~actors.ports.commands.CLOSED`).
 
         Raises:
             OverloadedError: A send, while ``queue_limit`` commands wait. It is not accepted.

@@ -55,8 +55,8 @@ class Link:
 
     Attributes:
         generation: Which attempt it came from.
-        frames_to: Gets what was read, on the poller thread; must not block.
-        ended_to: Hears of the end, exactly once, after the last frames, on the poller thread.
+        frames_to: Gets what was read, on the thread that reads; must not block.
+        ended_to: Hears of the end, exactly once, after the last frames, on the thread that reads.
         flow: Pauses reading when the account has too much in hand.
         last_received: Monotonic seconds of the last byte read; of the making if none was.
         pongs_to: Hears of pongs.
@@ -312,7 +312,7 @@ class Link:
                 self._doom("send_timeout", f"The peer did not read for {self._deadline_s:g} s.")
 
     def finish(self, failure: Failure, last_words: bytes) -> Failure | None:
-        """Close the socket; poller thread only.
+        """Close the socket; only the thread that reads.
 
         Args:
             failure: Why, unless another thread gave a reason before.

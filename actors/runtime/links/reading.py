@@ -1,6 +1,6 @@
 """One link's turn at being read: bytes in, frames and the reason of an end out.
 
-Runs on the poller thread, which hands the frames over and closes the socket.
+Runs on the thread that reads, which hands the frames over and closes the socket.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ class SlowDisk(SqliteJournal):
 
 
 def disk_of(market: Market) -> SlowDisk:
-    """Return a market's disk; use ``monkeypatch.setattr(planning, "SqliteJournal", SlowDisk)``."""
+    """Return a market's disk; use ``monkeypatch.setattr(assembly, "SqliteJournal", SlowDisk)``."""
     system = market.gateway._system  # the journal is nobody's business
     assert system is not None
     journal = system.services.writer._journal
