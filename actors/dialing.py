@@ -11,11 +11,10 @@ from actors.messages import (
     ActorDied,
     CancelDial,
     DialAllowed,
-    DialBarred,
+    DialDecided,
     DialEnded,
     DialFailed,
     DialingInbox,
-    DialStarted,
     EndpointFailed,
     GateDue,
     LinkDialed,
@@ -138,7 +137,7 @@ class DialingActor(SupervisedActor[DialingInbox]):
         """Let an account wait for the circuit; it is RECONNECTING until then."""
         line = self._barred.setdefault(request.plan.dialer.endpoint, Line())
         line.join(request.plan.account, urgent=request.urgent)
-        request.connection.tell(DialBarred(generation=request.generation))
+        request.connection.tell(DialDecided(generation=request.generation, allowed=False))
 
     def _cancel(self, cancelled: CancelDial) -> None:
         self._allowed.discard(cancelled.account)
@@ -202,7 +201,7 @@ class DialingActor(SupervisedActor[DialingInbox]):
             self._alarm.set(max(0.001, min(moments) - now), GateDue())
 
     def _start(self, request: RequestDial) -> None:
-        request.connection.tell(DialStarted(generation=request.generation))
+        request.connection.tell(DialDecided(generation=request.generation, allowed=True))
         thread = threading.Thread(
             target=_dial,
             args=(request, self._mailbox),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from actors.account.reconnect import CRASH_LOOP
 from actors.account.services import Services
-from actors.messages import JournalFailed, JournalRecovered, SetRate
+from actors.messages import JournalHealthChanged, SetRate
 from actors.policy import alerts
 from actors.policy.alerts import JournalVerdict
 from actors.policy.windows import LONGEST_DELAY_S, RestartBudget
@@ -179,11 +179,11 @@ class Watch:
                     waited_s=round(stalled_s, 1),
                     reason=reason,
                 )
-                self._tell_supervisors(JournalFailed())
+                self._tell_supervisors(JournalHealthChanged(failed=True))
             case JournalVerdict.UP:
                 board.end("journal.unavailable")
                 log.info("journal.recovered")
-                self._tell_supervisors(JournalRecovered())
+                self._tell_supervisors(JournalHealthChanged(failed=False))
             case None:
                 pass
 
@@ -224,7 +224,7 @@ class Watch:
                 SetRate(rate_per_s=CROWD_RATE_PER_S if crowded else self._gate_rate_per_s)
             )
 
-    def _tell_supervisors(self, news: JournalFailed | JournalRecovered) -> None:
+    def _tell_supervisors(self, news: JournalHealthChanged) -> None:
         for account in self._accounts.all():
             account.peers.supervisor.tell(news)
 

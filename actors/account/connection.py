@@ -6,22 +6,21 @@ It performs; when to try again and when to give up is the supervisor's to say.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 from actors.account.services import Account
 from actors.account.sync import CatchUp
 from actors.account.uplink import Uplink
 from actors.messages import (
     Answered,
-    AttemptExpired,
     CancelDial,
     CatchUpDue,
-    ClosingExpired,
     ConnectionInbox,
     ConnectionNews,
+    DeadlineExpired,
     DialAllowed,
-    DialBarred,
+    DialDecided,
     DialFailed,
-    DialStarted,
     EndpointFailed,
     Fail,
     Flush,
@@ -84,9 +83,7 @@ class ConnectionActor(SupervisedActor[ConnectionInbox]):
         self._state = state
         self._generation = generation
         self._uplink: Uplink | None = None
-        self._alarm = Alarm[AttemptExpired | ClosingExpired](
-            self._services.timers, self._peers.connection
-        )
+        self._alarm = Alarm[DeadlineExpired](self._services.timers, self._peers.connection)
         self._leaving: Cause | None = None
         self._barred = False
         self._stretch: Mapping[Phase, float] = {}
@@ -104,19 +101,22 @@ class ConnectionActor(SupervisedActor[ConnectionInbox]):
                     self._lose(Cause.JOURNAL_DOWN, message.failure)
             case Fail():
                 self._end_in_failed(message.verdict)
-            case Introduce(name="dialing"):
-                self._ask_again()
-            case Introduce(name="recovery"):
-                if self._catch_up is not None:
-                    self._catch_up.begin_again()
             case Introduce():
-                if self._uplink is not None and self._is_connected():
-                    self._uplink.introduce(message.name)
+                self._introduce(message.name)
             case Reset():
                 if self._state is ConnectionState.FAILED:
                     self._move(Cause.RESET)
             case _:
                 self._hear(message)
+
+    def _introduce(self, name: Literal["dialing", "heartbeat", "outbox", "recovery"]) -> None:
+        if name == "dialing":
+            self._ask_again()
+        elif name == "recovery":
+            if self._catch_up is not None:
+                self._catch_up.begin_again()
+        elif self._uplink is not None and self._is_connected():
+            self._uplink.introduce(name)
 
     def _hear(self, news: ConnectionNews) -> None:
         if news.generation == self._generation and self._alive():
@@ -193,7 +193,10 @@ class ConnectionActor(SupervisedActor[ConnectionInbox]):
         self._leaving = cause
         self._uplink.leave()
         self._peers.decoder.tell(Flush(generation=self._generation))
-        self._alarm.set(self._plan.deadlines.close_s, ClosingExpired(generation=self._generation))
+        self._alarm.set(
+            self._plan.deadlines.close_s,
+            DeadlineExpired(generation=self._generation, phase=Phase.OPEN),
+        )
 
     def _end_in_failed(self, verdict: GiveUp) -> None:
         if self._state in (ConnectionState.CLOSED, ConnectionState.FAILED):
@@ -225,27 +228,14 @@ class ConnectionActor(SupervisedActor[ConnectionInbox]):
                     self._follow(message, self._catch_up)
             case FramesRejected():
                 self._count_faults(message)
-            case DialStarted():
-                self._alarm.set(
-                    self._plan.connect.deadline_s,
-                    AttemptExpired(generation=self._generation, phase=Phase.TCP),
-                )
+            case DialDecided():
+                self._decided(allowed=message.allowed)
             case LinkDialed():
                 self._register(message)
-            case DialBarred():
-                self._barred = True
-                self._move(Cause.CIRCUIT_OPEN, failures.CIRCUIT_OPEN)
             case DialFailed():
                 self._lose(Cause.ATTEMPT_FAILED, message.failure)
-            case AttemptExpired():
-                if self._state is ConnectionState.CONNECTING:
-                    registering = message.phase is Phase.REGISTER
-                    self._lose(
-                        Cause.ATTEMPT_TIMED_OUT,
-                        failures.REGISTRATION_TIMED_OUT
-                        if registering
-                        else failures.ATTEMPT_TIMED_OUT,
-                    )
+            case DeadlineExpired():
+                self._expired(message.phase)
             case LinkEnded():
                 self._lost(message.failure)
             case LinkCondemned():
@@ -253,18 +243,32 @@ class ConnectionActor(SupervisedActor[ConnectionInbox]):
             case Flushed():
                 if self._uplink is not None:
                     self._uplink.link.close(1000)
-            case ClosingExpired():
-                if self._uplink is not None:
-                    self._uplink.link.shut("closing_expired")
             case _:
                 self.refuse(message)
+
+    def _decided(self, *, allowed: bool) -> None:
+        if allowed:
+            deadline = DeadlineExpired(generation=self._generation, phase=Phase.TCP)
+            self._alarm.set(self._plan.connect.deadline_s, deadline)
+        else:
+            self._barred = True
+            self._move(Cause.CIRCUIT_OPEN, failures.CIRCUIT_OPEN)
+
+    def _expired(self, phase: Phase) -> None:
+        if phase is Phase.OPEN:
+            if self._uplink is not None:
+                self._uplink.link.shut("closing_expired")
+        elif self._state is ConnectionState.CONNECTING:
+            registering = phase is Phase.REGISTER
+            failure = failures.REGISTRATION_TIMED_OUT if registering else failures.ATTEMPT_TIMED_OUT
+            self._lose(Cause.ATTEMPT_TIMED_OUT, failure)
 
     def _register(self, opened: LinkDialed) -> None:
         self._uplink = uplink = Uplink(self._account, self._generation, opened)
         if uplink.register():
             self._alarm.set(
                 self._plan.deadlines.register_s * self._stretch.get(Phase.REGISTER, 1.0),
-                AttemptExpired(generation=self._generation, phase=Phase.REGISTER),
+                DeadlineExpired(generation=self._generation, phase=Phase.REGISTER),
             )
         else:
             self._confirm(uplink)

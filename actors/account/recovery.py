@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
+from actors.account.requests import HistoryRequest, HistoryRequests
 from actors.account.services import Account
 from actors.messages import (
     Answered,
@@ -37,7 +38,7 @@ from actors.policy.recovery import (
     continuous,
     extent,
 )
-from actors.policy.sizes import STRANGER, broken, fitting
+from actors.policy.sizes import STRANGER, fitting
 from actors.ports import Page
 from actors.ports.journal import Journal
 from actors.runtime.pool.alarm import Alarm
@@ -50,12 +51,6 @@ CONVERSATIONS_A_PAGE = 50
 
 STATE, ACK, LIST = "state", "ack", "list"
 """Names of questions that are not about a conversation."""
-
-CHANCES = 8
-"""A question of one answer that breaks the link is left out for once after three more times."""
-
-TRIES = 3
-"""Times a question is asked before the recovery fails."""
 
 OK = 200
 
@@ -93,8 +88,6 @@ class RecoveryActor(SupervisedActor[RecoveryInbox]):
         self._session = order.session
         self._history = order.history
         self._mailbox = self.incarnation()
-        self._rate = rate
-        self._rated = False
         self._cursor: Position | None = None
         self._first_ms: int | None = None
         self._state = b""
@@ -106,26 +99,22 @@ class RecoveryActor(SupervisedActor[RecoveryInbox]):
         self._ended: Recovered | None = None
         self._background = False
         self._link_down = False
-        self._ask: Callable[[str, int], Request] = self._ask_state
-        self._take: Callable[[Reply], bool] = self._take_state
-        self._paged = False
         self._sizes = account.standing.sizes
-        self._of = STATE
-        self._place: int | None = None
-        self._most = self._asked = 1
+        self._requests = HistoryRequests(
+            account, order, self._mailbox, rate, arm=self._arm, failed=self._end_asking
+        )
         self._largest = 0  # bytes of a message of the conversation that is read
         self._largest_met = 0  # of any conversation
-        self._tries = 0
-        self._mid: str | None = None
         self._alarm = Alarm[RecoveryDue](account.services.timers, self._mailbox)
-        self._due: Callable[[], None] = self._send
+        self._due: Callable[[], None] = self._unread
 
     def receive(self, message: RecoveryInbox) -> None:
         """Take an answer, or do what is due."""
         match message:
             case Answered():
-                if message.reply.mid == self._mid:
-                    self._answered(message.reply)
+                if self._requests.awaits(message.reply):
+                    self._alarm.clear()
+                    self._requests.answered(message.reply)
             case RecoveryDue():
                 if self._alarm.rang(message):
                     self._due()
@@ -133,7 +122,7 @@ class RecoveryActor(SupervisedActor[RecoveryInbox]):
                 if self._ending is not None:
                     return  # too late: given over, and that waits for the journal
                 self._cursor, self._first_ms = message.cursor, message.first_ms
-                self._question(self._ask_state, self._take_state, of=STATE)
+                self._requests.ask(HistoryRequest(self._ask_state, self._take_state, subject=STATE))
             case KnownRead():
                 self._take_known(message)
             case HistoryStored():
@@ -214,26 +203,30 @@ class RecoveryActor(SupervisedActor[RecoveryInbox]):
             self._give_over(recovered=False, reason="page_limit")
         elif isinstance(question, AskConversations):
             cursor = question.cursor
-            self._question(
-                lambda mid, limit: self._history.list_conversations(mid, cursor, limit),
-                self._take_conversations,
-                of=LIST,
-                place=cursor,
-                most=CONVERSATIONS_A_PAGE,
-                paged=True,
+            self._requests.ask(
+                HistoryRequest(
+                    lambda mid, limit: self._history.list_conversations(mid, cursor, limit),
+                    self._take_conversations,
+                    subject=LIST,
+                    cursor=cursor,
+                    most=CONVERSATIONS_A_PAGE,
+                    paged=True,
+                )
             )
         else:
             lane, cursor = question.conversation_id, question.cursor
             if cursor is None:
                 self._largest = 0
             expected = self._largest or STRANGER * self._largest_met
-            self._question(
-                lambda mid, limit: self._history.list_messages(mid, lane, cursor, limit),
-                self._take_messages,
-                of=_lane(lane),
-                place=cursor,
-                most=fitting(self._account.plan.limits.answer_bytes, expected),
-                paged=True,
+            self._requests.ask(
+                HistoryRequest(
+                    lambda mid, limit: self._history.list_messages(mid, lane, cursor, limit),
+                    self._take_messages,
+                    subject=_lane(lane),
+                    cursor=cursor,
+                    most=fitting(self._account.plan.limits.answer_bytes, expected),
+                    paged=True,
+                )
             )
 
     def _allowed(self, question: Question) -> bool:
@@ -294,7 +287,7 @@ class RecoveryActor(SupervisedActor[RecoveryInbox]):
             )
             following = self._reading.next()
             if not isinstance(following, AskMessages) or following.cursor is None:
-                self._sizes.passed(self._of)
+                self._sizes.passed(self._requests.subject)
             self._read_on(found)
 
     # --- the journal ------------------------------------------------------------------
@@ -324,7 +317,7 @@ class RecoveryActor(SupervisedActor[RecoveryInbox]):
             self._leave()
         elif ended.recovered:
             self._services.alerts.end("history.oversized", account=self._account.name)
-            self._question(self._ask_ack, self._take_ack, of=ACK)
+            self._requests.ask(HistoryRequest(self._ask_ack, self._take_ack, subject=ACK))
         elif ended.reason == "page_limit":
             self._read_on()
         else:
@@ -368,8 +361,7 @@ class RecoveryActor(SupervisedActor[RecoveryInbox]):
 
     def _lose_link(self, failure: Failure | None) -> None:
         """End; what is on its way into the journal is waited for."""
-        if self._mid is not None and failure is not None and broken(failure):
-            self._sizes.broke(self._of, self._asked, failure, place=self._place)
+        self._requests.link_lost(failure)
         self._alarm.clear()
         self._link_down = True
         if self._ending is None:
@@ -415,62 +407,7 @@ class RecoveryActor(SupervisedActor[RecoveryInbox]):
         self._account.peers.connection.tell(message)
         self.actor_ref.stop(block=False)
 
-    # --- one question at a time -------------------------------------------------------
-
-    def _question(
-        self,
-        ask: Callable[[str, int], Request],
-        take: Callable[[Reply], bool],
-        *,
-        of: str,
-        most: int = CHANCES,
-        place: int | None = None,
-        paged: bool = False,
-    ) -> None:
-        self._ask, self._take, self._paged, self._tries = ask, take, paged, 0
-        self._of, self._most, self._place = of, most, place
-        self._send()
-
-    def _send(self) -> None:
-        """Ask, as soon as the account's rate, and for pages the process's, allow it."""
-        services = self._services
-        now = services.clock.monotonic()
-        wait_s = 0.0 if self._rated else self._rate.take(now)
-        self._rated = not wait_s
-        if not wait_s and self._paged:
-            wait_s = services.history_rate.take(now)
-        if wait_s:
-            self._arm(wait_s, self._send)
-            return
-        self._rated = False
-        self._asked = self._sizes.allow(self._of, self._most, place=self._place)
-        if not self._asked:
-            self._sizes.left_out(self._of)
-            self._end_asking("answer_breaks_link")
-            return
-        request = self._ask(services.new_mid(self._session), self._asked)
-        self._mid = request.mid
-        self._order.calls.ask(request, self._mailbox)
-        self._arm(self._plan.reply_s, self._unanswered)
-
-    def _answered(self, reply: Reply) -> None:
-        self._mid = None
-        self._alarm.clear()
-        if not self._take(reply):
-            self._try_again("refused")
-
-    def _unanswered(self) -> None:
-        self._mid = None
-        if self._paged:
-            self._sizes.silent(self._of, self._asked)
-        self._try_again("unanswered")
-
-    def _try_again(self, reason: str) -> None:
-        self._tries += 1
-        if self._tries < TRIES:
-            self._arm(self._plan.retry_s, self._send)
-        else:
-            self._end_asking(reason)
+    # --- small things -----------------------------------------------------------------
 
     def _end_asking(self, reason: str) -> None:
         if self._ended is not None and self._ended.recovered:

@@ -26,8 +26,7 @@ from actors.messages import (
     Drain,
     Drained,
     Introduce,
-    JournalFailed,
-    JournalRecovered,
+    JournalHealthChanged,
     LinkCondemned,
     LinkDown,
     PastStored,
@@ -131,12 +130,8 @@ class SupervisorActor(SupervisedActor[SupervisorInbox]):
                 self._begin_recovery(message)
             case RecoveryEnded():
                 self._end_recovery()
-            case JournalFailed():
-                self._reconnect.wait_no_longer()
-                self._reconnect.withdraw()
-            case JournalRecovered():
-                if self._wanted and self._state in _BETWEEN_LINKS:
-                    self._reconnect.open()
+            case JournalHealthChanged():
+                self._journal_changed(failed=message.failed)
             case ActorDied():
                 self._died(message)
             case RestartDue():
@@ -224,6 +219,13 @@ class SupervisorActor(SupervisedActor[SupervisorInbox]):
         if not self._children and for_good:
             self._spawn("connection")
         self._peers.connection.tell(Shut(for_good=for_good))
+
+    def _journal_changed(self, *, failed: bool) -> None:
+        if failed:
+            self._reconnect.wait_no_longer()
+            self._reconnect.withdraw()
+        elif self._wanted and self._state in _BETWEEN_LINKS:
+            self._reconnect.open()
 
     # --- the connection's news --------------------------------------------------------
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from actors.account.services import Account
 from actors.account.sync import CatchUp
 from actors.messages import (
@@ -94,12 +96,12 @@ class Uplink:
         """Return the seconds since the registration."""
         return self._services.clock.monotonic() - self._registered_at
 
-    def introduce(self, name: str) -> None:
+    def introduce(self, name: Literal["heartbeat", "outbox"]) -> None:
         """Tell the heartbeat or the outbox of the link."""
         opened = LinkOpened(generation=self._generation, calls=self._calls, session=self._session)
         if name == "heartbeat":
             self._peers.heartbeat.tell(opened)
-        elif name == "outbox":
+        else:
             self._peers.outbox.tell(opened)
 
     def leave(self) -> None:

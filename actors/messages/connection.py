@@ -59,16 +59,17 @@ class Reset(Control, frozen=True, kw_only=True, gc=False):
     """Forget failures; a FAILED account may try again."""
 
 
-class DialStarted(Control, frozen=True, kw_only=True, gc=False):
-    """The connect gate let the attempt through; its deadline runs from now."""
+class DialDecided(Control, frozen=True, kw_only=True, gc=False):
+    """What the connect gate decided about an attempt.
+
+    Attributes:
+        generation: Of the attempt.
+        allowed: It has begun, and its deadline runs from now. Otherwise the endpoint's circuit
+            is open: the attempt waits in line, and is not counted.
+    """
 
     generation: Generation
-
-
-class DialBarred(Control, frozen=True, kw_only=True, gc=False):
-    """The endpoint's circuit is open: the attempt waits in line, and is not counted."""
-
-    generation: Generation
+    allowed: bool
 
 
 class LinkDialed(Control, frozen=True, kw_only=True, gc=False):
@@ -86,17 +87,17 @@ class DialFailed(Control, frozen=True, kw_only=True, gc=False):
     failure: Failure
 
 
-class AttemptExpired(Control, frozen=True, kw_only=True, gc=False):
-    """The deadline of a whole attempt, or of its registration, passed."""
+class DeadlineExpired(Control, frozen=True, kw_only=True, gc=False):
+    """A deadline of the link passed.
+
+    Attributes:
+        generation: Of the link.
+        phase: TCP: the deadline of a whole attempt. REGISTER: that of the registration. OPEN: the
+            peer did not finish the closing handshake of an open link.
+    """
 
     generation: Generation
     phase: Phase
-
-
-class ClosingExpired(Control, frozen=True, kw_only=True, gc=False):
-    """The peer did not finish the closing handshake in time."""
-
-    generation: Generation
 
 
 class WriteAcks(Message, frozen=True, kw_only=True, gc=False):
@@ -162,12 +163,10 @@ ConnectionCommand: TypeAlias = Open | Shut | Withdraw | Fail | Introduce | Reset
 
 ConnectionNews: TypeAlias = (
     Answered
-    | AttemptExpired
     | CatchUpDue
-    | ClosingExpired
-    | DialBarred
+    | DeadlineExpired
+    | DialDecided
     | DialFailed
-    | DialStarted
     | Flushed
     | FramesRejected
     | LinkCondemned

@@ -9,7 +9,7 @@ from actors.messages.base import Control, Message
 from actors.values import AccountId, Failure, Generation, Phase
 
 if TYPE_CHECKING:
-    from actors.messages.connection import DialBarred, DialFailed, DialStarted, LinkDialed
+    from actors.messages.connection import DialDecided, DialFailed, LinkDialed
     from actors.messages.supervisor import DialAllowed
     from actors.plan import AccountPlan
     from actors.ports import Mailbox
@@ -28,7 +28,7 @@ class RequestDial(Message, frozen=True, kw_only=True, gc=False):
     """
 
     plan: AccountPlan
-    connection: Mailbox[DialStarted | DialBarred | DialFailed | LinkDialed]
+    connection: Mailbox[DialDecided | DialFailed | LinkDialed]
     supervisor: Mailbox[DialAllowed]
     generation: Generation
     stretch: Mapping[Phase, float]

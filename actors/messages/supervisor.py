@@ -95,12 +95,14 @@ class BeginRecovery(Message, frozen=True, kw_only=True, gc=False):
     forced: bool
 
 
-class JournalFailed(Control, frozen=True, kw_only=True, gc=False):
-    """Nothing can be stored any more; a hint, ``services.health`` is the truth."""
+class JournalHealthChanged(Control, frozen=True, kw_only=True, gc=False):
+    """The journal failed, or works again; a hint, ``services.health`` is the truth.
 
+    Attributes:
+        failed: Nothing can be stored any more. Otherwise commits hold again.
+    """
 
-class JournalRecovered(Control, frozen=True, kw_only=True, gc=False):
-    """Commits hold again; a hint like its opposite."""
+    failed: bool
 
 
 class ActorDied(Control, frozen=True, kw_only=True, gc=False):
@@ -140,8 +142,7 @@ SupervisorInbox: TypeAlias = (
     | PastStored
     | BeginRecovery
     | RecoveryEnded
-    | JournalFailed
-    | JournalRecovered
+    | JournalHealthChanged
     | ActorDied
     | RestartDue
 )

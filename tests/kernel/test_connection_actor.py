@@ -12,13 +12,11 @@ from workbench import Bench, read
 from actors.account.connection import ConnectionActor
 from actors.messages import (
     Answered,
-    AttemptExpired,
     CancelDial,
-    ClosingExpired,
+    DeadlineExpired,
     DialAllowed,
-    DialBarred,
+    DialDecided,
     DialFailed,
-    DialStarted,
     EndpointFailed,
     Fail,
     Flush,
@@ -62,7 +60,7 @@ def dialed(bench: Bench) -> tuple[ConnectionActor, socket.socket, FrameWire]:
     actor = opened(bench)
     link, theirs, wire = bench.dialed()
     session = bench.account.plan.platform.session(bench.identity)
-    actor.receive(DialStarted(generation=1))
+    actor.receive(DialDecided(generation=1, allowed=True))
     actor.receive(LinkDialed(generation=1, session=session, dialed=link))
     return actor, theirs, wire
 
@@ -138,7 +136,7 @@ def test_silent_registration_ends_at_its_deadline(bench: Bench) -> None:
     actor, _, _ = dialed(bench)
 
     bench.advance(bench.account.plan.deadlines.register_s)
-    (expired,) = bench.heard["connection"].of(AttemptExpired)
+    (expired,) = bench.heard["connection"].of(DeadlineExpired)
     actor.receive(expired)
 
     change = bench.watcher.changes[-1]
@@ -149,10 +147,10 @@ def test_silent_registration_ends_at_its_deadline(bench: Bench) -> None:
 def test_attempt_that_never_dials_ends_at_its_deadline(bench: Bench) -> None:
     """Name resolution has no deadline of its own; the attempt has."""
     actor = opened(bench)
-    actor.receive(DialStarted(generation=1))
+    actor.receive(DialDecided(generation=1, allowed=True))
 
     bench.advance(bench.account.plan.connect.deadline_s)
-    (expired,) = bench.heard["connection"].of(AttemptExpired)
+    (expired,) = bench.heard["connection"].of(DeadlineExpired)
     actor.receive(expired)
 
     assert bench.watcher.changes[-1].failure == failures.ATTEMPT_TIMED_OUT
@@ -310,7 +308,7 @@ def test_stop_does_not_wait_for_a_peer_that_is_gone(bench: Bench) -> None:
     actor.receive(Shut(for_good=True))
 
     bench.advance(bench.account.plan.deadlines.close_s)
-    (expired,) = bench.heard["connection"].of(ClosingExpired)
+    (expired,) = bench.heard["connection"].of(DeadlineExpired)
     actor.receive(expired)
 
     theirs.recv(65536)
@@ -406,15 +404,15 @@ def test_registration_deadline_stretches_after_timeouts(bench: Bench) -> None:
     actor.receive(LinkDialed(generation=1, session=session, dialed=link))
 
     bench.advance(bench.account.plan.deadlines.register_s * 1.5)
-    assert not bench.heard["connection"].of(AttemptExpired)
+    assert not bench.heard["connection"].of(DeadlineExpired)
     bench.advance(bench.account.plan.deadlines.register_s)
-    assert bench.heard["connection"].of(AttemptExpired)
+    assert bench.heard["connection"].of(DeadlineExpired)
 
 
 def test_barred_by_the_circuit_it_waits_reconnecting(bench: Bench) -> None:
     """It is not dialling: nobody must take it for an attempt that takes long."""
     actor = opened(bench)
-    actor.receive(DialBarred(generation=1))
+    actor.receive(DialDecided(generation=1, allowed=False))
     (_, change) = bench.watcher.changes
     assert (change.new, change.cause) == (S.RECONNECTING, Cause.CIRCUIT_OPEN)
     assert change.failure == failures.CIRCUIT_OPEN

@@ -16,10 +16,9 @@ from actors.dialing import DialingActor
 from actors.messages import (
     CancelDial,
     DialAllowed,
-    DialBarred,
+    DialDecided,
     DialEnded,
     DialFailed,
-    DialStarted,
     EndpointFailed,
     GateDue,
     LinkDialed,
@@ -65,6 +64,20 @@ class Hall:
 
         monkeypatch.setattr(threading, "Thread", Thread)
         self.actor = self.made(ConnectGate())
+
+    def begun(self) -> list[int]:
+        """Return the generations of the attempts that began since the last look at them."""
+        return self._decided(allowed=True)
+
+    def barred(self) -> list[int]:
+        """Return the generations that the circuit kept waiting since the last look at them."""
+        return self._decided(allowed=False)
+
+    def _decided(self, *, allowed: bool) -> list[int]:
+        connection = self.bench.heard["connection"]
+        told = connection.of(DialDecided)
+        connection.messages += [each for each in told if each.allowed is not allowed]
+        return [each.generation for each in told if each.allowed is allowed]
 
     def made(self, gate: ConnectGate) -> DialingActor:
         """Return an actor behind a gate."""
@@ -141,7 +154,10 @@ def test_gate_lets_through_as_many_as_it_may(hall: Hall) -> None:
     hall.made(ConnectGate(rate_per_s=1.0, burst=2))
     hall.ask("a", "b", "c")
     assert hall.granted() == ["a", "b"]
-    assert hall.bench.heard["connection"].of(DialStarted) == [DialStarted(generation=1)] * 2
+    assert (
+        hall.bench.heard["connection"].of(DialDecided)
+        == [DialDecided(generation=1, allowed=True)] * 2
+    )
 
     hall.advance(1.0)
     assert hall.granted() == ["c"]
@@ -179,7 +195,7 @@ def test_newer_request_takes_the_place_of_the_older(hall: Hall) -> None:
     hall.ended("a")
 
     assert hall.granted() == ["a", "b"]
-    assert hall.bench.heard["connection"].of(DialStarted)[-1].generation == 2
+    assert hall.begun()[-1] == 2
 
 
 def test_permit_that_nobody_wants_any_more_is_given_back(hall: Hall) -> None:
@@ -199,7 +215,10 @@ def test_circuit_bars_an_endpoint_that_is_down_and_tries_with_one(hall: Hall) ->
     hall.open_circuit()
     hall.ask("a", "b", "c")
     assert hall.granted() == []
-    assert hall.bench.heard["connection"].of(DialBarred) == [DialBarred(generation=1)] * 3
+    assert (
+        hall.bench.heard["connection"].of(DialDecided)
+        == [DialDecided(generation=1, allowed=False)] * 3
+    )
 
     hall.until_circuit_looks()
     assert hall.granted() == ["a"]
@@ -297,7 +316,7 @@ def test_circuit_that_opens_takes_the_gate_s_queue(hall: Hall) -> None:
 
     assert hall.granted() == []
     assert hall.actor._gate.waiting == 0
-    assert len(hall.bench.heard["connection"].of(DialBarred)) == 2
+    assert len(hall.barred()) == 2
     hall.ended("a", REFUSED)
     hall.until_circuit_looks()
     assert hall.granted() == ["b"]
@@ -311,7 +330,9 @@ def test_barred_account_that_asks_anew_keeps_its_place(hall: Hall) -> None:
 
     hall.actor.receive(hall.request("a", generation=2))
 
-    assert hall.bench.heard["connection"].of(DialBarred) == [DialBarred(generation=2)]
+    assert hall.bench.heard["connection"].of(DialDecided) == [
+        DialDecided(generation=2, allowed=False)
+    ]
     hall.until_circuit_looks()
     assert hall.granted() == ["a"]
 
@@ -327,7 +348,9 @@ def test_account_let_through_is_barred_again_if_the_circuit_opens_again(hall: Ha
     hall.actor.receive(hall.request("a", generation=2))
 
     assert hall.granted() == []
-    assert hall.bench.heard["connection"].of(DialBarred)[-1] == DialBarred(generation=2)
+    assert hall.bench.heard["connection"].of(DialDecided)[-1] == DialDecided(
+        generation=2, allowed=False
+    )
 
 
 def test_account_let_through_that_is_paused_leaves_nothing_behind(hall: Hall) -> None:

@@ -7,8 +7,7 @@ from test_supervisor_actor import REFUSED, House, S
 from workbench import Bench
 
 from actors.messages import (
-    JournalFailed,
-    JournalRecovered,
+    JournalHealthChanged,
     Open,
     Pause,
     Reset,
@@ -29,7 +28,7 @@ def house(bench: Bench) -> House:
 def down(house: House) -> None:
     """Let the journal fail; the connection obeys."""
     house.bench.account.services.health.judge(60.0)
-    house.actor.receive(JournalFailed())
+    house.actor.receive(JournalHealthChanged(failed=True))
     (command,) = house.told("connection")
     assert command == Withdraw(failure=failures.JOURNAL_UNAVAILABLE)
 
@@ -37,7 +36,7 @@ def down(house: House) -> None:
 def up(house: House) -> None:
     """Let commits hold again."""
     house.bench.account.services.health.judge(0.0)
-    house.actor.receive(JournalRecovered())
+    house.actor.receive(JournalHealthChanged(failed=False))
 
 
 def opens(house: House) -> int:
@@ -79,7 +78,7 @@ def test_a_paused_account_stays_paused(house: House) -> None:
 
 def test_an_account_started_or_reset_meanwhile_waits(house: House) -> None:
     house.bench.account.services.health.judge(60.0)
-    house.actor.receive(JournalFailed())
+    house.actor.receive(JournalHealthChanged(failed=True))
     house.actor.receive(Start())
     house.actor.receive(Reset())
     assert opens(house) == 0

@@ -399,8 +399,6 @@ class JournalWriter:
         except Exception as error:  # noqa: BLE001  # the thread's last line
             self._log.error("journal.close_failed", reason=reason_of(error))
 
-    # --- small things ---
-
 
 def _resolve(future: Future[T], fn: Callable[[Journal], T], journal: Journal) -> None:
     """Run a read that is still wanted, whatever it raises."""
