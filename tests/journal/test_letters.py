@@ -22,7 +22,7 @@ from actors.ports.journal import Tally
 from actors.runtime.clock import SystemClock
 from actors.values import Decoded, Disposition, Event, Note, Outcome
 from gateway.journal import schema
-from gateway.journal.memory import journal as memory
+from gateway.journal.memory import letters as memory_letters
 from gateway.journal.memory.journal import MemoryJournal
 from gateway.journal.sqlite import dead_letters
 from gateway.journal.sqlite.journal import SqliteJournal
@@ -254,7 +254,7 @@ def test_end_behind_a_failure_in_one_commit_is_not_lost(journal: AnyJournal) -> 
 
 
 def test_memory_keeps_a_bounded_number_of_letters(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "LETTERS", 2)
+    monkeypatch.setattr(memory_letters, "LETTERS", 2)
     journal = MemoryJournal()
     for event in store(journal, "m1", "m2", "m3"):
         settle(journal, event)

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import bisect
 import itertools
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
 
-import msgspec
-
-from actors.policy.alerts import Alert, letters_wait
+from actors.policy.alerts import Alert
 from actors.ports import Clock
 from actors.ports.commands import (
     BeginEvent,
@@ -34,7 +30,6 @@ from actors.ports.commands import (
 )
 from actors.ports.journal import (
     Letter,
-    Pending,
     PendingRows,
     RecoveryRecord,
     SendQuery,
@@ -42,44 +37,12 @@ from actors.ports.journal import (
     Tally,
 )
 from actors.runtime.clock import SystemClock
-from actors.values import AccountId, Delivery, Disposition, Event, Frame, Position
+from actors.values import AccountId, Delivery, Disposition, Event
+from gateway.journal.memory.account import MemoryAccount, Origin
+from gateway.journal.memory.letters import MemoryLetters
 from gateway.journal.memory.outbox import MemorySends
-from gateway.journal.order import arrange, in_order, merge
+from gateway.journal.order import arrange, in_order
 from gateway.journal.schema import UNKNOWN_EFFECT
-
-LETTERS: Final = 10_000
-"""Dead and parked events that are kept; beyond them the oldest are only counted."""
-
-
-class _Account:
-    """What is kept of one account: open events, and counters."""
-
-    __slots__ = (
-        "cursor",
-        "done",
-        "duplicates",
-        "ended",
-        "first_ms",
-        "held",
-        "held_from",
-        "late",
-        "pending",
-        "running",
-        "stored",
-        "tried",
-    )
-
-    def __init__(self) -> None:
-        self.pending: dict[int, tuple[Frame, int, int]] = {}  # frame, index, received_at_ms
-        self.running: dict[int, tuple[Event, tuple[Frame, int, int]]] = {}
-        self.tried: dict[int, tuple[int, int, bool]] = {}  # attempts, crashes, replayed
-        self.stored = self.duplicates = self.done = 0
-        self.ended: Counter[str] = Counter()  # the rarer ends
-        self.late: dict[int, None] = {}
-        self.cursor: Position | None = None
-        self.held_from: int | None = None
-        self.first_ms: int | None = None
-        self.held: dict[int, Event] | None = None  # what was stored while the hold is open
 
 
 class MemoryJournal:
@@ -94,17 +57,15 @@ class MemoryJournal:
     durable = False
 
     def __init__(self, *, dedup_limit: int = 200_000, clock: Clock | None = None) -> None:
-        self._clock = clock or SystemClock()
+        now = (clock or SystemClock()).unix_ms
         self._generation_size = max(1, dedup_limit // 2)
         self._recent: set[str] = set()
         self._older: set[str] = set()
         self._numbers = itertools.count(1)
-        self._accounts: defaultdict[str, _Account] = defaultdict(_Account)
+        self._accounts: defaultdict[str, MemoryAccount] = defaultdict(MemoryAccount)
         self._notes: dict[tuple[str, str, str], str] = {}  # by account, conversation and key
-        self._sends = MemorySends(self._clock.unix_ms)
-        self._letters: dict[str, Letter] = {}
-        self._letters_changed = False
-        self._concerns: tuple[Alert, ...] = ()
+        self._sends = MemorySends(now)
+        self._letters = MemoryLetters(now)
         self._pasts: dict[AccountId, Past] = {}
         self._paused: set[AccountId] = set()
 
@@ -121,37 +82,7 @@ class MemoryJournal:
     ) -> PendingRows:
         """Return unsettled events with ``lane_seq`` above ``after``, in its order, of all lanes."""
         del lane
-        kept = self._accounts[account]
-        events = kept.pending
-        numbers = sorted(events)
-        page = PendingRows()
-        begun: dict[int, tuple[int, set[int]]] = {}  # by text: number of its frame, events read
-        for number in numbers[bisect.bisect_right(numbers, after) :]:
-            frame, index, received_at_ms = events[number]
-            raw_id, indices = begun.get(id(frame), (number, set()))
-            if index in indices:  # short texts that are equal are one object
-                raw_id, indices = number, set()
-            if len(page) >= limit and not indices:
-                page.more = True
-                break
-            indices.add(index)
-            begun[id(frame)] = raw_id, indices
-            attempts, crashes, replayed = kept.tried.get(number, (0, 0, False))
-            page.through = number
-            page.append(
-                Pending(
-                    frame=frame,
-                    raw_id=raw_id,
-                    index=index,
-                    lane_seq=number,
-                    received_at_ms=received_at_ms,
-                    attempts=attempts,
-                    crashes=crashes,
-                    replayed=replayed,
-                    late=number in kept.late,
-                )
-            )
-        return page
+        return self._accounts[account].page(after, limit)
 
     def pasts(self) -> dict[AccountId, Past]:
         """Return what former lives left of each account that failed and was not stable since."""
@@ -167,12 +98,7 @@ class MemoryJournal:
 
     def letters(self, account: AccountId | None, limit: int) -> Sequence[Letter]:
         """Return dead and parked events, the newest first."""
-        found = [
-            msgspec.structs.replace(letter, frame=None)
-            for letter in reversed(self._letters.values())
-            if account in (None, letter.account)
-        ]
-        return found[:limit]
+        return self._letters.newest(account, limit)
 
     def letter(self, event_id: str) -> Letter | None:
         """Return one of them with its frame."""
@@ -184,24 +110,11 @@ class MemoryJournal:
 
     def concerns(self) -> Sequence[Alert]:
         """Return who has dead letters: there is no file to fill."""
-        if self._letters_changed:
-            self._letters_changed = False
-            found = Counter((each.account, each.status) for each in list(self._letters.values()))
-            names = sorted({account for account, _ in found})
-            counts = ((name, found[name, "dead"], found[name, "parked"]) for name in names)
-            self._concerns = letters_wait(counts)
-        return self._concerns
+        return self._letters.alerts()
 
     def tally(self, account: AccountId) -> Tally:
         """Return the counters of an account."""
-        kept = self._accounts[account]
-        return Tally(
-            received=kept.stored + kept.duplicates,
-            duplicates=kept.duplicates,
-            done=kept.done,
-            pending=len(kept.pending) + len(kept.running),
-            **kept.ended,
-        )
+        return self._accounts[account].tally()
 
     def recovery(self, account: AccountId) -> RecoveryRecord:
         """Return the account's cursor and its hold."""
@@ -241,7 +154,9 @@ class MemoryJournal:
             (self._paused.add if command.paused else self._paused.discard)(command.account)
             return None
         if isinstance(command, CloseHold):
-            return self._close_hold(command)
+            events = self._store(command)
+            held_from = self._accounts[command.account].close_hold(command)
+            return HoldClosed(events=events, held_from=held_from)
         if isinstance(command, StorePast):
             if command.past is None:
                 self._pasts.pop(command.account, None)
@@ -250,44 +165,13 @@ class MemoryJournal:
             return None
         kept = self._accounts[command.account]
         if isinstance(command, NoteTime):
-            if kept.first_ms is None:
-                kept.first_ms = command.first_ms
-            return kept.first_ms
-        if kept.held_from is None:
-            kept.held_from = command.held_from
-        return kept.held_from
-
-    def _close_hold(self, command: CloseHold) -> HoldClosed:
-        events = self._store(command)
-        kept = self._accounts[command.account]
-        held_from, kept.held_from = kept.held_from, None
-        held, kept.held = kept.held or {}, None
-        waiting = [
-            (number, event.conversation_id, event.occurred_at_ms)
-            for number, event in sorted(held.items(), key=_number)
-            if number in kept.pending
-        ]
-        late_ids = set(command.late)
-        kept.late |= {
-            number: None
-            for number, event in held.items()
-            if number in kept.pending and event.event_id in late_ids
-        }
-        moved = merge(waiting)
-        origins = {new: kept.pending.pop(old) for old, new in moved}
-        kept.pending.update(origins)
-        tried = {new: kept.tried.pop(old) for old, new in moved if old in kept.tried}
-        kept.tried.update(tried)
-        late = {new: kept.late.pop(old) for old, new in moved if old in kept.late}
-        kept.late |= late
-        if command.cursor is not None:
-            kept.cursor = command.cursor
-        return HoldClosed(events=events, held_from=held_from)
+            return kept.note_time(command)
+        return kept.open_hold(command.held_from)
 
     def _store(self, command: StoreFrames | CloseHold) -> list[Event]:
         recent, older, at = self._recent, self._older, command.received_at_ms
         events: list[Event] = []
-        origins: list[tuple[Frame, int, int]] = []
+        origins: list[Origin] = []
         received = 0
         for decoded in command.frames:
             index = 0
@@ -362,56 +246,26 @@ class MemoryJournal:
             self._sends.accept(reply)
         return replies
 
-    def _end_otherwise(
-        self, kept: _Account, settlement: Settlement, origin: tuple[Frame, int, int]
-    ) -> None:
+    def _end_otherwise(self, kept: MemoryAccount, settlement: Settlement, origin: Origin) -> None:
         event, outcome = settlement.event, settlement.outcome
         kept.ended[outcome.disposition.value] += 1
         if outcome.disposition in (Disposition.DEAD, Disposition.PARKED):
-            self._put(event, outcome.disposition, outcome.reason, settlement.attempts, origin)
-
-    def _put(
-        self,
-        event: Event,
-        disposition: Disposition,
-        reason: str | None,
-        attempts: int,
-        origin: tuple[Frame, int, int],
-    ) -> None:
-        frame, index, received_at_ms = origin
-        if len(self._letters) >= LETTERS:
-            del self._letters[next(iter(self._letters))]
-        self._letters_changed = True
-        self._letters[event.event_id] = Letter(
-            event_id=event.event_id,
-            account=event.account,
-            conversation_id=event.conversation_id,
-            lane_seq=event.lane_seq or 0,
-            status=disposition.value,
-            reason=reason,
-            attempts=attempts,
-            at_ms=self._clock.unix_ms(),
-            received_at_ms=received_at_ms,
-            frame=frame,
-            index=index,
-        )
+            self._letters.put(
+                event, outcome.disposition, outcome.reason, settlement.attempts, origin
+            )
 
     def _single(self, command: BeginEvent | ParkEvents | ReplayEvent | DropEvent) -> int:
-        """Do one of the commands about single events; give its answer."""
+        """Do one of the commands about single events; return its answer."""
         match command:
             case BeginEvent():
-                return self._begin(command)
+                return self._accounts[command.event.account].begin(command)
             case ParkEvents():
-                kept = self._accounts[command.account]
-                found = [number for number in command.lane_seqs if number in kept.running]
-                for number in found:
-                    event, origin = kept.running.pop(number)
-                    kept.ended["parked"] += 1
-                    self._put(event, Disposition.PARKED, UNKNOWN_EFFECT, 1, origin)
-                return len(found)
+                parked = self._accounts[command.account].park(command.lane_seqs)
+                for event, origin in parked:
+                    self._letters.put(event, Disposition.PARKED, UNKNOWN_EFFECT, 1, origin)
+                return len(parked)
             case ReplayEvent() | DropEvent():
-                letter = self._letters.pop(command.event_id, None)
-                self._letters_changed = True
+                letter = self._letters.take(command.event_id)
                 if letter is None:
                     return False
                 kept = self._accounts[letter.account]
@@ -424,18 +278,3 @@ class MemoryJournal:
                     kept.pending[number] = (letter.frame, letter.index, letter.received_at_ms)
                     kept.tried[number] = (0, 0, True)
                 return True
-
-    def _begin(self, command: BeginEvent) -> bool:
-        event = command.event
-        kept, number = self._accounts[event.account], event.lane_seq
-        if number is None or number not in kept.pending:
-            return False
-        attempts, _, replayed = kept.tried.get(number, (0, 0, False))
-        kept.tried[number] = (attempts, command.crashes, replayed)
-        if command.park:
-            kept.running[number] = (event, kept.pending.pop(number))
-        return True
-
-
-def _number(held: tuple[int, Event]) -> int:
-    return held[0]
