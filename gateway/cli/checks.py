@@ -25,7 +25,7 @@ from gateway.commands import HTTP_EXTRA, command
 from gateway.host.assembly import JOURNAL_FILE
 from gateway.journal import care
 from gateway.journal.files import opening
-from gateway.journal.files.lock import read_owner
+from gateway.journal.files.lockfile import read_owner
 from gateway.settings import Settings
 from gateway.transport import library
 from gateway.transport.tls import system_store_is_empty

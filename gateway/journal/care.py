@@ -23,7 +23,8 @@ from actors.sections import JournalSettings
 from gateway.journal import unreadable, wal
 from gateway.journal.files import integrity, opening
 from gateway.journal.files.backup import Backup, backup, last_backup
-from gateway.journal.files.lock import ProcessLock, cut_off, owner_of
+from gateway.journal.files.lock import ProcessLock
+from gateway.journal.files.lockfile import cut_off, owner_of
 from gateway.journal.files.salvage import Loss, Salvage, salvage
 from gateway.journal.schema import SendState, Status
 from gateway.journal.sqlite.journal import SqliteJournal

@@ -13,7 +13,8 @@ import pytest
 from actors.ports.journal import JournalError
 from actors.runtime.clock import SystemClock
 from gateway.journal.files import opening
-from gateway.journal.files.lock import ProcessLock, owner_of, read_owner
+from gateway.journal.files.lock import ProcessLock
+from gateway.journal.files.lockfile import owner_of, read_owner
 from gateway.journal.sqlite.journal import SqliteJournal
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="flock, links and forks are POSIX")

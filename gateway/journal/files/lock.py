@@ -8,52 +8,18 @@ at once, so that it keeps no lock of an owner that is gone.
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import secrets
 import socket
-import stat
 import sys
-import threading
 import weakref
 from pathlib import Path
-from typing import Final
 
 import msgspec
 
 from actors.ports.journal import JournalError
-from gateway.journal.files import opening
-
-_LOCKED_BYTE: Final = 1 << 20
-"""Windows locks are mandatory: the locked byte lies far behind the text others read."""
-
-_PROBED_BYTE: Final = 0x40000000 + 1024
-"""In a journal file, behind the bytes that SQLite locks."""
-
-_TRIES: Final = 4
-_PAUSE_S: Final = 0.05
-"""Who only looks holds a lock for a moment; nobody is refused for that."""
-
-_OWNER_BYTES: Final = 4096
-_OPEN: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-"""Never through a link, and never waiting for the other end of a pipe."""
-
-
-class Owner(msgspec.Struct, frozen=True, kw_only=True):
-    """Who has a journal open.
-
-    Attributes:
-        pid: Its process.
-        host: Name of the machine (or container) it runs on.
-        nonce: Random, of this lock only, hexadecimal. Who can repeat it can read the lock file,
-            which only the owner's user can; empty in a file of an older version.
-        inode: Of the journal file, from its first commit until it is closed; else 0.
-    """
-
-    pid: int
-    host: str
-    nonce: str = ""
-    inode: int = 0
+from gateway.journal.files import lockfile, oslock
+from gateway.journal.files.lockfile import Owner
 
 
 class ProcessLock:
@@ -92,8 +58,8 @@ class ProcessLock:
         number = journal.stat()
         rivals = [lock for lock in list(_held) if lock.guards(number)]
         descriptor = None if rivals else os.open(journal, os.O_RDWR)
-        if descriptor is not None and _locked(descriptor, journal):
-            if _mixed(descriptor):
+        if descriptor is not None and oslock.locked(descriptor, journal):
+            if oslock.mixed(descriptor):
                 os.close(descriptor)
             else:
                 self._journal = descriptor
@@ -118,7 +84,7 @@ class ProcessLock:
         self.owner = msgspec.structs.replace(self.owner, inode=inode)
         if self._descriptor is not None:
             with contextlib.suppress(OSError):
-                self._write(self._descriptor)
+                lockfile.write(self._descriptor, self.owner)
 
     def move(self, journal: Path) -> None:
         """Guard another file of the name; see :meth:`guard`."""
@@ -150,7 +116,7 @@ class ProcessLock:
     def _take(self) -> int:
         """Open and lock the file that has the name, and write who we are into it."""
         while True:
-            descriptor = _opened(self._path, os.O_RDWR | os.O_CREAT)
+            descriptor = lockfile.opened(self._path, os.O_RDWR | os.O_CREAT)
             try:
                 taken = self._claim(descriptor)
             except BaseException:
@@ -161,21 +127,21 @@ class ProcessLock:
             os.close(descriptor)
 
     def _claim(self, descriptor: int) -> bool:
-        """Lock an open file and write into it; False if it was deleted since it was opened."""
+        """Lock an open file and write into it; return False if it was deleted since."""
         path = self._path
-        if not _locked(descriptor, path):
-            who = _named(path, _written(descriptor))
+        if not oslock.locked(descriptor, path):
+            who = lockfile.named(path, lockfile.written(descriptor))
             raise JournalError(
                 f"the journal is in use by {who} (lock file {path}); "
                 "stop that process, or give this one another data_dir"
             )
         if not _is_at(descriptor, path):
             return False
-        former = _written(descriptor)
+        former = lockfile.written(descriptor)
         if former is not None and not self.owner.inode:
             self.owner = msgspec.structs.replace(self.owner, inode=former.inode)
         try:
-            self._write(descriptor)
+            lockfile.write(descriptor, self.owner)
             if sys.platform != "win32":
                 os.fchmod(descriptor, 0o600)  # it holds the nonce
         except OSError as error:
@@ -184,12 +150,6 @@ class ProcessLock:
                 "free space on that disk, or set another data_dir"
             ) from error
         return True
-
-    def _write(self, descriptor: int) -> None:
-        text = msgspec.json.encode(self.owner)
-        os.lseek(descriptor, 0, os.SEEK_SET)
-        os.write(descriptor, text)
-        os.ftruncate(descriptor, len(text))
 
 
 _held: weakref.WeakSet[ProcessLock] = weakref.WeakSet()
@@ -205,180 +165,9 @@ if sys.platform != "win32":
     os.register_at_fork(after_in_child=_forget_in_child)
 
 
-def owner_of(path: Path) -> str | None:
-    """Return who holds a lock, for people; None if nobody does."""
-    owner, held = _seen(path)
-    return _named(path, owner) if held else None
-
-
-def cut_off(path: Path) -> int:
-    """Return the inode of the journal that whoever held a lock last did not close; 0: none.
-
-    Raises:
-        JournalError: The lock file cannot be read, or is no file of this program.
-    """
-    owner, held = _seen(path)
-    return 0 if held or owner is None else owner.inode
-
-
-def read_owner(data_dir: Path | str) -> Owner | None:
-    """Return who holds the journal of a data directory; None if nobody does, or none can be told.
-
-    Raises:
-        JournalError: The lock file cannot be read, or is no file of this program.
-    """
-    owner, held = _seen(Path(data_dir) / f"{opening.JOURNAL_FILE}.lock")
-    return owner if held else None
-
-
-def _seen(path: Path) -> tuple[Owner | None, bool]:
-    """Return who wrote a lock file last, as far as it tells, and whether somebody holds it."""
-    with contextlib.suppress(FileNotFoundError):
-        descriptor = _opened(path, os.O_RDONLY)
-        try:
-            held = not _free(descriptor)
-            return _written(descriptor), held
-        finally:
-            os.close(descriptor)
-    return None, False
-
-
-def _opened(path: Path, flags: int) -> int:
-    """Open a lock file; never what a link of that name leads to.
-
-    Raises:
-        JournalError: It is a link, or no ordinary file, and was left as it is; or cannot be opened.
-        FileNotFoundError: It is not there, and is not to be made.
-    """
-    try:
-        descriptor = os.open(path, flags | _OPEN, 0o600)
-    except OSError as error:
-        if error.errno == errno.ENOENT and not flags & os.O_CREAT:
-            raise
-        if error.errno in (errno.ELOOP, errno.EMLINK, errno.ENXIO, errno.EISDIR):
-            raise _foreign(path) from error
-        raise JournalError(
-            f"the lock file {path} cannot be opened ({error.strerror}); "
-            "check the owner and mode of its directory"
-        ) from error
-    found = os.fstat(descriptor)
-    if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
-        os.close(descriptor)
-        raise _foreign(path)
-    return descriptor
-
-
-def _foreign(path: Path) -> JournalError:
-    return JournalError(
-        f"the lock file {path} is a link, or no ordinary file, and was left as it is; "
-        "see who made it, then remove it"
-    )
-
-
 def _is_at(descriptor: int, path: Path) -> bool:
     """Return whether a name still leads to an open file."""
     try:
         return os.path.samestat(os.fstat(descriptor), path.lstat())
     except OSError:
-        return False
-
-
-def _locked(descriptor: int, path: Path) -> bool:
-    """Lock a file; False if somebody else has.
-
-    Raises:
-        JournalError: The file system cannot.
-    """
-    for left in range(_TRIES, 0, -1):
-        try:
-            _lock(descriptor)
-        except OSError as error:
-            if error.errno not in (errno.EACCES, errno.EAGAIN, errno.EDEADLK):
-                raise JournalError(
-                    f"{path} cannot be locked ({error.strerror}); "
-                    "set data_dir to a directory on a disk of this machine"
-                ) from error
-            if left > 1:
-                threading.Event().wait(_PAUSE_S)
-        else:
-            return True
-    return False
-
-
-def _free(descriptor: int) -> bool:
-    """Return whether nobody holds a lock."""
-    try:
-        _look(descriptor)
-    except OSError:
-        return False
-    return True
-
-
-def _written(descriptor: int) -> Owner | None:
-    """Read who wrote a lock file; None: it is just being written, or not ours at all."""
-    try:
-        os.lseek(descriptor, 0, os.SEEK_SET)
-        return msgspec.json.decode(os.read(descriptor, _OWNER_BYTES), type=Owner)
-    except (msgspec.MsgspecError, UnicodeDecodeError, OSError):
-        return None
-
-
-def _named(path: Path, owner: Owner | None) -> str:
-    """Return for people who holds a lock, as far as its file tells."""
-    if owner is None:
-        return "another process"
-    if owner.host == socket.gethostname() and not _alive(owner.pid):
-        return (
-            f"a child of process {owner.pid} on {owner.host}, which has ended itself "
-            f"(`fuser {path}` names the child)"
-        )
-    return f"process {owner.pid} on {owner.host}"
-
-
-def _alive(pid: int) -> bool:
-    """Return whether a process of this machine is there; True if that cannot be told."""
-    if sys.platform == "win32" or pid <= 0:
-        return True
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except (OSError, OverflowError):
-        return True
-    return True
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _lock(descriptor: int) -> None:
-        os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
-        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-
-    def _look(descriptor: int) -> None:
-        _lock(descriptor)
-        os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
-        msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
-
-    def _mixed(_descriptor: int) -> bool:
-        return True
-
-else:
-    import fcntl
-
-    def _lock(descriptor: int) -> None:
-        # flock belongs to the open file: it also refuses a second journal in this process.
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-    def _look(descriptor: int) -> None:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        fcntl.flock(descriptor, fcntl.LOCK_UN)
-
-    def _mixed(descriptor: int) -> bool:
-        """Return whether the file system keeps flock and the locks of SQLite as one."""
-        try:
-            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _PROBED_BYTE)
-            fcntl.lockf(descriptor, fcntl.LOCK_UN, 1, _PROBED_BYTE)
-        except OSError:
-            return True
         return False
