@@ -20,7 +20,7 @@ import msgspec
 from actors.ports import Clock
 from actors.ports.journal import JournalError
 from actors.sections import JournalSettings
-from gateway.journal import unreadable, wal
+from gateway.journal import wal
 from gateway.journal.files import integrity, opening
 from gateway.journal.files.backup import Backup, backup, last_backup
 from gateway.journal.files.lock import ProcessLock
@@ -28,7 +28,8 @@ from gateway.journal.files.lockfile import cut_off, owner_of
 from gateway.journal.files.salvage import Loss, Salvage, salvage
 from gateway.journal.schema import SendState, Status
 from gateway.journal.sqlite.journal import SqliteJournal
-from gateway.journal.unreadable import Depth
+from gateway.journal.unreadable import aside, finding
+from gateway.journal.unreadable.finding import Depth
 from gateway.journal.upkeep.retention import Pruned, Transaction
 from gateway.journal.upkeep.upkeep import free_bytes, used_bytes
 
@@ -149,10 +150,10 @@ def check(path: Path, *, thorough: bool = False) -> list[str]:
             try:
                 problems = integrity.problems_in(connection, thorough=thorough)
                 if not problems:  # of damaged pages rows cannot be told apart
-                    problems = [str(each) for each in unreadable.find(connection, Depth.CONTENT)]
+                    problems = [str(each) for each in finding.find(connection, Depth.CONTENT)]
                     problems += [
                         f"{each['table']} row {each['key']} is set aside: {each['why']}"
-                        for each in unreadable.kept(connection)
+                        for each in aside.kept(connection)
                     ]
                 if logless:
                     problems.append(wal.told_gone(path))
@@ -190,16 +191,16 @@ def repair(path: Path, *, clock: Clock) -> Repair:
         with closing(opening.connect(path, "FULL")) as connection:
             integrity.identify(connection, path)
             integrity.verify(connection, path)
-            found = unreadable.find(connection, Depth.CONTENT)
-            unreadable.set_aside(connection, found, clock.unix_ms())
-            copies = unreadable.kept(connection)
+            found = finding.find(connection, Depth.CONTENT)
+            aside.set_aside(connection, found, clock.unix_ms())
+            copies = aside.kept(connection)
             target = None
             if copies:
                 stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(clock.unix_ms() / 1000))
                 target = opening.beside(path, f".unreadable-{stamp}.jsonl")
                 opening.write_new(target, b"".join(msgspec.json.encode(x) + b"\n" for x in copies))
                 with Transaction(connection):
-                    unreadable.forget_kept(connection)
+                    aside.forget_kept(connection)
     except sqlite3.Error as error:
         raise opening.failure(path, error) from error
     except OSError as error:

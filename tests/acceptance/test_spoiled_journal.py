@@ -15,7 +15,7 @@ from market import Market
 from actors.runtime.clock import SystemClock
 from gateway import ChatMessage
 from gateway.journal import care
-from gateway.journal.unreadable import SOUND
+from gateway.journal.unreadable.sound import SOUND
 from gateway.testing import Rule, faults
 
 SHOP, OTHER = "2201", "2202"

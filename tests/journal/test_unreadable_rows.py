@@ -37,9 +37,11 @@ from actors.values import (
     SendOutcome,
     SendResult,
 )
-from gateway.journal import care, unreadable
+from gateway.journal import care
 from gateway.journal.sqlite.journal import SqliteJournal
-from gateway.journal.unreadable import SOUND, Depth
+from gateway.journal.unreadable import aside, finding
+from gateway.journal.unreadable.finding import Depth
+from gateway.journal.unreadable.sound import SOUND
 from tests.open_sends import unsent
 
 WRONG = {
@@ -172,7 +174,7 @@ def test_any_value_in_any_row(tmp_path: Path, whole: bytes, table: str, column: 
                 connection.execute(query)
             except sqlite3.IntegrityError:  # the table itself refuses it
                 continue
-            unsound = unreadable.find(connection, Depth.CONTENT)
+            unsound = finding.find(connection, Depth.CONTENT)
         log = Lines()
         journal = opened(path, log=log)
         before = read_all(journal, "b")
@@ -316,8 +318,8 @@ def test_copies_are_json(tmp_path: Path, whole: bytes) -> None:
     path.write_bytes(whole)
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("UPDATE outbox SET uuid=x'00ff' WHERE outbox_id='a-1'")
-        found = unreadable.find(connection, Depth.CONTENT)
-        unreadable.set_aside(connection, found, 5)
-        (copy,) = unreadable.kept(connection)
+        found = finding.find(connection, Depth.CONTENT)
+        aside.set_aside(connection, found, 5)
+        (copy,) = aside.kept(connection)
     assert copy["row"]["uuid"] == {"base64": "AP8="}
     assert (copy["table"], copy["at_ms"]) == ("outbox", 5)

@@ -33,7 +33,7 @@ from actors.ports.journal import (
 from actors.sections import JournalSettings
 from actors.values import AccountId
 from gateway import logs
-from gateway.journal import batch, migration, rescue, unreadable, wal, whereabouts
+from gateway.journal import batch, migration, rescue, wal, whereabouts
 from gateway.journal.files import integrity, opening
 from gateway.journal.files.lock import ProcessLock
 from gateway.journal.rows import Value, storable, text
@@ -48,7 +48,9 @@ from gateway.journal.sqlite import (
     pasts,
     settlements,
 )
-from gateway.journal.unreadable import HIGHEST, Depth, Unreadable
+from gateway.journal.unreadable import aside, finding, reading
+from gateway.journal.unreadable.finding import Depth, Unreadable
+from gateway.journal.unreadable.sound import HIGHEST
 from gateway.journal.upkeep.quota import UNBOUNDED
 from gateway.journal.upkeep.retention import Pruned, Transaction
 from gateway.journal.upkeep.upkeep import LOOK_S, Upkeep
@@ -205,8 +207,8 @@ class SqliteJournal:
 
         try:
             page = read()
-        except unreadable.ERRORS as error:
-            if isinstance(error, JournalError) and not unreadable.is_no_text(error):
+        except reading.ERRORS as error:
+            if isinstance(error, JournalError) and not reading.is_no_text(error):
                 raise
             self._seek()
             page = read()
@@ -543,14 +545,14 @@ class SqliteJournal:
         """Read rows one by one; what cannot be read costs itself, and is set aside."""
         try:
             return [read(row) for row in self._read(query, values)]
-        except unreadable.ERRORS as error:
-            if isinstance(error, JournalError) and not unreadable.is_no_text(error):
+        except reading.ERRORS as error:
+            if isinstance(error, JournalError) and not reading.is_no_text(error):
                 raise
             self._seek()
         connection = self._connected()
-        connection.text_factory = unreadable.lenient  # what is left of it fails alone
+        connection.text_factory = reading.lenient  # what is left of it fails alone
         try:
-            return list(unreadable.each(read, self._read(query, values)))
+            return list(reading.each(read, self._read(query, values)))
         finally:
             connection.text_factory = str
 
@@ -571,16 +573,16 @@ class SqliteJournal:
 
     def _set_aside(self, depth: Depth) -> bool:
         """Take out of the tables what cannot be read, and say so, a line each."""
-        return self._take_out(unreadable.find(self._connected(), depth))
+        return self._take_out(finding.find(self._connected(), depth))
 
     def _take_out(self, found: Sequence[Unreadable]) -> bool:
         connection = self._connected()
-        taken = unreadable.set_aside(connection, found, self._clock.unix_ms()) if found else []
+        taken = aside.set_aside(connection, found, self._clock.unix_ms()) if found else []
         for each in taken:
             self._log.warning(
                 "journal.row_set_aside", table=each.table, row=each.name, why=each.why
             )
-        self._upkeep.note_set_aside(unreadable.kept(connection))
+        self._upkeep.note_set_aside(aside.kept(connection))
         return bool(taken)
 
     def _read(self, query: str, values: Sequence[Value]) -> list[Any]:
