@@ -84,7 +84,7 @@ class MortalJournal(SqliteJournal):
     def _die_in_a_checkpoint(self) -> None:
         wait_s = random.uniform(0.0, CHECKPOINT_S)  # noqa: S311  # any moment will do
         threading.Timer(wait_s, os.kill, (os.getpid(), signal.SIGKILL)).start()
-        connection = self._connected()
+        connection = self._handle.connected()
         while True:
             connection.execute("INSERT OR REPLACE INTO log_meta VALUES('crash', ?)", (time.time(),))
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()

@@ -52,7 +52,7 @@ def on_writer(market: Market, statement: str) -> None:
     assert system is not None
 
     def run(_: object) -> None:
-        journal._connected().execute(statement).fetchall()
+        journal._handle.connected().execute(statement).fetchall()
 
     system.services.writer.read(run, WAIT_S)
 

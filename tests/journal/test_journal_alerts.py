@@ -104,7 +104,7 @@ def test_a_long_backlog_is_read_in_small_steps_and_a_short_one_not_at_all(
     for number in range(39):
         store(journal, f"m{number}", account="well", at_ms=NOW_MS)
     asked: list[str] = []
-    connection = journal._connected()
+    connection = journal._handle.connected()
     look = backlog.Backlog(keeping(lane_alert_events=50))
     connection.set_trace_callback(asked.append)
     steps = 1
@@ -203,7 +203,7 @@ def test_events_of_one_frame_weigh_it_once_and_what_runs_not_at_all(tmp_path: Pa
 def test_many_letters_are_weighed_in_small_steps_and_seldom(tmp_path: Path) -> None:
     journal = opened(tmp_path / "j.db", limits=keeping(dead_letter_max_bytes=1 << 30))
     dead(journal, *map(str, range(200)), size=100)
-    scales, connection = journal._upkeep._scales, journal._connected()
+    scales, connection = journal._upkeep._scales, journal._handle.connected()
     steps = 1
     while scales.step(connection):
         steps += 1

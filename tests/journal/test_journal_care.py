@@ -205,7 +205,7 @@ def broken(path: Path, table: str, *, pages: int = 1) -> set[str]:
             settle(journal, events)
     for number in range(100):
         journal.commit([sent(f"s{number}")])
-    journal._connected().execute("INSERT INTO cursor VALUES('a','s','p',1)")
+    journal._handle.connected().execute("INSERT INTO cursor VALUES('a','s','p',1)")
     journal.close()
     leaves = pages_of(path, table)
     for page in leaves[len(leaves) // 2 :][:pages]:

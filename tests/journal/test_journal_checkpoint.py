@@ -74,7 +74,7 @@ def test_what_can_not_be_copied_is_told_and_tried_again(
     try:
         for number in range(2):
             store(journal, f"m{number}")
-            beside.committed(journal._connected())
+            beside.committed(journal._handle.connected())
             assert told.acquire(timeout=WAIT_S)
     finally:
         beside.stop()

@@ -151,7 +151,7 @@ def test_a_lock_that_an_heir_holds_names_it(tmp_path: Path) -> None:
     """One that was started by other means than Python's keeps it: no dead process is blamed."""
     path = tmp_path / "j.db"
     inherits = (
-        "import subprocess\nos.set_inheritable(journal._lock._descriptor, True)\n"
+        "import subprocess\nos.set_inheritable(journal._handle._lock._descriptor, True)\n"
         "child = subprocess.Popen(['sleep', '30'], close_fds=False)\n"
         "print(child.pid, flush=True)\nsys.stdin.read()\n"
     )

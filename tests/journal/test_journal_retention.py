@@ -39,7 +39,8 @@ def test_only_what_is_over_and_old_goes(tmp_path: Path) -> None:
     (parked,) = store(journal, "parked")
     store(journal, "pending")
     settle(journal, store(journal, "young", at_ms=102 * DAY_MS))
-    journal._connected().execute(f"UPDATE event SET status=4 WHERE lane_seq={parked.lane_seq}")
+    as_parked = f"UPDATE event SET status=4 WHERE lane_seq={parked.lane_seq}"
+    journal._handle.connected().execute(as_parked)
     journal._counts.apply({("a", "parked"): 1})
     before = journal.tally("a")
 
@@ -58,7 +59,8 @@ def test_only_what_is_over_and_old_goes(tmp_path: Path) -> None:
         assert journal.tally("a").done == before.done, f"start {number}"
         if number == 0:
             store(journal, "one more")
-            connection, journal._connection = journal._connection, None  # no clean end
+            handle = journal._handle
+            connection, handle.connection = handle.connection, None  # no clean end
             assert connection is not None
             connection.close()
         journal.close()
@@ -144,7 +146,7 @@ def test_a_step_that_fails_is_told_and_fails_no_commit(tmp_path: Path) -> None:
     log, clock = Lines(), Calendar()
     journal = opened(tmp_path / "j.db", clock, WEEK, log)
     settle(journal, store(journal, "m1"))
-    journal._connected().execute("DROP TABLE tally")
+    journal._handle.connected().execute("DROP TABLE tally")
     clock.now_ms = LATER_MS
     journal._upkeep._step_at = 0.0
     assert len(store(journal, "m2", at_ms=LATER_MS)) == 1

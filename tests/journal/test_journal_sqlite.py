@@ -89,8 +89,8 @@ def sent(name: str, text: str = "hi", uuid: str | None = None) -> Delivery:
 
 
 def rows(journal: SqliteJournal, query: str) -> list[tuple[object, ...]]:
-    assert journal._connection is not None
-    return journal._connection.execute(query).fetchall()
+    assert journal._handle.connection is not None
+    return journal._handle.connection.execute(query).fetchall()
 
 
 # --- survives ---
@@ -435,13 +435,13 @@ def test_an_io_error_gets_a_new_handle(tmp_path: Path) -> None:
     journal = opened(tmp_path / "j.db")
     try:
         store(journal, push(journal, "m1"))
-        assert journal._connection is not None
-        old = journal._connection
+        assert journal._handle.connection is not None
+        old = journal._handle.connection
         old.execute("PRAGMA query_only=ON")  # every write fails with SQLITE_READONLY
         with pytest.raises(JournalError, match="make the file and its directory writable"):
             journal.commit([push(journal, "m2")])
         assert [e.event_id for e in store(journal, push(journal, "m2"))] == ["a/m2"]
-        assert journal._connection is not old
+        assert journal._handle.connection is not old
     finally:
         journal.close()
 
@@ -680,8 +680,8 @@ def test_only_bare_settlements_wait_for_no_disk(tmp_path: Path) -> None:
     journal = opened(tmp_path / "j.db")
 
     def level() -> int:
-        assert journal._connection is not None
-        (found,) = journal._connection.execute("PRAGMA synchronous").fetchone()
+        assert journal._handle.connection is not None
+        (found,) = journal._handle.connection.execute("PRAGMA synchronous").fetchone()
         return int(found)
 
     try:

@@ -161,15 +161,15 @@ def test_frames_of_a_large_file_are_read_beside_the_work(
     large(path, monkeypatch)
     overwrite(path, pages_of(path, "inbox")[20])
     journal = opened(path)
-    assert journal._check is not None
-    assert journal._check.wait(20)
+    assert journal._checks.running is not None
+    assert journal._checks.running.wait(20)
     with pytest.raises(JournalError, match=r"damaged .*journal salvage"):
         store(journal, "new")
     assert len(journal.pending("a", 0, 20)) == 20
     journal.close()
     journal = opened(path)
-    assert journal._check is not None, "it is found again at each start"
-    assert journal._check.wait(20)
+    assert journal._checks.running is not None, "it is found again at each start"
+    assert journal._checks.running.wait(20)
     with pytest.raises(JournalError, match="damaged"):
         store(journal, "new")
     journal.close()
@@ -181,14 +181,14 @@ def test_a_large_file_that_ended_well_is_read_once_a_week(
     path, clock = tmp_path / "j.db", Calendar()
     large(path, monkeypatch)
     journal = opened(path, clock)
-    assert journal._check is not None, "its frames were never read whole"
-    assert journal._check.wait(20)
+    assert journal._checks.running is not None, "its frames were never read whole"
+    assert journal._checks.running.wait(20)
     store(journal, "after the check")
     journal.close()
     for days, due in ((0, False), (6, False), (8, True)):
         clock.now_ms = (100 + days) * DAY_MS
         journal = opened(path, clock)
-        assert (journal._check is not None) is due, days
+        assert (journal._checks.running is not None) is due, days
         journal.close()
 
 
@@ -198,27 +198,27 @@ def test_a_check_that_was_cut_short_is_done_again(
     path = tmp_path / "j.db"
     large(path, monkeypatch)
     journal = opened(path)
-    assert journal._check is not None
-    assert journal._check.wait(20)
+    assert journal._checks.running is not None
+    assert journal._checks.running.wait(20)
     store(journal, "noted")
     journal.close()
     journal = opened(path)
-    assert journal._check is None
+    assert journal._checks.running is None
     store(journal, "killed after this")
     crash(journal)
     journal = opened(path)
-    assert journal._check is not None, "after a kill the frames are read"
-    journal._check.stop()
-    journal._check.finished = False  # as if the stop had come in the middle
+    assert journal._checks.running is not None, "after a kill the frames are read"
+    journal._checks.running.stop()
+    journal._checks.running.finished = False  # as if the stop had come in the middle
     journal.close()
     journal = opened(path)
-    assert journal._check is not None
+    assert journal._checks.running is not None
     journal.close()
 
 
 def crash(journal: SqliteJournal) -> None:
     """End as a kill would: the file is left as it is."""
-    connection, journal._connection = journal._connection, None
+    connection, journal._handle.connection = journal._handle.connection, None
     assert connection is not None
     connection.close()
     journal.close()
@@ -279,7 +279,7 @@ def shoot():
 threading.Thread(target=shoot, daemon=True).start()
 while True:
     if sys.argv[3] == "within":
-        journal._connected().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        journal._handle.connected().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     store(journal, f"late{time.monotonic_ns()}", raw="y" * 5000)
 """
 

@@ -15,7 +15,7 @@ from actors.ports.journal import JournalError
 from actors.runtime.clock import SystemClock
 from actors.values import Decoded, Event
 from gateway.journal.files.opening import beside
-from gateway.journal.sqlite import journal as sqlite
+from gateway.journal.sqlite.handle import RESCUED_S
 from gateway.journal.sqlite.journal import SqliteJournal
 from tests.runtime.doubles import Kept
 
@@ -113,7 +113,7 @@ def test_what_was_acknowledged_is_saved_by_who_has_it_open(
     with pytest.raises(JournalError, match="in use by"):
         opened(path)
     assert names(killed(journal, path)) == ["before", "after"]
-    clock.s = sqlite.RESCUED_S + 1
+    clock.s = RESCUED_S + 1
     assert journal.concerns() == ()
     assert names(path) == ["before", "after"]
     assert sorted(each.name for each in path.parent.iterdir()) == ["j.db", "j.db.lock"]
@@ -229,7 +229,7 @@ def test_an_empty_log_is_not_to_blame_for_a_disk_that_refuses(tmp_path: Path) ->
     """The log is empty after it was copied: the journal heals with its disk, not with a person."""
     journal = opened(tmp_path / "journal.sqlite3")
     store(journal, "one")
-    connection = journal._connected()
+    connection = journal._handle.connected()
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     connection.execute("PRAGMA query_only=ON")
     with pytest.raises(JournalError):
@@ -245,7 +245,7 @@ def test_a_file_that_is_cut_to_its_first_pages_is_told(tmp_path: Path) -> None:
     journal = opened(path)
     for number in range(9):
         store(journal, f"m{number}")
-    journal._connected().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    journal._handle.connected().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     store(journal, "seen")
     os.truncate(path, 4096)
     with pytest.raises(JournalError, match="was cut short"):
