@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from actors.policy.tries import TryRules
+from actors.policy.attempts import AttemptRules
 from actors.ports import Dialer, Identity, Platform
 from actors.sections import (
     ConnectSettings,
@@ -51,7 +51,7 @@ class AccountPlan(msgspec.Struct, frozen=True, kw_only=True):
     heartbeat: HeartbeatSettings = HeartbeatSettings()
     reconnect: ReconnectSettings = ReconnectSettings()
     limits: LimitSettings = LimitSettings()
-    tries: TryRules = TryRules()
+    tries: AttemptRules = AttemptRules()
     flow: FlowSettings = FlowSettings()
     send: SendSettings = SendSettings()
     recovery: RecoverySettings = RecoverySettings()

@@ -312,12 +312,12 @@ class Disposition(enum.Enum):
     EXPIRED = "expired"
 
 
-class Tries(msgspec.Struct, frozen=True, gc=False):
-    """What is known of the tries of one event.
+class Attempts(msgspec.Struct, frozen=True, gc=False):
+    """What is known of the attempts to handle one event.
 
     Attributes:
-        failures: Tries that raised.
-        crashes: Tries that were noted when they began and ended with the process.
+        failures: Attempts that raised.
+        crashes: Attempts that were noted when they began and ended with the process.
         replayed: A person put it back, to be handled whatever is known of it.
     """
 

@@ -1,6 +1,6 @@
-"""What a dispatcher knows of the tries of its events, and what it makes of their ends.
+"""Attempts to handle the events of an account: what a dispatcher knows of them, how they end.
 
-The rules are :mod:`actors.policy.tries`; the journal is asked on handler threads by
+The rules are :mod:`actors.policy.attempts`; the journal is asked on handler threads by
 :class:`~actors.runtime.handlers.admission.Admission`. Ordinary events pass here untouched.
 """
 
@@ -11,8 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from actors.account.services import Account
-from actors.policy.lanes import Run
-from actors.policy.tries import (
+from actors.policy.attempts import (
     CRASH_LOOP,
     EXPIRED,
     PAST,
@@ -25,26 +24,27 @@ from actors.policy.tries import (
     to_be_noted,
     young,
 )
+from actors.policy.lanes import Run
 from actors.ports.commands import BeginEvent, JournalAnswer, ParkEvents, Settlement
 from actors.runtime.handlers.admission import NOT_BEGUN, Admission
 from actors.runtime.handlers.roster import TIMED_OUT
-from actors.values import Disposition, Event, Outcome, Tries
+from actors.values import Attempts, Disposition, Event, Outcome
 
 STALE_AGAIN_S: Final = 60.0
 """Shortest time between two lines about stale events."""
 
 
-class Trials:
-    """Tries of one account's events, in one life of its dispatcher.
+class EventAttempts:
+    """Attempts at one account's events, in one life of its dispatcher.
 
     Attributes:
-        tries: By ``event_id``, of events that failed or may have ended a process.
+        earlier: By ``event_id``, of events that failed or may have ended a process.
         wary: There may be events that a handler has seen in an earlier life.
     """
 
     __slots__ = (
         "_account", "_admissions", "_expiry", "_horizon_ms", "_noted", "_say_stale_at", "_stale",
-        "tries", "wary",
+        "earlier", "wary",
     )  # fmt: skip
 
     def __init__(self, account: Account) -> None:
@@ -57,7 +57,7 @@ class Trials:
         horizon_s = account.plan.tries.horizon_s
         self._horizon_ms = math.inf if horizon_s is None else horizon_s * 1000
         self._stale, self._say_stale_at = 0, float("-inf")
-        self.tries: dict[str, Tries] = {}
+        self.earlier: dict[str, Attempts] = {}
         self.wary = False
 
     def park_unheard(self) -> None:
@@ -78,10 +78,10 @@ class Trials:
 
         account.services.writer.submit(command, parked)
 
-    def restored(self, events: Sequence[Event], tries: Mapping[str, Tries]) -> None:
+    def restored(self, events: Sequence[Event], attempts: Mapping[str, Attempts]) -> None:
         """Hear of events read from the journal."""
-        self.tries.update(tries)
-        self.wary = self.wary or bool(tries) or any(event.redelivered for event in events)
+        self.earlier.update(attempts)
+        self.wary = self.wary or bool(attempts) or any(event.redelivered for event in events)
 
     def calm(self) -> None:
         """Nothing of an earlier life is left."""
@@ -98,8 +98,8 @@ class Trials:
         parked: list[Event] = []
         log, name = self._account.services.log, self._account.name
         now_ms, rules = self._account.services.clock.unix_ms(), self._account.plan.tries
-        for event in stale(rules, events, self.tries, now_ms, told_ms):
-            failures = self.tries.pop(event.event_id, UNTRIED).failures
+        for event in stale(rules, events, self.earlier, now_ms, told_ms):
+            failures = self.earlier.pop(event.event_id, UNTRIED).failures
             settlements.append(Settlement(event, STALE_NOTICE if event.notice else STALE, failures))
             if event.notice:
                 log.debug("event.expired", account=name, event_id=event.event_id)
@@ -113,14 +113,14 @@ class Trials:
 
     def _past(self, events: Sequence[Event]) -> list[Settlement]:
         account = self._account
-        found = past(events, self.tries, account.standing.first_ms)
+        found = past(events, self.earlier, account.standing.first_ms)
         if found:
             account.services.log.info(
                 "event.past_ignored", account=account.name, event_id=found[0].event_id,
                 count=len(found),
             )  # fmt: skip
         return [
-            Settlement(event, PAST, self.tries.pop(event.event_id, UNTRIED).failures)
+            Settlement(event, PAST, self.earlier.pop(event.event_id, UNTRIED).failures)
             for event in found
         ]
 
@@ -147,60 +147,60 @@ class Trials:
         return runs
 
     def end(self, event: Event, outcome: Outcome) -> Settlement | None:
-        """Return what a try's end means to the journal; None: it was none."""
+        """Return the settlement of an attempt that ended; None if it never began."""
         admission = self._admissions.pop(event.event_id, None)
         if outcome is NOT_BEGUN and admission is not None:
             self._admissions[event.event_id] = admission
             return None
-        tries = self.tries.pop(event.event_id, UNTRIED)
+        earlier = self.earlier.pop(event.event_id, UNTRIED)
         begun = self._account.running.pop(event.lane_seq or 0, None) is not None
-        attempts = tries.failures + 1
+        attempts = earlier.failures + 1
         if outcome is CRASH_LOOP or outcome is EXPIRED:
-            attempts = tries.failures + tries.crashes
+            attempts = earlier.failures + earlier.crashes
         elif begun and outcome.reason == TIMED_OUT.reason:
             outcome = _otherwise(outcome, Disposition.PARKED)
         elif outcome.disposition is Disposition.RETRY:
             if pause_s(self._account.plan.tries, attempts) is None:
                 outcome = _otherwise(outcome, Disposition.DEAD)
             else:
-                self.tries[event.event_id] = Tries(attempts, tries.crashes)
+                self.earlier[event.event_id] = Attempts(attempts, earlier.crashes)
         return Settlement(
-            event=event, outcome=outcome, attempts=attempts, crashes=tries.crashes, begun=begun
+            event=event, outcome=outcome, attempts=attempts, crashes=earlier.crashes, begun=begun
         )
 
     def _admit(self, run: Run) -> Run:
-        """Cut a run so that an event whose try must be noted is alone in its run."""
+        """Cut a run so that an event whose attempt must be noted is alone in its run."""
         parking, lane, events = self._account.services.parking, run.lane, run.events
         noted = self._noted.get(lane, 0)
         for place, event in enumerate(events):
             parks = parking is not None and parking.active and parking.parks(event)
-            tries = self.tries.get(event.event_id, UNTRIED)
-            if parks or to_be_noted(event, tries, noted):
+            attempts = self.earlier.get(event.event_id, UNTRIED)
+            if parks or to_be_noted(event, attempts, noted):
                 if place == 0:
-                    admission = self._begin(lane, event, tries, park=parks)
+                    admission = self._begin(lane, event, attempts, park=parks)
                     return Run(lane=lane, events=events[:1], admit=admission)
                 events = events[:place]
                 break
         return Run(lane=lane, events=events, admit=self._expiry)
 
-    def _begin(self, lane: str, event: Event, tries: Tries, *, park: bool) -> Admission:
+    def _begin(self, lane: str, event: Event, attempts: Attempts, *, park: bool) -> Admission:
         if park and event.lane_seq is not None:
             self._account.running[event.lane_seq] = event
         admission = self._admissions.get(event.event_id)
         if admission is None:
             self._noted[lane] = self._noted.get(lane, 0) + event.redelivered
-            begin = BeginEvent(event=event, crashes=tries.crashes + 1, park=park)
-            admission = self._admissions[event.event_id] = self._admission(tries, begin)
+            begin = BeginEvent(event=event, crashes=attempts.crashes + 1, park=park)
+            admission = self._admissions[event.event_id] = self._admission(attempts, begin)
         return admission
 
-    def _admission(self, tries: Tries, begin: BeginEvent | None) -> Admission:
+    def _admission(self, attempts: Attempts, begin: BeginEvent | None) -> Admission:
         account, services = self._account, self._account.services
         return Admission(
             rules=account.plan.tries,
             clock=services.clock,
             platform=lambda: account.standing.platform,
             writer=services.writer,
-            tries=tries,
+            attempts=attempts,
             begin=begin,
         )
 

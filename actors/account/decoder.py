@@ -34,7 +34,7 @@ from actors.ports.commands import JournalAnswer, NoteTime
 from actors.runtime.links.calls import Calls
 from actors.runtime.pool.pool import Pool
 from actors.runtime.pool.supervised import SupervisedActor
-from actors.values import Decoded, Event, Reply, Signal, SignalKind, Tries
+from actors.values import Attempts, Decoded, Event, Reply, Signal, SignalKind
 
 _GAPS = (SignalKind.GAP, SignalKind.BACKLOG_CUT)
 """Signals after which older messages may still come, out of history."""
@@ -206,7 +206,7 @@ class DecoderActor(SupervisedActor[DecoderInbox]):
             plan = self._account.plan
             self._reader = plan.platform.reader(plan.account, plan.user_id)
         events: list[Event] = []
-        tries: dict[str, Tries] = {}
+        attempts: dict[str, Attempts] = {}
         undecodable: list[Event] = []
         read: dict[int, Sequence[Event]] = {}  # by frame: rows of several may alternate
         for row in page.rows:
@@ -241,14 +241,14 @@ class DecoderActor(SupervisedActor[DecoderInbox]):
             )
             events.append(event)
             if row.attempts or row.crashes or row.replayed:
-                tries[event.event_id] = Tries(row.attempts, row.crashes, row.replayed)
+                attempts[event.event_id] = Attempts(row.attempts, row.crashes, row.replayed)
         self._account.peers.dispatcher.tell(
             EventsRestored(
                 events=events,
                 more=page.more,
                 through=page.through,
                 undecodable=undecodable,
-                tries=tries,
+                attempts=attempts,
                 number=page.number,
                 lane=page.lane,
             )

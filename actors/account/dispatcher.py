@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from actors.account.attempts import Trials
+from actors.account.attempts import EventAttempts
 from actors.account.backlog import Backlog
 from actors.account.services import Account
 from actors.messages import (
@@ -29,8 +29,8 @@ from actors.messages import (
     PageDue,
     SettlementsRefused,
 )
+from actors.policy.attempts import UNDECODABLE, pause_s
 from actors.policy.lanes import Lanes
-from actors.policy.tries import UNDECODABLE, pause_s
 from actors.ports.commands import CLOSED, JournalAnswer, SettleEvents, Settlement
 from actors.runtime.handlers.pool import RanLane
 from actors.runtime.pool.pool import Pool
@@ -53,14 +53,14 @@ class DispatcherActor(SupervisedActor[DispatcherInbox]):
         self._mailbox = self.incarnation()
         self._lanes = Lanes()
         self._backlog = Backlog(account, self._lanes, ref=self.actor_ref, fresh=self._fresh)
-        self._trials = Trials(account)
+        self._attempts = EventAttempts(account)
         self._halted = self._draining = False
         self._lost = 0
 
     def started(self) -> None:
         """Take over from whoever was dispatcher before, in this life or an earlier one."""
         self._account.services.handlers.withdraw(self._account.name)
-        self._trials.park_unheard()
+        self._attempts.park_unheard()
         self._lost = self._account.peers.dispatcher.lost
         self._backlog.begin()
 
@@ -80,7 +80,7 @@ class DispatcherActor(SupervisedActor[DispatcherInbox]):
             case LanesRan():
                 self._settle(message.runs)
             case EventsRestored():
-                self._trials.restored(message.events, message.tries)
+                self._attempts.restored(message.events, message.attempts)
                 if backlog.awaits(message):
                     self._bury(message.undecodable)
                     backlog.take_page(message)
@@ -115,7 +115,7 @@ class DispatcherActor(SupervisedActor[DispatcherInbox]):
         runs = self._lanes.take()
         if runs:
             self._account.services.handlers.submit(
-                self._account.name, self._trials.admit(runs), self._mailbox
+                self._account.name, self._attempts.admit(runs), self._mailbox
             )
 
     def _bury(self, events: Sequence[Event]) -> None:
@@ -128,7 +128,7 @@ class DispatcherActor(SupervisedActor[DispatcherInbox]):
 
     def _fresh(self, events: Sequence[Event]) -> Sequence[Event]:
         """Settle events that are too old to be handled; return the others."""
-        stale = self._trials.stale(events)
+        stale = self._attempts.stale(events)
         if not stale:
             return events
         self._store(stale, len(stale))
@@ -141,12 +141,12 @@ class DispatcherActor(SupervisedActor[DispatcherInbox]):
         settlements: list[Settlement] = []
         done: list[Event] = []
         ended = 0
-        trials = self._trials
-        usual = not (trials.tries or trials.wary or self._account.running)
+        attempts = self._attempts
+        untroubled = not (attempts.earlier or attempts.wary or self._account.running)
         for run in runs:
             if not run.outcomes:  # the pool has stopped; the journal keeps the rest
                 self._halted = True
-            if usual and run.is_done:
+            if untroubled and run.is_done:
                 done += run.events
                 self._lanes.finish(run.lane, len(run.events))
                 continue
@@ -162,12 +162,12 @@ class DispatcherActor(SupervisedActor[DispatcherInbox]):
             ended += gone
         if settlements or done:
             self._store(settlements, ended + len(done), done)
-        if trials.wary and not self._lanes.pending and not self._backlog.behind:
-            self._trials.calm()
+        if attempts.wary and not self._lanes.pending and not self._backlog.behind:
+            self._attempts.calm()
 
     def _judge(self, lane: str, event: Event, outcome: Outcome) -> Settlement | None:
         """Return how an event ended, or hold its lane for another try."""
-        settlement = self._trials.end(event, outcome)
+        settlement = self._attempts.end(event, outcome)
         if settlement is None:
             self._rest(lane, BEGIN_AGAIN_S)
         else:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 from actors.messages.base import Control, Message
-from actors.values import Event, Tries
+from actors.values import Attempts, Event
 
 if TYPE_CHECKING:
     from actors.ports.commands import Settlement
@@ -30,7 +30,7 @@ class EventsRestored(Message, frozen=True, kw_only=True, gc=False):
         undecodable: Events that nothing could be made of but their identity.
         number: Of the page that was asked for; any other one is stale.
         lane: It is a page of this lane only; None: of all.
-        tries: What the journal knows of tries, by ``event_id``; of most: nothing.
+        attempts: Earlier attempts by ``event_id``; most events have none.
     """
 
     events: Sequence[Event]
@@ -39,7 +39,7 @@ class EventsRestored(Message, frozen=True, kw_only=True, gc=False):
     undecodable: Sequence[Event] = ()
     number: int
     lane: str | None = None
-    tries: Mapping[str, Tries] = {}
+    attempts: Mapping[str, Attempts] = {}
 
 
 class EventsReplayed(Message, frozen=True, kw_only=True, gc=False):

@@ -37,7 +37,7 @@ class Settlement(msgspec.Struct, frozen=True, gc=False):
     Attributes:
         event: Which.
         outcome: RETRY ends a try only: the event is pending again, and nothing leaves.
-        attempts: Tries that ended, this one included.
+        attempts: Attempts that ended, this one included.
         crashes: For RETRY, as :class:`BeginEvent` had it before this try.
         begun: A :class:`BeginEvent` with ``park`` came before.
     """
@@ -68,7 +68,7 @@ class BeginEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     Attributes:
         event: Which.
-        crashes: Tries that ended with the process, this one included until it ends otherwise.
+        crashes: Attempts that ended with the process, this one included until it ends otherwise.
         park: It is *running* from now on; without an end it is parked at the next start
             (``contract.md`` I9), not handled again.
     """

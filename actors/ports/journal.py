@@ -75,7 +75,7 @@ class Pending(msgspec.Struct, frozen=True, kw_only=True):
         lane_seq: Its number, kept for ever.
         received_at_ms: When it came.
         attempts: How often handlers failed.
-        crashes: Tries that were noted before they began and never ended.
+        crashes: Attempts that were noted before they began and never ended.
         own: The account itself caused it; None: the journal does not say.
         replayed: Somebody put it back: handlers have seen it.
         late: A newer event of its lane was handed out before.

@@ -10,8 +10,8 @@ from typing import Any
 
 from actors.account.services import Observer
 from actors.plan import AccountPlan
+from actors.policy.attempts import AttemptRules
 from actors.policy.gate import ConnectGate
-from actors.policy.tries import TryRules
 from actors.ports import Clock, Handle, Identity
 from actors.ports.journal import Journal
 from actors.runtime.clock import SystemClock
@@ -178,7 +178,7 @@ def plan(account: AccountSettings, settings: Settings) -> AccountPlan:
         identity=_Fixed(identity),
         user_id=credentials.user_id,
         connect=settings.connect,
-        tries=_tries(account.handlers, _horizon_s(settings)),
+        tries=_attempt_rules(account.handlers, _horizon_s(settings)),
         **{name: getattr(account, name) for name in _SECTIONS},
     )
 
@@ -189,6 +189,6 @@ def _horizon_s(settings: Settings) -> float | None:
 
 
 @lru_cache(maxsize=256)
-def _tries(handlers: RetrySettings, horizon_s: float | None) -> TryRules:
+def _attempt_rules(handlers: RetrySettings, horizon_s: float | None) -> AttemptRules:
     """Return the rules of thousands of accounts that differ in little."""
-    return TryRules(**dataclasses.asdict(handlers), horizon_s=horizon_s)
+    return AttemptRules(**dataclasses.asdict(handlers), horizon_s=horizon_s)

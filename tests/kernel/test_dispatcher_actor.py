@@ -169,7 +169,7 @@ def test_event_that_succeeds_at_last_counts_its_attempts_anew(floor: Floor) -> N
 
     floor.ran("c1", (event(1), DONE))
 
-    assert floor.actor._trials.tries == {}
+    assert floor.actor._attempts.earlier == {}
     assert floor.open_events() == []
 
 

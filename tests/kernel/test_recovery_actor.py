@@ -26,8 +26,8 @@ from actors.messages import (
     RecoveryDue,
     RecoveryEnded,
 )
+from actors.policy.attempts import AttemptRules
 from actors.policy.rates import TokenBucket
-from actors.policy.tries import TryRules
 from actors.values import ErrorClass, Failure, Position, Recovered, Reply, Request, SignalKind
 
 NOW_MS = 1_700_000_000_000
@@ -499,7 +499,7 @@ def test_a_link_that_holds_is_read_again_while_all_is_known(
     bench: Bench, horizon_s: float | None, after_s: float
 ) -> None:
     """Its cursor would stay at the registration: weeks later, what was handled looks missing."""
-    bench.with_plan(tries=TryRules(retry_delays_s=(), horizon_s=horizon_s))
+    bench.with_plan(tries=AttemptRules(retry_delays_s=(), horizon_s=horizon_s))
     watch = Watch(bench)
     watch.it.signalled(SignalKind.READY)
     watch.ended()

@@ -19,11 +19,11 @@ from actors.messages import (
     LanesReleased,
     PendingRead,
 )
+from actors.policy.attempts import AttemptRules
 from actors.policy.lanes import Run
-from actors.policy.tries import TryRules
 from actors.ports.commands import ReplayEvent, StoreFrames
 from actors.ports.journal import Tally
-from actors.values import Event, Tries
+from actors.values import Attempts, Event
 
 OLD: dict[str, Any] = {"occurred_at_ms": 1_000, "received_at_ms": 12_000}
 YOUNG: dict[str, Any] = {"occurred_at_ms": 3_000, "received_at_ms": 12_000}
@@ -56,7 +56,7 @@ class Floor:
     def __init__(self, bench: Bench) -> None:
         self.bench, self.pool = bench, Handed()
         bench.use(handlers=self.pool)
-        bench.with_plan(tries=TryRules(retry_delays_s=(), horizon_s=10.0))
+        bench.with_plan(tries=AttemptRules(retry_delays_s=(), horizon_s=10.0))
         self.actor = DispatcherActor(bench.pool, bench.account)
         self.actor.started()
         self.page()
@@ -71,12 +71,12 @@ class Floor:
         if tell:
             self.actor.receive(EventsStored(events=events))
 
-    def page(self, *events: Event, tries: dict[str, Tries] | None = None) -> None:
+    def page(self, *events: Event, attempts: dict[str, Attempts] | None = None) -> None:
         """Answer the page that was asked for."""
         self.bench.heard["decoder"].of(PendingRead)
         number = self.actor._backlog._page
         self.actor.receive(
-            EventsRestored(events=events, more=False, tries=tries or {}, number=number)
+            EventsRestored(events=events, more=False, attempts=attempts or {}, number=number)
         )
 
     def letters(self) -> list[tuple[str, str, str | None, int]]:
@@ -136,7 +136,7 @@ def test_what_a_person_puts_back_is_handled(floor: Floor) -> None:
 
     replayed = event(7, redelivered=True, **OLD)
     replayed = msgspec.structs.replace(replayed, event_id="e1")
-    floor.page(replayed, tries={"e1": Tries(replayed=True)})
+    floor.page(replayed, attempts={"e1": Attempts(replayed=True)})
 
     assert floor.pool.events == ["e1"]
     assert floor.letters() == []

@@ -10,12 +10,12 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
+from actors.policy.attempts import UNTRIED, AttemptRules, verdict
 from actors.policy.platform_time import PlatformTime
-from actors.policy.tries import UNTRIED, TryRules, verdict
 from actors.ports import Clock
 from actors.ports.commands import BeginEvent, JournalAnswer
 from actors.runtime.journal.writer import JournalWriter
-from actors.values import Disposition, Event, Outcome, Tries
+from actors.values import Attempts, Disposition, Event, Outcome
 
 BEGIN_S: Final = 5.0
 """Longest a handler thread waits for the journal; well below the deadline of a handler."""
@@ -35,24 +35,31 @@ class Admission:
     """
 
     __slots__ = (
-        "_answered", "_begin", "_clock", "_open", "_platform", "_rules", "_tries", "_writer",
+        "_answered",
+        "_attempts",
+        "_begin",
+        "_clock",
+        "_open",
+        "_platform",
+        "_rules",
+        "_writer",
     )  # fmt: skip
 
     def __init__(
         self,
         *,
-        rules: TryRules,
+        rules: AttemptRules,
         clock: Clock,
         platform: Callable[[], PlatformTime],
         writer: JournalWriter,
-        tries: Tries = UNTRIED,
+        attempts: Attempts = UNTRIED,
         begin: BeginEvent | None = None,
     ) -> None:
         self._rules = rules
         self._clock = clock
         self._platform = platform
         self._writer = writer
-        self._tries = tries
+        self._attempts = attempts
         self._begin = begin
         self._answered: threading.Event | None = None
         self._open: bool | None = None
@@ -61,7 +68,7 @@ class Admission:
         """Return None to let it pass, or how it ends without its handlers."""
         clock = self._clock
         platform_ms = self._platform().earliest_ms(clock.monotonic())
-        ended = verdict(self._rules, self._tries, event, clock.unix_ms(), platform_ms)
+        ended = verdict(self._rules, self._attempts, event, clock.unix_ms(), platform_ms)
         if ended is not None or self._begin is None:
             return ended
         if self._answered is None:

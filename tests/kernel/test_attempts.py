@@ -1,4 +1,4 @@
-"""Tries of events, driven by hand: what is noted, what is parked, what is given up."""
+"""Attempts at events, driven by hand: what is noted, what is parked, what is given up."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from actors.messages import (
     LanesRan,
     PendingRead,
 )
+from actors.policy.attempts import CRASH_LOOP, EXPIRED, SUSPECTS, AttemptRules
 from actors.policy.lanes import Run
-from actors.policy.tries import CRASH_LOOP, EXPIRED, SUSPECTS, TryRules
 from actors.ports.commands import ReplayEvent, SettleEvents, StoreFrames
 from actors.ports.journal import Pending
 from actors.runtime.handlers import admission
 from actors.runtime.handlers.admission import NOT_BEGUN, UNKNOWN_EFFECT
 from actors.runtime.handlers.pool import RanLane
 from actors.runtime.handlers.roster import TIMED_OUT
-from actors.values import DONE, Decoded, Disposition, Event, Outcome, Tries
+from actors.values import DONE, Attempts, Decoded, Disposition, Event, Outcome
 
 RETRY = Outcome(disposition=Disposition.RETRY, reason="ValueError at bot.py:7")
 
@@ -75,7 +75,7 @@ class Floor:
         self.pool = Handed()
         bench.use(handlers=self.pool, parking=parking)
         if rules:
-            bench.with_plan(tries=TryRules(**{"retry_delays_s": (1.0, 5.0), **rules}))
+            bench.with_plan(tries=AttemptRules(**{"retry_delays_s": (1.0, 5.0), **rules}))
         self.journal = bench.journal
         self.actor = self.life()
         self.restore()
@@ -86,14 +86,14 @@ class Floor:
         actor.started()
         return actor
 
-    def restore(self, *events: Event, tries: dict[str, Tries] | None = None) -> None:
+    def restore(self, *events: Event, attempts: dict[str, Attempts] | None = None) -> None:
         """Have a page read, and answer as the decoder does."""
         if not self.actor._backlog._reading:
             self.actor.receive(EventsReplayed())
         self.bench.heard["decoder"].of(PendingRead)
         self.actor.receive(
             EventsRestored(
-                events=events, more=False, tries=tries or {}, number=self.actor._backlog._page
+                events=events, more=False, attempts=attempts or {}, number=self.actor._backlog._page
             )
         )
 
@@ -177,7 +177,7 @@ def test_tries_count_on_in_the_next_life(bench: Bench) -> None:
     """A crash between two tries must not give the event all its tries again."""
     floor = Floor(bench, crash_limit=3)
     floor.put(event(1))
-    floor.restore(old(1), tries={"e1": Tries(2, 0)})
+    floor.restore(old(1), attempts={"e1": Attempts(2, 0)})
 
     assert floor.run(RETRY) == ["e1"]
 
@@ -217,7 +217,7 @@ def test_calm_returns_when_the_old_events_are_gone(bench: Bench) -> None:
     floor.put(event(1))
     floor.restore(old(1))
     floor.run()
-    assert not floor.actor._trials.wary
+    assert not floor.actor._attempts.wary
     floor.store(event(2))
     assert floor.pool.take().admit is None
 
@@ -225,7 +225,7 @@ def test_calm_returns_when_the_old_events_are_gone(bench: Bench) -> None:
 def test_event_that_ended_too_many_lives_is_a_dead_letter(bench: Bench) -> None:
     floor = Floor(bench)
     floor.put(event(1), event(2))
-    floor.restore(old(1), old(2), tries={"e1": Tries(1, 2)})
+    floor.restore(old(1), old(2), attempts={"e1": Attempts(1, 2)})
     assert floor.run() == [], "it must not run again"
     assert floor.letters() == [("e1", "dead", "crash_loop")]
     assert bench.watcher.dead == [("e1", "crash_loop")]
@@ -412,7 +412,7 @@ def test_decoder_tells_tries_and_what_was_seen(bench: Bench) -> None:
     ]
     decoder._restore(PendingRead(rows=rows, more=False, redelivered_below=5, number=1))
     (restored,) = bench.heard["dispatcher"].of(EventsRestored)
-    assert restored.tries == {"f1": Tries(2, 1), "f9": Tries(replayed=True)}
+    assert restored.attempts == {"f1": Attempts(2, 1), "f9": Attempts(replayed=True)}
     assert [each.redelivered for each in restored.events] == [True, True, False]
 
 

@@ -1,4 +1,4 @@
-"""When an event is given up, and which tries must be noted first."""
+"""When an event is given up, and which attempts must be noted first."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.policy.tries import (
+from actors.policy.attempts import (
     CRASH_LOOP,
     EXPIRED,
     PUSHED_LATE_MS,
     SUSPECTS,
     UNTRIED,
-    TryRules,
+    AttemptRules,
     past,
     pause_s,
     stale,
@@ -20,9 +20,9 @@ from actors.policy.tries import (
     verdict,
     young,
 )
-from actors.values import Event, Tries
+from actors.values import Attempts, Event
 
-RULES = TryRules(retry_delays_s=(1.0, 5.0, 25.0))
+RULES = AttemptRules(retry_delays_s=(1.0, 5.0, 25.0))
 
 
 def test_three_pauses_make_four_tries() -> None:
@@ -34,12 +34,12 @@ def test_three_pauses_make_four_tries() -> None:
         None,
         None,
     ]
-    assert pause_s(TryRules(retry_delays_s=()), 1) is None
+    assert pause_s(AttemptRules(retry_delays_s=()), 1) is None
 
 
 def test_first_crash_is_never_noted_so_it_counts_by_itself() -> None:
     """Three lives ended: one before anything was noted, two with the note in the journal."""
-    assert [verdict(RULES, Tries(0, crashes), Event(), 0, None) for crashes in (0, 1, 2)] == [
+    assert [verdict(RULES, Attempts(0, crashes), Event(), 0, None) for crashes in (0, 1, 2)] == [
         None,
         None,
         CRASH_LOOP,
@@ -61,7 +61,7 @@ def test_age_counts_from_when_it_happened(
     occurred: int | None, received: int, now: int, theirs: int | None, ended: object
 ) -> None:
     """Their times by their clock, ours by ours."""
-    rules = TryRules(retry_delays_s=(), expire_s=10.0)
+    rules = AttemptRules(retry_delays_s=(), expire_s=10.0)
     event = Event(occurred_at_ms=occurred, received_at_ms=received)
     assert verdict(rules, UNTRIED, event, now, theirs) is ended
 
@@ -71,7 +71,7 @@ def test_nothing_expires_unless_somebody_says_so() -> None:
 
 
 DAY_MS = 24 * 3600 * 1000
-WEEK = TryRules(retry_delays_s=(), horizon_s=7 * 24 * 3600.0)
+WEEK = AttemptRules(retry_delays_s=(), horizon_s=7 * 24 * 3600.0)
 
 
 @pytest.mark.parametrize(
@@ -92,8 +92,8 @@ def test_stale_is_what_happened_longer_than_the_horizon_before_it_came(
     later = received + 30 * DAY_MS
     for now_ms, theirs in ((received, None), (later, None), (received, received), (later, later)):
         assert stale(WEEK, [young, event], {}, now_ms, theirs) == [event] * found
-        assert stale(WEEK, [event], {"e": Tries(2, 1)}, now_ms, theirs) == [event] * found
-        replayed = {"e": Tries(replayed=True)}
+        assert stale(WEEK, [event], {"e": Attempts(2, 1)}, now_ms, theirs) == [event] * found
+        replayed = {"e": Attempts(replayed=True)}
         assert not stale(WEEK, [event], replayed, now_ms, theirs), "a person said so"
         assert not stale(RULES, [event], {}, now_ms, theirs), "without a horizon nothing is"
 
@@ -113,7 +113,7 @@ def test_a_wrong_clock_of_ours_makes_nothing_stale_or_fresh(ahead_ms: int) -> No
 @pytest.mark.parametrize(("expire_s", "found"), [(60.0, False), (8 * 24 * 3600.0, True)])
 def test_what_expires_anyway_needs_no_person(expire_s: float, *, found: bool) -> None:
     event = Event(occurred_at_ms=0, received_at_ms=9 * DAY_MS)
-    rules = TryRules(retry_delays_s=(), horizon_s=WEEK.horizon_s, expire_s=expire_s)
+    rules = AttemptRules(retry_delays_s=(), horizon_s=WEEK.horizon_s, expire_s=expire_s)
     assert stale(rules, [event], {}, 9 * DAY_MS, 9 * DAY_MS) == [event] * found
     assert found or verdict(rules, UNTRIED, event, 9 * DAY_MS, 9 * DAY_MS) is EXPIRED
 
@@ -124,7 +124,7 @@ def test_what_was_said_before_the_first_contact_is_past() -> None:
     old, new = Event(event_id="o", occurred_at_ms=9), Event(event_id="n", occurred_at_ms=10)
     timeless = Event(event_id="t")
     assert past([old, new, timeless], {}, first_ms) == [old]
-    assert past([old], {"o": Tries(replayed=True)}, first_ms) == []
+    assert past([old], {"o": Attempts(replayed=True)}, first_ms) == []
     assert past([old], {}, 0) == past([old], {}, None) == []
 
 
@@ -138,21 +138,21 @@ def test_young_is_all_that_is_not_before() -> None:
 def test_fresh_event_is_not_noted() -> None:
     """The ordinary path pays no second commit."""
     assert not to_be_noted(Event(), UNTRIED, 0)
-    assert not to_be_noted(Event(), Tries(3, 0), 0)
+    assert not to_be_noted(Event(), Attempts(3, 0), 0)
 
 
 def test_only_the_first_of_a_lane_may_have_been_in_a_handler() -> None:
     old = Event(redelivered=True)
     assert to_be_noted(old, UNTRIED, SUSPECTS - 1)
     assert not to_be_noted(old, UNTRIED, SUSPECTS)
-    assert to_be_noted(old, Tries(0, 1), SUSPECTS), "a suspect is never let out of sight"
+    assert to_be_noted(old, Attempts(0, 1), SUSPECTS), "a suspect is never let out of sight"
 
 
 class Lane:
-    """A lane of a process that dies in one event; the journal as far as tries go."""
+    """A lane of a process that dies in one event; the journal as far as attempts go."""
 
     def __init__(self, length: int, limit: int) -> None:
-        self.rules = TryRules(retry_delays_s=(), crash_limit=limit)
+        self.rules = AttemptRules(retry_delays_s=(), crash_limit=limit)
         self.pending = list(range(length))
         self.crashes = dict.fromkeys(self.pending, 0)
         self.runs = dict.fromkeys(self.pending, 0)
@@ -164,13 +164,13 @@ class Lane:
         self.lives += 1
         noted, handled = 0, []
         for number in self.pending:
-            tries = Tries(0, self.crashes[number])
+            attempts = Attempts(0, self.crashes[number])
             event = Event(redelivered=self.lives > 1)
-            if verdict(self.rules, tries, event, 0, None) is CRASH_LOOP:
+            if verdict(self.rules, attempts, event, 0, None) is CRASH_LOOP:
                 self.dead.append(number)
                 handled.append(number)
                 continue
-            note = to_be_noted(event, tries, noted)
+            note = to_be_noted(event, attempts, noted)
             if note:
                 noted += 1
                 self.crashes[number] += 1

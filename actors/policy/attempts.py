@@ -1,6 +1,6 @@
 """How often an event may be tried, which never is, and what must be noted before a try. Pure.
 
-Failed tries are noted when they end. A try that ends with the process says nothing, so it
+Failed attempts are noted when they end. A try that ends with the process says nothing, so it
 must be noted before it begins, and that costs a commit. Only events that may have killed a
 process pay it: those an earlier life left pending, and of them only the first of each lane,
 because whatever was being handled at the end of that life is among them.
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from actors.sections import RetrySettings
-from actors.values import Disposition, Event, Outcome, Tries
+from actors.values import Attempts, Disposition, Event, Outcome
 
 SUSPECTS: Final = 16
 """Events of a lane an earlier life may have left in a handler: the length of a run."""
@@ -34,11 +34,11 @@ PUSHED_LATE_MS: Final = 600_000
 """So long before the first contact something may be said that a platform pushes as news after
 it: whoever wrote a minute before the start waits for an answer."""
 
-UNTRIED: Final = Tries()
+UNTRIED: Final = Attempts()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TryRules(RetrySettings):
+class AttemptRules(RetrySettings):
     """When an event is given up.
 
     Attributes:
@@ -49,13 +49,13 @@ class TryRules(RetrySettings):
     horizon_s: float | None = None
 
 
-def pause_s(rules: TryRules, failures: int) -> float | None:
+def pause_s(rules: AttemptRules, failures: int) -> float | None:
     """Return how long to wait after this many failures; None: give it up."""
     return rules.retry_delays_s[failures - 1] if failures <= len(rules.retry_delays_s) else None
 
 
 def verdict(
-    rules: TryRules, tries: Tries, event: Event, now_ms: int, platform_ms: int | None
+    rules: AttemptRules, attempts: Attempts, event: Event, now_ms: int, platform_ms: int | None
 ) -> Outcome | None:
     """Return how an event ends without being handled; None: it is to be handled.
 
@@ -64,12 +64,12 @@ def verdict(
 
     Args:
         rules: When an event is given up.
-        tries: What is known of its tries.
+        attempts: What is known of its attempts.
         event: Which.
         now_ms: Our Unix time.
         platform_ms: A Unix time that the platform's clock has reached; None: it told none.
     """
-    if tries.crashes >= rules.crash_limit - 1:
+    if attempts.crashes >= rules.crash_limit - 1:
         return CRASH_LOOP
     if rules.expire_s is None:
         return None
@@ -89,9 +89,9 @@ def young(events: Sequence[Event], since_ms: float) -> bool:
 
 
 def stale(
-    rules: TryRules,
+    rules: AttemptRules,
     events: Sequence[Event],
-    tries: Mapping[str, Tries],
+    attempts: Mapping[str, Attempts],
     now_ms: int,
     platform_ms: int | None,
 ) -> list[Event]:
@@ -105,7 +105,7 @@ def stale(
     Args:
         rules: When an event is given up.
         events: Which.
-        tries: What is known of their tries.
+        attempts: What is known of their attempts.
         now_ms: Our Unix time.
         platform_ms: A Unix time that the platform's clock has reached. None: it told none in
             this life; then our clock must do, unless it went back since they came.
@@ -122,11 +122,13 @@ def stale(
         and came_ms - at_ms > horizon_ms
         and came_ms - at_ms - max(0, now_ms - event.received_at_ms) > horizon_ms
         and (platform_ms is not None or event.received_at_ms <= now_ms)
-        and not tries.get(event.event_id, UNTRIED).replayed
+        and not attempts.get(event.event_id, UNTRIED).replayed
     ]
 
 
-def past(events: Sequence[Event], tries: Mapping[str, Tries], first_ms: int | None) -> list[Event]:
+def past(
+    events: Sequence[Event], attempts: Mapping[str, Attempts], first_ms: int | None
+) -> list[Event]:
     """Return those that happened long before the first contact, by the platform's times alone.
 
     What has no time is none of them, nor what a person put back. History before the first
@@ -134,7 +136,7 @@ def past(events: Sequence[Event], tries: Mapping[str, Tries], first_ms: int | No
 
     Args:
         events: Which.
-        tries: What is known of their tries.
+        attempts: What is known of their attempts.
         first_ms: The first contact; zero or None: there is no past.
     """
     if not first_ms:
@@ -144,16 +146,16 @@ def past(events: Sequence[Event], tries: Mapping[str, Tries], first_ms: int | No
         for event in events
         if (at_ms := event.occurred_at_ms) is not None
         and at_ms < first_ms - PUSHED_LATE_MS
-        and not tries.get(event.event_id, UNTRIED).replayed
+        and not attempts.get(event.event_id, UNTRIED).replayed
     ]
 
 
-def to_be_noted(event: Event, tries: Tries, noted_in_lane: int) -> bool:
+def to_be_noted(event: Event, attempts: Attempts, noted_in_lane: int) -> bool:
     """Return whether a try must be in the journal before it begins.
 
     Args:
         event: Which.
-        tries: What is known of it.
-        noted_in_lane: Tries of its lane that were noted in this life.
+        attempts: What is known of it.
+        noted_in_lane: Attempts of its lane that were noted in this life.
     """
-    return tries.crashes > 0 or (event.redelivered and noted_in_lane < SUSPECTS)
+    return attempts.crashes > 0 or (event.redelivered and noted_in_lane < SUSPECTS)
