@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from actors.account.services import Account, Peers, Services, Standing
+from actors.account.services import Account, CarriedState, Peers, Services
 from actors.account.supervisor import SupervisorActor
 from actors.messages import (
     ActorDied,
@@ -25,7 +25,7 @@ from actors.plan import AccountPlan
 from actors.policy.windows import LONGEST_DELAY_S, RestartBudget
 from actors.ports.commands import Past, ReplayEvent, StoreDelivery, StorePast
 from actors.runtime.journal.answer import Answer
-from actors.runtime.links.flow import Flow, Whole
+from actors.runtime.links.flow import Flow, GlobalFlow
 from actors.values import AccountId, Delivery
 
 
@@ -57,7 +57,7 @@ class AccountRegistry:
     def __init__(self, services: Services, pasts: Mapping[AccountId, Past]) -> None:
         self._services = services
         self._pasts = dict(pasts)
-        self._whole = Whole()
+        self._global_flow = GlobalFlow()
         self._left: set[AccountId] = set()
         self._leaving: dict[AccountId, Account | None] = {}
         self._accounts: dict[AccountId, Account] = {}
@@ -92,15 +92,15 @@ class AccountRegistry:
                 plan.flow.low,
                 high_bytes=plan.flow.high_bytes,
                 monotonic=self._services.clock.monotonic,
-                whole=self._whole,
+                global_flow=self._global_flow,
             ),
-            standing=Standing(self._pasts.pop(plan.account, None)),
+            carried=CarriedState(self._pasts.pop(plan.account, None)),
         )
         with self._lock:
             self._accounts[plan.account] = account
-            account.standing.connects = connect
+            account.carried.connects = connect
             if connect:
-                account.standing.unheard = (Start(),)
+                account.carried.unheard = (Start(),)
             if plan.account in self._leaving:
                 self._leaving[plan.account] = account
             else:
@@ -154,7 +154,7 @@ class AccountRegistry:
         """Tell a supervisor; if it is between two lives, the next one hears it."""
         with self._lock:
             if not account.peers.supervisor.tell(command):
-                account.standing.unheard = (*account.standing.unheard, command)
+                account.carried.unheard = (*account.carried.unheard, command)
 
     def send(self, delivery: Delivery, timeout_s: float, refused: Callable[[str], None]) -> None:
         """Put a message into the outbox; return once it is durable.

@@ -23,7 +23,7 @@ from actors.policy.gate import ConnectGate
 from actors.ports import Clock, Handle, MovedClock
 from actors.ports.journal import Journal
 from actors.registry import AccountRegistry, Root
-from actors.runtime.board import AlertBoard
+from actors.runtime.alert_registry import AlertRegistry
 from actors.runtime.clock import SystemClock
 from actors.runtime.handlers.pool import HandlerPool
 from actors.runtime.journal.writer import JournalWriter
@@ -120,7 +120,7 @@ class System:
             clock=clock,
             dice=self._dice,
             log=log,
-            alerts=AlertBoard(clock, log),
+            alerts=AlertRegistry(clock, log),
             observer=observer,
             history_rate=SharedRate(rate_per_s=history.rate_per_s, burst=history.burst),
             sends=OpenSends() if sends is None else sends,  # an empty one is falsy

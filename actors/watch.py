@@ -152,7 +152,7 @@ class Watch:
     def _look_at_journal(self, now: float, lost_s: float) -> None:
         """Replace a dead writer; let all accounts leave, or come back (I3, A6)."""
         services = self._services
-        log, writer, board = services.log, services.writer, services.alerts
+        log, writer, registry = services.log, services.writer, services.alerts
         if writer.revive():
             log.error("journal.writer_replaced")
             self.died_again("writer", now)
@@ -161,10 +161,10 @@ class Watch:
             stalled_s = max(SWEEP_S, stalled_s - lost_s)
         reason = self._journal_reason or "a commit does not return"
         if not stalled_s:
-            board.end("journal.commit_slow")
+            registry.end("journal.commit_slow")
         match services.health.judge(stalled_s):
             case JournalVerdict.SLOW:
-                board.say(
+                registry.say(
                     "journal.commit_slow",
                     detail=reason,
                     next_step="look at the disk; nothing is acknowledged until the commit holds",
@@ -172,7 +172,7 @@ class Watch:
                     reason=reason,
                 )
             case JournalVerdict.DOWN:
-                board.say(
+                registry.say(
                     "journal.unavailable",
                     detail=reason,
                     next_step="fix what the detail names; every account reconnects by itself",
@@ -181,7 +181,7 @@ class Watch:
                 )
                 self._tell_supervisors(JournalHealthChanged(failed=True))
             case JournalVerdict.UP:
-                board.end("journal.unavailable")
+                registry.end("journal.unavailable")
                 log.info("journal.recovered")
                 self._tell_supervisors(JournalHealthChanged(failed=False))
             case None:
@@ -189,35 +189,37 @@ class Watch:
 
     def _look_at_alerts(self) -> None:
         """Take over what the journal says; end what is over; slow down a crowd of crashes."""
-        board = self._services.alerts
+        registry = self._services.alerts
         concerns, ours = self._ask_concerns(), self._accounts
         if concerns is not self._concerns or len(ours) != self._concerned:
             self._concerns, self._concerned = concerns, len(ours)
-            board.match([each for each in concerns if each.account is None or each.account in ours])
+            registry.match(
+                [each for each in concerns if each.account is None or each.account in ours]
+            )
             self._services.health.filling = any(
                 each.name == alerts.JOURNAL_FILLING for each in concerns
             )
             if any(each.name == alerts.JOURNAL_LOST for each in concerns):
                 self._services.writer.fetch(_see_to_it, lambda _: None)
-        board.expire()
-        if self._crowded or board.begun != self._begun:
-            self._begun = board.begun
+        registry.expire()
+        if self._crowded or registry.begun != self._begun:
+            self._begun = registry.begun
             self._look_for_crowd()
 
     def _look_for_crowd(self) -> None:
         """Slow the gate while many accounts crash (``contract.md`` 2.8)."""
-        board, total = self._services.alerts, len(self._accounts)
-        crashed = [each for each in board.on() if each.why == CRASH_LOOP]
+        registry, total = self._services.alerts, len(self._accounts)
+        crashed = [each for each in registry.on() if each.why == CRASH_LOOP]
         many = alerts.crowd(crashed, total, self._services.clock.unix_ms())
         if many:
-            board.say(
+            registry.say(
                 "accounts.crashing",
                 detail=f"{many} of {total} accounts failed by crashes within a minute",
                 next_step="see actor.died: it is no single account's fault; "
                 "links are opened one a second meanwhile",
                 for_s=alerts.CROWD_WINDOW_S,
             )
-        crowded = "accounts.crashing" in board
+        crowded = "accounts.crashing" in registry
         if crowded is not self._crowded:
             self._crowded = crowded
             self._services.dialing.tell(

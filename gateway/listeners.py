@@ -13,7 +13,7 @@ from collections.abc import Callable
 from types import CellType, CodeType, FunctionType, MethodType
 from typing import Any, Final
 
-from actors.runtime.pool.place import place
+from actors.runtime.pool.error_location import error_location
 from gateway import arguments
 
 WORDS: Final = 200
@@ -72,7 +72,7 @@ def told(error: BaseException, mask: Callable[[str], str]) -> str:
         words = " ".join(mask(str(error)).split())
     except BaseException:  # noqa: BLE001  # a stranger's __str__, which may call sys.exit, too
         words = ""
-    where = place(error)
+    where = error_location(error)
     if not words:
         return where
     return f"{where}: {words if len(words) <= WORDS else words[: WORDS - 1] + '…'}"

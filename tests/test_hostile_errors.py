@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from actors.runtime.pool.place import place
+from actors.runtime.pool.error_location import error_location
 from gateway import ChatMessage, arguments, listeners
 from gateway.logs import GuardedLog
 from gateway.redaction import Redactor
@@ -83,9 +83,9 @@ def test_one_handlers_exception_keeps_no_other_from_its_turn(error: BaseExceptio
 
 def test_what_is_told_of_them_is_their_place_at_least() -> None:
     for error in [*ERRORS, NamelessError("x")]:
-        assert listeners.told(error, str).startswith(place(error))
+        assert listeners.told(error, str).startswith(error_location(error))
     assert listeners.told(ExitsInStrError("x"), str) == "ExitsInStrError"
-    assert place(NamelessError("x")) == "exception"
+    assert error_location(NamelessError("x")) == "exception"
 
 
 def test_a_line_about_them_is_not_lost() -> None:

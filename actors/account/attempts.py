@@ -27,7 +27,7 @@ from actors.policy.attempts import (
 from actors.policy.lanes import Run
 from actors.ports.commands import BeginEvent, JournalAnswer, ParkEvents, Settlement
 from actors.runtime.handlers.admission import NOT_BEGUN, Admission
-from actors.runtime.handlers.roster import TIMED_OUT
+from actors.runtime.handlers.scheduler import TIMED_OUT
 from actors.values import Attempts, Disposition, Event, Outcome
 
 STALE_AGAIN_S: Final = 60.0
@@ -90,8 +90,8 @@ class EventAttempts:
 
     def stale(self, events: Sequence[Event]) -> list[Settlement]:
         """End what is past, and what may be a repetition; give the settlements."""
-        standing = self._account.standing
-        told_ms, first_ms = standing.platform.told_ms, standing.first_ms or 0
+        carried = self._account.carried
+        told_ms, first_ms = carried.platform.told_ms, carried.first_ms or 0
         if told_ms is not None and young(events, max(told_ms - self._horizon_ms, first_ms)):
             return []
         settlements: list[Settlement] = []
@@ -113,7 +113,7 @@ class EventAttempts:
 
     def _past(self, events: Sequence[Event]) -> list[Settlement]:
         account = self._account
-        found = past(events, self.earlier, account.standing.first_ms)
+        found = past(events, self.earlier, account.carried.first_ms)
         if found:
             account.services.log.info(
                 "event.past_ignored", account=account.name, event_id=found[0].event_id,
@@ -198,7 +198,7 @@ class EventAttempts:
         return Admission(
             rules=account.plan.tries,
             clock=services.clock,
-            platform=lambda: account.standing.platform,
+            platform=lambda: account.carried.platform,
             writer=services.writer,
             attempts=attempts,
             begin=begin,

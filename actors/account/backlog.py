@@ -245,7 +245,7 @@ class Backlog:
 
         hold_read, self._hold_read = self._hold_read, True
         nothing = EventsRestored(events=(), more=True, number=number, lane=lane)
-        standing = self._account.standing
+        carried = self._account.carried
 
         def read(found: tuple[PendingRows, int | None]) -> None:
             rows, held_from = found
@@ -269,8 +269,8 @@ class Backlog:
                 if not hold_read:
                     record = journal.recovery(name)
                     held_from = record.held_from
-                    if standing.first_ms is None:
-                        standing.first_ms = record.first_ms
+                    if carried.first_ms is None:
+                        carried.first_ms = record.first_ms
                 return journal.pending(name, cursor, limit, lane=lane), held_from
             except BaseException:
                 where.failed = True
@@ -309,7 +309,7 @@ class Backlog:
         self._held_from = held_from
         self._born_at = min(self._born_at, held_from)  # no handler has seen what waits
         self._hold_alarm.set(self._account.plan.recovery.hold_s, HoldExpired(held_from=held_from))
-        if not self._account.standing.connects:  # nobody is going to read history
+        if not self._account.carried.connects:  # nobody is going to read history
             self._end_hold()
 
     def _leave_held(self, events: Sequence[Event], held_from: int) -> Sequence[Event]:

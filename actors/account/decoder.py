@@ -64,8 +64,8 @@ class DecoderActor(SupervisedActor[DecoderInbox]):
         self._storing = Storing(account)
         self._reader: Reader | None = None  # of what the journal holds; it needs no link
         self._contacted = False
-        if account.standing.begun_at is None:
-            account.standing.begun_at = account.services.clock.monotonic()
+        if account.carried.begun_at is None:
+            account.carried.begun_at = account.services.clock.monotonic()
         self._at_hand: DecoderInbox | None = None
         self._strange: dict[str, int] = {}
 
@@ -159,8 +159,8 @@ class DecoderActor(SupervisedActor[DecoderInbox]):
             return
         reply_to, asked_at = waiting
         if told_ms is not None:
-            standing = account.standing
-            standing.platform = standing.platform.told(told_ms, asked=asked_at, now=now)
+            carried = account.carried
+            carried.platform = carried.platform.told(told_ms, asked=asked_at, now=now)
             if account.services.told.is_news(told_ms, now):
                 account.services.writer.submit(
                     NoteTime(account=account.name, told_ms=told_ms), lambda _: None
@@ -172,14 +172,14 @@ class DecoderActor(SupervisedActor[DecoderInbox]):
 
         What the platform made after this account was started is no past: it is handled.
         """
-        account, standing = self._account, self._account.standing
+        account, carried = self._account, self._account.carried
         self._contacted = True
-        first_ms = begun_ms(told_ms, begun_at=standing.begun_at, now=asked_at) + BLUR_MS
+        first_ms = begun_ms(told_ms, begun_at=carried.begun_at, now=asked_at) + BLUR_MS
         first_ms = min(first_ms, told_ms)  # what comes after a registration never is past
         deliver = account.plan.recovery.first_contact == "deliver"
 
         def noted(answer: JournalAnswer) -> None:
-            standing.first_ms = answer if isinstance(answer, int) else None
+            carried.first_ms = answer if isinstance(answer, int) else None
 
         account.services.writer.submit(
             NoteTime(account=account.name, told_ms=told_ms, first_ms=0 if deliver else first_ms),

@@ -83,7 +83,7 @@ class OutboxActor(SupervisedActor[OutboxInbox]):
             self.started()
         now = self._services.clock.monotonic()
         if self._box is not None:
-            self._box.platform = self._account.standing.platform
+            self._box.platform = self._account.carried.platform
         match message:
             case DeliveriesStored():
                 self._accept(message.deliveries, now)
@@ -109,7 +109,7 @@ class OutboxActor(SupervisedActor[OutboxInbox]):
             case _:
                 self.refuse(message)
         self._pump(now)
-        self._account.standing.unsent = self._box is not None
+        self._account.carried.unsent = self._box is not None
 
     def stopped(self) -> None:
         """Leave no timer behind, and say what can be said of sends that have begun."""
@@ -152,7 +152,7 @@ class OutboxActor(SupervisedActor[OutboxInbox]):
         if self._box is None:
             plan = self._account.plan
             self._box = Outbox(plan.send)
-            self._box.platform = self._account.standing.platform
+            self._box.platform = self._account.carried.platform
             if self._session is not None:
                 history = self._session.history is not None
                 self._box.link_up(self._services.clock.monotonic(), history=history)

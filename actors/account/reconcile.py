@@ -29,7 +29,7 @@ ECHOES: Final = 64
 """Own messages that wait until the journal has said which are of earlier sends."""
 
 _LOOK: Final = "look/"
-"""Before the id of a send: key of its page in ``Standing.sizes``."""
+"""Before the id of a send: key of its page in ``CarriedState.sizes``."""
 
 
 class Reconcile:
@@ -68,7 +68,7 @@ class Reconcile:
         """Ask nothing; a page whose answer broke the link is asked for in smaller parts."""
         if self._mid is not None and failure is not None and broken(failure):
             of, asked, place = self._looked
-            self._account.standing.sizes.broke(of, asked, failure, place=place)
+            self._account.carried.sizes.broke(of, asked, failure, place=place)
         self._calls = self._session = self._mid = None
 
     def forget(self) -> None:
@@ -89,7 +89,7 @@ class Reconcile:
             self._look = look
             self._read_claims()
             return
-        lane, sizes = look.delivery.conversation_id, self._account.standing.sizes
+        lane, sizes = look.delivery.conversation_id, self._account.carried.sizes
         of, now = _LOOK + look.delivery.outbox_id, self._services.clock.monotonic()
         limit = sizes.allow(of, PAGE_LIMIT, place=look.cursor)
         if not limit:  # it broke the link with a single message; the send stays in doubt

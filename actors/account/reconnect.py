@@ -71,9 +71,9 @@ class Reconnect:
         self._storing = self._unstored = False
         self._retry = Alarm[RetryDue](services.timers, account.peers.supervisor)
         self._stable = Alarm[StabilityReached](services.timers, account.peers.supervisor)
-        past = account.standing.past
+        past = account.carried.past
         if past is not None:
-            self._recall(past, reread=not account.standing.begun)
+            self._recall(past, reread=not account.carried.begun)
 
     # --- opening ----------------------------------------------------------------------
 
@@ -84,12 +84,12 @@ class Reconnect:
             self.withdraw()
             return
         stretch = {phase: self._retries.stretch(phase) for phase in Phase}
-        standing = self._account.standing
-        quiet_ms = self._services.clock.unix_ms() - standing.pushed_at_ms
+        carried = self._account.carried
+        quiet_ms = self._services.clock.unix_ms() - carried.pushed_at_ms
         self._peers.connection.tell(
             Open(
                 stretch={phase: factor for phase, factor in stretch.items() if factor > 1},
-                urgent=standing.unsent or quiet_ms < URGENT_MS,
+                urgent=carried.unsent or quiet_ms < URGENT_MS,
             )
         )
 
@@ -164,7 +164,7 @@ class Reconnect:
         for name in ("link.flapping", "link.failing"):
             self._services.alerts.end(name, account=self._account.name)
         self._probes = 0
-        if self._account.standing.past is not None:
+        if self._account.carried.past is not None:
             self._keep()
 
     def decide(self, change: StateChanged) -> None:
@@ -273,8 +273,8 @@ class Reconnect:
 
     def _keep(self) -> None:
         """Leave the past to the next life; at most one write is under way."""
-        before, past = self._account.standing.past, self.past()
-        self._account.standing.past = past
+        before, past = self._account.carried.past, self.past()
+        self._account.carried.past = past
         self._unstored = self._storing
         if self._storing or (past is None and before is None):
             return

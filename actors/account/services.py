@@ -26,7 +26,7 @@ from actors.policy.platform_time import NOTHING_TOLD
 from actors.policy.sizes import Sizes
 from actors.ports import Clock, Dice, Mailbox, Session
 from actors.ports.commands import Past
-from actors.runtime.board import AlertBoard
+from actors.runtime.alert_registry import AlertRegistry
 from actors.runtime.handlers.pool import HandlerPool
 from actors.runtime.journal.told import ToldTime
 from actors.runtime.journal.writer import JournalWriter
@@ -88,7 +88,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     clock: Clock
     dice: Dice
     log: Log
-    alerts: AlertBoard
+    alerts: AlertRegistry
     observer: Observer
     history_rate: SharedRate
     sends: OpenSends = msgspec.field(default_factory=OpenSends)
@@ -149,8 +149,8 @@ class Peers:
         self.supervisor = Role[SupervisorInbox]()
 
 
-class Standing:
-    """What a supervisor leaves to its next life, and what others note for it.
+class CarriedState:
+    """What of an account outlives its supervisor: what the last one left, and what others note.
 
     Attributes:
         past: Failures, and a verdict that still holds; the journal has it too.
@@ -209,9 +209,14 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     services: Services
     peers: Peers
     flow: Flow
-    standing: Standing = msgspec.field(default_factory=Standing)
+    carried: CarriedState = msgspec.field(default_factory=CarriedState)
     running: dict[int, Event] = msgspec.field(default_factory=dict)
     """Events handed to parking handlers, by ``lane_seq``; the dispatcher's, over its lives."""
+
+    @property
+    def standing(self) -> CarriedState:
+        """Return the carried state, by its former name."""
+        return self.carried
 
     @property
     def name(self) -> AccountId:

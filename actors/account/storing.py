@@ -61,7 +61,7 @@ class Storing:
         """Store what was pushed; acknowledge it, and tell of new events, after the commit."""
         account, generation = self._account, message.generation
         taken, taken_bytes = len(message.frames), message.size_bytes
-        account.standing.pushed_at_ms = message.received_at_ms
+        account.carried.pushed_at_ms = message.received_at_ms
         acks: list[Frame] = [push.ack for push in pushes if push.ack is not None]
         point = max([push.point for push in pushes])
         mentions = [event_id for push in pushes if push.mentions for event_id in push.mentions]

@@ -95,10 +95,10 @@ class SupervisorActor(SupervisedActor[SupervisorInbox]):
         self._budgets: dict[str, RestartBudget] = {}
         self._history_rate: TokenBucket | None = None
         self._children: dict[str, pykka.ActorRef[Any]] = {}
-        standing = account.standing
-        self._state, self._generation = standing.state, standing.generation
-        self._wanted, self._ending = standing.wanted, standing.ending
-        self._was_started = standing.wanted
+        carried = account.carried
+        self._state, self._generation = carried.state, carried.generation
+        self._wanted, self._ending = carried.wanted, carried.ending
+        self._was_started = carried.wanted
 
     def receive(self, message: SupervisorInbox) -> None:
         """Obey the façade; react to the account's own actors."""
@@ -138,20 +138,20 @@ class SupervisorActor(SupervisedActor[SupervisorInbox]):
                 self._restart(message.name)
             case _:
                 self.refuse(message)
-        self._account.standing.connects = self._wanted and self._reconnect.given_up is None
+        self._account.carried.connects = self._wanted and self._reconnect.given_up is None
 
     def started(self) -> None:
         """Go on where a former life ended."""
-        standing = self._account.standing
-        if standing.state is ConnectionState.CLOSED:  # it died while its handlers ended
+        carried = self._account.carried
+        if carried.state is ConnectionState.CLOSED:  # it died while its handlers ended
             self._finish()
             return
         if self._reconnect.given_up is not None:
-            standing.connects = False
+            carried.connects = False
         self._staff()
-        if standing.begun:
+        if carried.begun:
             self._resume_connection()
-        unheard, standing.unheard = standing.unheard, ()
+        unheard, carried.unheard = carried.unheard, ()
         for command in unheard:
             self.receive(command)
 
@@ -176,18 +176,18 @@ class SupervisorActor(SupervisedActor[SupervisorInbox]):
         """Take the children along: the whole account is restarted."""
         self.stopped()
         self._connection_died()
-        standing = self._account.standing
-        standing.begun, standing.past = True, self._reconnect.past()
-        standing.state, standing.generation = self._state, self._generation
-        standing.wanted, standing.ending = self._wanted, self._ending
+        carried = self._account.carried
+        carried.begun, carried.past = True, self._reconnect.past()
+        carried.state, carried.generation = self._state, self._generation
+        carried.wanted, carried.ending = self._wanted, self._ending
         super().died(error)
 
     def tear_down(self) -> None:
         """Leave to the next life the commands this one did not live to hear."""
         mail = self.actor_inbox.urgent or ()
         unheard = [each for each in mail if isinstance(each, (Start, Pause, Stop, Reset))]
-        standing = self._account.standing
-        standing.unheard = (*unheard, *standing.unheard)
+        carried = self._account.carried
+        carried.unheard = (*unheard, *carried.unheard)
         super().tear_down()
 
     # --- commands ---------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """What a person should look at: which alerts are on, when one begins and ends. Pure.
 
 An alert is said once when it begins and again only after it was over. The one owner is
-:class:`actors.runtime.board.AlertBoard`.
+:class:`actors.runtime.alert_registry.AlertRegistry`.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
-from actors.runtime.pool.place import place
+from actors.runtime.pool.error_location import error_location
 from actors.system import System
 from actors.values import AccountId
 from gateway import listeners
@@ -65,7 +65,7 @@ class Calls:
                 except KeyboardInterrupt:
                     raise
                 except BaseException as error:  # noqa: BLE001  # strangers' code
-                    self._log.error("listener.failed", reason=place(error))
+                    self._log.error("listener.failed", reason=error_location(error))
 
 
 def _call_next(calls: list[Callable[[], object]]) -> None:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from actors.runtime.board import AlertBoard
+from actors.runtime.alert_registry import AlertRegistry
 from gateway.settings import SinkSettings
 from gateway.sinks.registry import make
 from gateway.sinks.runner import SinkRunner, SinkStanding
@@ -32,7 +32,7 @@ class Sinks:
     def __init__(
         self, settings: Iterable[SinkSettings], *, log: Any, mask: Callable[[str], str]
     ) -> None:
-        self._alerts: AlertBoard | None = None
+        self._alerts: AlertRegistry | None = None
         self._lock = threading.Lock()
         kinds: Counter[str] = Counter()
         self.runners: list[SinkRunner] = []
@@ -53,8 +53,8 @@ class Sinks:
         """Return how each stands."""
         return [runner.standing() for runner in self.runners]
 
-    def start(self, alerts: AlertBoard) -> None:
-        """Start their threads; what fails is told on the board."""
+    def start(self, alerts: AlertRegistry) -> None:
+        """Start the threads of the sinks; a sink that fails raises an alert."""
         self._alerts = alerts
         for runner in self.runners:
             runner.start()
@@ -72,17 +72,17 @@ class Sinks:
 
     def _look(self) -> None:
         """Begin or end the alert; there is one for all of them."""
-        board = self._alerts
-        if board is None:
+        alerts = self._alerts
+        if alerts is None:
             return
         with self._lock:
             failing = [each for each in self.standing() if each.failing is not None]
             if not failing:
-                board.end(FAILING)
+                alerts.end(FAILING)
                 return
             waiting = sum(each.waiting for each in failing)
             left_out = sum(each.left_out for each in failing)
-            board.say(
+            alerts.say(
                 FAILING,
                 detail="; ".join(f"{each.name}: {each.failing}" for each in failing)
                 + f"; {waiting} events wait, {left_out} were left out",

@@ -13,7 +13,7 @@ from typing import Any, Self
 from actors.messages import StateChanged
 from actors.ports import Clock
 from actors.runtime.clock import SystemClock
-from actors.runtime.pool.inbox import Tenant
+from actors.runtime.pool.inbox import InboxActor
 from actors.state import ConnectionState
 from actors.values import Event, SendOutcome
 from gateway import ChatMessage, Gateway
@@ -256,7 +256,7 @@ class Market:
                 return actor
         raise LookupError(f"no {kind} of {account}")
 
-    def actors(self) -> list[Tenant]:
+    def actors(self) -> list[InboxActor]:
         """Return all living actors."""
         system = self.gateway._system  # the test reaches into the machine
         assert system is not None

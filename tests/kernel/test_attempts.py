@@ -27,7 +27,7 @@ from actors.ports.journal import Pending
 from actors.runtime.handlers import admission
 from actors.runtime.handlers.admission import NOT_BEGUN, UNKNOWN_EFFECT
 from actors.runtime.handlers.pool import RanLane
-from actors.runtime.handlers.roster import TIMED_OUT
+from actors.runtime.handlers.scheduler import TIMED_OUT
 from actors.values import DONE, Attempts, Decoded, Disposition, Event, Outcome
 
 RETRY = Outcome(disposition=Disposition.RETRY, reason="ValueError at bot.py:7")
@@ -343,8 +343,8 @@ def test_old_events_expire_with_a_count(bench: Bench) -> None:
     floor = Floor(bench, expire_s=60.0)
     bench.clock.advance(1000.0)
     now, at = bench.clock.unix_ms(), bench.clock.monotonic()
-    standing = bench.account.standing
-    standing.platform = standing.platform.told(now, asked=at, now=at)
+    carried = bench.account.carried
+    carried.platform = carried.platform.told(now, asked=at, now=at)
     floor.store(
         event(1, occurred_at_ms=now - 61_000),
         event(2, occurred_at_ms=now - 59_000),

@@ -553,7 +553,7 @@ def test_the_release_of_another_hold_is_ignored(floor: Floor) -> None:
 
 def test_without_a_link_to_come_nothing_is_held(floor: Floor) -> None:
     """Nobody is going to read the history of an account that is switched off, or has failed."""
-    floor.bench.account.standing.connects = False
+    floor.bench.account.carried.connects = False
     held(floor, 2)
     floor.store(event(2))
     assert floor.bench.journal.recovery("shop-a").held_from is None

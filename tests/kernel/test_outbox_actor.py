@@ -81,9 +81,9 @@ class Desk:
     def link(self, generation: int = 1) -> None:
         """Bring a link up; the registration told the platform's time."""
         self.calls = self.bench.calls(generation)
-        clock, standing = self.bench.clock, self.bench.account.standing
+        clock, carried = self.bench.clock, self.bench.account.carried
         now = clock.monotonic()
-        standing.platform = standing.platform.told(clock.unix_ms(), asked=now, now=now)
+        carried.platform = carried.platform.told(clock.unix_ms(), asked=now, now=now)
         session = self.bench.account.plan.platform.session(self.bench.identity)
         self.tell(LinkOpened(generation=generation, calls=self.calls, session=session))
 

@@ -278,7 +278,7 @@ def test_what_broke_the_link_is_not_asked_again_unchanged(bench: Bench, failure:
 
 
 def test_what_was_found_before_it_is_kept(bench: Bench) -> None:
-    bench.account.standing.sizes.broke("lane/c1", 1, TOO_BIG, place=7)
+    bench.account.carried.sizes.broke("lane/c1", 1, TOO_BIG, place=7)
     table = Table(bench)
     table.read("c1")
     table.answer({"userMessageModels": [model(1, "x")], "hasMore": 1, "nextCursor": 7})

@@ -10,7 +10,7 @@ from test_supervisor_actor import CAPTCHA, REFUSED, House, S
 from workbench import Bench
 
 from actors.account.reconnect import BARRED_S, CRASH_LOOP, CRASH_PROBES, URGENT_MS, crash_loop
-from actors.account.services import Standing
+from actors.account.services import CarriedState
 from actors.messages import (
     DialAllowed,
     Fail,
@@ -51,7 +51,7 @@ def reborn(house: House, *, away_s: float = 0.0) -> House:
     """Return the supervisor of the next process, which knows only the journal."""
     past = kept(house)
     house.bench.clock.advance(away_s)
-    house.bench.account = msgspec.structs.replace(house.bench.account, standing=Standing(past))
+    house.bench.account = msgspec.structs.replace(house.bench.account, carried=CarriedState(past))
     house.bench.timers.pending().clear()
     return House(house.bench)
 
@@ -238,9 +238,9 @@ def test_turn_that_got_lost_is_asked_for_again(house: House) -> None:
 def test_who_is_waited_for_goes_first(
     house: House, *, unsent: bool, quiet_ms: int, urgent: bool
 ) -> None:
-    standing = house.bench.account.standing
-    standing.unsent = unsent
-    standing.pushed_at_ms = house.bench.clock.unix_ms() - quiet_ms
+    carried = house.bench.account.carried
+    carried.unsent = unsent
+    carried.pushed_at_ms = house.bench.clock.unix_ms() - quiet_ms
 
     house.actor.receive(Start())
 
@@ -289,14 +289,14 @@ def test_command_in_the_mail_of_the_dead_is_heard_by_the_next(house: House) -> N
     house.actor.actor_ref.tell(RetryDue())
     house.actor.died("ValueError at x.py:1")
     house.actor.tear_down()
-    house.bench.account.standing.unheard += (Start(),)  # came when nobody was there
+    house.bench.account.carried.unheard += (Start(),)  # came when nobody was there
 
     again = House(house.bench)
     again.actor.started()
 
     assert [type(each) for each in again.told("connection")] == [Open, Shut, Open]
     assert again.actor._wanted
-    assert again.bench.account.standing.unheard == ()
+    assert again.bench.account.carried.unheard == ()
 
 
 def test_resume_while_the_connection_is_between_two_lives(house: House) -> None:

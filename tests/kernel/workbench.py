@@ -13,7 +13,7 @@ from actors.account.services import Account, Observer, Peers, Role, Services
 from actors.messages import Answered, StateChanged
 from actors.plan import AccountPlan
 from actors.ports import Dialed, Identity, Mailbox
-from actors.runtime.board import AlertBoard
+from actors.runtime.alert_registry import AlertRegistry
 from actors.runtime.handlers.pool import HandlerPool
 from actors.runtime.journal.writer import JournalWriter
 from actors.runtime.links.calls import Calls
@@ -173,7 +173,7 @@ class Bench:
         self.poller = Poller(self.clock)
         self.watcher = Watcher()
         self.log = Lines()
-        self.alerts = AlertBoard(self.clock, self.log)
+        self.alerts = AlertRegistry(self.clock, self.log)
         self.dialing = Heard()
         self.journal = MemoryJournal(clock=self.clock)
         self.peers = Peers()

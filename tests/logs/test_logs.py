@@ -335,7 +335,7 @@ def test_every_event_the_code_logs_is_documented_with_its_shape() -> None:
     )
     documented = dict(rows)
     call = re.compile(
-        r"(?:log\.(?:debug|info|warning|error|exception)\(|(?:alerts|board)\.say\(|Alert\(\s*name=)"
+        r"(?:log\.(?:debug|info|warning|error|exception)\(|alerts\.say\(|Alert\(\s*name=)"
         r"\s*\"([a-z_.]+)\""
     )
     files = [*(ROOT / "actors").rglob("*.py"), *(ROOT / "gateway").rglob("*.py")]

@@ -236,13 +236,13 @@ def test_the_watcher_sees_whether_the_processor_is_busy(
     monkeypatch.setattr(time, "process_time", used_s)
     opened, seen = threading.Event(), queue.Queue[bool]()
     pool = make(lambda _: DONE if opened.wait(WAIT_S) else None)
-    inspect = pool._roster.inspect
+    inspect = pool._scheduler.inspect
 
     def watched(now: float, *, busy: bool = False) -> Any:
         seen.put(busy)
         return inspect(now, busy=busy)
 
-    monkeypatch.setattr(pool._roster, "inspect", watched)
+    monkeypatch.setattr(pool._scheduler, "inspect", watched)
     results = Results()
     pool.submit("a", [run("x", "1"), run("y", "2")], results)
     assert seen.get(timeout=WAIT_S) is busy
@@ -457,7 +457,7 @@ def test_nothing_is_left_of_an_account_that_is_done(make: Make) -> None:
         pool.submit(f"account {number}", [run("x", "1")], results)
     results.wait(lambda all_: sum(len(message.runs) for message in all_) >= 50)
     assert pool.stop(WAIT_S) == []
-    assert pool._roster._queues == {}
+    assert pool._scheduler._queues == {}
 
 
 def test_withdrawn_runs_are_reported_as_not_begun(make: Make) -> None:

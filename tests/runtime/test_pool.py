@@ -15,7 +15,7 @@ from pykka import ActorDeadError
 from actors.messages import Control, Message
 from actors.runtime.clock import SystemClock
 from actors.runtime.pool.actor import SLICE, PooledActor
-from actors.runtime.pool.inbox import MailboxFullError, Tenant
+from actors.runtime.pool.inbox import InboxActor, MailboxFullError
 from actors.runtime.pool.poller import Poller
 from actors.runtime.pool.pool import Pool
 from actors.runtime.pool.worker import Worker
@@ -338,7 +338,7 @@ def test_many_tells_are_one_wakeup() -> None:
 class _Hasty(Pool):
     """Runs an actor's first turn before ``start`` returns, as another worker may."""
 
-    def adopt(self, actor: Tenant) -> None:
+    def adopt(self, actor: InboxActor) -> None:
         super().adopt(actor)
         inbox = self._queue.get_nowait()
         assert inbox is not None

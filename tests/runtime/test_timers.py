@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.runtime.clock import SystemClock
-from actors.runtime.links.flow import Flow, Whole
+from actors.runtime.links.flow import Flow, GlobalFlow
 from actors.runtime.pool.manual import UNIX_MS, ManualClock, ManualTimers
 from actors.runtime.pool.timers import Timers
 from tests.runtime.doubles import WAIT_S, Kept, Letters
@@ -280,8 +280,8 @@ def test_flow_counts_bytes_too() -> None:
 
 def test_accounts_share_what_the_process_may_hold() -> None:
     """contract.md 2.10, "reader to journal, process": those with little in hand are read on."""
-    whole = Whole(10)
-    greedy, modest, late = (Flow(8, 4, whole=whole) for _ in range(3))
+    global_flow = GlobalFlow(10)
+    greedy, modest, late = (Flow(8, 4, global_flow=global_flow) for _ in range(3))
     lows: list[int] = []
     greedy.on_low = lambda: lows.append(greedy.in_hand)
 
@@ -297,7 +297,7 @@ def test_accounts_share_what_the_process_may_hold() -> None:
     modest.taken(1)
     assert full() == [True, True, False]
     greedy.returned(2)
-    assert lows == [], "6 is below no mark while the whole is full"
+    assert lows == [], "6 is below no mark while the global flow is full"
     greedy.returned(2)
     assert lows == [4], "with 8 in all it is"
     modest.returned(3)
@@ -305,8 +305,8 @@ def test_accounts_share_what_the_process_may_hold() -> None:
 
 
 def test_whole_counts_bytes_and_who_left() -> None:
-    whole = Whole(100, high_bytes=1000)
-    big, small = Flow(50, 10, whole=whole), Flow(50, 10, whole=whole)
+    global_flow = GlobalFlow(100, high_bytes=1000)
+    big, small = Flow(50, 10, global_flow=global_flow), Flow(50, 10, global_flow=global_flow)
     steps = []
     for flow, units, size_bytes in ((big, 60, 999), (small, 1, 1), (small, 49, 0)):
         flow.taken(units, size_bytes)
@@ -315,8 +315,8 @@ def test_whole_counts_bytes_and_who_left() -> None:
     small.returned(50, 1)
     assert not small.full
     big.returned(60, 999)
-    assert whole.add(0, 0, 0) is None
-    assert whole.add(0, 1000, 0) == 100, "nobody is busy"
+    assert global_flow.add(0, 0, 0) is None
+    assert global_flow.add(0, 1000, 0) == 100, "nobody is busy"
 
 
 def test_flow_without_a_listener_and_with_bad_marks() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from actors.runtime.board import AlertBoard
+from actors.runtime.alert_registry import AlertRegistry
 from actors.runtime.clock import SystemClock
 from actors.values import Content, Delivery, Disposition, Event
 from gateway import ChatMessage
@@ -357,17 +357,17 @@ def test_a_sink_that_can_not_be_closed_ends_nothing(disk: Disk, log: Told) -> No
 
 
 def test_one_alert_stands_for_all_sinks_that_fail(disk: Disk, log: Told) -> None:
-    board = AlertBoard(SystemClock(), log)
+    alerts = AlertRegistry(SystemClock(), log)
     disk.refuses = lambda _: True
     sinks = Sinks((), log=log, mask=str)
     sinks.runners.append(SinkRunner(disk, "disk", on_change=sinks._look, pauses_s=(0.001,)))
-    sinks.start(board)
+    sinks.start(alerts)
     sinks.runners[0].take(message(1))
     disk.until(lambda: len(disk.tries) > 2)
-    (alert,) = board.on()
+    (alert,) = alerts.on()
     assert (alert.name, alert.account) == ("sink.failing", None)
     assert alert.detail.startswith("disk: OSError at sinks/test_each_fails_alone.py:")
     disk.refuses = lambda _: False
     disk.until(lambda: bool(disk.taken))
     assert sinks.stop(WAIT_S) == []
-    assert board.on() == []
+    assert alerts.on() == []

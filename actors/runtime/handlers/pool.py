@@ -4,7 +4,7 @@ Quick handlers must cost nothing beside the handler, slow ones must not hold any
 one thread drains everything that waits, without a wake-up an event, for as long as it makes
 progress; a watcher looks every ``share_after_s`` seconds while work waits, and lets more
 threads join when those at work are stuck (the hand-off of Go's scheduler). The rules are
-:mod:`actors.runtime.handlers.roster`'s. A lane has at most one event in flight, whatever happens.
+in :mod:`actors.runtime.handlers.scheduler`. A lane has at most one event in flight, always.
 
 A handler that does not return within its deadline is given up with its thread: threads can
 not be killed. What it may still do, it can ask :func:`revoked`. Time in which the process did not
@@ -24,12 +24,12 @@ from typing import Any, Final
 from actors.messages import LanesRan
 from actors.policy.lanes import Run
 from actors.ports import Clock, Handle, Mailbox
-from actors.runtime.handlers.roster import TIMED_OUT, Results, Roster, Worker
 from actors.runtime.handlers.runs import RanLane, Task, tell_results
+from actors.runtime.handlers.scheduler import TIMED_OUT, HandlerScheduler, Results, Worker
 from actors.runtime.log import SILENT, Log
 from actors.runtime.pool import forks
+from actors.runtime.pool.error_location import error_location
 from actors.runtime.pool.naps import Naps
-from actors.runtime.pool.place import place
 from actors.sections import HandlerSettings
 from actors.values import DONE, Disposition, Event, Outcome
 
@@ -123,7 +123,7 @@ class HandlerPool:
         self._alarm = threading.Condition(self._lock)
         self._watching = True
         self._watcher = threading.Thread(target=self._watch, name=f"{name}-watcher", daemon=True)
-        self._roster = Roster(
+        self._scheduler = HandlerScheduler(
             limit=limit,
             per_account=per_account,
             share_after_s=share_after_s,
@@ -137,7 +137,7 @@ class HandlerPool:
     @property
     def leaked(self) -> int:
         """Return the number of threads that were given up and are still in their handler."""
-        return len(self._roster.lost)
+        return len(self._scheduler.lost)
 
     # --- any thread ------------------------------------------------------------------------
 
@@ -175,7 +175,7 @@ class HandlerPool:
         Each of its runs is reported, as ever: what was not begun is its ``rest``.
         """
         with self._lock:
-            waiting = self._roster.withdraw((False, account))
+            waiting = self._scheduler.withdraw((False, account))
         _tell_unrun(waiting)
 
     def call(self, key: str, fn: Callable[[], object]) -> None:
@@ -199,10 +199,10 @@ class HandlerPool:
             Names of threads that are still alive, those given up earlier included.
         """
         deadline = self._monotonic() + timeout_s
-        roster = self._roster
+        scheduler = self._scheduler
         with self._lock:
-            waiting = roster.clear()
-            workers = list(roster.workers)
+            waiting = scheduler.clear()
+            workers = list(scheduler.workers)
             for worker in workers:
                 _wake(worker)
         _tell_unrun(waiting)
@@ -210,11 +210,11 @@ class HandlerPool:
             if worker.thread is not None and worker.thread is not threading.current_thread():
                 worker.thread.join(max(0.0, deadline - self._monotonic()))
         with self._lock:
-            late = [worker for worker in roster.workers if worker.task is not None]
-            results = [result for worker in late for result in roster.give_up(worker, None)]
+            late = [worker for worker in scheduler.workers if worker.task is not None]
+            results = [result for worker in late for result in scheduler.give_up(worker, None)]
             self._watching = False
             self._alarm.notify()
-            threads = [self._watcher, *(lost.thread for lost in roster.lost if lost.thread)]
+            threads = [self._watcher, *(lost.thread for lost in scheduler.lost if lost.thread)]
         tell_results(results)
         grace = self._monotonic() + _GRACE_S
         for thread in threads:
@@ -224,12 +224,12 @@ class HandlerPool:
 
     def _enqueue(self, key: tuple[bool, str], tasks: Sequence[Task]) -> bool:
         with self._lock:
-            if self._roster.stopping:
+            if self._scheduler.stopping:
                 return False
-            self._roster.add(key, tasks, self._monotonic())
+            self._scheduler.add(key, tasks, self._monotonic())
         return True
 
-    # --- what the roster has done --------------------------------------------------------------
+    # --- what the scheduler has done --------------------------------------------------------------
 
     def _spawn(self) -> Worker | None:
         worker = Worker()
@@ -256,8 +256,8 @@ class HandlerPool:
                 return
 
     def _serve(self, worker: Worker, first: Task) -> None:
-        """Run a slice: one run after the other, for as long as the roster says."""
-        roster, lock, monotonic = self._roster, self._lock, self._monotonic
+        """Run a slice: one run after the other, for as long as the scheduler says."""
+        scheduler, lock, monotonic = self._scheduler, self._lock, self._monotonic
         task: Task | None = first
         while task is not None:
             outcome = _run(task, worker, monotonic, self._log)
@@ -265,9 +265,9 @@ class HandlerPool:
                 forks.end_copy()  # before the lock: its holder may not be in this process
             with lock:
                 if worker.lost:
-                    roster.lost.discard(worker)
+                    scheduler.lost.discard(worker)
                     return
-                task = roster.dispose(worker, outcome, monotonic())
+                task = scheduler.dispose(worker, outcome, monotonic())
                 results = worker.results
                 if task is None:
                     worker.results = []
@@ -276,44 +276,46 @@ class HandlerPool:
 
     def _next(self, worker: Worker) -> Task | None:
         """Wait for work; None when the thread must end."""
-        roster = self._roster
+        scheduler = self._scheduler
         while True:
             with self._lock:
-                task = roster.find(worker, self._monotonic())
-                if task is not None or roster.stopping:
+                task = scheduler.find(worker, self._monotonic())
+                if task is not None or scheduler.stopping:
                     return task
             try:
                 worker.bell.get(timeout=self._idle_s)
             except Empty:
                 with self._lock:
-                    if worker in roster.idle:  # else somebody is about to ring
-                        roster.idle.remove(worker)
-                        roster.workers.discard(worker)
+                    if worker in scheduler.idle:  # else somebody is about to ring
+                        scheduler.idle.remove(worker)
+                        scheduler.workers.discard(worker)
                         return None
                 worker.bell.get()
 
     # --- the watcher -------------------------------------------------------------------------
 
     def _watch(self) -> None:
-        roster, naps = self._roster, Naps(self._monotonic)
+        scheduler, naps = self._scheduler, Naps(self._monotonic)
         tick_s = min(TICK_S, self._deadline_s / 4)
         looked_at, used_s = self._monotonic(), time.process_time()
         while True:
             with self._lock:
-                roster.forgive(naps.look(0.0))
+                scheduler.forgive(naps.look(0.0))
                 now = self._monotonic()
-                while self._watching and (roster.look_at is None or roster.look_at > now):
+                while self._watching and (scheduler.look_at is None or scheduler.look_at > now):
                     # Bounded while nothing runs, too: what begins meanwhile may be stopped with us.
-                    left_s = min(tick_s if roster.look_at is None else roster.look_at - now, tick_s)
+                    left_s = min(
+                        tick_s if scheduler.look_at is None else scheduler.look_at - now, tick_s
+                    )
                     self._alarm.wait(left_s)
-                    roster.forgive(naps.look(left_s))
+                    scheduler.forgive(naps.look(left_s))
                     now = self._monotonic()
                 if not self._watching:
                     return
                 passed_s, used_before_s = now - looked_at, used_s
                 looked_at, used_s = now, time.process_time()
                 busy = used_s - used_before_s >= BUSY * passed_s
-                results, lost = roster.inspect(now, busy=busy)
+                results, lost = scheduler.inspect(now, busy=busy)
             tell_results(self._judged(results) if lost else results)
             if lost:
                 self._report_leak()
@@ -337,7 +339,7 @@ class HandlerPool:
         try:
             self._on_leak(leaked)
         except BaseException as error:  # noqa: BLE001  # a stranger's code
-            self._log.error("callback.failed", what="on_leak", reason=place(error))
+            self._log.error("callback.failed", what="on_leak", reason=error_location(error))
 
 
 def _judge(ran: RanLane, given_up: Callable[[Event], Outcome], log: Log) -> RanLane:
@@ -345,7 +347,7 @@ def _judge(ran: RanLane, given_up: Callable[[Event], Outcome], log: Log) -> RanL
     try:
         outcome = given_up(ran.events[len(before)])
     except Exception as error:  # noqa: BLE001  # the watcher must live
-        log.error("callback.failed", what="given_up", reason=place(error))  # noqa: TRY400  # no payload
+        log.error("callback.failed", what="given_up", reason=error_location(error))  # noqa: TRY400  # no payload
         outcome = TIMED_OUT
     return RanLane(ran.lane, ran.events, [*before, outcome])
 
@@ -365,7 +367,7 @@ def _tell_unrun(tasks: Sequence[Task]) -> None:
 
 
 def _run(task: Task, worker: Worker, monotonic: Callable[[], float], log: Log) -> Outcome:
-    """Handle one event after the other; give the first outcome the roster must hear of."""
+    """Handle one event after the other; give the first outcome the scheduler must hear of."""
     do, items, ended = task.do, task.items, worker.outcomes
     try:
         outcome: Any = do(items[len(ended)])
@@ -377,7 +379,7 @@ def _run(task: Task, worker: Worker, monotonic: Callable[[], float], log: Log) -
     except BaseException as error:  # noqa: BLE001  # a stranger's code
         if worker.lost:
             forks.end_copy(error)  # before the log: its locks may be held by nobody here
-        reason = place(error)
+        reason = error_location(error)
     if task.reply_to is None:
         log.error("listener.failed", account=task.lane, reason=reason)
     return Outcome(disposition=Disposition.RETRY, reason=reason)

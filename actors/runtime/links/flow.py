@@ -20,7 +20,7 @@ PROCESS_HIGH_BYTES = 256 << 20
 """The same in bytes."""
 
 
-class Whole:
+class GlobalFlow:
     """What all accounts have in hand together. Any thread.
 
     Beyond a mark every account is held to an equal share: those with less in hand are still
@@ -70,7 +70,7 @@ class Flow:
         low: Units at which it goes on.
         high_bytes: Bytes at which it stops as well; it goes on at a quarter of them.
         monotonic: Seconds.
-        whole: What all accounts have in hand; None: this is the only one.
+        global_flow: What all accounts have in hand; None: this is the only account.
 
     Attributes:
         in_hand: Units taken and not returned.
@@ -81,12 +81,12 @@ class Flow:
 
     __slots__ = (
         "_full_since",
+        "_global_flow",
         "_high",
         "_high_bytes",
         "_lock",
         "_low",
         "_monotonic",
-        "_whole",
         "full",
         "in_hand",
         "in_hand_bytes",
@@ -100,7 +100,7 @@ class Flow:
         *,
         high_bytes: int = _DEFAULTS.high_bytes,
         monotonic: Callable[[], float] = time.monotonic,
-        whole: Whole | None = None,
+        global_flow: GlobalFlow | None = None,
     ) -> None:
         if not 0 <= low < high:
             raise ValueError(f"flow marks must satisfy 0 <= low < high, not low={low} high={high}")
@@ -108,7 +108,7 @@ class Flow:
         self._high_bytes = high_bytes
         self._low = low
         self._monotonic = monotonic
-        self._whole = whole or Whole()
+        self._global_flow = global_flow or GlobalFlow()
         self._lock = threading.Lock()
         self._full_since = 0.0
         self.in_hand = self.in_hand_bytes = 0
@@ -121,7 +121,7 @@ class Flow:
             begins = self.in_hand == 0 and count > 0
             self.in_hand += count
             self.in_hand_bytes += size_bytes
-            share = self._whole.add(count, size_bytes, begins)
+            share = self._global_flow.add(count, size_bytes, begins)
             high = self._high if share is None else min(share, self._high)
             many = self.in_hand >= high or self.in_hand_bytes >= self._high_bytes
             if many and not self.full:
@@ -134,7 +134,7 @@ class Flow:
             ends = self.in_hand == count and count > 0
             self.in_hand -= count
             self.in_hand_bytes -= size_bytes
-            share = self._whole.add(-count, -size_bytes, -ends)
+            share = self._global_flow.add(-count, -size_bytes, -ends)
             low = self._low if share is None else min(share // 2, self._low)
             much = self.in_hand > low or self.in_hand_bytes > self._high_bytes // 4
             if not self.full or much:

@@ -25,8 +25,8 @@ from pykka import ActorDeadError, Future
 from pykka._envelope import Envelope
 from pykka.messages import _ActorStop
 
+from actors.runtime.pool.error_location import error_location
 from actors.runtime.pool.inbox import NOTHING, Inbox
-from actors.runtime.pool.place import place
 from actors.runtime.pool.pool import Pool
 from actors.runtime.pool.worker import Worker
 
@@ -35,7 +35,7 @@ SLICE = 64
 0.3 ms beside flooded ones (``docs/performance.md``)."""
 
 
-class Played(Protocol):
+class RoleHolder(Protocol):
     """Whatever holds the reference of the one who plays a role."""
 
     ref: Any
@@ -84,7 +84,7 @@ class PooledActor(pykka.Actor):
         return actor.actor_ref
 
     @classmethod
-    def play(cls, role: Played, *args: Any, **kwargs: Any) -> pykka.ActorRef[Self]:
+    def play(cls, role: RoleHolder, *args: Any, **kwargs: Any) -> pykka.ActorRef[Self]:
         """Start the actor in a role; the other arguments are the constructor's.
 
         The role is its own before its first turn: what it asks for there may be answered,
@@ -197,7 +197,7 @@ class PooledActor(pykka.Actor):
         traceback: TracebackType | None,  # noqa: ARG002  # pykka's signature
     ) -> None:
         assert exception_value is not None
-        where = place(exception_value)
+        where = error_location(exception_value)
         if self._end():
             self.died(where)
         else:

@@ -11,7 +11,7 @@ import os
 import threading
 from typing import Final
 
-from actors.runtime.pool.place import place
+from actors.runtime.pool.error_location import error_location
 
 ENDED: Final = 70
 """Exit code of a child that is ended here."""
@@ -34,7 +34,7 @@ def end_copy(error: BaseException | None = None) -> None:
         return
     if isinstance(error, SystemExit):
         os._exit(_code(error.code))
-    ended = "returned" if error is None else f"raised {place(error)}"
+    ended = "returned" if error is None else f"raised {error_location(error)}"
     told = (
         f"gateway: a handler, listener or sink forked and {ended} in the child, which ends here; "
         "end it with os._exit(), or use subprocess\n"

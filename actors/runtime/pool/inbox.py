@@ -75,13 +75,13 @@ class Incarnation(Generic[M]):
         return post(self.ref, message)
 
 
-class Hand(Protocol):
+class InboxWorker(Protocol):
     """A worker, as far as an inbox knows it."""
 
     lost: bool
 
 
-class Tenant(Protocol):
+class InboxActor(Protocol):
     """An actor, as far as its inbox, a worker and the pool know it."""
 
     inbox_limit: ClassVar[int]
@@ -121,16 +121,16 @@ class Inbox(ActorRef[Any]):
         "worker",
     )
 
-    actor_class: type[Tenant]
+    actor_class: type[InboxActor]
 
     def __init__(
-        self, owner: type[Tenant], schedule: Callable[[Inbox], None]
+        self, owner: type[InboxActor], schedule: Callable[[Inbox], None]
     ) -> None:  # not super's: it wants an actor that is whole
         self.actor_class = owner
         self.number = next(_numbers)
-        self.actor: Tenant | None = None
+        self.actor: InboxActor | None = None
         self.stopped = False
-        self.worker: Hand | None = None
+        self.worker: InboxWorker | None = None
         self.asked: Envelope[Any] | None = None
         # An empty deque costs 624 bytes: an idle actor has none.
         self.mail: deque[Any] | None = None
@@ -218,7 +218,7 @@ class Inbox(ActorRef[Any]):
         return self
 
     @property
-    def _actor_weakref(self) -> Callable[[], Tenant | None]:  # type: ignore[override]
+    def _actor_weakref(self) -> Callable[[], InboxActor | None]:  # type: ignore[override]
         return lambda: self.actor
 
     # --- pykka's actor_stopped ---------------------------------------------------------
@@ -240,7 +240,7 @@ class Inbox(ActorRef[Any]):
 
     # --- the pool's side ---------------------------------------------------------------
 
-    def enter(self, worker: Hand) -> bool:
+    def enter(self, worker: InboxWorker) -> bool:
         """Put the actor into the hands of a worker; False if there is nothing to run."""
         with self._lock:
             if self.actor is None:
@@ -248,7 +248,7 @@ class Inbox(ActorRef[Any]):
             self.worker = worker
             return True
 
-    def leave(self, worker: Hand) -> bool:
+    def leave(self, worker: InboxWorker) -> bool:
         """Take it out again; True if it must go to the back of the run queue."""
         with self._lock:
             if worker.lost:
@@ -262,7 +262,7 @@ class Inbox(ActorRef[Any]):
             self._scheduled = False
             return False
 
-    def abandon(self) -> tuple[bool, Hand | None]:
+    def abandon(self) -> tuple[bool, InboxWorker | None]:
         """Stop taking mail and give up the worker that runs the actor, if one does.
 
         Returns:

@@ -21,7 +21,7 @@ from actors.ports import Clock
 from actors.runtime.links.link import Link
 from actors.runtime.links.reading import ending, read_turn, unexpected_close
 from actors.runtime.log import SILENT, Log
-from actors.runtime.pool.place import place
+from actors.runtime.pool.error_location import error_location
 from actors.values import ErrorClass, Failure
 
 _READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
@@ -139,7 +139,7 @@ class Poller:
                 self._led = True
                 self._turn(between, hurried)
         except Exception as error:  # noqa: BLE001  # without a reader the process is deaf
-            self._log.error("poller.ended", reason=place(error))
+            self._log.error("poller.ended", reason=error_location(error))
             self._close()
 
     def _turn(self, between: Callable[[], bool], hurried: Callable[[], bool]) -> None:
@@ -226,7 +226,7 @@ class Poller:
                 Failure(
                     error_class=ErrorClass.OTHER,
                     reason="poller_error",
-                    detail=f"Reading the link failed: {place(error)}. Please report it.",
+                    detail=f"Reading the link failed: {error_location(error)}. Please report it.",
                 ),
             )
 
@@ -306,7 +306,7 @@ class Poller:
         try:
             link.ended_to(LinkEnded(generation=link.generation, failure=told))
         except Exception as error:  # noqa: BLE001  # one account must not end the others' links
-            self._log.error("callback.failed", what="a lost link", reason=place(error))
+            self._log.error("callback.failed", what="a lost link", reason=error_location(error))
 
     def _close(self) -> None:
         with self._lock:

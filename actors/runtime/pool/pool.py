@@ -15,13 +15,13 @@ from queue import SimpleQueue
 from typing import Any
 
 from actors.runtime.log import SILENT, Log
-from actors.runtime.pool.inbox import Inbox, Tenant
+from actors.runtime.pool.inbox import Inbox, InboxActor
 from actors.runtime.pool.poller import Poller
 from actors.runtime.pool.worker import Worker
 
 
-class _Nobody:
-    """Stands in for an inbox whose actor is gone: whoever takes it looks around."""
+class _WakeUp:
+    """An item of the run queue without an actor: the worker that takes it only wakes up."""
 
     actor = None
 
@@ -30,7 +30,7 @@ class _Nobody:
         return False
 
 
-_NOBODY: Any = _Nobody()
+_WAKE_UP: Any = _WakeUp()
 
 
 class Pool:
@@ -60,7 +60,7 @@ class Pool:
         if threads < 1:
             raise ValueError(f"a pool needs at least one thread, not {threads}")
         self.log = log
-        self.live: dict[int, Tenant] = {}
+        self.live: dict[int, InboxActor] = {}
         self.leaked = 0
         self._name = name
         self._threads = threads
@@ -126,7 +126,7 @@ class Pool:
         if self._leader is worker:
             self._leader = None
 
-    def adopt(self, actor: Tenant) -> None:
+    def adopt(self, actor: InboxActor) -> None:
         """Let an actor run.
 
         Raises:
@@ -139,11 +139,11 @@ class Pool:
         actor.actor_inbox.actor = actor
         self.schedule(actor.actor_inbox)
 
-    def forget(self, actor: Tenant) -> None:
+    def forget(self, actor: InboxActor) -> None:
         """Strike a stopped actor off the list."""
         self.live.pop(actor.actor_inbox.number, None)
 
-    def stuck(self, now: float, limit_s: float) -> list[Tenant]:
+    def stuck(self, now: float, limit_s: float) -> list[InboxActor]:
         """Return the actors that have been at one message for ``limit_s`` seconds or more.
 
         Args:
@@ -154,7 +154,7 @@ class Pool:
             seen = [(worker.actor, worker.since) for worker in self._workers]
         return [actor for actor, since in seen if actor is not None and now - since >= limit_s]
 
-    def mend(self) -> list[Tenant]:
+    def mend(self) -> list[InboxActor]:
         """Replace workers whose thread has ended by itself.
 
         Returns:
@@ -183,9 +183,9 @@ class Pool:
             if len(self._workers) < limit:
                 self._hire()
             elif self._leader is None:
-                self._queue.put(_NOBODY)  # a follower that waits takes the lead
+                self._queue.put(_WAKE_UP)  # a follower that waits takes the lead
 
-    def abandon(self, actor: Tenant) -> None:
+    def abandon(self, actor: InboxActor) -> None:
         """Give up an actor that does not return, and the worker it holds.
 
         Tells to it raise from now on, open asks are answered with ``ActorDeadError``, its

@@ -11,7 +11,7 @@ from typing import Final, Never, TypeAlias, TypeVar, cast
 
 from actors.ports import Clock, Mailbox
 from actors.runtime.log import SILENT, Log
-from actors.runtime.pool.place import place
+from actors.runtime.pool.error_location import error_location
 
 M = TypeVar("M")
 
@@ -187,5 +187,5 @@ def _fire_guarded(held: Due, log: Log) -> None:
         fire(held)
     except BaseException as error:  # noqa: BLE001  # one bad callback must not stop time
         log.error(  # noqa: TRY400  # the text of an exception may hold a secret
-            "callback.failed", what="a timer", reason=place(error)
+            "callback.failed", what="a timer", reason=error_location(error)
         )

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import Final
 
-from actors.runtime.pool.inbox import Inbox, Tenant
+from actors.runtime.pool.inbox import Inbox, InboxActor
 
 BETWEEN_LINKS: Final = 64
 """Most slices a leading worker runs before the next link is read."""
@@ -50,7 +50,7 @@ class Worker:
         self._queue = queue
         self._lead = lead
         self._ended = False
-        self.actor: Tenant | None = None
+        self.actor: InboxActor | None = None
         self.since = 0.0
         self.lost = False
         self.reading = False

@@ -241,7 +241,7 @@ class HandlerBench:
     @property
     def alerts(self) -> Sequence[Alert]:
         """What a person would be told to look at now, by the journal and by handlers."""
-        return self._stand_in.board.on()
+        return self._stand_in.alerts.on()
 
     def note(self, conversation: str | None, key: str, *, account: str | None = None) -> str | None:
         """Return what handlers noted last, as :meth:`Gateway.note` does."""

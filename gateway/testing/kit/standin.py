@@ -19,7 +19,7 @@ from actors.ports.commands import (
     StoreFrames,
 )
 from actors.ports.journal import Journal
-from actors.runtime.board import AlertBoard
+from actors.runtime.alert_registry import AlertRegistry
 from actors.runtime.clock import SystemClock
 from actors.runtime.quotas import OpenSends
 from actors.values import Decoded, Delivery, Event, Outcome, SendResult
@@ -41,9 +41,9 @@ class StandIn:
         self.journal = MemoryJournal()
         self.accounts = self
         clock = SystemClock()
-        self.board = AlertBoard(clock, log)
+        self.alerts = AlertRegistry(clock, log)
         self.services = types.SimpleNamespace(
-            clock=clock, sends=OpenSends(), writer=self, alerts=self.board
+            clock=clock, sends=OpenSends(), writer=self, alerts=self.alerts
         )
 
     def settle(self, event: Event, outcome: Outcome, tries: int) -> None:
@@ -69,7 +69,7 @@ class StandIn:
 
     def _commit(self, *commands: JournalCommand) -> Sequence[JournalAnswer]:
         answers = self.journal.commit(commands)
-        self.board.match(self.journal.concerns())
+        self.alerts.match(self.journal.concerns())
         return answers
 
     # --- what the façade asks of a system and of its writer ----------------------------

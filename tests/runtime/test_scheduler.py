@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
-from actors.runtime.handlers.roster import (
+from actors.runtime.handlers.runs import Task
+from actors.runtime.handlers.scheduler import (
     QUICK_S,
     REPORT_S,
     SLICE,
     STARVED_S,
     TIMED_OUT,
-    Roster,
+    HandlerScheduler,
     Worker,
 )
-from actors.runtime.handlers.runs import Task
 from actors.values import DONE, Event
 from tests.runtime.doubles import Letters
 
@@ -24,14 +24,14 @@ SHARE_S, DEADLINE_S = 0.002, 60.0
 
 
 class Desk:
-    """A roster whose threads are counted, not started."""
+    """A scheduler whose threads are counted, not started."""
 
     def __init__(self, *, limit: int = 8, per_account: int = 4) -> None:
         self.spawned: list[Worker] = []
         self.woken: list[Worker] = []
         self.alarms = 0
         self.refuse = False
-        self.roster = Roster(
+        self.scheduler = HandlerScheduler(
             limit=limit,
             per_account=per_account,
             share_after_s=SHARE_S,
@@ -67,134 +67,134 @@ def task(lane: str, count: int = 1) -> Task:
 
 def finish(desk: Desk, worker: Worker, now: float) -> Task | None:
     assert worker.task is not None
-    return desk.roster.dispose(worker, DONE, now)
+    return desk.scheduler.dispose(worker, DONE, now)
 
 
 def worked_off(desk: Desk) -> Worker:
     """Return a worker that has just handled all there was."""
-    desk.roster.add(KEY, [task("x"), task("y")], 0.0)
+    desk.scheduler.add(KEY, [task("x"), task("y")], 0.0)
     (worker,) = desk.spawned
-    desk.roster.find(worker, 0.0)
+    desk.scheduler.find(worker, 0.0)
     finish(desk, worker, 1e-6)
     finish(desk, worker, 2e-6)
     return worker
 
 
 def test_one_worker_takes_run_after_run(desk: Desk) -> None:
-    roster = desk.roster
-    roster.add(KEY, [task("x"), task("y")], 0.0)
+    scheduler = desk.scheduler
+    scheduler.add(KEY, [task("x"), task("y")], 0.0)
     (worker,) = desk.spawned
-    first = roster.find(worker, 0.0)
+    first = scheduler.find(worker, 0.0)
     assert first is not None
     second = finish(desk, worker, 1e-6)
     assert second is not None
     assert (first.lane, second.lane) == ("x", "y")
     assert finish(desk, worker, 2e-6) is None
     assert [ran.lane for _, ran in worker.results] == ["x", "y"]
-    assert roster.find(worker, 3e-6) is None
-    assert roster.idle == [worker]
-    roster.add(KEY, [task("x")], 1.0)
-    assert (desk.woken, roster.idle, len(desk.spawned)) == ([worker], [], 1)
+    assert scheduler.find(worker, 3e-6) is None
+    assert scheduler.idle == [worker]
+    scheduler.add(KEY, [task("x")], 1.0)
+    assert (desk.woken, scheduler.idle, len(desk.spawned)) == ([worker], [], 1)
 
 
 def test_a_queue_that_is_listed_is_not_forgotten(desk: Desk) -> None:
     """Forgotten and made anew, one account would have two queues, and a lane two events."""
-    roster = desk.roster
+    scheduler = desk.scheduler
     worker = worked_off(desk)  # the queue is empty, and still on the ready list
-    roster.add(KEY, [task("x")], 3e-6)
-    assert len(roster._ready) == 1
-    assert roster.find(worker, 4e-6) is not None
+    scheduler.add(KEY, [task("x")], 3e-6)
+    assert len(scheduler._ready) == 1
+    assert scheduler.find(worker, 4e-6) is not None
     other = Worker()
-    roster._hot += 1
-    roster.add(KEY, [task("x")], 5e-6)
-    assert roster.find(other, 6e-6) is None, "the lane is in the first worker's hands"
+    scheduler._hot += 1
+    scheduler.add(KEY, [task("x")], 5e-6)
+    assert scheduler.find(other, 6e-6) is None, "the lane is in the first worker's hands"
 
 
 def test_work_is_shared_when_every_worker_is_stuck(desk: Desk) -> None:
-    roster = desk.roster
-    roster.add(KEY, [task(str(n)) for n in range(10)], 0.0)
-    roster.find(desk.spawned[0], 0.0)
+    scheduler = desk.scheduler
+    scheduler.add(KEY, [task(str(n)) for n in range(10)], 0.0)
+    scheduler.find(desk.spawned[0], 0.0)
     now = 0.0
     for expected in (2, 4, 4):  # doubling, up to the account's four
         now += SHARE_S
-        roster.look_at = now
-        roster.inspect(now)
+        scheduler.look_at = now
+        scheduler.inspect(now)
         for worker in desk.spawned:
             if worker.task is None:
-                roster.find(worker, now)
+                scheduler.find(worker, now)
         assert len(desk.spawned) == expected
 
 
 def test_a_starved_worker_is_not_a_stuck_one(desk: Desk) -> None:
     """When the watcher itself came late, threads wait for the GIL, not for the world."""
-    roster = desk.roster
-    roster.add(KEY, [task(str(n)) for n in range(10)], 0.0)
-    roster.find(desk.spawned[0], 0.0)
-    roster.look_at = SHARE_S
-    roster.inspect(SHARE_S * 2)
+    scheduler = desk.scheduler
+    scheduler.add(KEY, [task(str(n)) for n in range(10)], 0.0)
+    scheduler.find(desk.spawned[0], 0.0)
+    scheduler.look_at = SHARE_S
+    scheduler.inspect(SHARE_S * 2)
     assert len(desk.spawned) == 1
-    roster.look_at = STARVED_S
-    roster.inspect(STARVED_S)
+    scheduler.look_at = STARVED_S
+    scheduler.inspect(STARVED_S)
     assert len(desk.spawned) == 2
 
 
 def test_on_a_busy_processor_a_worker_without_progress_is_starved(desk: Desk) -> None:
     """Were it taken for a stuck one, threads would be added that only fight for the GIL."""
-    roster = desk.roster
-    roster.add(KEY, [task(str(n)) for n in range(10)], 0.0)
-    roster.find(desk.spawned[0], 0.0)
+    scheduler = desk.scheduler
+    scheduler.add(KEY, [task(str(n)) for n in range(10)], 0.0)
+    scheduler.find(desk.spawned[0], 0.0)
     for now in (SHARE_S, 2 * SHARE_S, 3 * SHARE_S):
-        roster.look_at = now
-        roster.inspect(now, busy=True)
+        scheduler.look_at = now
+        scheduler.inspect(now, busy=True)
     assert len(desk.spawned) == 1
-    roster.look_at = 4 * SHARE_S
-    roster.inspect(4 * SHARE_S, busy=False)
+    scheduler.look_at = 4 * SHARE_S
+    scheduler.inspect(4 * SHARE_S, busy=False)
     assert len(desk.spawned) == 2
 
 
 def test_while_all_goes_well_the_watcher_looks_less_often(desk: Desk) -> None:
-    roster = desk.roster
+    scheduler = desk.scheduler
     now, looks = 0.0, list[float]()
-    roster.add(KEY, [task("x"), task("y")], now)
+    scheduler.add(KEY, [task("x"), task("y")], now)
     (worker,) = desk.spawned
     for number in range(6):
-        assert roster.look_at is not None
-        looks.append(roster.look_at - now)
-        now = roster.look_at
-        while roster.find(worker, now) is not None:
+        assert scheduler.look_at is not None
+        looks.append(scheduler.look_at - now)
+        now = scheduler.look_at
+        while scheduler.find(worker, now) is not None:
             while finish(desk, worker, now) is not None:
                 pass
             worker.results.clear()
-        roster.inspect(now)
-        roster.add(KEY, [task(f"x{number}"), task(f"y{number}")], now)
+        scheduler.inspect(now)
+        scheduler.add(KEY, [task(f"x{number}"), task(f"y{number}")], now)
     assert looks == pytest.approx([SHARE_S, 0.004, 0.008, STARVED_S, STARVED_S, STARVED_S])
     assert desk.alarms == 1, "a look that is due anyway needs no alarm"
 
-    roster.find(worker, now)
+    scheduler.find(worker, now)
     now += 2 * STARVED_S
-    roster.look_at = now
-    roster.inspect(now)  # it is stuck
-    assert roster.look_at == pytest.approx(now + SHARE_S)
+    scheduler.look_at = now
+    scheduler.inspect(now)  # it is stuck
+    assert scheduler.look_at == pytest.approx(now + SHARE_S)
 
 
 def test_the_last_to_rest_is_the_first_to_be_woken(desk: Desk) -> None:
-    roster = desk.roster
-    roster._hire(3)
+    scheduler = desk.scheduler
+    scheduler._hire(3)
     one, two, three = desk.spawned
     for worker in (two, one, three):
-        assert roster.find(worker, 0.0) is None
-    roster.add(KEY, [task("x")], 1.0)
-    assert (desk.woken, roster.idle) == ([three], [two, one])
+        assert scheduler.find(worker, 0.0) is None
+    scheduler.add(KEY, [task("x")], 1.0)
+    assert (desk.woken, scheduler.idle) == ([three], [two, one])
 
 
 def test_nobody_looks_once_there_is_nothing_to_do(desk: Desk) -> None:
-    roster = desk.roster
+    scheduler = desk.scheduler
     worker = worked_off(desk)
-    roster.find(worker, 3e-6)
+    scheduler.find(worker, 3e-6)
     for _ in range(2):
-        assert roster.look_at is not None
-        roster.inspect(roster.look_at)
-    assert roster.look_at is None
+        assert scheduler.look_at is not None
+        scheduler.inspect(scheduler.look_at)
+    assert scheduler.look_at is None
 
 
 @pytest.mark.parametrize(
@@ -210,20 +210,20 @@ def test_nobody_looks_once_there_is_nothing_to_do(desk: Desk) -> None:
 def test_a_worker_asks_where_it_may_not_go_on(
     desk: Desk, change: dict[str, Any], now: float
 ) -> None:
-    roster = desk.roster
-    roster.add(KEY, [task("x", 3)], 0.0)
+    scheduler = desk.scheduler
+    scheduler.add(KEY, [task("x", 3)], 0.0)
     (worker,) = desk.spawned
-    roster.find(worker, 0.0)
+    scheduler.find(worker, 0.0)
     for name, value in change.items():
         setattr(worker, name, value)
     assert not worker.goes_on(now)
 
 
 def test_a_worker_goes_on_by_itself_within_its_run(desk: Desk) -> None:
-    roster = desk.roster
-    roster.add(KEY, [task("x", 3)], 0.0)
+    scheduler = desk.scheduler
+    scheduler.add(KEY, [task("x", 3)], 0.0)
     (worker,) = desk.spawned
-    roster.find(worker, 0.0)
+    scheduler.find(worker, 0.0)
     assert worker.goes_on(1e-6)
     assert worker.goes_on(2e-6)
     assert not worker.goes_on(3e-6), "the last one's end is the run's"
@@ -233,12 +233,12 @@ def test_a_worker_goes_on_by_itself_within_its_run(desk: Desk) -> None:
 
 
 def test_what_is_given_up_knows_nothing_of_what_its_worker_does_later(desk: Desk) -> None:
-    roster = desk.roster
-    roster.add(KEY, [task("x", 3)], 0.0)
+    scheduler = desk.scheduler
+    scheduler.add(KEY, [task("x", 3)], 0.0)
     (worker,) = desk.spawned
-    roster.find(worker, 0.0)
-    roster.look_at = DEADLINE_S
-    ((_, ran),), lost = roster.inspect(DEADLINE_S)
+    scheduler.find(worker, 0.0)
+    scheduler.look_at = DEADLINE_S
+    ((_, ran),), lost = scheduler.inspect(DEADLINE_S)
     worker.outcomes.append(DONE)
     assert (lost, ran.outcomes) == (1, [TIMED_OUT])
     assert [event.event_id for event in ran.rest] == ["x 1", "x 2"]
@@ -246,39 +246,39 @@ def test_what_is_given_up_knows_nothing_of_what_its_worker_does_later(desk: Desk
 
 def test_slow_but_steady_handlers_get_a_few_workers(desk: Desk) -> None:
     """1.5 ms each never counts as stuck; still nobody should wait for 400 of them in a row."""
-    roster = desk.roster
-    roster.add(KEY, [task(str(n)) for n in range(400)], 0.0)
+    scheduler = desk.scheduler
+    scheduler.add(KEY, [task(str(n)) for n in range(400)], 0.0)
     (worker,) = desk.spawned
-    roster.find(worker, 0.0)
+    scheduler.find(worker, 0.0)
     now = 0.0
     for _ in range(3):
         now += 0.0015
         finish(desk, worker, now)
-    roster.look_at = now
-    roster.inspect(now)
+    scheduler.look_at = now
+    scheduler.inspect(now)
     assert len(desk.spawned) == 2
 
 
 def test_a_second_worker_leaves_when_handlers_are_quick(desk: Desk) -> None:
-    roster = desk.roster
-    roster.add(KEY, [task(str(n)) for n in range(4 * SLICE)], 0.0)
-    roster._hire(1)
+    scheduler = desk.scheduler
+    scheduler.add(KEY, [task(str(n)) for n in range(4 * SLICE)], 0.0)
+    scheduler._hire(1)
     one, two = desk.spawned
-    roster.find(one, 0.0)
-    roster.find(two, 0.0)
+    scheduler.find(one, 0.0)
+    scheduler.find(two, 0.0)
     for number in range(SLICE - 1):
         assert finish(desk, two, (number + 1) * QUICK_S / 10) is not None
     assert finish(desk, two, SLICE * QUICK_S / 10) is None
-    assert roster.find(two, SLICE * QUICK_S / 10) is None
-    assert (roster.idle, roster._hot) == ([two], 1)
-    assert roster.look_at is not None, "somebody must look whether the first one gets stuck"
+    assert scheduler.find(two, SLICE * QUICK_S / 10) is None
+    assert (scheduler.idle, scheduler._hot) == ([two], 1)
+    assert scheduler.look_at is not None, "somebody must look whether the first one gets stuck"
 
 
 def test_a_slice_ends_where_results_grow_old(desk: Desk) -> None:
-    roster = desk.roster
-    roster.add(KEY, [task("x", 3)], 0.0)
+    scheduler = desk.scheduler
+    scheduler.add(KEY, [task("x", 3)], 0.0)
     (worker,) = desk.spawned
-    run = roster.find(worker, 0.0)
+    run = scheduler.find(worker, 0.0)
     assert finish(desk, worker, REPORT_S / 2) is run
     assert finish(desk, worker, REPORT_S) is None
     ((_, ran),) = worker.results
@@ -286,77 +286,77 @@ def test_a_slice_ends_where_results_grow_old(desk: Desk) -> None:
 
 
 def test_a_machine_without_threads_is_asked_again(desk: Desk) -> None:
-    roster = desk.roster
+    scheduler = desk.scheduler
     desk.refuse = True
-    roster.add(KEY, [task("x")], 0.0)
-    assert roster.look_at == SHARE_S
+    scheduler.add(KEY, [task("x")], 0.0)
+    assert scheduler.look_at == SHARE_S
     desk.refuse = False
-    roster.inspect(SHARE_S)
+    scheduler.inspect(SHARE_S)
     assert len(desk.spawned) == 1
 
 
 def test_the_lost_are_not_replaced_for_ever() -> None:
     desk = Desk(limit=1)
-    roster = desk.roster
-    roster.add(KEY, [task(str(n)) for n in range(5)], 0.0)
+    scheduler = desk.scheduler
+    scheduler.add(KEY, [task(str(n)) for n in range(5)], 0.0)
     now = 0.0
     for expected in (2, 2):  # one thread and, with a leak limit of one, one replacement
         for worker in desk.spawned:
             if worker.task is None and not worker.lost:
-                roster.find(worker, now)
+                scheduler.find(worker, now)
         now += DEADLINE_S
-        roster.look_at = now
-        roster.inspect(now)
+        scheduler.look_at = now
+        scheduler.inspect(now)
         assert len(desk.spawned) == expected
-    assert len(roster.lost) == 2
+    assert len(scheduler.lost) == 2
 
 
 def test_when_all_threads_are_stuck_nobody_polls() -> None:
     desk = Desk(limit=1)
-    roster = desk.roster
-    roster.add(KEY, [task("x"), task("y")], 0.0)
-    roster.find(desk.spawned[0], 0.0)
-    roster.look_at = SHARE_S
-    roster.inspect(SHARE_S)
-    assert roster.look_at == DEADLINE_S
+    scheduler = desk.scheduler
+    scheduler.add(KEY, [task("x"), task("y")], 0.0)
+    scheduler.find(desk.spawned[0], 0.0)
+    scheduler.look_at = SHARE_S
+    scheduler.inspect(SHARE_S)
+    assert scheduler.look_at == DEADLINE_S
 
 
 def test_stopping_leaves_nothing(desk: Desk) -> None:
-    roster = desk.roster
-    roster.add(KEY, [task("x"), task("x"), task("y")], 0.0)
+    scheduler = desk.scheduler
+    scheduler.add(KEY, [task("x"), task("x"), task("y")], 0.0)
     (worker,) = desk.spawned
-    roster.find(worker, 0.0)
-    assert [waiting.lane for waiting in roster.clear()] == ["x", "y"]
+    scheduler.find(worker, 0.0)
+    assert [waiting.lane for waiting in scheduler.clear()] == ["x", "y"]
     assert finish(desk, worker, 1e-6) is None
-    assert roster.find(worker, 2e-6) is None
-    assert (roster._queues, roster.workers) == ({}, set())
+    assert scheduler.find(worker, 2e-6) is None
+    assert (scheduler._queues, scheduler.workers) == ({}, set())
 
 
 def test_withdrawn_runs_are_given_back_and_the_one_at_hand_ends(desk: Desk) -> None:
-    roster = desk.roster
-    roster.add(KEY, [task("x"), task("x"), task("y")], 0.0)
+    scheduler = desk.scheduler
+    scheduler.add(KEY, [task("x"), task("x"), task("y")], 0.0)
     (worker,) = desk.spawned
-    roster.find(worker, 0.0)
-    assert [waiting.lane for waiting in roster.withdraw(KEY)] == ["x", "y"]
-    assert roster.withdraw((False, "nobody")) == []
+    scheduler.find(worker, 0.0)
+    assert [waiting.lane for waiting in scheduler.withdraw(KEY)] == ["x", "y"]
+    assert scheduler.withdraw((False, "nobody")) == []
     assert finish(desk, worker, 1e-6) is None
     assert [ran.lane for _, ran in worker.results] == ["x"]
-    assert roster.find(worker, 2e-6) is None
-    assert roster._queues == {}
+    assert scheduler.find(worker, 2e-6) is None
+    assert scheduler._queues == {}
 
 
 def test_withdrawing_cuts_the_run_at_hand_and_no_later_one(desk: Desk) -> None:
     """What is handled after that would be handled twice: it is read from the journal again."""
-    roster = desk.roster
-    roster.add(KEY, [task("x", 3)], 0.0)
+    scheduler = desk.scheduler
+    scheduler.add(KEY, [task("x", 3)], 0.0)
     (worker,) = desk.spawned
-    roster.find(worker, 0.0)
-    roster.withdraw(KEY)
+    scheduler.find(worker, 0.0)
+    scheduler.withdraw(KEY)
     assert finish(desk, worker, 1e-6) is None
     ((_, ran),) = worker.results
     assert [event.event_id for event in ran.rest] == ["x 1", "x 2"]
-    assert roster.find(worker, 2e-6) is None
+    assert scheduler.find(worker, 2e-6) is None
 
-    roster.add(KEY, [task("x", 2)], 1.0)
-    again = roster.find(worker, 1.0)
+    scheduler.add(KEY, [task("x", 2)], 1.0)
+    again = scheduler.find(worker, 1.0)
     assert finish(desk, worker, 1.000001) is again

@@ -12,7 +12,7 @@ from actors.runtime.log import Log
 from actors.values import AccountId
 
 
-class AlertBoard:
+class AlertRegistry:
     """Any thread. A line is logged when an alert begins, and one when it is over.
 
     Args:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 
-def place(error: BaseException) -> str:
+def error_location(error: BaseException) -> str:
     """Return ``Type at folder/file.py:12``, the innermost frame.
 
     The text of an exception is left out: it may hold a cookie or a customer's words. Never raises:
     what a stranger's class makes of its name or traceback may.
     """
     try:
-        return _place(error)
+        return _location(error)
     except BaseException:  # noqa: BLE001  # a stranger's code
         return "exception"
 
 
-def _place(error: BaseException) -> str:
+def _location(error: BaseException) -> str:
     traceback = error.__traceback__
     if traceback is None:
         return type(error).__name__

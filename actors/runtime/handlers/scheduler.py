@@ -43,7 +43,7 @@ Results: TypeAlias = list[tuple[Mailbox[LanesRan], RanLane]]
 
 
 class Worker:
-    """A handler thread, as the roster sees it.
+    """A handler thread, as the scheduler sees it.
 
     Attributes:
         queue: Whose work it does; None: it has none.
@@ -112,7 +112,7 @@ class Worker:
         return not self.lost
 
 
-class Roster:
+class HandlerScheduler:
     """Queues, workers, and the hand-off between them.
 
     Attributes:
