@@ -6,8 +6,8 @@ import argparse
 from typing import Any
 
 from gateway.cli import show
-from gateway.cli.door import Door, open_door
-from gateway.web.asked import MOST_ROWS
+from gateway.cli.control import Control, open_control
+from gateway.web.request import MOST_ROWS
 
 COLUMNS = (
     "id",
@@ -23,16 +23,16 @@ COLUMNS = (
 
 def main(arguments: argparse.Namespace) -> int:
     """List accounts, or do something to one."""
-    with open_door(arguments) as door:
+    with open_control(arguments) as control:
         if arguments.action == "list":
-            rows = _all(door, arguments.state)
+            rows = _all(control, arguments.state)
             if arguments.json:
                 show.as_json({"accounts": rows})
             else:
                 seen = [row | {"paused": row.get("paused") or None} for row in rows]
                 show.table(seen, COLUMNS, empty="no accounts")
             return 0
-        told = door.ask("POST", "v1", "accounts", arguments.account, arguments.action)
+        told = control.ask("POST", "v1", "accounts", arguments.account, arguments.action)
     if arguments.json:
         show.as_json(told)
     else:
@@ -40,13 +40,13 @@ def main(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _all(door: Door, state: str | None) -> list[dict[str, Any]]:
+def _all(control: Control, state: str | None) -> list[dict[str, Any]]:
     """Return all of them, page by page."""
     rows: list[dict[str, Any]] = []
     after: str | None = None
     while True:
         query = {"limit": MOST_ROWS, "state": state, "after": after}
-        page = door.ask("GET", "v1", "accounts", query=query)
+        page = control.ask("GET", "v1", "accounts", query=query)
         rows += page["accounts"]
         after = page["next"]
         if after is None:

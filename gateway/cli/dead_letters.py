@@ -5,22 +5,22 @@ from __future__ import annotations
 import argparse
 
 from gateway.cli import show
-from gateway.cli.door import open_door
+from gateway.cli.control import open_control
 
 COLUMNS = ("event_id", "account", "conversation_id", "status", "reason", "attempts", "at_ms")
 
 
 def main(arguments: argparse.Namespace) -> int:
     """List, show, replay or drop."""
-    with open_door(arguments, file_too=True) as door:
+    with open_control(arguments, file_too=True) as control:
         match arguments.action:
             case "list":
                 query = {"account": arguments.account, "limit": arguments.limit}
-                told = door.ask("GET", "v1", "dead-letters", query=query)
+                told = control.ask("GET", "v1", "dead-letters", query=query)
             case "show":
-                told = door.ask("GET", "v1", "dead-letters", arguments.event_id)
+                told = control.ask("GET", "v1", "dead-letters", arguments.event_id)
             case verb:
-                told = door.ask("POST", "v1", "dead-letters", arguments.event_id, verb)
+                told = control.ask("POST", "v1", "dead-letters", arguments.event_id, verb)
     if arguments.json:
         show.as_json(told)
     elif arguments.action == "list":

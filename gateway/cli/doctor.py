@@ -6,7 +6,7 @@ import argparse
 
 from gateway.cli import show
 from gateway.cli.checks import of_machine, of_settings
-from gateway.cli.door import http_door
+from gateway.cli.control import http_control
 from gateway.cli.findings import Finding, Verdict
 from gateway.commands import command
 from gateway.config import load
@@ -49,19 +49,19 @@ def _running(arguments: argparse.Namespace, settings: Settings | None) -> Findin
     """Look whether a gateway answers; none is no fault."""
     name = "gateway"
     try:
-        door = http_door(arguments, settings)
-        if door is None:
+        control = http_control(arguments, settings)
+        if control is None:
             fix = "set http.listen, so that it can be asked while it runs"
             return Finding(name, Verdict.WARNING, "http.listen is not set", fix)
-        door.hail()
-        told = door.ask("GET", "v1", "status")
+        control.hail()
+        told = control.ask("GET", "v1", "status")
     except Problem as problem:
         verdict = Verdict.FINE if problem.error == "not_running" else Verdict.WRONG
         fix = "" if verdict is Verdict.FINE else problem.next_step
         return Finding(name, verdict, problem.detail, fix)
     except ConfigError as error:
         return Finding(name, Verdict.WRONG, str(error), "correct what it names")
-    detail = f"version {told['version']}, process {told['pid']}, answers at {door.url}"
+    detail = f"version {told['version']}, process {told['pid']}, answers at {control.url}"
     if told["troubled"]:
         fix = f"look at them: {command('accounts list')}"
         return Finding(name, Verdict.WARNING, f"{detail}; {told['troubled']} in trouble", fix)

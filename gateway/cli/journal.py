@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.cli import show
-from gateway.cli.door import Door, FileDoor, as_problems, open_door
+from gateway.cli.control import Control, FileControl, as_problems, open_control
 from gateway.web import shapes
 from gateway.web.problems import Problem
 
@@ -17,8 +17,8 @@ LONGEST_S = 600.0
 
 def main(arguments: argparse.Namespace) -> int:
     """Check, back up, prune, repair or salvage; 1 if the check found something wrong."""
-    with open_door(arguments, file_too=True) as door:
-        told = _told(door, arguments)
+    with open_control(arguments, file_too=True) as control:
+        told = _told(control, arguments)
     if arguments.json:
         show.as_json(told)
     elif arguments.action == "check":
@@ -31,36 +31,36 @@ def main(arguments: argparse.Namespace) -> int:
     return 1 if arguments.action == "check" and not told["ok"] else 0
 
 
-def _told(door: Door, arguments: argparse.Namespace) -> Any:
+def _told(control: Control, arguments: argparse.Namespace) -> Any:
     if arguments.action == "check":
-        return door.ask("GET", "v1", "journal", "check", wait_s=LONGEST_S)
+        return control.ask("GET", "v1", "journal", "check", wait_s=LONGEST_S)
     if arguments.action == "prune":
-        return door.ask("POST", "v1", "journal", "prune", wait_s=LONGEST_S)
+        return control.ask("POST", "v1", "journal", "prune", wait_s=LONGEST_S)
     if arguments.action == "salvage":
         with as_problems():
-            return shapes.plain(_file(door, "salvaged").gateway.journal.salvage())
+            return shapes.plain(_file(control, "salvaged").gateway.journal.salvage())
     if arguments.action == "repair":
         with as_problems():
-            return shapes.plain(_file(door, "repaired").gateway.journal.repair())
+            return shapes.plain(_file(control, "repaired").gateway.journal.repair())
     target: str | None = arguments.target
-    if isinstance(door, FileDoor) and target is not None:
+    if isinstance(control, FileControl) and target is not None:
         with as_problems():
-            return _copied(door, Path(target))
+            return _copied(control, Path(target))
     body = {} if target is None else {"name": target}
-    return door.ask("POST", "v1", "journal", "backup", body=body, wait_s=LONGEST_S)
+    return control.ask("POST", "v1", "journal", "backup", body=body, wait_s=LONGEST_S)
 
 
-def _copied(door: FileDoor, target: Path) -> Any:
+def _copied(control: FileControl, target: Path) -> Any:
     try:
-        report = shapes.plain(door.gateway.journal.backup(target))
+        report = shapes.plain(control.gateway.journal.backup(target))
     except FileExistsError:
         told = f"{target} is there already"
         raise Problem(409, "exists", told, "name a file that is not there") from None
     return {"done": "backed up", "path": str(target), "report": report}
 
 
-def _file(door: Door, done: str) -> FileDoor:
-    if isinstance(door, FileDoor):
-        return door
+def _file(control: Control, done: str) -> FileControl:
+    if isinstance(control, FileControl):
+        return control
     told = f"the gateway runs, and a journal in use is not {done}"
     raise Problem(409, "in_use", told, "stop the gateway first, then give this command again")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from gateway.cli import show
-from gateway.cli.door import open_door
+from gateway.cli.control import open_control
 
 COLUMNS = (
     "outbox_id",
@@ -21,7 +21,7 @@ COLUMNS = (
 
 def main(arguments: argparse.Namespace) -> int:
     """List, show or cancel."""
-    with open_door(arguments, file_too=True) as door:
+    with open_control(arguments, file_too=True) as control:
         match arguments.action:
             case "list":
                 query = {
@@ -29,11 +29,11 @@ def main(arguments: argparse.Namespace) -> int:
                     "state": arguments.state,
                     "limit": arguments.limit,
                 }
-                told = door.ask("GET", "v1", "outbox", query=query)
+                told = control.ask("GET", "v1", "outbox", query=query)
             case "show":
-                told = door.ask("GET", "v1", "outbox", arguments.outbox_id)
+                told = control.ask("GET", "v1", "outbox", arguments.outbox_id)
             case verb:
-                told = door.ask("POST", "v1", "outbox", arguments.outbox_id, verb)
+                told = control.ask("POST", "v1", "outbox", arguments.outbox_id, verb)
     if arguments.json:
         show.as_json(told)
     elif arguments.action == "list":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from gateway.cli import show, streams
-from gateway.cli.door import open_door
+from gateway.cli.control import open_control
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -18,8 +18,8 @@ def main(arguments: argparse.Namespace) -> int:
         "to": arguments.to,
         "wait_s": arguments.wait,
     }
-    with open_door(arguments) as door:
-        told = door.ask("POST", "v1", "send", body=body, wait_s=max(0.0, arguments.wait))
+    with open_control(arguments) as control:
+        told = control.ask("POST", "v1", "send", body=body, wait_s=max(0.0, arguments.wait))
     outcome = told["outcome"]
     if arguments.json:
         show.as_json(told)

@@ -6,13 +6,13 @@ import argparse
 
 from gateway.cli import show
 from gateway.cli.accounts import COLUMNS
-from gateway.cli.door import open_door
+from gateway.cli.control import open_control
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Print it; 1 if the gateway is stopping."""
-    with open_door(arguments) as door:
-        told = door.ask("GET", "v1", "status")
+    with open_control(arguments) as control:
+        told = control.ask("GET", "v1", "status")
     if arguments.json:
         show.as_json(told)
     else:

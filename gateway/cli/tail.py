@@ -9,7 +9,7 @@ from typing import Any
 
 from gateway import escaping
 from gateway.cli import show
-from gateway.cli.door import Door, open_door
+from gateway.cli.control import Control, open_control
 
 TURN_S = 25.0
 """Seconds one look waits for news."""
@@ -19,20 +19,20 @@ MISSED = "… some events were not kept for watchers; the journal has them"
 
 def main(arguments: argparse.Namespace) -> int:
     """Print a line an event."""
-    with open_door(arguments) as door, contextlib.suppress(KeyboardInterrupt):
-        _follow(door, arguments)
+    with open_control(arguments) as control, contextlib.suppress(KeyboardInterrupt):
+        _follow(control, arguments)
     return 0
 
 
-def _follow(door: Door, arguments: argparse.Namespace) -> None:
+def _follow(control: Control, arguments: argparse.Namespace) -> None:
     query: dict[str, Any] = {"account": arguments.account}
-    query["after"] = door.ask("GET", "v1", "events", query=query)["next"]
+    query["after"] = control.ask("GET", "v1", "events", query=query)["next"]
     sys.stderr.write("watching; Ctrl-C ends\n")
     sys.stderr.flush()
     left = arguments.count
     while left is None or left > 0:
         query["wait_s"] = TURN_S
-        page = door.ask("GET", "v1", "events", query=query, wait_s=TURN_S)
+        page = control.ask("GET", "v1", "events", query=query, wait_s=TURN_S)
         query["after"] = page["next"]
         if page["missed"]:
             sys.stderr.write(f"{MISSED}\n")

@@ -18,7 +18,7 @@ from actors.values import DONE, AccountId, Content, Delivery, Disposition, Event
 from gateway import arguments, listeners
 from gateway.events import Delivering, anybody, deliver, leave_to_parent
 from gateway.host.life import watch_forks
-from gateway.host.subscriptions import Handler, Key, OnCrash, Session, Wish, check, key_of
+from gateway.host.subscriptions import Handler, Key, OnCrash, Session, Subscription, check, key_of
 from gateway.sinks.base import Sink
 from gateway.sinks.runner import Entry, SinkRunner
 
@@ -45,20 +45,20 @@ class _Kept:
     __slots__ = ("at", "ended", "entries", "hung", "notes", "replies")
 
     def __init__(self) -> None:
-        self.ended: set[Wish] = set()
-        self.at: Wish | None = None
+        self.ended: set[Subscription] = set()
+        self.at: Subscription | None = None
         self.hung = False
         self.replies: list[Content] = []
         self.notes: list[Note] = []
         self.entries: list[tuple[SinkRunner, Entry]] = []
 
-    def add(self, wish: Wish, call: Delivering) -> None:
+    def add(self, subscription: Subscription, call: Delivering) -> None:
         """Note that a handler is done."""
-        self.ended.add(wish)
+        self.ended.add(subscription)
         self.replies += call.replies
         self.notes += call.notes or ()
 
-    def after(self, hung: Wish) -> _Kept:
+    def after(self, hung: Subscription) -> _Kept:
         """Return a copy for the tries after one that was given up: its thread has the other."""
         following = _Kept()
         following.ended = {*self.ended, hung}
@@ -72,12 +72,12 @@ class _Wanted(NamedTuple):
     """Who wants an event.
 
     Attributes:
-        wishes: In the order they were added.
+        subscriptions: In the order they were added.
         alone: The handler if nobody else, and no sink, gets the event.
         parks: One of them wants it parked.
     """
 
-    wishes: tuple[Wish, ...]
+    subscriptions: tuple[Subscription, ...]
     alone: tuple[Handler] | None
     parks: bool
 
@@ -111,7 +111,7 @@ class Handlers:
         self.active = False
         self.tap: Callable[[Event], object] | None = None
         self.on_failure: Callable[[BaseException], None] | None = None
-        self._wishes: list[Wish] = []
+        self._subscriptions: list[Subscription] = []
         self._sinks = tuple(
             each if isinstance(each, SinkRunner) else SinkRunner(each) for each in sinks
         )
@@ -158,8 +158,10 @@ class Handlers:
         check(event_type, account=account, own=own, on_crash=on_crash, sessions=sessions)
         listeners.listener("the handler", handler, takes=1)
         park = on_crash == "park"
-        wish = Wish(event_type, handler, account, own=own, park=park, sessions=sessions)
-        self._wishes.append(wish)
+        subscription = Subscription(
+            event_type, handler, account, own=own, park=park, sessions=sessions
+        )
+        self._subscriptions.append(subscription)
         self._cache.clear()
         self.active = self.active or park
 
@@ -176,9 +178,9 @@ class Handlers:
         wanted = self._cache.get(key)
         if wanted is None:
             wanted = self._wanting(key)
-        wishes, alone, _ = wanted
+        subscriptions, alone, _ = wanted
         if alone is None or self._kept:
-            return self._handle_each(event, wishes)
+            return self._handle_each(event, subscriptions)
         try:
             call = deliver(event, alone, revoked, self._addressee)
         except BaseException as error:
@@ -186,13 +188,13 @@ class Handlers:
                 forks.end_copy(error)
             if self._log is None and self.on_failure is None:
                 raise  # who called tells of it
-            return self._failed(event, [self._reason(event, wishes[0], error)])
+            return self._failed(event, [self._reason(event, subscriptions[0], error)])
         if not call.replies and call.notes is None:
             return DONE
         if revoked():
             return DONE  # nobody hears it
         kept = _Kept()
-        kept.add(wishes[0], call)
+        kept.add(subscriptions[0], call)
         return self._end(event, kept)
 
     def given_up(self, event: Event) -> Outcome:
@@ -201,9 +203,11 @@ class Handlers:
         The handlers that were not called yet have their turn in a further try; what the ones
         before left is not lost with the one that hangs.
         """
-        wishes = self._wanting(key_of(event)).wishes
+        subscriptions = self._wanting(key_of(event)).subscriptions
         kept = self._kept.get(event.event_id)
-        hung = kept.at if kept is not None else wishes[0] if len(wishes) == 1 else None
+        hung = subscriptions[0] if len(subscriptions) == 1 else None
+        if kept is not None:
+            hung = kept.at
         if hung is not None and self._log is not None:
             self._log.error(
                 "handler.timed_out",
@@ -216,7 +220,7 @@ class Handlers:
         following = kept.after(hung)
         self._keep(event, following)
         again = Outcome(disposition=Disposition.RETRY, reason=_TIMED_OUT.reason)
-        if any(wish not in following.ended for wish in wishes):
+        if any(subscription not in following.ended for subscription in subscriptions):
             return again
         try:
             return self._end(event, following)
@@ -230,9 +234,13 @@ class Handlers:
     def _wanting(self, key: Key) -> _Wanted:
         found = self._cache.get(key)
         if found is None:
-            wishes = tuple(wish for wish in self._wishes if wish.wants(*key))
-            alone = None if self._sinks or len(wishes) != 1 else (wishes[0].handler,)
-            found = self._cache[key] = _Wanted(wishes, alone, any(wish.park for wish in wishes))
+            subscriptions = tuple(
+                subscription for subscription in self._subscriptions if subscription.wants(*key)
+            )
+            alone = None if self._sinks or len(subscriptions) != 1 else (subscriptions[0].handler,)
+            found = self._cache[key] = _Wanted(
+                subscriptions, alone, any(subscription.park for subscription in subscriptions)
+            )
         return found
 
     def _show(self, tap: Callable[[Event], object], event: Event) -> None:
@@ -246,31 +254,31 @@ class Handlers:
             if self._log is not None:
                 self._log.error("listener.failed", reason=listeners.told(error, self._mask))
 
-    def _handle_each(self, event: Event, wishes: Sequence[Wish]) -> Outcome:
+    def _handle_each(self, event: Event, subscriptions: Sequence[Subscription]) -> Outcome:
         """Have each handler, but those that are done, and each sink take the event."""
         kept = self._kept.get(event.event_id)
         if kept is None:
-            if not wishes and not self._sinks:
+            if not subscriptions and not self._sinks:
                 return IGNORED
             kept = _Kept()
             kept.entries = [(sink, sink.take(event)) for sink in self._sinks]
             self._keep(event, kept)
         failures: list[str] = []
-        for wish in wishes:
-            if wish in kept.ended:
+        for subscription in subscriptions:
+            if subscription in kept.ended:
                 continue
-            kept.at = wish
+            kept.at = subscription
             try:
-                call = deliver(event, (wish.handler,), revoked, self._addressee)
+                call = deliver(event, (subscription.handler,), revoked, self._addressee)
             except BaseException as error:  # noqa: BLE001  # a stranger's code
                 if revoked():
                     forks.end_copy(error)
                     return DONE  # nobody hears it; a further try has the rest
-                failures.append(self._reason(event, wish, error))
+                failures.append(self._reason(event, subscription, error))
                 continue
             if revoked():
                 return DONE
-            kept.add(wish, call)
+            kept.add(subscription, call)
         kept.at = None
         for sink, entry in kept.entries:
             sink.wait(entry)
@@ -304,17 +312,18 @@ class Handlers:
         outcome = Outcome(disposition=Disposition.RETRY, reason="; ".join(failures[:3]) + more)
         return outcome if kept is None else self._left(event, kept, outcome)
 
-    def _reason(self, event: Event, wish: Wish, error: BaseException) -> str:
+    def _reason(self, event: Event, subscription: Subscription, error: BaseException) -> str:
         """Tell of a failure; return it in words safe to log."""
         if self.on_failure is not None:
             self.on_failure(error)
-        reason = f"{listeners.told(error, self._mask)} (in {arguments.called(wish.handler)})"
+        called = arguments.called(subscription.handler)
+        reason = f"{listeners.told(error, self._mask)} (in {called})"
         if self._log is not None:
             self._log.warning(
                 "handler.raised",
                 account=event.account,
                 event_id=event.event_id,
-                handler=arguments.called(wish.handler),
+                handler=called,
                 exc_info=(type(error), error, error.__traceback__),
             )
         return reason

@@ -65,7 +65,7 @@ class Line:
         log: A structlog logger.
         changed: Guards the attributes below; notified of each change.
         owner: Hears the messages, and what becomes of the link.
-        epoch: The owner's number of the wish that it serves.
+        epoch: The owner's number of the request that it serves.
 
     Attributes:
         epoch: As above.

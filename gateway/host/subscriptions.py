@@ -1,4 +1,4 @@
-"""Who wants which event: the wish of one handler, and the checks of what it is made of."""
+"""A subscription: one handler and the events it wants; and the checks of its arguments."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _told(value: object) -> str:
     return arguments.kind(value)
 
 
-class Wish:
+class Subscription:
     """What a handler was added with; see :meth:`gateway.host.handlers.Handlers.add`."""
 
     __slots__ = ("account", "event_type", "handler", "own", "park", "sessions")

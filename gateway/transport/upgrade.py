@@ -1,10 +1,10 @@
 """The WebSocket opening handshake, by websocket-client, on a socket that is ready for it.
 
-The library writes the request and checks the accept key. It sees both through :class:`_Stand`,
-which takes from it what it must not decide: how long to wait, where a redirect leads, how much
-of an error page to read, and which cookies to remember (its jar is one for the whole process and
-would carry a cookie from account to account). The answer is read once, here, and the library gets
-of it what it checks.
+The library writes the request and checks the accept key. It sees both through
+:class:`_HandshakeSocket`, so that it does not decide how long to wait, where a redirect leads, how
+much of an error page to read, or which cookies to remember (its one jar for the whole process
+would carry a cookie from account to account). This module reads the answer once and gives the
+library only what the library checks.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def upgrade(sock: socket.socket, request: Request, until: Deadline) -> None:
     try:
         shaken.connect(  # type: ignore[no-untyped-call]  # the library has no types here
             _NOBODY + request.target.resource,
-            socket=_Stand(sock, until),
+            socket=_HandshakeSocket(sock, until),
             host=host,
             origin=origin,
             suppress_origin=origin is None,
@@ -128,8 +128,8 @@ def upgrade(sock: socket.socket, request: Request, until: Deadline) -> None:
         ) from None
 
 
-class _Stand:
-    """What websocket-client takes for the socket."""
+class _HandshakeSocket:
+    """Stands in for the socket while websocket-client makes its handshake."""
 
     def __init__(self, sock: socket.socket, until: Deadline) -> None:
         self._sock = sock

@@ -10,10 +10,10 @@ import msgspec
 
 from gateway.escaping import escaped
 from gateway.web import routes
-from gateway.web.asked import Asked, query_of
 from gateway.web.context import Answer, Context
 from gateway.web.guard import Guard
 from gateway.web.problems import RETRY_S, Problem, of_exception
+from gateway.web.request import Request, query_of
 
 Environ: TypeAlias = dict[str, Any]
 StartResponse: TypeAlias = Callable[[str, list[tuple[str, str]]], object]
@@ -93,7 +93,7 @@ class Application:
             routes.check_query(route, query)
         return route(
             self._context,
-            Asked(
+            Request(
                 method=method,
                 name=name,
                 query=query,

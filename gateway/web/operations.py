@@ -15,9 +15,9 @@ from actors.values import AccountId, SendOutcome
 from gateway.arguments import ID_CHARS
 from gateway.host.accounts import Accounts
 from gateway.web import proof, shapes
-from gateway.web.asked import Asked, bounded_wait
 from gateway.web.context import TURN_S, Answer, Context
 from gateway.web.problems import Problem, bad_request
+from gateway.web.request import Request, bounded_wait
 
 MOST_TROUBLED = 20
 """Accounts in trouble that the status names."""
@@ -28,29 +28,29 @@ MOST_ALERTS = 100
 _TOLD = {"pause": "paused", "resume": "resumed", "reset": "reset"}
 
 
-def healthz(context: Context, _asked: Asked) -> Answer:
+def healthz(context: Context, _request: Request) -> Answer:
     """Say that the process answers."""
     del context
     return Answer(body={"status": "ok"})
 
 
-def identity(context: Context, asked: Asked) -> Answer:
+def identity(context: Context, request: Request) -> Answer:
     """Prove that we know ``http.token``, to somebody who does not tell it before."""
-    challenge = asked.text("challenge") or ""
+    challenge = request.text("challenge") or ""
     if not proof.is_challenge(challenge):
         raise bad_request("challenge must be 32 to 128 hexadecimal digits")
     token = context.gateway.settings.http.token
     return Answer(body={"proof": proof.proof(token, challenge) if token else None})
 
 
-def readyz(context: Context, _asked: Asked) -> Answer:
+def readyz(context: Context, _request: Request) -> Answer:
     """Return whether work is taken: started, and not being stopped."""
     if context.gateway.running:
         return Answer(body={"status": "ready"})
     raise Problem(503, "not_ready", "the gateway is starting or stopping", "ask again later")
 
 
-def status(context: Context, _asked: Asked) -> Answer:
+def status(context: Context, _request: Request) -> Answer:
     """Return the whole at a glance."""
     accounts = context.gateway.accounts
     views = [accounts[name] for name in accounts]
@@ -77,11 +77,11 @@ def status(context: Context, _asked: Asked) -> Answer:
     )
 
 
-def accounts_list(context: Context, asked: Asked) -> Answer:
+def accounts_list(context: Context, request: Request) -> Answer:
     """Return accounts by name; ``state``, ``limit`` and ``after`` (a name) choose."""
-    accounts, after = context.gateway.accounts, asked.text("after")
-    state = asked.choice("state", (each.value for each in ConnectionState))
-    limit = asked.limit()
+    accounts, after = context.gateway.accounts, request.text("after")
+    state = request.choice("state", (each.value for each in ConnectionState))
+    limit = request.limit()
     names = sorted(name for name in accounts if after is None or name > after)
     views = [accounts[name] for name in names]
     wanted = [view for view in views if state in (None, view.state.value)]
@@ -90,31 +90,31 @@ def accounts_list(context: Context, asked: Asked) -> Answer:
     return Answer(body={"accounts": shown, "next": more})
 
 
-def account_show(context: Context, asked: Asked) -> Answer:
+def account_show(context: Context, request: Request) -> Answer:
     """Return one account."""
-    return Answer(body=shapes.account(context.gateway.accounts[asked.name]))
+    return Answer(body=shapes.account(context.gateway.accounts[request.name]))
 
 
-def account_pause(context: Context, asked: Asked) -> Answer:
+def account_pause(context: Context, request: Request) -> Answer:
     """Close an account's link and keep it away."""
-    return _verb(context, asked, Accounts.pause, "pause")
+    return _verb(context, request, Accounts.pause, "pause")
 
 
-def account_resume(context: Context, asked: Asked) -> Answer:
+def account_resume(context: Context, request: Request) -> Answer:
     """Connect an account again."""
-    return _verb(context, asked, Accounts.resume, "resume")
+    return _verb(context, request, Accounts.resume, "resume")
 
 
-def account_reset(context: Context, asked: Asked) -> Answer:
+def account_reset(context: Context, request: Request) -> Answer:
     """Forget an account's failures; a FAILED one tries again."""
-    return _verb(context, asked, Accounts.reset, "reset")
+    return _verb(context, request, Accounts.reset, "reset")
 
 
 def _verb(
-    context: Context, asked: Asked, do: Callable[[Accounts, AccountId], None], verb: str
+    context: Context, request: Request, do: Callable[[Accounts, AccountId], None], verb: str
 ) -> Answer:
     accounts = context.gateway.accounts
-    view = accounts[asked.name]
+    view = accounts[request.name]
     do(accounts, view.id)
     context.log.info("control.performed", verb=verb, account=view.id)
     return Answer(body={"done": _TOLD[verb], "account": shapes.account(view)})
@@ -145,9 +145,9 @@ class SendBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     wait_s: float = 0.0
 
 
-def send(context: Context, asked: Asked) -> Answer:
+def send(context: Context, request: Request) -> Answer:
     """Accept a message; 200 with its outcome, or 202 while there is none."""
-    body = asked.json(SendBody)
+    body = request.json(SendBody)
     wait_s = bounded_wait(body.wait_s)
     if (body.text is None) == (body.image_url is None):
         raise bad_request("give a text or an image_url, one of them")
@@ -166,7 +166,7 @@ def send(context: Context, asked: Asked) -> Answer:
         except (TypeError, ValueError) as error:  # says which argument, and what it must be
             raise bad_request(str(error)) from error
         deadline = time.monotonic() + wait_s
-        while not (ticket.done or context.closing.is_set() or asked.gone()):
+        while not (ticket.done or context.closing.is_set() or request.gone()):
             left = deadline - time.monotonic()
             if left <= 0:
                 break
@@ -180,16 +180,16 @@ def send(context: Context, asked: Asked) -> Answer:
     return Answer(body=result)
 
 
-def events(context: Context, asked: Asked) -> Answer:
+def events(context: Context, request: Request) -> Answer:
     """Return events after a cursor; waits up to ``wait_s`` for the first."""
-    wait_s, account = asked.wait_s(), asked.text("account")
+    wait_s, account = request.wait_s(), request.text("account")
     context.must_know(account)
     with context.waiting(wait_s):
         page = context.tail.read(
-            asked.text("after"),
+            request.text("after"),
             account=account,
-            limit=asked.limit(),
+            limit=request.limit(),
             wait_s=wait_s,
-            gone=asked.gone,
+            gone=request.gone,
         )
     return Answer(body={"events": page.events, "next": page.next, "missed": page.missed})

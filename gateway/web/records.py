@@ -16,9 +16,9 @@ from gateway.errors import SendStateError, UnknownLetterError, UnknownSendError
 from gateway.host.dead_letters import told
 from gateway.platforms import registry
 from gateway.web import shapes
-from gateway.web.asked import Asked
 from gateway.web.context import Answer, Context
 from gateway.web.problems import Problem, bad_request, not_found
+from gateway.web.request import Request
 from gateway.web.stopped import StoppedGateway
 
 MOST_NAME_BYTES = 200
@@ -33,70 +33,70 @@ _LETTERS = f"list them: GET /v1/dead-letters, or {command('dead-letters list')}"
 _SENDS = f"list them: GET /v1/outbox, or {command('outbox list')}"
 
 
-def letters_list(context: Context, asked: Asked) -> Answer:
+def dead_letters_list(context: Context, request: Request) -> Answer:
     """Return dead letters, of ``account`` if it is named."""
-    letters, account = context.gateway.dead_letters, asked.text("account")
-    rows = letters.list(account=account, limit=asked.limit())
+    letters, account = context.gateway.dead_letters, request.text("account")
+    rows = letters.list(account=account, limit=request.limit())
     if not rows:  # one that was removed may have left some
         context.must_know(account)
     return Answer(body={"dead_letters": [shapes.plain(row) for row in rows]})
 
 
-def letters_show(context: Context, asked: Asked) -> Answer:
+def dead_letters_show(context: Context, request: Request) -> Answer:
     """Return one dead letter, whole, and who wrote what, as far as its frame can be read."""
-    with _by_id(context, asked.name):
-        letter = context.gateway.dead_letters.show(asked.name)
+    with _by_id(context, request.name):
+        letter = context.gateway.dead_letters.show(request.name)
     accounts = context.gateway.settings.accounts
     mine = [each.platform for each in accounts if each.id == letter.account]
     platforms = mine or sorted(registry.names(), key=lambda name: name == "plain")
     return Answer(body=shapes.plain(letter) | told(letter.frame, letter.index, platforms))
 
 
-def letters_replay(context: Context, asked: Asked) -> Answer:
+def dead_letters_replay(context: Context, request: Request) -> Answer:
     """Put a dead letter back into its lane, at its end, with all its tries."""
-    with _by_id(context, asked.name):
-        context.gateway.dead_letters.replay(asked.name)
-    context.log.info("control.performed", verb="replay", event_id=asked.name)
-    return Answer(body={"done": "replayed", "event_id": asked.name})
+    with _by_id(context, request.name):
+        context.gateway.dead_letters.replay(request.name)
+    context.log.info("control.performed", verb="replay", event_id=request.name)
+    return Answer(body={"done": "replayed", "event_id": request.name})
 
 
-def letters_drop(context: Context, asked: Asked) -> Answer:
+def dead_letters_drop(context: Context, request: Request) -> Answer:
     """Forget a dead letter."""
-    with _by_id(context, asked.name):
-        context.gateway.dead_letters.drop(asked.name)
-    context.log.info("control.performed", verb="drop", event_id=asked.name)
-    return Answer(body={"done": "dropped", "event_id": asked.name})
+    with _by_id(context, request.name):
+        context.gateway.dead_letters.drop(request.name)
+    context.log.info("control.performed", verb="drop", event_id=request.name)
+    return Answer(body={"done": "dropped", "event_id": request.name})
 
 
-def outbox_list(context: Context, asked: Asked) -> Answer:
+def outbox_list(context: Context, request: Request) -> Answer:
     """Return sends, of ``account`` and in ``state`` if they are named."""
     sends = context.gateway.sends
-    state = asked.choice("state", (each.value for each in SendState))
-    account = asked.text("account")
-    rows = sends.list(account=account, state=state, limit=asked.limit())
+    state = request.choice("state", (each.value for each in SendState))
+    account = request.text("account")
+    rows = sends.list(account=account, state=state, limit=request.limit())
     if not rows:  # one that was removed may have left some
         context.must_know(account)
     return Answer(body={"sends": [shapes.plain(row) for row in rows]})
 
 
-def outbox_show(context: Context, asked: Asked) -> Answer:
+def outbox_show(context: Context, request: Request) -> Answer:
     """Return one send."""
-    with _by_id(context, asked.name):
-        send = context.gateway.sends.get(asked.name)
+    with _by_id(context, request.name):
+        send = context.gateway.sends.get(request.name)
         if send is None:
-            raise UnknownSendError(asked.name)
+            raise UnknownSendError(request.name)
     return Answer(body=shapes.plain(send))
 
 
-def outbox_cancel(context: Context, asked: Asked) -> Answer:
+def outbox_cancel(context: Context, request: Request) -> Answer:
     """Take a send back before it leaves; 409 if it is too late."""
-    with _by_id(context, asked.name):
-        context.gateway.sends.cancel(asked.name)
-    context.log.info("control.performed", verb="cancel", outbox_id=asked.name)
-    return Answer(body={"done": "cancelled", "outbox_id": asked.name})
+    with _by_id(context, request.name):
+        context.gateway.sends.cancel(request.name)
+    context.log.info("control.performed", verb="cancel", outbox_id=request.name)
+    return Answer(body={"done": "cancelled", "outbox_id": request.name})
 
 
-def journal_check(context: Context, _asked: Asked) -> Answer:
+def journal_check(context: Context, _request: Request) -> Answer:
     """Read the journal from end to end, beside the writer, and say how it stands."""
     return Answer(body=shapes.plain(context.journal.check()))
 
@@ -107,10 +107,10 @@ class BackupBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     name: str | None = None
 
 
-def journal_backup(context: Context, asked: Asked) -> Answer:
+def journal_backup(context: Context, request: Request) -> Answer:
     """Copy the journal while it is in use; never over an existing file."""
-    care = context.journal
-    name = asked.json(BackupBody).name or time.strftime("journal-%Y%m%d-%H%M%S.sqlite3")
+    journal = context.journal
+    name = request.json(BackupBody).name or time.strftime("journal-%Y%m%d-%H%M%S.sqlite3")
     if not _FILE_NAME.fullmatch(name) or len(name.encode()) > MOST_NAME_BYTES:
         told = f"name must be a file name of at most {MOST_NAME_BYTES} bytes, without a folder"
         raise bad_request(told, "it goes to backups/ of the data_dir; move it afterwards")
@@ -118,7 +118,7 @@ def journal_backup(context: Context, asked: Asked) -> Answer:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     target = folder / name
     try:
-        report = care.backup(target)
+        report = journal.backup(target)
     except FileExistsError:
         told = f"{target} is there already"
         raise Problem(409, "exists", told, "give another name") from None
@@ -126,7 +126,7 @@ def journal_backup(context: Context, asked: Asked) -> Answer:
     return Answer(body={"done": "backed up", "path": str(target), "report": shapes.plain(report)})
 
 
-def journal_prune(context: Context, _asked: Asked) -> Answer:
+def journal_prune(context: Context, _request: Request) -> Answer:
     """Delete what is settled and older than its retention."""
     report = context.journal.prune()
     context.log.info("control.performed", verb="prune")

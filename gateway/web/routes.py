@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable
 from typing import Final, TypeAlias
 
 from gateway.web import operations, records
-from gateway.web.asked import Asked
 from gateway.web.context import Answer, Context
 from gateway.web.problems import Problem, bad_request
+from gateway.web.request import Request
 
-Route: TypeAlias = Callable[[Context, Asked], Answer]
+Route: TypeAlias = Callable[[Context, Request], Answer]
 
 TABLE: Final[dict[tuple[str, str], Route]] = {
     ("GET", "/healthz"): operations.healthz,
@@ -25,10 +25,10 @@ TABLE: Final[dict[tuple[str, str], Route]] = {
     ("GET", "/v1/accounts/<account>"): operations.account_show,
     ("POST", "/v1/send"): operations.send,
     ("GET", "/v1/events"): operations.events,
-    ("GET", "/v1/dead-letters"): records.letters_list,
-    ("POST", "/v1/dead-letters/<event_id>/replay"): records.letters_replay,
-    ("POST", "/v1/dead-letters/<event_id>/drop"): records.letters_drop,
-    ("GET", "/v1/dead-letters/<event_id>"): records.letters_show,
+    ("GET", "/v1/dead-letters"): records.dead_letters_list,
+    ("POST", "/v1/dead-letters/<event_id>/replay"): records.dead_letters_replay,
+    ("POST", "/v1/dead-letters/<event_id>/drop"): records.dead_letters_drop,
+    ("GET", "/v1/dead-letters/<event_id>"): records.dead_letters_show,
     ("GET", "/v1/outbox"): records.outbox_list,
     ("POST", "/v1/outbox/<outbox_id>/cancel"): records.outbox_cancel,
     ("GET", "/v1/outbox/<outbox_id>"): records.outbox_show,
@@ -42,7 +42,7 @@ QUERY: Final[dict[Route, tuple[str, ...]]] = {
     operations.identity: ("challenge",),
     operations.accounts_list: ("state", "limit", "after"),
     operations.events: ("after", "account", "limit", "wait_s"),
-    records.letters_list: ("account", "limit"),
+    records.dead_letters_list: ("account", "limit"),
     records.outbox_list: ("account", "state", "limit"),
 }
 """Parameters of the address that a route takes; others take none."""

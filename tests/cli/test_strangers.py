@@ -14,7 +14,7 @@ import pytest
 from commands import call, free_port
 from stand_in import TOKEN, StandIn
 
-from gateway.cli import door, exchange
+from gateway.cli import control, exchange
 from gateway.web import serving
 
 LIMIT_S = 40.0
@@ -91,7 +91,7 @@ def test_what_is_no_gateway_is_told_so(
 ) -> None:
     """A claimed length took all memory, deep nesting the stack."""
     monkeypatch.setattr(exchange, "MOST_BYTES", 1 << 20)
-    monkeypatch.setattr(door, "MOST_BYTES", 1 << 20)
+    monkeypatch.setattr(control, "MOST_BYTES", 1 << 20)
     monkeypatch.setenv("XIANYU_GATEWAY_TOKEN", token)
     with stranger(ODD[odd]) as url:
         code, out, err = call(command, "--url", url)
@@ -118,7 +118,7 @@ def test_all_of_an_answer_has_one_deadline(
     part: bytes, pause_s: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A byte now and then kept a command for ever."""
-    monkeypatch.setattr(door, "ANSWER_S", 0.5)
+    monkeypatch.setattr(control, "ANSWER_S", 0.5)
     gone = threading.Event()
 
     def drips(asked: socket.socket) -> None:

@@ -203,7 +203,7 @@ def test_events_of_one_frame_weigh_it_once_and_what_runs_not_at_all(tmp_path: Pa
 def test_many_letters_are_weighed_in_small_steps_and_seldom(tmp_path: Path) -> None:
     journal = opened(tmp_path / "j.db", limits=keeping(dead_letter_max_bytes=1 << 30))
     dead(journal, *map(str, range(200)), size=100)
-    scales, connection = journal._upkeep._scales, journal._handle.connected()
+    scales, connection = journal._upkeep._dead_letter_size, journal._handle.connected()
     steps = 1
     while scales.step(connection):
         steps += 1

@@ -309,7 +309,7 @@ def test_no_kind_of_session_at_all_is_called_so() -> None:
 
 
 def test_handler_that_is_added_later_is_heard() -> None:
-    """Who wants what is remembered; a new wish must not be forgotten over it."""
+    """Who wants what is remembered; a new subscription must not be forgotten over it."""
     handlers = Handlers((), deliver)
     assert handlers(message()) is IGNORED
 

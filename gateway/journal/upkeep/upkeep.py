@@ -21,9 +21,9 @@ from gateway.journal import schema
 from gateway.journal.upkeep import quota
 from gateway.journal.upkeep.backlog import Backlog
 from gateway.journal.upkeep.checkpoint import Checkpointer
+from gateway.journal.upkeep.dead_letter_size import DeadLetterSize
 from gateway.journal.upkeep.quota import Room
 from gateway.journal.upkeep.retention import Pruned, Retention
-from gateway.journal.upkeep.weighing import Scales
 
 LOOK_S: Final = 1.0
 """Between two looks at the room there is."""
@@ -75,7 +75,7 @@ class Upkeep:
         self._clock = clock
         self._log = log
         self._retention = Retention()
-        self._scales = Scales()
+        self._dead_letter_size = DeadLetterSize()
         self._backlog = Backlog(limits)
         self._room, self._why = Room.ENOUGH, ""
         self._letters, self._letters_why = Room.ENOUGH, ""
@@ -200,9 +200,9 @@ class Upkeep:
         elif self._look_at >= self._calm_at:
             self._filling = None
         if self._letters is not Room.ENOUGH:
-            self._scales.count(connection)  # a person may be dropping some
+            self._dead_letter_size.count(connection)  # a person may be dropping some
         self._letters, self._letters_why = quota.letters_room(
-            limits, letter_bytes=self._scales.estimate()
+            limits, letter_bytes=self._dead_letter_size.estimate()
         )
         self._tell()
 
@@ -215,7 +215,7 @@ class Upkeep:
         self._watch_at = now + FAILED_S
         try:
             if self._weighing:
-                more = self._weighing = self._scales.step(connection)
+                more = self._weighing = self._dead_letter_size.step(connection)
             else:  # when that round is over, the other begins
                 more = True
                 self._weighing = not self._backlog.step(connection, self._clock.unix_ms())

@@ -1,7 +1,7 @@
 """From a WebSocket frame to what it means (protocol 2, 8, 9, 10).
 
 The usual push takes a typed decoder; whatever that refuses is read again piece by piece
-(:mod:`loose`), so that one odd field never hides the rest.
+(:mod:`lenient`), so that one odd field never hides the rest.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from gateway.compiled import compiled
 from gateway.platforms.goofish.entries import mentioned_by, read_entry, unknown_words
 from gateway.platforms.goofish.envelope import PARA, SYNC, VULCAN
 from gateway.platforms.goofish.identity import Arrival, of_message
-from gateway.platforms.goofish.loose import LoosePush, Places, read_loosely
+from gateway.platforms.goofish.lenient import LenientPush, Places, read_leniently
 from gateway.platforms.goofish.quick import PushReader
 
 UsualReader = compiled("gateway.platforms.goofish._usual", PushReader)
@@ -65,7 +65,7 @@ class FrameReader:
                 self._push = PushReader(self._account, self._user_id)
             push = self._push.follow(frame, received_at_ms, numbers, expected)
             if push is None:
-                return self._decode_loosely(frame, received_at_ms, numbers)
+                return self._decode_leniently(frame, received_at_ms, numbers)
         if isinstance(push, Decoded):
             self._newest_ms = received_at_ms
             return push
@@ -100,14 +100,14 @@ class FrameReader:
             strange=strange,
         )
 
-    def _decode_loosely(
+    def _decode_leniently(
         self, frame: Frame, received_at_ms: int, numbers: Iterator[int] | None
     ) -> Decoded:
         arrival = Arrival(
             account=self._account, user_id=self._user_id, received_at_ms=received_at_ms
         )
-        read = read_loosely(frame, Places(arrival, numbers))
-        if isinstance(read, LoosePush):
+        read = read_leniently(frame, Places(arrival, numbers))
+        if isinstance(read, LenientPush):
             return Decoded(
                 raw=frame,
                 events=read.events,

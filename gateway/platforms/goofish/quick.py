@@ -1,6 +1,6 @@
 """The short way for the commonest frame: a push with the ordinary text somebody wrote.
 
-It knows one shape and gives up on anything else; :mod:`loose` and :mod:`entries` then say
+It knows one shape and gives up on anything else; :mod:`lenient` and :mod:`entries` then say
 what it is. ``_usual.pyx`` is the same, compiled. All must give the same event, which property
 tests hold them to.
 """

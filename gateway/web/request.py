@@ -23,7 +23,7 @@ def _never() -> bool:
     return False
 
 
-class Asked(msgspec.Struct, frozen=True, kw_only=True):
+class Request(msgspec.Struct, frozen=True, kw_only=True):
     """What was asked.
 
     Attributes:

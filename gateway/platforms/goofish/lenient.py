@@ -35,7 +35,7 @@ _CODES = 100, 599
 _SIGNALS = ("syncExtraType", "syncExtensionModel")
 
 
-class LoosePush(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class LenientPush(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A push, read piece by piece; the data of its package stands in ``events``."""
 
     lwp: str
@@ -81,7 +81,7 @@ _decode_object = msgspec.json.Decoder(dict[str, Raw]).decode
 _decode_list = msgspec.json.Decoder(list[Raw]).decode
 
 
-def read_loosely(frame: Frame, places: Places) -> LoosePush | Reply | Event | str:
+def read_leniently(frame: Frame, places: Places) -> LenientPush | Reply | Event | str:
     """Read any frame: a push, a reply, a lone history model, or why it is none."""
     try:
         whole = frame if isinstance(frame, str) else frame.decode()
@@ -131,12 +131,12 @@ def _model(envelope: _Envelope, whole: str, places: Places) -> Event | None:
     return None if envelope.message is UNSET else read_model(whole, places.next())
 
 
-def _push(lwp: str, envelope: _Envelope, whole: str, places: Places) -> LoosePush:
+def _push(lwp: str, envelope: _Envelope, whole: str, places: Places) -> LenientPush:
     body = _object(envelope.body)
     package = _object(body.get("syncPushPackage", UNSET))
     if lwp in _KICKS:
         return _kick(lwp, envelope, whole, places)
-    return LoosePush(
+    return LenientPush(
         lwp=lwp,
         events=_events(lwp, envelope, whole, body, places),
         ack=_ack(envelope),
@@ -145,7 +145,7 @@ def _push(lwp: str, envelope: _Envelope, whole: str, places: Places) -> LoosePus
     )
 
 
-def _kick(lwp: str, envelope: _Envelope, whole: str, places: Places) -> LoosePush:
+def _kick(lwp: str, envelope: _Envelope, whole: str, places: Places) -> LenientPush:
     """Read the end of the session; nobody published such a body (protocol 8)."""
     kind, subtype = _KICKS[lwp]
     said = text(at(_value(envelope.body), "reason")) or ""
@@ -157,7 +157,7 @@ def _kick(lwp: str, envelope: _Envelope, whole: str, places: Places) -> LoosePus
         subtype=subtype,
         summary=said or None,
     )
-    return LoosePush(
+    return LenientPush(
         lwp=lwp,
         events=(event,),
         ack=_ack(envelope),

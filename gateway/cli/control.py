@@ -1,6 +1,6 @@
-"""The way to a gateway: over HTTP, or to the journal of a stopped one. Prints nothing.
+"""Control clients: of a running gateway over HTTP, or of the journal of a stopped one.
 
-Both ways lead to the same routes, so a command does not know which it took.
+Both lead to the same routes, so a command does not know which it has. They print nothing.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from gateway.config import load
 from gateway.redaction import mask_url
 from gateway.settings import Settings
 from gateway.web import routes
-from gateway.web.asked import Asked
 from gateway.web.context import Context
 from gateway.web.problems import NOT_A_GATEWAY, Problem, from_body, of_exception
 from gateway.web.proof import proof
+from gateway.web.request import Request
 from gateway.web.stopped import StoppedGateway, not_running
 
 ANSWER_S = 15.0
@@ -47,8 +47,8 @@ _ALIVE = {"status": "ok"}
 _ANYWHERE = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104  # listens there; we ask here
 
 
-class Door(Protocol):
-    """Where commands ask."""
+class Control(Protocol):
+    """The control client: a command asks, a gateway or its journal answers."""
 
     running: bool
     """Whether a gateway answers, and not only its journal."""
@@ -75,7 +75,7 @@ class Door(Protocol):
         """
 
 
-class HttpDoor:
+class HttpControl:
     """A running gateway.
 
     Args:
@@ -189,7 +189,7 @@ class HttpDoor:
             raise Problem(504, "no_answer", told, _WAS_IT_DONE) from error
 
 
-class FileDoor:
+class FileControl:
     """The journal of a stopped gateway; the same routes, without a socket.
 
     Args:
@@ -217,7 +217,7 @@ class FileDoor:
         with as_problems():
             route, name = routes.find(method, "/" + "/".join(path))
             answer = route(
-                self._context, Asked(method=method, name=name, query=asked, body=content)
+                self._context, Request(method=method, name=name, query=asked, body=content)
             )
         return msgspec.json.decode(msgspec.json.encode(self.gateway.redact(answer.body)))
 
@@ -242,7 +242,7 @@ def as_problems() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def open_door(arguments: argparse.Namespace, *, file_too: bool = False) -> Iterator[Door]:
+def open_control(arguments: argparse.Namespace, *, file_too: bool = False) -> Iterator[Control]:
     """Find the gateway that is meant.
 
     Args:
@@ -254,27 +254,27 @@ def open_door(arguments: argparse.Namespace, *, file_too: bool = False) -> Itera
         Problem: Nobody is there.
     """
     settings = None if arguments.config is None else load(arguments.config)
-    door = http_door(arguments, settings)
-    if door is not None:
+    control = http_control(arguments, settings)
+    if control is not None:
         try:
-            door.hail()
+            control.hail()
         except Problem as problem:
             if problem.error != "not_running" or settings is None or not file_too:
                 raise
         else:
-            yield door
+            yield control
             return
     if settings is None or not file_too:
         told = "" if settings is None else f"; http.listen is not set in {arguments.config}"
         raise not_running(f"that could be asked{told}")
     stopped = StoppedGateway(settings)
     try:
-        yield FileDoor(stopped)
+        yield FileControl(stopped)
     finally:
         stopped.close()
 
 
-def http_door(arguments: argparse.Namespace, settings: Settings | None) -> HttpDoor | None:
+def http_control(arguments: argparse.Namespace, settings: Settings | None) -> HttpControl | None:
     """Return the way over HTTP; None if these settings say that there is none.
 
     The token of a configuration goes to the address of that configuration only.
@@ -284,11 +284,11 @@ def http_door(arguments: argparse.Namespace, settings: Settings | None) -> HttpD
     """
     if arguments.url is not None or settings is None:
         token = token_of(arguments.token_file, os.environ)
-        return HttpDoor(url_of(arguments.url, os.environ), token)
+        return HttpControl(url_of(arguments.url, os.environ), token)
     own, listen = settings.http.token, settings.http.listen
     # What the environment says of another gateway is no matter here.
     token = token_of(arguments.token_file, {} if own else os.environ)
-    return None if listen is None else HttpDoor(f"http://{_asked_at(listen)}", own or token)
+    return None if listen is None else HttpControl(f"http://{_asked_at(listen)}", own or token)
 
 
 def _asked_at(listen: str) -> str:
