@@ -1,4 +1,4 @@
-"""Dialling for all accounts: behind one connect gate, on threads of its own.
+"""Dials for all accounts: behind one connect gate, on threads of its own.
 
 Each granted dial is one short-lived thread; the gate bounds how many there are.
 """

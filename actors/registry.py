@@ -1,4 +1,4 @@
-"""The accounts of a process: who joins, who leaves, and who is brought back."""
+"""The accounts of a process: adding, removing and restarting them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from actors.values import AccountId, Delivery
 
 
 class Root:
-    """Hears how a supervised actor of the process ends."""
+    """Hears when a supervisor or the dialing actor ends."""
 
     __slots__ = ("_hear",)
 
@@ -162,7 +162,7 @@ class AccountRegistry:
         Args:
             delivery: The message.
             timeout_s: How long to wait for the journal.
-            refused: Called with a reason if it cannot be stored, though nobody waits any more.
+            refused: Called with a reason if it cannot be stored, even if the caller waits no more.
 
         Raises:
             KeyError: There is no such account.

@@ -29,13 +29,13 @@ class Within:
 Wait: TypeAlias = Annotated[float, Within(0.0, 86_400.0)]
 """Seconds; zero is allowed."""
 Deadline: TypeAlias = Annotated[float, Within(0.01, 86_400.0)]
-"""Seconds; there is no waiting for ever and no deadline of nothing."""
+"""Seconds; neither zero nor unlimited."""
 Share: TypeAlias = Annotated[float, Within(0.0, 1.0)]
 Factor: TypeAlias = Annotated[float, Within(1.0, 100.0)]
 Rate: TypeAlias = Annotated[float, Within(0.001, 1_000_000.0)]
 Count: TypeAlias = Annotated[int, Within(1, 1_000_000)]
 Bytes: TypeAlias = Annotated[int, Within(126, 1 << 30)]
-"""Bytes; a control frame (125, RFC 6455 5.5) is below any such limit."""
+"""Bytes, above the size of a control frame (125, RFC 6455 5.5)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,15 +88,15 @@ class HeartbeatSettings(Record):
 class ReconnectSettings(Record):
     """How long to wait after a failure.
 
-    ``step`` grows the wait by so much a failure, ``base`` doubles it, ``cap`` is a true
+    ``step`` is added to the wait with each failure, ``base`` doubles with each, ``cap`` is a true
     maximum, before jitter (``contract.md`` 2.5).
 
     Attributes:
         max_attempts: Failures in a row that end in FAILED; None: never.
-        stable_s: So long CONNECTED and the failures are forgotten.
-        jitter: Share of the wait the dice decide: 0.5 draws from its upper half.
+        stable_s: After this long CONNECTED the failures are forgotten.
+        jitter: Random share of the wait: 0.5 draws from its upper half.
         stretch_factor: Growth of a phase's deadline by a timeout of it, up to ``stretch_cap``.
-        flapping_wait_s: Wait of an account whose links die young, ± ``flapping_spread``.
+        flapping_wait_s: Wait of an account whose links end soon, ± ``flapping_spread``.
         crash_probe_s: Wait before an account that FAILED by crashes of its actors is tried
             again by itself, three times at most.
     """
@@ -206,8 +206,8 @@ class FlowSettings(Record):
     Attributes:
         high: Events in flight at which its socket is not read any more.
         low: Events at which it is read again.
-        high_bytes: Bytes in flight at which it is not read either.
-        backpressure_s: Longest time without reading; then the link is left.
+        high_bytes: Bytes in flight at which its socket is not read any more.
+        backpressure_s: Longest time without reading; then the link is closed.
     """
 
     high: Count = 256
@@ -227,10 +227,11 @@ class SendSettings(Record):
         burst: Sends that may leave at once after a pause.
         limit: Most that wait; more are refused before they are accepted.
         buffer_bytes: Most bytes that wait behind a message the peer does not take.
-        deadline_s: Longest time in which it takes less than 1 KiB/s; then the link is lost.
+        deadline_s: Longest time in which the peer takes less than 1 KiB/s; then the link is lost.
         recheck_s: Between two looks into the history for a send without an answer; one that
             two looks did not find is sent again.
-        review_s: So long it is looked for; then only a person can tell (``needs_review``).
+        review_s: How long such a send is looked for; then only a person can decide
+            (``needs_review``).
         strict_lane: Such a send holds up its conversation until it is resolved.
     """
 
@@ -251,20 +252,20 @@ class RecoverySettings(Record):
     """How history is read again for what was not pushed (``contract.md`` 2.2).
 
     Attributes:
-        probe_s: Between two looks whether the platform is ahead of us, ± 20 %; once a day it is
-            a recovery. 0: none.
-        zombie_s: It may be ahead so long with nothing pushed; then the link is left.
+        probe_s: Time between two checks whether the platform is ahead of the journal, ± 20 %;
+            once a day the check is a recovery. 0: no checks.
+        zombie_s: If the platform is ahead for this long and pushes nothing, the link is closed.
         first_contact: What was said before the first contact of the account with this journal:
             ``ignore``: history is not read, and what is pushed and ten minutes older is not
             handled. ``deliver``: it is read and handled.
-        first_s: So much of the past is then read; 0: none.
-        margin_s: So much before the last known point is read again.
+        first_s: How far back ``deliver`` reads; 0: not at all.
+        margin_s: How much before the last known point is read again.
         reply_s: The platform's answer is due within this.
         retry_s: Wait before a request is tried again, twice.
         rate_per_s: Requests a second, on average.
         burst: Requests at once after a pause.
-        pages: So many, and it counts as not recovered; it goes on in the background.
-        hold_s: Live events wait so long at most for older ones; 0: they do not wait.
+        pages: After this many pages it counts as not recovered and continues in the background.
+        hold_s: Longest time that live events wait for older ones; 0: they do not wait.
     """
 
     probe_s: Wait = 60.0
@@ -286,7 +287,7 @@ class RetrySettings(Record):
 
     Attributes:
         retry_delays_s: Wait before each further try; after the last the event is a dead letter.
-        crash_limit: An event that ends the process so often is a dead letter.
+        crash_limit: An event that ends the process this often is a dead letter.
         expire_s: An event older than this is counted as expired, not handled; None: never.
     """
 
@@ -335,7 +336,7 @@ class HandlerSettings(Record):
     Attributes:
         threads: Most handlers at once, over all accounts.
         per_account: Most of them for one account.
-        deadline_s: A handler may take so long; then its thread is given up.
+        deadline_s: Longest time of a handler; then its thread is given up.
     """
 
     threads: Count = 32
@@ -363,17 +364,17 @@ class JournalSettings(Record):
     """How the journal stays well over years (``contract.md`` 2.10, 2.12).
 
     Attributes:
-        retention_days: Settled events and ended sends are kept so long, and with them the
-            identities by which a repeated message is known. What is older when it comes is
-            parked as ``stale``.
+        retention_days: How long settled events and ended sends are kept, and with them the ids
+            by which a repeated message is recognised. An event that is older than this when
+            it comes is parked as ``stale``.
         max_bytes: Bound of the file: above 80 % the frames of settled events go first, above
             95 % nothing more is stored.
         min_free_bytes: With less free on the disk nothing more is stored.
         limit_s: Seconds without a successful commit after which all links are closed.
-        dead_letter_max_bytes: Bound of the frames kept for dead letters: above 50 % a person is
-            told, at 100 % nothing new is stored until somebody drops or replays some.
-        lane_alert_events: So many events of one conversation wait, and a person is told.
-        lane_alert_s: So long an event waits, and a person is told.
+        dead_letter_max_bytes: Bound of the frames kept for dead letters: above 50 % an alert is
+            on, at 100 % nothing new is stored until a person drops or replays some.
+        lane_alert_events: If this many events of one conversation wait, an alert is on.
+        lane_alert_s: If an event waits this long, an alert is on.
     """
 
     retention_days: Annotated[float, Within(1.0, 36_500.0)] = 7.0
@@ -400,4 +401,4 @@ ORDERED: Final[Mapping[type[Record], Sequence[tuple[str, str]]]] = {
         ("config_base_s", "config_cap_s"),
     ],
 }
-"""Pairs of keys of a section of which the first must not be above the second."""
+"""Pairs of keys of a section; the first must not be above the second."""

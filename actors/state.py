@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 
 
 class ConnectionState(enum.Enum):
-    """Where the connection of one account stands."""
+    """The state of an account's connection."""
 
     DISCONNECTED = "disconnected"
     CONNECTING = "connecting"
@@ -23,7 +23,7 @@ class ConnectionState(enum.Enum):
 
 
 class Cause(enum.Enum):
-    """What moves a connection. What keeps the state and changes nothing is none."""
+    """Why a connection changes its state. What leaves the state as it is has no cause."""
 
     START = "start"
     RETRY = "retry"

@@ -58,7 +58,7 @@ class System:
         sends: Bounds and rate of all outboxes together.
         journal_limit_s: Seconds without a commit that holds; then every link is left.
         dice_seed: Fixes the dice; None takes entropy.
-        given_up: Says what becomes of an event whose handler hangs; None: it is dead.
+        given_up: Returns the outcome of an event whose handler hangs; None: it is dead.
         parking: Which events must not be handled a second time after a crash; None: none.
         on_exhausted: Called when only a new process helps: more than :data:`LEAKED` handlers
             hang, or what all accounts share keeps dying; must not block.
@@ -66,7 +66,7 @@ class System:
     Attributes:
         services: What accounts share.
         accounts: The accounts themselves.
-        watch: Finds what nobody reports.
+        watch: The sweep.
     """
 
     def __init__(

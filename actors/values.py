@@ -40,7 +40,7 @@ class ErrorClass(enum.Enum):
 
 
 class Phase(enum.Enum):
-    """Step of an attempt; the one a failure happened in decides its class and deadline."""
+    """A step of an attempt to connect. The step of a failure decides its class and deadline."""
 
     CREDENTIALS = "credentials"
     DNS = "dns"
@@ -82,7 +82,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that happened on an account; a platform adds what it knows in a subclass.
 
     Attributes:
-        notice: Nobody said it, so nobody needs to see it once it is stale; a class says so.
+        notice: It is no message of a person, so it may be dropped once stale; set per class.
         account: Account that received it.
         event_id: Identity, unique over all accounts and stable over redelivery.
         conversation_id: The lane; None where the thing belongs to no conversation.
@@ -157,7 +157,7 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Position(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Where a platform's stream of an account stands (``protocol.md`` 6.2).
+    """How far a platform's stream of an account has come (``protocol.md`` 6.2).
 
     Attributes:
         marker: Names the stream; positions of different markers cannot be compared.

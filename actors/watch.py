@@ -1,4 +1,4 @@
-"""What nobody reports: actors that hang, a journal that is down, crowds of crashes."""
+"""The sweep: finds hung actors, a journal that is down, and crowds of crashed accounts."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from actors.registry import AccountRegistry
 from actors.runtime.pool.naps import Naps
 
 SWEEP_S = 0.25
-"""Seconds between two looks for actors that are held up; then another worker joins."""
+"""Seconds between two sweeps. If an actor is held up at a sweep, another worker joins."""
 
 MOST_WORKERS = 4
-"""Workers of the pool at most; those given up for lost are not counted."""
+"""Most workers of the pool, without those that were given up."""
 
 HANG_S = 5.0
 """Seconds one message may take before its actor counts as hung."""
 
 FORGIVEN_S = 30.0
-"""So long after a suspension what began before it may say that it did not have that time."""
+"""For this long after a suspension, anything begun before it may report that it lost that time."""
 
 CROWD_RATE_PER_S = 1.0
 """Dials a second while many accounts crash: each start may be the next crash."""
@@ -34,15 +34,15 @@ SHARED_DEATHS = 3
 """Deaths within a minute of a part that all accounts share (``contract.md`` 2.8, root)."""
 
 LEAKED = 10
-"""Handler threads that hang and are replaced; beyond, only another process helps."""
+"""Hung handler threads that are replaced; with more, the process must be restarted."""
 
 
 class Watch:
-    """Looks at everything that is shared, four times a second, on the timers' thread.
+    """Checks all shared parts four times a second, on the timers' thread.
 
     Args:
         services: What is looked at.
-        accounts: Who is told of the journal's state.
+        accounts: The accounts that are told of the journal's state.
         naps: Says how long the process did not run; None: time is moved by hand.
         concerns: Asks the journal what a person should look at.
         gate_rate_per_s: Dials a second, unless many accounts crash.
@@ -115,7 +115,7 @@ class Watch:
                 services.pool.abandon(actor)
             self._look_at_journal(now, lost_s)
             self._look_at_alerts()
-        finally:  # nobody else looks for the hung
+        finally:  # only the sweep finds hung actors
             services.timers.call_after(SWEEP_S, self.sweep)
 
     def _lost(self, now: float) -> float:

@@ -31,7 +31,7 @@ from actors.runtime.handlers.scheduler import TIMED_OUT
 from actors.values import Attempts, Disposition, Event, Outcome
 
 STALE_AGAIN_S: Final = 60.0
-"""Shortest time between two lines about stale events."""
+"""Shortest time between two log lines about stale events."""
 
 
 class EventAttempts:
@@ -79,17 +79,17 @@ class EventAttempts:
         account.services.writer.submit(command, parked)
 
     def restored(self, events: Sequence[Event], attempts: Mapping[str, Attempts]) -> None:
-        """Hear of events read from the journal."""
+        """Take note of events read from the journal."""
         self.earlier.update(attempts)
         self.wary = self.wary or bool(attempts) or any(event.redelivered for event in events)
 
     def calm(self) -> None:
-        """Nothing of an earlier life is left."""
+        """Note that no event of an earlier life is left."""
         self.wary = False
         self._noted.clear()
 
     def stale(self, events: Sequence[Event]) -> list[Settlement]:
-        """End what is past, and what may be a repetition; give the settlements."""
+        """Return settlements for events that are past, and for those that may be repetitions."""
         carried = self._account.carried
         told_ms, first_ms = carried.platform.told_ms, carried.first_ms or 0
         if told_ms is not None and young(events, max(told_ms - self._horizon_ms, first_ms)):

@@ -1,4 +1,4 @@
-"""What of an account's events is in memory, and what still lies in the journal."""
+"""The backlog of one account: which pending events are in memory, and which only in the journal."""
 
 from __future__ import annotations
 
@@ -25,24 +25,25 @@ from actors.runtime.pool.alarm import Alarm
 from actors.values import Event
 
 PAGE = 1000
-"""Journal rows read at a time, and most news kept while they are read."""
+"""Rows of one page of the journal; also the most new events that are kept while a page is read."""
 
 HELD_LIMIT = 20_000
-"""Most events that wait for a recovery in a journal that is only memory."""
+"""Most events that may wait for a recovery if the journal is only memory."""
 
 READ_AGAIN_S = 1.0
-"""Pause before a page is read again that found no decoder."""
+"""Pause before the journal is read again if there was no decoder for a page."""
 
 MOST = 8
-"""Times ``flow.high`` that memory holds when most of it waits behind events that are stuck."""
+"""If most pending events wait behind stuck ones, memory holds at most this many times
+``flow.high``."""
 
 PAGE_LOOK_S = 10.0
-"""So often a page that is awaited is looked for. One that somebody works on is waited for, however
-long it takes: read again it would take as long again."""
+"""Time between two checks of an awaited page. A page that is being worked on is not read again,
+however long it takes: reading it again would take as long."""
 
 
 _pages = count(1)
-"""Numbers of pages, in one life of the process: a former dispatcher's are not the next one's."""
+"""Numbers of pages, unique in the process: a restarted dispatcher does not reuse them."""
 
 
 class _Whereabouts:
@@ -50,7 +51,7 @@ class _Whereabouts:
 
     Attributes:
         failed: The journal could not be read.
-        decoder: Who was given it; None: it was not read yet.
+        decoder: The decoder that was given it; None: it was not read yet.
     """
 
     __slots__ = ("decoder", "failed")
@@ -210,7 +211,7 @@ class Backlog:
         self._lanes.add(self._handed.mark(self._fresh(events)))
 
     def _has_more_than(self, limit: int) -> bool:
-        """Return whether there is so much to do; what waits behind a stuck event is none of it."""
+        """Return whether more events than ``limit`` wait; those behind a stuck one do not count."""
         pending = self._lanes.pending
         if pending <= limit:
             return False
@@ -309,7 +310,7 @@ class Backlog:
         self._held_from = held_from
         self._born_at = min(self._born_at, held_from)  # no handler has seen what waits
         self._hold_alarm.set(self._account.plan.recovery.hold_s, HoldExpired(held_from=held_from))
-        if not self._account.carried.connects:  # nobody is going to read history
+        if not self._account.carried.connects:  # no recovery will read history
             self._end_hold()
 
     def _leave_held(self, events: Sequence[Event], held_from: int) -> Sequence[Event]:

@@ -65,7 +65,7 @@ _SIGNAL_CAUSES = {
 
 
 class ConnectionActor(SupervisedActor[ConnectionInbox]):
-    """Dials, registers, writes, and tells everybody what became of the link."""
+    """Dials, registers and writes; reports every change of the link to the other actors."""
 
     def __init__(
         self,

@@ -45,7 +45,7 @@ BEGIN_AGAIN_S = 1.0
 
 
 class DispatcherActor(SupervisedActor[DispatcherInbox]):
-    """Hands runs of the lanes to the pool and settles what came back."""
+    """Hands runs of lanes to the handler pool and settles their events."""
 
     def __init__(self, pool: Pool, account: Account) -> None:
         super().__init__(pool, name="dispatcher", supervisor=account.peers.supervisor)

@@ -36,7 +36,7 @@ SLACK = 0.01
 
 
 class HeartbeatActor(SupervisedActor[HeartbeatInbox]):
-    """Asks the liveness policy what to do, and does it."""
+    """Does what the liveness policy decides."""
 
     def __init__(self, pool: Pool, account: Account) -> None:
         super().__init__(pool, name="heartbeat", supervisor=account.peers.supervisor)

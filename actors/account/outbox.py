@@ -50,7 +50,7 @@ _QUIET = (SendOutcome.ACCEPTED, SendOutcome.CANCELLED)
 
 
 class OutboxActor(SupervisedActor[OutboxInbox]):
-    """Writes the heads of the lanes at the account's rate and settles what comes back."""
+    """Writes the first send of each lane at the account's rate, and settles the answers."""
 
     inbox_limit = 4096
 
@@ -297,7 +297,7 @@ class OutboxActor(SupervisedActor[OutboxInbox]):
         if isinstance(request, Request):
             box.handed(stored.outbox_id, key=request.mid, now=now)
             written = calls.ask(request, self._account.peers.outbox)
-        else:  # a bare frame: nobody answers it
+        else:  # a bare frame has no answer
             box.handed(stored.outbox_id, key=None, now=now)
             written = calls.say(request)
         if not written:  # it never will again; its end is on the way
@@ -398,6 +398,6 @@ def _read_open(account: str, journal: Journal) -> SendsRestored:
     """
     try:
         records = journal.sends(SendQuery(account=account, open_only=True))
-    except Exception:  # noqa: BLE001  # whatever it is: who waits for the answer must get one
+    except Exception:  # noqa: BLE001  # the caller must get an answer, whatever failed
         return SendsRestored(records=None)
     return SendsRestored(records=records)

@@ -1,4 +1,4 @@
-"""What became of a send without an answer: looked for in the platform's history.
+"""Reconciles sends without an answer: looks for them in the platform's history.
 
 What the findings mean is decided in :mod:`actors.policy.outbox`.
 """
@@ -189,7 +189,7 @@ def _read_claims(account: str, journal: Journal) -> ClaimsRead:
     )
     try:
         records = journal.sends(query)
-    except Exception:  # noqa: BLE001  # who waits for the answer must get one
+    except Exception:  # noqa: BLE001  # the caller must get an answer
         return ClaimsRead(claimed=None)
     ids = [each.message_id for each in reversed(records) if each.message_id is not None]
     return ClaimsRead(claimed=ids)

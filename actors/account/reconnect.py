@@ -1,4 +1,4 @@
-"""When an account connects again, and what its next life must know of its failures.
+"""When an account reconnects, and which failures its next process must know.
 
 How long to wait and when to give up is decided in :mod:`actors.policy.retries`; here it is done.
 """
@@ -27,14 +27,15 @@ from actors.state import Cause, ConnectionState
 from actors.values import ErrorClass, Failure, Generation, Phase
 
 BARRED_S = 150.0
-"""Seconds behind an open circuit after which an account asks again: its turn may be lost."""
+"""Seconds behind an open circuit after which an account asks again, as its turn may be lost."""
 
 URGENT_MS = 600_000
-"""Milliseconds after a push in which somebody may wait for an answer (``contract.md`` 2.7)."""
+"""An account counts as urgent for this long after a push: a buyer may wait for an answer
+(``contract.md`` 2.7)."""
 
 CRASH_LOOP = "crash_loop"
 CRASH_PROBES = 3
-"""How often an account that failed by crashes is tried again by itself."""
+"""How often an account that FAILED by crashes is tried again without a person."""
 
 
 def crash_loop(name: str) -> GiveUp:
@@ -53,7 +54,7 @@ class Reconnect:
     A part of the supervisor, without a mailbox: each method is called on the supervisor's turn.
 
     Attributes:
-        given_up: The verdict that holds until somebody resets the account; None: there is hope.
+        given_up: The verdict that holds until a person resets the account; None: it is tried again.
     """
 
     __slots__ = (

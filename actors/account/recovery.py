@@ -99,7 +99,7 @@ class RecoveryActor(SupervisedActor[RecoveryInbox]):
         self._ended: Recovered | None = None
         self._background = False
         self._link_down = False
-        self._sizes = account.standing.sizes
+        self._sizes = account.carried.sizes
         self._requests = HistoryRequests(
             account, order, self._mailbox, rate, arm=self._arm, failed=self._end_asking
         )
@@ -160,8 +160,8 @@ class RecoveryActor(SupervisedActor[RecoveryInbox]):
         self._sizes.passed(STATE)
         self._state, self._position = state, self._history.position(state)
         horizon_s = self._account.plan.tries.horizon_s
-        standing, now = self._account.standing, self._services.clock.monotonic()
-        begun = begun_ms(self._position.at_ms, begun_at=standing.begun_at, now=now)
+        carried, now = self._account.carried, self._services.clock.monotonic()
+        begun = begun_ms(self._position.at_ms, begun_at=carried.begun_at, now=now)
         if self._cursor is None and self._first_ms is None and self._plan.first_contact == "ignore":
             self._first_ms = begun  # no answer told the time
         reach = extent(

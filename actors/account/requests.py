@@ -135,7 +135,7 @@ class HistoryRequests:
             and failure is not None
             and broken(failure)
         ):
-            sizes = self._account.standing.sizes
+            sizes = self._account.carried.sizes
             sizes.broke(request.subject, self._limit, failure, place=request.cursor)
 
     def _send(self) -> None:
@@ -150,7 +150,7 @@ class HistoryRequests:
             self._arm(wait_s, self._send)
             return
         self._paid = False
-        sizes = self._account.standing.sizes
+        sizes = self._account.carried.sizes
         self._limit = sizes.allow(request.subject, request.most, place=request.cursor)
         if not self._limit:
             sizes.left_out(request.subject)
@@ -165,7 +165,7 @@ class HistoryRequests:
         self._mid, request = None, self._current
         assert request is not None
         if request.paged:
-            self._account.standing.sizes.silent(request.subject, self._limit)
+            self._account.carried.sizes.silent(request.subject, self._limit)
         self._ask_again("unanswered")
 
     def _ask_again(self, reason: str) -> None:

@@ -1,4 +1,4 @@
-"""What one account is made of: the services it shares, and who its actors are."""
+"""What the actors of one account share: services, roles and the carried state."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ M = TypeVar("M")
 
 
 class Observer:
-    """Who is told what became of things; a subclass says what it does with which.
+    """Base of what observes accounts. Every method does nothing; a subclass overrides some.
 
     Called on kernel threads; must not block.
     """
@@ -107,13 +107,13 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Role(Generic[M]):
-    """The mailbox of a role; who plays it may change.
+    """The mailbox of a role, such as the decoder's; it stays when the actor is restarted.
 
-    A message to nobody, to the dead or to a full inbox is a lost hint. It is counted: outbox and
-    dispatcher read the journal again when they see that mail was lost.
+    If no actor has the role, or it is dead, or its inbox is full, the message is lost. Lost
+    messages are counted: outbox and dispatcher read the journal again when the count has grown.
 
     Attributes:
-        ref: Who plays it now; None: nobody.
+        ref: The actor that has the role now; None: there is none.
         lost: How many messages were lost.
     """
 
@@ -153,17 +153,17 @@ class CarriedState:
     """What of an account outlives its supervisor: what the last one left, and what others note.
 
     Attributes:
-        past: Failures, and a verdict that still holds; the journal has it too.
+        past: Its failures, and a verdict that still holds; the journal has them too.
         begun_at: Monotonic seconds when the account was started in this life.
         first_ms: The first contact, in the platform's Unix time: what it made earlier is past,
             and not handled. Zero: there is no such past. None: not known yet.
         platform: What is known of the platform's clock; the decoder notes it.
         pushed_at_ms: Our Unix time of the last push; the decoder notes it.
         sizes: How much of history may be asked for at once; outbox and recovery note it.
-        unsent: The outbox holds something; the outbox notes it.
-        unheard: Commands that came between two lives, oldest first.
-        begun: There was a life before.
-        connects: It is linked, or will be by itself; without, nobody reads its history again.
+        unsent: There are open sends; the outbox notes it.
+        unheard: Commands that came while no supervisor was alive, oldest first.
+        begun: An earlier supervisor ran before.
+        connects: It is linked, or will be by itself. If False, its history is not read again.
         state: Of the connection, as last heard.
         generation: Of the last attempt; numbers go on, or two links would share one.
         wanted: The account is to be connected.
@@ -211,12 +211,8 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     flow: Flow
     carried: CarriedState = msgspec.field(default_factory=CarriedState)
     running: dict[int, Event] = msgspec.field(default_factory=dict)
-    """Events handed to parking handlers, by ``lane_seq``; the dispatcher's, over its lives."""
-
-    @property
-    def standing(self) -> CarriedState:
-        """Return the carried state, by its former name."""
-        return self.carried
+    """Events that parking handlers were given, by ``lane_seq``. Survives a restart of the
+    dispatcher."""
 
     @property
     def name(self) -> AccountId:

@@ -1,4 +1,4 @@
-"""From the decoder into the journal: numbers, commits, and who hears of them.
+"""The way from the decoder into the journal: it numbers events and reports each commit.
 
 Nothing is acknowledged before its commit: acknowledgements go to the journal with their
 frames, and leave once the commit has returned.

@@ -80,7 +80,7 @@ CONNECTION_CRASHED = Failure(
 
 
 class SupervisorActor(SupervisedActor[SupervisorInbox]):
-    """One a account; never shared, so that nobody's failures cost another a restart."""
+    """Supervises one account, so that failures of one account cost no other a restart."""
 
     def __init__(
         self, pool: Pool, account: Account, *, root: Mailbox[RootInbox] | None = None

@@ -1,4 +1,4 @@
-"""When to read an account's history again, and when its link is a zombie.
+"""When an account's history is read again, and when its link counts as a zombie.
 
 Part of the connection, alive as long as a registration: one timer, no mailbox. The reading
 itself is :mod:`actors.account.recovery`.
@@ -22,20 +22,20 @@ from actors.runtime.pool.alarm import Alarm
 from actors.values import Generation, Position, Reply, SignalKind
 
 RETRY_S = 60.0
-"""Pause before a recovery that failed is run again, where there are no probes."""
+"""If there are no probes, a failed recovery is repeated after this pause."""
 
 READY_WAIT_S = 3.0
-"""So long after a registration the platform may take to say that it is ready."""
+"""How long after a registration the platform may take to say that it is ready."""
 
 SETTLE_S = 2.0
-"""What the platform is ahead by may be on its way for so long."""
+"""If the platform is ahead, the missing push may still be on its way for this long."""
 
 REFRESH_S = 86_400.0
-"""A link that holds is read again so often, at the next probe: else the cursor would fall behind
-what the journal remembers, and what was handled would look missing."""
+"""A lasting link is read again at the first probe after this time. Otherwise the cursor would fall
+behind what the journal remembers, and handled messages would look missing."""
 
 MENTIONS_LIMIT = 256
-"""Most mentioned messages looked up at once; more are read again unasked."""
+"""Most mentioned messages that are looked up at once; beyond, history is read without looking."""
 
 
 class _Stage(enum.Enum):

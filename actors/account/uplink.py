@@ -1,4 +1,4 @@
-"""The link of one generation: its registration, its calls, and who is told of both."""
+"""The link of one generation: its registration, its calls, and messages about both."""
 
 from __future__ import annotations
 

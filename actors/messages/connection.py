@@ -20,7 +20,7 @@ class Open(Control, frozen=True, kw_only=True, gc=False):
 
     Attributes:
         stretch: Factors on the deadlines of phases that timed out before.
-        urgent: Somebody waits for this account: before others at the gate.
+        urgent: A caller or buyer waits for this account: it goes before others at the gate.
     """
 
     stretch: Mapping[Phase, float]
@@ -28,10 +28,10 @@ class Open(Control, frozen=True, kw_only=True, gc=False):
 
 
 class Introduce(Control, frozen=True, kw_only=True, gc=False):
-    """Bring a restarted actor up to date: which link is up, what is still to be done.
+    """Bring a restarted actor up to date: the current link, and what is still to be done.
 
     Attributes:
-        name: Who was restarted.
+        name: The role that was restarted.
     """
 
     name: Literal["dialing", "heartbeat", "outbox", "recovery"]
@@ -44,7 +44,7 @@ class Shut(Control, frozen=True, kw_only=True, gc=False):
 
 
 class Fail(Control, frozen=True, kw_only=True, gc=False):
-    """Move to FAILED, until somebody resets the account."""
+    """Move to FAILED until a person resets the account."""
 
     verdict: GiveUp
 
@@ -81,7 +81,7 @@ class LinkDialed(Control, frozen=True, kw_only=True, gc=False):
 
 
 class DialFailed(Control, frozen=True, kw_only=True, gc=False):
-    """The attempt ended before there was a link."""
+    """The attempt ended before a link was open."""
 
     generation: Generation
     failure: Failure
@@ -112,7 +112,7 @@ class WriteAcks(Message, frozen=True, kw_only=True, gc=False):
 
 
 class FramesRejected(Message, frozen=True, kw_only=True, gc=False):
-    """Frames that are none of the platform's: counted, not acknowledged."""
+    """Frames that the platform cannot have sent: counted, not acknowledged."""
 
     generation: Generation
     faults: Sequence[str]
@@ -126,7 +126,7 @@ class SignalsReceived(Message, frozen=True, kw_only=True, gc=False):
 
 
 class LinkCondemned(Control, frozen=True, kw_only=True, gc=False):
-    """The heartbeat's verdict, or a restarted sibling's: this link cannot be trusted."""
+    """The link cannot be trusted: a verdict of the heartbeat or of a restarted actor."""
 
     generation: Generation
     failure: Failure
@@ -139,20 +139,20 @@ class Flushed(Message, frozen=True, kw_only=True, gc=False):
 
 
 class CatchUpDue(Message, frozen=True, kw_only=True, gc=False):
-    """The connection is to look whether the platform is ahead of us."""
+    """Time to check whether the platform is ahead of the journal."""
 
     generation: Generation
 
 
 class MessagesMentioned(Message, frozen=True, kw_only=True, gc=False):
-    """Pushes spoke of messages that they did not carry; their event ids."""
+    """Pushes named messages that they did not carry: their event ids."""
 
     generation: Generation
     event_ids: Sequence[str]
 
 
 class MentionsRead(Message, frozen=True, kw_only=True, gc=False):
-    """So many mentioned messages the journal does not have."""
+    """How many of the mentioned messages the journal does not have."""
 
     generation: Generation
     unknown: int

@@ -46,7 +46,7 @@ class HistoryFound(Message, frozen=True, kw_only=True, gc=False):
 
     Attributes:
         generation: Of the link it was read over.
-        reply_to: Hears of the end: the one who asks, not who is in its place by then.
+        reply_to: Hears of the end: the recovery that asks, not one that replaced it.
         events: Recovered; without a number.
         closes: It was the last: end the hold.
         cursor: Where the account's stream is read to with it; only if ``closes``.
@@ -62,7 +62,7 @@ class HistoryFound(Message, frozen=True, kw_only=True, gc=False):
 
 
 class PutBack(Message, frozen=True, kw_only=True, gc=False):
-    """Make a dead or parked event pending again; the decoder numbers all events.
+    """Make a dead or parked event pending again; the decoder gives it a new number.
 
     Attributes:
         event_id: Which.

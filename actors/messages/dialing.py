@@ -19,12 +19,12 @@ class RequestDial(Message, frozen=True, kw_only=True, gc=False):
     """Ask for a dial; the gate decides when.
 
     Attributes:
-        plan: Whom to dial, and how.
+        plan: The account to dial, and how.
         connection: Hears what becomes of the dial.
         supervisor: Hears when a barred account may try again.
         generation: Of the attempt.
         stretch: Factors on the deadlines of phases that timed out before.
-        urgent: Somebody waits for this account: before others at the gate.
+        urgent: A caller or buyer waits for this account: it goes before others at the gate.
     """
 
     plan: AccountPlan
@@ -36,14 +36,14 @@ class RequestDial(Message, frozen=True, kw_only=True, gc=False):
 
 
 class CancelDial(Control, frozen=True, kw_only=True, gc=False):
-    """A dial that has not begun is not wanted any more."""
+    """Drop a dial that has not begun."""
 
     account: AccountId
     generation: Generation
 
 
 class DialEnded(Control, frozen=True, kw_only=True, gc=False):
-    """A dial thread is done; ``failure`` is None if there is a link."""
+    """A dial thread ended; ``failure`` is None if there is a link."""
 
     account: str
     generation: Generation
@@ -59,11 +59,11 @@ class EndpointFailed(Message, frozen=True, kw_only=True, gc=False):
 
 
 class GateDue(Message, frozen=True, kw_only=True, gc=False):
-    """The gate or a circuit may let somebody through now."""
+    """The gate or a circuit may let another dial through now."""
 
 
 class SetRate(Control, frozen=True, kw_only=True, gc=False):
-    """Let the gate grant so many dials a second from now on."""
+    """Set how many dials a second the gate lets through."""
 
     rate_per_s: float
 

@@ -43,23 +43,23 @@ class EventsRestored(Message, frozen=True, kw_only=True, gc=False):
 
 
 class EventsReplayed(Message, frozen=True, kw_only=True, gc=False):
-    """Somebody put events back; they are in the journal, behind everything told before."""
+    """A person put events back; the journal has them, behind everything told before."""
 
 
 class PageDue(Message, frozen=True, kw_only=True, gc=False):
-    """A page of the journal is awaited for long: is anybody still working on it?"""
+    """A page of the journal has been awaited for long: check that it is still being worked on."""
 
     number: int
 
 
 class LanesRan(Control, frozen=True, kw_only=True, gc=False):
-    """Runs that ended. Control: a result that found the inbox full would block its lane."""
+    """Runs that ended. Control: if a full inbox refused the result, its lane would block."""
 
     runs: Sequence[RanLane]
 
 
 class SettlementsRefused(Message, frozen=True, kw_only=True, gc=False):
-    """To the dispatcher: the journal cannot store these, and nothing of them was stored.
+    """The journal cannot store these settlements, and stored nothing of them.
 
     Attributes:
         settlements: As they were.
@@ -73,7 +73,7 @@ class SettlementsRefused(Message, frozen=True, kw_only=True, gc=False):
 
 
 class LaneRested(Control, frozen=True, kw_only=True, gc=False):
-    """The pause before a lane's next try is over. Control: lost, it would hold its lane."""
+    """The pause before a lane's next attempt is over. Control: if lost, the lane would block."""
 
     lane: str
 
@@ -89,19 +89,19 @@ class LanesHeld(Message, frozen=True, kw_only=True, gc=False):
 
 
 class LanesReleased(Message, frozen=True, kw_only=True, gc=False):
-    """The journal has ended this hold; what waited is there, in order."""
+    """The journal has ended this hold; the events that waited are there, in order."""
 
     held_from: int
 
 
 class HoldExpired(Message, frozen=True, kw_only=True, gc=False):
-    """A hold has lasted as long as it may."""
+    """A hold has reached its longest time."""
 
     held_from: int
 
 
 class Drain(Control, frozen=True, kw_only=True, gc=False):
-    """Begin no event any more, settle those in a handler, then say :class:`Drained`."""
+    """Begin no more events, settle those in a handler, then tell :class:`Drained`."""
 
 
 DispatcherInbox: TypeAlias = (

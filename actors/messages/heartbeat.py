@@ -10,7 +10,7 @@ from actors.values import Generation
 
 
 class BeatDue(Message, frozen=True, kw_only=True, gc=False):
-    """The time the heartbeat asked to look again at."""
+    """The time at which the heartbeat asked to be called again."""
 
     generation: Generation
 

@@ -1,4 +1,4 @@
-"""What is told about one link: its frames, its beginning and its end."""
+"""What is told about one link: its frames, its opening and its end."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class FramesReceived(Message, frozen=True, kw_only=True, gc=False):
-    """One gulp of a link, oldest first. The decoder hears it."""
+    """Frames of one read of a link, oldest first. The decoder hears it."""
 
     generation: Generation
     frames: Sequence[Frame]
@@ -23,14 +23,14 @@ class FramesReceived(Message, frozen=True, kw_only=True, gc=False):
 
 
 class LinkEnded(Message, frozen=True, kw_only=True, gc=False):
-    """A link is gone; goes the way of its frames, so that what they say is heard before."""
+    """A link ended; told behind its frames, so that they are decoded first."""
 
     generation: Generation
     failure: Failure
 
 
 class Answered(Control, frozen=True, kw_only=True, gc=False):
-    """The platform answered a request; told to whoever made it.
+    """The platform answered a request; told to the actor that made it.
 
     Control: the end of its link must not overtake it.
     """

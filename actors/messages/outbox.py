@@ -38,13 +38,13 @@ class AttemptStored(Message, frozen=True, kw_only=True, gc=False):
 
 
 class OwnStored(Message, frozen=True, kw_only=True, gc=False):
-    """The account itself said something, through us or elsewhere; it is stored."""
+    """The account itself wrote a message, through the gateway or elsewhere; it is stored."""
 
     events: Sequence[Event]
 
 
 class ClaimsRead(Message, frozen=True, kw_only=True, gc=False):
-    """Which messages the journal knows to be sends of ours.
+    """Which messages the journal knows to be sends of this account.
 
     Attributes:
         claimed: Server ids of sends that were confirmed lately; None: it cannot say now.
@@ -60,7 +60,7 @@ class SendDropped(Message, frozen=True, kw_only=True, gc=False):
 
 
 class OutboxDue(Message, frozen=True, kw_only=True, gc=False):
-    """A rate pause, an answer's deadline or an expiry has come."""
+    """A rate pause, the deadline of an answer or the expiry of a send is over."""
 
 
 OutboxInbox: TypeAlias = (

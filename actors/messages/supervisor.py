@@ -68,11 +68,11 @@ class StabilityReached(Control, frozen=True, kw_only=True, gc=False):
 
 
 class Drained(Control, frozen=True, kw_only=True, gc=False):
-    """No event of the account is in a handler; what was handled is with the journal."""
+    """No event of the account is in a handler; the journal has the outcomes."""
 
 
 class PastStored(Control, frozen=True, kw_only=True, gc=False):
-    """The journal has noted the account's past, or never will."""
+    """The journal has stored the account's failures, or can never store them."""
 
 
 class BeginRecovery(Message, frozen=True, kw_only=True, gc=False):
@@ -106,7 +106,7 @@ class JournalHealthChanged(Control, frozen=True, kw_only=True, gc=False):
 
 
 class ActorDied(Control, frozen=True, kw_only=True, gc=False):
-    """A supervised actor ended other than by being stopped.
+    """A supervised actor ended without having been stopped.
 
     Attributes:
         name: Role in its account, e.g. ``decoder``.
@@ -120,13 +120,13 @@ class ActorDied(Control, frozen=True, kw_only=True, gc=False):
 
 
 class RestartDue(Control, frozen=True, kw_only=True, gc=False):
-    """The pause before a dead actor's next life is over."""
+    """The pause before a dead actor is restarted is over."""
 
     name: str
 
 
 class AccountEnded(Control, frozen=True, kw_only=True, gc=False):
-    """An account was taken down: its link is closed, its handlers are through."""
+    """An account was taken down: its link is closed, its handlers have ended."""
 
 
 SupervisorCommand: TypeAlias = Start | Pause | Stop | Reset

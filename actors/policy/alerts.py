@@ -1,4 +1,4 @@
-"""What a person should look at: which alerts are on, when one begins and ends. Pure.
+"""Alerts: which are on, when each begins and when it ends. Pure.
 
 An alert is said once when it begins and again only after it was over. The one owner is
 :class:`actors.runtime.alert_registry.AlertRegistry`.
@@ -17,25 +17,27 @@ from actors.sections import JournalSettings
 from actors.values import AccountId, ErrorClass, Failure
 
 FAILING: Final = 10
-"""Failures in a row that nobody expected; then a person should look (``contract.md`` 2.5)."""
+"""A person should look after this many unexpected failures in a row (``contract.md`` 2.5)."""
 
 OVERSIZED: Final = 3
 OVERSIZED_WINDOW_S: Final = 3600.0
-"""This many messages above the limits within the window are chance (``contract.md`` 2.10)."""
+"""This many messages above the limits within the window count as chance (``contract.md`` 2.10)."""
 
 CROWD: Final = 20
 CROWD_SHARE: Final = 0.05
 CROWD_LEAST: Final = 3
-"""Fewer crashed accounts than this are no crowd: of few accounts, one is already a large share."""
+"""With fewer crashed accounts than this there is no crowd: of a few accounts, one is already a
+large share."""
 
 CROWD_WINDOW_S: Final = 60.0
-"""Accounts that crash within this are a crowd (``contract.md`` 2.8)."""
+"""Accounts that crash within this window count as a crowd (``contract.md`` 2.8)."""
 
 JOURNAL_FILLING: Final = "journal.filling"
 """Name of the alert that stops reading history."""
 
 JOURNAL_LOST: Final = "journal.lost"
-"""Name of the alert of a journal whose files are not where they were; it may mend that itself."""
+"""Name of the alert of a journal whose files were moved or deleted; the journal may repair that
+itself."""
 
 REFUSED_S: Final = 3600.0
 """The alert about frames the journal refused ends this long after the last one."""
@@ -78,7 +80,7 @@ def key_of(alert: Alert) -> Key:
 
 
 class Alerts:
-    """Those that are on, the oldest first."""
+    """The alerts that are on, the oldest first."""
 
     def __init__(self) -> None:
         self._on: dict[Key, Alert] = {}
@@ -98,7 +100,7 @@ class Alerts:
         Args:
             alert: Which; its ``since_ms`` is set here.
             now_ms: Our Unix time.
-            until: Monotonic seconds when it is over by itself; None: when somebody says so.
+            until: Monotonic seconds when it ends by itself; None: only :meth:`end` ends it.
 
         Returns:
             Whether it begins, so that it must be said.

@@ -1,4 +1,4 @@
-"""How often an event may be tried, which never is, and what must be noted before a try. Pure.
+"""Attempts at an event: how many there are, and which must be noted before they begin. Pure.
 
 Failed attempts are noted when they end. A try that ends with the process says nothing, so it
 must be noted before it begins, and that costs a commit. Only events that may have killed a
@@ -16,23 +16,24 @@ from actors.sections import RetrySettings
 from actors.values import Attempts, Disposition, Event, Outcome
 
 SUSPECTS: Final = 16
-"""Events of a lane an earlier life may have left in a handler: the length of a run."""
+"""Most events of a lane that may have been in a handler when a process ended: one run."""
 
 CRASH_LOOP: Final = Outcome(disposition=Disposition.DEAD, reason="crash_loop")
 EXPIRED: Final = Outcome(disposition=Disposition.EXPIRED, reason="expired")
 STALE: Final = Outcome(disposition=Disposition.PARKED, reason="stale")
 STALE_NOTICE: Final = Outcome(disposition=Disposition.EXPIRED, reason="stale")
-"""A platform says old notices again at each connection; they must not bury what a person said."""
+"""Expired, not parked: a platform repeats old notices at each connection, and parked ones would
+hide messages of people."""
 
 PAST: Final = Outcome(disposition=Disposition.IGNORED, reason="before_first_contact")
-"""It was said before the account's first contact: that chat is over, for all we know."""
+"""The event is older than the account's first contact; its conversation counts as over."""
 
 UNDECODABLE: Final = Outcome(disposition=Disposition.DEAD, reason="undecodable")
-"""The frame says less to this version of the reader than to the one that stored it."""
+"""This version of the reader makes no event of a frame that an earlier version decoded."""
 
 PUSHED_LATE_MS: Final = 600_000
-"""So long before the first contact something may be said that a platform pushes as news after
-it: whoever wrote a minute before the start waits for an answer."""
+"""A pushed event up to this much older than the first contact counts as new: a buyer who wrote a
+minute before the start waits for an answer."""
 
 UNTRIED: Final = Attempts()
 
@@ -42,8 +43,8 @@ class AttemptRules(RetrySettings):
     """When an event is given up.
 
     Attributes:
-        horizon_s: So long, at least, the journal knows it as a repetition; None: as long as
-            anything is known.
+        horizon_s: Shortest time for which the journal recognises a repetition; None: as long as
+            it has the event.
     """
 
     horizon_s: float | None = None

@@ -1,4 +1,4 @@
-"""The circuit of one endpoint: when so many dials fail that all should pause.
+"""The circuit of one endpoint: it opens, and dials pause, when too many dials fail.
 
 Scheme, host, port and proxy make an endpoint (``contract.md`` 2.7). Attempts are
 tallied by the second, so memory does not grow with accounts. Pure: time and dice are
@@ -20,11 +20,11 @@ LEAST_ATTEMPTS: Final = 20
 FAILED_SHARE: Final = 0.8
 OVERLOADS: Final = 5
 OVERLOAD_WINDOW_S: Final = math.nextafter(10.0, math.inf)
-"""So many overloads in ten seconds open the circuit, the tenth included."""
+"""Window in which ``OVERLOADS`` overloads open the circuit, the tenth second included."""
 
 SERVER_ERROR_CLOSE: Final = 1011
 PROBE_TIMEOUT_S: Final = 30.0
-"""After this long a probe that told nothing is replaced."""
+"""A probe without a result is replaced after this long."""
 
 RAMP: Final = (1.0, 2.0, 5.0, 10.0, 20.0)
 RAMP_STEP_S: Final = 2.0

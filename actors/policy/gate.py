@@ -1,4 +1,4 @@
-"""The connect gate: how fast a process may open links, and who comes first.
+"""The connect gate: how fast the process may open links, and which account is next.
 
 One for all accounts of a process (``contract.md`` 2.7). Every operation takes constant
 time however many wait. Pure: time is an argument.
@@ -13,11 +13,11 @@ from actors.policy.rates import TokenBucket
 from actors.sections import ConnectSettings
 
 URGENT_IN_A_ROW: Final = 4
-"""Then an ordinary one passes, so that restless urgent accounts starve nobody."""
+"""After this many urgent entries an ordinary one passes, so that it is not starved."""
 
 
 class Line:
-    """Who waits, in order; urgent ones first, but never for ever."""
+    """The queue of the gate: urgent entries first, but an ordinary one is never starved."""
 
     __slots__ = ("_ordinary", "_urgent", "_urgent_run")
 
@@ -51,7 +51,7 @@ class Line:
         """Take the next one out.
 
         Raises:
-            KeyError: Nobody waits.
+            KeyError: The queue is empty.
         """
         if self._urgent and (not self._ordinary or self._urgent_run < URGENT_IN_A_ROW):
             self._urgent_run += 1
@@ -72,7 +72,7 @@ class ConnectGate:
         rate_per_s: Links a second.
         burst: Links at once after a quiet time.
         max_in_flight: Links under way at once.
-        permit_s: After this long a permit whose end was never told counts as ended.
+        permit_s: A permit counts as ended after this long, even if its end was not reported.
     """
 
     def __init__(
@@ -122,7 +122,7 @@ class ConnectGate:
         """Queue up. Who waits already keeps the place, but may become urgent.
 
         Args:
-            key: Who asks; :meth:`grant` returns it.
+            key: The account that asks; :meth:`grant` returns it.
             urgent: Goes before those that are not.
         """
         self._line.join(key, urgent=urgent)

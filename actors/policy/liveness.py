@@ -16,7 +16,8 @@ from actors.sections import HeartbeatSettings
 _DEFAULTS: Final = HeartbeatSettings()
 
 FIRST_BEAT_S: Final = 5.0
-"""Latest first beat; the platform is said to kick who is silent after registering."""
+"""Latest first heartbeat: the platform is said to kick a client that is silent after
+registering."""
 
 BEAT_SPREAD: Final = 0.1
 """Share of the interval the dice take off, so that accounts do not beat in step."""
@@ -30,10 +31,12 @@ STOPPED_LOOK_S: Final = 1.0
 ANSWERS_MISSED: Final = 2
 
 SLOWEST_BYTES_PER_S: Final = 1024
-"""Slowest message that is waited for: slower, and the answer behind it counts as missed."""
+"""Slowest incoming message that is waited for; if it is slower, the answer behind it counts as
+missed."""
 
 OVERSLEPT_S: Final = 3.0
-"""A look so late was late because the process stood still; that is not the peer's time."""
+"""A check that is late by this much was late because the process stood still; that time does not
+count against the peer."""
 
 
 class Traffic(NamedTuple):
@@ -189,7 +192,7 @@ class Liveness:
         """Note an answer, in time or late.
 
         Returns:
-            Seconds since that beat was sent; None if nobody waits for ``key``.
+            Seconds since that beat was sent; None if ``key`` is not awaited.
         """
         if self._late is not None and self._late[0] == key:
             sent_at = self._late[1]

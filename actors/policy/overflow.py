@@ -1,4 +1,4 @@
-"""Lanes too long for memory: what is behind stays in the journal until there is room. Pure.
+"""Lanes too long for memory: their later events stay in the journal until there is room. Pure.
 
 Without it one conversation that is stuck would fill the memory of its account, and the others
 of that account would wait with it (``contract.md`` 2.10: nothing blocks other lanes).

@@ -1,4 +1,4 @@
-"""What is known of the platform's clock, by what it told and when we heard it. Pure.
+"""Bounds of the platform's clock: what it told, and how long ago. Pure.
 
 Our wall clock may be hours wrong, and may be set while we run; so the platform's times are
 compared with nothing but the platform's times. What lies between is counted on the
@@ -17,9 +17,9 @@ class PlatformTime(msgspec.Struct, frozen=True, gc=False):
     """Bounds of the platform's Unix time.
 
     Attributes:
-        told_ms: What it told last; None: nothing yet. It was not earlier than that since.
+        told_ms: The time it told last, a lower bound of it from then on; None: it told none yet.
         told_at: Monotonic seconds when we heard it.
-        most_ms: At most so much is its Unix time, in ms, ahead of the monotonic clock.
+        most_ms: The most, in ms, that its Unix time is ahead of the monotonic clock.
     """
 
     told_ms: int | None = None

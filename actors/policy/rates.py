@@ -1,4 +1,4 @@
-"""How fast something may happen: sends, dials, pages of history. Pure: time is an argument."""
+"""Rates of sends, dials and pages of history. Pure: time is an argument."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What to read again of an account's history, and what of it is missing.
+"""Recovery: what to read again of an account's history, and which events are missing.
 
 Pure: pages and answers in, the next question and the missing events out. Who asks, stores
 and acknowledges is the recovery actor (``contract.md`` 2.2, ``protocol.md`` 17).
@@ -15,7 +15,7 @@ import msgspec
 from actors.values import Event, Position
 
 DEDUP_SAFE_MS: Final = 6 * 24 * 3600 * 1000
-"""So old a cursor may be, at most, and still be read past."""
+"""A cursor older than this is not read past."""
 
 LANE_EVENTS: Final = 5_000
 """Missing events of one conversation held in memory; more are given out in parts."""
@@ -72,9 +72,9 @@ def extent(
     Args:
         cursor: Up to where everything was read; None on the first contact ever.
         state: Where the platform stands.
-        window_ms: So much of the past is read on the first contact.
-        margin_ms: So much before the cursor is read again.
-        horizon_ms: So long the journal remembers; what it forgot would look missing
+        window_ms: How far back to read on the first contact.
+        margin_ms: How much before the cursor is read again.
+        horizon_ms: How long the journal remembers; older events would look missing
             (``contract.md`` I6).
         first_ms: The first contact; nothing older is read. Zero or None: there is no such limit.
         begun_ms: When this life began, in the platform's time; what was said since is read.

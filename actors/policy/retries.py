@@ -1,4 +1,4 @@
-"""What one account's failures add up to: when to try again, and when to give up.
+"""The failures of one account: when to try again, and when to give up.
 
 A small mutable object without clock or dice; the account's supervisor owns it.
 """
@@ -23,7 +23,7 @@ KICK_WINDOW_S: Final = 300.0
 FLAPPING_LINKS: Final = 5
 SHORT_LINK_S: Final = 30.0
 FLAPPING_WINDOW_S: Final = math.nextafter(300.0, math.inf)
-"""So many short links in five minutes are flapping, the last moment included."""
+"""Window in which this many short links count as flapping, its last moment included."""
 
 _ORDER: Final = {phase: place for place, phase in enumerate(Phase)}
 _LIMITS: Final = {ErrorClass.AUTH: AUTH_LIMIT, ErrorClass.CONFIG: CONFIG_LIMIT}
@@ -46,7 +46,7 @@ class Retry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class GiveUp(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Do not try again; a person has to look.
+    """Do not try again; a person must look.
 
     Attributes:
         failure: The last one.

@@ -130,21 +130,21 @@ def until(delivery: Delivery, *, now: float, now_ms: int, accepted_at_ms: int) -
 
 
 class Ended(msgspec.Struct, frozen=True, gc=False):
-    """It has its outcome: note it, and tell whoever waits."""
+    """The send has its outcome: note it, and tell its ticket."""
 
     delivery: Delivery
     result: SendResult
 
 
 class Doubted(msgspec.Struct, frozen=True, gc=False):
-    """It is UNKNOWN for now: note it; the history will be asked."""
+    """The send is UNKNOWN for now: note it; the history will be searched."""
 
     delivery: Delivery
     reason: str
 
 
 class Requeued(msgspec.Struct, frozen=True, gc=False):
-    """It waits again: note it, with why (:data:`UNWRITTEN`, :data:`ABSENT`)."""
+    """The send waits again: note it, with the reason (:data:`UNWRITTEN`, :data:`ABSENT`)."""
 
     delivery: Delivery
     mid: str

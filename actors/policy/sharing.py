@@ -1,4 +1,4 @@
-"""How long a link rests between its turns, so that its flood is its own trouble. Pure.
+"""How long a link pauses between its turns, so that a flood delays only its own account. Pure.
 
 The reader runs the actors, too, and either holds the interpreter: a link that always has something
 to read would keep every other thread waiting for it. So it may take as much time as it leaves.
@@ -9,13 +9,13 @@ from __future__ import annotations
 from typing import Final
 
 LEAST_S: Final = 0.001
-"""Owing less than this is no reason to rest: a selector waits in milliseconds."""
+"""A link that owes less than this does not pause: a selector waits in milliseconds."""
 
 MOST_S: Final = 0.1
-"""Most that is owed: what held the reader up so long was something else."""
+"""Longest pause a link owes: if a turn took longer, something else held the reader up."""
 
 PATIENCE: Final = 16
-"""Times what it owes that a link must stay away for; one that comes earlier is pressing."""
+"""A link counts as pressing unless it stays away for this many times what it owes."""
 
 
 class Share:

@@ -1,4 +1,4 @@
-"""How much of history may be asked for at once, by what broke a link before. Pure.
+"""How many history entries one request may ask for, given what broke a link before. Pure.
 
 An answer above our own limits ends the link that carries it, and the same question after the next
 registration ends the next one: so nothing is asked twice that a link ended on.
@@ -17,16 +17,16 @@ MESSAGES: Final = 100
 """Most messages a platform gives at once (``protocol.md`` 15)."""
 
 FIRST: Final = 20
-"""Messages of the very first page; how many more fit is known from what it holds."""
+"""Messages of the very first page; its content shows how many more fit."""
 
 STRANGER: Final = 4
-"""Times the largest message of other conversations that one nobody has read yet may have."""
+"""The largest message of an unread conversation may be this many times that of the other ones."""
 
 LARGE_BYTES: Final = 16 << 10
-"""So large a message may be, as long as nothing is known of its conversation."""
+"""Largest message to expect while no message of any conversation is known."""
 
 KEPT: Final = 256
-"""Questions that are remembered; beyond them the oldest is forgotten."""
+"""Questions that are remembered; with more, the oldest is forgotten."""
 
 _ENDS: Final = (ErrorClass.UNEXPECTED_CLOSE, ErrorClass.PROTOCOL, ErrorClass.OTHER)
 
@@ -86,7 +86,7 @@ class Sizes:
         return min(most, cap.most)
 
     def broke(self, of: str, asked: int, failure: Failure, *, place: int | None = None) -> None:
-        """Note that a link ended after so many entries were asked for, and before they came."""
+        """Note that a link ended before the requested entries came."""
         certain = too_big(failure)
         before = self._caps.get(of)
         if before is not None:

@@ -1,4 +1,4 @@
-"""How often something may happen in a while: protocol errors, overloads, restarts.
+"""Sliding windows: how often protocol errors, overloads and restarts may happen.
 
 Pure: time is an argument.
 """

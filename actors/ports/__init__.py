@@ -1,4 +1,4 @@
-"""What the kernel is given by the outside: shapes only, no behaviour.
+"""Ports: shapes of everything the kernel is given from outside. No behaviour.
 
 Each shape says which thread calls it and whether it may block.
 """

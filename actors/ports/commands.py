@@ -79,7 +79,7 @@ class BeginEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class ParkEvents(msgspec.Struct, frozen=True, kw_only=True):
-    """Park those of these events that are running: nobody hears their end. Answer: how many."""
+    """Park the running ones of these events: no actor hears their end. Answer: how many."""
 
     account: AccountId
     lane_seqs: Sequence[int]
@@ -140,7 +140,7 @@ class Past(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         at_ms: Our Unix time when it was noted.
         history: The failures.
-        given_up: The verdict that holds until somebody resets the account.
+        given_up: The verdict that holds until a person resets the account.
     """
 
     at_ms: int

@@ -1,4 +1,4 @@
-"""What the host brings: its handlers."""
+"""The port of the host: its handlers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the kernel is given by a journal: its rows, its errors, its shape.
+"""The port of the journal: its rows, its errors, its interface.
 
 What it is told, and what it answers, is in :mod:`actors.ports.commands`.
 """
@@ -49,9 +49,9 @@ class SendQuery(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         account: Of that account.
         state: In that state.
         open_only: Not ended.
-        among_last: Only among so many that were accepted last; bounds the search.
-        newest_first: The other way round than they were accepted.
-        limit: Most to give.
+        among_last: Search only this many of the sends accepted last.
+        newest_first: Newest first; else in the order they were accepted.
+        limit: Most sends to return.
     """
 
     outbox_id: str | None = None
@@ -77,7 +77,7 @@ class Pending(msgspec.Struct, frozen=True, kw_only=True):
         attempts: How often handlers failed.
         crashes: Attempts that were noted before they began and never ended.
         own: The account itself caused it; None: the journal does not say.
-        replayed: Somebody put it back: handlers have seen it.
+        replayed: A person put it back: handlers have seen it.
         late: A newer event of its lane was handed out before.
     """
 
@@ -171,7 +171,7 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         done: Handled.
         dead: Dead letters.
         ignored: No handler wanted them, or a person dropped them.
-        parked: Nobody knows what their handlers did, or whether they had them.
+        parked: It is unknown what their handlers did, or whether they ran.
         expired: Too old to be handled.
         pending: Stored and not ended.
     """
@@ -203,7 +203,7 @@ class GatewayError(Exception):
 
 
 class JournalError(GatewayError):
-    """The journal could not do it; nothing of the command was kept."""
+    """The journal could not carry out a command, and kept nothing of it."""
 
 
 class CommandRefusedError(JournalError):
@@ -242,7 +242,7 @@ class OverloadedError(GatewayError):
 
 
 class JournalFullError(JournalError):
-    """There is no room for more. What adds no message (settlements, marks) is still taken."""
+    """The journal has no room for more messages. Settlements and marks are still accepted."""
 
 
 class Journal(Protocol):
@@ -280,7 +280,7 @@ class Journal(Protocol):
         Args:
             account: Whose.
             after: A ``lane_seq``.
-            limit: After so many events no other frame is begun; nor is one after a mebibyte
+            limit: The page ends with the frame that reaches this many events, or a mebibyte
                 of frames.
             lane: Only of this conversation, empty for events of none; a journal that is
                 not durable may give others, too. None: of all.

@@ -1,4 +1,4 @@
-"""What the kernel needs of the machine: mailboxes, time, dice."""
+"""Ports of the machine: mailboxes, time, dice."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Mailbox(Protocol[MessageT_contra]):
         """Leave a message and return at once; never raises.
 
         Returns:
-            False if nobody will read it: the receiver is dead, or its inbox is full.
+            False if the message is lost: the receiver is dead, or its inbox is full.
         """
 
 

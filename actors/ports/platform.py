@@ -1,4 +1,4 @@
-"""What a platform is to the kernel: its codec, its sessions, its history."""
+"""The port of a platform: its codec, its sessions, its history."""
 
 from __future__ import annotations
 
@@ -197,7 +197,7 @@ class Platform(Protocol):
 
         Args:
             account: Our name of the account.
-            user_id: The platform's id of it; None: nobody knows what is its own.
+            user_id: The platform's id of it; None: its own messages cannot be told apart.
         """
 
     def decode(self, frame: Frame) -> Decoded:

@@ -1,4 +1,4 @@
-"""What carries frames: wires, open links and who dials them."""
+"""The port of the transport: wires, open links, and the dialer."""
 
 from __future__ import annotations
 

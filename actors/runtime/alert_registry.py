@@ -1,4 +1,4 @@
-"""The one place where alerts begin and end: says each once, and shows what is on."""
+"""The alert registry: logs each alert once when it begins and once when it ends."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from actors.values import AccountId
 
 
 class AlertRegistry:
-    """Any thread. A line is logged when an alert begins, and one when it is over.
+    """The alerts of the process. Any thread.
 
     Args:
         clock: Time.
@@ -33,7 +33,7 @@ class AlertRegistry:
             return name in self._alerts
 
     def on(self, account: AccountId | None = None) -> Sequence[Alert]:
-        """Return those that are on, of one account or all, the oldest first."""
+        """Return the alerts that are on, of one account or all, the oldest first."""
         with self._lock:
             return self._alerts.on(account)
 
@@ -56,14 +56,14 @@ class AlertRegistry:
             detail: One sentence with numbers.
             next_step: What a person should do.
             why: Constant in snake_case, where the name has several causes.
-            for_s: It is over so many seconds after it was said last; None: at :meth:`end`.
+            for_s: It ends this many seconds after it was last said; None: at :meth:`end`.
             fields: More for the log line.
         """
         alert = Alert(name=name, account=account, detail=detail, next_step=next_step, why=why)
         self.raise_(alert, for_s=for_s, **fields)
 
     def raise_(self, alert: Alert, *, for_s: float | None = None, **fields: Any) -> None:
-        """Begin an alert that somebody made; see :meth:`say`."""
+        """Begin an alert that was made elsewhere; see :meth:`say`."""
         until = None if for_s is None else self._clock.monotonic() + for_s
         with self._lock:
             begins = self._alerts.begin(alert, self._clock.unix_ms(), until=until)
@@ -80,13 +80,13 @@ class AlertRegistry:
         self._tell_over(over)
 
     def expire(self) -> None:
-        """End those whose time is up."""
+        """End the alerts whose time is up."""
         with self._lock:
             over = self._alerts.expire(self._clock.monotonic())
         self._tell_over(over)
 
     def match(self, found: Iterable[Alert]) -> None:
-        """Take over all that the journal says now; what it says no more is over."""
+        """Replace the journal's alerts by those it has now; the others of them end."""
         with self._lock:
             new, over = self._alerts.match(found, self._clock.unix_ms())
             self.begun += len(new)

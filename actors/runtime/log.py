@@ -1,4 +1,4 @@
-"""The log that the kernel is given; it makes none of its own.
+"""The log that the kernel is given; the kernel makes none of its own.
 
 Whoever makes the kernel gives one that never raises, whatever the host's logging does
 (``gateway.logs``): a line is written on threads that must go on.

@@ -1,4 +1,4 @@
-"""What all accounts of a process share: rates, how many sends are open, and the stop of sending."""
+"""Quotas that all accounts share: rates, open sends, and the stop of sending."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class SharedRate:
 
 
 class OpenSends:
-    """Bounds of ``contract.md`` O1, the rate of O8, and who is under way. Any thread.
+    """The open sends of the process: their bound (``contract.md`` O1) and rate (O8). Any thread.
 
     Args:
         limit: Most open sends of the process.

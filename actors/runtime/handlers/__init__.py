@@ -1,1 +1,1 @@
-"""The threads that run handlers, and who runs next."""
+"""The threads that run handlers, and their scheduler."""

@@ -1,4 +1,4 @@
-"""What is asked on a handler thread right before the handlers of an event run.
+"""Admission: the last check on a handler thread before the handlers of an event run.
 
 Most events need none of it: a run without an :class:`Admission` goes straight to its
 handlers. It decides nothing about pauses or lanes; that is the dispatcher's.
@@ -21,7 +21,7 @@ BEGIN_S: Final = 5.0
 """Longest a handler thread waits for the journal; well below the deadline of a handler."""
 
 NOT_BEGUN: Final = Outcome(disposition=Disposition.RETRY, reason="journal_unavailable")
-"""The journal did not answer: no handler ran, and no try is counted."""
+"""The journal did not answer: no handler ran, and no attempt is counted."""
 
 UNKNOWN_EFFECT: Final = Outcome(disposition=Disposition.PARKED, reason="unknown_effect")
 

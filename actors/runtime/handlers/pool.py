@@ -1,4 +1,4 @@
-"""The only place where strangers' code runs: threads that hand events to handlers.
+"""The handler pool: the only threads that run the host's code.
 
 Quick handlers must cost nothing beside the handler, slow ones must not hold anybody up. So
 one thread drains everything that waits, without a wake-up an event, for as long as it makes
@@ -98,7 +98,7 @@ class HandlerPool:
 
         Args:
             clock: For deadlines.
-            handle: Hands an event to whoever wants it.
+            handle: Hands an event to the handlers that want it.
             limit: Most threads.
             per_account: Most threads of one account.
             share_after_s: Time in one handler after which a thread counts as stuck.
@@ -106,7 +106,7 @@ class HandlerPool:
             leak_limit: Lost threads that are replaced; more make the pool smaller.
             on_leak: Called with :attr:`leaked` each time threads are given up.
             log: Never raises.
-            given_up: Says what becomes of an event whose handler was given up; None: it is dead.
+            given_up: Returns the outcome of an event whose handler was given up; None: it is dead.
             idle_s: How long a thread without work stays.
             name: Prefix of thread names.
         """
@@ -286,7 +286,7 @@ class HandlerPool:
                 worker.bell.get(timeout=self._idle_s)
             except Empty:
                 with self._lock:
-                    if worker in scheduler.idle:  # else somebody is about to ring
+                    if worker in scheduler.idle:  # else another thread is about to ring
                         scheduler.idle.remove(worker)
                         scheduler.workers.discard(worker)
                         return None
@@ -367,7 +367,7 @@ def _tell_unrun(tasks: Sequence[Task]) -> None:
 
 
 def _run(task: Task, worker: Worker, monotonic: Callable[[], float], log: Log) -> Outcome:
-    """Handle one event after the other; give the first outcome the scheduler must hear of."""
+    """Handle one event after the other; return the first outcome the scheduler must know."""
     do, items, ended = task.do, task.items, worker.outcomes
     try:
         outcome: Any = do(items[len(ended)])
@@ -387,7 +387,7 @@ def _run(task: Task, worker: Worker, monotonic: Callable[[], float], log: Log) -
 
 def _admitted(admit: Callable[[Event], Outcome | None], handle: Handle, event: Event) -> Outcome:
     outcome = admit(event)
-    if outcome is not None or revoked():  # of one given up nobody hears the outcome
+    if outcome is not None or revoked():  # the outcome of a thread given up is dropped
         return outcome or DONE
     return handle(event)
 

@@ -1,4 +1,4 @@
-"""The runs that wait for a handler thread, by account; who may run next.
+"""The runs that wait for a handler thread, by account, and which may run next.
 
 Plain data without a lock: :mod:`actors.runtime.handlers.pool` holds its own around every call.
 """

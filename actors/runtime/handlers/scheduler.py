@@ -1,4 +1,4 @@
-"""Who of the handler threads does what next: the rules of the handler pool, without a thread.
+"""The handler scheduler: which thread handles what next. The rules only, no threads.
 
 Every method is called under the pool's lock, with the time as an argument.
 
@@ -28,14 +28,14 @@ REPORT_S: Final = 0.05
 """How long the result of a finished run may wait for those after it."""
 
 SLOW_WORKERS: Final = 4
-"""Workers that may be side by side while each makes progress, but slowly."""
+"""Most workers that run side by side while each makes progress, but slowly."""
 
 QUICK_S: Final = 0.00025
-"""Mean time of a handler below which a second hot worker only costs."""
+"""If the mean time of a handler is below this, a second hot worker costs more than it gains."""
 
 STARVED_S: Final = 0.015
-"""What counts as stuck while threads wait for the GIL (three switch intervals): a worker that
-does not get it looks like one that sleeps."""
+"""A worker without progress for this long counts as stuck while threads wait for the GIL (three
+switch intervals). Below, it may only be waiting for the GIL."""
 
 TIMED_OUT: Final = Outcome(disposition=Disposition.DEAD, reason="handler_timed_out")
 
@@ -46,7 +46,7 @@ class Worker:
     """A handler thread, as the scheduler sees it.
 
     Attributes:
-        queue: Whose work it does; None: it has none.
+        queue: The queue it works for; None: it has none.
         task: The run at hand; None: it has none.
         outcomes: What became of the events of the run that it has handled.
         since: Monotonic seconds when the event at hand began.

@@ -1,1 +1,1 @@
-"""The journal writer: who waits, and how it is committed."""
+"""The journal writer: its waitlist and its commits."""

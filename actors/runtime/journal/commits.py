@@ -1,4 +1,4 @@
-"""How a batch gets into the journal: tried again, or divided where one command is to blame."""
+"""How a batch is committed: retried, or divided if one command is to blame."""
 
 from __future__ import annotations
 

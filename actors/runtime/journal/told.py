@@ -1,4 +1,4 @@
-"""When the journal must hear what a platform's clock said."""
+"""When the journal must store what a platform's clock told."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import threading
 from typing import Final
 
 NEWS_MS: Final = 600_000
-"""A time so far from the one that is noted is news."""
+"""A time is stored again if it differs from the stored one by this much."""
 
 PAUSE_S: Final = 1.0
-"""Shortest time between two notes: platforms may disagree."""
+"""Shortest time between two stored times: platforms may disagree."""
 
 
 class ToldTime:

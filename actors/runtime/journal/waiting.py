@@ -1,4 +1,4 @@
-"""What waits for the journal writer: commands, how many rows they are, which may go first."""
+"""The waitlist of the journal writer: commands, their rows, and which may go first."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _CLOSING: Final = (BeginEvent, SettleEvents, ParkEvents, DropEvent, MarkDelivery
 
 
 class Waiting(NamedTuple):
-    """A command, who hears of its end, its rows, and whether somebody waits for it."""
+    """A command, its reply, its rows, and whether a caller waits for it."""
 
     command: JournalCommand
     then: Then
@@ -45,7 +45,7 @@ class Waitlist:
         room: Notified when there is room.
         items: Commands, in the order they came.
         rows: Rows in them.
-        pressing: How many of them somebody waits for.
+        pressing: How many of them a caller waits for.
         batch: What was taken last.
         taken: How many of it are not answered yet; the last ones.
         reads: Calls on the journal between two commits.

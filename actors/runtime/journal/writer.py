@@ -1,4 +1,4 @@
-"""The journal writer: one thread, one transaction for whatever waits.
+"""The journal writer: one thread, one transaction for everything that waits.
 
 It decides when to commit and what to do when that fails. What a commit means is the
 journal's (:class:`actors.ports.journal.Journal`); what follows from an answer is the caller's.
@@ -28,15 +28,15 @@ T = TypeVar("T")
 
 
 IDLE_S: Final = 1.0
-"""After so long without work the journal is told that it is idle."""
+"""If the writer had no work for this long, it tells the journal that it is idle."""
 UPKEEP_S: Final = 60.0
-"""It is told again after so long; sooner while it says that there is more to keep."""
+"""The idle journal is told again after this long, or sooner while it has upkeep left to do."""
 
 LINGER_S: Final = 0.002
-"""So long after a commit the writer waits for more before it stores what nobody waits for."""
+"""Time after a commit for which commands without a waiting caller wait for others to join them."""
 
 PATIENCE_S: Final = 0.05
-"""Longest time the reader of the sockets waits for room; a server's ping has 0.1 s."""
+"""Longest time the poller waits for room in the waitlist; a ping must be answered within 0.1 s."""
 
 __all__ = ["JournalWriter", "OverloadedError", "WriterCounters"]
 

@@ -1,4 +1,4 @@
-"""Requests over one link, and who waits for each answer."""
+"""Requests over one link, and the receiver of each answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much of one account's work is in hand, and whether to go on reading.
+"""Flow control: how much of an account's work is in hand, and whether its link is read.
 
 ``contract.md`` 2.10: what was taken from the socket is never dropped; instead the poller
 stops reading the account, and TCP holds the peer back.

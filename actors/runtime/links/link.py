@@ -1,4 +1,4 @@
-"""One open WebSocket: writing from any thread, and everything to be known about it.
+"""One open WebSocket: writing from any thread, and the link's state.
 
 Reading, and closing the socket's descriptor, are the poller's alone.
 """

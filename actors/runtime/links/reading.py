@@ -1,4 +1,4 @@
-"""One link's turn at being read: bytes in, frames and the reason of an end out.
+"""One turn of reading a link: bytes in; frames, or the reason of its end, out.
 
 Runs on the thread that reads, which hands the frames over and closes the socket.
 """

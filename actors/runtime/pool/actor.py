@@ -36,7 +36,7 @@ SLICE = 64
 
 
 class RoleHolder(Protocol):
-    """Whatever holds the reference of the one who plays a role."""
+    """Anything that holds the reference of the actor in a role."""
 
     ref: Any
 

@@ -1,4 +1,4 @@
-"""One message that is due later: what an actor waits for, or nothing."""
+"""One timer slot of an actor: at most one message that is due later."""
 
 from __future__ import annotations
 

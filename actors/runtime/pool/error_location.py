@@ -1,4 +1,4 @@
-"""What may be said about an exception: its type and where it was raised."""
+"""The location of an exception, safe to log: its type and where it was raised."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A child that a handler, a listener or a sink forks on a thread of ours.
+"""Ends a child process that a handler, listener or sink forked on a thread of the gateway.
 
 The child has a copy of that one thread. When the code that forked returns there, the thread would
 go on with the work of its parent: call handlers again, write to sinks again.

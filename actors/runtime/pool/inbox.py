@@ -1,4 +1,4 @@
-"""The mailbox of a pooled actor: bounded, control first, and never a lost wake-up.
+"""The mailbox of a pooled actor: bounded, control messages first, no lost wake-up.
 
 It is also its address (``actor_ref``), pykka's flag that the actor is stopped
 (``actor_stopped``), and what tells the pool that its actor has something to do: four objects
@@ -44,7 +44,7 @@ class MailboxFullError(Exception):
 
 
 class Receiver(Protocol[M_contra]):
-    """Whoever takes messages, a pykka ``ActorRef`` for one; its ``tell`` may raise."""
+    """Anything that takes messages, for one a pykka ``ActorRef``; its ``tell`` may raise."""
 
     def tell(self, message: M_contra) -> object:
         """Take a message."""
@@ -60,7 +60,7 @@ def post(receiver: Receiver[M], message: M) -> bool:
 
 
 class Incarnation(Generic[M]):
-    """The mailbox of one life of an actor: what comes after its end is lost.
+    """The mailbox of one life of an actor: messages after its end are lost.
 
     Implements :class:`actors.ports.Mailbox`.
     """

@@ -1,4 +1,4 @@
-"""Time in which the process did not run: stopped by a signal, paused, or the machine asleep.
+"""Suspensions: time in which the process did not run (signal, pause, sleep of the machine).
 
 A deadline is for what somebody does with time. Of time in which nobody could do anything it must
 not take notice, or a process that wakes up gives up all that it was about to end.
@@ -15,7 +15,7 @@ SHORTEST_S: Final = 0.5
 
 
 class Naps:
-    """Watches one thread that looks around again and again. Not for several threads.
+    """Measures suspensions, for one thread that calls it again and again.
 
     Args:
         monotonic: The clock that deadlines are judged by.

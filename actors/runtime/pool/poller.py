@@ -1,4 +1,4 @@
-"""The reader: waits for every socket of the process, on the leading thread of the pool.
+"""The poller: reads every socket of the process, on the leading thread of the pool.
 
 It reads in large gulps, cuts frames, answers pings at once and hands the rest over; after each
 link the actors have their turn. It runs no stranger's code, and one link's trouble is that

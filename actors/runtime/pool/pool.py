@@ -1,4 +1,4 @@
-"""A few threads that run any number of actors, and read the sockets in between.
+"""The pool: a few threads that run all actors, and read the sockets in between.
 
 Leader and followers: one worker has the lead. It waits for the sockets, reads one link, and
 runs what that made ready while it is hot in the processor's caches; then the next link. The

@@ -1,4 +1,4 @@
-"""Actors whose every kind of death is heard of."""
+"""Actors whose end is always reported, however they die."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One thread and one heap for every delay of the process."""
+"""Timers: one thread and one heap for every delay of the process."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from actors.runtime.pool.error_location import error_location
 M = TypeVar("M")
 
 OVER: Final = object()
-"""What a timer holds that will not fire."""
+"""What a timer holds once it will not fire any more."""
 
 Due: TypeAlias = tuple["Mailbox[Never] | None", object]
-"""Whom to tell, and what; nobody: what to call."""
+"""A mailbox and the message for it; without a mailbox, a function to call."""
 
 _COMPACT_FROM = 64
-"""Below this many entries the cancelled ones may lie around."""
+"""With fewer entries than this, cancelled ones stay in the heap."""
 
 
 class Timer:

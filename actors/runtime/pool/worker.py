@@ -1,4 +1,4 @@
-"""One thread of the pool: runs whichever actor has mail, a slice at a time."""
+"""A worker: a thread of the pool that runs any actor with mail, a slice at a time."""
 
 from __future__ import annotations
 
