@@ -1,4 +1,4 @@
-"""Checks of what a caller hands in. Each error names the argument, the right type and the remedy.
+"""Checks of arguments of public calls. An error names the argument, the right type and the remedy.
 
 A value is checked in the call that brings it: what is stored or handed to an actor has been
 checked. Nothing here knows a gateway, a journal or a clock.
@@ -21,10 +21,11 @@ ID_CHARS: Final = 512
 """Most characters of an id: ids of the platforms have a few dozen."""
 
 FRAME_CHARS: Final = 4 << 20
-"""Most characters of what a platform made up: an event's id, say; a frame has no more."""
+"""Most characters of an id that a platform made, such as an event's; a frame has no more."""
 
 TEXT_BYTES: Final = 65_536
-"""Most bytes, in UTF-8, of a text that is sent; who sends far more has the link closed."""
+"""Most bytes, in UTF-8, of a text that is sent. The platform closes the link of a client that sends
+far more."""
 
 URL_CHARS: Final = 8192
 """Most characters of an address."""
@@ -248,7 +249,7 @@ def function(name: str, value: object, *, takes: int) -> Callable[..., object]:
 
 
 def arity(value: Callable[..., object], takes: int) -> inspect.Signature | None:
-    """Return the signature of what cannot be called with so many arguments; else None."""
+    """Return the signature of a function that cannot take this many arguments; else None."""
     try:
         signature = inspect.signature(value)
     except (ValueError, TypeError):  # built in: it does not tell

@@ -1,4 +1,4 @@
-"""How a person types a command of ours; what messages prescribe must exist where they are read."""
+"""Commands as a person types them, so that advice in messages works where it is read."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HTTP_EXTRA: Final = (
     if _IN_CHECKOUT
     else "pip install 'xianyu-gateway[http]'"
 )
-"""How the extra ``[http]`` comes here."""
+"""How to install the extra ``[http]``."""
 
 
 def command(words: str) -> str:

@@ -1,4 +1,4 @@
-"""Which of two equals is used: the compiled one, where it was built (ADR 11)."""
+"""Chooses between compiled and plain code: the compiled one, where it was built (ADR 11)."""
 
 from __future__ import annotations
 

@@ -125,7 +125,7 @@ class UnknownSendError(GatewayError):
 
 
 class SendStateError(GatewayError):
-    """Raised when a send is not in a state in which that can be done with it.
+    """Raised when the state of a send does not allow the call.
 
     Attributes:
         outbox_id: The send.
@@ -194,7 +194,7 @@ class UnknownLetterError(GatewayError):
 
 
 class EventSettledError(GatewayError):
-    """Raised when an event is answered where no handler is being called with it.
+    """Raised when an event is answered outside the call of its handler.
 
     Its handler has returned, or another thread is in it: what is answered there might come
     after the event is settled, and be lost.
@@ -216,7 +216,7 @@ class EventSettledError(GatewayError):
 
 
 class EventCopiedError(EventSettledError, TypeError):
-    """Raised when a copy of an event is answered: nobody would hear of it. A ``TypeError``, too."""
+    """Raised when a copy of an event is answered, which would be lost. A ``TypeError``, too."""
 
     def __str__(self) -> str:
         return (
@@ -226,7 +226,7 @@ class EventCopiedError(EventSettledError, TypeError):
 
 
 class NoAddresseeError(GatewayError, ValueError):
-    """Raised when an event is answered that does not tell whom; a ``ValueError``, too.
+    """Raised when an event names no addressee of an answer; a ``ValueError``, too.
 
     Attributes:
         event_id: Identity of the event.

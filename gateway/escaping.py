@@ -1,4 +1,4 @@
-"""JSON in which nothing moves a cursor, turns the direction of a line, or ends one.
+"""JSON without characters that move a cursor, turn the direction of a line, or end one.
 
 JSON lets control characters of C1, directions and the line ends of Unicode stand as they are.
 Strangers write them into messages: a terminal obeys them, and readers that split by lines cut

@@ -47,7 +47,7 @@ class PlatformEvent(Event, frozen=True, gc=False):
     Attributes:
         subtype: Finer than ``kind``, e.g. ``text``, ``image``, ``trade_card``, ``typing``.
         message_id: The platform's id of the message this is, or is about.
-        sender_id: Who sent it, and whom a reply goes to; of an own message the account itself.
+        sender_id: The sender, to whom a reply goes; of an own message the account itself.
         sender_nick: Display name of the sender.
         text: What was written; None unless it is a text.
         summary: One line the platform shows for it.
@@ -170,39 +170,39 @@ class PlatformEvent(Event, frozen=True, gc=False):
 
 
 class ChatMessage(PlatformEvent, frozen=True, gc=False):
-    """Somebody, or the account itself, said something."""
+    """A message of another user, or of the account itself."""
 
     kind: ClassVar[str] = "chat_message"
 
 
 class OrderStatusChanged(PlatformEvent, frozen=True, gc=False):
-    """An order moved, or the platform said where it stands."""
+    """An order changed its state, or the platform reported its state."""
 
     kind: ClassVar[str] = "order_status"
 
 
 class UserInteraction(PlatformEvent, frozen=True, gc=False):
-    """Somebody read or is typing."""
+    """Another user read a message or is typing."""
 
     kind: ClassVar[str] = "user_interaction"
     notice: ClassVar[bool] = True
 
 
 class SystemNotification(PlatformEvent, frozen=True, gc=False):
-    """The platform itself says something."""
+    """A notice by the platform itself."""
 
     kind: ClassVar[str] = "system_notification"
     notice: ClassVar[bool] = True
 
 
 class UnknownEvent(PlatformEvent, frozen=True, gc=False):
-    """It decodes, but nobody knows what it means; ``raw`` holds it."""
+    """A decoded entry of unknown meaning; ``raw`` holds it."""
 
     kind: ClassVar[str] = "unknown"
 
 
 class UndecodableEvent(PlatformEvent, frozen=True, kw_only=True, gc=False):
-    """It arrived and cannot be read; ``raw`` holds it.
+    """An entry that cannot be decoded; ``raw`` holds it.
 
     Attributes:
         reason: Why, safe to log: a constant, or a constant and the codec's own words.
@@ -217,7 +217,7 @@ class UndecodableEvent(PlatformEvent, frozen=True, kw_only=True, gc=False):
 
 
 class Delivering:
-    """What one event's handlers left to be settled with it.
+    """Replies and notes of one event's handlers, to be stored when the event is settled.
 
     Attributes:
         event: Which; None once its handlers have returned.
@@ -250,7 +250,7 @@ def _never() -> bool:
 
 
 def anybody(_event: Event) -> None:
-    """Name nobody: the platform wants nobody named."""
+    """Return None: the platform's sends name no addressee."""
 
 
 class _Elsewhere:

@@ -1,4 +1,4 @@
-"""Checks of the functions a host hands in, when it does and when they are called.
+"""Checks of the host's functions, when they are registered and when they are called.
 
 Handlers, listeners and sinks are called on threads, and a plain call must run them.
 """
@@ -17,7 +17,7 @@ from actors.runtime.pool.error_location import error_location
 from gateway import arguments
 
 WORDS: Final = 200
-"""Most characters of an exception's words that are told."""
+"""Most characters of an exception's text that are shown."""
 
 LATER_REMEDY: Final = (
     "write a plain def, and run what is async on an event loop of your own: "

@@ -1,4 +1,4 @@
-"""Logging: what the launcher sets up, and the polite default for everybody else.
+"""Logging: the launcher's set-up, and the polite default for embedding programs.
 
 Only the launcher calls :func:`configure`. Library code calls :func:`get_logger`, which
 follows a host that configured structlog, and otherwise speaks to the standard library's
@@ -182,7 +182,7 @@ def _takes_lines(log: object) -> bool:
 
 
 class GuardedLog:
-    """A logger that cannot hurt who logs: the only way from inside to the host's logging.
+    """A logger that never raises: the only way from inside to the host's logging.
 
     Whatever a logger, processor, handler or stream of the host raises costs the line, which is
     counted; ``SystemExit`` and its like, too. A line that is logged while the same thread is

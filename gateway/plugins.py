@@ -1,4 +1,4 @@
-"""What other packages bring by entry points: looked up at first use, once a process."""
+"""Platforms and sinks of other packages, by entry points: looked up once, at first use."""
 
 from __future__ import annotations
 

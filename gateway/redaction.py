@@ -1,4 +1,4 @@
-"""Takes secrets out of texts and values before anybody sees them.
+"""Redaction: masks secrets in texts and values before they are shown.
 
 Knows nothing of loggers and of settings: it is given the secret values and finds them,
 and whatever stands under a telling name, wherever it is put. Pure but for the set of

@@ -1,4 +1,4 @@
-"""``accounts``: where each stands, and the verbs."""
+"""``accounts``: the state of each account, and the verbs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The looks of ``doctor``: at the machine, and at what a configuration needs of it.
+"""The checks of ``doctor``: of the machine, and of what a configuration needs from it.
 
 Nothing is left behind; the disk is measured with a file that is gone at once.
 """
@@ -38,11 +38,11 @@ SLOW_FSYNC_MS = 20.0
 
 FEW_FREE_BYTES = 1 << 30
 SPARE_DESCRIPTORS = 200
-"""Beside one a connection: journal, sinks, HTTP, libraries."""
+"""File descriptors beside one per connection: journal, sinks, HTTP, libraries."""
 
 _OTHERS = 0o077
 _ROW = re.compile(r"\w+ row ").match
-"""Begins what is wrong with a row, and not with a page."""
+"""Begin of a problem of a row, as opposed to one of a page."""
 
 
 def of_machine() -> Iterator[Finding]:

@@ -34,10 +34,10 @@ from gateway.web.request import Request
 from gateway.web.stopped import StoppedGateway, not_running
 
 ANSWER_S = 15.0
-"""Seconds an answer may take beyond what it was asked to wait."""
+"""Seconds an answer may take beyond the requested wait."""
 
 MOST_OF_IDENTITY = 4096
-"""Bytes of the proof, from whoever listens there."""
+"""Most bytes of the proof: the answering program may be any."""
 
 _WAS_IT_DONE = "look whether it was done before asking again"
 _NO_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -51,7 +51,7 @@ class Control(Protocol):
     """The control client: a command asks, a gateway or its journal answers."""
 
     running: bool
-    """Whether a gateway answers, and not only its journal."""
+    """True: a running gateway answers; False: only its journal."""
 
     def ask(
         self,
@@ -71,7 +71,7 @@ class Control(Protocol):
             wait_s: Seconds the answer may take because it was asked to wait.
 
         Raises:
-            Problem: It was refused, or nobody is there.
+            Problem: The request was refused, or no gateway answers.
         """
 
 
@@ -120,7 +120,7 @@ class HttpControl:
         """See that a gateway answers.
 
         Raises:
-            Problem: Nobody does, or somebody else.
+            Problem: No gateway answers, or another program does.
         """
         if self.ask("GET", "healthz") != _ALIVE:
             raise _stranger(self.url, "it does not say that it is alive")
@@ -250,8 +250,8 @@ def open_control(arguments: argparse.Namespace, *, file_too: bool = False) -> It
         file_too: If no gateway answers, its journal will do; wants ``config``.
 
     Raises:
-        ConfigError: It cannot be read who is meant.
-        Problem: Nobody is there.
+        ConfigError: The configuration cannot be read.
+        Problem: No gateway answers.
     """
     settings = None if arguments.config is None else load(arguments.config)
     control = http_control(arguments, settings)
@@ -292,7 +292,7 @@ def http_control(arguments: argparse.Namespace, settings: Settings | None) -> Ht
 
 
 def _asked_at(listen: str) -> str:
-    """Return ``host:port`` to ask who listens there."""
+    """Return the ``host:port`` at which to ask the listener."""
     host, _, port = listen.rpartition(":")
     host = f"[{host}]" if ":" in host and not host.startswith("[") else host
     return f"{_ANYWHERE.get(host, host)}:{port}"
@@ -315,7 +315,7 @@ def _read(url: str, status: int, content: bytes) -> Any:
 
 
 class _Told(dict[str, Any]):
-    """What was answered; who left out what every gateway says is none."""
+    """An answer. If a key of every gateway is missing, the answer came from another program."""
 
     def __init__(self, url: str, body: dict[str, Any]) -> None:
         super().__init__(body)
@@ -331,7 +331,7 @@ def _harmless(words: str) -> str:
 
 
 def _stranger(url: str, why: str, status: int = 0) -> Problem:
-    """Say that somebody else listens there."""
+    """Return the problem that another program listens there."""
     return Problem(
         status if 400 <= status < 500 else http.HTTPStatus.BAD_GATEWAY,
         NOT_A_GATEWAY,

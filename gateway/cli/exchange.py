@@ -1,4 +1,4 @@
-"""One question over HTTP and its answer, both bounded: whoever listens there may be anybody.
+"""One HTTP request and its answer, both bounded, as the answering program may be any.
 
 Prints nothing.
 """
@@ -12,13 +12,14 @@ import time
 from typing import Any, Final
 
 MOST_BYTES: Final = 64 << 20
-"""Of an answer; a dead letter with the largest frame that settings usually allow takes a tenth."""
+"""Most bytes of an answer; a dead letter with the largest frame of usual settings has a tenth of
+it."""
 
 _PIECE: Final = 1 << 16
 
 
 class TooLongError(Exception):
-    """Raised when an answer does not end where one of a gateway would have."""
+    """Raised when an answer is longer than a gateway's can be."""
 
 
 def exchange(
@@ -47,7 +48,7 @@ def exchange(
 
     Raises:
         TooLongError: It is longer.
-        OSError: Nobody answers any more; a ``TimeoutError`` if it takes too long.
+        OSError: The other side is gone; a ``TimeoutError`` if it takes too long.
         http.client.HTTPException: The answer is none, or was cut off.
     """
     sock = connection.sock
@@ -75,7 +76,7 @@ def _content(answer: http.client.HTTPResponse, most_bytes: int) -> bytes:
 
 
 class _Timed:
-    """A socket whose every step ends by one moment, however little comes at a time."""
+    """A socket on which all steps share one deadline, however little each step brings."""
 
     def __init__(self, sock: socket.socket, until_s: float) -> None:
         self._sock = sock

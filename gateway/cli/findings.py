@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 class Verdict(enum.Enum):
-    """How bad it is."""
+    """How bad a finding is."""
 
     FINE = "ok"
     WARNING = "warning"
@@ -16,7 +16,7 @@ class Verdict(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at.
+    """One thing that was checked.
 
     Attributes:
         name: What.

@@ -1,4 +1,4 @@
-"""The memory of a process whose start is over; nothing here runs by itself."""
+"""The memory of a process once its start is over. Nothing here runs by itself."""
 
 from __future__ import annotations
 

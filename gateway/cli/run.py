@@ -13,7 +13,8 @@ from gateway.errors import ConfigError, SinkError
 from gateway.host.gateway import Gateway
 
 SWITCH_INTERVAL_S = 0.0005
-"""The interpreter's turn; shorter than its default, so that a busy handler delays no reader."""
+"""Switch interval of the interpreter; shorter than the default, so that a busy handler delays no
+reader."""
 
 SETTLE_AFTER_S = 60.0
 """Seconds after which the start should be over (:func:`gateway.cli.heap.settle`)."""

@@ -1,4 +1,4 @@
-"""``send``: one text, and the truth about it."""
+"""``send``: one text and its outcome."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gateway.cli.control import open_control
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Send; 0 if it was accepted, or is in the outbox and nobody wanted to wait."""
+    """Send; return 0 if it was accepted, or is in the outbox and ``--wait`` is 0."""
     text = streams.text() if arguments.text == "-" else arguments.text
     body = {
         "account": arguments.account,

@@ -1,4 +1,4 @@
-"""Answers for people and for programs. Knows no command and asks nobody.
+"""Prints answers for people and for programs. Knows no command and sends no request.
 
 What strangers wrote is shown without its control characters: a message must not move the
 cursor of a person's terminal.

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Self
 
 MOST_TEXT_BYTES = 1 << 20
-"""Of a text on standard input; the control API takes no longer body."""
+"""Most bytes of a text on standard input; the control API accepts no longer body."""
 
 
 def prepare() -> None:
@@ -34,7 +34,7 @@ def prepare() -> None:
 
 
 class _Output(io.TextIOWrapper):
-    """Standard output, whose failures say of what they are."""
+    """Standard output; its errors say that it was standard output that failed."""
 
     @classmethod
     def of(cls, stream: io.TextIOWrapper) -> Self:

@@ -12,7 +12,7 @@ from gateway.cli import show
 from gateway.cli.control import Control, open_control
 
 TURN_S = 25.0
-"""Seconds one look waits for news."""
+"""Seconds one request waits for new events."""
 
 MISSED = "… some events were not kept for watchers; the journal has them"
 

@@ -1,4 +1,4 @@
-"""Which gateway a person means, and with which token; each with where it was said."""
+"""Which gateway a command addresses, and with which token; each with the place where it was set."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _EXAMPLE: Final = "http://host:port"
 
 
 class Said(NamedTuple):
-    """A value, and who said it: an option, a variable, a file."""
+    """A value and its source: an option, a variable or a file."""
 
     value: str
     source: str

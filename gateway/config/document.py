@@ -13,10 +13,10 @@ from typing import Any
 from gateway.errors import ConfigError
 
 MAX_BYTES = 64 << 20
-"""Of a configuration file; 10,000 accounts with every key take a tenth of it."""
+"""Most bytes of a configuration file; 10,000 accounts with every key take a tenth of it."""
 
 MAX_VALUES = 10_000_000
-"""Of a file, every alias written out; those who walk it later pay for each."""
+"""Most nodes of a file with every alias expanded; later steps visit each of them."""
 
 _CONTENT = re.compile(r"'(?!<)[^'\s]{3,}'")
 _WANTS_QUOTES = re.compile(r"alias|tag|token|directive|mapping values")
@@ -24,7 +24,7 @@ _WANTS_QUOTES = re.compile(r"alias|tag|token|directive|mapping values")
 
 @dataclass(slots=True)
 class Document:
-    """What a file holds.
+    """The content of a file.
 
     Attributes:
         value: Mappings, lists and scalars; anything at the top.

@@ -1,4 +1,4 @@
-"""What came along when somebody pasted a secret: its name, quotes, a whole command. Pure.
+"""What a pasted secret brought along: its name, quotes, a whole command. Pure.
 
 The platform would refuse it hours later, in words that lead nowhere. What is said names the form
 that was pasted, never what is in it.
@@ -15,7 +15,7 @@ from gateway.settings import Credentials
 Finding = tuple[str, str]
 
 BREAK = re.compile(r"[\r\n\0]")
-"""What ends a header before its time."""
+"""Characters that end a header too early."""
 
 _UNSEEN = frozenset({"Cf", "Zl", "Zp"})
 _COOKIE_NAME = re.compile(

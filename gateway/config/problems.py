@@ -1,4 +1,4 @@
-"""Collects what is wrong with a configuration, each in one line with its place."""
+"""Collects the problems of a configuration, each in one line with its place."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _KINDS = {str: "text", int: "a number", float: "a number"}
 
 
 class Problems:
-    """What is wrong so far.
+    """The problems found so far.
 
     Args:
         source: The file, or what else the values came from.

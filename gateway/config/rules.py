@@ -1,4 +1,4 @@
-"""What no type can say: rules over several keys, URLs, names. Pure.
+"""Rules that no type expresses: over several keys, URLs, names. Pure.
 
 Each rule gives the place and what is wrong; one that concerns a pair of keys gives the
 record they stand in.
@@ -35,7 +35,8 @@ _LONGEST_ADDRESS = 80
 _BLANKS = frozenset({"Cc", "Zs"})
 
 SHORTEST_TOKEN = 16
-"""Characters of ``http.token``: whoever guesses it reads every message, and sends in your name."""
+"""Fewest characters of ``http.token``: whoever guesses it reads every message and sends in your
+name."""
 
 _HANDSHAKE_HEADERS = re.compile(r"connection|upgrade|sec-websocket-.*", re.IGNORECASE)
 

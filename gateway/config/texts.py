@@ -1,4 +1,4 @@
-"""What a text of settings may hold, whichever key it stands in. Pure.
+"""What a text in settings may contain, whatever its key. Pure.
 
 Half of a letter (a lone surrogate: bytes that were no UTF-8) has no form in a journal, on a wire
 or in JSON, and a control character none in a name, a path or a header: who lets one in learns of

@@ -1,1 +1,1 @@
-"""What an embedding program holds."""
+"""The objects an embedding program uses."""

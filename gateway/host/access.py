@@ -1,4 +1,4 @@
-"""The journal as the host's calls use it: of a running gateway, or the file of a stopped one.
+"""Access to the journal for the host's calls: of a running gateway, or a stopped one's file.
 
 What can be asked of a journal, and done with what lies in it, is written once, over a
 :class:`JournalAccess`: :class:`gateway.host.dead_letters.DeadLetters` and
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from actors.system import System
 
 ANSWER_S: Final = 10.0
-"""Seconds to wait for the journal before saying so."""
+"""Seconds a call waits for the journal; then it raises TimeoutError."""
 
 T = TypeVar("T")
 
@@ -45,7 +45,7 @@ class JournalAccess(Protocol):
         """Make an event pending again, at the end of its lane; False if it is no letter."""
 
     def send_dropped(self, account: AccountId, outbox_id: str) -> None:
-        """Tell who would still send it that a send has ended by a person's word."""
+        """Tell the outbox that a person has ended a send."""
 
 
 class RunningJournal:
@@ -84,7 +84,7 @@ class RunningJournal:
 
 
 class StoppedJournal:
-    """A journal that nobody else has open; whoever opened it closes it here.
+    """A journal that no other process has open; its opener closes it here.
 
     Args:
         journal: Open.

@@ -1,4 +1,4 @@
-"""What a host sees of its accounts: where each stands, and the verbs to change it."""
+"""The host's view of its accounts: their states, and the verbs to change them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def masked_failure(failure: Failure, redactor: Redactor) -> Failure:
 
 
 _PLACES: Final = {state: place for place, state in enumerate(ConnectionState)}
-"""Where each state stands in a list: thousands of dicts would cost twice the bytes."""
+"""Position of each state in a list: thousands of dicts would take twice the bytes."""
 
 
 def masked_change(change: StateChanged, redactor: Redactor) -> StateChanged:
@@ -53,7 +53,7 @@ class AccountView:
         last_error: The last failure; it stays after the account has recovered.
         attempt: Number of the attempt that is waited for or made; 0 when all is well.
         next_retry_s: Delay before that attempt, as it was drawn.
-        paused: A person paused it, perhaps in an earlier life, and nobody resumed it since.
+        paused: A person paused it, perhaps in an earlier process, and has not resumed it since.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Whom a reply to an event goes to."""
+"""The addressee of a reply to an event."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gateway.errors import NoAddresseeError
 
 
 def addressee(plans: Mapping[AccountId, AccountPlan], event: Event) -> str | None:
-    """Return the id of the user who is answered; None where the platform names nobody.
+    """Return the id of the user that is answered; None if the platform names none.
 
     Args:
         plans: Those of the accounts there are.

@@ -1,4 +1,4 @@
-"""From settings to what the kernel needs: one account's plan, and the journal."""
+"""Makes what the kernel needs from settings: the plan of each account, and the journal."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _SECTIONS = [
     for key in dataclasses.fields(AccountSettings)
     if isinstance(key.default, Record) and key.name in AccountPlan.__struct_fields__
 ]
-"""What of an account's settings the kernel has under the same name."""
+"""Settings of an account that the kernel has under the same name."""
 
 
 def journal(settings: Settings, clock: Clock, log: Any = None) -> Journal:

@@ -17,7 +17,7 @@ MOST_CALLS: Final = 4096
 
 
 class Calls:
-    """What listeners are still to hear. Any thread.
+    """The calls of listeners that wait. Any thread.
 
     Args:
         system: The machinery while it runs.

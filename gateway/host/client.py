@@ -346,7 +346,7 @@ class WebSocketClient:
 
     @contextlib.contextmanager
     def _step(self) -> Iterator[bool]:
-        """Be the only one who makes, dials or takes down a line.
+        """Hold the right to make, dial or take down a line, exclusively.
 
         Yields:
             True inside another step of the same thread, which a signal handler interrupted:

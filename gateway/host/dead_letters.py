@@ -15,15 +15,15 @@ from gateway.host.undisturbed import undisturbed
 from gateway.platforms import registry
 
 MOST_LISTED: Final = 1_000_000
-"""Letters one list may have."""
+"""Most dead letters in one list."""
 
 
 TOLD: Final = ("kind", "sender_id", "sender_nick", "text", "summary", "order_id", "occurred_at_ms")
-"""What a person wants to know of a letter, by the names of an event."""
+"""Columns of a dead letter for a person, by the names of an event's fields."""
 
 
 def told(frame: Frame | None, index: int, platforms: Iterable[str]) -> dict[str, Any]:
-    """Return who wrote what in a letter, as far as a platform can read its frame.
+    """Return sender and text of a dead letter, as far as a platform can read its frame.
 
     Args:
         frame: The frame it came in.

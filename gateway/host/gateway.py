@@ -144,7 +144,7 @@ class Gateway:
         Args:
             event_type: An event class; ``Event`` for everything.
             account: Only this account's events; one that comes later is added first.
-            own: Also what the account itself wrote; off, so that answers answer nobody twice.
+            own: Also messages of the account itself; off, so that no reply is answered again.
             on_crash: ``redeliver``: an event whose handling the process did not survive is
                 handled again, marked ``redelivered``. ``park``: it is kept for a person
                 (:attr:`dead_letters`); for handlers whose effects must never happen twice.
@@ -185,7 +185,7 @@ class Gateway:
         """Show each event to a listener before its handlers, an attempt a time.
 
         Args:
-            listener: Must neither raise nor block; None: nobody any more.
+            listener: Must neither raise nor block; None removes it.
 
         Raises:
             TypeError: It is no function of one argument that a plain call runs.
@@ -372,7 +372,7 @@ class Gateway:
         """Accept a message for sending; returns once it is in the outbox.
 
         Args:
-            account: Who sends.
+            account: The sending account.
             conversation: Id of the conversation.
             text: What to say, up to 65,536 bytes in UTF-8; None for an image.
             image_url: Where an uploaded image lies (http or https); None for a text.

@@ -1,4 +1,4 @@
-"""The host's handlers and sinks: who wants which event, and one call for all of them.
+"""The host's handlers and sinks: which of them gets which event.
 
 Runs on handler threads only. Each handler and each sink fails alone: a further try of an event
 calls only the handlers that failed, what the others left waits for it, and a sink is given the
@@ -23,7 +23,7 @@ from gateway.sinks.base import Sink
 from gateway.sinks.runner import Entry, SinkRunner
 
 MOST_KEPT = 10_000
-"""Events between two tries that are remembered; each lane has one at most."""
+"""Most events between two attempts that are remembered; each lane has one at most."""
 
 _TIMED_OUT = Outcome(disposition=Disposition.DEAD, reason="handler_timed_out")
 
@@ -31,7 +31,7 @@ IGNORED = Outcome(disposition=Disposition.IGNORED, reason="no_handler")
 
 
 class _Kept:
-    """What is known of an event between its tries, in one life of the process.
+    """What is known of an event between its attempts, in one life of the process.
 
     Attributes:
         ended: Handlers that have had it: done, or given up.
@@ -69,11 +69,11 @@ class _Kept:
 
 
 class _Wanted(NamedTuple):
-    """Who wants an event.
+    """The subscriptions that want an event.
 
     Attributes:
         subscriptions: In the order they were added.
-        alone: The handler if nobody else, and no sink, gets the event.
+        alone: The handler, if no other handler and no sink gets the event.
         parks: One of them wants it parked.
     """
 
@@ -83,7 +83,7 @@ class _Wanted(NamedTuple):
 
 
 class Handlers:
-    """Calls whoever wants an event; the kernel's ``Handle`` and ``Parking``.
+    """Calls the handlers and sinks of an event; the kernel's ``Handle`` and ``Parking``.
 
     Args:
         sinks: Where all events go.
@@ -187,18 +187,18 @@ class Handlers:
             if revoked():
                 forks.end_copy(error)
             if self._log is None and self.on_failure is None:
-                raise  # who called tells of it
+                raise  # the caller reports it
             return self._failed(event, [self._reason(event, subscriptions[0], error)])
         if not call.replies and call.notes is None:
             return DONE
         if revoked():
-            return DONE  # nobody hears it
+            return DONE  # dropped
         kept = _Kept()
         kept.add(subscriptions[0], call)
         return self._end(event, kept)
 
     def given_up(self, event: Event) -> Outcome:
-        """Return what becomes of an event whose try was given up: its handler did not return.
+        """Return the outcome of an event whose attempt was given up: its handler did not return.
 
         The handlers that were not called yet have their turn in a further try; what the ones
         before left is not lost with the one that hangs.
@@ -228,7 +228,7 @@ class Handlers:
             return again
 
     def forget(self, event: Event) -> None:
-        """Hear that an event is over: if it comes again, everybody gets it."""
+        """Forget an event that is over: if it comes again, every handler gets it."""
         self._kept.pop(event.event_id, None)
 
     def _wanting(self, key: Key) -> _Wanted:
@@ -273,7 +273,7 @@ class Handlers:
             except BaseException as error:  # noqa: BLE001  # a stranger's code
                 if revoked():
                     forks.end_copy(error)
-                    return DONE  # nobody hears it; a further try has the rest
+                    return DONE  # dropped; a further attempt has the rest
                 failures.append(self._reason(event, subscription, error))
                 continue
             if revoked():
@@ -307,7 +307,7 @@ class Handlers:
         )
 
     def _failed(self, event: Event, failures: Sequence[str], kept: _Kept | None = None) -> Outcome:
-        """Return the outcome of a try; what others left goes with it, should it be the last."""
+        """Return the outcome of a failed attempt, with what the other handlers left."""
         more = f"; and {len(failures) - 3} more" if len(failures) > 3 else ""
         outcome = Outcome(disposition=Disposition.RETRY, reason="; ".join(failures[:3]) + more)
         return outcome if kept is None else self._left(event, kept, outcome)

@@ -21,17 +21,18 @@ from gateway.errors import ForkedError, NotStartedError, ShuttingDownError
 SystemT = TypeVar("SystemT")
 
 LONGEST_STOP_S: Final = 60.0
-"""A stop on another thread is waited for so long."""
+"""Seconds to wait for a stop that another thread runs."""
 
 LOOK_S: Final = 0.5 if os.name == "nt" else 3600.0
-"""So often a main thread that waits runs its signal handlers where nothing interrupts a wait."""
+"""Seconds between wake-ups of a waiting main thread, so that it runs its signal handlers where a
+signal interrupts no wait."""
 
 INTERNAL_FAILURE: Final = 70
 """Exit code when the ordered stop was cut short or threads survived it."""
 
 
 class Life:
-    """Where a gateway stands. All methods on any thread.
+    """The life cycle of a gateway. All methods on any thread.
 
     Attributes:
         stopping: A stop began; there is no way back.
@@ -70,7 +71,7 @@ class Life:
         """Note that it runs in this process from now on.
 
         Args:
-            on_fork: Called in a child of it; must take no lock: who held it is not there.
+            on_fork: Called in a forked child; must take no lock, as the holder is not there.
         """
         self._on_fork = on_fork
         self._begun = True
@@ -140,15 +141,15 @@ class Life:
 
 
 class Watcher(Protocol):
-    """What a fork concerns."""
+    """The part of a life that a fork changes."""
 
     def forked(self) -> None:
-        """Hear that this is a child. Must take no lock: who held it is not here."""
+        """Note that this is a forked child. Must take no lock: its holder does not exist here."""
 
 
 _watchers: WeakSet[Watcher] = WeakSet()
 _registered: list[bool] = []
-"""Once in a process: such a hook cannot be taken back, and importing this sets none."""
+"""Set once per process, and not at import: such a hook cannot be removed."""
 
 
 def watch_forks(watcher: Watcher) -> None:

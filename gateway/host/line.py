@@ -1,4 +1,4 @@
-"""What runs one link of a :class:`gateway.WebSocketClient`, from its dial to its last thread."""
+"""Runs one link of a :class:`gateway.WebSocketClient`, from its dial to its last thread."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _NO_THREADS: Final = Failure(
 
 
 class Owner(Protocol):
-    """Who has a line. Called on its threads; must not block."""
+    """The owner of a line. Called on the line's threads; must not block."""
 
     def heard(self, frames: Sequence[Frame]) -> None:
         """Messages came, in this order."""

@@ -1,4 +1,4 @@
-"""What the kernel tells a gateway: kept in its views and tickets, and told to its listeners."""
+"""Reports of the kernel: kept in views and tickets, and passed to listeners."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The accounts a gateway has: taken in, switched on and off, and let go."""
+"""The accounts of a gateway: added, switched on and off, and removed."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _VERBS: Final[Mapping[str, Callable[[AccountRegistry, AccountId], None]]] = {
 
 
 class Registry:
-    """Knows the accounts of one gateway, before it runs and while it does. Any thread.
+    """The accounts of one gateway, before it runs and while it does. Any thread.
 
     Args:
         settings: What all accounts share; its accounts are the first ones.

@@ -1,4 +1,4 @@
-"""Makes sends: what is said to whom, under which ids, within which bounds."""
+"""Makes sends: addressee, content, ids and bounds."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gateway.host.sends import ClientIds, SendTicket, Tickets
 
 
 class Sender:
-    """Accepts sends of the host, and makes those that are replies. Any thread.
+    """Accepts sends of the host, and makes replies into sends. Any thread.
 
     Args:
         registry: The accounts, and what runs them.

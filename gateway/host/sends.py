@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from actors.system import System
 
 PENDING = SendResult(outcome=SendOutcome.UNKNOWN, reason="pending")
-"""What :meth:`SendTicket.result` gives at its timeout; the send itself lives on."""
+"""Result of :meth:`SendTicket.result` at its timeout; the send itself goes on."""
 
 MOST_LISTED: Final = 1_000_000
-"""Sends one list may have."""
+"""Most sends in one list."""
 
 _OUTCOMES: Final = [each.value for each in SendOutcome]
 
@@ -136,7 +136,7 @@ class ClientIds:
 
 
 class Tickets:
-    """Who waits for which send."""
+    """The tickets that wait for the outcome of their sends."""
 
     def __init__(self) -> None:
         self._tickets: dict[str, SendTicket] = {}
@@ -148,7 +148,7 @@ class Tickets:
             return self._tickets.setdefault(outbox_id, SendTicket(outbox_id))
 
     def end(self, outbox_id: str, result: SendResult) -> None:
-        """Resolve a ticket; one that nobody holds is fine."""
+        """Resolve a ticket, if there is one."""
         with self._lock:
             ticket = self._tickets.pop(outbox_id, None)
         if ticket is not None:
@@ -200,7 +200,7 @@ class SendView(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         outbox_id: Our id of it.
-        account: Who sends.
+        account: The sending account.
         conversation_id: Where to.
         to: The other user's id.
         text: What it says; None for an image.
@@ -271,7 +271,7 @@ class Sends:
 
     Args:
         journal: Where they lie.
-        tickets: Who waits.
+        tickets: The tickets that wait.
     """
 
     def __init__(self, journal: JournalAccess, tickets: Tickets) -> None:
@@ -341,7 +341,7 @@ class Sends:
     def resolve(
         self, outbox_id: str, outcome: SendOutcome | str, message_id: str | None = None
     ) -> SendView:
-        """End a send that is UNKNOWN, by the word of a person who has looked.
+        """End an UNKNOWN send as a person decided who looked at the conversation.
 
         Args:
             outbox_id: Which send.

@@ -16,7 +16,7 @@ from actors.values import AccountId
 from gateway.host.accounts import Accounts
 
 JOURNAL_S: Final = 1.0
-"""The journal gets at least this: its lock must be free for whoever comes next."""
+"""Seconds the journal gets at least, as its lock must be free for the next process."""
 
 
 class Steps(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,10 +53,10 @@ class Steps(msgspec.Struct, frozen=True, kw_only=True):
 
 
 STEPS: Final = Steps()
-"""28 of the 30 s; the rest is for what lies between."""
+"""28 of the 30 s; the rest is for the time between the steps."""
 
 SHARE: Final = 28 / 30
-"""Of the time a caller gives; see :data:`STEPS`."""
+"""Shares of the time a caller gives; see :data:`STEPS`."""
 
 
 def stop(

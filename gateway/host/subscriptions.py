@@ -13,16 +13,17 @@ from gateway.events import OrderStatusChanged, SystemNotification
 Handler = Callable[[Any], None]
 
 OnCrash: TypeAlias = Literal["redeliver", "park"]
-"""What becomes of an event whose handler the process did not survive (``contract.md`` I9)."""
+"""What happens to an event if the process ends in its handler (``contract.md`` I9)."""
 
 Session: TypeAlias = Literal["private", "group", "system"]
-"""Who talks in a conversation: two people, many, or the platform itself."""
+"""Kinds of conversations: of two people, of many, of the platform itself."""
 
 _TOLD_BY_THE_PLATFORM = (OrderStatusChanged, SystemNotification)
-"""Nobody answers a group by them, and a shop must not miss them for where they are told."""
+"""Events that every subscription gets from every kind of conversation: a shop must not miss them,
+and no handler answers a group because of them."""
 
 Key: TypeAlias = tuple[type[Event], AccountId, bool, str | None]
-"""What decides who wants an event."""
+"""What decides which subscriptions want an event."""
 
 
 def check(
@@ -67,7 +68,7 @@ def _told(value: object) -> str:
 
 
 class Subscription:
-    """What a handler was added with; see :meth:`gateway.host.handlers.Handlers.add`."""
+    """A handler with its arguments; see :meth:`gateway.host.handlers.Handlers.add`."""
 
     __slots__ = ("account", "event_type", "handler", "own", "park", "sessions")
 
@@ -110,5 +111,5 @@ class Subscription:
 
 
 def key_of(event: Event) -> Key:
-    """Return what decides who wants an event."""
+    """Return what decides which subscriptions want an event."""
     return (type(event), event.account, event.own, getattr(event, "session_type", None))

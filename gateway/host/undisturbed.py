@@ -1,4 +1,4 @@
-"""Calls of the main thread, run where no signal handler can interrupt them.
+"""Runs calls of the main thread on another thread, where no signal handler can interrupt them.
 
 Python runs signal handlers on the main thread, between any two of its instructions. A handler
 that calls the gateway while the main thread is in a call of it would wait for a lock of its own
@@ -23,10 +23,10 @@ from time import monotonic
 from typing import Any, Final, ParamSpec, TypeVar
 
 NAME: Final = "gateway/call"
-"""Of these threads."""
+"""Name of these threads."""
 
 END_S: Final = 1.0
-"""So long is waited for the end of one that is busy."""
+"""Seconds to wait for the end of a busy thread."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -93,7 +93,7 @@ class _NoThreadError(Exception):
 
 
 class _Job:
-    """A call, and where what came of it is told."""
+    """A call and the place of its result."""
 
     __slots__ = ("_calls", "answers")
 
@@ -119,7 +119,7 @@ class _Job:
 
 
 class _Hands:
-    """Threads that do what the main thread asks for: two, and more while handlers ask within calls.
+    """Threads that run calls of the main thread: two, and more while handlers call within calls.
 
     The main thread only puts into a queue: that a signal cannot cut in two, and the start of a
     thread it can. So the threads start one another, and stay until the last call.
@@ -202,7 +202,7 @@ def _hands() -> _Hands:
 
 
 class Bell:
-    """Wakes threads that wait for a change; whoever changes something takes no lock for it."""
+    """Wakes threads that wait for a change. Ringing takes no lock."""
 
     __slots__ = ("_waiting",)
 
@@ -210,7 +210,7 @@ class Bell:
         self._waiting: set[LockType] = set()
 
     def ring(self) -> None:
-        """Have all who wait look again."""
+        """Wake all waiting threads, so that they check again."""
         for each in tuple(self._waiting):
             with contextlib.suppress(RuntimeError):  # it was rung already
                 each.release()

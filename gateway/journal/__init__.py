@@ -1,1 +1,1 @@
-"""Where messages live: in SQLite or in memory; each an :class:`actors.ports.journal.Journal`."""
+"""The journals: in SQLite or in memory; each an :class:`actors.ports.journal.Journal`."""

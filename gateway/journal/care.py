@@ -1,4 +1,4 @@
-"""What an operator does with a journal: look, check, prune. Plain functions over a path.
+"""Maintenance of a journal: report, check, backup, prune, salvage. Plain functions over a path.
 
 ``backup`` and ``salvage`` are files of their own and named here, too. What only reads works
 beside a running gateway; what writes takes the lock, and on a running gateway goes through its
@@ -52,11 +52,11 @@ _SLICE_S: Final = 1.0
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """How a journal stands.
+    """The state of a journal.
 
     Attributes:
         path: The file.
-        owner: Who has it open; None: nobody.
+        owner: The process that has it open; None: none.
         schema: Its version.
         clean: It was stopped cleanly (or runs, and has stored nothing since).
         events: Rows by status, in lower case.
@@ -166,7 +166,7 @@ def check(path: Path, *, thorough: bool = False) -> list[str]:
 
 
 class Repair(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of rows that could not be read.
+    """The result of a repair: rows that could not be read.
 
     Attributes:
         path: The journal.
@@ -180,7 +180,7 @@ class Repair(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def repair(path: Path, *, clock: Clock) -> Repair:
-    """Take rows that cannot be read out of a journal nobody has open, into a file beside it.
+    """Move rows that cannot be read out of a closed journal, into a file beside it.
 
     Raises:
         JournalError: In use, damaged, or it cannot be written; no row is lost.
@@ -221,7 +221,7 @@ def prune(
     clock: Clock,
     progress: Callable[[Pruned], None] | None = None,
 ) -> Pruned:
-    """Delete what may go from a journal nobody has open.
+    """Delete what retention allows from a closed journal.
 
     Args:
         path: The file.

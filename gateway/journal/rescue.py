@@ -1,4 +1,4 @@
-"""Writes a journal anew whose files were deleted or moved while it was open.
+"""Rescue: writes a journal again if its files were deleted or moved while it was open.
 
 Who has it open is the last who knows what was acknowledged. The copy is whole before it gets the
 name, and it never takes the place of another file.

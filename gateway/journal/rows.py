@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 Value: TypeAlias = str | bytes | int | float | None
 
 SIZES: Final = (256, 128, 64, 32, 16, 8, 4, 2, 1)
-"""Rows a statement may have; any number is a sum of few of them, and all stay prepared."""
+"""Row counts of statements: any number is a sum of a few of them, and all stay prepared."""
 
 _LARGEST = 2**63 - 1
 

@@ -19,10 +19,11 @@ APPLICATION_ID: Final = 0x58594757
 """``PRAGMA application_id``; tells a journal from any other SQLite file."""
 
 PAGE_BYTES: Final = 4096
-"""A small commit writes four or five pages, whatever their size: larger ones only cost."""
+"""Page size. A small commit writes four or five pages of any size, so larger pages only cost."""
 
 WAL_BYTES: Final = 64 * 1024 * 1024
-"""Size of the write-ahead log at which a commit copies what is left of it, too; it begins anew."""
+"""Size of the write-ahead log at which a commit itself copies the rest of it, so that it begins
+anew."""
 
 
 class Status(enum.IntEnum):
@@ -58,7 +59,7 @@ UNKNOWN_EFFECT: Final = "unknown_effect"
 
 
 class FrameKind(enum.IntEnum):
-    """How ``inbox.raw`` is to be read."""
+    """The encoding of ``inbox.raw``."""
 
     TEXT = 0
     BINARY = 1
@@ -133,8 +134,8 @@ CREATE TABLE tally(
 _FOURTH = "ALTER TABLE attempt ADD COLUMN platform_at INTEGER;"
 
 _STEPS: Final = {1: _FIRST, 2: _SECOND, 3: _THIRD, 4: _FOURTH}
-"""What makes each version of the one before. A new file takes all of them, so that it cannot
-differ from one that was brought up to date."""
+"""Statements that make each version from the one before. A new file runs all of them, so it cannot
+differ from a migrated one."""
 
 
 def create(connection: sqlite3.Connection, now_ms: int, *, version: int = VERSION) -> None:

@@ -1,4 +1,4 @@
-"""What SQLite dropped from a journal's log when it opened it (sqlite.org/walformat.html).
+"""Finds what SQLite dropped from a journal's log when it opened it (sqlite.org/walformat.html).
 
 A log is read up to the first frame whose checksum is wrong, and what comes after is dropped
 without a word. That is right for what a kill cuts off: only the last frame that was being
@@ -32,13 +32,13 @@ _STEP: Final = _FRAME.size + schema.PAGE_BYTES
 _MAGIC: Final = 0x377F0682
 _MASK: Final = 0xFFFFFFFF
 _ALIKE: Final = 1024
-"""So many frames of an older round in a row, and no newer one is behind them."""
+"""After this many frames of an older round in a row, no newer one follows."""
 
 _Sums = tuple[int, int]
 
 
 class Dropped(msgspec.Struct, frozen=True, kw_only=True):
-    """What SQLite left out.
+    """What SQLite dropped.
 
     Attributes:
         frames: Pages that had been written.

@@ -1,4 +1,4 @@
-"""Whether the files of an open journal still bear their names.
+"""Checks that the files of an open journal still have their names.
 
 A file that was deleted, moved or replaced goes on working for who has it open, and is gone for
 the next start: what is stored there must not be acknowledged. So the names are looked at within
@@ -30,7 +30,7 @@ _Number = tuple[int, int]
 
 
 class Astray(Enum):
-    """What became of the files; the value is for people."""
+    """What happened to the files; the value is for people."""
 
     GONE = "was deleted or moved"
     LOG_GONE = "has lost its log (-wal or -shm), which was deleted, moved or replaced"
@@ -52,7 +52,7 @@ class AstrayError(Exception):
 
 
 class Whereabouts:
-    """Of the files of one journal, by device and number. Any one thread at a time.
+    """The files of one journal, by device and inode. Any one thread at a time.
 
     Where an open file keeps its name (Windows) nothing is looked at.
 
@@ -78,7 +78,7 @@ class Whereabouts:
         self._journal, self._least_bytes = _number(self._path), _LEAST_BYTES
 
     def closed(self) -> None:
-        """Expect another log: the last who has a journal open removes it."""
+        """Expect another log: the last process that closes a journal removes it."""
         self._beside = self._indexed = None
         self._log_bytes, self.shrunk = 0, False
 
@@ -151,7 +151,7 @@ def rescued(path: Path) -> Alert:
 
 
 def lost(path: Path, astray: Astray) -> JournalError:
-    """Return what to say of files that nobody but a person can set right."""
+    """Return the alert about files that only a person can set right."""
     return JournalError(f"the journal {path} {astray.value} while it was open; {NEXT_STEP}")
 
 

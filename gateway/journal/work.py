@@ -1,4 +1,4 @@
-"""One transaction in the making: the open connection and what will change if it commits."""
+"""One open transaction: its connection, and what changes if it commits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class SettledBeforeError(Exception):
 
 
 class Work:
-    """A transaction's tools. Begun and ended by :mod:`gateway.journal.sqlite.journal`.
+    """An open transaction. Begun and ended by :mod:`gateway.journal.sqlite.journal`.
 
     Attributes:
         numbers: Source of ``lane_seq`` and ``raw_id``.

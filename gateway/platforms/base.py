@@ -1,4 +1,4 @@
-"""What a platform need not say: defaults for all that a codec can leave out.
+"""Defaults for everything a codec can leave out.
 
 The default implementations do nothing or refuse in words, and a subclass implements whatever
 it has. A session needs ``decode``, and ``send`` unless it only listens; a platform needs
@@ -89,7 +89,7 @@ class BaseSession:
 
 
 class BasePlatform(ABC):
-    """A chat service whose stored frames are read by its sessions, and whose sends name nobody.
+    """A chat service whose sessions read its stored frames, and whose sends name no addressee.
 
     Attributes:
         name: In the configuration.

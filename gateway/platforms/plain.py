@@ -48,7 +48,7 @@ class PlainSession(BaseSession):
         return Decoded(raw=frame, events=(event,))
 
     def send(self, mid: str, delivery: Delivery) -> Frame:
-        """Return the text as it is; nobody answers it.
+        """Return the text as it is; there is no answer to it.
 
         Raises:
             ValueError: The content is no text.

@@ -11,7 +11,7 @@ from gateway.errors import ConfigError, did_you_mean
 from gateway.plugins import Plugins
 
 GROUP: Final = "xianyu_gateway.platforms"
-"""Entry points of other packages: a name in the configuration → what makes the platform."""
+"""Entry points of other packages: the name in the configuration → the platform's factory."""
 
 _BUILT_IN = {
     "goofish": ("gateway.platforms.goofish", "Goofish"),
@@ -42,7 +42,7 @@ def get(name: str) -> Platform:
     """Return a platform; its module is imported now, not before.
 
     Raises:
-        ValueError: Nobody knows the name; says which are known and the nearest.
+        ValueError: The name is unknown; says which are known and the nearest.
         ConfigError: Another package brings it and it cannot be used; says why and what to do.
             A ``ValueError``, too.
     """

@@ -1,4 +1,4 @@
-"""Everything that can be set, as frozen values: names, units, defaults, bounds.
+"""All settings, as frozen values: names, units, defaults, bounds.
 
 A section the kernel works with is defined in :mod:`actors.sections` and held here; what only
 the gateway knows is defined here. Only data. Reading a file is :mod:`gateway.config`;
@@ -81,7 +81,7 @@ class HttpSettings(Masked):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class SinkSettings(Masked):
-    """Where events go besides the handlers.
+    """A sink: where events go besides the handlers.
 
     Attributes:
         kind: Its name in :mod:`gateway.sinks`, e.g. ``jsonl``.
@@ -94,7 +94,7 @@ class SinkSettings(Masked):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False, weakref_slot=True)
 class Settings(Masked):
-    """All of a gateway.
+    """The settings of a gateway.
 
     Attributes:
         data_dir: The journal lives here; ``~`` is a home directory. It is relative to the

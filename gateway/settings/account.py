@@ -25,10 +25,10 @@ from gateway.settings.record import Masked, Secret
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Credentials(Masked):
-    """Who the account is.
+    """The credentials of an account.
 
     Attributes:
-        kind: ``static``: what stands here, until somebody changes it.
+        kind: ``static``: the values here, until they are changed.
         user_id: The platform's id of the account.
         device_id: The one the token was asked for; stays the same across reconnects.
         token: Proof for the registration.
@@ -44,7 +44,7 @@ class Credentials(Masked):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class TlsSettings(Masked):
-    """Whom to trust.
+    """Which certificates to trust.
 
     Attributes:
         ca_file: PEM file with own authorities, resolved as ``data_dir`` is; None: those of the

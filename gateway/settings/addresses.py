@@ -1,6 +1,6 @@
 """Addresses in settings: ``url``, ``proxy`` and ``listen``, read by one parser. Pure.
 
-Whoever checks a file and whoever dials ask the same function, so they cannot disagree. No text
+The check of a file and the dialer ask the same function, so they cannot disagree. No text
 here repeats a name, a password, a path or a query.
 """
 
@@ -32,7 +32,7 @@ class AddressError(ValueError):
     """An address that cannot be used; its text follows the name of the key and a colon.
 
     Attributes:
-        in_file: The same for whoever reads a file, with what was expected there.
+        in_file: The same for a problem of a file, with what was expected there.
     """
 
     def __init__(self, told: str, in_file: str | None = None) -> None:

@@ -33,5 +33,5 @@ def resolved(path: T) -> T:
 
 
 def is_homeless(path: object) -> bool:
-    """Return whether a path still begins with the home directory of somebody unknown."""
+    """Return whether a path still begins with the home directory of an unknown user."""
     return isinstance(path, str) and path.startswith("~")

@@ -1,4 +1,4 @@
-"""What a sink is. How to add one: a file here and a line in ``registry.py``, or an entry point."""
+"""The base of sinks. To add one: a file here and a line in ``registry.py``, or an entry point."""
 
 from __future__ import annotations
 

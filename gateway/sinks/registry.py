@@ -36,7 +36,7 @@ def kinds() -> tuple[str, ...]:
 
 
 def factory_of(kind: str) -> Callable[..., Sink] | None:
-    """Return what makes a sink of that kind; None: nobody knows it.
+    """Return the factory of sinks of that kind; None: there is none.
 
     Raises:
         ConfigError: Another package brings it and it cannot be used; says why and what to do.

@@ -1,4 +1,4 @@
-"""One sink on a thread of its own: what it does, or does not do, holds up nobody's answer.
+"""Runs one sink on a thread of its own, so that it delays no reply.
 
 Events wait here for the sink, in their order. One that works is waited for before an event is
 settled, so that a crash loses none; one that fails is not.
@@ -21,22 +21,22 @@ from gateway.errors import SinkError
 from gateway.sinks.base import Sink
 
 MOST_WAITING: Final = 1000
-"""Events that wait for one sink; beyond, those that come are left out (``docs/limits.md``)."""
+"""Most events that wait for one sink; beyond, new ones are left out (``docs/limits.md``)."""
 
 PATIENCE_S: Final = 1.0
-"""So long an event's settlement waits for a sink that works."""
+"""Longest time that an event's settlement waits for a working sink."""
 
 ROOM_S: Final = 5.0
-"""So long an event waits for room while a sink that works is behind."""
+"""Longest time that an event waits for room while a working sink is behind."""
 
 HUNG_S: Final = 5.0
 """Time in one delivery after which a sink counts as failing."""
 
 PAUSES_S: Final = (1.0, 5.0, 25.0)
-"""Before a sink that fails is tried again; then the last one, again and again."""
+"""Pauses before a failing sink is tried again; the last one repeats."""
 
 TRIES: Final = 4
-"""Tries of an event that the sink refuses while it takes others; then it is left out."""
+"""Attempts to deliver an event that the sink refuses while it takes others; then it is left out."""
 
 
 class Entry:
@@ -60,7 +60,7 @@ class Entry:
 
 
 class SinkStanding(msgspec.Struct, frozen=True, kw_only=True):
-    """How a sink stands.
+    """The state of a sink.
 
     Attributes:
         name: Its kind, with its place among the sinks: ``jsonl``, ``jsonl #2``.
@@ -321,7 +321,7 @@ class SinkRunner:
         return len(self._waiting) + len(self._aside) >= self._most
 
     def _idle(self) -> bool:
-        """Return whether nobody should wait for it."""
+        """Return whether settlements should not wait for the sink."""
         return self._stopping or self._why() is not None
 
     def _hung(self) -> bool:

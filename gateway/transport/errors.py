@@ -1,4 +1,4 @@
-"""What a failed dial means: exception or status in, :class:`Failure` out.
+"""Classifies failed dials: exception or status in, :class:`Failure` out.
 
 Decided by exception type, phase and HTTP status, never by the text of a message. The one
 sentence of a failure names host and port and the next step; never a path, a query, a
@@ -24,7 +24,7 @@ from gateway.transport.upgrade import BadUpgradeError, UpgradeRefusedError
 _UNREACHABLE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL}
 _TOO_MANY_FILES = {errno.EMFILE, errno.ENFILE}
 _NO_ISSUER = {18, 19, 20, 21}
-"""OpenSSL's codes for a chain that ends at nobody who is trusted."""
+"""OpenSSL's codes for a chain without a trusted root."""
 _OVERLOAD = {429, 502, 503, 504}
 _AUTH = {401, 403}
 _CONFIG = {400, 404, 426}
@@ -32,7 +32,7 @@ _CONFIG = {400, 404, 426}
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where an attempt stood when it failed.
+    """The step and circumstances of an attempt that failed.
 
     Attributes:
         phase: Step.

@@ -1,4 +1,4 @@
-"""Whether ``import websocket`` gives the library that shakes hands, or something of that name.
+"""Whether ``import websocket`` gives websocket-client, or another package of that name.
 
 A ``websocket.py`` beside a script is found first, and so is the other package called
 ``websocket``. Neither is run here: a script of that name would run a second time.

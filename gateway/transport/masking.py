@@ -1,4 +1,4 @@
-"""Masking of RFC 6455 section 5.3: keys nobody can guess, and the XOR.
+"""Masking of RFC 6455 section 5.3: unpredictable keys, and the XOR.
 
 Pure Python has no XOR of byte strings; one big integer is the fastest stand-in (1 µs per
 400 bytes, against 2.3 µs for ``bytes.translate`` on four strides). Frames are not known here.

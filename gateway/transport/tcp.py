@@ -15,7 +15,7 @@ from gateway.transport.lookup import Address
 from gateway.transport.timed import Deadline
 
 STAGGER_S = 1.0
-"""How long an address is waited for alone, before the next one is tried beside it (RFC 8305)."""
+"""Seconds an address is tried alone, before the next one is tried beside it (RFC 8305)."""
 
 MAX_ADDRESSES = 32
 """Addresses of one name that a dial tries; each may hold a socket for a while."""

@@ -68,7 +68,7 @@ def _stamp(file: str | None) -> _Stamp:
 
 
 def system_store_is_empty() -> bool:
-    """Return True if this system trusts nobody: then no certificate at all can be right."""
+    """Return True if this system trusts no authority, so that no certificate can be valid."""
     import ssl  # noqa: PLC0415 - as above
 
     # What is loaded is counted; what lies in a folder is read when it is needed.

@@ -1,4 +1,4 @@
-"""The usual frames: short unfragmented texts in, whole masked messages out.
+"""The fast path of frames: short unfragmented texts in, whole masked messages out.
 
 ``_usual.pyx`` is the same, compiled; tests hold one to the other.
 """

@@ -89,7 +89,7 @@ def serve(gateway: Controlled, *, log: Any = None) -> Serving | None:
 
 
 def _remedy(error: OSError) -> str:
-    """Return what helps somebody who cannot listen."""
+    """Return the next step if the address cannot be listened on."""
     if isinstance(error, socket.gaierror):
         return "write an address of this machine, e.g. 127.0.0.1"
     match error.errno:

@@ -1,4 +1,4 @@
-"""The WSGI application: who may ask, what was asked, the answer as JSON. No socket."""
+"""The WSGI application: checks a request, runs its route and answers in JSON. No socket."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ class Application:
         )
 
     def _unexpected(self, environ: Environ, error: Exception) -> Problem:
-        """Note what nobody expected; the caller learns nothing of its inside."""
+        """Log an unexpected error; the answer shows nothing of it."""
         self._context.log.error("control.failed", path=environ.get("PATH_INFO"), exc_info=error)
         return Problem(
             500,

@@ -1,4 +1,4 @@
-"""What every answer is made from, and what it is. No route, no socket."""
+"""The context of a route, and an answer. No route, no socket."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class Context:
         """
         if wait_s <= 0:
             yield
-        elif self._waiting.acquire(timeout=2 * TURN_S):  # who has gone is noticed by then
+        elif self._waiting.acquire(timeout=2 * TURN_S):  # one that left is noticed by then
             try:
                 yield
             finally:
@@ -105,6 +105,6 @@ class Context:
             raise Problem(503, "busy", told, fix)
 
     def close(self) -> None:
-        """Let everybody who waits go home. Idempotent."""
+        """Release all waiting requests. Idempotent."""
         self.closing.set()
         self.tail.close()

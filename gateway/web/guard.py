@@ -1,4 +1,4 @@
-"""Who may ask: pure checks of ``Host``, ``Origin`` and the token. Reads no socket.
+"""Which requests are allowed: pure checks of ``Host``, ``Origin`` and the token. Reads no socket.
 
 A page in somebody's browser can reach a server on loopback. It cannot choose ``Host``
 (unless its own name was re-bound to our address, so foreign names are refused), it cannot
@@ -63,7 +63,7 @@ class Guard:
             )
 
     def admit_caller(self, authorization: str | None) -> None:
-        """Refuse who does not know the token; takes the same time for any wrong one.
+        """Refuse a request without the token; takes the same time for any wrong one.
 
         Raises:
             Problem: 401.

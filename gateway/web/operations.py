@@ -1,4 +1,4 @@
-"""What can be asked of a running gateway: status, accounts, sends, events."""
+"""Routes of a running gateway: status, accounts, sends, events."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def healthz(context: Context, _request: Request) -> Answer:
 
 
 def identity(context: Context, request: Request) -> Answer:
-    """Prove that we know ``http.token``, to somebody who does not tell it before."""
+    """Prove knowledge of ``http.token`` to a client that has not sent it."""
     challenge = request.text("challenge") or ""
     if not proof.is_challenge(challenge):
         raise bad_request("challenge must be 32 to 128 hexadecimal digits")

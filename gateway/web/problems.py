@@ -1,4 +1,4 @@
-"""What the control API says when it cannot do what was asked: one shape, both ends.
+"""Refusals of the control API: one shape for server and client.
 
 The server turns exceptions into it, the command line reads it back. Knows no route and no
 socket.
@@ -80,7 +80,7 @@ def not_found(what: str, name: str, next_step: str) -> Problem:
 
 
 def of_exception(error: Exception) -> Problem | None:
-    """Return the problem an exception stands for; None if nobody expected it."""
+    """Return the problem for an exception; None if it is unexpected."""
     if isinstance(error, Problem):
         return error
     for kind, status, name, next_step in _KNOWN:

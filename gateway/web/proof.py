@@ -1,4 +1,4 @@
-"""How a gateway proves that it is the one that is meant, before anybody tells it the token.
+"""How a gateway proves that it knows the token, before a client sends the token.
 
 Who asks sends a challenge; the answer shows that the other side knows ``http.token``, and tells
 nothing about it. A program that took the port of a stopped gateway cannot give it. Pure.
@@ -12,7 +12,7 @@ import hmac
 import re
 
 _ROUNDS = 100_000
-"""Whoever guesses the token from a proof pays this for each guess."""
+"""Iterations of the hash: the cost of each guess of the token from a proof."""
 
 _CHALLENGE = re.compile(r"[0-9a-f]{32,128}")
 
@@ -23,7 +23,7 @@ def is_challenge(text: str) -> bool:
 
 
 def proof(token: str, challenge: str) -> str:
-    """Return what only somebody who knows the token can answer to a challenge."""
+    """Return the answer to a challenge, which takes the token to compute."""
     return hmac.new(_key(token), challenge.encode(), hashlib.sha256).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""What can be asked of the journal, in use or not: dead letters, outbox, upkeep."""
+"""Routes of the journal, in use or not: dead letters, outbox, upkeep."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def dead_letters_list(context: Context, request: Request) -> Answer:
 
 
 def dead_letters_show(context: Context, request: Request) -> Answer:
-    """Return one dead letter, whole, and who wrote what, as far as its frame can be read."""
+    """Return one dead letter with its frame and, as far as it can be read, its sender and text."""
     with _by_id(context, request.name):
         letter = context.gateway.dead_letters.show(request.name)
     accounts = context.gateway.settings.accounts
@@ -135,7 +135,7 @@ def journal_prune(context: Context, _request: Request) -> Answer:
 
 @contextlib.contextmanager
 def _by_id(context: Context, name: str) -> Iterator[None]:
-    """Say to whoever asked for an id what the journal says of it.
+    """Turn the journal's errors about an id into problems.
 
     A gateway that runs has always been heard by the names of its errors: ``unknown_letter``,
     ``unknown_send``, ``send_state``.

@@ -1,4 +1,4 @@
-"""One request, read: what its path, query and body say, with bounds. Knows no route."""
+"""One request: its path, query and body, with bounds. Knows no route."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gateway.web.problems import Problem, bad_request
 ShapeT = TypeVar("ShapeT")
 
 MOST_ROWS = 1000
-"""Rows of one answer at most."""
+"""Most rows of one answer."""
 
 LONGEST_WAIT_S = 60.0
 """Seconds a request may wait for something to happen."""
@@ -24,14 +24,14 @@ def _never() -> bool:
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """What was asked.
+    """A request.
 
     Attributes:
         method: GET or POST.
         name: What stands for ``<…>`` in the path; empty if nothing does.
         query: The parameters; the last of a name counts.
         body: As received.
-        gone: Tells whether who asked has gone away and nobody reads the answer.
+        gone: Returns True if the client went away, so that no one reads the answer.
     """
 
     method: str = "GET"

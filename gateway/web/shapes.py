@@ -1,4 +1,4 @@
-"""Things of a gateway as plain JSON values; names tell units. Decides nothing."""
+"""JSON shapes of a gateway's objects; names carry units. Decides nothing."""
 
 from __future__ import annotations
 

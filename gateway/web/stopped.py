@@ -1,4 +1,4 @@
-"""A stopped gateway's journal with the face of a gateway: what is safe while nobody has it.
+"""A stopped gateway's journal behind a gateway's interface: what is safe while it is stopped.
 
 Opening it takes the journal's lock, so it is never touched beside a running gateway.
 """
@@ -24,7 +24,7 @@ from gateway.web.upkeep import FileCare, journal_path
 
 
 def not_running(where: str) -> Problem:
-    """Say that nobody is there to do it."""
+    """Return the problem that no gateway is running."""
     return Problem(
         503,
         "not_running",
@@ -34,7 +34,7 @@ def not_running(where: str) -> Problem:
 
 
 class StoppedGateway:
-    """Dead letters, outbox and upkeep of a journal that nobody has open.
+    """Dead letters, outbox and upkeep of a journal that no gateway has open.
 
     Args:
         settings: Name the journal.

@@ -1,4 +1,4 @@
-"""The last events, for whoever watches. Costs nothing while nobody does.
+"""The last events, for clients that watch. Costs nothing while none does.
 
 The first look begins to keep events; a minute without a look ends it. A watcher says how
 far it has read with an opaque cursor, and hears if something was in between.
@@ -48,7 +48,7 @@ class Tail:
     """Keeps events for watchers. All methods on any thread.
 
     Args:
-        tap: Told whom to show events to, and None when nobody looks any more.
+        tap: Called with the receiver of events, and with None when no client watches any more.
         redact: Masks secrets in what is kept.
         monotonic: Seconds.
     """

@@ -1,4 +1,4 @@
-"""Upkeep of a journal by its file: what can be done beside a running gateway, and what not.
+"""Upkeep of a journal by its file: what works beside a running gateway, and what does not.
 
 The work is :mod:`gateway.journal.care`'s.
 """

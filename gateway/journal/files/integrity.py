@@ -1,4 +1,4 @@
-"""Is a file a journal we can use? What is looked at before the start, and what beside it.
+"""Whether a file is a usable journal: checks before the start, and checks beside a running one.
 
 Small files are read whole. Of large ones everything but the frames is: so the tables that say
 what is pending are always proven before anything is built on them. Their frames, nine tenths
@@ -20,7 +20,7 @@ FULL_CHECK_BYTES: Final = 128 * 1024 * 1024
 """Files up to this size are checked whole at each start."""
 
 CHECK_DAYS: Final = 7
-"""Frames of a large file are read again so many days after the last time."""
+"""Days after which the frames of a large file are checked again."""
 
 FRAMES: Final = "inbox"
 

@@ -1,4 +1,4 @@
-"""Opening a journal file, and what to tell people when SQLite cannot.
+"""Opens a journal file, and explains to people why SQLite cannot.
 
 Never makes an empty journal where one should be: a new file is built beside and renamed, so
 a file that is empty, foreign or damaged is always somebody's loss and refused.
@@ -66,7 +66,7 @@ def lax(path: Path) -> list[Path]:
 
 
 def tighten(path: Path) -> list[Path]:
-    """Take the file from everybody but its owner; give what others could read or write.
+    """Make the file its owner's alone; return what others could read or write.
 
     The directory is only told of: it may hold more than a journal.
     """
@@ -127,7 +127,7 @@ def put(draft: Path, target: Path) -> None:
 
 
 def sync(path: Path) -> None:
-    """Wait until a file that nobody has open is on the disk."""
+    """Wait until a closed file is on the disk."""
     with path.open("rb+") as file:
         os.fsync(file.fileno())
 

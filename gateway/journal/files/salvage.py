@@ -1,4 +1,4 @@
-"""Takes what can still be read out of a damaged journal (``contract.md`` J4).
+"""Salvage: copies what can be read out of a damaged journal (``contract.md`` J4).
 
 Into a new file, beside the old one, which is set aside whole and never written. What is lost
 is listed; cursors are left out, so that recovery reads the platform's history again; and an
@@ -24,7 +24,7 @@ from gateway.journal.files import integrity, opening
 from gateway.journal.files.lock import ProcessLock
 
 LEFT_OUT: Final = frozenset({"cursor"})
-"""Tables whose rows would say that something was read which is lost now."""
+"""Tables that are not copied: their rows would claim that lost messages were read."""
 
 _FARTHEST: Final = 1 << 62
 _GROUP_ROWS: Final = 512
@@ -46,7 +46,7 @@ class Loss(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Salvage(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a damaged journal.
+    """The result of a salvage.
 
     Attributes:
         path: The new journal, in the old one's place.

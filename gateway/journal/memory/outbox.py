@@ -14,7 +14,7 @@ from actors.ports.journal import SendQuery, SendRecord
 from actors.values import Delivery, SendOutcome, SendState
 
 KEPT: Final = 10_000
-"""Ended sends that can still be asked for."""
+"""Ended sends that are kept for queries."""
 
 _OPEN: Final = frozenset({SendState.QUEUED, SendState.SENDING, SendState.UNKNOWN})
 _TRIED: Final = frozenset({SendState.SENDING, SendState.UNKNOWN})

@@ -1,4 +1,4 @@
-"""Where an account's recovery stands: its cursor, its hold, and what is known already.
+"""The recovery state of an account: its cursor, its hold, and which events are stored.
 
 A hold is an entry of ``log_meta`` with the number from which on events wait; while it is
 there no handler has seen any of them, so they may be put in another order.

@@ -22,7 +22,7 @@ _LETTERS: Final = frozenset({"dead", "parked"})
 _OPEN: Final = (Status.PENDING, Status.RUNNING)
 
 BEGUN: Final = "UPDATE log_meta SET value=0 WHERE key='clean_shutdown'"
-"""Says in the file that what it holds may change until the next clean stop."""
+"""Marks the file as in use: its content may change until the next clean stop."""
 
 _ROWS: Final = "SELECT account, status, count(*) FROM event GROUP BY account, status"
 _PRUNED: Final = "SELECT account, name, count FROM tally"
@@ -89,7 +89,7 @@ class Counts:
         connection.execute(_ENDED, (msgspec.json.encode(self._counts).decode(),))
 
     def _look(self) -> None:
-        """See who has letters; called only when some came or went."""
+        """Count dead letters by account; called only when some came or went."""
         counts = ((name, each["dead"], each["parked"]) for name, each in self._counts.items())
         self.letters = letters_wait(counts)
 

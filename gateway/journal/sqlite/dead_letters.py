@@ -21,7 +21,7 @@ from gateway.journal.schema import UNKNOWN_EFFECT, Flag, FrameKind, Status
 from gateway.journal.work import Work
 
 RUNNING: Final = "running"
-"""``dead_letter.reason`` of what is neither dead nor parked, but in a handler."""
+"""``dead_letter.reason`` of an event that is in a handler, neither dead nor parked."""
 
 
 PUT = Statement(

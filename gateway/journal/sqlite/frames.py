@@ -1,4 +1,4 @@
-"""Storing frames: rows of ``inbox`` and ``event``, and who is known already."""
+"""Stores frames: rows of ``inbox`` and ``event``; recognises repetitions."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from gateway.journal.schema import Flag, FrameKind
 from gateway.journal.work import Work
 
 FAULT_BYTES: Final = 4096
-"""So much of a frame that is none of the platform's is kept."""
+"""Most bytes kept of a frame that is none of the platform's."""
 
 FAULTS_KEPT: Final = 100
-"""So many of them an account and run; a peer that sends rubbish must not fill the disk."""
+"""Most such frames kept per account and process: a peer that sends rubbish must not fill the
+disk."""
 
 # OR FAIL: with the default (ABORT) SQLite copies every page it is about to change, to be able
 # to take back this one statement; that doubles its cost. Any failure here rolls back all.

@@ -74,7 +74,7 @@ _SHOWN: Final = {
 }
 _NEVER_LEFT: Final = frozenset({SendState.EXPIRED, SendState.CANCELLED})
 BY_HAND: Final = "by_hand"
-"""Reason of what a person has decided."""
+"""Reason of a send that a person resolved."""
 
 
 def accept(work: Work, deliveries: Sequence[Delivery]) -> None:
@@ -214,7 +214,7 @@ def resolving(outbox_id: str, outcome: SendOutcome, message_id: str | None = Non
 
     Args:
         outbox_id: Which send.
-        outcome: ACCEPTED: somebody saw it arrive. REFUSED: it did not arrive.
+        outcome: ACCEPTED: a person saw it arrive. REFUSED: it did not arrive.
         message_id: The platform's id of it, if that is known.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Pages of what is pending: each frame is read once, and a page ends where a frame ends.
+"""Pages of pending events: each frame is read once, and a page ends where a frame ends.
 
 A frame may carry thousands of events. A page that gave it with every row would take the
 memory of the machine, and one that cut it would have it read and decoded again and again.
@@ -17,7 +17,7 @@ from gateway.journal.rows import Statement, Value, text
 from gateway.journal.schema import Flag, FrameKind
 
 PAGE_BYTES: Final = 1 << 20
-"""So much of frames a page holds; the one that goes beyond it is the last, and is whole."""
+"""Bytes of frames at which a page ends; the frame that reaches them is whole."""
 
 _Row: TypeAlias = tuple[int, int, int, int, int, int, str | bytes]
 """``lane_seq, raw_id, idx, attempts, crashes, flags, event_id``."""

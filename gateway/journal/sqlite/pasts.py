@@ -1,4 +1,4 @@
-"""What former lives of accounts left: failures in a row, verdicts, waits that still run."""
+"""The carried failures of accounts: failures in a row, verdicts, waits that still run."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _PAST: Final = msgspec.json.Decoder(Past)
 
 
 def store(work: Work, command: StorePast) -> None:
-    """Note an account's past; the columns beside ``history`` are for people who look."""
+    """Note an account's past; the columns beside ``history`` are for people."""
     past = command.past
     if past is None:
         work.one(_STORE, (command.account, None, 0, None, None))

@@ -1,4 +1,4 @@
-"""Settling events: their marks, their dead letters, and what leaves with them: replies, notes."""
+"""Settles events: their state, their dead letters, and the replies and notes stored with them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ NOTED: Final = "SELECT value FROM note WHERE account=? AND lane=? AND key=?"
 
 
 class _Ended:
-    """What settlements do to the tables: numbers by counter, attempts, letters, notes."""
+    """Changes of settlements to the tables: numbers by counter, attempts, dead letters, notes."""
 
     def __init__(self) -> None:
         self.numbers: defaultdict[str, list[Value]] = defaultdict(list)

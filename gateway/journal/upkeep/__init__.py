@@ -1,1 +1,1 @@
-"""What keeps a journal well over years."""
+"""Upkeep: keeps a journal usable over years."""

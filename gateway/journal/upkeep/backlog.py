@@ -1,4 +1,4 @@
-"""Which conversations wait too long, or are too long: a look over what is pending, in small steps.
+"""Finds conversations that wait too long or are too long, in small steps over the pending events.
 
 Only accounts that have many or old events are read; their rows a few hundred at a time.
 """
@@ -15,16 +15,16 @@ from gateway.journal.schema import Flag
 
 STEP_ACCOUNTS: Final = 32
 STEP_ROWS: Final = 256
-"""A step looks at so many accounts or rows; a commit waits for at most one step."""
+"""Accounts or rows that one step reads; a commit waits for at most one step."""
 
 LANES_TOLD: Final = 10
-"""Conversations of one account that are told one by one, the oldest first."""
+"""Conversations of one account with an alert of their own, the oldest first."""
 
 LANES_KEPT: Final = 50_000
-"""Of one account at a time; those beyond begin later than all of these."""
+"""Most conversations kept of one account while it is read; those beyond began later."""
 
 RELIEF: Final = 0.8
-"""A lane is told of until it is below so much of what made it too long or too old."""
+"""An alert about a lane ends below this share of its bound."""
 
 # a replayed event is as old as it ever was, and yet it has just come to its lane
 _FRESH: Final = f"flags & {Flag.REPLAYED.value} = 0"
@@ -41,7 +41,7 @@ _ROWS: Final = (
 
 
 class _Lane:
-    """What was read of one conversation: how many, and when its oldest came."""
+    """What was read of one conversation: how many events wait, and when the oldest came."""
 
     __slots__ = ("came_ms", "count")
 
@@ -51,7 +51,7 @@ class _Lane:
 
 
 class Backlog:
-    """One round over the accounts after another; remembers how far it came.
+    """Looks at all accounts, round by round; remembers how far the current round came.
 
     Args:
         limits: When a lane is too long or too old.

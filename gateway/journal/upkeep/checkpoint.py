@@ -15,17 +15,17 @@ from pathlib import Path
 from typing import Any, Final
 
 EVERY_PAGES: Final = 1024
-"""Pages in the log, by estimate, between two runs; with twice as many p99 is twice as long."""
+"""Estimated pages in the log between two runs; with twice as many p99 is twice as long."""
 
 COMMIT_PAGES: Final = 4
-"""Pages a commit writes whatever it stores."""
+"""Pages that every commit writes."""
 
 ROWS_A_PAGE: Final = 4
 """Changed rows to a page, in large commits."""
 
 
 class Checkpointer:
-    """Of one journal. Its thread comes with the first run.
+    """Copies the log of one journal. Its thread starts with the first run.
 
     Args:
         path: The file.

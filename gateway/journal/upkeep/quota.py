@@ -11,22 +11,24 @@ from actors.sections import JournalSettings
 from gateway.commands import command
 
 LOW_SHARE: Final = 0.80
-"""Of ``max_bytes``: from here a person should know, and old frames go before their time."""
+"""Share of ``max_bytes`` from which an alert is on, and old frames are deleted before their
+time."""
 
 NONE_SHARE: Final = 0.95
-"""Of ``max_bytes``: from here nothing more is stored; the rest is for settling what is there."""
+"""Share of ``max_bytes`` from which nothing more is stored; the rest is for settling stored
+events."""
 
 LOW_FREE: Final = 1.25
-"""Times ``min_free_bytes``: with less free on the disk a person should know."""
+"""Multiple of ``min_free_bytes``: with less free on the disk an alert is on."""
 
 LETTERS_LOW_SHARE: Final = 0.50
-"""Of ``dead_letter_max_bytes``: from here a person should know."""
+"""Share of ``dead_letter_max_bytes`` from which an alert is on."""
 
 
 UNBOUNDED: Final = JournalSettings(
     retention_days=36_500.0, max_bytes=1 << 50, min_free_bytes=0, dead_letter_max_bytes=1 << 50
 )
-"""A journal that keeps everything and takes what there is: for whoever sets nothing."""
+"""Settings of a journal that deletes nothing and may fill the disk."""
 
 
 class Room(enum.Enum):

@@ -1,4 +1,4 @@
-"""What may go, in small transactions: settled events, ended sends, frames nobody needs.
+"""Retention in small transactions: deletes settled events, ended sends, frames without events.
 
 Pending, running, parked and dead events and open sends stay whatever their age. The identity
 by which a repeated message is known is its row, so it stays until the horizon
@@ -20,10 +20,10 @@ import msgspec
 from gateway.journal.schema import TOLD, FrameKind, Status
 
 BATCH_ROWS: Final = 128
-"""Frames or sends a transaction looks at; a commit waits for at most one of these."""
+"""Frames or sends that one transaction reads; a commit waits for at most one of these."""
 
 _GONE: Final = f"({Status.DONE.value}, {Status.IGNORED.value}, {Status.EXPIRED.value})"
-"""Ends after which an event may go."""
+"""States in which an event may be deleted."""
 
 _NEWEST: Final = (
     f"SELECT max(at) FROM (SELECT value AS at FROM log_meta WHERE key='{TOLD}' UNION ALL "  # noqa: S608
@@ -32,7 +32,7 @@ _NEWEST: Final = (
 """A time that the platform's clock has passed; NULL: it told none."""
 
 _THEIRS: Final = "coalesce(server_time, 0)"
-"""When an event happened, by the platform's clock; one without a time may go."""
+"""When an event happened, by the platform's clock; an event without a time may be deleted."""
 
 _FRAMES: Final = "SELECT raw_id, received_at FROM inbox WHERE raw_id>? ORDER BY raw_id LIMIT ?"
 _SENDS: Final = (
@@ -50,7 +50,7 @@ _TALLY: Final = (
 
 
 class Pruned(msgspec.Struct, frozen=True, kw_only=True):
-    """What one transaction took away.
+    """What one transaction deleted.
 
     Attributes:
         events: Settled events.
@@ -77,7 +77,7 @@ class Pruned(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Retention:
-    """One round over the file after another; remembers how far it came."""
+    """Goes over the file, round by round; remembers how far the current round came."""
 
     def __init__(self) -> None:
         self._frames_after = self._sends_after = self._stripped_after = 0
@@ -88,7 +88,7 @@ class Retention:
         Args:
             connection: The journal.
             now_ms: Our wall clock.
-            kept_ms: So long rows stay.
+            kept_ms: How long rows are kept.
 
         Raises:
             sqlite3.Error: Nothing was done.
@@ -146,7 +146,7 @@ class Retention:
 
 
 class Transaction:
-    """BEGIN IMMEDIATE … COMMIT; taken back if anything fails."""
+    """BEGIN IMMEDIATE … COMMIT; rolled back if anything fails."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection

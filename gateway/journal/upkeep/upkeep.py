@@ -1,4 +1,4 @@
-"""When the journal looks after itself: room, retention, the write-ahead log, and alerts.
+"""Upkeep of an open journal: room, retention, the write-ahead log, and alerts.
 
 A commit waits for one small step at most; the rest is done when the writer says that it is idle.
 """
@@ -26,38 +26,39 @@ from gateway.journal.upkeep.quota import Room
 from gateway.journal.upkeep.retention import Pruned, Retention
 
 LOOK_S: Final = 1.0
-"""Between two looks at the room there is."""
+"""Seconds between two checks of the free room."""
 
 STEP_S: Final = 0.05
-"""Between two steps of retention while commits are coming."""
+"""Seconds between two steps of retention while commits are coming."""
 
 ROUND_S: Final = 600.0
-"""Between two rounds of retention."""
+"""Seconds between two rounds of retention."""
 
 WATCH_S: Final = 60.0
-"""Between two rounds of looking for what a person should know."""
+"""Seconds between two rounds of looking for alerts."""
 
 CALM_S: Final = 60.0
-"""Room must be enough for so long: at its bound a journal frees a little and takes a little."""
+"""The alert ends only after there was enough room for this long: at its bound a journal frees and
+fills a little again and again."""
 
 FAILED_S: Final = 60.0
-"""After a step that failed."""
+"""Seconds to wait after a step that failed."""
 
 BUDGET_S: Final = 0.05
-"""So long an idle journal looks after itself at a time."""
+"""Longest time of upkeep at a time in an idle journal."""
 
 _CHECKPOINT_COMMITS: Final = 256
 """An idle journal with fewer commits since the last checkpoint leaves its log as it is."""
 
 GRACE_MS: Final = 3600 * 1000
-"""So much longer than promised an identity is kept: the platform's clock may be ahead of ours,
-and a copy that came in time may have waited for the disk."""
+"""How much longer than promised an id is kept: the platform's clock may be ahead of ours, and a
+copy that came in time may have waited for the disk."""
 
 _DAY_MS: Final = 24 * 3600 * 1000
 
 
 class Upkeep:
-    """Of one journal, on the thread that commits.
+    """The upkeep of one journal, on the thread that commits.
 
     Args:
         path: The file.
@@ -141,7 +142,7 @@ class Upkeep:
         return more
 
     def prune(self, connection: sqlite3.Connection, budget_s: float) -> Pruned:
-        """Take steps of retention for so many seconds, at least one."""
+        """Take steps of retention for this many seconds, at least one step."""
         until = self._clock.monotonic() + budget_s
         total = self._step(connection)
         while total.more and self._clock.monotonic() < until:
@@ -154,7 +155,7 @@ class Upkeep:
         self._checkpointer = Checkpointer(self._path, self._log)
 
     def note_set_aside(self, copies: Sequence[Mapping[str, Any]]) -> None:
-        """Say which rows could not be read, until somebody has taken their copies away."""
+        """Return alerts about rows that could not be read, until a person removed their copies."""
         self._set_aside = quota.set_aside([f"{each['table']} {each['key']}" for each in copies])
         self._tell()
 
@@ -250,7 +251,7 @@ def used_bytes(connection: sqlite3.Connection) -> int:
 
 
 def free_bytes(path: Path) -> int | None:
-    """Return what this user may still write on the disk of a file; None: nobody can tell."""
+    """Return what this user may still write on the disk of a file; None: unknown."""
     try:
         return shutil.disk_usage(path.parent).free
     except OSError:

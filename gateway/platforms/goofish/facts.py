@@ -1,4 +1,4 @@
-"""What is rarely wanted of an entry, worked out from ``raw`` when somebody asks.
+"""Facts of an entry that are rarely wanted, computed from ``raw`` on demand.
 
 The names are those of the capture index. Nothing here runs on the path of a frame.
 """

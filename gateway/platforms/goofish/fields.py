@@ -1,4 +1,4 @@
-"""How single values are read: map keys, ids, times. Pure and tolerant; never raises."""
+"""Reads single values: map keys, ids, times. Pure and tolerant; never raises."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ SUFFIX = "@goofish"
 """Domain of ids on the wire (protocol 3). Ids of a sibling domain keep theirs."""
 
 SESSION_TYPES: Final = {"1": "private", "30": "group", "25": "system"}
-"""The wire's ``sessionType`` and what it means; another number is one nobody knows yet."""
+"""The wire's ``sessionType`` and its meaning; another number is unknown."""
 
 _MAX_DIGITS = 20
 

@@ -1,4 +1,4 @@
-"""From a WebSocket frame to what it means (protocol 2, 8, 9, 10).
+"""Decodes WebSocket frames (protocol 2, 8, 9, 10).
 
 The usual push takes a typed decoder; whatever that refuses is read again piece by piece
 (:mod:`lenient`), so that one odd field never hides the rest.

@@ -20,7 +20,7 @@ from gateway.platforms.goofish.payload import (
 )
 
 BAD_PAGE = "history_page"
-"""Subtype of the one event that keeps a page nobody can read."""
+"""Subtype of the one event that keeps a page that cannot be read."""
 
 
 class _History(msgspec.Struct, gc=False):

@@ -1,4 +1,4 @@
-"""Which event is which: stable over redelivery, different for different things.
+"""Ids of events: stable over redelivery, different for different things.
 
 A message is known by account and ``.PNM`` id (protocol 17.3). An entry about a message
 must not take that message's identity; one without any id is known by its content.

@@ -146,7 +146,7 @@ def _push(lwp: str, envelope: _Envelope, whole: str, places: Places) -> LenientP
 
 
 def _kick(lwp: str, envelope: _Envelope, whole: str, places: Places) -> LenientPush:
-    """Read the end of the session; nobody published such a body (protocol 8)."""
+    """Read the end of the session; its body is not published (protocol 8)."""
     kind, subtype = _KICKS[lwp]
     said = text(at(_value(envelope.body), "reason")) or ""
     arrival = places.next()

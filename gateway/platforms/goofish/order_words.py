@@ -1,4 +1,4 @@
-"""What the trade system writes about an order, and the state it stands for: data, and look-ups.
+"""Texts of the trade system about orders, and the states they stand for: data and look-ups.
 
 A row is source, text, state. A state of None: the text is known and says nothing about the state.
 Of the sources the words for people come first: they are new with each message. What is left, the

@@ -113,7 +113,7 @@ def _made_by_trade(extension: Any) -> bool:
 
 
 def _is_made(content: Any) -> bool:
-    """Return whether it is a card or a tip, which nobody types."""
+    """Return whether it is a card or a tip, which no person types."""
     return _card(content) is not None or at(content, "tip") is not None
 
 

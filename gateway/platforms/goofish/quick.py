@@ -1,4 +1,4 @@
-"""The short way for the commonest frame: a push with the ordinary text somebody wrote.
+"""The fast path: a push of ordinary texts, by far the commonest frame.
 
 It knows one shape and gives up on anything else; :mod:`lenient` and :mod:`entries` then say
 what it is. ``_usual.pyx`` is the same, compiled. All must give the same event, which property
@@ -37,9 +37,9 @@ PushFields: TypeAlias = tuple[
     list[Event],
     list[tuple[int, str, int | None]] | None,
 ]
-"""What a usual push says: path, acknowledgement, ``startSeq``, ``endSeq``, ``maxPts``, ``hasMore``,
-``timestamp``, ``syncExtraType.type``, events of its entries; and where one is no ordinary text, and
-:data:`UNREAD` stands for it: place, ``data``, number."""
+"""Fields of such a push: path, acknowledgement, ``startSeq``, ``endSeq``, ``maxPts``, ``hasMore``,
+``timestamp``, ``syncExtraType.type``, events of its entries; then place, ``data`` and number of
+each entry that is no ordinary text and for which :data:`UNREAD` stands."""
 
 UNREAD: Final = Event()
 

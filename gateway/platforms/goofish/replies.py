@@ -1,4 +1,4 @@
-"""What answers to our requests mean (protocol 5, 6, 14, 15, 16).
+"""Decodes answers to our requests (protocol 5, 6, 14, 15, 16).
 
 Codes and named fields decide. The one exception is a refused registration, for which the
 protocol knows nothing but a text to look at; see :func:`judge_registration`.

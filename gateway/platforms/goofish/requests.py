@@ -1,4 +1,4 @@
-"""What we send: registration, heartbeat, messages, reads (protocol 3, 5, 6, 7, 14, 15)."""
+"""Makes our requests: registration, heartbeat, messages, reads (protocol 3, 5, 6, 7, 14, 15)."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def send(mid: str, delivery: Delivery, self_id: str) -> Request:
     """Send a text or an uploaded image (protocol 14).
 
     Raises:
-        ValueError: The delivery does not say who is to get it, or holds nothing.
+        ValueError: The delivery names no addressee, or holds nothing.
     """
     if not delivery.to:
         raise ValueError(

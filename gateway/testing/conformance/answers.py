@@ -1,4 +1,4 @@
-"""What comes back: answers to sends and registrations, own messages, history."""
+"""Checks of answers: to sends and registrations, of own messages, of history."""
 
 from __future__ import annotations
 

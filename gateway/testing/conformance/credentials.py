@@ -1,4 +1,4 @@
-"""What a credential source promises: an identity an attempt, and no secret shown."""
+"""Checks of a credential source: an identity for each attempt, and no secret shown."""
 
 from __future__ import annotations
 

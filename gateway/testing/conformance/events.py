@@ -1,4 +1,4 @@
-"""What a decoded frame and its events must be."""
+"""Checks of a decoded frame and its events."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ SAMPLE: Final = Identity(
     token="made-up-token",  # noqa: S106  # made up
     cookie="made-up=cookie",
 )
-"""Who registers where the folder does not say."""
+"""The identity that registers if the folder names none."""
 
 
 class Expected(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,4 +1,4 @@
-"""What frames mean: recorded ones, damaged ones, any."""
+"""Checks of frames: recorded ones, damaged ones, any."""
 
 from __future__ import annotations
 

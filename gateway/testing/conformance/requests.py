@@ -1,4 +1,4 @@
-"""What leaves: ids, headers, registration, heartbeat, sends; and what is refused."""
+"""Checks of requests: ids, headers, registration, heartbeat, sends; and what is refused."""
 
 from __future__ import annotations
 

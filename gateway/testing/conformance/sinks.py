@@ -1,4 +1,4 @@
-"""What a sink promises: options by name and type, taking events over, closing, refusing."""
+"""Checks of a sink: options by name and type, taking events over, closing, refusing."""
 
 from __future__ import annotations
 

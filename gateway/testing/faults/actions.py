@@ -1,4 +1,4 @@
-"""What can go wrong, one frozen class each; when it does is a rule's business (``rules.py``)."""
+"""The actions of faults, one frozen class each; a rule says when (``rules.py``)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Reset(Action, frozen=True, kw_only=True):
-    """RST: nothing more is said."""
+    """RST: nothing more is sent."""
 
 
 class Drop(Action, frozen=True, kw_only=True):
@@ -30,7 +30,7 @@ class Drop(Action, frozen=True, kw_only=True):
 
 
 class Stall(Action, frozen=True, kw_only=True):
-    """Keep the connection and never say another word on it, nor read from it."""
+    """Keep the connection open, but send and read nothing more on it."""
 
 
 class StopReading(Action, frozen=True, kw_only=True):
@@ -47,7 +47,7 @@ class Close(Action, frozen=True, kw_only=True):
 
 
 class SendBytes(Action, frozen=True, kw_only=True):
-    """Raw bytes before whatever would have been sent (base64 in JSON)."""
+    """Raw bytes before what would have been sent (base64 in JSON)."""
 
     data: bytes
 
@@ -87,7 +87,7 @@ class Drip(Action, frozen=True, kw_only=True):
 
 
 class Lose(Action, frozen=True, kw_only=True):
-    """It never arrives: a request is not seen, a reply or a push is not sent."""
+    """Lost: a request is not seen, a reply or a push is not sent."""
 
 
 class Delay(Action, frozen=True, kw_only=True):
@@ -174,7 +174,7 @@ class Cut(Action, frozen=True, kw_only=True):
 
 
 class Kick(Action, frozen=True, kw_only=True):
-    """``/push/kickout`` and a close: somebody else logged in."""
+    """``/push/kickout`` and a close, as after another login."""
 
 
 class RemoveSession(Action, frozen=True, kw_only=True):

@@ -100,7 +100,7 @@ def not_ready(account: str | None = None, times: int | None = 1) -> list[Rule]:
 
 
 def wrong_user(user_id: str, *, account: str | None = None) -> list[Rule]:
-    """Confirm the registration, but for somebody else."""
+    """Confirm the registration of another user."""
     headers = {"reg-uid": f"{user_id}@goofish"}
     return [Rule(on="reply", lwp="/reg", do=actions.Answer(headers=headers), account=account)]
 
@@ -117,7 +117,7 @@ def silent(account: str | None = None, connection: int | None = None) -> list[Ru
 
 
 def half_open(**when: Unpack[When]) -> list[Rule]:
-    """The next thing that happens finds nobody: nothing is read, answered or closed again."""
+    """From the next moment on nothing is read, answered or closed."""
     moments: tuple[Moment, ...] = ("request", "push", "ping")
     return [Rule(on=on, do=actions.Stall(), **when) for on in moments]
 
@@ -133,12 +133,12 @@ def zombie(account: str | None = None, connection: int | None = None) -> list[Ru
 
 
 def slow_reader(for_s: float = 1.0, **when: Unpack[When]) -> list[Rule]:
-    """Read nothing for so long after each request; what was asked is answered."""
+    """Read nothing for this long after each request; the request is answered."""
     return [Rule(on="request", do=actions.StopReading(for_s=for_s), **when)]
 
 
 def late_answers(by_s: float = 1.0, *, lwp: str = "*", **when: Unpack[When]) -> list[Rule]:
-    """Answer requests so much later; what was asked is done at once."""
+    """Answer requests this much later, but carry them out at once."""
     return [Rule(on="reply", lwp=lwp, do=actions.Delay(by_s=by_s), **when)]
 
 
@@ -174,7 +174,7 @@ def cut(part: float = 0.5, *, reset: bool = True, **when: Unpack[When]) -> list[
 
 
 def kick(**when: Unpack[When]) -> list[Rule]:
-    """Somebody else logs in: ``/push/kickout`` in place of a push."""
+    """Another login: ``/push/kickout`` in place of a push."""
     return [Rule(on="push", do=actions.Kick(), **when)]
 
 
@@ -227,7 +227,7 @@ def fragments(size_bytes: int = 64, *, pings: bool = True, **when: Unpack[When])
 
 
 def flood(count: int = 1000, *, package: int = 32, **when: Unpack[When]) -> list[Rule]:
-    """Push so many texts behind a push."""
+    """Push this many texts behind a push."""
     return [Rule(on="push", do=actions.Flood(count=count, package=package), **when)]
 
 

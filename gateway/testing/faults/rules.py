@@ -1,4 +1,4 @@
-"""Rules: at which moment which action bites, and the book that decides it.
+"""Rules: which action takes effect at which moment, and the book that decides it.
 
 Performing an action is the engine's business. No sockets, no clock.
 """
@@ -50,7 +50,7 @@ KINDS = frozenset(kind for fitting in _FITTING.values() for kind in fitting)
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """When something goes wrong, and what.
+    """A fault: the moment, the action, and what narrows it.
 
     Attributes:
         on: The moment.

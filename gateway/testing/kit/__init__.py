@@ -1,1 +1,1 @@
-"""What tests of handlers hold: bench, events, clock, factory and the recorder of invariants."""
+"""The kit for tests of handlers: bench, events, clock, factory and the recorder of invariants."""

@@ -60,7 +60,7 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
         image_url: Of the image.
         conversation_id: Where it goes.
         to: The other user's id.
-        account: Who says it.
+        account: The account that says it.
     """
 
     text: str | None
@@ -93,7 +93,7 @@ class Handled(msgspec.Struct, frozen=True, kw_only=True):
         sent: What handlers sent by ``gateway.send`` meanwhile, failed tries included.
         notes: What is kept with the settlement.
         failures: What handlers raised, oldest first.
-        waits_s: The waits before the further tries; nobody waited.
+        waits_s: The waits before further attempts; the bench does not wait.
         tries: How often the handlers ran.
     """
 

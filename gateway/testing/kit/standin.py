@@ -1,4 +1,4 @@
-"""What a bench has in place of the machinery: a journal in memory, and nothing that runs."""
+"""Stand-ins for a gateway's machinery on a bench: a journal in memory, and nothing that runs."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class StandIn:
     # --- what the façade asks of a system and of its writer ----------------------------
 
     def replay(self, _account: str, event_id: str, _timeout_s: float) -> bool:
-        """Put an event back; nobody hands it out again."""
+        """Put an event back; it is not handed out again."""
         number = next(self.journal.numbers())
         (answer,) = self._commit(ReplayEvent(event_id=event_id, lane_seq=number))
         return bool(answer)

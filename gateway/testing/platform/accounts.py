@@ -1,4 +1,4 @@
-"""What the platform remembers of accounts, conversations and sessions.
+"""The platform's memory: accounts, conversations and sessions.
 
 Pure: times come in as arguments. What it answers with this is in ``answers.py``. Sections of
 ``protocol.md`` are named where they rule.

@@ -1,4 +1,4 @@
-"""What the platform answers: requests and times in, replies and entries out.
+"""The platform's answers: requests and times in, replies and entries out.
 
 Pure: no sockets, no threads, no clock. Sections of ``protocol.md`` are named where they rule.
 """

@@ -86,7 +86,7 @@ class Buyer:
             )
 
     def writes(self, text: str, *, conversation: str | None = None) -> Entry:
-        """Put a text into the history and give its push form; nobody is told."""
+        """Put a text into the history and return its entry; nothing is pushed."""
         content = text_content(text, phone=self.system != "web")
         return self._keep(content, text, kind=1, conversation=conversation)
 

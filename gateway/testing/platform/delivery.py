@@ -1,4 +1,4 @@
-"""How pushes leave: packages, redelivery, and the rules that bite on the way.
+"""Delivery of pushes: packages, redelivery, and the rules that apply on the way.
 
 Under the platform's lock, like everything around it.
 """
@@ -18,7 +18,7 @@ from gateway.testing.platform.peer import Peer, corrupted
 from gateway.testing.platform.shapes import Entry, Message, text_content
 
 STRANGER: Final = "3399"
-"""Who writes what the action ``Flood`` pushes."""
+"""Sender of the texts of the action ``Flood``."""
 
 
 class Delivery:

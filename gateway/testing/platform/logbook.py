@@ -1,4 +1,4 @@
-"""What the platform saw, connection by connection, and which promises were broken.
+"""The platform's log of each connection, and the promises a client broke.
 
 The engine writes here under its lock; a test reads copies through the façade.
 """

@@ -21,7 +21,7 @@ _READ_BYTES: Final = 64 * 1024
 
 
 class Hooks(Protocol):
-    """Whoever knows what the bytes mean. Called on the server's thread, lock held."""
+    """The owner of a server, which knows what the bytes mean."""
 
     def accepted(self, link: Link) -> None:
         """A connection came in; TLS has not begun."""

@@ -1,4 +1,4 @@
-"""What a test holds in its hands: an account of the platform, and its customers.
+"""The test's handle of an account of the platform and its customers.
 
 Every call may come from any thread; each takes the platform's lock for a moment.
 """
@@ -83,7 +83,7 @@ class Shop:
         return Buyer(self, user_id, nick=nick, item_id=item_id, system=system)
 
     def offline(self, buyer: Buyer, texts: Sequence[str]) -> list[Sent]:
-        """Let a customer write while nobody is told.
+        """Let a customer write without a push.
 
         It lies in the history; with ``backlog="push"`` the next registration brings it too.
         """
@@ -132,7 +132,7 @@ class Shop:
             return done
 
     def push_raw(self, text: str) -> bool:
-        """Send any text frame as it is; False: nobody is connected."""
+        """Send any text frame as it is; False: no session is connected."""
         with self.host.lock:
             peer = self._peer()
             if peer is None:

@@ -1,4 +1,4 @@
-"""Lively traffic on fake accounts, and the count of what came of it.
+"""A load generator on fake accounts, and the count of the results.
 
 Customers ask, order, type and read, at a rate and from a seed. Every question bears a
 number (``… #17``); an answer that repeats it is the answer to that question, so that a
@@ -64,7 +64,7 @@ class Traffic:
     """Customers of some shops, in one thread.
 
     Args:
-        fake: The platform; started by whoever made it.
+        fake: The platform; the caller starts it.
         shops: The accounts the customers go to.
         seed: The same seed does the same things in the same order.
         rate_per_s: Things that happen each second, over all shops.

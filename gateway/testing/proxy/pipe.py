@@ -16,22 +16,22 @@ from gateway.testing.loop import Loop, reset_on_close
 Direction: TypeAlias = Literal["up", "down"]
 
 CAPACITY_BYTES: Final = 64 * 1024
-"""So much waits in one direction; then its source is not read."""
+"""Most bytes that wait in one direction; beyond, its source is not read."""
 
 _BURST_S: Final = 0.02
 
 
 class Conditions(msgspec.Struct, frozen=True, kw_only=True):
-    """What one direction suffers; the defaults are nothing.
+    """The faults of one direction; none by default.
 
     Attributes:
         held: Nothing passes.
         slice_bytes: Most bytes of a piece; None: as they come.
         slice_every_s: Between two pieces.
-        latency_s: Each byte leaves so much later.
-        jitter_s: Up to so much more, drawn each read.
+        latency_s: Delay of each byte.
+        jitter_s: Most additional delay, drawn for each read.
         bytes_per_s: Most of a connection; None: no limit.
-        cut_after_bytes: So many more bytes pass, then the connection ends; None: it does not.
+        cut_after_bytes: Bytes that still pass before the connection is cut; None: it is not cut.
         cut_by_reset: By RST, else by EOF.
     """
 

@@ -82,7 +82,7 @@ class FaultProxy:
         self._set(way, held=True)
 
     def slice(self, size_bytes: int = 1, *, every_s: float = 0.0, way: Way = "both") -> None:
-        """Pass bytes on in pieces of so many, each its own segment, ``every_s`` apart.
+        """Pass bytes on in pieces of this size, each its own segment, ``every_s`` apart.
 
         Raises:
             ValueError: ``size_bytes`` is below 1.
@@ -92,11 +92,11 @@ class FaultProxy:
         self._set(way, slice_bytes=size_bytes, slice_every_s=every_s)
 
     def latency(self, seconds: float, *, jitter_s: float = 0.0, way: Way = "both") -> None:
-        """Pass bytes on so much later, plus a draw of up to ``jitter_s``; order is kept."""
+        """Delay bytes by this much plus a draw of up to ``jitter_s``; order is kept."""
         self._set(way, latency_s=seconds, jitter_s=jitter_s)
 
     def bandwidth(self, bytes_per_s: float, *, way: Way = "both") -> None:
-        """Pass on at most so much of each connection.
+        """Pass on at most this many bytes a second of each connection.
 
         Raises:
             ValueError: It is not above 0; for nothing at all see :meth:`black_hole`.
@@ -142,7 +142,7 @@ class FaultProxy:
         return self._relay.counters
 
     def wait_open(self, count: int, timeout_s: float = 5.0) -> None:
-        """Wait until so many connections are there.
+        """Wait until this many connections are there.
 
         Raises:
             TimeoutError: There are more or fewer.

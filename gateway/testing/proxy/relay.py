@@ -103,7 +103,7 @@ class Relay(Loop[Tunnel]):
             return ProxyCounters(**self._counts | {"open": len(self.tunnels)})
 
     def wait_open(self, count: int, timeout_s: float = 5.0) -> None:
-        """Wait until so many connections are there.
+        """Wait until this many connections are there.
 
         Raises:
             TimeoutError: There are more or fewer.
