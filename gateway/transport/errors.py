@@ -39,12 +39,14 @@ class Place:
         peer: Host and port of the server, or of the proxy in Phase.PROXY.
         now_s: Unix time in seconds, for dates the server names.
         own_store: The authorities to trust are those of ``tls.ca_file``.
+        scheme: What the port should speak.
     """
 
     phase: Phase
     peer: str
     now_s: float
     own_store: bool = False
+    scheme: str = "wss"
 
 
 def failure_of(error: Exception, place: Place) -> Failure:
@@ -97,7 +99,9 @@ def _broken_link(error: OSError, place: Place) -> Failure:
         return _failure(place, "certificate_rejected", detail, ErrorClass.TLS_TRUST)
     reason, what = _named(error, place.phase)
     if isinstance(error, ssl.SSLError):
-        what = f"the TLS handshake failed ({error.reason or 'cut off'}); is it a wss port?"
+        what = (
+            f"the TLS handshake failed ({error.reason or 'cut off'}); is it a {place.scheme} port?"
+        )
         reason = "tls_failed"
     if place.phase is Phase.PROXY:
         reason = f"proxy_{reason.removeprefix('proxy_')}"
