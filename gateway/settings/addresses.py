@@ -16,6 +16,7 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit
 from gateway.redaction import mask_url
 
 _DEFAULT_PORT = {"ws": 80, "wss": 443}
+_HTTP_PORT = {"https": 443, "http": 80}
 _PROXY_SCHEMES = {"http": "http", "socks5": "socks5", "socks5h": "socks5"}
 _NAME_MAX = 253
 _LABEL = re.compile(r"[A-Za-z0-9_-]{1,63}").fullmatch
@@ -42,7 +43,7 @@ class AddressError(ValueError):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """A WebSocket server.
+    """A WebSocket or HTTP server, and what is asked of it.
 
     Attributes:
         secure: TLS.
@@ -117,18 +118,25 @@ def parse_target(url: str) -> Target:
         UnicodeError: It holds half of a letter.
     """
     parts = split(url, _DEFAULT_PORT, "wss://host/")
-    if "@" in parts.netloc:
-        raise AddressError("name and password do not belong there; use an Authorization header")
     if ";" in parts.path:
         raise AddressError("a ';' in the path must be written as %3B")
-    path = quote(parts.path or "/", safe=_KEPT_IN_PATH)
-    query = quote(parts.query, safe=_KEPT_IN_PATH + ";[]")
-    return Target(
-        secure=parts.scheme == "wss",
-        host=_host(parts),
-        port=parts.port or _DEFAULT_PORT[parts.scheme],
-        resource=f"{path}?{query}" if query else path,
-    )
+    return _target(parts, secure=parts.scheme == "wss", port=_DEFAULT_PORT[parts.scheme])
+
+
+def parse_http(url: str) -> Target:
+    """Return the parts of an ``https://`` URL, or of an ``http://`` one to loopback.
+
+    Nothing is kept: a query may hold a secret.
+
+    Raises:
+        AddressError: It is none.
+        UnicodeError: It holds half of a letter.
+    """
+    parts = split(url, _HTTP_PORT, "https://host/")
+    target = _target(parts, secure=parts.scheme == "https", port=_HTTP_PORT[parts.scheme])
+    if not target.secure and not is_loopback(target.host):
+        raise AddressError("http is for loopback only; write https://host/")
+    return target
 
 
 def parse_proxy(url: str) -> Proxy:
@@ -230,6 +238,19 @@ def is_loopback(host: str) -> bool:
 def is_header_name(name: str) -> bool:
     """Return True if a header can have this name."""
     return _HEADER_NAME(name) is not None
+
+
+def _target(parts: SplitResult, *, secure: bool, port: int) -> Target:
+    if "@" in parts.netloc:
+        raise AddressError("name and password do not belong there; use an Authorization header")
+    path = quote(parts.path or "/", safe=_KEPT_IN_PATH + ";")
+    query = quote(parts.query, safe=_KEPT_IN_PATH + ";[]")
+    return Target(
+        secure=secure,
+        host=_host(parts),
+        port=parts.port or port,
+        resource=f"{path}?{query}" if query else path,
+    )
 
 
 def _host(parts: SplitResult) -> str:

@@ -12,6 +12,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import trustme
+
+from gateway.settings import TlsSettings
 
 JOIN_S = 5.0
 
@@ -142,3 +145,14 @@ def shake(
         return request
 
     return handshake
+
+
+@pytest.fixture(scope="session")
+def trusted(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, TlsSettings]:
+    """Return the context of a server, also one called ``shop.test``, and who trusts it."""
+    authority = trustme.CA()
+    file = tmp_path_factory.mktemp("trusted") / "ca.pem"
+    authority.cert_pem.write_to_path(str(file))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost", "shop.test", "127.0.0.1").configure_cert(context)
+    return context, TlsSettings(ca_file=str(file))
