@@ -124,8 +124,8 @@ class Session:
     """A registered connection: its counters and what it has not acknowledged."""
 
     __slots__ = (
-        "_frame_head", "_frame_tail", "account", "did", "kept", "number", "pushes", "ready", "seen",
-        "seqs", "sid", "unacked",
+        "_frame_head", "_frame_tail", "account", "did", "kept", "muted", "number", "pushes",
+        "ready", "seen", "seqs", "sid", "unacked",
     )  # fmt: skip
 
     def __init__(self, account: Account, number: int, sid: str, headers: Mapping[str, Any]) -> None:
@@ -134,6 +134,7 @@ class Session:
         self.sid = sid
         self.did = str(headers.get("did", ""))
         self.ready = False
+        self.muted = False  # it is answered, and pushed nothing any more
         self.pushes = 1  # 1 was the answer; the first push of a capture is 2
         self.seqs = {"/s/sync": 0, "/s/vulcan": 0}
         self.unacked: dict[str, Push] = {}

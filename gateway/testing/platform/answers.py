@@ -9,13 +9,20 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, cast
+from typing import Any, Final, TypeAlias, cast
 
 import msgspec
 
 from gateway.testing.platform.accounts import Account, Behaviour, Conversation, Ids, Own, Session
 from gateway.testing.platform.calls import BEAT, Answered, Call, Reply, refused
 from gateway.testing.platform.shapes import APP_KEY, DOMAIN, Entry, Message, entry_of, history_model
+
+Judge: TypeAlias = Callable[[str, str, int], Account | str | None]
+"""Says of a token, a device id and a time whose it is, or why not; None: it does not know it."""
+
+EXPIRED: Final = "token expired"
+WRONG_DEVICE: Final = "device id or appkey is not equal"
+"""Why a registration is refused."""
 
 _SEND: Final = "/r/MessageSend/sendByReceiverScope"
 
@@ -27,6 +34,8 @@ class Model:
         self.behaviour = behaviour
         self.accounts: dict[str, Account] = {}
         self.ids = Ids()
+        self.judges: list[Judge] = []
+        self.on_registered: list[Callable[[Session, str], None]] = []
         self._by_token: dict[str, Account] = {}
         self._cookies: dict[str, str] = {}
         self._sent: dict[tuple[str, str], Reply] = {}
@@ -101,16 +110,24 @@ class Model:
 
     # --- registration (protocol.md 5) ---------------------------------------------
 
+    def _bearer(self, token: str, device_id: str, now_ms: int) -> Account | str:
+        """Return whose token it is, or why it is refused."""
+        known = self._by_token.get(token)
+        if known is not None:
+            return known
+        verdicts = (judge(token, device_id, now_ms) for judge in self.judges)
+        return next((verdict for verdict in verdicts if verdict is not None), EXPIRED)
+
     def register(self, call: Call, *, connection: int, now_ms: int) -> Answered:
         """Judge a registration."""
         headers, mid = call.headers, call.mid
-        token = headers.get("token")
-        account = self._by_token.get(str(token))
-        if account is None:
-            return refused(mid, 401, {"reason": "token expired", "code": "401"})
+        token = str(headers.get("token"))
+        account = self._bearer(token, str(headers.get("did", "")), now_ms)
+        if isinstance(account, str):
+            return refused(mid, 401, {"reason": account, "code": "401"})
         wrong_device = account.device_id not in (None, headers.get("did"))
         if wrong_device or headers.get("app-key") != APP_KEY:
-            return refused(mid, 401, {"reason": "device id or appkey is not equal"})
+            return refused(mid, 401, {"reason": WRONG_DEVICE})
         second = self.behaviour.second_session
         if account.sessions and second == "refuse":
             return refused(mid, 401, {"reason": "connect limit"})
@@ -118,6 +135,8 @@ class Model:
         digest = hashlib.sha256(f"{account.user_id}/{connection}".encode()).hexdigest()
         session = Session(account, connection, digest[:44], headers)
         account.sessions.append(session)
+        for heard in self.on_registered:
+            heard(session, token)
         reply = Reply(
             mid,
             headers={

@@ -145,7 +145,7 @@ class Delivery:
     def _redeliver(self, peer: Peer, limit_s: float) -> None:
         peer.redelivering = False
         session = peer.session
-        if session is None or peer.link.state != "open":
+        if session is None or session.muted or peer.link.state != "open":
             return
         now = time.monotonic()
         for push in list(session.unacked.values()):

@@ -248,7 +248,7 @@ class Engine:
         if account is not None and answered.to_others:
             for session in account.sessions:
                 other = self.peers.get(session.number)
-                if other is not None and other is not peer and session.ready:
+                if other is not None and other is not peer and session.ready and not session.muted:
                     self.delivery.packages(other, session, answered.to_others)
 
     def push(
@@ -262,7 +262,7 @@ class Engine:
         """Push entries to the newest ready session; False: there is none, see ``backlog``."""
         session = account.session
         peer = self.peers.get(session.number) if session is not None else None
-        if session is None or peer is None or not session.ready:
+        if session is None or peer is None or not session.ready or session.muted:
             if self.behaviour.backlog == "push":
                 account.owe(entries)
             return False
