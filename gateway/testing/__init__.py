@@ -30,6 +30,19 @@ if TYPE_CHECKING:
         shapes,
     )
     from gateway.testing.proxy import FaultProxy, ProxyCounters
+    from gateway.testing.web import (
+        FakeMtop,
+        FakePassport,
+        FakeWeb,
+        Grant,
+        Scan,
+        Seller,
+        Upload,
+        WebBehaviour,
+        WebCall,
+        WebRule,
+    )
+    from gateway.testing.web import rules as web_rules
 
 _HOMES = {
     "faults": ("Rule", "ScriptError"),
@@ -49,8 +62,25 @@ _HOMES = {
         "Shop",
     ),
     "proxy": ("FaultProxy", "ProxyCounters"),
+    "web": (
+        "FakeMtop",
+        "FakePassport",
+        "FakeWeb",
+        "Grant",
+        "Scan",
+        "Seller",
+        "Upload",
+        "WebBehaviour",
+        "WebCall",
+        "WebRule",
+    ),
 }
-_MODULES = {"events": "kit.events", "faults": "faults", "shapes": "platform.shapes"}
+_MODULES = {
+    "events": "kit.events",
+    "faults": "faults",
+    "shapes": "platform.shapes",
+    "web_rules": "web.rules",
+}
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
@@ -58,9 +88,13 @@ __all__ = [
     "Breach",
     "Buyer",
     "ConnectionLog",
+    "FakeMtop",
+    "FakePassport",
     "FakePlatform",
+    "FakeWeb",
     "FaultProxy",
     "GatewayFactory",
+    "Grant",
     "Handled",
     "HandlerBench",
     "ManualClock",
@@ -70,13 +104,20 @@ __all__ = [
     "Recorder",
     "Rule",
     "Said",
+    "Scan",
     "ScriptError",
+    "Seller",
     "Sent",
     "Shop",
+    "Upload",
+    "WebBehaviour",
+    "WebCall",
+    "WebRule",
     "chat",
     "events",
     "faults",
     "shapes",
+    "web_rules",
 ]
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import gateway.testing
-from gateway.testing import Behaviour, FakePlatform, GatewayFactory, faults
+from gateway.testing import Behaviour, FakePlatform, GatewayFactory, WebBehaviour, faults
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = ["testing.md", "testing.zh-CN.md"]
@@ -70,7 +70,8 @@ def test_both_pages_have_the_same_examples() -> None:
 def test_every_behaviour_and_preset_is_explained(page: str) -> None:
     text = (DOCS / page).read_text(encoding="utf-8")
     actions = {kind.__name__ for kind in faults.KINDS}
-    for name in {*Behaviour.__struct_fields__, *faults.PRESETS, *actions}:
+    chosen = {*Behaviour.__struct_fields__, *WebBehaviour.__struct_fields__}
+    for name in {*chosen, *faults.PRESETS, *actions}:
         assert f"`{name}" in text, name
     assert set(gateway.testing.__all__) <= set(dir(gateway.testing))
 
