@@ -2,7 +2,7 @@
 
 Knows nothing of loggers and of settings: it is given the secret values and finds them,
 and whatever stands under a telling name, wherever it is put. Pure but for the set of
-known values, which only grows.
+known values.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import re
 import sys
 import threading
 import traceback
+from collections import Counter
 from collections.abc import Iterable, Mapping, MutableMapping
 from types import TracebackType
 from typing import Any
@@ -119,21 +120,56 @@ class Redactor:
         self._lock = threading.Lock()
         self._public = frozenset(public)
         self._by_piece: dict[str, frozenset[str]] = {}
+        self._uses: Counter[str] = Counter()  # by how many secrets a form is used
+        self._owned: dict[str, tuple[frozenset[str], frozenset[str]]] = {}
         self.learn(secrets)
 
-    def learn(self, secrets: Iterable[str], *, public: Iterable[str] = ()) -> None:
-        """Hide more values from now on, e.g. those of an account that was added."""
+    def learn(
+        self, secrets: Iterable[str], *, public: Iterable[str] = (), of: str | None = None
+    ) -> None:
+        """Hide more values from now on, e.g. those of an account that was added.
+
+        Args:
+            secrets: Values to hide wherever they stand.
+            public: Values never to hide.
+            of: Whose values they are: all of them now. The ones it had before stay hidden until
+                it has others again; older ones are forgotten. None: they are hidden for ever.
+        """
         with self._lock:
             self._public |= frozenset(public)
-            new: dict[str, set[str]] = {}
-            for secret in secrets:
-                if secret not in self._public:
-                    for form in _forms(secret):
-                        new.setdefault(_piece(form), set()).add(form)
-            # Readers hold the old one, without a lock.
-            both = dict(self._by_piece)
-            both.update((piece, both.get(piece, frozenset()) | new[piece]) for piece in new)
-            self._by_piece = both
+            hidden = frozenset(secrets) - self._public
+            gone: frozenset[str] = frozenset()
+            if of is not None:
+                now, before = self._owned.get(of, (frozenset(), frozenset()))
+                if hidden == now:
+                    return
+                self._owned[of] = hidden, now
+                hidden, gone = hidden - now - before, before - hidden - now
+            for secret in hidden:
+                self._hide(secret)
+            for secret in gone:
+                self._show(secret)
+
+    # Readers take no lock: a piece is looked up, or found missing, in one step.
+
+    def _hide(self, secret: str) -> None:
+        for form in _forms(secret):
+            self._uses[form] += 1
+            piece = _piece(form)
+            self._by_piece[piece] = self._by_piece.get(piece, frozenset()) | {form}
+
+    def _show(self, secret: str) -> None:
+        for form in _forms(secret):
+            self._uses[form] -= 1
+            if self._uses[form]:
+                continue
+            del self._uses[form]
+            piece = _piece(form)
+            left = self._by_piece.get(piece, frozenset()) - {form}
+            if left:
+                self._by_piece[piece] = left
+            else:
+                self._by_piece.pop(piece, None)
 
     def text(self, text: str) -> str:
         """Return the text with every secret in it masked."""

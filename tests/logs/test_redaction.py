@@ -274,3 +274,33 @@ def test_tracebacks_are_masked() -> None:
     assert "ValueError: refused ***" in chained
     assert redactor(None, "info", {"event": "x", "exc_info": True}) == {"event": "x"}
     assert redactor(None, "info", {"event": "x", "exc_info": (None, None, None)}) == {"event": "x"}
+
+
+def test_values_of_an_owner_are_forgotten_one_version_later() -> None:
+    """A year of daily tokens of ten thousand accounts must not stay in memory."""
+    redactor = Redactor(["for-ever-hidden"])
+    shown = "token-one token-two token-three token-four for-ever-hidden"
+    redactor.learn(["token-one"], of="a")
+    redactor.learn(["token-one"], of="a")
+    redactor.learn(["token-two"], of="a")
+    assert redactor.text(shown) == f"{MASK} {MASK} token-three token-four {MASK}"
+    redactor.learn(["token-three"], of="a")
+    redactor.learn(["token-one"], of="b")
+    assert redactor.text(shown) == f"{MASK} {MASK} {MASK} token-four {MASK}"
+    redactor.learn(["token-four"], of="a")
+    assert redactor.text(shown) == f"{MASK} token-two {MASK} {MASK} {MASK}"
+    for number in range(1000):
+        redactor.learn([f"token-{number:06d}"], of="a")
+    assert len(redactor._by_piece) < 20
+
+
+def test_a_form_that_two_values_share_stays_hidden() -> None:
+    redactor = Redactor()
+    redactor.learn(["token+value"], of="a")
+    redactor.learn(["token%2Bvalue"], of="b")
+    for value in ("second", "third-value", "fourth-value"):
+        redactor.learn([value], of="b")
+    assert redactor.text("token+value") == MASK
+    for value in ("second", "third-value", "fourth-value"):
+        redactor.learn([value], of="a")
+    assert redactor.text("token+value") == "token+value"
