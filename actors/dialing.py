@@ -219,7 +219,7 @@ def _dial(request: RequestDial, dialing: Mailbox[DialingInbox]) -> None:
     plan, generation = request.plan, request.generation
     failure: Failure | None
     try:
-        identity = plan.identity()
+        identity = request.identity or plan.identity()
         session = plan.platform.session(identity)
     except BaseException as error:  # noqa: BLE001  # strangers' code: a credentials provider
         failure = Failure(

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import msgspec
 
 from actors.policy.attempts import AttemptRules
-from actors.ports import Dialer, Identity, Platform
+from actors.ports import CredentialSource, Dialer, Identity, Platform
 from actors.sections import (
     ConnectSettings,
     DeadlineSettings,
@@ -16,6 +16,7 @@ from actors.sections import (
     LimitSettings,
     ReconnectSettings,
     RecoverySettings,
+    RenewalSettings,
     SendSettings,
 )
 from actors.values import AccountId
@@ -29,6 +30,9 @@ class AccountPlan(msgspec.Struct, frozen=True, kw_only=True):
         platform: Its codec.
         dialer: Opens its links.
         identity: Gives the credentials of the next attempt; called on a dial thread, may block.
+        source: Renews the credentials; None: ``identity`` is all there is.
+        renewal: When it does.
+        fingerprint: Changes with the credentials of the settings; tells nothing of them.
         user_id: The platform's id of the account, as far as it is known without asking anybody.
         connect: ``deadline_s`` of it: from the permit to the confirmed registration.
         deadlines: Of the steps of a link.
@@ -45,6 +49,9 @@ class AccountPlan(msgspec.Struct, frozen=True, kw_only=True):
     platform: Platform
     dialer: Dialer
     identity: Callable[[], Identity]
+    source: CredentialSource | None = None
+    renewal: RenewalSettings = RenewalSettings()
+    fingerprint: str | None = None
     user_id: str | None = None
     connect: ConnectSettings = ConnectSettings()
     deadlines: DeadlineSettings = DeadlineSettings()

@@ -12,6 +12,8 @@ from actors.account.supervisor import SupervisorActor
 from actors.messages import (
     ActorDied,
     DeliveriesStored,
+    ForgetCredentials,
+    KeepCredentials,
     Pause,
     PutBack,
     Reset,
@@ -96,6 +98,7 @@ class AccountRegistry:
             ),
             carried=CarriedState(self._pasts.pop(plan.account, None)),
         )
+        self.keep_credentials(account)
         with self._lock:
             self._accounts[plan.account] = account
             account.carried.connects = connect
@@ -105,6 +108,11 @@ class AccountRegistry:
                 self._leaving[plan.account] = account
             else:
                 self._begin(account)
+
+    def keep_credentials(self, account: Account) -> None:
+        """Have the credentials of an account looked after, if anything renews them."""
+        if account.plan.source is not None:
+            self._services.credentials.tell(KeepCredentials(plan=account.plan))
 
     def _begin(self, account: Account) -> None:
         """Start an account, one that joins anew once the journal has forgotten its past.
@@ -133,6 +141,7 @@ class AccountRegistry:
             began = self._leaving.get(name) is not account
             self._leaving[name] = None
             self._left.add(name)
+        self._services.credentials.tell(ForgetCredentials(account=name))
         if began:
             self._command(account, Stop())
 

@@ -296,6 +296,33 @@ class RetrySettings(Record):
     expire_s: Deadline | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenewalSettings(Record):
+    """When the credentials of an account that can renew them are renewed.
+
+    Attributes:
+        early_share: From this share of a token's life on, a reconnect renews it first.
+        late_share: At this share it is renewed although the link stands; the account reconnects.
+        fallback_life_s: Life of a token whose life the platform does not tell.
+        min_gap_s: Seconds between two renewals.
+        per_hour: Calls to the platform's sign-in in an hour at most, repeated ones included.
+        per_day: The same in a day.
+        deadline_s: A renewal is given up after this.
+        request_s: One call of it is given up after this.
+        keepalive_s: Between two looks that keep a login alive, while CONNECTED; 0: none.
+    """
+
+    early_share: Share = 0.75
+    late_share: Share = 0.9
+    fallback_life_s: Deadline = 1800.0
+    min_gap_s: Wait = 60.0
+    per_hour: Count = 6
+    per_day: Count = 24
+    deadline_s: Deadline = 30.0
+    request_s: Deadline = 10.0
+    keepalive_s: Wait = 1800.0
+
+
 # --- of the process -----------------------------------------------------------------------
 
 
@@ -314,6 +341,21 @@ class ConnectSettings(Record):
     burst: Count = 20
     max_in_flight: Count = 50
     deadline_s: Deadline = 20.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CredentialSettings(Record):
+    """How all accounts renew their credentials.
+
+    Attributes:
+        workers: Renewals at a time.
+        rate_per_s: Renewals a second through one egress (a proxy, or none), on average.
+        burst: Renewals through one egress that may begin at once.
+    """
+
+    workers: Count = 4
+    rate_per_s: Rate = 1.0
+    burst: Count = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

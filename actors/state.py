@@ -31,6 +31,7 @@ class Cause(enum.Enum):
     ATTEMPT_FAILED = "attempt_failed"
     ATTEMPT_TIMED_OUT = "attempt_timed_out"
     CIRCUIT_OPEN = "circuit_open"
+    GRANT_AWAITED = "grant_awaited"
     LINK_LOST = "link_lost"
     HEARTBEAT_DEAD = "heartbeat_dead"
     ZOMBIE = "zombie"
@@ -70,6 +71,7 @@ TRANSITIONS: Final[tuple[Row, ...]] = (
     (_S.CONNECTING,   _C.ATTEMPT_FAILED,    _S.RECONNECTING, "ask for a verdict; tell the circuit"),
     (_S.CONNECTING,   _C.ATTEMPT_TIMED_OUT, _S.RECONNECTING, "abandon the dial; its late success is stale"),
     (_S.CONNECTING,   _C.CIRCUIT_OPEN,      _S.RECONNECTING, "not dialled yet: wait for the circuit, no attempt counted"),
+    (_S.CONNECTING,   _C.GRANT_AWAITED,     _S.RECONNECTING, "no token yet: wait for its renewal, no attempt counted, no dial slot taken"),
     (_S.CONNECTING,   _C.LINK_LOST,         _S.RECONNECTING, "the link ended before the registration"),
     (_S.CONNECTING,   _C.PROTOCOL_ERRORS,   _S.RECONNECTING, "the peer does not speak the platform's language"),
     (_S.CONNECTING,   _C.AUTH_EXPIRED,      _S.RECONNECTING, "renew the credentials once at once"),

@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from functools import partial
+from typing import Literal
 
 import pykka
 
 from actors.account.services import Observer, Parking, Role, Services
+from actors.credentials import CredentialsActor
 from actors.dialing import DialingActor
 from actors.messages import (
     ActorDied,
+    CredentialsInbox,
     DialingInbox,
     Introduce,
     RootInbox,
@@ -33,12 +37,13 @@ from actors.runtime.pool.poller import Poller
 from actors.runtime.pool.pool import Pool
 from actors.runtime.pool.timers import Timers
 from actors.runtime.quotas import OpenSends, SharedRate
-from actors.sections import HandlerSettings, HistorySettings, JournalSettings
+from actors.sections import CredentialSettings, HandlerSettings, HistorySettings, JournalSettings
 from actors.values import Event, Outcome
 from actors.watch import LEAKED, Watch
 
 _HANDLERS = HandlerSettings()
 _HISTORY = HistorySettings()
+_RENEWALS = CredentialSettings()
 _JOURNAL = JournalSettings()
 
 
@@ -55,6 +60,7 @@ class System:
         pool_threads: Workers for all actors to begin with; more join when one is held up.
         handlers: Threads that run handlers, and how long one may take.
         history: How fast history is read, over all accounts.
+        renewals: How all accounts renew their credentials.
         sends: Bounds and rate of all outboxes together.
         journal_limit_s: Seconds without a commit that holds; then every link is left.
         dice_seed: Fixes the dice; None takes entropy.
@@ -81,6 +87,7 @@ class System:
         pool_threads: int = 1,
         handlers: HandlerSettings = _HANDLERS,
         history: HistorySettings = _HISTORY,
+        renewals: CredentialSettings = _RENEWALS,
         sends: OpenSends | None = None,
         journal_limit_s: float = _JOURNAL.limit_s,
         dice_seed: int | None = None,
@@ -91,6 +98,8 @@ class System:
         clock = clock or SystemClock()
         self._gate = gate
         self._dialing = Role[DialingInbox]()
+        self._credentials = Role[CredentialsInbox]()
+        self._renewals = renewals
         try:
             pasts = journal.pasts()
         except BaseException:
@@ -117,6 +126,7 @@ class System:
             writer=writer,
             health=JournalHealth(limit_s=journal_limit_s),
             dialing=self._dialing,
+            credentials=self._credentials,
             clock=clock,
             dice=self._dice,
             log=log,
@@ -150,6 +160,7 @@ class System:
         services.timers.start()
         services.handlers.start()
         self._start_dialing()
+        self._start_credentials()
         self.watch.start()
 
     def stop(self, *, journal_s: float, threads_s: float) -> list[str]:
@@ -171,8 +182,9 @@ class System:
             return max(0.1, deadline - services.clock.monotonic())
 
         survivors = services.handlers.stop(threads_s / 2)
-        if isinstance(self._dialing.ref, pykka.ActorRef):
-            self._dialing.ref.stop(block=False)
+        for role in (self._dialing, self._credentials):
+            if isinstance(role.ref, pykka.ActorRef):
+                role.ref.stop(block=False)
         survivors += services.poller.stop(left())
         deadline += journal_s
         survivors += services.writer.stop(journal_s)
@@ -193,6 +205,23 @@ class System:
             supervisor=Root(self._hear),
         )
 
+    def _start_credentials(self) -> None:
+        services = self.services
+        CredentialsActor.play(
+            self._credentials,
+            services.pool,
+            settings=self._renewals,
+            clock=services.clock,
+            dice=self._dice,
+            timers=services.timers,
+            log=services.log,
+            alerts=services.alerts,
+            observer=services.observer,
+            seen=services.seen,
+            mailbox=self._credentials,
+            supervisor=Root(self._hear),
+        )
+
     def _note_health(self, healthy: bool, reason: str) -> None:  # noqa: FBT001  # the writer's form
         self.watch.note_health(healthy, reason)
 
@@ -200,11 +229,11 @@ class System:
         self.watch.note_leak(threads)
 
     def _hear(self, message: RootInbox) -> None:
-        """Bring the dialing actor back, after a pause."""
+        """Bring a shared actor back, after a pause."""
         if not self.accounts.running or not isinstance(message, ActorDied):
             return
         services = self.services
-        delay_s = self.watch.died_again("dialing", services.clock.monotonic())
+        delay_s = self.watch.died_again(message.name, services.clock.monotonic())
         services.log.error(
             "actor.died",
             account=None,
@@ -212,10 +241,17 @@ class System:
             error=message.error,
             restart_in_s=delay_s,
         )
-        services.timers.call_after(delay_s, self._restart_dialing)
+        name: Literal["credentials", "dialing"]
+        name = "dialing" if message.name == "dialing" else "credentials"
+        services.timers.call_after(delay_s, partial(self._restart, name))
 
-    def _restart_dialing(self) -> None:
+    def _restart(self, name: Literal["credentials", "dialing"]) -> None:
         if self.accounts.running:
-            self._start_dialing()
+            if name == "dialing":
+                self._start_dialing()
+            else:
+                self._start_credentials()
             for account in self.accounts.all():
-                account.peers.connection.tell(Introduce(name="dialing"))
+                if name == "credentials":
+                    self.accounts.keep_credentials(account)
+                account.peers.connection.tell(Introduce(name=name))

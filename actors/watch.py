@@ -73,7 +73,7 @@ class Watch:
         self._on_exhausted = on_exhausted
         self._shared = {
             name: RestartBudget(limit=SHARED_DEATHS, window_s=60.0)
-            for name in ("dialing", "writer")
+            for name in ("credentials", "dialing", "writer")
         }
         self._journal_reason = ""
         self.running = False

@@ -58,6 +58,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "actors.identity": ("CredentialsChanged",),
     "actors.messages": ("StateChanged",),
     "actors.state": ("Cause", "ConnectionState"),
     "actors.ports.journal": ("Letter", "Tally"),
@@ -70,12 +71,14 @@ _HOMES = {
         "SendResult",
         "SendState",
     ),
+    "gateway.credentials.shapes": ("CredentialsShown",),
     "gateway.host.accounts": ("AccountView",),
     "gateway.host.gateway": ("Gateway",),
     "gateway.host.client": ("WebSocketClient",),
     "gateway.errors": (
         "AccountExistsError",
         "ConfigError",
+        "CredentialsRefusedError",
         "EventCopiedError",
         "EventSettledError",
         "ForkedError",
@@ -113,6 +116,9 @@ __all__ = [
     "ChatMessage",
     "ConfigError",
     "ConnectionState",
+    "CredentialsChanged",
+    "CredentialsRefusedError",
+    "CredentialsShown",
     "ErrorClass",
     "Event",
     "EventCopiedError",

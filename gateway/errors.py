@@ -13,6 +13,7 @@ neither a secret nor a payload. Errors that never leave the kernel live with the
     ├── ShuttingDownError      the gateway stops or has stopped; nothing was accepted
     │   ├── NotStartedError    start() was not called yet
     │   └── ForkedError        this is a child of the process in which it runs
+    ├── CredentialsRefusedError  new credentials were not taken; the old ones stay
     ├── JournalError           the journal cannot be opened, or could not do it
     ├── UnknownLetterError     the event is neither a dead letter nor parked
     ├── EventSettledError      no handler is being called with the event on this thread
@@ -72,6 +73,18 @@ class ConfigError(GatewayError, ValueError):
 
     def __str__(self) -> str:
         return "\n".join(self.problems)
+
+
+class CredentialsRefusedError(GatewayError):
+    """Raised when new credentials are not taken; what was there stays.
+
+    Attributes:
+        reason: Constant in snake_case, e.g. ``wrong_account``.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        self.reason = reason
+        super().__init__(detail)
 
 
 class UnknownAccountError(GatewayError, KeyError):

@@ -70,8 +70,6 @@ BEHAVIOURS: Final[Mapping[int, Behaviour]] = {
     8: Behaviour(
         "An identity is replaced whole, the old session over first; a crowd makes one attempt",
         "身份整体更换；许多线程同时请求只有一次尝试；旧会话先结束",
-        "renewing a token by itself (tokens are given, see README)",
-        "自动续期令牌（令牌由使用者提供，见 README）",
     ),
     9: Behaviour(
         "What was missed comes out of the history, once and in order, or the gap is reported",

@@ -47,6 +47,9 @@ NOTES_ZH = {
     "ask for a verdict; tell the circuit": "由 supervisor 裁决；告知熔断器",
     "abandon the dial; its late success is stale": "放弃这次拨号；迟到的成功作废",
     "not dialled yet: wait for the circuit, no attempt counted": "还没拨号：等熔断器放行，不计次数",
+    "no token yet: wait for its renewal, no attempt counted, no dial slot taken": (
+        "还没有 token：等它续期，不计次数，也不占拨号名额"
+    ),
     "the link ended before the registration": "注册之前连接就断了",
     "the peer does not speak the platform's language": "对端说的不是平台的协议",
     "renew the credentials once at once": "立即更新一次凭据",

@@ -6,8 +6,8 @@ It performs; when to try again and when to give up is the supervisor's to say.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
 
+from actors.account.grant import GrantInUse
 from actors.account.services import Account
 from actors.account.sync import CatchUp
 from actors.account.uplink import Uplink
@@ -26,7 +26,10 @@ from actors.messages import (
     Flush,
     Flushed,
     FramesRejected,
+    GrantAwaited,
+    GrantGiven,
     Introduce,
+    Introduced,
     LinkCondemned,
     LinkDialed,
     LinkEnded,
@@ -36,6 +39,7 @@ from actors.messages import (
     RecoveryEnded,
     RequestDial,
     Reset,
+    Rotate,
     Shut,
     SignalsReceived,
     StateChanged,
@@ -85,7 +89,8 @@ class ConnectionActor(SupervisedActor[ConnectionInbox]):
         self._uplink: Uplink | None = None
         self._alarm = Alarm[DeadlineExpired](self._services.timers, self._peers.connection)
         self._leaving: Cause | None = None
-        self._barred = False
+        self._barred = self._urgent = False
+        self._grant = GrantInUse(account)
         self._stretch: Mapping[Phase, float] = {}
         self._faults = SlidingWindow(limit=3, window_s=60.0)
 
@@ -103,14 +108,19 @@ class ConnectionActor(SupervisedActor[ConnectionInbox]):
                 self._end_in_failed(message.verdict)
             case Introduce():
                 self._introduce(message.name)
+            case Rotate():
+                if self._is_connected() and self._grant.version < message.version:
+                    self._leave(Cause.MAX_AGE)
             case Reset():
                 if self._state is ConnectionState.FAILED:
                     self._move(Cause.RESET)
             case _:
                 self._hear(message)
 
-    def _introduce(self, name: Literal["dialing", "heartbeat", "outbox", "recovery"]) -> None:
-        if name == "dialing":
+    def _introduce(self, name: Introduced) -> None:
+        if name == "credentials":
+            self._grant.introduce(self._generation)
+        elif name == "dialing":
             self._ask_again()
         elif name == "recovery":
             if self._catch_up is not None:
@@ -160,9 +170,11 @@ class ConnectionActor(SupervisedActor[ConnectionInbox]):
         self._barred = False
         self._move(cause)
         self._stretch = command.stretch
-        self._ask(urgent=command.urgent)
+        self._urgent = command.urgent
+        if not self._grant.ask(self._generation):
+            self._ask()
 
-    def _ask(self, *, urgent: bool) -> None:
+    def _ask(self) -> None:
         self._services.dialing.tell(
             RequestDial(
                 plan=self._plan,
@@ -170,15 +182,16 @@ class ConnectionActor(SupervisedActor[ConnectionInbox]):
                 supervisor=self._peers.supervisor,
                 generation=self._generation,
                 stretch=self._stretch,
-                urgent=urgent,
+                urgent=self._urgent,
+                identity=self._grant.identity,
             )
         )
 
     def _ask_again(self) -> None:
         """Repeat a request that a dialing actor may have taken to its grave."""
-        started = self._alarm.armed or self._uplink is not None
+        started = self._alarm.armed or self._uplink is not None or self._grant.asked
         if self._state is ConnectionState.CONNECTING and not started:
-            self._ask(urgent=False)
+            self._ask()
         elif self._state is ConnectionState.RECONNECTING and self._barred:
             self._peers.supervisor.tell(DialAllowed(generation=self._generation))
 
@@ -190,6 +203,11 @@ class ConnectionActor(SupervisedActor[ConnectionInbox]):
             if cause is Cause.STOP or self._state not in _OFF:
                 self._move(cause)
             return
+        self._leave(cause)
+
+    def _leave(self, cause: Cause) -> None:
+        """Close an open link in order: store and acknowledge what was received first."""
+        assert self._uplink is not None
         self._leaving = cause
         self._uplink.leave()
         self._peers.decoder.tell(Flush(generation=self._generation))
@@ -228,6 +246,11 @@ class ConnectionActor(SupervisedActor[ConnectionInbox]):
                     self._follow(message, self._catch_up)
             case FramesRejected():
                 self._count_faults(message)
+            case GrantGiven():
+                self._grant.given(message.grant)
+                self._ask()
+            case GrantAwaited():
+                self._move(Cause.GRANT_AWAITED, message.failure)
             case DialDecided():
                 self._decided(allowed=message.allowed)
             case LinkDialed():
@@ -287,6 +310,7 @@ class ConnectionActor(SupervisedActor[ConnectionInbox]):
     def _confirm(self, uplink: Uplink) -> None:
         self._alarm.clear()
         self._move(Cause.REGISTERED)
+        self._grant.linked()
         uplink.confirmed()
         uplink.introduce("heartbeat")
         uplink.introduce("outbox")
@@ -319,6 +343,7 @@ class ConnectionActor(SupervisedActor[ConnectionInbox]):
     def _lost(self, failure: Failure) -> None:
         leaving = self._leaving
         if leaving is not None:
+            self._grant.lost(leaving, None)
             self._retire(leaving.value)
             self._move(leaving)
         elif self._state is ConnectionState.CONNECTING:
@@ -337,6 +362,7 @@ class ConnectionActor(SupervisedActor[ConnectionInbox]):
             self._services.dialing.tell(
                 EndpointFailed(endpoint=self._plan.dialer.endpoint, failure=failure)
             )
+        self._grant.lost(cause, failure)
         self._retire(failure.reason, failure, blame=_blame(cause, failure))
         if leaving is None:
             self._move(cause, failure)
@@ -348,6 +374,7 @@ class ConnectionActor(SupervisedActor[ConnectionInbox]):
         self._alarm.clear()
         self._leaving = None
         if self._state in _DIALLING and self._uplink is None:
+            self._grant.cancel(self._generation)
             self._services.dialing.tell(
                 CancelDial(account=self._account.name, generation=self._generation)
             )

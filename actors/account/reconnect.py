@@ -29,6 +29,12 @@ from actors.values import ErrorClass, Failure, Generation, Phase
 BARRED_S = 150.0
 """Seconds behind an open circuit after which an account asks again, as its turn may be lost."""
 
+_UNCOUNTED = {Cause.CIRCUIT_OPEN: BARRED_S, Cause.GRANT_AWAITED: 6 * BARRED_S}
+"""Seconds after which an account asks again whose attempt waits, by what it waits for."""
+
+_OF_CREDENTIALS = (ErrorClass.AUTH, ErrorClass.NEEDS_HUMAN, ErrorClass.CONFIG)
+"""Failures that new credentials may end."""
+
 URGENT_MS = 600_000
 """An account counts as urgent for this long after a push: a buyer may wait for an answer
 (``contract.md`` 2.7)."""
@@ -179,8 +185,8 @@ class Reconnect:
         if change.cause is Cause.RESET or failure is None:
             self.open()
             return
-        if change.cause is Cause.CIRCUIT_OPEN:
-            self._wait(BARRED_S)
+        if change.cause in _UNCOUNTED:
+            self._wait(_UNCOUNTED[change.cause])
             return
         services = self._services
         verdict = self._retries.failed(failure, services.clock.monotonic(), services.dice.random())
@@ -264,7 +270,12 @@ class Reconnect:
         history = self._retries.snapshot(self._services.clock.monotonic())
         if history == retries.History() and self.given_up is None:
             return None
-        return Past(at_ms=self._services.clock.unix_ms(), history=history, given_up=self.given_up)
+        return Past(
+            at_ms=self._services.clock.unix_ms(),
+            history=history,
+            given_up=self.given_up,
+            credentials=self._account.plan.fingerprint,
+        )
 
     def stored(self) -> None:
         """Hear that the past is in the journal; write it again if it has changed since."""
@@ -290,5 +301,17 @@ class Reconnect:
     def _recall(self, past: Past, *, reread: bool) -> None:
         clock = self._services.clock
         away_s = (clock.unix_ms() - past.at_ms) / 1000
+        if reread and self._is_about_others(past):
+            return  # a person has given new credentials since
         self._retries.restore(past.history, clock.monotonic(), away_s=away_s, reread=reread)
         self.given_up = past.given_up
+
+    def _is_about_others(self, past: Past) -> bool:
+        """Return whether a past is a refusal of credentials that are not these."""
+        fingerprint = self._account.plan.fingerprint
+        if None in (past.credentials, fingerprint) or past.credentials == fingerprint:
+            return False
+        given_up, history = past.given_up, past.history
+        if given_up is not None:
+            return given_up.failure.error_class in _OF_CREDENTIALS
+        return history.error_class in {each.value for each in _OF_CREDENTIALS}

@@ -8,8 +8,10 @@ from typing import Generic, Protocol, TypeVar
 
 import msgspec
 
+from actors.identity import CredentialsChanged, CredentialsSeen
 from actors.messages import (
     ConnectionInbox,
+    CredentialsInbox,
     DecoderInbox,
     DialingInbox,
     DispatcherInbox,
@@ -61,6 +63,9 @@ class Observer:
     def dead_lettered(self, account: AccountId, event: Event, reason: str) -> None:
         """An event will not be tried again."""
 
+    def credentials_changed(self, change: CredentialsChanged) -> None:
+        """An account's credentials were renewed or replaced, or could not be."""
+
     def recovery_ended(self, outcome: Recovered) -> None:
         """An account's history was read again, or could not be."""
 
@@ -85,6 +90,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     handlers: HandlerPool
     writer: JournalWriter
     dialing: Mailbox[DialingInbox]
+    credentials: Mailbox[CredentialsInbox]
     clock: Clock
     dice: Dice
     log: Log
@@ -92,6 +98,8 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     observer: Observer
     history_rate: SharedRate
     sends: OpenSends = msgspec.field(default_factory=OpenSends)
+    seen: dict[AccountId, CredentialsSeen] = msgspec.field(default_factory=dict)
+    """How the credentials of accounts stand; the credentials actor writes, any thread reads."""
     parking: Parking | None = None
     health: JournalHealth = msgspec.field(default_factory=JournalHealth)
     told: ToldTime = msgspec.field(default_factory=ToldTime)

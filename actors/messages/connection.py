@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from actors.identity import Grant
 from actors.messages.base import Control, Message
 from actors.messages.link import Answered, LinkEnded
 from actors.messages.recovery import RecoveryEnded
@@ -13,6 +14,9 @@ from actors.values import Failure, Frame, Generation, Phase, Signal
 
 if TYPE_CHECKING:
     from actors.ports import Dialed, Session
+
+
+Introduced: TypeAlias = Literal["credentials", "dialing", "heartbeat", "outbox", "recovery"]
 
 
 class Open(Control, frozen=True, kw_only=True, gc=False):
@@ -34,7 +38,7 @@ class Introduce(Control, frozen=True, kw_only=True, gc=False):
         name: The role that was restarted.
     """
 
-    name: Literal["dialing", "heartbeat", "outbox", "recovery"]
+    name: Introduced
 
 
 class Shut(Control, frozen=True, kw_only=True, gc=False):
@@ -57,6 +61,35 @@ class Withdraw(Control, frozen=True, kw_only=True, gc=False):
 
 class Reset(Control, frozen=True, kw_only=True, gc=False):
     """Forget failures; a FAILED account may try again."""
+
+
+class Rotate(Control, frozen=True, kw_only=True, gc=False):
+    """Replace a link that registered with an older grant by one with the newest.
+
+    Attributes:
+        version: Of the newest grant.
+    """
+
+    version: int
+
+
+class GrantGiven(Control, frozen=True, kw_only=True, gc=False):
+    """The attempt may register with this."""
+
+    generation: Generation
+    grant: Grant
+
+
+class GrantAwaited(Control, frozen=True, kw_only=True, gc=False):
+    """There is no grant to register with yet: the attempt waits, and is not counted.
+
+    Attributes:
+        generation: Of the attempt.
+        failure: Why the last renewal failed, or that its turn has not come.
+    """
+
+    generation: Generation
+    failure: Failure
 
 
 class DialDecided(Control, frozen=True, kw_only=True, gc=False):
@@ -158,7 +191,7 @@ class MentionsRead(Message, frozen=True, kw_only=True, gc=False):
     unknown: int
 
 
-ConnectionCommand: TypeAlias = Open | Shut | Withdraw | Fail | Introduce | Reset
+ConnectionCommand: TypeAlias = Open | Shut | Withdraw | Fail | Introduce | Reset | Rotate
 """What the supervisor decides; of no generation."""
 
 ConnectionNews: TypeAlias = (
@@ -169,6 +202,8 @@ ConnectionNews: TypeAlias = (
     | DialFailed
     | Flushed
     | FramesRejected
+    | GrantAwaited
+    | GrantGiven
     | LinkCondemned
     | LinkDialed
     | LinkEnded

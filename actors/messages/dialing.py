@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
+from actors.identity import Identity
 from actors.messages.base import Control, Message
 from actors.values import AccountId, Failure, Generation, Phase
 
@@ -25,6 +26,7 @@ class RequestDial(Message, frozen=True, kw_only=True, gc=False):
         generation: Of the attempt.
         stretch: Factors on the deadlines of phases that timed out before.
         urgent: A caller or buyer waits for this account: it goes before others at the gate.
+        identity: Registers; None: the plan says who does.
     """
 
     plan: AccountPlan
@@ -33,6 +35,7 @@ class RequestDial(Message, frozen=True, kw_only=True, gc=False):
     generation: Generation
     stretch: Mapping[Phase, float]
     urgent: bool = False
+    identity: Identity | None = None
 
 
 class CancelDial(Control, frozen=True, kw_only=True, gc=False):

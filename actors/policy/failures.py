@@ -177,6 +177,12 @@ CIRCUIT_OPEN: Final = Failure(
     detail="So many dials to this endpoint failed that all wait; nothing is to be done here.",
     phase=Phase.TCP,
 )
+GRANT_AWAITED: Final = Failure(
+    error_class=ErrorClass.OTHER,
+    reason="grant_awaited",
+    detail="The account waits for its turn to renew its token; nothing is to be done here.",
+    phase=Phase.CREDENTIALS,
+)
 JOURNAL_UNAVAILABLE: Final = Failure(
     error_class=ErrorClass.OTHER,
     reason="journal_unavailable",

@@ -3,13 +3,14 @@
 Each shape says which thread calls it and whether it may block.
 """
 
+from actors.identity import Grant, Identity, Why
+from actors.ports.credentials import CredentialSource, Kept, Renewal
 from actors.ports.host import Handle
 from actors.ports.machine import Clock, Dice, Mailbox, MovedClock
 from actors.ports.platform import (
     Conversation,
     ConversationPage,
     History,
-    Identity,
     Page,
     Platform,
     Reader,
@@ -31,13 +32,16 @@ __all__ = [
     "Clock",
     "Conversation",
     "ConversationPage",
+    "CredentialSource",
     "Dialed",
     "Dialer",
     "Dice",
+    "Grant",
     "Handle",
     "History",
     "Identity",
     "Incoming",
+    "Kept",
     "Mailbox",
     "MovedClock",
     "Page",
@@ -45,7 +49,9 @@ __all__ = [
     "Pinged",
     "Platform",
     "Reader",
+    "Renewal",
     "Session",
+    "Why",
     "Wire",
     "WireBroken",
 ]

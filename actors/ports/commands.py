@@ -141,11 +141,13 @@ class Past(msgspec.Struct, frozen=True, kw_only=True):
         at_ms: Our Unix time when it was noted.
         history: The failures.
         given_up: The verdict that holds until a person resets the account.
+        credentials: Fingerprint of the credentials it was about; None: an earlier version noted it.
     """
 
     at_ms: int
     history: History
     given_up: GiveUp | None = None
+    credentials: str | None = None
 
 
 class StorePast(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ from typing import Protocol
 
 import msgspec
 
+from actors.identity import Identity
 from actors.values import (
     AccountId,
     Decoded,
@@ -19,32 +20,6 @@ from actors.values import (
     Request,
     SendResult,
 )
-
-
-class Identity(msgspec.Struct, frozen=True, kw_only=True):
-    """Who registers. One version of it makes one session; never logged, never shown.
-
-    Attributes:
-        account: Our name of the account.
-        user_id: The platform's id of the account, if it has one.
-        device_id: Stays the same across reconnects; must be the one of the token.
-        token: Proof for the registration.
-        cookie: ``Cookie`` header of the upgrade, this account's only.
-        user_agent: Sent in the upgrade and in the registration; None: the platform's own.
-    """
-
-    account: AccountId
-    user_id: str | None = None
-    device_id: str | None = None
-    token: str | None = None
-    cookie: str | None = None
-    user_agent: str | None = None
-
-    def __repr__(self) -> str:
-        """Show nothing but the account."""
-        return f"Identity(account={self.account!r}, …)"
-
-    __str__ = __repr__
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from gateway.cli import show
+from gateway.cli import credentials, show
 from gateway.cli.control import Control, open_control
 from gateway.web.request import MOST_ROWS
 
@@ -23,6 +23,8 @@ COLUMNS = (
 
 def main(arguments: argparse.Namespace) -> int:
     """List accounts, or do something to one."""
+    if arguments.action == "credentials":
+        return credentials.main(arguments)
     with open_control(arguments) as control:
         if arguments.action == "list":
             rows = _all(control, arguments.state)

@@ -28,6 +28,18 @@ def add_control(commands: Any) -> None:
     ):
         accounts.add_parser(verb, parents=[where], help=told).add_argument("account", type=name)
 
+    credentials = accounts.add_parser("credentials", help="its login: how it stands, a new one")
+    verbs = credentials.add_subparsers(dest="verb", required=True, metavar="VERB")
+    for verb, told in (
+        ("show", "how it stands; no secret"),
+        ("set", "a new login: paste the Cookie header of www.goofish.com/im"),
+        ("renew", "ask for a new token now"),
+    ):
+        one = verbs.add_parser(verb, parents=[where], help=told)
+        one.add_argument("account", type=name)
+        if verb == "set":
+            one.add_argument("--file", metavar="FILE", help="holds the cookie; - is stdin")
+
     letters = _group(commands, "dead-letters", "events that will not be tried again")
     _account_and_limit(letters.add_parser("list", parents=[where], help="the newest"))
     for verb, told in (

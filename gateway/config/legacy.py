@@ -150,9 +150,9 @@ def _missing(credentials: Mapping[str, Any]) -> list[str]:
     notes = []
     if not credentials["token"]:
         notes.append(
-            "no token: the old client asked for one itself; add TOKEN (and the DEVICE_ID it was "
-            "asked for), see README, section `A real account in ten lines`; until then the account "
-            "is not enabled"
+            "no token: the old client asked for one itself; so does a file of ours with kind: "
+            "goofish, see README, section `A real account`; or add TOKEN (and the DEVICE_ID it was "
+            "asked for); until then the account is not enabled"
         )
     if not credentials["user_id"]:
         notes.append(f"no user id: COOKIES.value has no {_USER_COOKIE}=…; add it or USER_ID")

@@ -38,6 +38,9 @@ SHORTEST_TOKEN = 16
 """Fewest characters of ``http.token``: whoever guesses it reads every message and sends in your
 name."""
 
+SHARED = ("kind", "upgrade_cookie", "endpoints")
+"""Keys of the credentials that may stand under ``defaults``."""
+
 _HANDSHAKE_HEADERS = re.compile(r"connection|upgrade|sec-websocket-.*", re.IGNORECASE)
 
 
@@ -61,7 +64,7 @@ def default_findings(given: object) -> Iterator[Finding]:
         yield "defaults.id", "belongs to one account; give each account its own"
     credentials = given.get("credentials")
     for key in credentials if isinstance(credentials, dict) else ():
-        if key != "kind":
+        if key not in SHARED:
             where = key_path("defaults.credentials", key)
             yield where, "belongs to one account; a shared one would mix two accounts up"
 
@@ -143,9 +146,9 @@ def _account(account: AccountSettings, path: str) -> Iterator[Finding]:
     if account.proxy is not None:
         yield from _address(addresses.parse_proxy, account.proxy, f"{path}.proxy")
     yield from _headers(account, path)
-    yield from pasted.findings(account.credentials, f"{path}.credentials")
-    if account.platform == "goofish" and account.enabled:
-        yield from _goofish(account.credentials, f"{path}.credentials")
+    if account.credentials.kind == "static":  # a cookie of kind goofish is pasted in any form
+        yield from pasted.findings(account.credentials, f"{path}.credentials")
+    yield from _credentials(account, f"{path}.credentials")
     for name in _SECTIONS:
         record: Record = getattr(account, name)
         for low, high in ORDERED.get(type(record), ()):
@@ -156,13 +159,73 @@ def _account(account: AccountSettings, path: str) -> Iterator[Finding]:
                 )
 
 
+_KINDS = {
+    "static": ("token", "device_id", "cookie"),
+    "goofish": ("device_id", "cookie", "upgrade_cookie", "endpoints"),
+    "file": ("path",),
+    "env": ("variables",),
+    "python": ("call",),
+    "http": ("url", "bearer"),
+}
+"""Which keys beside ``user_id`` each kind of credentials takes."""
+
+_NEEDED = {
+    "file": ("path", "the JSON file that holds user_id, device_id, token"),
+    "env": ("variables", "which environment variable holds the token: {token: NAME}"),
+    "python": ("call", "module:function"),
+    "http": ("url", "where to ask"),
+}
+_GIVEN = frozenset({"user_id", "device_id", "token", "cookie"})
+_CALL = re.compile(r"[\w.]+:\w+")
+
+
+def _credentials(account: AccountSettings, path: str) -> Iterator[Finding]:
+    """Yield what the kind of credentials lacks, or has no use for."""
+    credentials = account.credentials
+    kind = credentials.kind
+    default = Credentials()
+    for key in sorted({key for keys in _KINDS.values() for key in keys}):
+        given = getattr(credentials, key) != getattr(default, key)
+        if given and key not in _KINDS[kind] and key not in SHARED:
+            fits = ", ".join(each for each, keys in _KINDS.items() if key in keys)
+            yield f"{path}.{key}", f"is not read with kind: {kind}; it belongs to kind {fits}"
+    if kind in _NEEDED and not getattr(credentials, _NEEDED[kind][0]):
+        key, what = _NEEDED[kind]
+        yield f"{path}.{key}", f"is missing; {what}"
+    if is_homeless(credentials.path):
+        yield f"{path}.path", _HOMELESS
+    if kind == "env" and credentials.variables:
+        yield from _variables(credentials, path)
+    call = credentials.call or ""
+    # What is not printable is told of every text.
+    if kind == "python" and call.isprintable() and call and not _CALL.fullmatch(call):
+        yield f"{path}.call", f"expected module:function, got {shown(call)}"
+    if kind == "http" and credentials.url:
+        yield from _address(addresses.parse_http, credentials.url, f"{path}.url")
+    if kind == "goofish":
+        for key in ("mtop", "passport", "upload"):
+            where = f"{path}.endpoints.{key}"
+            yield from _address(addresses.parse_http, getattr(credentials.endpoints, key), where)
+    if account.platform == "goofish" and account.enabled:
+        yield from _goofish(credentials, path)
+
+
+def _variables(credentials: Credentials, path: str) -> Iterator[Finding]:
+    for key in credentials.variables:
+        if key not in _GIVEN:
+            told = f"is not known; known are {', '.join(sorted(_GIVEN))}"
+            yield key_path(f"{path}.variables", key), told
+    if "token" not in credentials.variables:
+        yield f"{path}.variables.token", "is missing; it names the variable that holds the token"
+
+
 def _goofish(credentials: Credentials, path: str) -> Iterator[Finding]:
-    if not credentials.token:
-        told = "is missing; goofish registers with the accessToken of the page's login token call"
-        yield f"{path}.token", f"{told}, see README, section `A real account in ten lines`"
-    if not credentials.user_id:
+    if credentials.kind == "static" and not credentials.token:
+        told = "is missing; with kind: goofish the gateway asks for tokens itself"
+        yield f"{path}.token", f"{told}, see README, section `A real account`"
+    if credentials.kind == "static" and not credentials.user_id:
         yield f"{path}.user_id", "is missing; it is the value of the cookie unb"
-    elif pasted.users_of(credentials.cookie) - {credentials.user_id}:
+    elif credentials.user_id and pasted.users_of(credentials.cookie) - {credentials.user_id}:
         told = "its unb is another user than user_id"
         yield f"{path}.cookie", f"{told}; copy both while logged in as the same one"
 

@@ -13,7 +13,9 @@ from actors.ports.journal import Tally
 from actors.state import ConnectionState
 from actors.values import AccountId, Failure
 from gateway import arguments
+from gateway.credentials.shapes import CredentialsShown
 from gateway.errors import UnknownAccountError
+from gateway.host.credentials import CredentialDesk
 from gateway.host.undisturbed import Bell
 from gateway.redaction import Redactor
 
@@ -62,8 +64,10 @@ class AccountView:
         changed: Bell,
         tally: Callable[[AccountId], Tally],
         alerts: Callable[[AccountId], Sequence[Alert]],
+        desk: CredentialDesk,
     ) -> None:
         self.id = account
+        self._desk = desk
         self._tally = tally
         self._alerts = alerts
         self.state = ConnectionState.DISCONNECTED
@@ -87,6 +91,28 @@ class AccountView:
     def alerts(self) -> Sequence[Alert]:
         """Return what a person should look at now, the oldest first."""
         return self._alerts(self.id)
+
+    @property
+    def credentials(self) -> CredentialsShown:
+        """Return how its credentials stand, without a secret."""
+        return self._desk.show(self.id)
+
+    def set_credentials(self, cookie: str) -> CredentialsShown:
+        """Put a new login in place of the old one, once the platform gave a token for it.
+
+        The account registers with it at once; a FAILED one is reset. Blocks while the platform
+        is asked.
+
+        Args:
+            cookie: What a browser that is signed in sends: the ``Cookie`` header, a copied curl
+                command, a JSON export or a cookies.txt.
+
+        Raises:
+            CredentialsRefusedError: It cannot be used; what was there stays. Says what is missing.
+            JournalError: It could not be stored; what was there stays.
+        """
+        self._desk.replace(self.id, cookie)
+        return self._desk.show(self.id)
 
     def __repr__(self) -> str:
         return f"<account {self.id!r} {self.state.value}>"
@@ -142,6 +168,7 @@ class Accounts(Mapping[AccountId, AccountView]):
         tally: Callable[[AccountId], Tally] = lambda _: Tally(),
         alerts: Callable[[AccountId], Sequence[Alert]] = lambda _: (),
         look: Callable[[], None] = lambda: None,
+        desk: CredentialDesk,
     ) -> None:
         self._look = look
         self._tally = tally
@@ -150,6 +177,7 @@ class Accounts(Mapping[AccountId, AccountView]):
         self._changed = Bell()
         self._add = add
         self._verb = verb
+        self._desk = desk
 
     def __getitem__(self, account: AccountId) -> AccountView:
         self._look()
@@ -177,7 +205,9 @@ class Accounts(Mapping[AccountId, AccountView]):
 
     def open_view(self, account: AccountId) -> AccountView:
         """Make an account visible; the façade calls it."""
-        view = self._views[account] = AccountView(account, self._changed, self._tally, self._alerts)
+        view = self._views[account] = AccountView(
+            account, self._changed, self._tally, self._alerts, self._desk
+        )
         return view
 
     def close_view(self, account: AccountId) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Callable
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from actors.account.services import Observer
 from actors.plan import AccountPlan
@@ -18,6 +21,7 @@ from actors.runtime.clock import SystemClock
 from actors.runtime.quotas import OpenSends
 from actors.system import System
 from gateway import arguments
+from gateway.credentials.registry import Surroundings, source_of
 from gateway.host.handlers import Handlers
 from gateway.journal.files import opening
 from gateway.journal.memory.journal import MemoryJournal
@@ -91,6 +95,7 @@ def system(
         clock=clock,
         handlers=settings.handlers,
         history=settings.history,
+        renewals=settings.credentials,
         sends=OpenSends(limit=outbox.limit, rate_per_s=outbox.rate_per_s, burst=outbox.burst),
         parking=handlers,
         given_up=handlers.given_up,
@@ -148,8 +153,15 @@ class _Fixed:
         return self._identity
 
 
-def plan(account: AccountSettings, settings: Settings) -> AccountPlan:
+def plan(
+    account: AccountSettings, settings: Settings, around: Surroundings | None = None
+) -> AccountPlan:
     """Return one account's plan.
+
+    Args:
+        account: Its settings.
+        settings: Of the gateway.
+        around: What a source of credentials is given; None: nobody will renew any.
 
     Raises:
         ValueError: The URL, the proxy or the CA file cannot be used, or the platform is not known;
@@ -176,11 +188,19 @@ def plan(account: AccountSettings, settings: Settings) -> AccountPlan:
             limits=account.limits,
         ),
         identity=_Fixed(identity),
+        source=None if around is None else source_of(account, around),
+        fingerprint=_fingerprint(account),
         user_id=credentials.user_id,
         connect=settings.connect,
         tries=_attempt_rules(account.handlers, _horizon_s(settings)),
         **{name: getattr(account, name) for name in _SECTIONS},
     )
+
+
+def _fingerprint(account: AccountSettings) -> str:
+    """Return what changes with the credentials of the settings, and tells nothing of them."""
+    text = msgspec.json.encode([account.id, dataclasses.asdict(account.credentials)])
+    return hashlib.sha256(text).hexdigest()[:16]
 
 
 def _horizon_s(settings: Settings) -> float | None:

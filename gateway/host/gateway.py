@@ -25,7 +25,12 @@ from gateway.host.calls import Calls
 from gateway.host.dead_letters import DeadLetters
 from gateway.host.handlers import Handlers
 from gateway.host.life import Life
-from gateway.host.observer import GatewayObserver, RecoveryListener, StateListener
+from gateway.host.observer import (
+    CredentialsListener,
+    GatewayObserver,
+    RecoveryListener,
+    StateListener,
+)
 from gateway.host.registry import Registry
 from gateway.host.sender import Sender
 from gateway.host.sends import Sends, SendTicket, Tickets
@@ -84,11 +89,13 @@ class Gateway:
             system=lambda: self._system,
             access=self._access,
             redactor=self._redactor,
+            clock=self._clock,
             log=self._log,
         )
         self._lock = self._registry.lock
         self._plans = self._registry.plans
         self.accounts = self._registry.accounts
+        self.credentials = self._registry.credentials
         self.dead_letters = DeadLetters(self._access)
         self.sends = Sends(self._access, self._tickets)
         self._sender = Sender(self._registry, self._tickets, self._clock)
@@ -106,6 +113,7 @@ class Gateway:
             calls=self._calls,
             forget=self._handlers.forget,
             redactor=self._redactor,
+            heard=self._registry.credentials.heard,
         )
         self._handle: Handle = self._handlers
         self._observer: Observer = self._listeners
@@ -210,6 +218,19 @@ class Gateway:
         """
         listeners.listener("the listener", listener, takes=1)
         self._listeners.on_recovery.append(listener)
+        return listener
+
+    def on_credentials(self, listener: CredentialsListener) -> CredentialsListener:
+        """Call a function when credentials were renewed or replaced, or could not be.
+
+        It gets a :class:`CredentialsChanged`, without a secret; ``what`` is ``renewed``,
+        ``failed`` (it is tried again), ``needs_human`` or ``replaced``.
+
+        Raises:
+            TypeError: It is no function of one argument that a plain call runs.
+        """
+        listeners.listener("the listener", listener, takes=1)
+        self._listeners.on_credentials.append(listener)
         return listener
 
     # --- life -------------------------------------------------------------------------

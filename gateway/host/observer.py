@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from actors.account.services import Observer
+from actors.identity import CredentialsChanged
 from actors.messages import StateChanged
 from actors.values import AccountId, Event, Recovered, SendResult
 from gateway.host.accounts import Accounts, masked_change
@@ -14,6 +15,7 @@ from gateway.redaction import Redactor
 
 StateListener = Callable[[StateChanged], None]
 RecoveryListener = Callable[[Recovered], None]
+CredentialsListener = Callable[[CredentialsChanged], None]
 
 
 class GatewayObserver(Observer):
@@ -25,10 +27,12 @@ class GatewayObserver(Observer):
         calls: Call listeners.
         forget: Called with an event that will not be tried again.
         redactor: Takes our secrets out of what others say.
+        heard: Called first with what became of credentials.
 
     Attributes:
         on_state: Listeners of state changes.
         on_recovery: Listeners of recoveries.
+        on_credentials: Listeners of renewals.
     """
 
     def __init__(
@@ -39,14 +43,17 @@ class GatewayObserver(Observer):
         calls: Calls,
         forget: Callable[[Event], None],
         redactor: Redactor,
+        heard: CredentialsListener,
     ) -> None:
         self.on_state: list[StateListener] = []
         self.on_recovery: list[RecoveryListener] = []
+        self.on_credentials: list[CredentialsListener] = []
         self._accounts = accounts
         self._tickets = tickets
         self._calls = calls
         self._forget = forget
         self._redactor = redactor
+        self._heard = heard
 
     def state_changed(self, change: StateChanged) -> None:
         """Take a change over and pass it to the listeners, without our secrets.
@@ -57,6 +64,12 @@ class GatewayObserver(Observer):
         if change.account in self._accounts:
             self._accounts[change.account].apply(change)
         for listener in self.on_state:
+            self._calls.call(change.account, listener, change)
+
+    def credentials_changed(self, change: CredentialsChanged) -> None:
+        """Tell who waits for a renewal, and the listeners."""
+        self._heard(change)
+        for listener in self.on_credentials:
             self._calls.call(change.account, listener, change)
 
     def recovery_ended(self, outcome: Recovered) -> None:

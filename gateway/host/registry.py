@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from actors.plan import AccountPlan
 from actors.policy.alerts import Alert
+from actors.ports import Clock
 from actors.ports.commands import StorePaused
 from actors.ports.journal import Journal, Tally
 from actors.registry import AccountRegistry
@@ -15,10 +16,13 @@ from actors.system import System
 from actors.values import AccountId
 from gateway import logs
 from gateway.config import check
+from gateway.credentials.registry import Surroundings
+from gateway.credentials.store import store_of
 from gateway.errors import AccountExistsError, ConfigError, UnknownAccountError
 from gateway.host import assembly
 from gateway.host.access import JournalAccess
 from gateway.host.accounts import Accounts, AccountView, masked_alert
+from gateway.host.credentials import CredentialDesk
 from gateway.host.life import Life
 from gateway.host.undisturbed import undisturbed
 from gateway.redaction import Redactor
@@ -41,11 +45,13 @@ class Registry:
         system: Gives the running system, or None.
         access: To the journal, which keeps who is paused.
         redactor: Learns the secrets of each account.
+        clock: Time.
         log: A structlog logger.
 
     Attributes:
         lock: Held while an account comes or goes, and while the gateway starts or stops.
         accounts: As the host sees them.
+        credentials: Of the accounts, for a person.
         plans: Of the accounts there are.
         system: Gives the running system, or None.
         heard_of: All that ever were, those that were removed, too.
@@ -59,6 +65,7 @@ class Registry:
         system: Callable[[], System | None],
         access: JournalAccess,
         redactor: Redactor,
+        clock: Clock,
         log: Any,
     ) -> None:
         self._settings = settings
@@ -68,12 +75,22 @@ class Registry:
         self._redactor = redactor
         self._log = log
         self.lock = threading.RLock()
+        self._around = Surroundings(
+            store=store_of(settings), clock=clock, learn=self._learn, unsaved=self._note_unsaved
+        )
         self._journal: Journal | None = None
         self._disabled = {each.id for each in settings.accounts if not each.enabled}
         self.plans: dict[AccountId, AccountPlan] = {}
         self.heard_of: set[AccountId] = set()
+        self._settings_of: dict[AccountId, AccountSettings] = {}
+        self.credentials = CredentialDesk(self, self._reset_failed)
         self.accounts = Accounts(
-            add=self._add, verb=self._verb, tally=self._tally, alerts=self.alerts, look=life.here
+            desk=self.credentials,
+            add=self._add,
+            verb=self._verb,
+            tally=self._tally,
+            alerts=self.alerts,
+            look=life.here,
         )
         for account in settings.accounts:
             self._register(account)
@@ -115,14 +132,41 @@ class Registry:
         self._life.here()
         return Tally() if self._journal is None else self._journal.tally(account)
 
+    def settings_of(self, account: AccountId) -> AccountSettings:
+        """Return an account's settings."""
+        return self._settings_of[account]
+
+    def _reset_failed(self, account: AccountId) -> None:
+        """Have an account try again whose credentials were replaced."""
+        if self.system() is not None:
+            self._verb("reset", account)
+
+    def _learn(self, account: AccountId, secrets: Iterable[str]) -> None:
+        self._redactor.learn(secrets, of=f"credentials/{account}")
+
+    def _note_unsaved(self, account: AccountId, why: str | None) -> None:
+        system = self.system()
+        if system is None:
+            return
+        if why is None:
+            system.services.alerts.end("credentials.unsaved", account=account)
+        else:
+            system.services.alerts.say(
+                "credentials.unsaved",
+                account=account,
+                detail=why,
+                next_step="free the disk; until then new tokens live in memory only",
+            )
+
     def _register(self, account: AccountSettings) -> AccountView:
         if account.id in self.plans:
             raise AccountExistsError(account.id)
         try:
-            self.plans[account.id] = assembly.plan(account, self._settings)
+            self.plans[account.id] = assembly.plan(account, self._settings, self._around)
         except ValueError as error:
             raise ConfigError([f"account {account.id!r}: {error}"]) from error
         self.heard_of.add(account.id)
+        self._settings_of[account.id] = account
         return self.accounts.open_view(account.id)
 
     @undisturbed
@@ -155,7 +199,7 @@ class Registry:
                 self._perform(self.running(), verb, account)
             if verb == "remove":
                 self._disabled.discard(account)
-                del self.plans[account]
+                del self.plans[account], self._settings_of[account]
                 self.accounts.close_view(account)
 
     def _perform(self, system: System, verb: str, account: AccountId) -> None:

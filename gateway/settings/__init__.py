@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from actors.sections import (
     ConnectSettings,
+    CredentialSettings,
     DeadlineSettings,
     FlowSettings,
     HandlerSettings,
@@ -24,18 +25,21 @@ from actors.sections import (
     ReconnectSettings,
     Record,
     RecoverySettings,
+    RenewalSettings,
     RetrySettings,
     SendSettings,
 )
-from gateway.settings.account import AccountSettings, Credentials, TlsSettings
+from gateway.settings.account import AccountSettings, Credentials, EndpointSettings, TlsSettings
 from gateway.settings.paths import resolved
 from gateway.settings.record import Masked, Secret
 
 __all__ = [
     "AccountSettings",
     "ConnectSettings",
+    "CredentialSettings",
     "Credentials",
     "DeadlineSettings",
+    "EndpointSettings",
     "FlowSettings",
     "HandlerSettings",
     "HeartbeatSettings",
@@ -48,6 +52,7 @@ __all__ = [
     "ReconnectSettings",
     "Record",
     "RecoverySettings",
+    "RenewalSettings",
     "RetrySettings",
     "SendSettings",
     "Settings",
@@ -109,6 +114,7 @@ class Settings(Masked):
     log: LogSettings = LogSettings()
     http: HttpSettings = HttpSettings()
     connect: ConnectSettings = ConnectSettings()
+    credentials: CredentialSettings = CredentialSettings()
     handlers: HandlerSettings = HandlerSettings()
     history: HistorySettings = HistorySettings()
     outbox: OutboxSettings = OutboxSettings()

@@ -16,6 +16,7 @@ from actors.sections import (
     LimitSettings,
     ReconnectSettings,
     RecoverySettings,
+    RenewalSettings,
     RetrySettings,
     SendSettings,
 )
@@ -24,22 +25,57 @@ from gateway.settings.record import Masked, Secret
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Credentials(Masked):
-    """The credentials of an account.
+class EndpointSettings(Masked):
+    """Where the platform's HTTP services are; others than its own are for tests.
 
     Attributes:
-        kind: ``static``: the values here, until they are changed.
-        user_id: The platform's id of the account.
-        device_id: The one the token was asked for; stays the same across reconnects.
-        token: Proof for the registration.
-        cookie: ``Cookie`` header of the upgrade, this account's only.
+        mtop: The gateway of the signed calls; https, or http to this machine.
+        passport: Sign-in and renewal.
+        upload: Images.
     """
 
-    kind: Literal["static"] = "static"
+    mtop: str = "https://h5api.m.goofish.com"
+    passport: str = "https://passport.goofish.com"
+    upload: str = "https://stream-upload.goofish.com"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Credentials(Masked):
+    """Who the account is, and where its token comes from.
+
+    Attributes:
+        kind: ``static``: what stands here. ``goofish``: the gateway asks for tokens and renews
+            them by the account's cookie. ``file``, ``env``, ``python``, ``http``: somebody else
+            gives them, and is asked again.
+        user_id: The platform's id of the account.
+        device_id: The one the token was asked for; stays the same across reconnects.
+        token: Proof for the registration; of ``static``.
+        cookie: Of ``static``: ``Cookie`` header of the upgrade. Of ``goofish``: what a browser
+            that is signed in sends; without one the account waits for a sign-in.
+        upgrade_cookie: Of ``goofish``: send the cookies to the WebSocket host, too.
+        path: Of ``file``: a JSON file, read again each time.
+        variables: Of ``env``: environment variables that hold user_id, device_id, token, cookie.
+        call: Of ``python``: ``module:function``.
+        url: Of ``http``: asked by POST; https, or http to this machine.
+        bearer: Of ``http``: sent as ``Authorization: Bearer``.
+        endpoints: Of ``goofish``.
+    """
+
+    kind: Literal["static", "goofish", "file", "env", "python", "http"] = "static"
     user_id: str | None = None
     device_id: Secret | None = None
     token: Secret | None = None
     cookie: Secret | None = None
+    upgrade_cookie: bool = False
+    path: str | None = None
+    variables: Mapping[str, str] = field(default_factory=dict, hash=False)
+    call: str | None = None
+    url: str | None = None
+    bearer: Secret | None = None
+    endpoints: EndpointSettings = EndpointSettings()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "path", resolved(self.path))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -92,3 +128,4 @@ class AccountSettings(Masked):
     flow: FlowSettings = FlowSettings()
     send: SendSettings = SendSettings()
     recovery: RecoverySettings = RecoverySettings()
+    renewal: RenewalSettings = RenewalSettings()

@@ -18,6 +18,7 @@ from gateway.web import proof, shapes
 from gateway.web.context import TURN_S, Answer, Context
 from gateway.web.problems import Problem, bad_request
 from gateway.web.request import Request, bounded_wait
+from gateway.web.stopped import StoppedGateway
 
 MOST_TROUBLED = 20
 """Accounts in trouble that the status names."""
@@ -106,7 +107,13 @@ def account_resume(context: Context, request: Request) -> Answer:
 
 
 def account_reset(context: Context, request: Request) -> Answer:
-    """Forget an account's failures; a FAILED one tries again."""
+    """Forget an account's failures; a FAILED one tries again, or will at the next start."""
+    gateway = context.gateway
+    if isinstance(gateway, StoppedGateway) and not gateway.running:
+        context.must_know(request.name)
+        gateway.forget_failures(request.name)
+        stopped = {"id": request.name, "state": ConnectionState.DISCONNECTED.value}
+        return Answer(body={"done": _TOLD["reset"], "account": stopped})
     return _verb(context, request, Accounts.reset, "reset")
 
 

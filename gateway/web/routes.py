@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Final, TypeAlias
 
-from gateway.web import operations, records
+from gateway.web import credentials, operations, records
 from gateway.web.context import Answer, Context
 from gateway.web.problems import Problem, bad_request
 from gateway.web.request import Request
@@ -19,6 +19,9 @@ TABLE: Final[dict[tuple[str, str], Route]] = {
     ("GET", "/v1/identity"): operations.identity,
     ("GET", "/v1/status"): operations.status,
     ("GET", "/v1/accounts"): operations.accounts_list,
+    ("GET", "/v1/accounts/<account>/credentials"): credentials.show,
+    ("PUT", "/v1/accounts/<account>/credentials"): credentials.put,
+    ("POST", "/v1/accounts/<account>/credentials/renew"): credentials.renew,
     ("POST", "/v1/accounts/<account>/pause"): operations.account_pause,
     ("POST", "/v1/accounts/<account>/resume"): operations.account_resume,
     ("POST", "/v1/accounts/<account>/reset"): operations.account_reset,
@@ -40,6 +43,7 @@ TABLE: Final[dict[tuple[str, str], Route]] = {
 
 QUERY: Final[dict[Route, tuple[str, ...]]] = {
     operations.identity: ("challenge",),
+    credentials.renew: ("wait_s",),
     operations.accounts_list: ("state", "limit", "after"),
     operations.events: ("after", "account", "limit", "wait_s"),
     records.dead_letters_list: ("account", "limit"),

@@ -9,16 +9,21 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from actors.policy.alerts import Alert
+from actors.ports.commands import StorePast
 from actors.runtime.clock import SystemClock
+from actors.values import AccountId
 from gateway import logs
 from gateway.commands import command
+from gateway.credentials.registry import Surroundings
+from gateway.credentials.store import store_of
 from gateway.host import assembly
 from gateway.host.access import StoppedJournal
 from gateway.host.accounts import Accounts
+from gateway.host.credentials import CredentialDesk
 from gateway.host.dead_letters import DeadLetters
 from gateway.host.sends import Sends, SendTicket, Tickets
 from gateway.host.undisturbed import run
-from gateway.settings import Settings
+from gateway.settings import AccountSettings, Settings
 from gateway.web.problems import Problem
 from gateway.web.upkeep import FileCare, journal_path
 
@@ -72,6 +77,24 @@ class StoppedGateway:
         return Sends(self._open(), Tickets())
 
     @property
+    def credentials(self) -> CredentialDesk:
+        """Of the files beside the journal, whose lock is taken first.
+
+        Raises:
+            JournalError: A gateway has it open, or it cannot be read.
+        """
+        self._open(make=True)
+        return CredentialDesk(_Keeper(self.settings), self.forget_failures)
+
+    def forget_failures(self, account: AccountId) -> None:
+        """Have an account try again when its gateway starts, whatever became of it before.
+
+        Raises:
+            JournalError: A gateway has the journal open, or it cannot be read.
+        """
+        self._open(make=True).do(StorePast(account=account, past=None))
+
+    @property
     def journal(self) -> FileCare:
         """Upkeep of the file."""
         return FileCare(self.settings, in_use=False)
@@ -89,11 +112,33 @@ class StoppedGateway:
         if journal is not None:
             run(journal.close, last=True)
 
-    def _open(self) -> StoppedJournal:
+    def _open(self, *, make: bool = False) -> StoppedJournal:
         if self._journal is None:
-            journal_path(self.settings)
+            if not make:
+                journal_path(self.settings)
             self._journal = StoppedJournal(assembly.journal(self.settings, SystemClock()))
         return self._journal
 
     def _nobody(self) -> NoReturn:
         raise not_running(f"on {self.settings.data_dir}")
+
+
+class _Keeper:
+    """The accounts of a configuration, none of which is connected."""
+
+    def __init__(self, settings: Settings) -> None:
+        redactor = logs.redactor_of(settings)
+        around = Surroundings(
+            store=store_of(settings),
+            clock=SystemClock(),
+            learn=lambda account, secrets: redactor.learn(secrets, of=f"credentials/{account}"),
+            unsaved=lambda _account, _why: None,
+        )
+        self._settings = {each.id: each for each in settings.accounts}
+        self.plans = {each.id: assembly.plan(each, settings, around) for each in settings.accounts}
+
+    def settings_of(self, account: AccountId) -> AccountSettings:
+        return self._settings[account]
+
+    def system(self) -> None:
+        return None

@@ -55,7 +55,7 @@ class Browser:
             pair, *attributes = line.split("; ")
             name, _, value = pair.partition("=")
             path = next((one[5:] for one in attributes if one.startswith("Path=")), "/")
-            key = (name, path)
+            key = (name, "partition" if "Partitioned" in attributes else path)
             self.jar.pop(key, None)
             if "Max-Age=0" not in attributes:
                 self.jar[key] = value

@@ -219,7 +219,7 @@ def test_two_scopes_of_one_cookie(fake: FakePlatform, shop: Shop) -> None:
             browser.call(USER)
             scopes.append([path for name, path in browser.jar if name == "_m_h5_tk"])
         assert [call.ret[0] for call in web.calls()] == ["FAIL_SYS_TOKEN_EMPTY", *["SUCCESS"] * 3]
-        assert scopes == [["/"], ["/h5"], ["/"], ["/h5"]]
+        assert scopes == [["/"], ["partition"], ["/"], ["partition"]]
         flat = {name: (name, "/") for name, _ in browser.jar}
         browser.jar = {key: "0" * 32 + "_1" for key in flat.values() if "h5" in key[0]} | {
             key: browser.value(key[0]) for key in flat.values() if "h5" not in key[0]

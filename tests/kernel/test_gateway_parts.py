@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from workbench import Bench
@@ -26,6 +26,7 @@ from actors.values import (
 from gateway.errors import EventSettledError, UnknownAccountError
 from gateway.events import ChatMessage, OrderStatusChanged, SystemNotification
 from gateway.host.accounts import Accounts, AccountView
+from gateway.host.credentials import CredentialDesk
 from gateway.host.handlers import IGNORED, Handlers
 from gateway.host.sends import PENDING, ClientIds, SendTicket, Tickets
 from gateway.host.undisturbed import Bell
@@ -58,7 +59,7 @@ class Book:
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, object]] = []
-        self.accounts = Accounts(add=self.add, verb=self.verb)
+        self.accounts = Accounts(desk=cast("CredentialDesk", None), add=self.add, verb=self.verb)
 
     def add(self, settings: object) -> AccountView:
         """Keep it."""

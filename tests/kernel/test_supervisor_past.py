@@ -310,3 +310,67 @@ def test_resume_while_the_connection_is_between_two_lives(house: House) -> None:
     house.due(RestartDue)
 
     assert [type(each) for each in house.told("connection")] == [Open]
+
+
+LOGIN_OVER = Failure(error_class=ErrorClass.NEEDS_HUMAN, reason="login_over")
+
+
+def with_credentials(house: House, fingerprint: str) -> None:
+    """Let the settings of the next process have these credentials."""
+    house.bench.with_plan(fingerprint=fingerprint)
+
+
+def test_other_credentials_end_a_verdict_about_the_old_ones(bench: Bench) -> None:
+    """Who put a new token into the settings and restarted saw the old verdict, for ever."""
+    bench.with_plan(fingerprint="old")
+    house = House(bench)
+    house.start()
+    house.fail(LOGIN_OVER)
+    past = kept(house)
+    assert past is not None
+    assert (past.given_up is not None, past.credentials) == (True, "old")
+
+    same = reborn(house)
+    same.actor.receive(Start())
+    assert [type(told) for told in same.told("connection")] == [Fail]
+
+    with_credentials(house, "new")
+    other = reborn(house)
+    other.actor.receive(Start())
+    assert [type(told) for told in other.told("connection")] == [Open]
+
+
+def test_other_credentials_end_a_wait_for_the_old_ones(bench: Bench) -> None:
+    bench.with_plan(fingerprint="old")
+    house = House(bench)
+    house.start()
+    refused = Failure(error_class=ErrorClass.AUTH, reason="token_refused")
+    for _ in range(2):
+        house.fail(refused)
+        house.moved(S.CONNECTING, Cause.RETRY)
+    assert kept(house) is not None
+    with_credentials(house, "new")
+    other = reborn(house)
+    other.actor.receive(Start())
+    assert [type(told) for told in other.told("connection")] == [Open]
+
+
+def test_a_verdict_about_something_else_stands_whatever_the_credentials(bench: Bench) -> None:
+    bench.with_plan(fingerprint="old")
+    house = House(bench)
+    failed(house, 3)
+    with_credentials(house, "new")
+    other = reborn(house)
+    other.actor.receive(Start())
+    assert other.told("connection") == []
+
+
+def test_a_past_of_an_earlier_version_stands(bench: Bench) -> None:
+    house = House(bench)
+    house.start()
+    house.fail(LOGIN_OVER)
+    assert kept(house) is not None
+    with_credentials(house, "new")
+    other = reborn(house)
+    other.actor.receive(Start())
+    assert [type(told) for told in other.told("connection")] == [Fail]

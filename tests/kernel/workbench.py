@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from actors.account.services import Account, Observer, Peers, Role, Services
+from actors.identity import CredentialsChanged
 from actors.messages import Answered, StateChanged
 from actors.plan import AccountPlan
 from actors.ports import Dialed, Identity, Mailbox
@@ -76,6 +77,7 @@ class Watcher(Observer):
         self.sends: list[tuple[str, SendResult]] = []
         self.dead: list[tuple[str, str]] = []
         self.recoveries: list[Recovered] = []
+        self.credentials: list[CredentialsChanged] = []
 
     def state_changed(self, change: StateChanged) -> None:
         """Keep it."""
@@ -93,6 +95,10 @@ class Watcher(Observer):
         """Keep it."""
         del account
         self.dead.append((event.event_id, reason))
+
+    def credentials_changed(self, change: CredentialsChanged) -> None:
+        """Keep it."""
+        self.credentials.append(change)
 
     def recovery_ended(self, outcome: Recovered) -> None:
         """Keep it."""
@@ -175,6 +181,7 @@ class Bench:
         self.log = Lines()
         self.alerts = AlertRegistry(self.clock, self.log)
         self.dialing = Heard()
+        self.credentials = Heard()
         self.journal = MemoryJournal(clock=self.clock)
         self.peers = Peers()
         self.sockets: list[socket.socket] = []
@@ -201,6 +208,7 @@ class Bench:
                 handlers=self.handlers,
                 writer=JournalWriter(self.journal, clock=self.clock),
                 dialing=self.dialing,
+                credentials=self.credentials,
                 clock=self.clock,
                 dice=random.Random(7),
                 log=self.log,

@@ -108,7 +108,7 @@ def test_signals_that_end_nothing_are_refused(kind: SignalKind) -> None:
 
 def test_own_verdicts_tell_the_next_step_and_have_their_own_reason() -> None:
     own = [value for value in vars(failures).values() if isinstance(value, Failure)]
-    assert len(own) == len({failure.reason for failure in own}) == 14
+    assert len(own) == len({failure.reason for failure in own}) == 15
     for failure in own:
         assert failure.detail.endswith(".")
         assert failure.reason.isidentifier()
@@ -131,6 +131,7 @@ def test_backpressure_waits_at_least_five_seconds() -> None:
         (failures.ATTEMPT_TIMED_OUT, E.NETWORK),
         (failures.REGISTRATION_TIMED_OUT, E.OTHER),
         (failures.CIRCUIT_OPEN, E.NETWORK),
+        (failures.GRANT_AWAITED, E.OTHER),
         (failures.JOURNAL_UNAVAILABLE, E.OTHER),
         (failures.DECODER_RESTARTED, E.OTHER),
     ],

@@ -17,9 +17,10 @@ SECTIONS = [
 ]
 UNITS = ("_s", "_bytes", "_per_s", "_days")
 COUNTED = {
-    "burst", "crash_limit", "flapping_spread", "high", "jitter", "lane_alert_events", "limit",
-    "low", "max_attempts", "max_fragments", "max_in_flight", "pages", "per_account",
-    "stretch_cap", "stretch_factor", "threads",
+    "burst", "crash_limit", "early_share", "flapping_spread", "high", "jitter",
+    "lane_alert_events", "late_share", "limit", "low", "max_attempts", "max_fragments",
+    "max_in_flight", "pages", "per_account", "per_day", "per_hour", "stretch_cap",
+    "stretch_factor", "threads", "workers",
 }  # fmt: skip
 """Numbers without a unit: of things, and shares."""
 

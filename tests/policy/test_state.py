@@ -30,8 +30,8 @@ LEGAL = {
     (S.DISCONNECTED, S.CLOSED): "stop",
     (S.CONNECTING, S.CONNECTED): "registered",
     (S.CONNECTING, S.RECONNECTING): (
-        "attempt_failed attempt_timed_out circuit_open link_lost protocol_errors auth_expired "
-        "kicked session_removed child_crashed"
+        "attempt_failed attempt_timed_out circuit_open grant_awaited link_lost protocol_errors "
+        "auth_expired kicked session_removed child_crashed"
     ),
     (S.CONNECTING, S.DISCONNECTED): "journal_down lease_lost pause",
     (S.CONNECTING, S.FAILED): "budget_exceeded",

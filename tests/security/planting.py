@@ -22,9 +22,16 @@ PUBLIC = frozenset({
     "accounts[].id", "accounts[].platform", "accounts[].user_agent", "accounts[].tls.ca_file",
     "accounts[].credentials.user_id", "accounts[].tls.server_name", "data_dir", "http.listen",
     "http.hosts[]",
+    "accounts[].credentials.endpoints.mtop", "accounts[].credentials.endpoints.passport",
+    "accounts[].credentials.endpoints.upload",
     "notes[]", "sinks[].kind", "sinks[].options",
 })  # fmt: skip
 """Texts that may be shown: names, addresses and paths."""
+
+OF_OTHER_KINDS = frozenset(
+    f"accounts[].credentials.{key}" for key in ("path", "variables", "call", "url", "bearer")
+)
+"""No account has these together with a token."""
 
 FORMS: Mapping[str, Any] = {
     "accounts[].url": f"wss://h/p?access_token={PLANTED}-url&sid={PLANTED}-sid",
@@ -92,7 +99,7 @@ def _value(hint: Any, where: str) -> Any:
         return [inner] if inner and typing.get_args(hint)[0] is not SinkSettings else None
     if isinstance(hint, type) and issubclass(hint, Record):
         return _tree(hint, where) or None
-    if where in PUBLIC or where.removesuffix(".kind") in PUBLIC:
+    if where in PUBLIC | OF_OTHER_KINDS or where.removesuffix(".kind") in PUBLIC:
         return None
     if where in FORMS:
         return FORMS[where]

@@ -11,11 +11,12 @@ from typing import Any
 import yaml
 
 from gateway.config import effective
+from gateway.config.rules import SHARED
 from gateway.settings import AccountSettings, Credentials, Record, Settings
 
 FILE = Path("config", "default.yaml")
 NOT_IN_THE_FILE = {Settings: {"notes"}, AccountSettings: {"id", "url"}}
-OF_EACH_ACCOUNT = {key.name for key in dataclasses.fields(Credentials)} - {"kind"}
+OF_EACH_ACCOUNT = {key.name for key in dataclasses.fields(Credentials)} - set(SHARED)
 
 
 def drift(text: str) -> list[str]:

@@ -90,7 +90,10 @@ def test_everything_wrong_is_said_in_one_go_and_in_the_order_of_the_file(tmp_pat
         ("headers: {Connection: Upgrade}", "is written by the handshake itself; leave it out"),
         ("headers: {Cookie: a=b}", "belongs into credentials.cookie of the account"),
         ("credentials: {user_id: 2201}", "user_id: expected text or null, got 2201; put it in"),
-        ("credentials: {kind: dynamic}", "credentials.kind: expected one of static, got 'dynamic'"),
+        (
+            "credentials: {kind: dynamic}",
+            "credentials.kind: expected one of static, goofish, f",
+        ),
         ('credentials: {token: "a\\nb"}', "credentials.token: there is a line break in it"),
         ("credentials: {cookie: 'a=饼'}", "credentials.cookie: holds letters no header can carry"),
         (
@@ -137,7 +140,7 @@ def test_goofish_without_token_or_user_id_says_where_they_come_from(tmp_path: Pa
 
     token, user_id = problems_of(tmp_path, text)
 
-    assert token.startswith("1: accounts[0].credentials.token: is missing; goofish registers")
+    assert token.startswith("1: accounts[0].credentials.token: is missing; with kind: goofish")
     assert (
         user_id
         == "1: accounts[0].credentials.user_id: is missing; it is the value of the cookie unb"

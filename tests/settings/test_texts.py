@@ -20,6 +20,7 @@ from gateway.errors import ConfigError
 from gateway.settings import (
     AccountSettings,
     Credentials,
+    EndpointSettings,
     HttpSettings,
     Record,
     Settings,
@@ -38,33 +39,51 @@ def account(**keys: Any) -> Settings:
 def everywhere(bad: str) -> dict[str, Settings]:
     """Return settings with a text in each key that takes one, by the key that must be named."""
     credentials = ("user_id", "device_id", "token", "cookie")
-    return {
-        "data_dir": Settings(data_dir=bad),
-        "http.listen": Settings(http=HttpSettings(listen=f"127.0.0.1{bad}:1")),
-        "http.token": Settings(http=HttpSettings(token=f"hunter2-hunter2-{bad}")),
-        "http.hosts[0]": Settings(http=HttpSettings(hosts=(bad,))),
-        "sinks[0].kind": Settings(sinks=(SinkSettings(kind=bad),)),
-        "sinks[0].path": Settings(sinks=(SinkSettings(kind="jsonl", options={"path": bad}),)),
-        "accounts[0].id": account(id=bad),
-        "accounts[0].platform": account(platform=bad),
-        "accounts[0].url": account(url=f"ws://h/{bad}"),
-        "accounts[0].proxy": account(proxy=f"http://hunter2{bad}:x@h:1"),
-        "accounts[1].proxy": Settings(
-            accounts=(
-                PLAIN,
-                dataclasses.replace(PLAIN, id="b", proxy=f"socks5://hunter2{bad}:x@h:1"),
-            )
-        ),
-        "accounts[0].user_agent": account(user_agent=bad),
-        "accounts[0].headers.X-A": account(headers={"X-A": bad}),
-        "accounts[0].tls.ca_file": account(tls=TlsSettings(ca_file=bad)),
-        "accounts[0].tls.server_name": account(tls=TlsSettings(server_name=bad)),
-    } | {
-        f"accounts[0].credentials.{key}": account(
-            credentials=Credentials(**{key: f"hunter2-{bad}"})  # type: ignore[arg-type]  # a text
-        )
-        for key in credentials
+    hidden = f"hunter2-{bad}"
+    kinds: dict[str, dict[str, Any]] = {
+        "path": {"kind": "file", "path": hidden},
+        "variables.token": {"kind": "env", "variables": {"token": hidden}},
+        "call": {"kind": "python", "call": f"module{bad}:f"},
+        "url": {"kind": "http", "url": f"https://h/{bad}"},
+        "bearer": {"kind": "http", "url": "https://h/", "bearer": hidden},
     }
+    for name in ("mtop", "passport", "upload"):
+        endpoints = EndpointSettings(**{name: f"https://h{bad}"})
+        kinds[f"endpoints.{name}"] = {"kind": "goofish", "endpoints": endpoints}
+    return (
+        {
+            "data_dir": Settings(data_dir=bad),
+            "http.listen": Settings(http=HttpSettings(listen=f"127.0.0.1{bad}:1")),
+            "http.token": Settings(http=HttpSettings(token=f"hunter2-hunter2-{bad}")),
+            "http.hosts[0]": Settings(http=HttpSettings(hosts=(bad,))),
+            "sinks[0].kind": Settings(sinks=(SinkSettings(kind=bad),)),
+            "sinks[0].path": Settings(sinks=(SinkSettings(kind="jsonl", options={"path": bad}),)),
+            "accounts[0].id": account(id=bad),
+            "accounts[0].platform": account(platform=bad),
+            "accounts[0].url": account(url=f"ws://h/{bad}"),
+            "accounts[0].proxy": account(proxy=f"http://hunter2{bad}:x@h:1"),
+            "accounts[1].proxy": Settings(
+                accounts=(
+                    PLAIN,
+                    dataclasses.replace(PLAIN, id="b", proxy=f"socks5://hunter2{bad}:x@h:1"),
+                )
+            ),
+            "accounts[0].user_agent": account(user_agent=bad),
+            "accounts[0].headers.X-A": account(headers={"X-A": bad}),
+            "accounts[0].tls.ca_file": account(tls=TlsSettings(ca_file=bad)),
+            "accounts[0].tls.server_name": account(tls=TlsSettings(server_name=bad)),
+        }
+        | {
+            f"accounts[0].credentials.{key}": account(
+                credentials=Credentials(**{key: f"hunter2-{bad}"})  # type: ignore[arg-type]  # a text
+            )
+            for key in credentials
+        }
+        | {
+            f"accounts[0].credentials.{key}": account(credentials=Credentials(**given))
+            for key, given in kinds.items()
+        }
+    )
 
 
 def texts_of(cls: type[Record], path: str = "") -> set[str]:
@@ -87,10 +106,7 @@ def test_the_keys_below_are_all_there_are() -> None:
     """A key that is added takes no half letters either."""
     named = {re.sub(r"\[\d\]", "", key) for key in everywhere("x")}
     wanted = {f"accounts.{key}" for key in texts_of(AccountSettings)} | texts_of(Settings)
-    assert {key.replace("accounts.headers", "accounts.headers.X-A") for key in wanted} - {
-        "notes",
-        "accounts.headers.X-A",
-    } <= named
+    assert wanted - {"notes", "accounts.headers", "accounts.credentials.variables"} <= named
 
 
 @pytest.mark.parametrize("key", sorted(everywhere("x")))

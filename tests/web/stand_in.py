@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from actors.ports.commands import DropEvent, JournalCommand, MarkDelivery, ReplayEvent
 from actors.ports.journal import Letter, SendQuery, SendRecord
@@ -25,6 +25,7 @@ from gateway.config import from_mapping
 from gateway.errors import OverloadedError
 from gateway.host.access import StoppedJournal
 from gateway.host.accounts import Accounts
+from gateway.host.credentials import CredentialDesk
 from gateway.host.sends import SendTicket
 from gateway.settings import Settings
 from gateway.web.stopped import StoppedGateway
@@ -162,7 +163,11 @@ class StandIn(StoppedGateway):
             )
         )
         self.verbs: list[tuple[str, str]] = []
-        self._accounts = Accounts(add=self._none, verb=lambda *verb: self.verbs.append(verb))
+        self._accounts = Accounts(
+            desk=cast("CredentialDesk", None),
+            add=self._none,
+            verb=lambda *verb: self.verbs.append(verb),
+        )
         for account in self.settings.accounts:
             self.accounts.open_view(account.id)
         view = self.accounts["a"]
@@ -188,7 +193,8 @@ class StandIn(StoppedGateway):
     def journal(self) -> Care:
         return self._care
 
-    def _open(self) -> StoppedJournal:
+    def _open(self, *, make: bool = False) -> StoppedJournal:
+        del make
         shelf: Any = self.shelf
         return StoppedJournal(shelf)
 

@@ -256,5 +256,5 @@ def test_the_pages_show_every_route() -> None:
     """`docs/control.md` and its translation are compared with the table."""
     for page in ("control.md", "control.zh-CN.md"):
         text = (ROOT / "docs" / page).read_text(encoding="utf-8")
-        shown = re.findall(r"^\| `(GET|POST) (/\S+)` \|", text, re.MULTILINE)
+        shown = re.findall(r"^\| `(GET|POST|PUT|DELETE) (/\S+)` \|", text, re.MULTILINE)
         assert sorted(shown) == sorted(TABLE), page

@@ -85,8 +85,8 @@ class GoofishSession(BaseSession):
             )
         if not identity.token:
             raise ValueError(
-                f"account {identity.account}: credentials.token is missing; it is the accessToken "
-                "of the page's login token call, see README, section `A real account`"
+                f"account {identity.account}: credentials.token is missing; with kind: goofish "
+                "the gateway asks for tokens itself, see README, section `A real account`"
             )
         self._user_id = user_id
         self._token = identity.token

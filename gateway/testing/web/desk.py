@@ -83,7 +83,7 @@ class Desk:
         reply.headers.append(("Date", formatdate(turn.now_ms / 1000, usegmt=True)))
         reply.headers += [("Set-Cookie", line.text) for line in turn.lines]
         if isinstance(action, WrongUnb):
-            line = foreign("unb", action.user_id, turn.asked.host)
+            line = foreign("unb", action.user_id)
             reply.headers.append(("Set-Cookie", line))
         turn.call.status, turn.call.ret = reply.status, reply.ret
         visit.expect(partial(self._ended, turn, reply))

@@ -85,7 +85,7 @@ class Logins:
         return Login(next(self._numbers), user_id)
 
     def make(
-        self, login: Login, names: Iterable[str], *, now_ms: int, host: str, scope: str = ""
+        self, login: Login, names: Iterable[str], *, now_ms: int, scope: str = ""
     ) -> list[Line]:
         """Give a login new values, and return how an answer says so."""
         lines: list[Line] = []
@@ -94,17 +94,15 @@ class Logins:
             values = login.values.setdefault(key, [])
             value = self._value(login, name, now_ms)
             if values and values[-1] == value:  # as ``unb`` is
-                lines.append(Line(text=_line(name, value, host, now_ms, scope), given=None))
+                lines.append(Line(text=_line(name, value, now_ms, scope), given=None))
                 continue
             values.append(value)
             given = Given(login=login, name=name, scope=scope, index=len(values) - 1)
             self._given[name, value] = given
-            lines.append(Line(text=_line(name, value, host, now_ms, scope), given=given))
+            lines.append(Line(text=_line(name, value, now_ms, scope), given=given))
         return lines
 
-    def delete(
-        self, login: Login, names: Iterable[str], *, host: str, scope: str = ""
-    ) -> list[Line]:
+    def delete(self, login: Login, names: Iterable[str], *, scope: str = "") -> list[Line]:
         """Take values of a scope away, and return how an answer says so."""
         lines: list[Line] = []
         for name in names:
@@ -112,7 +110,7 @@ class Logins:
                 values = login.values[name, scope]
                 values.append("")
                 gone = Given(login=login, name=name, scope=scope, index=len(values) - 1)
-                text = _written(f"{name}=", host, life="; Max-Age=0", scope=scope)
+                text = _written(f"{name}=", life="; Max-Age=0", scope=scope)
                 lines.append(Line(text=text, given=gone))
         return lines
 
@@ -149,25 +147,22 @@ class Logins:
         return _hex(next(self._makes), name)
 
 
-def foreign(name: str, value: str, host: str) -> str:
+def foreign(name: str, value: str) -> str:
     """Return a ``Set-Cookie`` of a value that is no login's."""
-    return _written(f"{name}={value}", host, life="")
+    return _written(f"{name}={value}", life="")
 
 
 def _hex(number: int, name: str) -> str:
     return hashlib.sha256(f"{name}/{number}".encode()).hexdigest()[:32]
 
 
-def _written(pair: str, host: str, *, life: str, scope: str = "") -> str:
-    """Return a cookie as the platform writes it to this host."""
-    if host == _SITE or host.endswith(f".{_SITE}"):
-        partition = "; Partitioned" if scope else ""
-        return f"{pair}; Domain=.{_SITE}; Path=/{life}; Secure; SameSite=None{partition}"
-    # A client of loopback takes no cookie of another domain, and keeps no secure one.
-    return f"{pair}; Path=/h5{life}" if scope else f"{pair}; Path=/{life}"
+def _written(pair: str, *, life: str, scope: str = "") -> str:
+    """Return a cookie as the platform writes it, whatever name it was asked by."""
+    partition = "; Partitioned" if scope else ""
+    return f"{pair}; Domain=.{_SITE}; Path=/{life}; Secure; SameSite=None{partition}"
 
 
-def _line(name: str, value: str, host: str, now_ms: int, scope: str) -> str:
+def _line(name: str, value: str, now_ms: int, scope: str) -> str:
     pair = f"{name}={value}"
     if name == XSRF:
         return f"{pair}; Path=/"
@@ -177,4 +172,4 @@ def _line(name: str, value: str, host: str, now_ms: int, scope: str) -> str:
         life = f"; Expires={formatdate(now_ms / 1000 + _LONG_S, usegmt=True)}"
     else:
         life = "; HttpOnly" if name == "cookie2" else ""
-    return _written(pair, host, life=life, scope=scope)
+    return _written(pair, life=life, scope=scope)

@@ -45,7 +45,7 @@ class Seller:
         with self._lock:
             login = self._member.login = self._world.logins.begin(self.user_id)
             names = ("cna", *VISITOR, *MEMBER, *(LONG if long else ()))
-            made = self._world.logins.make(login, names, now_ms=self._now_ms(), host=_SITE)
+            made = self._world.logins.make(login, names, now_ms=self._now_ms())
             for line in made:
                 if line.given is not None:
                     login.handed[line.given.name, ""] = line.given.index

@@ -103,9 +103,7 @@ class Turn:
 
     def bring(self, names: Iterable[str], scope: str = "") -> None:
         """Give new values of cookies."""
-        self.lines += self.world.logins.make(
-            self.login, names, now_ms=self.now_ms, host=self.asked.host, scope=scope
-        )
+        self.lines += self.world.logins.make(self.login, names, now_ms=self.now_ms, scope=scope)
 
     def greet(self) -> None:
         """Give a new visitor the cookies all have."""
@@ -122,9 +120,7 @@ class Turn:
         newest = login.values.get((SIGN[0], ""), [""])[-1]
         scope = _OTHER_SCOPE[""] if newest else ""
         self.bring(SIGN, scope)
-        self.lines += self.world.logins.delete(
-            login, SIGN, host=self.asked.host, scope=_OTHER_SCOPE[scope]
-        )
+        self.lines += self.world.logins.delete(login, SIGN, scope=_OTHER_SCOPE[scope])
 
     def rotate(self) -> None:
         """Renew what each answer renews."""

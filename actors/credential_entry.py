@@ -1,0 +1,87 @@
+"""What the credentials actor knows of one account."""
+
+from __future__ import annotations
+
+from actors.identity import CredentialsChanged, CredentialsSeen
+from actors.messages import RequestGrant, Rotate
+from actors.plan import AccountPlan
+from actors.policy.credentials import Credentials, Now
+from actors.ports import CredentialSource, Mailbox
+from actors.values import AccountId, Failure
+
+
+class Entry:
+    """One account that renews its credentials: who asks, which link stands, what comes next.
+
+    Attributes:
+        plan: Of the account.
+        policy: Decides when to renew.
+        connection: Of the account, once it asked.
+        request: The attempt that waits for a grant.
+        waits: That attempt was told that it has to wait.
+        linked: Version of the grant a link stands with; None: there is no link.
+        loaded: The store was read.
+        queued: It waits for its turn to renew.
+        urgent: It does so before those who renew ahead of time.
+        job: Number of the worker's job; None: none runs.
+        wanted: A person wants a renewal.
+        wake_at: Monotonic seconds at which it is looked at again.
+    """
+
+    __slots__ = (
+        "connection", "job", "linked", "loaded", "plan", "policy", "queued", "request",
+        "urgent", "waits", "wake_at", "wanted",
+    )  # fmt: skip
+
+    def __init__(self, plan: AccountPlan) -> None:
+        self.plan = plan
+        self.policy = Credentials(plan.renewal)
+        self.connection: Mailbox[Rotate] | None = None
+        self.request: RequestGrant | None = None
+        self.waits = False
+        self.linked: int | None = None
+        self.loaded = self.queued = self.urgent = self.wanted = False
+        self.job: int | None = None
+        self.wake_at: float | None = None
+
+    @property
+    def name(self) -> AccountId:
+        """Return the account's name."""
+        return self.plan.account
+
+    @property
+    def source(self) -> CredentialSource:
+        """Return the source; an account without one never comes here."""
+        source = self.plan.source
+        assert source is not None
+        return source
+
+    def next_at(self, now: Now) -> float | None:
+        """Return the monotonic seconds of the next renewal; None: nothing is waited for."""
+        return self.policy.next_at(
+            now, asked=self.request is not None, linked=self.linked is not None
+        )
+
+    def changed(self, what: str, failure: Failure | None = None) -> CredentialsChanged:
+        """Return what observers are told."""
+        grant = self.policy.grant
+        return CredentialsChanged(
+            account=self.name,
+            what=what,
+            version=0 if grant is None else grant.version,
+            reason=None if failure is None else failure.reason,
+            detail=None if failure is None else failure.detail,
+        )
+
+    def seen(self, now: Now) -> CredentialsSeen:
+        """Return what a person is shown."""
+        policy = self.policy
+        left_s, failure = policy.left_s(now), policy.stuck or policy.failure
+        return CredentialsSeen(
+            state=policy.standing(now).value,
+            version=0 if policy.grant is None else policy.grant.version,
+            good_until_s=None if left_s is None else now.monotonic_s + left_s,
+            next_at_s=self.next_at(now),
+            reason=None if failure is None else failure.reason,
+            detail=None if failure is None else failure.detail,
+        )

@@ -1,0 +1,82 @@
+"""What the threads of the credentials actor do: strangers' code, whose end is always told."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Final
+
+from actors.identity import Grant
+from actors.messages import CredentialsInbox, CredentialsLoaded, RenewalEnded
+from actors.plan import AccountPlan
+from actors.policy.credentials import Flight
+from actors.ports import CredentialSource, Kept, Mailbox, Renewal
+from actors.values import ErrorClass, Failure, Phase
+
+
+def _failure(reason: str, detail: str, error_class: ErrorClass = ErrorClass.OTHER) -> Failure:
+    return Failure(error_class=error_class, reason=reason, detail=detail, phase=Phase.CREDENTIALS)
+
+
+HUNG: Final = _failure(
+    "renewal_hung", "The source of the credentials did not answer in time; it is asked again."
+)
+NO_THREAD: Final = _failure(
+    "no_thread", "The system starts no more threads: raise its limit, or run fewer accounts here."
+)
+BUDGET_SPENT: Final = _failure(
+    "budget_spent", "The calls of this hour or day are spent; it is renewed when there are more."
+)
+UNREADABLE: Final = _failure(
+    "credentials_unreadable",
+    "The stored credentials cannot be read; sign in again, or give new ones.",
+    ErrorClass.NEEDS_HUMAN,
+)
+
+
+def load(plan: AccountPlan, mailbox: Mailbox[CredentialsInbox], job: int) -> None:
+    """Read what an earlier life left. Thread body; whatever happens is told."""
+    source = plan.source
+    assert source is not None
+    try:
+        kept = source.load()
+    except BaseException:  # noqa: BLE001  # strangers' code
+        kept = Kept(stuck=UNREADABLE)
+    mailbox.tell(CredentialsLoaded(account=plan.account, job=job, kept=kept))
+
+
+def renew(
+    plan: AccountPlan,
+    last: Grant | None,
+    flight: Flight,
+    mailbox: Mailbox[CredentialsInbox],
+    job: int,
+) -> None:
+    """Make one renewal. Thread body; whatever happens is told."""
+    source = plan.source
+    assert source is not None
+    try:
+        found: object = source.renew(
+            last, flight.why, calls=flight.calls, deadline_s=plan.renewal.deadline_s
+        )
+    except BaseException as error:  # noqa: BLE001  # strangers' code; its text may hold a secret
+        found = type(error).__name__
+    mailbox.tell(
+        RenewalEnded(
+            account=plan.account, job=job, flight=flight.number, renewal=_checked(found, flight)
+        )
+    )
+
+
+def _checked(found: object, flight: Flight) -> Renewal:
+    """Return what a source said, or what is wrong with it."""
+    if isinstance(found, Renewal) and isinstance(found.result, Grant | Failure):
+        return found
+    what = f"raised {found}" if isinstance(found, str) else f"returned {type(found).__name__}"
+    failure = _failure("source_failed", f"The source of the credentials {what}; it is asked again.")
+    return Renewal(result=failure, calls=flight.calls)
+
+
+def mark(source: CredentialSource, stuck: Failure) -> None:
+    """Store that only a person helps. Thread body; what fails here costs one question more."""
+    with contextlib.suppress(Exception):
+        source.mark_stuck(stuck)

@@ -1,0 +1,106 @@
+"""``accounts credentials``: how they stand, a new login, a renewal now."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+from gateway.cli import show
+from gateway.cli.control import Control, open_control
+from gateway.web.problems import Problem
+
+LARGEST_CHARS: Final = 64 * 1024
+RENEWAL_S: Final = 45.0
+"""Longest wait for a renewal."""
+
+_LINES: Final = (
+    "kind",
+    "state",
+    "user_id",
+    "version",
+    "expires_in_s",
+    "next_renewal_in_s",
+    "reason",
+    "detail",
+    "calls_last_hour",
+    "calls_last_day",
+)
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Show, replace or renew the credentials of one account."""
+    cookie = _pasted(arguments) if arguments.verb == "set" else ""
+    with open_control(arguments) as control:
+        account = arguments.account
+        if arguments.verb == "show":
+            return _show(_credentials(control, account), json=arguments.json)
+        if arguments.verb == "set":
+            path = ("v1", "accounts", account, "credentials")
+            done = control.ask("PUT", *path, body={"cookie": cookie}, wait_s=RENEWAL_S)
+            return _set(account, done, json=arguments.json)
+        before = _credentials(control, account)["version"]
+        verb = ("v1", "accounts", account, "credentials", "renew")
+        done = control.ask("POST", *verb, query={"wait_s": RENEWAL_S}, wait_s=RENEWAL_S)
+        return _renewed(account, before, done["credentials"], json=arguments.json)
+
+
+def _credentials(control: Control, account: str) -> dict[str, Any]:
+    found: dict[str, Any] = control.ask("GET", "v1", "accounts", account, "credentials")
+    return found
+
+
+def _pasted(arguments: argparse.Namespace) -> str:
+    """Return what was pasted: of a file, of stdin, or at a prompt that does not show it."""
+    if arguments.file is not None and arguments.file != "-":
+        try:
+            with Path(arguments.file).open(encoding="utf-8", errors="replace") as file:
+                return file.read(LARGEST_CHARS + 1)
+        except OSError as error:
+            raise Problem(
+                400, "no_file", f"{arguments.file} cannot be read ({error.strerror})", "name a file"
+            ) from None
+    if arguments.file == "-" or not sys.stdin.isatty():
+        return sys.stdin.read(LARGEST_CHARS + 1)
+    return getpass.getpass("cookie (it is not shown): ", stream=sys.stderr)
+
+
+def _show(found: dict[str, Any], *, json: bool) -> int:
+    if json:
+        show.as_json(found)
+        return 0
+    for name in _LINES:
+        if found.get(name) not in (None, ""):
+            show.line(f"{name:18} {found[name]}")
+    for cookie in found["cookies"]:
+        left_s = cookie["expires_in_s"]
+        until = "with the session" if left_s is None else f"in {left_s / 86_400:.1f} days"
+        show.line(f"cookie {cookie['name']:24} ends {until}")
+    for name in ("missing", "hints"):
+        if found[name]:
+            show.line(f"{name:18} {', '.join(found[name])}")
+    return 0
+
+
+def _set(account: str, done: dict[str, Any], *, json: bool) -> int:
+    if json:
+        show.as_json(done)
+    elif done["proven"]:
+        shown = done["credentials"]
+        show.line(f"{account} has a new login, user {shown['user_id']}; the platform gave a token")
+    else:
+        show.line(f"{account} has a new login that could not be proven: {done['doubt']}")
+    return 0 if done["proven"] else 1
+
+
+def _renewed(account: str, before: int, found: dict[str, Any], *, json: bool) -> int:
+    done = found["version"] > before
+    if json:
+        show.as_json(found)
+    elif done:
+        show.line(f"{account} has a new token, good for {found['expires_in_s'] / 3600:.1f} h")
+    else:
+        show.line(f"{account} was not renewed: {found['detail'] or found['state']}")
+    return 0 if done else 1

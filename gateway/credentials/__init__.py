@@ -1,0 +1,1 @@
+"""Where the credentials of accounts come from, and where they are kept."""

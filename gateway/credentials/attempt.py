@@ -1,0 +1,185 @@
+"""One renewal: ask for the token, sign again once, renew the login once; then it is over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from actors.identity import Grant
+from actors.values import ErrorClass, Failure
+from gateway.credentials.failures import failure
+from gateway.credentials.meanings import OF_VERDICT, login_over, person, wrong_account
+from gateway.credentials.store import Stored
+from gateway.http_messages import HttpAnswer, HttpRequest
+from gateway.platforms.goofish import mtop, renewal
+from gateway.platforms.goofish.cookies import Jar, StoredCookiesError
+from gateway.platforms.goofish.mtop import Judged, Verdict
+from gateway.platforms.goofish.passport_calls import URL as PASSPORT
+from gateway.platforms.goofish.passport_calls import Caller
+
+if TYPE_CHECKING:
+    from gateway.credentials.goofish import GoofishSource
+
+DAY_MS: Final = 24 * 3600 * 1000
+
+
+class RenewalAttempt:
+    """One renewal.
+
+    Attributes:
+        made: Calls it has made.
+    """
+
+    def __init__(
+        self, source: GoofishSource, stored: Stored, *, calls: int, deadline_s: float
+    ) -> None:
+        self.made = 0
+        self._source = source
+        self._stored = stored
+        self._jar = jar_of(stored)
+        self._calls = calls
+        self._clocks = source.clocks
+        self._until_s = self._clocks.monotonic() + deadline_s
+        self._offset_ms = 0  # of the platform's clock, once it refused ours
+        self._signed_again = self._renewed = False
+        self._theirs: Failure | None = None  # the cookies of an answer were another's
+
+    def run(self) -> Grant | Failure:
+        """Ask for the token; sign again once, renew the login once."""
+        assert self._stored.device_id is not None
+        call = mtop.token_call(self._stored.device_id)
+        while True:
+            now_ms = self._clocks.unix_ms() + self._offset_ms
+            signed = mtop.signed_with(call, self._jar, now_ms)
+            account = self._source.account
+            request = mtop.request(call, self._jar, account.endpoints, now_ms, account.user_agent)
+            answer = self._perform(request, partial(self._take_cookies, mtop.url_of(call), now_ms))
+            if self._theirs is not None:
+                return self._theirs
+            if isinstance(answer, Failure):
+                return answer
+            judged = mtop.judge(answer, call)
+            if judged.verdict is Verdict.SUCCESS:
+                return self._success(judged)
+            again = self._again(judged, signed, mtop.signed_with(call, self._jar, now_ms))
+            if again is not None:
+                return again
+
+    def _again(self, judged: Judged, before: str, after: str) -> Failure | None:
+        """Prepare another try, or return why there is none."""
+        verdict = judged.verdict
+        if verdict is Verdict.LOGIN_OVER:
+            return self._renew_login()
+        clock_ms = judged.server_ms if verdict is Verdict.CLOCK else None
+        helps = clock_ms is not None or (
+            verdict in (Verdict.SIGN_AGAIN, Verdict.ILLEGAL) and before != after
+        )
+        if helps and not self._signed_again:
+            self._signed_again = True
+            if clock_ms is not None:
+                self._offset_ms = clock_ms - self._clocks.unix_ms()
+            return None
+        found = OF_VERDICT[verdict](self._source.account.name, judged)
+        if found.error_class is ErrorClass.NEEDS_HUMAN:
+            self._keep(self._stored.stuck_by(found))
+        return found
+
+    def _renew_login(self) -> Failure | None:
+        """Renew the login without a person, once a day, if the platform's page would."""
+        now_ms = self._clocks.unix_ms()
+        allowed = (
+            not self._renewed
+            and now_ms - self._stored.silent_ms >= DAY_MS
+            and renewal.may_renew_silently(self._jar, now_ms)
+        )
+        if not allowed:
+            return self._stuck(login_over(self._source.account.name))
+        self._renewed = True
+        self._keep(msgspec.structs.replace(self._stored, silent_ms=now_ms))
+        account = self._source.account
+        caller = Caller(
+            jar=self._jar,
+            endpoints=account.endpoints,
+            now_ms=now_ms,
+            user_agent=account.user_agent,
+        )
+        answer = self._perform(
+            renewal.silent_request(caller), partial(self._take_cookies, PASSPORT, now_ms)
+        )
+        if self._theirs is not None:
+            return self._theirs
+        if isinstance(answer, Failure):
+            return answer
+        if renewal.renewed(self._jar, answer, now_ms).outcome is renewal.Outcome.PERSON:
+            return self._stuck(person(account.name))
+        return None  # only the token call tells whether it helped
+
+    def _perform(
+        self, request: HttpRequest, on_head: Callable[[HttpAnswer], None]
+    ) -> HttpAnswer | Failure:
+        left_s = self._until_s - self._clocks.monotonic()
+        if self.made >= self._calls:
+            return failure("budget_spent", "The calls of this hour are spent; it waits.")
+        if left_s <= 0:
+            return failure("renewal_timed_out", "The renewal took too long; it is tried again.")
+        self.made += 1
+        now_ms = self._clocks.unix_ms()
+        calls_ms = [at_ms for at_ms in self._stored.calls_ms if now_ms - at_ms < DAY_MS]
+        self._keep(msgspec.structs.replace(self._stored, calls_ms=(*calls_ms[-99:], now_ms)))
+        request_s = self._source.account.renewal.request_s
+        return self._source.performer.perform(
+            request, deadline_s=min(request_s, left_s), on_head=on_head
+        )
+
+    def _take_cookies(self, url: str, now_ms: int, head: HttpAnswer) -> None:
+        """Keep the cookies of an answer before anything of it is used, or its body comes at all."""
+        jar = self._jar.apply(head.all("set-cookie"), url, now_ms)
+        if jar.user_id is not None and jar.user_id != self._stored.user_id:
+            self._theirs = wrong_account(jar.user_id, self._stored.user_id)
+        elif jar != self._jar:
+            self._jar = jar
+            self._keep(self._stored)
+
+    def _success(self, judged: Judged) -> Grant:
+        now_ms = self._clocks.unix_ms()
+        expires_at_ms = None
+        if judged.life_ms is not None:
+            expires_at_ms = now_ms + judged.life_ms
+        elif judged.expires_at_ms is not None:
+            ahead_ms = 0 if judged.server_ms is None else judged.server_ms - now_ms
+            expires_at_ms = judged.expires_at_ms - ahead_ms
+        stored = msgspec.structs.replace(
+            self._stored,
+            version=self._stored.version + 1,
+            token=judged.token,
+            obtained_at_ms=now_ms,
+            expires_at_ms=expires_at_ms,
+            stuck=None,
+        )
+        self._keep(stored)
+        grant = self._source.grant_of(self._stored)
+        assert grant is not None
+        return grant
+
+    def _stuck(self, reason: Failure) -> Failure:
+        self._keep(self._stored.stuck_by(reason))
+        return reason
+
+    def _keep(self, stored: Stored) -> None:
+        """Store with the newest cookies, unless a person has begun a newer login meanwhile."""
+        self._stored = msgspec.structs.replace(stored, cookies=self._jar.plain())
+        self._source.learn(self._stored)
+        newest = self._source.stored()
+        if newest is None or newest.lineage <= stored.lineage:
+            self._source.keep(self._stored)
+
+
+def jar_of(stored: Stored) -> Jar:
+    """Return the stored cookies; what of them cannot be read is none."""
+    try:
+        return Jar.of_plain(list(stored.cookies))
+    except StoredCookiesError:
+        return Jar()

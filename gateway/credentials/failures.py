@@ -1,0 +1,28 @@
+"""Failures of credentials; none of their texts holds a secret."""
+
+from __future__ import annotations
+
+import shlex
+
+from actors.values import AccountId, ErrorClass, Failure, Phase
+from gateway.commands import command
+
+
+def failure(reason: str, detail: str, error_class: ErrorClass = ErrorClass.OTHER) -> Failure:
+    """Return a failure of the credentials; ``detail`` holds no secret."""
+    return Failure(error_class=error_class, reason=reason, detail=detail, phase=Phase.CREDENTIALS)
+
+
+def needs_human(reason: str, detail: str) -> Failure:
+    """Return a failure that only a person ends."""
+    return failure(reason, detail, ErrorClass.NEEDS_HUMAN)
+
+
+def to_sign_in(account: AccountId) -> str:
+    """Return the command that signs an account in by a code."""
+    return command("accounts sign-in ACCOUNT --qr").replace("ACCOUNT", shlex.quote(account))
+
+
+def to_paste(account: AccountId) -> str:
+    """Return the command that takes a new cookie."""
+    return command("accounts credentials set ACCOUNT").replace("ACCOUNT", shlex.quote(account))

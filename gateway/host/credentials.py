@@ -1,0 +1,183 @@
+"""The credentials of accounts, for a person: shown, replaced, renewed. A gateway runs, or not."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Protocol
+
+from actors.identity import CredentialsChanged
+from actors.messages import CredentialsReplaced, RenewNow
+from actors.plan import AccountPlan
+from actors.system import System
+from actors.values import AccountId
+from gateway import arguments
+from gateway.credentials.shapes import CredentialsShown
+from gateway.credentials.store import Stored, StoreError
+from gateway.errors import CredentialsRefusedError, JournalError, UnknownAccountError
+from gateway.settings import AccountSettings
+
+if TYPE_CHECKING:
+    from gateway.credentials.goofish import GoofishSource
+    from gateway.credentials.replacing import Replaced
+
+
+class Keeper(Protocol):
+    """What the desk needs to know of accounts."""
+
+    @property
+    def plans(self) -> Mapping[AccountId, AccountPlan]:
+        """Return the plan of each account, its source among it."""
+
+    def settings_of(self, account: AccountId) -> AccountSettings:
+        """Return an account's settings."""
+
+    def system(self) -> System | None:
+        """Return the running system, or None."""
+
+
+class CredentialDesk:
+    """Shows, replaces and renews credentials. Any thread; one change an account at a time.
+
+    Args:
+        keeper: Knows the accounts.
+        reset: Called with an account whose credentials were replaced: it may try again.
+    """
+
+    def __init__(self, keeper: Keeper, reset: Callable[[AccountId], None]) -> None:
+        self._keeper = keeper
+        self._reset = reset
+        self._changed = threading.Condition()
+        self._changes: Counter[AccountId] = Counter()
+        self._busy: set[AccountId] = set()
+
+    def show(self, account: AccountId) -> CredentialsShown:
+        """Return how an account's credentials stand, without a secret.
+
+        Raises:
+            UnknownAccountError: There is no such account.
+        """
+        from gateway.credentials.showing import shown  # noqa: PLC0415  # it costs a platform
+
+        settings, plan = self._known(account)
+        source, seen = _goofish(plan.source), None
+        stored = None if source is None else source.stored()
+        system = self._keeper.system()
+        if system is not None:
+            seen = system.services.seen.get(account)
+        clock_ms = time.time_ns() // 1_000_000
+        now_s = time.monotonic() if system is None else system.services.clock.monotonic()
+        now_ms = clock_ms if system is None else system.services.clock.unix_ms()
+        return shown(settings, stored, seen, now_ms=now_ms, now_s=now_s)
+
+    def replace(self, account: AccountId, pasted: str) -> Replaced:
+        """Put a pasted cookie in place, once the platform gave a token for it.
+
+        A running account registers with it at once, and a FAILED one is reset.
+
+        Raises:
+            UnknownAccountError: There is no such account.
+            CredentialsRefusedError: It cannot be used, or another change is under way; what was
+                there stays.
+            JournalError: It could not be stored; what was there stays.
+        """
+        given: object = pasted  # callers without a type checker pass anything
+        if not isinstance(given, str):
+            raise TypeError(f"cookie must be text, not {arguments.kind(given)}; paste it as it is")
+        from gateway.credentials import replacing  # noqa: PLC0415  # it costs a platform
+
+        source = _goofish(self._renewing(account))
+        if source is None:
+            raise self._elsewhere(account)
+        self._begin(account)
+        try:
+            replaced = replacing.replace(source, given)
+        except StoreError as error:
+            raise JournalError(f"{error}") from error
+        finally:
+            self._end(account)
+        self._tell(account, source, replaced.stored)
+        return replaced
+
+    def heard(self, change: CredentialsChanged) -> None:
+        """Hear what became of an account's credentials."""
+        with self._changed:
+            self._changes[change.account] += 1
+            self._changed.notify_all()
+
+    def renew(self, account: AccountId, wait_s: float = 0.0) -> bool:
+        """Have a running gateway renew an account's token now.
+
+        Args:
+            account: Whose.
+            wait_s: Seconds to wait for the end of it.
+
+        Returns:
+            False if it is not over yet.
+
+        Raises:
+            UnknownAccountError: There is no such account.
+            CredentialsRefusedError: It has none that are renewed, or no gateway runs.
+        """
+        self._renewing(account)
+        system = self._keeper.system()
+        if system is None:
+            raise CredentialsRefusedError(
+                "not_running", "no gateway runs here; a token is asked for when it starts"
+            )
+        with self._changed:
+            before = self._changes[account]
+            system.services.credentials.tell(RenewNow(plan=self._keeper.plans[account]))
+            return self._changed.wait_for(lambda: self._changes[account] > before, wait_s)
+
+    def _known(self, account: AccountId) -> tuple[AccountSettings, AccountPlan]:
+        plans = self._keeper.plans
+        if account not in plans:
+            raise UnknownAccountError(account, list(plans))
+        return self._keeper.settings_of(account), plans[account]
+
+    def _renewing(self, account: AccountId) -> object:
+        _, plan = self._known(account)
+        if plan.source is None:
+            raise self._elsewhere(account)
+        return plan.source
+
+    def _elsewhere(self, account: AccountId) -> CredentialsRefusedError:
+        kind = self._keeper.settings_of(account).credentials.kind
+        told = "they stand in the settings: change them there and restart"
+        if kind != "static":
+            told = f"they are given by {kind}: change them there"
+        return CredentialsRefusedError(
+            "not_renewed_here",
+            f"the credentials of account {account} are of kind {kind}; {told}, or set kind: "
+            "goofish",
+        )
+
+    def _begin(self, account: AccountId) -> None:
+        with self._changed:
+            if account in self._busy:
+                raise CredentialsRefusedError(
+                    "busy", f"the credentials of account {account} are being changed already"
+                )
+            self._busy.add(account)
+
+    def _end(self, account: AccountId) -> None:
+        with self._changed:
+            self._busy.discard(account)
+
+    def _tell(self, account: AccountId, source: GoofishSource, stored: Stored) -> None:
+        system = self._keeper.system()
+        if system is not None:
+            system.services.credentials.tell(
+                CredentialsReplaced(account=account, kept=source.kept(stored))
+            )
+        self._reset(account)
+
+
+def _goofish(source: object) -> GoofishSource | None:
+    """Return a source that keeps cookies; None: it is another, or there is none."""
+    from gateway.credentials.goofish import GoofishSource  # noqa: PLC0415  # it costs a platform
+
+    return source if isinstance(source, GoofishSource) else None

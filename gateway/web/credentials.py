@@ -1,0 +1,65 @@
+"""Routes of the credentials of an account: shown, replaced, renewed. No answer holds a secret."""
+
+from __future__ import annotations
+
+import msgspec
+
+from gateway.errors import CredentialsRefusedError
+from gateway.web import shapes
+from gateway.web.context import Answer, Context
+from gateway.web.problems import Problem
+from gateway.web.request import Request
+
+_STATUS = {"busy": 409, "not_running": 503, "not_renewed_here": 409}
+
+
+class CookieBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What ``PUT /v1/accounts/<account>/credentials`` takes.
+
+    Attributes:
+        cookie: What a browser that is signed in sends, in any form it is copied in.
+    """
+
+    cookie: str
+
+
+def show(context: Context, request: Request) -> Answer:
+    """Return how an account's credentials stand."""
+    return Answer(body=shapes.plain(context.gateway.credentials.show(request.name)))
+
+
+def put(context: Context, request: Request) -> Answer:
+    """Put a new login in place, once the platform gave a token for it."""
+    cookie = request.json(CookieBody).cookie
+    try:
+        replaced = context.gateway.credentials.replace(request.name, cookie)
+    except CredentialsRefusedError as error:
+        raise _problem(error) from error
+    context.log.info("control.performed", verb="set credentials", account=request.name)
+    doubt = replaced.doubt
+    shown = context.gateway.credentials.show(request.name)
+    return Answer(
+        body={
+            "done": "replaced",
+            "proven": doubt is None,
+            "doubt": None if doubt is None else doubt.detail,
+            "credentials": shapes.plain(shown),
+        }
+    )
+
+
+def renew(context: Context, request: Request) -> Answer:
+    """Have an account's token renewed now; ``wait_s``: wait so long for the end of it."""
+    try:
+        with context.waiting(request.wait_s()):
+            over = context.gateway.credentials.renew(request.name, request.wait_s())
+    except CredentialsRefusedError as error:
+        raise _problem(error) from error
+    context.log.info("control.performed", verb="renew credentials", account=request.name)
+    shown = shapes.plain(context.gateway.credentials.show(request.name))
+    return Answer(status=200 if over else 202, body={"done": over, "credentials": shown})
+
+
+def _problem(error: CredentialsRefusedError) -> Problem:
+    step = "see docs/credentials.md; what was there stays"
+    return Problem(_STATUS.get(error.reason, 422), error.reason, f"{error}", step)

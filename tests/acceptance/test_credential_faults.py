@@ -1,0 +1,273 @@
+"""What goes wrong while credentials are renewed: each fault costs what it must, and no more."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from market import WAIT_S
+from shopkeeper import Make, Shopkeeper
+
+from actors.state import ConnectionState
+from actors.values import ErrorClass
+from gateway.testing import WebBehaviour, web_rules
+from gateway.testing.faults import Cut, Drip, Drop, Refuse, Reset
+
+
+def failed(keeper: Shopkeeper, reason: str) -> dict[str, Any]:
+    """Wait until a renewal failed for a reason; return its line."""
+    return keeper.log.wait("credentials.renewal_failed", reason=reason)[-1]
+
+
+def test_a_sign_that_is_never_right_is_tried_twice(make: Make) -> None:
+    """B2: ``_m_h5_tk`` is over before it can be used: two calls, not three; then a wait."""
+    keeper = make(WebBehaviour(h5_life_s=0.0))
+    keeper.gateway.start()
+    line = failed(keeper, "sign_refused")
+    assert keeper.calls() == 2
+    assert 300 <= line["next_s"] <= 331
+    keeper.wait(ConnectionState.RECONNECTING)
+    shown = keeper.gateway.accounts["shop-a"].credentials
+    assert (shown.state, shown.reason) == ("waiting", "sign_refused")
+    keeper.web.check()
+
+
+def test_a_refused_sign_that_brings_nothing_new_is_not_tried_again(make: Make) -> None:
+    """B3: no ``Set-Cookie`` in the answer, so another try would be the same."""
+    keeper = make()
+    keeper.web.inject(
+        web_rules.nth(1, web_rules.Ret(codes=["FAIL_SYS_TOKEN_EXOIRED::x"], cookies=False))
+    )
+    keeper.gateway.start()
+    failed(keeper, "sign_refused")
+    assert keeper.calls() == 1
+    keeper.web.check()
+
+
+def test_a_login_over_with_a_captcha_link_is_a_login_over(make: Make) -> None:
+    """B10."""
+    keeper = make(WebBehaviour(long_login=False))
+    keeper.web.inject(web_rules.login_over_with_punish())
+    keeper.gateway.start()
+    keeper.wait(ConnectionState.FAILED)
+    failure = keeper.gateway.accounts["shop-a"].last_error
+    assert failure is not None
+    assert failure.reason == "login_over"
+    assert "punish" not in repr(keeper.log.lines)
+
+
+def test_a_throttled_account_waits_ten_minutes(make: Make) -> None:
+    """B11."""
+    keeper = make()
+    keeper.web.inject(web_rules.throttled())
+    keeper.gateway.start()
+    line = failed(keeper, "throttled")
+    assert 600 <= line["next_s"] <= 661
+    assert keeper.calls() == 1
+    keeper.web.check()
+
+
+@pytest.mark.parametrize(
+    ("rule", "reason"),
+    [
+        (web_rules.html(), "answer_unusable"),
+        (web_rules.redirect("https://elsewhere.invalid/login"), "answer_unusable"),
+        (web_rules.nth(1, Refuse(status=500)), "answer_unusable"),
+        (web_rules.nth(1, Cut(part=0.9, reset=False)), "answer_cut"),
+        (web_rules.nth(1, Reset()), "connection_lost"),
+        (web_rules.nth(1, Drop()), "connection_lost"),
+        (web_rules.nth(1, web_rules.Spoil(how="claim")), "answer_too_large"),
+        (web_rules.nth(1, web_rules.Spoil(how="endless")), "answer_too_large"),
+        (web_rules.nth(1, Drip(size_bytes=1, every_s=0.2)), "credentials_timeout"),
+    ],
+    ids=["html", "302", "500", "cut", "reset", "drop", "1 GiB", "endless", "drip"],
+)
+def test_an_answer_that_is_none_costs_a_wait(make: Make, rule: Any, reason: str) -> None:
+    """B14, B15: the deadline holds; the token comes with the next try."""
+    keeper = make(request_s=1.0, min_gap_s=0.0)
+    keeper.web.inject(rule)
+    keeper.gateway.start()
+    line = failed(keeper, reason)
+    assert line["next_s"] is not None
+    keeper.web.heal()
+    assert keeper.gateway.credentials.renew("shop-a", WAIT_S)
+    keeper.wait(ConnectionState.CONNECTED)
+    keeper.web.check()
+
+
+def test_a_platform_that_is_not_there_is_a_failure_of_the_network(make: Make) -> None:
+    """B16."""
+    keeper = make()
+    keeper.web.stop()
+    keeper.gateway.start()
+    failed(keeper, "connection_refused")
+    keeper.wait(ConnectionState.RECONNECTING)
+    failure = keeper.gateway.accounts["shop-a"].last_error
+    assert failure is not None
+    assert failure.error_class is ErrorClass.NETWORK
+
+
+def test_a_cookie_of_somebody_else_in_an_answer_ends_it(make: Make) -> None:
+    """Whose cookie it is: another ``unb`` is never merged."""
+    keeper = make()
+    keeper.web.inject(web_rules.nth(1, web_rules.WrongUnb(user_id="2299")))
+    keeper.gateway.start()
+    keeper.wait(ConnectionState.RECONNECTING)
+    failed(keeper, "wrong_account")
+    source: Any = keeper.gateway._registry.plans["shop-a"].source
+    stored = source.stored()
+    assert {cookie["value"] for cookie in stored.cookies if cookie["name"] == "unb"} == {"2201"}
+    assert stored.user_id == "2201"
+
+
+def test_cookies_of_an_answer_that_breaks_off_are_kept(make: Make) -> None:
+    """The newest cookie is not lost: its head came, its body never did."""
+    keeper = make(WebBehaviour(rotation="each"), min_gap_s=0.0)
+    keeper.gateway.start()
+    keeper.wait(ConnectionState.CONNECTED)
+    keeper.web.inject(web_rules.nth(1, Cut(part=0.9)))
+    keeper.gateway.credentials.renew("shop-a", WAIT_S)
+    keeper.heard("failed")
+    assert keeper.gateway.credentials.renew("shop-a", WAIT_S)
+    keeper.heard("renewed", 2)
+    keeper.web.check()
+
+
+def test_a_person_is_faster_than_a_renewal(make: Make) -> None:
+    """B22: what a person pastes wins, and the late answer changes nothing."""
+    keeper = make(min_gap_s=0.0)
+    keeper.gateway.start()
+    keeper.wait(ConnectionState.CONNECTED)
+    keeper.web.inject(web_rules.nth(1, web_rules.Held()))
+    assert not keeper.gateway.credentials.renew("shop-a", 0.0)
+    keeper.web.wait_held()
+    cookie = keeper.seller.sign_in()
+    keeper.gateway.accounts["shop-a"].set_credentials(cookie)
+    keeper.heard("replaced")
+    keeper.web.release()
+    keeper.log.wait("credentials.stale_dropped")
+    shown = keeper.gateway.accounts["shop-a"].credentials
+    assert shown.lineage == 2
+    source: Any = keeper.gateway._registry.plans["shop-a"].source
+    assert source.stored().lineage == 2
+    keeper.wait(ConnectionState.CONNECTED)
+    keeper.web.check(allow=["two_calls_at_once", "token_unused"])
+
+
+def test_a_disk_that_is_full_costs_nothing_but_the_next_start(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """B25: an alert; the link stands; once there is room it is stored."""
+    keeper = make(min_gap_s=0.0)
+    keeper.gateway.start()
+    keeper.wait(ConnectionState.CONNECTED)
+    real = Path.replace
+
+    def full(self: Path, target: Path) -> Path:
+        if target.parent.name == "credentials":
+            raise OSError(28, "No space left on device")
+        return real(self, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", full)
+        assert keeper.gateway.credentials.renew("shop-a", WAIT_S)
+        keeper.heard("renewed", 2)
+        keeper.log.wait("credentials.unsaved")
+        keeper.shop.wait_registered(sessions=2)
+    assert keeper.gateway.credentials.renew("shop-a", WAIT_S)
+    keeper.heard("renewed", 3)
+    keeper.log.wait("alert.ended", alert="credentials.unsaved")
+    keeper.gateway.stop(10.0)
+    calls = keeper.calls()
+    keeper.made().start()
+    keeper.wait(ConnectionState.CONNECTED)
+    assert keeper.calls() == calls
+    keeper.web.check()
+
+
+@pytest.mark.parametrize("spoil", ["half", "newer", "lax"])
+def test_a_store_that_cannot_be_read_needs_a_person(make: Make, spoil: str) -> None:
+    """B25: it is never written over, and a new login is taken beside it."""
+    keeper = make()
+    keeper.gateway.start()
+    keeper.wait(ConnectionState.CONNECTED)
+    keeper.gateway.stop(10.0)
+    path = Path(keeper.config["data_dir"]) / "credentials" / "shop-a.json"
+    before = path.read_bytes()
+    if spoil == "half":
+        path.write_bytes(before[: len(before) // 2])
+    elif spoil == "newer":
+        path.write_bytes(before.replace(b'"format":1', b'"format":9'))
+    elif os.name == "posix":
+        path.chmod(0o644)
+    else:
+        pytest.skip("modes are POSIX's")
+    spoiled, calls = path.read_bytes(), keeper.calls()
+    keeper.made().start()
+    keeper.wait(ConnectionState.FAILED)
+    failure = keeper.gateway.accounts["shop-a"].last_error
+    assert failure is not None
+    assert failure.reason == "credentials_unreadable"
+    assert str(path) in failure.detail
+    assert path.read_bytes() == spoiled
+    assert keeper.calls() == calls
+    keeper.gateway.accounts["shop-a"].set_credentials(keeper.seller.sign_in())
+    keeper.wait(ConnectionState.CONNECTED)
+    (aside,) = path.parent.glob("*.unreadable-*")
+    assert aside.read_bytes() == spoiled
+
+
+def test_a_new_token_that_mutes_the_old_link_loses_nothing(make: Make) -> None:
+    """B31: what was pushed in between comes out of the history, once."""
+    keeper = make(WebBehaviour(new_token_mutes_old_link=True), min_gap_s=0.0)
+    keeper.gateway.start()
+    keeper.wait(ConnectionState.CONNECTED)
+    for number in range(3):
+        keeper.says(f"before {number}")
+        assert keeper.gateway.credentials.renew("shop-a", WAIT_S)
+        keeper.says(f"between {number}")
+        keeper.shop.wait_registered(sessions=2 + number)
+        keeper.ledger.wait(2 * (number + 1))
+    texts = keeper.ledger.texts()
+    assert sorted(texts) == sorted(f"{w} {n}" for n in range(3) for w in ("before", "between"))
+    keeper.web.check()
+
+
+def test_a_credentials_actor_that_dies_asks_nothing_twice(make: Make) -> None:
+    """B35: the flight under way counts as made."""
+    keeper = make()
+    keeper.web.inject(web_rules.nth(1, web_rules.Held()))
+    keeper.gateway.start()
+    keeper.web.wait_held()
+    actor = keeper.actor("CredentialsActor")
+    actor.receive = partial(dies, actor.receive)
+    keeper.gateway.credentials.renew("shop-a", 0.0)
+    keeper.log.wait("actor.died", actor="credentials")
+    keeper.web.release()
+    keeper.wait(ConnectionState.CONNECTED)
+    assert keeper.calls() == 2, "the flight, and its second sign"
+    keeper.web.check(allow=["token_unused"])
+
+
+def dies(_: object, message: object) -> None:
+    raise RuntimeError(type(message).__name__)
+
+
+def test_a_pause_during_a_renewal_keeps_its_cookies(make: Make) -> None:
+    """B36: nothing reconnects; what the answer brought is stored."""
+    keeper = make(WebBehaviour(rotation="each"))
+    keeper.web.inject(web_rules.nth(2, web_rules.Held()))
+    keeper.gateway.start()
+    keeper.web.wait_held()
+    keeper.gateway.accounts.pause("shop-a")
+    keeper.wait(ConnectionState.DISCONNECTED)
+    keeper.web.release()
+    keeper.heard("renewed")
+    assert keeper.gateway.accounts["shop-a"].state is ConnectionState.DISCONNECTED
+    keeper.gateway.accounts.resume("shop-a")
+    keeper.wait(ConnectionState.CONNECTED)
+    assert keeper.calls() == 2
+    keeper.web.check()

@@ -1,0 +1,189 @@
+"""The store of credentials: whole or not at all, its owner's alone, never over the unreadable."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from actors.values import ErrorClass, Failure, Phase
+from gateway.credentials import store as module
+from gateway.credentials.store import FileStore, MemoryStore, Stored, StoreError, fingerprint, is_of
+
+WHOLE = Stored(
+    account="shop-a",
+    lineage=3,
+    version=17,
+    user_id="2201",
+    device_id="D-1",
+    token="a%2Bb",
+    obtained_at_ms=1_767_225_600_000,
+    expires_at_ms=1_767_312_000_000,
+    seed="salt$hash",
+    calls_ms=(1, 2),
+    silent_ms=5,
+    cookies=[{"name": "cookie2", "value": "secret", "expires_ms": None, "secure": True}],
+)
+
+
+def test_what_is_written_is_read_and_nobody_else_can(tmp_path: Path) -> None:
+    store = FileStore(tmp_path / "credentials")
+    assert store.read("shop-a") is None
+    store.write(WHOLE)
+    assert store.read("shop-a") == WHOLE
+    assert FileStore(tmp_path / "credentials").read("shop-a") == WHOLE
+    if os.name == "posix":
+        assert store.path("shop-a").stat().st_mode & 0o777 == 0o600
+        assert (tmp_path / "credentials").stat().st_mode & 0o777 == 0o700
+    assert [each.name for each in (tmp_path / "credentials").iterdir()] == ["shop-a.json"]
+
+
+def test_memory_keeps_it_as_long_as_it_lives() -> None:
+    store = MemoryStore()
+    assert store.read("shop-a") is None
+    store.write(WHOLE)
+    assert store.read("shop-a") == WHOLE
+
+
+@pytest.mark.parametrize(
+    "account", ["../../etc/passwd", "店 1", "a/b", "a\\b", ".", "..", "con", "A%2F"]
+)
+def test_a_name_is_one_file_in_the_directory(tmp_path: Path, account: str) -> None:
+    store = FileStore(tmp_path)
+    stored = msgspec.structs.replace(WHOLE, account=account)
+    store.write(stored)
+    assert store.path(account).parent == tmp_path
+    assert store.read(account) == stored
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_two_names_are_two_files(tmp_path: Path) -> None:
+    store = FileStore(tmp_path)
+    names = ["a.b", "a%2Eb", "a/b", "a%2Fb", "a b", "a+b"]
+    assert len({store.path(name) for name in names}) == len(names)
+
+
+def test_shown_it_has_no_secret() -> None:
+    assert "secret" not in repr(WHOLE)
+    assert "a%2Bb" not in str(WHOLE)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (b"", "damaged"),
+        (b'{"format": 1, "account": "shop-a", "tok', "damaged"),
+        (b"\xff\xfe", "damaged"),
+        (b"[" * 100_000, "damaged"),
+        (b'{"format": 1, "account": "shop-a", "version": "seven"}', "damaged"),
+        (b'{"format": 1, "account": "shop-a", "calls_ms": [1e400]}', "damaged"),
+        (b'{"format": 2, "account": "shop-a"}', "newer version"),
+        (b'{"format": 1, "account": "shop-b"}', "another account"),
+        (b" " * (module.LARGEST_BYTES + 1), "no file of the gateway's"),
+    ],
+)
+def test_what_cannot_be_read_is_kept_aside(tmp_path: Path, text: bytes, said: str) -> None:
+    store = FileStore(tmp_path)
+    path = store.path("shop-a")
+    path.write_bytes(text)
+    path.chmod(0o600)
+    with pytest.raises(StoreError, match=said) as raised:
+        store.read("shop-a")
+    assert str(path) in str(raised.value)
+    store.write(WHOLE)
+    assert store.read("shop-a") == WHOLE
+    (aside,) = [each for each in tmp_path.iterdir() if "unreadable" in each.name]
+    assert aside.read_bytes() == text
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
+def test_a_file_others_may_read_is_not_used(tmp_path: Path) -> None:
+    store = FileStore(tmp_path)
+    store.write(WHOLE)
+    store.path("shop-a").chmod(0o644)
+    with pytest.raises(StoreError, match="chmod 600"):
+        store.read("shop-a")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="owners are POSIX's")
+def test_a_file_of_somebody_else_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = FileStore(tmp_path)
+    store.write(WHOLE)
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    with pytest.raises(StoreError, match="another user"):
+        store.read("shop-a")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links to files need rights elsewhere")
+def test_a_link_is_not_followed(tmp_path: Path) -> None:
+    store = FileStore(tmp_path)
+    store.write(WHOLE)
+    store.path("shop-b").symlink_to(store.path("shop-a"))
+    with pytest.raises(StoreError):
+        store.read("shop-b")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
+def test_a_lax_directory_is_made_ours_alone(tmp_path: Path) -> None:
+    (tmp_path / "credentials").mkdir(mode=0o755)
+    FileStore(tmp_path / "credentials").write(WHOLE)
+    assert (tmp_path / "credentials").stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("step", ["_write", "replace", "sync_directory"])
+def test_a_crash_at_any_step_leaves_the_old_or_the_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    store = FileStore(tmp_path)
+    store.write(WHOLE)
+    newer = msgspec.structs.replace(WHOLE, version=18)
+
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path if step == "replace" else module, step, full)
+        with pytest.raises(StoreError, match="No space left"):
+            store.write(newer)
+    read = store.read("shop-a")
+    assert read == (newer if step == "sync_directory" else WHOLE)
+    store.write(newer)
+    assert store.read("shop-a") == newer
+    assert len(list(tmp_path.iterdir())) == 1, "no draft is left"
+
+
+def test_a_failure_comes_back_as_it_was() -> None:
+    failure = Failure(
+        error_class=ErrorClass.NEEDS_HUMAN,
+        reason="verification_asked",
+        detail="Open the page.",
+        phase=Phase.CREDENTIALS,
+    )
+    stuck = WHOLE.stuck_by(failure)
+    assert stuck.failure == failure
+    assert stuck.stuck_by(None).failure is None
+    odd = msgspec.structs.replace(WHOLE, stuck=("of a newer version", "x", "y")).failure
+    assert odd is not None
+    assert odd.error_class is ErrorClass.NEEDS_HUMAN
+
+
+SEEDS = st.dictionaries(st.sampled_from(["cookie", "token"]), st.none() | st.text(max_size=9))
+
+
+@given(SEEDS, SEEDS)
+def test_a_seed_is_known_again_and_no_other_is(
+    one: dict[str, str | None], other: dict[str, str | None]
+) -> None:
+    kept = fingerprint(one)
+    assert is_of(kept, one)
+    assert is_of(kept, other) == (one == other)
+    assert not is_of(None, one)
+    assert fingerprint(one) != fingerprint(one), "salted"
