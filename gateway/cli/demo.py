@@ -1,8 +1,8 @@
 """``demo``: three accounts against the bundled fake platform, live, with an echo reply.
 
-Everything is real but the platform: sockets, registration, pushes, acknowledgements, the
-journal on disk, replies and their confirmation. What is asked while a connection is cut is
-never pushed: it comes out of the platform's history.
+Everything is real but the platform: sockets, sign-in from one cookie, registration, pushes,
+acknowledgements, the journal on disk, replies and their confirmation. What is asked while a
+connection is cut is never pushed: it comes out of the platform's history.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator
 from typing import Any, TextIO
 
+from actors.identity import CredentialsChanged
 from actors.messages import StateChanged
 from actors.state import ConnectionState
 from actors.values import Recovered
@@ -27,6 +28,7 @@ from gateway.host.gateway import Gateway
 from gateway.testing.platform import FakePlatform
 from gateway.testing.platform.accounts import Behaviour
 from gateway.testing.platform.traffic import Tally, Traffic
+from gateway.testing.web.web import FakeWeb
 
 ACCOUNTS = {"shop-a": "2201", "shop-b": "2202", "shop-c": "2203"}
 CONNECT_S = 10.0
@@ -97,6 +99,11 @@ class Screen:
         mark = "  (recovered)" if event.recovered else ""
         self.line(event.account, "←", f"{event.kind}  {who} {what}".rstrip() + mark)
 
+    def credentials(self, change: CredentialsChanged) -> None:
+        """Show that an account has a token."""
+        if change.what == "renewed":
+            self.line(change.account, "•", f"signed in, token {change.version}")
+
     def recovery(self, outcome: Recovered) -> None:
         """Show what re-reading the history gave."""
         said = "complete" if outcome.recovered else "incomplete"
@@ -110,7 +117,12 @@ def main(arguments: argparse.Namespace) -> int:
     logs.configure("error", "console")
     screen = Screen(sys.stdout, quiet=arguments.json)
     seconds = DEFAULT_SECONDS if arguments.seconds is None else max(3.0, arguments.seconds)
-    with FakePlatform(Behaviour(backlog="history")) as fake, _gateway(fake) as gateway:
+    behaviour = Behaviour(backlog="history")
+    with (
+        FakePlatform(behaviour) as fake,
+        FakeWeb(fake) as web,
+        _gateway(fake, web) as gateway,
+    ):
         _wire(gateway, screen)
         gateway.start()
         for view in gateway.accounts.values():
@@ -144,20 +156,23 @@ def _wire(gateway: Gateway, screen: Screen) -> None:
 
     gateway.on_state(screen.state)
     gateway.on_recovery(screen.recovery)
+    gateway.on_credentials(screen.credentials)
 
 
 @contextlib.contextmanager
-def _gateway(fake: FakePlatform) -> Iterator[Gateway]:
+def _gateway(fake: FakePlatform, web: FakeWeb) -> Iterator[Gateway]:
     """Yield a gateway with its journal in a temporary folder; stop it afterwards."""
     with tempfile.TemporaryDirectory(prefix="xianyu-demo-", ignore_cleanup_errors=True) as folder:
-        gateway = Gateway(from_mapping(_settings(fake, folder)))
+        gateway = Gateway(from_mapping(_settings(fake, web, folder)))
         try:
             yield gateway
         finally:
             gateway.stop()
 
 
-def _settings(fake: FakePlatform, folder: str) -> dict[str, Any]:
+def _settings(fake: FakePlatform, web: FakeWeb, folder: str) -> dict[str, Any]:
+    """Return accounts that have nothing but the cookie a person would paste."""
+    endpoints = dict.fromkeys(("mtop", "passport", "upload"), web.url)
     return {
         "data_dir": folder,
         "defaults": {"send": {"rate_per_s": 50, "burst": 50}},
@@ -166,7 +181,11 @@ def _settings(fake: FakePlatform, folder: str) -> dict[str, Any]:
                 "id": name,
                 "platform": "goofish",
                 "url": fake.account(user_id).url,
-                "credentials": fake.account(user_id).credentials,
+                "credentials": {
+                    "kind": "goofish",
+                    "cookie": web.seller(user_id).cookie,
+                    "endpoints": endpoints,
+                },
             }
             for name, user_id in ACCOUNTS.items()
         ],
