@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         UnknownAccountError,
         UnknownLetterError,
         UnknownSendError,
+        UploadError,
     )
     from gateway.events import (
         ChatMessage,
@@ -93,6 +94,7 @@ _HOMES = {
         "UnknownAccountError",
         "UnknownLetterError",
         "UnknownSendError",
+        "UploadError",
     ),
     "gateway.events": (
         "ChatMessage",
@@ -151,6 +153,7 @@ __all__ = [
     "UnknownEvent",
     "UnknownLetterError",
     "UnknownSendError",
+    "UploadError",
     "UserInteraction",
     "WebSocketClient",
 ]

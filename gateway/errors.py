@@ -19,7 +19,8 @@ neither a secret nor a payload. Errors that never leave the kernel live with the
     ├── EventSettledError      no handler is being called with the event on this thread
     │   └── EventCopiedError   it is a copy of the event that the handler was given
     ├── NoAddresseeError       the event does not tell who could be answered
-    └── SinkError              a sink cannot be opened or written to         (retryable)
+    ├── SinkError              a sink cannot be opened or written to         (retryable)
+    └── UploadError            an image was not uploaded; nothing is sent    (it says)
 """
 
 from __future__ import annotations
@@ -274,3 +275,22 @@ class SinkError(GatewayError):
 
     def __str__(self) -> str:
         return f"sink {self.sink}: {self.detail}"
+
+
+class UploadError(GatewayError):
+    """Raised when an image was not uploaded; nothing is sent, and nothing is in the outbox.
+
+    Attributes:
+        reason: Constant in snake_case, e.g. ``file_missing`` or ``login_over``.
+        detail: What is wrong, and the next step.
+        retryable: The same call may succeed later: the network failed, say.
+    """
+
+    def __init__(self, reason: str, detail: str, *, retryable: bool = False) -> None:
+        super().__init__(reason, detail)
+        self.reason = reason
+        self.detail = detail
+        self.retryable = retryable
+
+    def __str__(self) -> str:
+        return f"the image was not uploaded, and nothing is sent: {self.detail}"

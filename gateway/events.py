@@ -7,14 +7,15 @@ Nothing here reads a frame or touches a journal.
 from __future__ import annotations
 
 import base64
+import os
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, overload
 
 import msgspec
 
 from actors.values import Content, Event, Note
-from gateway import arguments
+from gateway import arguments, images
 from gateway.errors import EventCopiedError, EventSettledError, ForkedError
 from gateway.escaping import escaped
 from gateway.listeners import ran
@@ -95,18 +96,48 @@ class PlatformEvent(Event, frozen=True, gc=False):
             TypeError: Not a ``str``, or this is a copy of the event.
             ValueError: Empty, too long, or with half of a character.
         """
-        self._answer(lambda: Content(text=arguments.message("text", text)))
+        self._answer(lambda _: Content(text=arguments.message("text", text)))
 
-    def reply_image(self, url: str, width: int, height: int) -> None:
-        """Answer with an uploaded image, size in pixels; otherwise as :meth:`reply`.
+    @overload
+    def reply_image(self, url: str, width: int, height: int) -> None: ...
+
+    @overload
+    def reply_image(self, path: str | os.PathLike[str], /) -> None: ...
+
+    def reply_image(
+        self,
+        url: str | os.PathLike[str],
+        width: int | None = None,
+        height: int | None = None,
+    ) -> None:
+        """Answer with an image: ``reply_image(path)``, or ``reply_image(url, width, height)``.
+
+        A file is uploaded in this call, which may take three quarters of ``handlers.deadline_s``,
+        60 s at most. Otherwise as :meth:`reply`.
+
+        Args:
+            url: A JPEG, PNG, GIF or WebP file of up to 5 MiB; with a size the address where an
+                uploaded image lies.
+            width: Of the image at an address, in pixels.
+            height: The same.
 
         Raises:
             EventSettledError, ForkedError, NoAddresseeError: As for :meth:`reply`.
-            TypeError: ``url`` is no ``str``, or a size no whole number.
-            ValueError: ``url`` is no address, or a size is not 1 to 100,000.
+            UploadError: The file cannot be sent, or was not uploaded; says what to do.
+            OverloadedError: The account's outbox is full; nothing was uploaded.
+            TypeError: The path is neither ``str`` nor ``Path``, ``url`` no ``str``, or a size no
+                whole number.
+            ValueError: ``url`` is no address, or a size is not 1 to 100,000; or the path is
+                empty or an address.
         """
+        if width is None and height is None:
+            remedy = "give its size, too: reply_image(url, width, height)"
+            self._answer(
+                lambda current: current.upload(self, images.local_path("path", url, remedy=remedy))
+            )
+            return
         self._answer(
-            lambda: Content(
+            lambda _: Content(
                 image_url=arguments.web_address("url", url),
                 width=arguments.whole("width", width, least=1, most=PIXELS),
                 height=arguments.whole("height", height, least=1, most=PIXELS),
@@ -148,10 +179,10 @@ class PlatformEvent(Event, frozen=True, gc=False):
     def _lane(self) -> str:
         return self.conversation_id or ""
 
-    def _answer(self, content: Callable[[], Content]) -> None:
+    def _answer(self, content: Callable[[Delivering], Content]) -> None:
         current = self._being_handled()
         current.addressee(self)
-        current.replies.append(content())
+        current.replies.append(content(current))
         self._still_handled(current)
 
     def _being_handled(self) -> Delivering:
@@ -226,16 +257,22 @@ class Delivering:
         over: Tells that the calling handler was given up: nobody hears what it leaves. In a
             child it raises.
         addressee: Raises if the event does not tell whom to answer.
+        upload: Makes what is sent of a file.
     """
 
-    __slots__ = ("addressee", "event", "notes", "over", "replies")
+    __slots__ = ("addressee", "event", "notes", "over", "replies", "upload")
 
     def __init__(
-        self, event: Event, over: Callable[[], bool], addressee: Callable[[Event], object]
+        self,
+        event: Event,
+        over: Callable[[], bool],
+        addressee: Callable[[Event], object],
+        upload: Callable[[Event, str], Content],
     ) -> None:
         self.event: Event | None = event
         self.over = over
         self.addressee = addressee
+        self.upload = upload
         self.replies: list[Content] = []
         self.notes: list[Note] | None = None
 
@@ -281,13 +318,14 @@ def deliver(
     handlers: Sequence[Callable[[Any], object]],
     over: Callable[[], bool] = _never,
     addressee: Callable[[Event], object] = anybody,
+    upload: Callable[[Event, str], Content] = images.nowhere,
 ) -> Delivering:
     """Hand an event to handlers, one after the other; give what they left.
 
     Its end is the end of ``reply`` and ``note``: a task or thread that a handler left behind
     gets an error instead of a lost reply. What a handler raises passes.
     """
-    call = Delivering(event, over, addressee)
+    call = Delivering(event, over, addressee, upload)
     token = _current.set(call)
     try:
         for handler in handlers:

@@ -6,7 +6,7 @@ What it is told, and what it answers, is in :mod:`actors.ports.commands`.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import ClassVar, Protocol
+from typing import Protocol
 
 import msgspec
 
@@ -199,7 +199,7 @@ class GatewayError(Exception):
         retryable: The same call may succeed later without anybody changing anything.
     """
 
-    retryable: ClassVar[bool] = False
+    retryable: bool = False
 
 
 class JournalError(GatewayError):

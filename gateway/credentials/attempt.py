@@ -52,6 +52,7 @@ class RenewalAttempt:
         assert self._stored.device_id is not None
         call = mtop.token_call(self._stored.device_id)
         while True:
+            self._jar = self._newest()
             now_ms = self._clocks.unix_ms() + self._offset_ms
             signed = mtop.signed_with(call, self._jar, now_ms)
             account = self._source.account
@@ -136,12 +137,12 @@ class RenewalAttempt:
 
     def _take_cookies(self, url: str, now_ms: int, head: HttpAnswer) -> None:
         """Keep the cookies of an answer before anything of it is used, or its body comes at all."""
-        jar = self._jar.apply(head.all("set-cookie"), url, now_ms)
-        if jar.user_id is not None and jar.user_id != self._stored.user_id:
-            self._theirs = wrong_account(jar.user_id, self._stored.user_id)
-        elif jar != self._jar:
-            self._jar = jar
-            self._keep(self._stored)
+        taken = take_cookies(self._source, head, url, now_ms=now_ms, of=self._stored)
+        if isinstance(taken, Failure):
+            self._theirs = taken
+        else:
+            self._jar = taken
+            self._stored = msgspec.structs.replace(self._stored, cookies=taken.plain())
 
     def _success(self, judged: Judged) -> Grant:
         now_ms = self._clocks.unix_ms()
@@ -168,13 +169,53 @@ class RenewalAttempt:
         self._keep(self._stored.stuck_by(reason))
         return reason
 
-    def _keep(self, stored: Stored) -> None:
-        """Store with the newest cookies, unless a person has begun a newer login meanwhile."""
-        self._stored = msgspec.structs.replace(stored, cookies=self._jar.plain())
-        self._source.learn(self._stored)
+    def _keep(self, stored: Stored, jar: Jar | None = None) -> None:
+        """Store, unless a person has begun a newer login meanwhile.
+
+        Args:
+            stored: Of this attempt.
+            jar: Its cookies; None: those there are by now.
+        """
+        with self._source.changing:
+            self._jar = self._newest() if jar is None else jar
+            self._stored = msgspec.structs.replace(stored, cookies=self._jar.plain())
+            self._source.learn(self._stored)
+            newest = self._source.stored()
+            if newest is None or newest.lineage <= stored.lineage:
+                self._source.keep(self._stored)
+
+    def _newest(self) -> Jar:
+        """Return the cookies of this login by now: an upload may have brought some."""
         newest = self._source.stored()
-        if newest is None or newest.lineage <= stored.lineage:
-            self._source.keep(self._stored)
+        same = newest is not None and newest.lineage == self._stored.lineage
+        return jar_of(newest) if newest is not None and same else self._jar
+
+
+def take_cookies(
+    source: GoofishSource, answer: HttpAnswer, url: str, *, now_ms: int, of: Stored
+) -> Jar | Failure:
+    """Keep the cookies of an answer before anything of it is used; return all there are by now.
+
+    Args:
+        source: Whose.
+        answer: As it came.
+        url: The platform's own address that answered.
+        now_ms: Unix time.
+        of: What was asked with. If a person has begun a newer login since, nothing is stored.
+    """
+    with source.changing:
+        newest = source.stored()
+        before = newest if newest is not None and newest.lineage == of.lineage else of
+        known = jar_of(before)
+        jar = known.apply(answer.all("set-cookie"), url, now_ms)
+        if jar.user_id is not None and jar.user_id != before.user_id:
+            return wrong_account(jar.user_id, before.user_id)
+        if jar != known:
+            taken = msgspec.structs.replace(before, cookies=jar.plain())
+            source.learn(taken)
+            if newest is None or newest.lineage <= of.lineage:
+                source.keep(taken)
+    return jar
 
 
 def jar_of(stored: Stored) -> Jar:

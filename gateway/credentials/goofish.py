@@ -7,6 +7,7 @@ asked for instead of asking twice.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
@@ -104,6 +105,11 @@ class GoofishSource:
         learn: Told the owner and all its secrets before one is used, so that no log shows them.
         unsaved: Told why nothing could be stored; None once it could.
         owner: Of the secrets; None: the account.
+
+    Attributes:
+        changing: Held while what is stored is read and written again: an upload and a renewal
+            may both bring cookies.
+        loaded: Set once :meth:`load` has said what there is.
     """
 
     def __init__(
@@ -125,6 +131,8 @@ class GoofishSource:
         self._owner = owner or account.name
         self._tell_unsaved = unsaved
         self._unsaved: Stored | None = None
+        self.changing = threading.RLock()
+        self.loaded = threading.Event()
 
     def __repr__(self) -> str:
         """Show the name only."""
@@ -139,6 +147,13 @@ class GoofishSource:
 
     def load(self) -> Kept:
         """Return what an earlier life left; a seed that changed since begins a new login."""
+        try:
+            with self.changing:
+                return self._load()
+        finally:
+            self.loaded.set()
+
+    def _load(self) -> Kept:
         try:
             stored = self._store.read(self.account.name)
         except StoreError as error:
@@ -162,9 +177,10 @@ class GoofishSource:
 
     def mark_stuck(self, reason: Failure) -> None:
         """Store that only a person helps."""
-        stored = self.stored()
-        if stored is not None and stored.failure != reason:
-            self.keep(stored.stuck_by(reason))
+        with self.changing:
+            stored = self.stored()
+            if stored is not None and stored.failure != reason:
+                self.keep(stored.stuck_by(reason))
 
     # --- what is stored ---------------------------------------------------------------
 
@@ -196,8 +212,9 @@ class GoofishSource:
             StoreError: It could not be; what was kept stays.
         """
         self.learn(stored)
-        self._store.write(stored)
-        self._unsaved = None
+        with self.changing:
+            self._store.write(stored)
+            self._unsaved = None
         self._tell_unsaved(None)
 
     def with_store(self, store: CredentialStore) -> GoofishSource:

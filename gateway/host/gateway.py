@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
@@ -24,6 +25,7 @@ from gateway.host.access import RunningJournal
 from gateway.host.calls import Calls
 from gateway.host.dead_letters import DeadLetters
 from gateway.host.handlers import Handlers
+from gateway.host.images import Images
 from gateway.host.life import Life
 from gateway.host.observer import (
     CredentialsListener,
@@ -98,12 +100,18 @@ class Gateway:
         self.credentials = self._registry.credentials
         self.dead_letters = DeadLetters(self._access)
         self.sends = Sends(self._access, self._tickets)
-        self._sender = Sender(self._registry, self._tickets, self._clock)
+        images = Images(
+            self._registry,
+            handler_s=settings.handlers.deadline_s,
+            mask=self._redactor.text,
+        )
+        self._sender = Sender(self._registry, self._tickets, self._clock, images=images)
         self._sinks = sinks.Sinks(settings.sinks, log=self._log, mask=self._redactor.text)
         self._handlers = Handlers(
             self._sinks.runners,
             self._sender.reply,
             addressee=partial(answering.addressee, self._plans),
+            upload=self._sender.upload,
             log=self._log,
             mask=self._redactor.text,
         )
@@ -420,6 +428,39 @@ class Gateway:
             height=height,
             expires_s=expires_s,
         )
+
+    def send_image(
+        self,
+        account: AccountId,
+        conversation: str,
+        path: str | os.PathLike[str],
+        *,
+        to: str | None = None,
+        expires_s: float | None = None,
+    ) -> SendTicket:
+        """Upload a file with the account's cookies, then accept it for sending as :meth:`send`.
+
+        Blocks for the upload, 60 s at most; nothing is in the outbox unless it succeeded. A
+        second call makes a second message. The account's credentials are of ``kind: goofish``.
+
+        Args:
+            account: The sending account.
+            conversation: Id of the conversation.
+            path: A JPEG, PNG, GIF or WebP file of up to 5 MiB; its name tells nobody anything.
+            to: The other user's id; Goofish wants it.
+            expires_s: As for :meth:`send`, counted from the end of the upload.
+
+        Raises:
+            UploadError: The file cannot be sent, or was not uploaded; says what to do, and
+                ``retryable`` whether the same call may succeed later.
+            UnknownAccountError: There is no such account.
+            OverloadedError: The account's outbox is full; nothing was accepted.
+            ShuttingDownError: The gateway is not running; nothing was accepted.
+            TypeError: An argument has another type.
+            ValueError: An argument is out of bounds, or the path is an address.
+            TimeoutError: The journal did not answer in 10 s; whether it is in is unknown.
+        """
+        return self._sender.send_image(account, conversation, path, to=to, expires_s=expires_s)
 
     def ticket(self, outbox_id: str) -> SendTicket:
         """Return a ticket for a send, perhaps of an earlier life; see :meth:`Sends.ticket`."""

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from actors.runtime.handlers.pool import revoked
 from actors.runtime.pool import forks
 from actors.values import DONE, AccountId, Content, Delivery, Disposition, Event, Note, Outcome
-from gateway import arguments, listeners
+from gateway import arguments, images, listeners
 from gateway.events import Delivering, anybody, deliver, leave_to_parent
 from gateway.host.life import watch_forks
 from gateway.host.subscriptions import Handler, Key, OnCrash, Session, Subscription, check, key_of
@@ -89,6 +89,7 @@ class Handlers:
         sinks: Where all events go.
         make_delivery: Makes the send of a reply; what it raises has the event tried again.
         addressee: Raises in the call of ``reply`` if the event does not tell whom to answer.
+        upload: Makes what is sent of the file of a reply, in the call of ``reply_image``.
         log: A structlog logger, told of each failure with its traceback; None: nobody is, and
             what an event's only handler raises passes.
         mask: Masks secrets in what an exception says.
@@ -105,6 +106,7 @@ class Handlers:
         make_delivery: Callable[[Event, Content], Delivery],
         *,
         addressee: Callable[[Event], object] = anybody,
+        upload: Callable[[Event, str], Content] = images.nowhere,
         log: Any = None,
         mask: Callable[[str], str] = str,
     ) -> None:
@@ -117,6 +119,7 @@ class Handlers:
         )
         self._make_delivery = make_delivery
         self._addressee = addressee
+        self._upload = upload
         self._log = log
         self._mask = mask
         self._cache: dict[Key, _Wanted] = {}
@@ -182,7 +185,7 @@ class Handlers:
         if alone is None or self._kept:
             return self._handle_each(event, subscriptions)
         try:
-            call = deliver(event, alone, revoked, self._addressee)
+            call = deliver(event, alone, revoked, self._addressee, self._upload)
         except BaseException as error:
             if revoked():
                 forks.end_copy(error)
@@ -269,7 +272,9 @@ class Handlers:
                 continue
             kept.at = subscription
             try:
-                call = deliver(event, (subscription.handler,), revoked, self._addressee)
+                call = deliver(
+                    event, (subscription.handler,), revoked, self._addressee, self._upload
+                )
             except BaseException as error:  # noqa: BLE001  # a stranger's code
                 if revoked():
                     forks.end_copy(error)

@@ -47,6 +47,11 @@ class Life:
         self._end_reached = threading.Event()
         self._begun = self._bad = False
 
+    @property
+    def begun(self) -> bool:
+        """Return whether it was started; sends are also taken where something stands in for it."""
+        return self._begun
+
     def here(self) -> None:
         """Refuse in a child of the process it runs in.
 

@@ -118,6 +118,11 @@ class Registry:
         """
         return self._life.running(self.system())
 
+    @property
+    def begun(self) -> bool:
+        """Return whether the gateway was started, here or in the process this was forked from."""
+        return self._life.begun
+
     @undisturbed
     def alerts(self, account: AccountId | None) -> Sequence[Alert]:
         """Return what a person should look at, of one account or of all, without our secrets."""

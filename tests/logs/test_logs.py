@@ -316,6 +316,10 @@ def test_no_secret_comes_out_of_settings_or_errors() -> None:
             "the gateway is stopping or has stopped; nothing was accepted; make a new Gateway",
         ),
         (errors.SinkError("jsonl", "no room"), "sink jsonl: no room"),
+        (
+            errors.UploadError("file_missing", "there is no file 'x'; give another"),
+            "the image was not uploaded, and nothing is sent: there is no file 'x'; give another",
+        ),
     ],
 )
 def test_errors_say_what_and_what_next(error: errors.GatewayError, told: str) -> None:

@@ -41,8 +41,11 @@ LARGEST_IMAGE = 5 * 1024 * 1024
 """Bytes of an image."""
 
 _PIX = re.compile(r"(\d{1,5})x(\d{1,5})", re.ASCII | re.IGNORECASE).fullmatch
-_URL = re.compile(r"https?://[!-~]{1,2048}").fullmatch
-_LOGIN_PAGE = re.compile(rb"passport\.|login", re.IGNORECASE).search
+_URL = re.compile(r"https?://[!-.0-~][!-~]{0,2047}").fullmatch
+_LOGIN_PAGE = re.compile(
+    b"|".join((b"passport", b"login", *("登录".encode(coding) for coding in ("utf-8", "gbk")))),
+    re.IGNORECASE,
+).search
 
 
 class Uploaded(msgspec.Struct, frozen=True, kw_only=True):
