@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
@@ -11,6 +14,9 @@ from watch import Stopwatch
 
 from actors.runtime.clock import SystemClock
 from gateway.host import undisturbed
+
+if TYPE_CHECKING:
+    from shopkeeper import Make
 
 hypothesis.settings.register_profile("house", deadline=None)
 hypothesis.settings.load_profile("house")  # a loaded machine is no counterexample
@@ -41,3 +47,12 @@ def stopwatch(request: pytest.FixtureRequest) -> Iterator[Stopwatch]:
     watch = Stopwatch(SystemClock())
     yield watch
     watch.keep(mark.args[0] for mark in request.node.iter_markers("row"))
+
+
+@pytest.fixture
+def shopkeepers(tmp_path: Path) -> Iterator[Make]:
+    """Yield what makes a shop that signs in; everything is stopped afterwards."""
+    from shopkeeper import making  # few tests need a platform's HTTP side
+
+    with contextmanager(making)(tmp_path) as made:
+        yield made

@@ -22,9 +22,9 @@ def failed(keeper: Shopkeeper, reason: str) -> dict[str, Any]:
     return keeper.log.wait("credentials.renewal_failed", reason=reason)[-1]
 
 
-def test_a_sign_that_is_never_right_is_tried_twice(make: Make) -> None:
+def test_a_sign_that_is_never_right_is_tried_twice(shopkeepers: Make) -> None:
     """B2: ``_m_h5_tk`` is over before it can be used: two calls, not three; then a wait."""
-    keeper = make(WebBehaviour(h5_life_s=0.0))
+    keeper = shopkeepers(WebBehaviour(h5_life_s=0.0))
     keeper.gateway.start()
     line = failed(keeper, "sign_refused")
     assert keeper.calls() == 2
@@ -35,9 +35,9 @@ def test_a_sign_that_is_never_right_is_tried_twice(make: Make) -> None:
     keeper.web.check()
 
 
-def test_a_refused_sign_that_brings_nothing_new_is_not_tried_again(make: Make) -> None:
+def test_a_refused_sign_that_brings_nothing_new_is_not_tried_again(shopkeepers: Make) -> None:
     """B3: no ``Set-Cookie`` in the answer, so another try would be the same."""
-    keeper = make()
+    keeper = shopkeepers()
     keeper.web.inject(
         web_rules.nth(1, web_rules.Ret(codes=["FAIL_SYS_TOKEN_EXOIRED::x"], cookies=False))
     )
@@ -47,9 +47,9 @@ def test_a_refused_sign_that_brings_nothing_new_is_not_tried_again(make: Make) -
     keeper.web.check()
 
 
-def test_a_login_over_with_a_captcha_link_is_a_login_over(make: Make) -> None:
+def test_a_login_over_with_a_captcha_link_is_a_login_over(shopkeepers: Make) -> None:
     """B10."""
-    keeper = make(WebBehaviour(long_login=False))
+    keeper = shopkeepers(WebBehaviour(long_login=False))
     keeper.web.inject(web_rules.login_over_with_punish())
     keeper.gateway.start()
     keeper.wait(ConnectionState.FAILED)
@@ -59,9 +59,9 @@ def test_a_login_over_with_a_captcha_link_is_a_login_over(make: Make) -> None:
     assert "punish" not in repr(keeper.log.lines)
 
 
-def test_a_throttled_account_waits_ten_minutes(make: Make) -> None:
+def test_a_throttled_account_waits_ten_minutes(shopkeepers: Make) -> None:
     """B11."""
-    keeper = make()
+    keeper = shopkeepers()
     keeper.web.inject(web_rules.throttled())
     keeper.gateway.start()
     line = failed(keeper, "throttled")
@@ -85,9 +85,9 @@ def test_a_throttled_account_waits_ten_minutes(make: Make) -> None:
     ],
     ids=["html", "302", "500", "cut", "reset", "drop", "1 GiB", "endless", "drip"],
 )
-def test_an_answer_that_is_none_costs_a_wait(make: Make, rule: Any, reason: str) -> None:
+def test_an_answer_that_is_none_costs_a_wait(shopkeepers: Make, rule: Any, reason: str) -> None:
     """B14, B15: the deadline holds; the token comes with the next try."""
-    keeper = make(request_s=1.0, min_gap_s=0.0)
+    keeper = shopkeepers(request_s=1.0, min_gap_s=0.0)
     keeper.web.inject(rule)
     keeper.gateway.start()
     line = failed(keeper, reason)
@@ -98,9 +98,9 @@ def test_an_answer_that_is_none_costs_a_wait(make: Make, rule: Any, reason: str)
     keeper.web.check()
 
 
-def test_a_platform_that_is_not_there_is_a_failure_of_the_network(make: Make) -> None:
+def test_a_platform_that_is_not_there_is_a_failure_of_the_network(shopkeepers: Make) -> None:
     """B16."""
-    keeper = make()
+    keeper = shopkeepers()
     keeper.web.stop()
     keeper.gateway.start()
     failed(keeper, "connection_refused")
@@ -110,9 +110,9 @@ def test_a_platform_that_is_not_there_is_a_failure_of_the_network(make: Make) ->
     assert failure.error_class is ErrorClass.NETWORK
 
 
-def test_a_cookie_of_somebody_else_in_an_answer_ends_it(make: Make) -> None:
+def test_a_cookie_of_somebody_else_in_an_answer_ends_it(shopkeepers: Make) -> None:
     """Whose cookie it is: another ``unb`` is never merged."""
-    keeper = make()
+    keeper = shopkeepers()
     keeper.web.inject(web_rules.nth(1, web_rules.WrongUnb(user_id="2299")))
     keeper.gateway.start()
     keeper.wait(ConnectionState.RECONNECTING)
@@ -123,9 +123,9 @@ def test_a_cookie_of_somebody_else_in_an_answer_ends_it(make: Make) -> None:
     assert stored.user_id == "2201"
 
 
-def test_cookies_of_an_answer_that_breaks_off_are_kept(make: Make) -> None:
+def test_cookies_of_an_answer_that_breaks_off_are_kept(shopkeepers: Make) -> None:
     """The newest cookie is not lost: its head came, its body never did."""
-    keeper = make(WebBehaviour(rotation="each"), min_gap_s=0.0)
+    keeper = shopkeepers(WebBehaviour(rotation="each"), min_gap_s=0.0)
     keeper.gateway.start()
     keeper.wait(ConnectionState.CONNECTED)
     keeper.web.inject(web_rules.nth(1, Cut(part=0.9)))
@@ -136,9 +136,9 @@ def test_cookies_of_an_answer_that_breaks_off_are_kept(make: Make) -> None:
     keeper.web.check()
 
 
-def test_a_person_is_faster_than_a_renewal(make: Make) -> None:
+def test_a_person_is_faster_than_a_renewal(shopkeepers: Make) -> None:
     """B22: what a person pastes wins, and the late answer changes nothing."""
-    keeper = make(min_gap_s=0.0)
+    keeper = shopkeepers(min_gap_s=0.0)
     keeper.gateway.start()
     keeper.wait(ConnectionState.CONNECTED)
     keeper.web.inject(web_rules.nth(1, web_rules.Held()))
@@ -158,10 +158,10 @@ def test_a_person_is_faster_than_a_renewal(make: Make) -> None:
 
 
 def test_a_disk_that_is_full_costs_nothing_but_the_next_start(
-    make: Make, monkeypatch: pytest.MonkeyPatch
+    shopkeepers: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """B25: an alert; the link stands; once there is room it is stored."""
-    keeper = make(min_gap_s=0.0)
+    keeper = shopkeepers(min_gap_s=0.0)
     keeper.gateway.start()
     keeper.wait(ConnectionState.CONNECTED)
     real = Path.replace
@@ -189,9 +189,9 @@ def test_a_disk_that_is_full_costs_nothing_but_the_next_start(
 
 
 @pytest.mark.parametrize("spoil", ["half", "newer", "lax"])
-def test_a_store_that_cannot_be_read_needs_a_person(make: Make, spoil: str) -> None:
+def test_a_store_that_cannot_be_read_needs_a_person(shopkeepers: Make, spoil: str) -> None:
     """B25: it is never written over, and a new login is taken beside it."""
-    keeper = make()
+    keeper = shopkeepers()
     keeper.gateway.start()
     keeper.wait(ConnectionState.CONNECTED)
     keeper.gateway.stop(10.0)
@@ -220,9 +220,9 @@ def test_a_store_that_cannot_be_read_needs_a_person(make: Make, spoil: str) -> N
     assert aside.read_bytes() == spoiled
 
 
-def test_a_new_token_that_mutes_the_old_link_loses_nothing(make: Make) -> None:
+def test_a_new_token_that_mutes_the_old_link_loses_nothing(shopkeepers: Make) -> None:
     """B31: what was pushed in between comes out of the history, once."""
-    keeper = make(WebBehaviour(new_token_mutes_old_link=True), min_gap_s=0.0)
+    keeper = shopkeepers(WebBehaviour(new_token_mutes_old_link=True), min_gap_s=0.0)
     keeper.gateway.start()
     keeper.wait(ConnectionState.CONNECTED)
     for number in range(3):
@@ -236,9 +236,9 @@ def test_a_new_token_that_mutes_the_old_link_loses_nothing(make: Make) -> None:
     keeper.web.check()
 
 
-def test_a_credentials_actor_that_dies_asks_nothing_twice(make: Make) -> None:
+def test_a_credentials_actor_that_dies_asks_nothing_twice(shopkeepers: Make) -> None:
     """B35: the flight under way counts as made."""
-    keeper = make()
+    keeper = shopkeepers()
     keeper.web.inject(web_rules.nth(1, web_rules.Held()))
     keeper.gateway.start()
     keeper.web.wait_held()
@@ -256,9 +256,9 @@ def dies(_: object, message: object) -> None:
     raise RuntimeError(type(message).__name__)
 
 
-def test_a_pause_during_a_renewal_keeps_its_cookies(make: Make) -> None:
+def test_a_pause_during_a_renewal_keeps_its_cookies(shopkeepers: Make) -> None:
     """B36: nothing reconnects; what the answer brought is stored."""
-    keeper = make(WebBehaviour(rotation="each"))
+    keeper = shopkeepers(WebBehaviour(rotation="each"))
     keeper.web.inject(web_rules.nth(2, web_rules.Held()))
     keeper.gateway.start()
     keeper.web.wait_held()

@@ -17,9 +17,9 @@ from gateway import CredentialsRefusedError
 from gateway.testing import WebBehaviour, web_rules
 
 
-def test_one_pasted_cookie_is_enough(make: Make) -> None:
+def test_one_pasted_cookie_is_enough(shopkeepers: Make) -> None:
     """B1: no ``_m_h5_tk`` yet: two calls, then CONNECTED."""
-    keeper = make()
+    keeper = shopkeepers()
     keeper.gateway.start()
     keeper.wait(ConnectionState.CONNECTED)
     keeper.says("hello")
@@ -31,8 +31,8 @@ def test_one_pasted_cookie_is_enough(make: Make) -> None:
     keeper.web.check()
 
 
-def test_a_restart_asks_nothing(make: Make) -> None:
-    keeper = make()
+def test_a_restart_asks_nothing(shopkeepers: Make) -> None:
+    keeper = shopkeepers()
     keeper.gateway.start()
     keeper.wait(ConnectionState.CONNECTED)
     calls = keeper.calls()
@@ -44,9 +44,9 @@ def test_a_restart_asks_nothing(make: Make) -> None:
     keeper.web.check()
 
 
-def test_a_storm_of_reconnects_asks_nothing(make: Make) -> None:
+def test_a_storm_of_reconnects_asks_nothing(shopkeepers: Make) -> None:
     """B17."""
-    keeper = make()
+    keeper = shopkeepers()
     keeper.gateway.start()
     keeper.wait(ConnectionState.CONNECTED)
     for sessions in range(2, 12):
@@ -56,9 +56,9 @@ def test_a_storm_of_reconnects_asks_nothing(make: Make) -> None:
     keeper.web.check()
 
 
-def test_a_login_that_is_over_is_renewed_without_a_person(make: Make) -> None:
+def test_a_login_that_is_over_is_renewed_without_a_person(shopkeepers: Make) -> None:
     """B4."""
-    keeper = make(WebBehaviour(login_over=True))
+    keeper = shopkeepers(WebBehaviour(login_over=True))
     keeper.gateway.start()
     keeper.wait(ConnectionState.CONNECTED)
     assert keeper.calls("silentHasLogin.do") == 1
@@ -66,9 +66,9 @@ def test_a_login_that_is_over_is_renewed_without_a_person(make: Make) -> None:
     keeper.web.check()
 
 
-def test_a_login_that_is_over_for_good_needs_a_person(make: Make) -> None:
+def test_a_login_that_is_over_for_good_needs_a_person(shopkeepers: Make) -> None:
     """B5: FAILED with the next step; few calls, and none afterwards."""
-    keeper = make(WebBehaviour(login_over=True, long_login=False))
+    keeper = shopkeepers(WebBehaviour(login_over=True, long_login=False))
     keeper.gateway.start()
     keeper.wait(ConnectionState.FAILED)
     failure = keeper.gateway.accounts["shop-a"].last_error
@@ -85,9 +85,9 @@ def test_a_login_that_is_over_for_good_needs_a_person(make: Make) -> None:
     keeper.web.check()
 
 
-def test_a_captcha_is_asked_for_once(make: Make) -> None:
+def test_a_captcha_is_asked_for_once(shopkeepers: Make) -> None:
     """B7, B9: exactly one call; a person pastes a new cookie, and the account is back by itself."""
-    keeper = make()
+    keeper = shopkeepers()
     keeper.web.inject(web_rules.risk_control())
     keeper.gateway.start()
     keeper.wait(ConnectionState.FAILED)
@@ -111,9 +111,9 @@ def test_a_captcha_is_asked_for_once(make: Make) -> None:
     keeper.web.check()
 
 
-def test_a_refused_token_is_renewed_at_once(make: Make) -> None:
+def test_a_refused_token_is_renewed_at_once(shopkeepers: Make) -> None:
     """B18: a stored token that the platform takes no more: one renewal, then CONNECTED."""
-    keeper = make(min_gap_s=0.0)
+    keeper = shopkeepers(min_gap_s=0.0)
     keeper.gateway.start()
     keeper.wait(ConnectionState.CONNECTED)
     keeper.gateway.stop(10.0)
@@ -125,9 +125,11 @@ def test_a_refused_token_is_renewed_at_once(make: Make) -> None:
     keeper.web.check()
 
 
-def test_a_token_that_expires_is_renewed_while_the_link_stands(make: Make) -> None:
+def test_a_token_that_expires_is_renewed_while_the_link_stands(shopkeepers: Make) -> None:
     """Three times: planned reconnects only, nothing lost, nothing twice, and the old link mute."""
-    keeper = make(WebBehaviour(new_token_mutes_old_link=True, token_life_s=1200.0), manual=True)
+    keeper = shopkeepers(
+        WebBehaviour(new_token_mutes_old_link=True, token_life_s=1200.0), manual=True
+    )
     states: list[Cause] = []
     keeper.gateway.on_state(lambda change: states.append(change.cause))
     keeper.gateway.start()
@@ -148,9 +150,9 @@ def test_a_token_that_expires_is_renewed_while_the_link_stands(make: Make) -> No
     keeper.web.check()
 
 
-def test_a_pasted_cookie_of_another_account_is_refused(make: Make) -> None:
+def test_a_pasted_cookie_of_another_account_is_refused(shopkeepers: Make) -> None:
     """B23: by name of what is wrong; the old login stays, and the link with it."""
-    keeper = make()
+    keeper = shopkeepers()
     other = keeper.web.seller("2202")
     keeper.gateway.start()
     keeper.wait(ConnectionState.CONNECTED)
@@ -176,9 +178,9 @@ def test_a_pasted_cookie_of_another_account_is_refused(make: Make) -> None:
     keeper.web.check()
 
 
-def test_a_changed_seed_wins_and_an_unchanged_one_never(make: Make) -> None:
+def test_a_changed_seed_wins_and_an_unchanged_one_never(shopkeepers: Make) -> None:
     """B26, B27: the store is newer than the settings until the settings change."""
-    keeper = make(WebBehaviour(rotation="each"), min_gap_s=0.0)
+    keeper = shopkeepers(WebBehaviour(rotation="each"), min_gap_s=0.0)
     keeper.gateway.start()
     keeper.wait(ConnectionState.CONNECTED)
     keeper.gateway.stop(10.0)
@@ -197,8 +199,8 @@ def test_a_changed_seed_wins_and_an_unchanged_one_never(make: Make) -> None:
     keeper.web.check()
 
 
-def test_changed_credentials_end_a_verdict_at_the_next_start(make: Make) -> None:
-    keeper = make(WebBehaviour(login_over=True, long_login=False), min_gap_s=0.0)
+def test_changed_credentials_end_a_verdict_at_the_next_start(shopkeepers: Make) -> None:
+    keeper = shopkeepers(WebBehaviour(login_over=True, long_login=False), min_gap_s=0.0)
     keeper.gateway.start()
     keeper.wait(ConnectionState.FAILED)
     keeper.gateway.stop(10.0)
@@ -208,8 +210,8 @@ def test_changed_credentials_end_a_verdict_at_the_next_start(make: Make) -> None
     keeper.web.check()
 
 
-def test_without_a_login_the_account_waits_for_a_person(make: Make) -> None:
-    keeper = make(cookie="")
+def test_without_a_login_the_account_waits_for_a_person(shopkeepers: Make) -> None:
+    keeper = shopkeepers(cookie="")
     keeper.gateway.start()
     keeper.wait(ConnectionState.FAILED)
     failure = keeper.gateway.accounts["shop-a"].last_error
@@ -222,9 +224,9 @@ def test_without_a_login_the_account_waits_for_a_person(make: Make) -> None:
     keeper.web.check()
 
 
-def test_a_link_is_held_while_its_renewal_fails(make: Make) -> None:
+def test_a_link_is_held_while_its_renewal_fails(shopkeepers: Make) -> None:
     """B8: a captcha at the renewal: the link stands, one alert, one call, then none."""
-    keeper = make(WebBehaviour(token_life_s=1200.0), manual=True)
+    keeper = shopkeepers(WebBehaviour(token_life_s=1200.0), manual=True)
     keeper.gateway.start()
     keeper.wait(ConnectionState.CONNECTED)
     keeper.web.inject(web_rules.risk_control())
@@ -243,8 +245,8 @@ def test_a_link_is_held_while_its_renewal_fails(make: Make) -> None:
     keeper.web.check()
 
 
-def test_a_renewal_for_a_person(make: Make) -> None:
-    keeper = make()
+def test_a_renewal_for_a_person(shopkeepers: Make) -> None:
+    keeper = shopkeepers()
     keeper.gateway.start()
     keeper.wait(ConnectionState.CONNECTED)
     assert keeper.gateway.credentials.renew("shop-a", WAIT_S)
@@ -253,8 +255,8 @@ def test_a_renewal_for_a_person(make: Make) -> None:
     keeper.web.check()
 
 
-def test_no_secret_is_in_the_log(make: Make) -> None:
-    keeper = make(WebBehaviour(rotation="scopes"))
+def test_no_secret_is_in_the_log(shopkeepers: Make) -> None:
+    keeper = shopkeepers(WebBehaviour(rotation="scopes"))
     keeper.gateway.start()
     keeper.wait(ConnectionState.CONNECTED)
     keeper.gateway.accounts["shop-a"].set_credentials(keeper.seller.sign_in())
