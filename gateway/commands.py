@@ -21,6 +21,9 @@ HTTP_EXTRA: Final = (
 )
 """How to install the extra ``[http]``."""
 
+QR_EXTRA: Final = "pip install -e '.[qr]'" if _IN_CHECKOUT else "pip install 'xianyu-gateway[qr]'"
+"""How to install the extra ``[qr]``."""
+
 
 def command(words: str) -> str:
     """Return a command of the gateway as it is typed, quoted for a sentence.

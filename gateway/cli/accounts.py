@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from gateway.cli import credentials, show
+from gateway.cli import credentials, show, sign_in
 from gateway.cli.control import Control, open_control
 from gateway.web.request import MOST_ROWS
 
@@ -25,6 +25,8 @@ def main(arguments: argparse.Namespace) -> int:
     """List accounts, or do something to one."""
     if arguments.action == "credentials":
         return credentials.main(arguments)
+    if arguments.action == "sign-in":
+        return sign_in.main(arguments)
     with open_control(arguments) as control:
         if arguments.action == "list":
             rows = _all(control, arguments.state)

@@ -40,6 +40,10 @@ def add_control(commands: Any) -> None:
         if verb == "set":
             one.add_argument("--file", metavar="FILE", help="holds the cookie; - is stdin")
 
+    sign_in = accounts.add_parser("sign-in", parents=[where], help="by a code that a phone scans")
+    sign_in.add_argument("account", type=name)
+    sign_in.add_argument("--qr", action="store_true", help="draw the code here (extra [qr])")
+
     letters = _group(commands, "dead-letters", "events that will not be tried again")
     _account_and_limit(letters.add_parser("list", parents=[where], help="the newest"))
     for verb, told in (

@@ -64,7 +64,7 @@ class Control(Protocol):
         """Ask, and give the answer's JSON.
 
         Args:
-            method: GET or POST.
+            method: GET, POST, PUT or DELETE.
             path: Its pieces, unquoted.
             query: Parameters; None among them is left out.
             body: What is sent.
@@ -219,7 +219,7 @@ class FileControl:
             answer = route(
                 self._context, Request(method=method, name=name, query=asked, body=content)
             )
-        return msgspec.json.decode(msgspec.json.encode(self.gateway.redact(answer.body)))
+        return msgspec.json.decode(msgspec.json.encode(answer.content(self.gateway.redact)))
 
 
 @contextlib.contextmanager

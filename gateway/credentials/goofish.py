@@ -17,6 +17,7 @@ from actors.identity import Grant, Identity, Why
 from actors.ports import Kept, Renewal
 from actors.sections import RenewalSettings
 from actors.values import AccountId, ErrorClass, Failure
+from gateway.credentials import hiding
 from gateway.credentials.attempt import RenewalAttempt, jar_of
 from gateway.credentials.failures import failure, needs_human, to_paste, to_sign_in
 from gateway.credentials.meanings import wrong_account
@@ -231,7 +232,11 @@ class GoofishSource:
 
     def learn(self, stored: Stored) -> None:
         """Have no log show what is stored."""
-        self._learn(self._owner, _secrets(stored))
+        self._learn(self._owner, hiding.of_stored(stored))
+
+    def hide(self, what: str, secrets: Iterable[str]) -> None:
+        """Have no log show these either; ``what`` names them, its earlier ones are forgotten."""
+        self._learn(f"{self._owner}/{what}", secrets)
 
     def kept(self, stored: Stored) -> Kept:
         """Return it as the kernel knows it."""
@@ -318,10 +323,3 @@ class GoofishSource:
             "no_login",
             f"Account {name} has no login yet: run {to_sign_in(name)}, or {to_paste(name)}.",
         )
-
-
-def _secrets(stored: Stored) -> Iterable[str]:
-    secrets = [stored.token or "", stored.device_id or ""]
-    secrets += [str(cookie.get("value") or "") for cookie in stored.cookies]
-    secrets += [value.partition("_")[0] for value in secrets if "_" in value]
-    return [secret for secret in secrets if secret and secret != stored.user_id]

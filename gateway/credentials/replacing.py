@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -9,7 +10,7 @@ import msgspec
 from actors.identity import Grant, Why
 from actors.values import Failure
 from gateway.credentials.goofish import GoofishSource
-from gateway.credentials.store import MemoryStore, Stored
+from gateway.credentials.store import MemoryStore, Stored, fingerprint
 from gateway.errors import CredentialsRefusedError
 from gateway.platforms.goofish.cookies import Jar
 
@@ -54,11 +55,23 @@ def replace(source: GoofishSource, pasted: str) -> Replaced:
     return put_in_place(source, *found)
 
 
-def put_in_place(source: GoofishSource, jar: Jar, user_id: str) -> Replaced:
+def put_in_place(
+    source: GoofishSource,
+    jar: Jar,
+    user_id: str,
+    *,
+    still_wanted: Callable[[], bool] = lambda: True,
+) -> Replaced:
     """Prove cookies by one token call, and keep them.
 
     Where the platform asks for a person, or cannot be asked, they are kept only if what is kept
     is of no use either.
+
+    Args:
+        source: Of the account.
+        jar: The cookies.
+        user_id: Whose they are.
+        still_wanted: Asked once, just before they are stored; False: they are not.
 
     Raises:
         CredentialsRefusedError: They are not kept.
@@ -93,5 +106,9 @@ def put_in_place(source: GoofishSource, jar: Jar, user_id: str) -> Replaced:
             lineage=max(after.lineage, newest.lineage + 1),
             version=max(after.version, newest.version + 1) if doubt is None else newest.version,
         )
+    if not still_wanted():
+        raise CredentialsRefusedError("not_wanted", "nobody wants them any more.")
+    # What the settings give is older now: without this the next start would take it again.
+    after = msgspec.structs.replace(after, seed=fingerprint(source.account.seed))
     source.put(after)
     return Replaced(stored=after, doubt=doubt)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 
@@ -58,3 +59,48 @@ class CredentialsShown(msgspec.Struct, frozen=True, kw_only=True):
     cookies: Sequence[CookieShown] = ()
     missing: Sequence[str] = ()
     hints: Sequence[str] = ()
+
+
+SIGN_IN_ENDS: Final = frozenset({"done", "expired", "cancelled", "failed"})
+"""States that a sign-in stays in."""
+
+
+class SignInShown(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a sign-in by a code stands. ``repr`` shows neither link: each can take it over.
+
+    Attributes:
+        account: Whose.
+        number: Grows with each change, over all sign-ins of the account.
+        state: ``starting``, ``waiting`` (there is a code to scan), ``scanned`` (it is to be
+            confirmed on the phone), ``verifying`` (the platform asks who it is), ``checking`` (a
+            token is asked for), ``done``, ``expired``, ``cancelled`` or ``failed``.
+        code: Number of the code, of those in a row; 0: there was none yet.
+        left_s: Seconds until the code, or the identity check, is given up; None: neither is there.
+        link: The address to draw as a code; None: there is none to scan now.
+        check_link: Where the platform asks who it is; None: it does not.
+        user_id: With ``done``: who is signed in.
+        reason: Why it ended, in snake_case; with ``done``: why the login is not proven.
+        detail: The same for a person, with the next step.
+    """
+
+    account: AccountId
+    number: int
+    state: str = "starting"
+    code: int = 0
+    left_s: float | None = None
+    link: str | None = None
+    check_link: str | None = None
+    user_id: str | None = None
+    reason: str | None = None
+    detail: str | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether it stays as it is."""
+        return self.state in SIGN_IN_ENDS
+
+    def __repr__(self) -> str:
+        """Show nothing secret."""
+        return f"SignInShown({self.account!r}, {self.number}, {self.state}, {self.reason})"
+
+    __str__ = __repr__

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from actors.identity import CredentialsChanged
 from actors.messages import CredentialsReplaced, RenewNow
 from actors.plan import AccountPlan
 from actors.system import System
-from actors.values import AccountId
+from actors.values import AccountId, Failure
 from gateway import arguments
-from gateway.credentials.shapes import CredentialsShown
+from gateway.credentials.shapes import CredentialsShown, SignInShown
 from gateway.credentials.store import Stored, StoreError
-from gateway.errors import CredentialsRefusedError, JournalError, UnknownAccountError
+from gateway.errors import (
+    CredentialsRefusedError,
+    GatewayError,
+    JournalError,
+    UnknownAccountError,
+)
+from gateway.host.sign_ins import SignIns
 from gateway.settings import AccountSettings
 
 if TYPE_CHECKING:
     from gateway.credentials.goofish import GoofishSource
     from gateway.credentials.replacing import Replaced
+    from gateway.platforms.goofish.cookies import Jar
 
 
 class Keeper(Protocol):
@@ -44,11 +52,13 @@ class CredentialDesk:
     Args:
         keeper: Knows the accounts.
         reset: Called with an account whose credentials were replaced: it may try again.
+        log: A structlog logger.
     """
 
-    def __init__(self, keeper: Keeper, reset: Callable[[AccountId], None]) -> None:
+    def __init__(self, keeper: Keeper, reset: Callable[[AccountId], None], log: Any) -> None:
         self._keeper = keeper
         self._reset = reset
+        self._sign_ins = SignIns(self._put, log)
         self._changed = threading.Condition()
         self._changes: Counter[AccountId] = Counter()
         self._busy: set[AccountId] = set()
@@ -88,9 +98,7 @@ class CredentialDesk:
             raise TypeError(f"cookie must be text, not {arguments.kind(given)}; paste it as it is")
         from gateway.credentials import replacing  # noqa: PLC0415  # it costs a platform
 
-        source = _goofish(self._renewing(account))
-        if source is None:
-            raise self._elsewhere(account)
+        source = self._kept_here(account)
         self._begin(account)
         try:
             replaced = replacing.replace(source, given)
@@ -132,6 +140,76 @@ class CredentialDesk:
             system.services.credentials.tell(RenewNow(plan=self._keeper.plans[account]))
             return self._changed.wait_for(lambda: self._changes[account] > before, wait_s)
 
+    # --- sign-in by a code ------------------------------------------------------------
+
+    def sign_in(self, account: AccountId) -> SignInShown:
+        """Begin to sign an account in by a code that a phone scans; returns at once.
+
+        It ends by the rule of :meth:`replace`: a running account registers with what it brings.
+
+        Raises:
+            UnknownAccountError: There is no such account.
+            CredentialsRefusedError: It has no login that is kept here, it is being signed in
+                already, or the gateway has stopped.
+        """
+        return self._sign_ins.begin(self._kept_here(account))
+
+    def sign_in_status(
+        self, account: AccountId, seen: int | None = None, wait_s: float = 0.0
+    ) -> SignInShown | None:
+        """Return where the newest sign-in of an account stands; None: there was none.
+
+        Args:
+            account: Whose.
+            seen: Number of what was seen last; None: nothing was.
+            wait_s: Seconds to wait until it stands elsewhere.
+
+        Raises:
+            UnknownAccountError: There is no such account.
+        """
+        self._known(account)
+        return self._sign_ins.status(account, seen, wait_s)
+
+    def sign_in_cancel(self, account: AccountId) -> SignInShown | None:
+        """End the sign-in of an account, and return where it stands; None: there was none.
+
+        Too late while a token is asked for: then it goes on. Idempotent.
+
+        Raises:
+            UnknownAccountError: There is no such account.
+        """
+        self._known(account)
+        return self._sign_ins.cancel(account)
+
+    def forget(self, account: AccountId) -> None:
+        """End the sign-in of an account that is removed."""
+        self._sign_ins.forget(account)
+
+    def close(self, wait_s: float) -> None:
+        """End all sign-ins, and begin none any more. Idempotent.
+
+        Args:
+            wait_s: Seconds to wait for those that only lack a token.
+        """
+        self._sign_ins.close(wait_s)
+
+    def _put(
+        self, source: GoofishSource, jar: Jar, user_id: str, still_wanted: Callable[[], bool]
+    ) -> Failure | None:
+        """Put what a sign-in brought in place; return why it is not proven."""
+        from gateway.credentials import replacing  # noqa: PLC0415  # it costs a platform
+
+        account = source.account.name
+        self._begin(account, wait_s=2 * source.account.renewal.deadline_s)
+        try:
+            replaced = replacing.put_in_place(source, jar, user_id, still_wanted=still_wanted)
+        finally:
+            self._end(account)
+        # It is stored: whoever stops the gateway, or removes the account, needs no reset.
+        with contextlib.suppress(GatewayError):
+            self._tell(account, source, replaced.stored)
+        return replaced.doubt
+
     def _known(self, account: AccountId) -> tuple[AccountSettings, AccountPlan]:
         plans = self._keeper.plans
         if account not in plans:
@@ -144,6 +222,12 @@ class CredentialDesk:
             raise self._elsewhere(account)
         return plan.source
 
+    def _kept_here(self, account: AccountId) -> GoofishSource:
+        source = _goofish(self._renewing(account))
+        if source is None:
+            raise self._elsewhere(account)
+        return source
+
     def _elsewhere(self, account: AccountId) -> CredentialsRefusedError:
         kind = self._keeper.settings_of(account).credentials.kind
         told = "they stand in the settings: change them there and restart"
@@ -155,9 +239,9 @@ class CredentialDesk:
             "goofish",
         )
 
-    def _begin(self, account: AccountId) -> None:
+    def _begin(self, account: AccountId, wait_s: float = 0.0) -> None:
         with self._changed:
-            if account in self._busy:
+            if not self._changed.wait_for(lambda: account not in self._busy, wait_s):
                 raise CredentialsRefusedError(
                     "busy", f"the credentials of account {account} are being changed already"
                 )
@@ -166,6 +250,7 @@ class CredentialDesk:
     def _end(self, account: AccountId) -> None:
         with self._changed:
             self._busy.discard(account)
+            self._changed.notify_all()
 
     def _tell(self, account: AccountId, source: GoofishSource, stored: Stored) -> None:
         system = self._keeper.system()

@@ -343,6 +343,7 @@ class Gateway:
             self._life.stopping = True
             system, self._system = self._system, None
         self._life.end()
+        timeout -= stopping.end_sign_ins(self._registry.credentials, timeout)
         if system is None:
             return self._life.wait_ended(timeout)
         survivors = stopping.stop(

@@ -83,7 +83,7 @@ class Registry:
         self.plans: dict[AccountId, AccountPlan] = {}
         self.heard_of: set[AccountId] = set()
         self._settings_of: dict[AccountId, AccountSettings] = {}
-        self.credentials = CredentialDesk(self, self._reset_failed)
+        self.credentials = CredentialDesk(self, self._reset_failed, log)
         self.accounts = Accounts(
             desk=self.credentials,
             add=self._add,
@@ -205,6 +205,7 @@ class Registry:
             if verb == "remove":
                 self._disabled.discard(account)
                 del self.plans[account], self._settings_of[account]
+                self.credentials.forget(account)
                 self.accounts.close_view(account)
 
     def _perform(self, system: System, verb: str, account: AccountId) -> None:

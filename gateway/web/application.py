@@ -68,7 +68,7 @@ class Application:
         except Exception as error:  # noqa: BLE001  # whatever it is, it is answered
             problem = of_exception(error) or self._unexpected(environ, error)
             answer = Answer(status=problem.status, body=problem.body())
-        body = escaped(msgspec.json.encode(self._context.gateway.redact(answer.body)))
+        body = escaped(msgspec.json.encode(answer.content(self._context.gateway.redact)))
         headers = [*HEADERS, ("Content-Length", str(len(body)))]
         if answer.status in _RETRY:
             headers.append(("Retry-After", str(RETRY_S)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
@@ -35,10 +35,17 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         status: HTTP status.
         body: Plain values; secrets are masked when it is sent.
+        unmasked: Put into the body as it is: what only this answer may show.
     """
 
     status: int = 200
     body: Any
+    unmasked: Mapping[str, Any] = {}
+
+    def content(self, redact: Callable[[Any], Any]) -> Any:
+        """Return what is sent."""
+        body = redact(self.body)
+        return {**body, **self.unmasked} if self.unmasked else body
 
 
 class Context:

@@ -34,7 +34,7 @@ def put(context: Context, request: Request) -> Answer:
     try:
         replaced = context.gateway.credentials.replace(request.name, cookie)
     except CredentialsRefusedError as error:
-        raise _problem(error) from error
+        raise problem_of(error) from error
     context.log.info("control.performed", verb="set credentials", account=request.name)
     doubt = replaced.doubt
     shown = context.gateway.credentials.show(request.name)
@@ -54,12 +54,14 @@ def renew(context: Context, request: Request) -> Answer:
         with context.waiting(request.wait_s()):
             over = context.gateway.credentials.renew(request.name, request.wait_s())
     except CredentialsRefusedError as error:
-        raise _problem(error) from error
+        raise problem_of(error) from error
     context.log.info("control.performed", verb="renew credentials", account=request.name)
     shown = shapes.plain(context.gateway.credentials.show(request.name))
     return Answer(status=200 if over else 202, body={"done": over, "credentials": shown})
 
 
-def _problem(error: CredentialsRefusedError) -> Problem:
-    step = "see docs/credentials.md; what was there stays"
+def problem_of(
+    error: CredentialsRefusedError, step: str = "see docs/credentials.md; what was there stays"
+) -> Problem:
+    """Return the refusal as it is answered, with the next step."""
     return Problem(_STATUS.get(error.reason, 422), error.reason, f"{error}", step)

@@ -27,7 +27,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """A request.
 
     Attributes:
-        method: GET or POST.
+        method: GET, POST, PUT or DELETE.
         name: What stands for ``<…>`` in the path; empty if nothing does.
         query: The parameters; the last of a name counts.
         body: As received.

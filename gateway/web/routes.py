@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Final, TypeAlias
 
-from gateway.web import credentials, operations, records
+from gateway.web import credentials, operations, records, sign_in
 from gateway.web.context import Answer, Context
 from gateway.web.problems import Problem, bad_request
 from gateway.web.request import Request
@@ -22,6 +22,9 @@ TABLE: Final[dict[tuple[str, str], Route]] = {
     ("GET", "/v1/accounts/<account>/credentials"): credentials.show,
     ("PUT", "/v1/accounts/<account>/credentials"): credentials.put,
     ("POST", "/v1/accounts/<account>/credentials/renew"): credentials.renew,
+    ("POST", "/v1/accounts/<account>/sign-in"): sign_in.begin,
+    ("GET", "/v1/accounts/<account>/sign-in"): sign_in.show,
+    ("DELETE", "/v1/accounts/<account>/sign-in"): sign_in.cancel,
     ("POST", "/v1/accounts/<account>/pause"): operations.account_pause,
     ("POST", "/v1/accounts/<account>/resume"): operations.account_resume,
     ("POST", "/v1/accounts/<account>/reset"): operations.account_reset,
@@ -44,6 +47,7 @@ TABLE: Final[dict[tuple[str, str], Route]] = {
 QUERY: Final[dict[Route, tuple[str, ...]]] = {
     operations.identity: ("challenge",),
     credentials.renew: ("wait_s",),
+    sign_in.show: ("seen", "wait_s"),
     operations.accounts_list: ("state", "limit", "after"),
     operations.events: ("after", "account", "limit", "wait_s"),
     records.dead_letters_list: ("account", "limit"),

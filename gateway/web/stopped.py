@@ -6,7 +6,7 @@ Opening it takes the journal's lock, so it is never touched beside a running gat
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from actors.policy.alerts import Alert
 from actors.ports.commands import StorePast
@@ -23,9 +23,13 @@ from gateway.host.credentials import CredentialDesk
 from gateway.host.dead_letters import DeadLetters
 from gateway.host.sends import Sends, SendTicket, Tickets
 from gateway.host.undisturbed import run
+from gateway.redaction import Redactor
 from gateway.settings import AccountSettings, Settings
 from gateway.web.problems import Problem
 from gateway.web.upkeep import FileCare, journal_path
+
+CLOSE_S: Final = 10.0
+"""Seconds to wait for a sign-in that only lacks a token."""
 
 
 def not_running(where: str) -> Problem:
@@ -50,8 +54,11 @@ class StoppedGateway:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.redact: Callable[[Any], Any] = logs.redactor_of(settings).value
+        redactor = logs.redactor_of(settings)
+        self.redact: Callable[[Any], Any] = redactor.value
+        self._redactor = redactor
         self._journal: StoppedJournal | None = None
+        self._desk: CredentialDesk | None = None
 
     @property
     def accounts(self) -> Accounts:
@@ -84,7 +91,11 @@ class StoppedGateway:
             JournalError: A gateway has it open, or it cannot be read.
         """
         self._open(make=True)
-        return CredentialDesk(_Keeper(self.settings), self.forget_failures)
+        if self._desk is None:
+            keeper = _Keeper(self.settings, self._redactor)
+            log = logs.get_logger(self._redactor)
+            self._desk = CredentialDesk(keeper, self.forget_failures, log)
+        return self._desk
 
     def forget_failures(self, account: AccountId) -> None:
         """Have an account try again when its gateway starts, whatever became of it before.
@@ -107,7 +118,9 @@ class StoppedGateway:
         """There is nothing to show."""
 
     def close(self) -> None:
-        """Let go of the journal. Idempotent."""
+        """End what was begun, and let go of the journal. Idempotent."""
+        if self._desk is not None:
+            self._desk.close(CLOSE_S)
         journal, self._journal = self._journal, None
         if journal is not None:
             run(journal.close, last=True)
@@ -126,8 +139,7 @@ class StoppedGateway:
 class _Keeper:
     """The accounts of a configuration, none of which is connected."""
 
-    def __init__(self, settings: Settings) -> None:
-        redactor = logs.redactor_of(settings)
+    def __init__(self, settings: Settings, redactor: Redactor) -> None:
         around = Surroundings(
             store=store_of(settings),
             clock=SystemClock(),

@@ -29,7 +29,7 @@ PAGES = [
 ]
 NOT_ON_THE_PATH = re.compile(r"xianyu-gateway +[a-z]")
 INSTALLS = re.compile(r"pip install ([^`\n#]*)")
-EXTRAS = {f"-e '.[{extra}]'" for extra in ("http", "test", "dev", "bench")} | {"-e ."}
+EXTRAS = {f"-e '.[{extra}]'" for extra in ("http", "qr", "test", "dev", "bench")} | {"-e ."}
 INSTALLABLE = EXTRAS | {"websocket-client", "--force-reinstall websocket-client"}
 """What messages may ask for: of this checkout, or the one library a file of its name shadows."""
 

@@ -351,5 +351,5 @@ def test_every_event_the_code_logs_is_documented_with_its_shape() -> None:
     assert "log.exception(" not in code, "see gateway.logs.get_logger"
     assert list(documented) == sorted(documented)
     for name, level in rows:
-        assert re.fullmatch(r"[a-z]+\.[a-z]+(_[a-z]+)*", name), name
+        assert re.fullmatch(r"[a-z]+(_[a-z]+)*\.[a-z]+(_[a-z]+)*", name), name
         assert level in {"debug", "info", "warning", "error"}, name
