@@ -42,13 +42,14 @@ def main(arguments: argparse.Namespace) -> int:
         path = ("v1", "accounts", arguments.account, "sign-in")
         found = control.ask("POST", *path)
         try:
-            teller(found)
-            while found["state"] not in SIGN_IN_ENDS:
+            while True:
                 try:
+                    teller(found)
+                    if found["state"] in SIGN_IN_ENDS:
+                        break
                     found = _next(control, path, found["number"])
                 except KeyboardInterrupt:
                     found = control.ask("DELETE", *path)
-                teller(found)
         finally:
             if found["state"] not in SIGN_IN_ENDS:  # nobody would see its code
                 with contextlib.suppress(Problem):
