@@ -14,11 +14,10 @@ from typing import Any
 
 import control_api
 import pytest
-import test_signed_in
 from commands import call
 from control_api import Serve
 from market import WAIT_S
-from test_signed_in import TOKEN_API, Make, Shopkeeper
+from shopkeeper import TOKEN_API, Make, Shopkeeper
 
 from actors.state import ConnectionState
 from gateway import CredentialsRefusedError, UnknownAccountError, web
@@ -30,7 +29,6 @@ from gateway.testing import WebBehaviour, web_rules
 from gateway.testing.web.rules import Held, WebRule
 from gateway.web import codes
 
-make = test_signed_in.make
 serve_api = control_api.serve_api
 
 ROOT = Path(__file__).parents[2]
@@ -95,8 +93,8 @@ def nothing_new(keeper: Shopkeeper) -> None:
     keeper.web.check()
 
 
-def test_a_scanned_code_signs_in(make: Make) -> None:
-    keeper = waiting(make)
+def test_a_scanned_code_signs_in(shopkeepers: Make) -> None:
+    keeper = waiting(shopkeepers)
     scan = keeper.web.passport.scan("2201")
     desk = begun(keeper)
     shown = until(desk, "waiting")
@@ -121,8 +119,8 @@ def test_a_scanned_code_signs_in(make: Make) -> None:
     keeper.web.check()
 
 
-def test_a_new_login_takes_the_place_of_one_that_works(make: Make) -> None:
-    keeper = connected(make)
+def test_a_new_login_takes_the_place_of_one_that_works(shopkeepers: Make) -> None:
+    keeper = connected(shopkeepers)
     keeper.web.passport.scan("2201", automatic=True)
     until(begun(keeper), "done")
     keeper.shop.wait_registered(sessions=2)
@@ -131,8 +129,8 @@ def test_a_new_login_takes_the_place_of_one_that_works(make: Make) -> None:
     keeper.web.check()
 
 
-def test_three_codes_expire(make: Make) -> None:
-    keeper = waiting(make)
+def test_three_codes_expire(shopkeepers: Make) -> None:
+    keeper = waiting(shopkeepers)
     scans = [keeper.web.passport.scan("2201", ("NEW", "EXPIRED")) for _ in range(3)]
     desk = begun(keeper)
     links = []
@@ -157,15 +155,15 @@ def test_three_codes_expire(make: Make) -> None:
     keeper.wait(ConnectionState.CONNECTED)
 
 
-def test_the_phone_cancels(make: Make) -> None:
-    keeper = waiting(make)
+def test_the_phone_cancels(shopkeepers: Make) -> None:
+    keeper = waiting(shopkeepers)
     keeper.web.passport.scan("2201", ("NEW", "SCANED", "CANCELED"), automatic=True)
     assert until(begun(keeper), "cancelled").reason is None
     nothing_new(keeper)
 
 
-def test_a_person_cancels(make: Make) -> None:
-    keeper = waiting(make)
+def test_a_person_cancels(shopkeepers: Make) -> None:
+    keeper = waiting(shopkeepers)
     scan = keeper.web.passport.scan("2201", ("NEW", "CONFIRMED"))
     desk = begun(keeper)
     until(desk, "waiting")
@@ -178,8 +176,8 @@ def test_a_person_cancels(make: Make) -> None:
 
 
 @pytest.mark.parametrize("word", ["NOVEL", "BLANK", "HAS_ERROR"])
-def test_an_unknown_word_is_waited_out(make: Make, word: Any) -> None:
-    keeper = waiting(make)
+def test_an_unknown_word_is_waited_out(shopkeepers: Make, word: Any) -> None:
+    keeper = waiting(shopkeepers)
     scan = keeper.web.passport.scan("2201", ("NEW", word, "SCANNED", "CONFIRMED_TOKEN"))
     desk = begun(keeper)
     until(desk, "waiting")
@@ -194,8 +192,8 @@ def test_an_unknown_word_is_waited_out(make: Make, word: Any) -> None:
     keeper.web.check()
 
 
-def test_five_errors_in_a_row_end_it(make: Make) -> None:
-    keeper = waiting(make)
+def test_five_errors_in_a_row_end_it(shopkeepers: Make) -> None:
+    keeper = waiting(shopkeepers)
     keeper.web.passport.scan("2201", ("HAS_ERROR",))
     ended = until(begun(keeper), "failed")
     assert ended.reason == "answers_unusable"
@@ -203,8 +201,8 @@ def test_five_errors_in_a_row_end_it(make: Make) -> None:
     nothing_new(keeper)
 
 
-def test_an_identity_check_is_done_by_the_person(make: Make) -> None:
-    keeper = waiting(make)
+def test_an_identity_check_is_done_by_the_person(shopkeepers: Make) -> None:
+    keeper = waiting(shopkeepers)
     scan = keeper.web.passport.scan("2201", ("NEW", "CHECK", "EXPIRED", "CONFIRMED"))
     desk = begun(keeper)
     until(desk, "waiting")
@@ -223,8 +221,8 @@ def test_an_identity_check_is_done_by_the_person(make: Make) -> None:
     keeper.web.check()
 
 
-def test_another_user_is_refused_and_the_link_held(make: Make) -> None:
-    keeper = connected(make)
+def test_another_user_is_refused_and_the_link_held(shopkeepers: Make) -> None:
+    keeper = connected(shopkeepers)
     keeper.web.seller("2202")
     calls = keeper.calls()
     keeper.web.passport.scan("2202", automatic=True)
@@ -237,17 +235,17 @@ def test_another_user_is_refused_and_the_link_held(make: Make) -> None:
     keeper.web.check()
 
 
-def test_another_user_is_refused_by_the_seed_alone(make: Make) -> None:
+def test_another_user_is_refused_by_the_seed_alone(shopkeepers: Make) -> None:
     """The gateway was never started, so only the cookie of the settings says who it is."""
-    keeper = make()
+    keeper = shopkeepers()
     keeper.web.seller("2202")
     keeper.web.passport.scan("2202", automatic=True)
     assert until(begun(keeper), "failed").reason == "wrong_account"
     assert not stored(keeper)
 
 
-def test_two_at_once_are_refused(make: Make) -> None:
-    keeper = waiting(make)
+def test_two_at_once_are_refused(shopkeepers: Make) -> None:
+    keeper = waiting(shopkeepers)
     scan = keeper.web.passport.scan("2201", ("NEW", "CONFIRMED"))
     desk = begun(keeper)
     until(desk, "waiting")
@@ -261,8 +259,8 @@ def test_two_at_once_are_refused(make: Make) -> None:
         desk.sign_in("shop-b")
 
 
-def test_credentials_of_the_settings_are_not_signed_in(make: Make) -> None:
-    keeper = make()
+def test_credentials_of_the_settings_are_not_signed_in(shopkeepers: Make) -> None:
+    keeper = shopkeepers()
     keeper.config["accounts"][0]["credentials"] = {
         "user_id": "2201",
         "device_id": "d",
@@ -276,8 +274,8 @@ def test_credentials_of_the_settings_are_not_signed_in(make: Make) -> None:
     assert desk.sign_in_cancel(SHOP) is None
 
 
-def test_a_stop_ends_it(make: Make) -> None:
-    keeper = waiting(make)
+def test_a_stop_ends_it(shopkeepers: Make) -> None:
+    keeper = waiting(shopkeepers)
     scan = keeper.web.passport.scan("2201", ("NEW", "CONFIRMED"))
     desk = begun(keeper)
     until(desk, "waiting")
@@ -292,9 +290,9 @@ def test_a_stop_ends_it(make: Make) -> None:
     nothing_new(keeper)
 
 
-def test_a_stop_while_the_token_is_asked_for_stores_nothing(make: Make) -> None:
+def test_a_stop_while_the_token_is_asked_for_stores_nothing(shopkeepers: Make) -> None:
     """A person cannot cancel any more then, but the stop can: another process may come."""
-    keeper = waiting(make)
+    keeper = waiting(shopkeepers)
     keeper.web.passport.scan("2201", automatic=True)
     keeper.web.inject(WebRule(api=TOKEN_API, do=Held()))
     desk = begun(keeper)
@@ -315,8 +313,8 @@ def test_a_stop_while_the_token_is_asked_for_stores_nothing(make: Make) -> None:
     assert desk.sign_in_status(SHOP) == ended
 
 
-def test_an_account_that_is_removed_is_signed_in_no_more(make: Make) -> None:
-    keeper = waiting(make)
+def test_an_account_that_is_removed_is_signed_in_no_more(shopkeepers: Make) -> None:
+    keeper = waiting(shopkeepers)
     desk = begun(keeper)
     until(desk, "waiting")
     keeper.gateway.accounts.remove(SHOP)
@@ -325,9 +323,9 @@ def test_an_account_that_is_removed_is_signed_in_no_more(make: Make) -> None:
         desk.sign_in_status(SHOP)
 
 
-def test_a_captcha_is_never_attempted(make: Make) -> None:
+def test_a_captcha_is_never_attempted(shopkeepers: Make) -> None:
     """One call that is answered with risk control is the last one; a person is told what to do."""
-    keeper = waiting(make)
+    keeper = waiting(shopkeepers)
     keeper.web.inject(web_rules.risk_control())
     keeper.web.passport.scan("2201", automatic=True)
     ended = until(begun(keeper), "failed")
@@ -342,8 +340,8 @@ def test_a_captcha_is_never_attempted(make: Make) -> None:
     keeper.web.check()
 
 
-def test_a_captcha_before_the_code_ends_it(make: Make) -> None:
-    keeper = waiting(make)
+def test_a_captcha_before_the_code_ends_it(shopkeepers: Make) -> None:
+    keeper = waiting(shopkeepers)
     visit = "mtop.gaia.nodejs.gaia.idle.data.gw.v2.index.get"
     keeper.web.inject(web_rules.risk_control(api=visit))
     ended = until(begun(keeper), "failed")
@@ -352,16 +350,16 @@ def test_a_captcha_before_the_code_ends_it(make: Make) -> None:
     assert keeper.gateway.accounts[SHOP].credentials.lineage == 0
 
 
-def test_a_platform_out_of_reach_is_said(make: Make) -> None:
-    keeper = waiting(make)
+def test_a_platform_out_of_reach_is_said(shopkeepers: Make) -> None:
+    keeper = waiting(shopkeepers)
     keeper.web.stop()
     ended = until(begun(keeper), "failed")
     assert ended.reason == "answers_unusable"
     assert "cannot be reached" in str(ended.detail)
 
 
-def test_no_secret_is_in_the_log(make: Make) -> None:
-    keeper = waiting(make, WebBehaviour(rotation="scopes"))
+def test_no_secret_is_in_the_log(shopkeepers: Make) -> None:
+    keeper = waiting(shopkeepers, WebBehaviour(rotation="scopes"))
     secrets: list[Any] = []
     scan = keeper.web.passport.scan("2201", ("NEW", "CHECK", "CONFIRMED_TOKEN"))
     desk = begun(keeper)
@@ -396,8 +394,8 @@ def listening(keeper: Shopkeeper) -> Shopkeeper:
     return keeper
 
 
-def test_a_page_follows_it_without_asking_fast(make: Make, serve_api: Serve) -> None:
-    keeper = listening(make(cookie=""))
+def test_a_page_follows_it_without_asking_fast(shopkeepers: Make, serve_api: Serve) -> None:
+    keeper = listening(shopkeepers(cookie=""))
     scan = keeper.web.passport.scan("2201", ("NEW", "CONFIRMED"))
     api = serve_api(keeper.gateway, log=keeper.log)
     status, answer, _ = api.ask("GET", PATH)
@@ -431,10 +429,12 @@ def test_a_page_follows_it_without_asking_fast(make: Make, serve_api: Serve) -> 
     assert LINK not in repr(keeper.log.lines)
 
 
-def test_a_page_cancels_it(make: Make, serve_api: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_cancels_it(
+    shopkeepers: Make, serve_api: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Without the package that draws, there is the link still."""
     monkeypatch.setitem(sys.modules, "segno", None)
-    keeper = listening(make(cookie=""))
+    keeper = listening(shopkeepers(cookie=""))
     api = serve_api(keeper.gateway)
     found = api.post(PATH)
     while found["state"] != "waiting":
@@ -486,11 +486,11 @@ def test_a_code_is_drawn_for_a_terminal() -> None:
 
 @pytest.mark.parametrize("draws", [True, False])
 def test_the_command_shows_the_code_and_the_way(
-    make: Make, monkeypatch: pytest.MonkeyPatch, *, draws: bool
+    shopkeepers: Make, monkeypatch: pytest.MonkeyPatch, *, draws: bool
 ) -> None:
     if not draws:
         monkeypatch.setitem(sys.modules, "segno", None)
-    keeper = listening(make(cookie=""))
+    keeper = listening(shopkeepers(cookie=""))
     keeper.web.passport.scan("2201", ("NEW", "EXPIRED"), automatic=True)
     statuses: Any = ("NEW", "NEW", "SCANED", "CHECK", "CHECK", "CHECK", "CONFIRMED")
     keeper.web.passport.scan("2201", statuses, automatic=True)
@@ -536,8 +536,8 @@ def test_the_command_says_each_state() -> None:
     assert len(told) == len(set(told)) + 2, "two identity checks of two lines"
 
 
-def test_the_command_tells_programs_each_change(make: Make) -> None:
-    keeper = listening(make(cookie=""))
+def test_the_command_tells_programs_each_change(shopkeepers: Make) -> None:
+    keeper = listening(shopkeepers(cookie=""))
     keeper.web.passport.scan("2201", ("NEW", "SCANED", "CANCELED"), automatic=True)
     with served(keeper) as url:
         code, out, err = call("accounts", "sign-in", SHOP, "--json", "--url", url)
@@ -552,8 +552,8 @@ def test_the_command_tells_programs_each_change(make: Make) -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="there is no SIGINT for one process on Windows")
 @pytest.mark.parametrize("running", [True, False])
-def test_ctrl_c_cancels(make: Make, tmp_path: Path, *, running: bool) -> None:
-    keeper = make(cookie="")
+def test_ctrl_c_cancels(shopkeepers: Make, tmp_path: Path, *, running: bool) -> None:
+    keeper = shopkeepers(cookie="")
     file = tmp_path / "g.yaml"
     file.write_text(json.dumps(keeper.config))
     with served(listening(keeper)) if running else nullcontext() as url:
@@ -583,8 +583,8 @@ def test_ctrl_c_cancels(make: Make, tmp_path: Path, *, running: bool) -> None:
     keeper.web.check()
 
 
-def test_a_gateway_that_stops_meanwhile_ends_the_command(make: Make) -> None:
-    keeper = listening(make(cookie=""))
+def test_a_gateway_that_stops_meanwhile_ends_the_command(shopkeepers: Make) -> None:
+    keeper = listening(shopkeepers(cookie=""))
     with served(keeper) as url:
         process = subprocess.Popen(
             [sys.executable, "-m", "gateway", "accounts", "sign-in", SHOP, "--json", "--url", url],
@@ -607,10 +607,10 @@ def test_a_gateway_that_stops_meanwhile_ends_the_command(make: Make) -> None:
 
 @pytest.mark.parametrize("seed", [True, False])
 def test_a_stopped_gateway_signs_in_and_the_next_start_only_connects(
-    make: Make, tmp_path: Path, *, seed: bool
+    shopkeepers: Make, tmp_path: Path, *, seed: bool
 ) -> None:
     """Also over the cookie that the settings still give: the person came later."""
-    keeper = make(cookie=None if seed else "")
+    keeper = shopkeepers(cookie=None if seed else "")
     file = tmp_path / "g.yaml"
     file.write_text(json.dumps(keeper.config))
     keeper.web.passport.scan("2201", automatic=True)
@@ -626,9 +626,9 @@ def test_a_stopped_gateway_signs_in_and_the_next_start_only_connects(
 
 
 def test_a_stopped_gateway_is_not_signed_in_beside_a_running_one(
-    make: Make, tmp_path: Path
+    shopkeepers: Make, tmp_path: Path
 ) -> None:
-    keeper = connected(make)
+    keeper = connected(shopkeepers)
     file = tmp_path / "g.yaml"
     file.write_text(json.dumps(keeper.config))
     code, out, err = call("accounts", "sign-in", SHOP, "-c", str(file))
