@@ -309,7 +309,6 @@ class RenewalSettings(Record):
         per_day: The same in a day.
         deadline_s: A renewal is given up after this.
         request_s: One call of it is given up after this.
-        keepalive_s: Between two looks that keep a login alive, while CONNECTED; 0: none.
     """
 
     early_share: Share = 0.75
@@ -320,7 +319,6 @@ class RenewalSettings(Record):
     per_day: Count = 24
     deadline_s: Deadline = 30.0
     request_s: Deadline = 10.0
-    keepalive_s: Wait = 1800.0
 
 
 # --- of the process -----------------------------------------------------------------------

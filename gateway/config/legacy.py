@@ -1,8 +1,8 @@
 """The flat ``global_config.yml`` of older single-file clients, as today's keys. Pure.
 
 Such a file holds one account in upper-case keys. What still means something is taken
-over; for what does not, a note says what replaces it. ``TOKEN``, ``DEVICE_ID`` and
-``USER_ID`` may be added to such a file: the old clients asked for a token themselves.
+over; for what does not, a note says what replaces it. Without a ``TOKEN`` the account is of
+kind goofish, which asks for its token with the cookie, as the old clients did.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ _USER_COOKIE = "unb"
 _OUR_HEADERS = frozenset({"connection", "upgrade", "host"})
 _REPLACED = {
     "APP_CONFIG": "the application keys of the protocol are part of the platform",
-    "TOKEN_REFRESH_INTERVAL": "a static token is not renewed; put a new one and restart",
-    "TOKEN_RETRY_INTERVAL": "reconnect.auth_base_s and auth_cap_s say when to try again",
+    "TOKEN_REFRESH_INTERVAL": "renewal.early_share and late_share say when a token is renewed",
+    "TOKEN_RETRY_INTERVAL": "a failed renewal waits as its reason asks, see docs/credentials.md",
 }
 _ELSEWHERE = {
     "API_ENDPOINTS": "no HTTP endpoint is called",
@@ -60,6 +60,7 @@ def translate(values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     headers, user_agent = _headers(values, notes)
     token = values.get("TOKEN") or None
     credentials = {
+        "kind": "static" if token else "goofish",
         "user_id": values.get("USER_ID") or _user_id(cookie),
         "device_id": values.get("DEVICE_ID") or None,
         "token": token,
@@ -68,7 +69,7 @@ def translate(values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     account: dict[str, Any] = {
         "id": ACCOUNT,
         "platform": "goofish",
-        "enabled": bool(token and credentials["user_id"]),
+        "enabled": bool(credentials["user_id"] and (token or cookie)),
         "url": values.get("WEBSOCKET_URL", DEFAULT_URL),
         "headers": headers,
         "user_agent": user_agent,
@@ -150,9 +151,8 @@ def _missing(credentials: Mapping[str, Any]) -> list[str]:
     notes = []
     if not credentials["token"]:
         notes.append(
-            "no token: the old client asked for one itself; so does a file of ours with kind: "
-            "goofish, see README, section `A real account`; or add TOKEN (and the DEVICE_ID it was "
-            "asked for); until then the account is not enabled"
+            "no token: it is asked for with the cookie, and renewed, as the old client did (kind: "
+            "goofish, see README, section `A real account`)"
         )
     if not credentials["user_id"]:
         notes.append(f"no user id: COOKIES.value has no {_USER_COOKIE}=…; add it or USER_ID")

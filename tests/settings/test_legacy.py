@@ -8,6 +8,7 @@ import pytest
 
 from gateway.config import load, load_legacy
 from gateway.errors import ConfigError
+from gateway.settings import AccountSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 COOKIE = "t=abc; unb=2201414; cookie2=hunter2cookie"
@@ -46,16 +47,21 @@ def test_the_example_is_recognised_and_taken_over() -> None:
         assert sum(f"{key} is not needed any more" in note for note in settings.notes) == 1
 
 
-def test_without_a_token_it_loads_disabled_and_says_what_to_add(tmp_path: Path) -> None:
+def test_without_a_token_one_is_asked_for_with_the_cookie(tmp_path: Path) -> None:
     """The old client asked for a token itself; its file has none."""
     account, notes = load_text(tmp_path, f"COOKIES: {{value: '{COOKIE}'}}")
-
-    assert getattr(account, "enabled", None) is False
+    assert isinstance(account, AccountSettings)
+    assert account.enabled
+    assert (account.credentials.kind, account.credentials.cookie) == ("goofish", COOKIE)
+    assert account.credentials.user_id == "2201414"
     assert isinstance(notes, list)
-    assert any(note.startswith("no token: ") and "add TOKEN" in note for note in notes)
-    _, notes = load_text(tmp_path, "COOKIES: {value: ''}\nTOKEN: abc")
-    assert isinstance(notes, list)
-    assert any(note.startswith("no user id: COOKIES.value has no unb=") for note in notes)
+    assert any(note.startswith("no token: it is asked for with the cookie") for note in notes)
+    for text in ("COOKIES: {value: ''}\nTOKEN: abc", "COOKIES: {value: ''}"):
+        account, notes = load_text(tmp_path, text)
+        assert isinstance(account, AccountSettings)
+        assert not account.enabled
+        assert isinstance(notes, list)
+        assert any(note.startswith("no user id: COOKIES.value has no unb=") for note in notes)
 
 
 def test_keys_of_its_other_parts_are_explained_and_typing_errors_found(tmp_path: Path) -> None:
