@@ -102,6 +102,7 @@ class CredentialsActor(SupervisedActor[CredentialsInbox]):
         self._egresses: dict[str, Egress] = {}
         self._workers = Workers(settings.workers)
         self._wakes: list[tuple[float, int, AccountId]] = []
+        self._joined: list[Entry] = []  # in this turn
         self._order = count()
         self._drift_s = self._drift()
         self._alarm = Alarm[CredentialsDue](timers, mailbox)
@@ -135,6 +136,7 @@ class CredentialsActor(SupervisedActor[CredentialsInbox]):
             case _:
                 self.refuse(message)
         self._arm(self._begin())
+        self._let_line_wait()
 
     def stopped(self) -> None:
         """Leave no timer behind."""
@@ -307,6 +309,7 @@ class CredentialsActor(SupervisedActor[CredentialsInbox]):
         if not entry.queued or (urgent and not entry.urgent):
             entry.queued, entry.urgent = True, urgent
             self._egress(entry.source.egress).join(entry.name, urgent=urgent)
+            self._joined.append(entry)
 
     def _settle_request(self, entry: Entry, now: Now) -> None:
         request = entry.request
@@ -375,7 +378,6 @@ class CredentialsActor(SupervisedActor[CredentialsInbox]):
                 break
             wait_s = egress.wait_s(now.monotonic_s)
             if wait_s:
-                self._let_line_wait(entry)
                 return wait_s
             egress.leave()
             entry.queued = False
@@ -386,9 +388,12 @@ class CredentialsActor(SupervisedActor[CredentialsInbox]):
                 self._start(entry, flight)
         return LOOK_S
 
-    def _let_line_wait(self, entry: Entry) -> None:
-        if entry.request is not None and not entry.waits:
-            self._let_wait(entry, entry.request, None)
+    def _let_line_wait(self) -> None:
+        """Tell attempts whose account could not begin at once that they wait."""
+        joined, self._joined = self._joined, []
+        for entry in joined:
+            if entry.queued and entry.request is not None and not entry.waits:
+                self._let_wait(entry, entry.request, None)
 
     def _load(self, name: AccountId) -> bool:
         """Have the store read; False: there is no thread for it now."""

@@ -507,3 +507,33 @@ def test_an_account_that_is_gone_is_forgotten(desk: Desk) -> None:
     desk.actor.receive(CredentialsReplaced(account="a", kept=Kept()))
     desk.actor.receive(CredentialsDue())
     desk.actor.stopped()
+
+
+def test_ten_thousand_accounts_that_have_a_grant_make_no_call(desk: Desk) -> None:
+    """B32: after a restart all are due at once; the store has what they need."""
+    names = [f"a{number}" for number in range(10_000)]
+    for name in names:
+        source = desk.source(name)
+        source.kept = Kept(grant=source.grant(), lineage=1)
+        desk.ask(name)
+        assert len(desk.threads) <= 4
+    desk.run()
+    assert len(desk.connection.of(GrantGiven)) == len(names)
+    assert not any(desk.source(name).asked for name in names)
+
+
+def test_a_thousand_accounts_without_one_keep_to_the_rate_of_their_egress(desk: Desk) -> None:
+    """B32: those behind another address do not wait for them."""
+    names = [f"a{number}" for number in range(1_000)]
+    for name in names:
+        desk.ask(name)
+    desk.source("far", egress="socks5://127.0.0.1:1")
+    desk.ask("far")
+    desk.run()
+    assert desk.source("far").asked
+    for _ in range(20):
+        desk.advance(1.01)
+        desk.run()
+    asked = sum(bool(desk.source(name).asked) for name in names)
+    assert 20 <= asked <= 26
+    assert len(desk.connection.of(GrantAwaited)) > 900, "no dial slot is taken meanwhile"
