@@ -196,9 +196,9 @@ class Credentials:
         Returns:
             None if one is under way, or if the budget is spent.
         """
-        self.stuck = None
         if self.flight is not None or not self._left(now):
             return None
+        self.stuck = None
         return self._begin(Why.PERSON, now)
 
     def next_at(self, now: Now, *, asked: bool, linked: bool) -> float | None:

@@ -27,7 +27,7 @@ def main(arguments: argparse.Namespace) -> int:
         return credentials.main(arguments)
     if arguments.action == "sign-in":
         return sign_in.main(arguments)
-    with open_control(arguments) as control:
+    with open_control(arguments, file_too=arguments.action == "reset") as control:
         if arguments.action == "list":
             rows = _all(control, arguments.state)
             if arguments.json:

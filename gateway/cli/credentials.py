@@ -13,6 +13,9 @@ from gateway.cli.control import Control, open_control
 from gateway.web.problems import Problem
 
 LARGEST_CHARS: Final = 64 * 1024
+PROMPT_CHARS: Final = 1023 if sys.platform == "darwin" else 4095
+"""Most characters of a line that a terminal hands on; the rest is lost without a word."""
+
 RENEWAL_S: Final = 45.0
 """Longest wait for a renewal."""
 
@@ -33,7 +36,7 @@ _LINES: Final = (
 def main(arguments: argparse.Namespace) -> int:
     """Show, replace or renew the credentials of one account."""
     cookie = _pasted(arguments) if arguments.verb == "set" else ""
-    with open_control(arguments) as control:
+    with open_control(arguments, file_too=arguments.verb != "renew") as control:
         account = arguments.account
         if arguments.verb == "show":
             return _show(_credentials(control, account), json=arguments.json)
@@ -44,7 +47,7 @@ def main(arguments: argparse.Namespace) -> int:
         before = _credentials(control, account)["version"]
         verb = ("v1", "accounts", account, "credentials", "renew")
         done = control.ask("POST", *verb, query={"wait_s": RENEWAL_S}, wait_s=RENEWAL_S)
-        return _renewed(account, before, done["credentials"], json=arguments.json)
+        return _renewed(account, before, done["login"], json=arguments.json)
 
 
 def _credentials(control: Control, account: str) -> dict[str, Any]:
@@ -64,7 +67,11 @@ def _pasted(arguments: argparse.Namespace) -> str:
             ) from None
     if arguments.file == "-" or not sys.stdin.isatty():
         return sys.stdin.read(LARGEST_CHARS + 1)
-    return getpass.getpass("cookie (it is not shown): ", stream=sys.stderr)
+    pasted = getpass.getpass("cookie (it is not shown): ", stream=sys.stderr)
+    if len(pasted) >= PROMPT_CHARS:
+        told = f"a terminal takes {PROMPT_CHARS} characters of a line; what was pasted is cut"
+        raise Problem(400, "cut", told, "put it into a file and name it with --file")
+    return pasted
 
 
 def _show(found: dict[str, Any], *, json: bool) -> int:
@@ -74,7 +81,7 @@ def _show(found: dict[str, Any], *, json: bool) -> int:
     for name in _LINES:
         if found.get(name) not in (None, ""):
             show.line(f"{name:18} {found[name]}")
-    for cookie in found["cookies"]:
+    for cookie in found["kept"]:
         left_s = cookie["expires_in_s"]
         until = "with the session" if left_s is None else f"in {left_s / 86_400:.1f} days"
         show.line(f"cookie {cookie['name']:24} ends {until}")
@@ -88,7 +95,7 @@ def _set(account: str, done: dict[str, Any], *, json: bool) -> int:
     if json:
         show.as_json(done)
     elif done["proven"]:
-        shown = done["credentials"]
+        shown = done["login"]
         show.line(f"{account} has a new login, user {shown['user_id']}; the platform gave a token")
     else:
         show.line(f"{account} has a new login that could not be proven: {done['doubt']}")

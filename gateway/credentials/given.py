@@ -15,6 +15,9 @@ from actors.values import AccountId, ErrorClass, Failure
 from gateway.credentials.failures import failure
 from gateway.redaction import cookie_values
 
+ASSUMED_LIFE_S: Final = 86_400.0
+"""How long what is given is taken for good if nobody says; then it is asked for again."""
+
 LARGEST_BYTES: Final = 64 * 1024
 """Credentials are no larger; what is, is something else."""
 
@@ -27,7 +30,7 @@ class Given(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         device_id: The one the token was asked for.
         token: Proof for the registration.
         cookie: ``Cookie`` header of the upgrade.
-        expires_in_s: How long the token lasts; None: nobody knows.
+        expires_in_s: How long the token lasts; None: nobody knows, so it is asked for once a day.
     """
 
     token: str
@@ -67,6 +70,7 @@ class GivenSource:
         unix_ms: Wall time.
         learn: Told of the secrets before they are used.
         egress: Names the way the question leaves by.
+        calls: How many a question counts for in the budget.
     """
 
     def __init__(
@@ -78,6 +82,7 @@ class GivenSource:
         unix_ms: Callable[[], int],
         learn: Callable[[Iterable[str]], None],
         egress: str = "",
+        calls: int = 0,
     ) -> None:
         self._account = account
         self._ask = ask
@@ -85,6 +90,7 @@ class GivenSource:
         self._unix_ms = unix_ms
         self._learn = learn
         self.egress = egress
+        self._calls = calls
 
     def load(self) -> Kept:
         """Return nothing: whoever gives them keeps them."""
@@ -102,6 +108,8 @@ class GivenSource:
             found = failure("credentials_unusable", f"{error}", ErrorClass.OTHER)
             return Renewal(result=found)
         self._learn(given.secrets())
+        now_ms = self._unix_ms()
+        life_s = ASSUMED_LIFE_S if given.expires_in_s is None else given.expires_in_s
         grant = Grant(
             identity=Identity(
                 account=self._account,
@@ -112,20 +120,21 @@ class GivenSource:
                 user_agent=self._user_agent,
                 version=version + 1,
             ),
-            obtained_at_ms=self._unix_ms(),
-            expires_at_ms=None
-            if given.expires_in_s is None
-            else self._unix_ms() + int(given.expires_in_s * 1000),
+            obtained_at_ms=now_ms,
+            expires_at_ms=now_ms + int(life_s * 1000),
         )
-        if last is not None and why is Why.REFUSED and _same(last.identity, grant.identity):
+        same = last is not None and _same(last.identity, grant.identity)
+        if last is not None and same and why is not Why.REFUSED:
+            grant = msgspec.structs.replace(grant, identity=last.identity)
+        elif same:
             found = failure(
                 "credentials_unchanged",
                 "The platform refused the credentials and there are no others yet; it is looked "
                 "again.",
                 ErrorClass.AUTH,
             )
-            return Renewal(result=found, calls=1)
-        return Renewal(result=grant, calls=1)
+            return Renewal(result=found, calls=self._calls)
+        return Renewal(result=grant, calls=self._calls)
 
     def mark_stuck(self, reason: Failure) -> None:
         """Keep nothing: what is given next time may be new."""

@@ -94,6 +94,7 @@ def _given(
             unix_ms=around.clock.unix_ms,
             learn=partial(around.learn, account.id),
             egress=_egress(account) if through_proxy else "",
+            calls=1 if through_proxy else 0,
         )
 
     return make

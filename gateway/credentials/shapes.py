@@ -39,7 +39,7 @@ class CredentialsShown(msgspec.Struct, frozen=True, kw_only=True):
         detail: The same for a person, with the next step.
         calls_last_hour: Calls to the platform's sign-in.
         calls_last_day: The same in a day.
-        cookies: Names of what is kept.
+        kept: Cookies that are kept, by name.
         missing: Names of cookies without which the platform refuses.
         hints: Names of further cookies that a browser has.
     """
@@ -56,7 +56,7 @@ class CredentialsShown(msgspec.Struct, frozen=True, kw_only=True):
     detail: str | None = None
     calls_last_hour: int = 0
     calls_last_day: int = 0
-    cookies: Sequence[CookieShown] = ()
+    kept: Sequence[CookieShown] = ()
     missing: Sequence[str] = ()
     hints: Sequence[str] = ()
 

@@ -67,7 +67,7 @@ def _with_store(shows: CredentialsShown, stored: Stored, now_ms: int) -> Credent
         detail=None if failure is None else failure.detail,
         calls_last_hour=sum(age_ms < HOUR_MS for age_ms in ages_ms),
         calls_last_day=sum(age_ms < 24 * HOUR_MS for age_ms in ages_ms),
-        cookies=[
+        kept=[
             CookieShown(name=each.name, expires_in_s=each.expires_in_s)
             for each in jar.names(now_ms)
         ],

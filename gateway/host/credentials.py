@@ -61,6 +61,7 @@ class CredentialDesk:
         self._sign_ins = SignIns(self._put, log)
         self._changed = threading.Condition()
         self._changes: Counter[AccountId] = Counter()
+        self._last: dict[AccountId, str] = {}
         self._busy: set[AccountId] = set()
 
     def show(self, account: AccountId) -> CredentialsShown:
@@ -113,6 +114,7 @@ class CredentialDesk:
         """Hear what became of an account's credentials."""
         with self._changed:
             self._changes[change.account] += 1
+            self._last[change.account] = change.what
             self._changed.notify_all()
 
     def renew(self, account: AccountId, wait_s: float = 0.0) -> bool:
@@ -138,7 +140,11 @@ class CredentialDesk:
         with self._changed:
             before = self._changes[account]
             system.services.credentials.tell(RenewNow(plan=self._keeper.plans[account]))
-            return self._changed.wait_for(lambda: self._changes[account] > before, wait_s)
+            over = self._changed.wait_for(lambda: self._changes[account] > before, wait_s)
+            done = over and self._last[account] == "renewed"
+        if done:
+            self._reset(account)  # one that had FAILED for want of a token tries again
+        return over
 
     # --- sign-in by a code ------------------------------------------------------------
 

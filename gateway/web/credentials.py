@@ -43,7 +43,7 @@ def put(context: Context, request: Request) -> Answer:
             "done": "replaced",
             "proven": doubt is None,
             "doubt": None if doubt is None else doubt.detail,
-            "credentials": shapes.plain(shown),
+            "login": shapes.plain(shown),
         }
     )
 
@@ -57,7 +57,7 @@ def renew(context: Context, request: Request) -> Answer:
         raise problem_of(error) from error
     context.log.info("control.performed", verb="renew credentials", account=request.name)
     shown = shapes.plain(context.gateway.credentials.show(request.name))
-    return Answer(status=200 if over else 202, body={"done": over, "credentials": shown})
+    return Answer(status=200 if over else 202, body={"done": over, "login": shown})
 
 
 def problem_of(

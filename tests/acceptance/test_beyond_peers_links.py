@@ -18,6 +18,7 @@ from actors.runtime.clock import SystemClock
 from actors.state import Cause, ConnectionState
 from gateway import AccountSettings, Gateway, Settings
 from gateway.config import from_mapping, load
+from gateway.credentials.registry import Surroundings
 from gateway.testing import Behaviour, FakePlatform, FaultProxy, ManualClock, Shop, faults
 
 SHOP, OTHER = "2201", "2202"
@@ -189,8 +190,8 @@ def test_a_hundred_who_ask_at_once_get_one_attempt(
     asked: list[str] = []
     whole = assembly.plan
 
-    def counting(account: AccountSettings, settings: Settings) -> AccountPlan:
-        plan = whole(account, settings)
+    def counting(account: AccountSettings, settings: Settings, around: Surroundings) -> AccountPlan:
+        plan = whole(account, settings, around)
 
         def identity() -> Identity:
             asked.append(plan.account)

@@ -114,7 +114,7 @@ def test_a_scanned_code_signs_in(shopkeepers: Make) -> None:
     keeper.ledger.wait(1)
     credentials = keeper.gateway.accounts[SHOP].credentials
     assert (credentials.lineage, credentials.version, credentials.state) == (1, 1, "ready")
-    assert "havana_lgc2_77" in {cookie.name for cookie in credentials.cookies}
+    assert "havana_lgc2_77" in {cookie.name for cookie in credentials.kept}
     assert keeper.log.found("sign_in.ended", state="done", reason=None, account=SHOP)
     keeper.web.check()
 

@@ -342,6 +342,10 @@ def test_an_older_grant_never_takes_the_place_of_a_newer() -> None:
     assert credentials.grant == grant()
 
 
+def test_a_grant_shows_account_and_version_only() -> None:
+    assert repr(grant(7)) == str(grant(7)) == "Grant(account='a', version=7)"
+
+
 class Model(RuleBasedStateMachine):
     """Any order of needs, answers, losses and clock moves keeps the promises."""
 

@@ -199,16 +199,19 @@ def test_a_slow_account_does_not_hold_up_another(make: Make) -> None:
 
 @pytest.mark.parametrize(("limit", "per_account", "accounts"), [(32, 4, 1), (6, 4, 5)])
 def test_limits(make: Make, limit: int, per_account: int, accounts: int) -> None:
-    lock = threading.Lock()
+    lock, full = threading.Lock(), threading.Event()
     now: Counter[str] = Counter()
     most: Counter[str] = Counter()
+    bound = min(limit, per_account * accounts)
 
     def handle(event: Event) -> Outcome:
         with lock:
             for key in (event.account, "all"):
                 now[key] += 1
                 most[key] = max(most[key], now[key])
-        threading.Event().wait(0.004)
+            if now["all"] == bound:
+                full.set()
+        full.wait(WAIT_S)
         with lock:
             now[event.account] -= 1
             now["all"] -= 1
@@ -222,7 +225,7 @@ def test_limits(make: Make, limit: int, per_account: int, accounts: int) -> None
         ]
         pool.submit(account, runs, results)
     results.wait(lambda all_: sum(len(message.runs) for message in all_) >= 30 * accounts)
-    assert most["all"] == min(limit, per_account * accounts)
+    assert most["all"] == bound
     assert max(most[str(n)] for n in range(accounts)) <= per_account
 
 

@@ -1,0 +1,138 @@
+"""``accounts credentials`` over HTTP and on a stopped gateway: what is typed, said and returned."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from commands import call
+from shopkeeper import Make, Shopkeeper
+from test_sign_in import served
+
+from actors.state import ConnectionState
+from gateway.testing import web_rules
+
+SHOP = "shop-a"
+
+
+@pytest.fixture(autouse=True)
+def nowhere_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ask no gateway of the environment."""
+    monkeypatch.delenv("XIANYU_GATEWAY_URL", raising=False)
+    monkeypatch.delenv("XIANYU_GATEWAY_TOKEN", raising=False)
+
+
+def listening(keeper: Shopkeeper) -> Shopkeeper:
+    """Let its gateway listen once it is started."""
+    keeper.config["http"] = {"listen": "127.0.0.1:0"}
+    keeper.made()
+    return keeper
+
+
+def typed(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(text))
+
+
+def secrets_of(keeper: Shopkeeper) -> list[str]:
+    source: Any = keeper.gateway._registry.plans[SHOP].source
+    stored = source.stored()
+    values = [stored.token or "", *(str(each["value"]) for each in stored.cookies)]
+    return [value for value in values if len(value) > 6]
+
+
+def test_a_login_is_shown_replaced_and_renewed(
+    shopkeepers: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    keeper = listening(shopkeepers(min_gap_s=0.0))
+    keeper.gateway.start()
+    keeper.wait(ConnectionState.CONNECTED)
+    said: list[str] = []
+
+    def command(*words: str, code: int = 0) -> str:
+        found, out, err = call("accounts", "credentials", *words, "--url", url)
+        said.append(out + err)
+        assert found == code, (words, found, out, err)
+        return out + err
+
+    with served(keeper) as url:
+        shown = command("show", SHOP)
+        assert "ready" in shown
+        assert "cookie2" in shown
+        whole = json.loads(command("show", SHOP, "--json"))
+        assert (whole["state"], whole["version"], whole["lineage"]) == ("ready", 1, 1)
+        assert {"_m_h5_tk", "unb"} <= {each["name"] for each in whole["kept"]}
+
+        assert "new token" in command("renew", SHOP)
+        assert json.loads(command("renew", SHOP, "--json"))["version"] == 3
+
+        typed(monkeypatch, keeper.seller.sign_in())
+        assert "new login" in command("set", SHOP)
+        file = tmp_path / "cookie.txt"
+        file.write_text(f"Cookie: {keeper.seller.sign_in()}\r\n", "utf-8")
+        done = json.loads(command("set", SHOP, "--file", str(file), "--json"))
+        assert (done["proven"], done["login"]["lineage"]) == (True, 3)
+
+        for text, words in (
+            (keeper.web.seller("2202").cookie, "2202"),
+            ("cookie2=1", "unb"),
+            ("", "there is nothing in it"),
+            ("x" * 1_000_000, "65536"),
+        ):
+            typed(monkeypatch, text)
+            assert words in command("set", SHOP, code=1)
+        command("set", SHOP, "--file", str(tmp_path / "none"), code=2)
+        command("show", "nobody", code=1)
+        assert json.loads(command("show", SHOP, "--json"))["lineage"] == 3
+    for secret in secrets_of(keeper):
+        assert not any(secret in each for each in said)
+    keeper.web.check(allow=["over_budget", "foreign_cookie"])
+
+
+def test_a_person_s_renewal_brings_a_failed_account_back(shopkeepers: Make) -> None:
+    keeper = listening(shopkeepers(min_gap_s=0.0))
+    keeper.web.inject(web_rules.risk_control())
+    keeper.gateway.start()
+    keeper.wait(ConnectionState.FAILED)
+    keeper.web.heal()
+    keeper.seller.person_acted()
+    with served(keeper) as url:
+        code, out, err = call("accounts", "credentials", "renew", SHOP, "--url", url)
+    assert (code, err) == (0, ""), out
+    keeper.wait(ConnectionState.CONNECTED)
+    keeper.web.check()
+
+
+def test_a_stopped_gateway_takes_a_login_and_forgets_failures(
+    shopkeepers: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    keeper = shopkeepers(min_gap_s=0.0)
+    keeper.web.inject(web_rules.risk_control())
+    keeper.gateway.start()
+    keeper.wait(ConnectionState.FAILED)
+    file = tmp_path / "gateway.yaml"
+    file.write_text(json.dumps(keeper.config))
+    code, _, err = call("accounts", "credentials", "show", SHOP, "-c", str(file))
+    assert code == 1
+    assert "in use" in err
+    keeper.gateway.stop(10.0)
+    keeper.web.heal()
+
+    code, out, err = call("accounts", "credentials", "show", SHOP, "-c", str(file), "--json")
+    assert (code, err) == (0, "")
+    assert json.loads(out)["state"] == "needs_human"
+    assert call("accounts", "credentials", "renew", SHOP, "-c", str(file))[0] == 1
+    assert call("accounts", "reset", SHOP, "-c", str(file))[0] == 0
+    assert call("accounts", "reset", "nobody", "-c", str(file))[0] == 1
+
+    typed(monkeypatch, keeper.seller.sign_in())
+    code, out, err = call("accounts", "credentials", "set", SHOP, "-c", str(file))
+    assert (code, err) == (0, ""), out
+    calls = keeper.calls()
+    keeper.made().start()
+    keeper.wait(ConnectionState.CONNECTED)
+    assert keeper.calls() == calls, "the token of the proof is used"
+    keeper.web.check()
