@@ -5,8 +5,9 @@ from __future__ import annotations
 from actors.identity import CredentialsChanged, CredentialsSeen
 from actors.messages import RequestGrant, Rotate
 from actors.plan import AccountPlan
-from actors.policy.credentials import Credentials, Now
+from actors.policy.credentials import Credentials, Now, Standing
 from actors.ports import CredentialSource, Mailbox
+from actors.renewal_jobs import BUDGET_SPENT
 from actors.values import AccountId, Failure
 
 
@@ -77,11 +78,16 @@ class Entry:
         """Return what a person is shown."""
         policy = self.policy
         left_s, failure = policy.left_s(now), policy.stuck or policy.failure
+        at_s = self.next_at(now)
+        wait_s = 0.0 if at_s is None else at_s - now.monotonic_s
+        waits = policy.standing(now) is Standing.WAITING
+        if failure is None and waits and wait_s > self.plan.renewal.min_gap_s:
+            failure = BUDGET_SPENT
         return CredentialsSeen(
             state=policy.standing(now).value,
             version=0 if policy.grant is None else policy.grant.version,
             good_until_s=None if left_s is None else now.monotonic_s + left_s,
-            next_at_s=self.next_at(now),
+            next_at_s=at_s,
             reason=None if failure is None else failure.reason,
             detail=None if failure is None else failure.detail,
         )

@@ -325,7 +325,8 @@ class CredentialsActor(SupervisedActor[CredentialsInbox]):
             else:
                 request.connection.tell(DialFailed(generation=generation, failure=answer.failure))
         elif not entry.waits and answer.at_s is not None and answer.at_s > now.monotonic_s:
-            self._let_wait(entry, request, answer.failure)
+            spent = answer.at_s - now.monotonic_s > entry.plan.renewal.min_gap_s
+            self._let_wait(entry, request, answer.failure or (jobs.BUDGET_SPENT if spent else None))
 
     def _let_wait(self, entry: Entry, request: RequestGrant, failure: Failure | None) -> None:
         entry.waits = True

@@ -35,14 +35,14 @@ _LINES: Final = (
 
 def main(arguments: argparse.Namespace) -> int:
     """Show, replace or renew the credentials of one account."""
-    cookie = _pasted(arguments) if arguments.verb == "set" else ""
     with open_control(arguments, file_too=arguments.verb != "renew") as control:
         account = arguments.account
         if arguments.verb == "show":
             return _show(_credentials(control, account), json=arguments.json)
         if arguments.verb == "set":
             path = ("v1", "accounts", account, "credentials")
-            done = control.ask("PUT", *path, body={"cookie": cookie}, wait_s=RENEWAL_S)
+            body = {"cookie": _pasted(arguments)}
+            done = control.ask("PUT", *path, body=body, wait_s=RENEWAL_S)
             return _set(account, done, json=arguments.json)
         before = _credentials(control, account)["version"]
         verb = ("v1", "accounts", account, "credentials", "renew")
@@ -67,7 +67,10 @@ def _pasted(arguments: argparse.Namespace) -> str:
             ) from None
     if arguments.file == "-" or not sys.stdin.isatty():
         return sys.stdin.read(LARGEST_CHARS + 1)
-    pasted = getpass.getpass("cookie (it is not shown): ", stream=sys.stderr)
+    try:
+        pasted = getpass.getpass("cookie (it is not shown): ", stream=sys.stderr)
+    except EOFError:
+        pasted = ""
     if len(pasted) >= PROMPT_CHARS:
         told = f"a terminal takes {PROMPT_CHARS} characters of a line; what was pasted is cut"
         raise Problem(400, "cut", told, "put it into a file and name it with --file")

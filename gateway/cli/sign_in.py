@@ -9,7 +9,7 @@ import threading
 from typing import Any, Final
 
 from gateway import escaping
-from gateway.cli import show
+from gateway.cli import INTERRUPTED, NEGATIVE, show
 from gateway.cli.control import Control, open_control
 from gateway.commands import QR_EXTRA
 from gateway.credentials.shapes import SIGN_IN_ENDS
@@ -41,6 +41,7 @@ def main(arguments: argparse.Namespace) -> int:
     with open_control(arguments, file_too=True) as control:
         path = ("v1", "accounts", arguments.account, "sign-in")
         found = control.ask("POST", *path)
+        interrupted = False
         try:
             while True:
                 try:
@@ -49,12 +50,15 @@ def main(arguments: argparse.Namespace) -> int:
                         break
                     found = _next(control, path, found["number"])
                 except KeyboardInterrupt:
+                    interrupted = True
                     found = control.ask("DELETE", *path)
         finally:
             if found["state"] not in SIGN_IN_ENDS:  # nobody would see its code
                 with contextlib.suppress(Problem):
                     control.ask("DELETE", *path)
-    return 0 if found["state"] == "done" else 1
+    if found["state"] == "done":
+        return 0
+    return INTERRUPTED if interrupted else NEGATIVE
 
 
 def _next(control: Control, path: tuple[str, ...], seen: int) -> dict[str, Any]:

@@ -202,6 +202,9 @@ def _credentials(account: AccountSettings, path: str) -> Iterator[Finding]:
         yield f"{path}.call", f"expected module:function, got {shown(call)}"
     if kind == "http" and credentials.url:
         yield from _address(addresses.parse_http, credentials.url, f"{path}.url")
+    if kind == "goofish" and account.platform != "goofish":
+        told = f"goofish signs in to the platform goofish, not to {account.platform}"
+        yield f"{path}.kind", f"{told}; use static, file, env, python or http"
     if kind == "goofish":
         for key in ("mtop", "passport", "upload"):
             where = f"{path}.endpoints.{key}"

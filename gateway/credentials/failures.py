@@ -20,9 +20,11 @@ def needs_human(reason: str, detail: str) -> Failure:
 
 def to_sign_in(account: AccountId) -> str:
     """Return the command that signs an account in by a code."""
-    return command("accounts sign-in ACCOUNT --qr").replace("ACCOUNT", shlex.quote(account))
+    return command("accounts sign-in ACCOUNT --qr -c FILE").replace("ACCOUNT", shlex.quote(account))
 
 
 def to_paste(account: AccountId) -> str:
     """Return the command that takes a new cookie."""
-    return command("accounts credentials set ACCOUNT").replace("ACCOUNT", shlex.quote(account))
+    return command("accounts credentials set ACCOUNT -c FILE").replace(
+        "ACCOUNT", shlex.quote(account)
+    )

@@ -189,9 +189,7 @@ def parsed(text: bytes, where: str) -> Given:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         told = f"{error}" if isinstance(error, msgspec.ValidationError) else "it is no JSON"
         raise ValueError(f"{where}: {told}") from None
-    if not given.token:
-        raise ValueError(f"{where}: token is empty")
-    return given
+    return _usable(given, where)
 
 
 def checked(found: Any, where: str) -> Given:
@@ -206,8 +204,14 @@ def checked(found: Any, where: str) -> Given:
         given = msgspec.convert(found, Given)
     except (msgspec.ValidationError, TypeError) as error:
         raise ValueError(f"{where}: {error}") from None
+    return _usable(given, where)
+
+
+def _usable(given: Given, where: str) -> Given:
     if not given.token:
         raise ValueError(f"{where}: token is empty")
+    if given.expires_in_s is not None and not given.expires_in_s > 0:
+        raise ValueError(f"{where}: expires_in_s is over; give the seconds that are left")
     return given
 
 

@@ -51,7 +51,7 @@ def account(view: AccountView) -> dict[str, Any]:
         "state": view.state.value,
         "since_ms": view.since_ms,
         "attempt": view.attempt,
-        "next_retry_s": view.next_retry_s,
+        "next_retry_s": None if view.next_retry_s is None else round(view.next_retry_s, 1),
         "last_error": None
         if failure is None
         else {

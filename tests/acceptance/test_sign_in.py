@@ -576,7 +576,7 @@ def test_ctrl_c_cancels(shopkeepers: Make, tmp_path: Path, *, running: bool) -> 
             assert ("being signed in already" if running else "in use") in said
             process.send_signal(signal.SIGINT)
             out, err = process.communicate(timeout=WAIT_S)
-    assert (process.returncode, err) == (1, "")
+    assert (process.returncode, err) == (130, "")
     assert "(cancelled)" in out
     assert not keeper.calls()
     assert not running or until(keeper.gateway.credentials, "cancelled").reason is None

@@ -97,6 +97,7 @@ def test_a_file_is_read_again_each_time(around: Around, tmp_path: Path) -> None:
         (b'{"token": 7}', "token"),
         (b'{"token": "hunter2-hunter2", "tokn": 1}', "tokn"),
         (b'{"token": "hunter2-hunter2", "expires_in_s": "soon"}', "expires_in_s"),
+        (b'{"token": "hunter2-hunter2", "expires_in_s": -5}', "expires_in_s is over"),
         (b"[" * 50_000, "Expected `object`"),
         (b" " * 70_000, "something else"),
     ],

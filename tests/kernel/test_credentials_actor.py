@@ -537,3 +537,14 @@ def test_a_thousand_accounts_without_one_keep_to_the_rate_of_their_egress(desk: 
     asked = sum(bool(desk.source(name).asked) for name in names)
     assert 20 <= asked <= 26
     assert len(desk.connection.of(GrantAwaited)) > 900, "no dial slot is taken meanwhile"
+
+
+def test_a_budget_that_is_spent_is_said(desk: Desk) -> None:
+    """Who waits for an hour must not read that it waits for its turn."""
+    now_ms = desk.bench.clock.unix_ms()
+    desk.source().kept = Kept(lineage=1, calls_ms=[now_ms - 1000] * 6)
+    desk.ask()
+    desk.run()
+    (awaited,) = desk.connection.of(GrantAwaited)
+    assert awaited.failure.reason == "budget_spent"
+    assert desk.bench.account.services.seen["a"].reason == "budget_spent"

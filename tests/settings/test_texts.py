@@ -80,7 +80,9 @@ def everywhere(bad: str) -> dict[str, Settings]:
             for key in credentials
         }
         | {
-            f"accounts[0].credentials.{key}": account(credentials=Credentials(**given))
+            f"accounts[0].credentials.{key}": account(
+                platform="goofish", credentials=Credentials(**given)
+            )
             for key, given in kinds.items()
         }
     )
