@@ -158,7 +158,6 @@ def test_what_needs_a_running_gateway(scene: Scene) -> None:
         (("status",), lambda: None),
         (("accounts", "list", "--state", "disconnected"), lambda: None),
         (("accounts", "resume", SHOP), lambda: market.connected(SHOP)),
-        (("accounts", "reset", SHOP), lambda: None),
         (("send", SHOP, "c2", "hello", "--to", "77001", "--wait", "20"), lambda: None),
         (("accounts", "pause", SHOP), lambda: market.reached(SHOP, ConnectionState.DISCONNECTED)),
     ]
@@ -169,6 +168,7 @@ def test_what_needs_a_running_gateway(scene: Scene) -> None:
         told = scene.json(*arguments)
         assert isinstance(told, dict)
         then()
+    assert scene.json("accounts", "reset", SHOP)["done"] == "reset", "on the journal, too"
     hello = [own.text for own in market.shops[SHOP].sent].count("hello")
     assert hello == scene.running
 
