@@ -63,6 +63,11 @@ class Entry:
             now, asked=self.request is not None, linked=self.linked is not None
         )
 
+    def spent(self, at_s: float, now: Now) -> Failure | None:
+        """Return why a wait without a failure lasts until then; None: it is a short one."""
+        long = at_s - now.monotonic_s > self.plan.renewal.min_gap_s
+        return BUDGET_SPENT if long else None
+
     def changed(self, what: str, failure: Failure | None = None) -> CredentialsChanged:
         """Return what observers are told."""
         grant = self.policy.grant
@@ -77,14 +82,12 @@ class Entry:
     def seen(self, now: Now) -> CredentialsSeen:
         """Return what a person is shown."""
         policy = self.policy
+        standing, at_s = policy.standing(now), self.next_at(now)
         left_s, failure = policy.left_s(now), policy.stuck or policy.failure
-        at_s = self.next_at(now)
-        wait_s = 0.0 if at_s is None else at_s - now.monotonic_s
-        waits = policy.standing(now) is Standing.WAITING
-        if failure is None and waits and wait_s > self.plan.renewal.min_gap_s:
-            failure = BUDGET_SPENT
+        if failure is None and at_s is not None and standing is Standing.WAITING:
+            failure = self.spent(at_s, now)
         return CredentialsSeen(
-            state=policy.standing(now).value,
+            state=standing.value,
             version=0 if policy.grant is None else policy.grant.version,
             good_until_s=None if left_s is None else now.monotonic_s + left_s,
             next_at_s=at_s,

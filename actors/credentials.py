@@ -325,8 +325,7 @@ class CredentialsActor(SupervisedActor[CredentialsInbox]):
             else:
                 request.connection.tell(DialFailed(generation=generation, failure=answer.failure))
         elif not entry.waits and answer.at_s is not None and answer.at_s > now.monotonic_s:
-            spent = answer.at_s - now.monotonic_s > entry.plan.renewal.min_gap_s
-            self._let_wait(entry, request, answer.failure or (jobs.BUDGET_SPENT if spent else None))
+            self._let_wait(entry, request, answer.failure or entry.spent(answer.at_s, now))
 
     def _let_wait(self, entry: Entry, request: RequestGrant, failure: Failure | None) -> None:
         entry.waits = True
@@ -409,7 +408,7 @@ class CredentialsActor(SupervisedActor[CredentialsInbox]):
         job = partial(jobs.renew, entry.plan, entry.policy.grant, flight, self._mailbox)
         entry.job = self._run(entry.name, job, entry.plan.renewal.deadline_s)
         if entry.job is None:
-            self._take(entry, flight.number, Renewal(result=jobs.NO_THREAD))
+            self._take(entry, flight.number, Renewal(result=failures.NO_THREAD))
         self._show(entry, self._now())
 
     def _run(self, name: AccountId, job: Callable[[int], None], limit_s: float) -> int | None:

@@ -21,6 +21,7 @@ from actors.messages import (
     RequestDial,
     SetRate,
 )
+from actors.policy import failures
 from actors.policy.circuit import Circuit, CircuitState
 from actors.policy.gate import ConnectGate, Line
 from actors.ports import Clock, Dialed, Dice, Mailbox
@@ -35,13 +36,6 @@ DIALING_CRASHED = Failure(
     reason="dialing_crashed",
     detail="The dialing actor died; see actor.died in the log. The dial is tried again.",
     phase=Phase.TCP,
-)
-
-NO_THREAD = Failure(
-    error_class=ErrorClass.OTHER,
-    reason="no_thread",
-    detail="The system starts no more threads: raise its limit, or run fewer accounts here.",
-    phase=Phase.CREDENTIALS,
 )
 
 
@@ -211,7 +205,7 @@ class DialingActor(SupervisedActor[DialingInbox]):
         try:
             thread.start()
         except RuntimeError:
-            _tell_failed(request, self._mailbox, NO_THREAD)
+            _tell_failed(request, self._mailbox, failures.NO_THREAD)
 
 
 def _dial(request: RequestDial, dialing: Mailbox[DialingInbox]) -> None:

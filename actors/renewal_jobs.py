@@ -20,9 +20,6 @@ def _failure(reason: str, detail: str, error_class: ErrorClass = ErrorClass.OTHE
 HUNG: Final = _failure(
     "renewal_hung", "The source of the credentials did not answer in time; it is asked again."
 )
-NO_THREAD: Final = _failure(
-    "no_thread", "The system starts no more threads: raise its limit, or run fewer accounts here."
-)
 BUDGET_SPENT: Final = _failure(
     "budget_spent", "The calls of this hour or day are spent; it is renewed when there are more."
 )

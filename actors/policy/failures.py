@@ -183,6 +183,12 @@ GRANT_AWAITED: Final = Failure(
     detail="The account waits for its turn to renew its token; nothing is to be done here.",
     phase=Phase.CREDENTIALS,
 )
+NO_THREAD: Final = Failure(
+    error_class=ErrorClass.OTHER,
+    reason="no_thread",
+    detail="The system starts no more threads: raise its limit, or run fewer accounts here.",
+    phase=Phase.CREDENTIALS,  # nobody was asked: no fault of the endpoint's
+)
 JOURNAL_UNAVAILABLE: Final = Failure(
     error_class=ErrorClass.OTHER,
     reason="journal_unavailable",

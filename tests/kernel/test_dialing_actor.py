@@ -272,7 +272,7 @@ def test_no_thread_left_is_a_failed_attempt(hall: Hall) -> None:
     hall.ask("a")
 
     assert hall.bench.heard["connection"].of(DialFailed) == [
-        DialFailed(generation=1, failure=dialing.NO_THREAD)
+        DialFailed(generation=1, failure=failures.NO_THREAD)
     ]
     (ended,) = hall.bench.dialing.of(DialEnded)
     hall.actor.receive(ended)
