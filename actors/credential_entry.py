@@ -24,13 +24,14 @@ class Entry:
         loaded: The store was read.
         queued: It waits for its turn to renew.
         urgent: It does so before those who renew ahead of time.
+        follows: Number of the job of the source it had before, which ends first; None: none.
         job: Number of the worker's job; None: none runs.
         wanted: A person wants a renewal.
         wake_at: Monotonic seconds at which it is looked at again.
     """
 
     __slots__ = (
-        "connection", "job", "linked", "loaded", "plan", "policy", "queued", "request",
+        "connection", "follows", "job", "linked", "loaded", "plan", "policy", "queued", "request",
         "urgent", "waits", "wake_at", "wanted",
     )  # fmt: skip
 
@@ -43,6 +44,7 @@ class Entry:
         self.linked: int | None = None
         self.loaded = self.queued = self.urgent = self.wanted = False
         self.job: int | None = None
+        self.follows: int | None = None
         self.wake_at: float | None = None
 
     @property
@@ -56,6 +58,10 @@ class Entry:
         source = self.plan.source
         assert source is not None
         return source
+
+    def awaits(self, job: int) -> bool:
+        """Return whether what a job read of the store is still wanted."""
+        return self.job == job and not self.loaded
 
     def next_at(self, now: Now) -> float | None:
         """Return the monotonic seconds of the next renewal; None: nothing is waited for."""

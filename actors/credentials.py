@@ -115,7 +115,7 @@ class CredentialsActor(SupervisedActor[CredentialsInbox]):
                 entry.connection, entry.request, entry.waits = message.connection, message, False
                 self._look(entry)
             case KeepCredentials():
-                self._entry(message.plan)
+                self._entry(message.plan).connection = message.connection
             case CancelGrant():
                 self._cancel(message)
             case GrantReported():
@@ -145,9 +145,13 @@ class CredentialsActor(SupervisedActor[CredentialsInbox]):
     # --- what is told -----------------------------------------------------------------
 
     def _entry(self, plan: AccountPlan) -> Entry:
-        entry = self._entries.get(plan.account)
-        if entry is None or entry.plan.source is not plan.source:
-            entry = self._entries[plan.account] = Entry(plan)
+        before = self._entries.get(plan.account)
+        if before is not None and before.plan.source is plan.source:
+            return before
+        entry = self._entries[plan.account] = Entry(plan)
+        if before is not None:
+            entry.follows = before.follows or before.job
+        if not self._workers.runs(entry.follows):
             self._unloaded.append(plan.account)
         return entry
 
@@ -167,9 +171,16 @@ class CredentialsActor(SupervisedActor[CredentialsInbox]):
             entry.policy.refused(report.version, suspect=report.fault is Why.SUSPECT)
         self._look(entry)
 
+    def _succeed(self, entry: Entry | None, job: int) -> None:
+        """Begin with a source whose predecessor's job ended: calls of an account go one by one."""
+        if entry is not None and entry.follows == job:
+            entry.follows = None
+            self._unloaded.append(entry.name)
+
     def _loaded(self, loaded: CredentialsLoaded) -> None:
         entry = self._entries.get(loaded.account)
-        if self._workers.done(loaded.job) and entry is not None and not entry.loaded:
+        self._succeed(entry, loaded.job)
+        if self._workers.done(loaded.job) and entry is not None and entry.awaits(loaded.job):
             self._restore(entry, loaded.kept)
 
     def _replaced(self, replaced: CredentialsReplaced) -> None:
@@ -209,9 +220,12 @@ class CredentialsActor(SupervisedActor[CredentialsInbox]):
 
     def _ended(self, ended: RenewalEnded) -> None:
         entry = self._entries.get(ended.account)
+        self._succeed(entry, ended.job)
         self._workers.done(ended.job)
-        if entry is not None:
+        if entry is not None and entry.job == ended.job:
             self._take(entry, ended.flight, ended.renewal)
+        elif entry is not None:
+            self._log.debug("credentials.stale_dropped", account=entry.name)
 
     def _take(self, entry: Entry, flight: int, renewal: Renewal) -> None:
         policy, now, result = entry.policy, self._now(), renewal.result
@@ -418,6 +432,8 @@ class CredentialsActor(SupervisedActor[CredentialsInbox]):
     def _give_up(self, job: int) -> None:
         """Go on without a thread that hangs; what it made counts as made."""
         self._workers.give_up(job)
+        for each in self._entries.values():
+            self._succeed(each, job)
         entry = next((each for each in self._entries.values() if each.job == job), None)
         if entry is None:
             return

@@ -7,15 +7,16 @@ import uuid
 from collections.abc import Callable, Mapping
 from functools import partial
 
+from actors.account.grant import keeping
 from actors.account.services import Account, CarriedState, Peers, Services
 from actors.account.supervisor import SupervisorActor
 from actors.messages import (
     ActorDied,
     DeliveriesStored,
     ForgetCredentials,
-    KeepCredentials,
     Pause,
     PutBack,
+    ReplaceCredentials,
     Reset,
     RootInbox,
     SendDropped,
@@ -112,7 +113,7 @@ class AccountRegistry:
     def keep_credentials(self, account: Account) -> None:
         """Have the credentials of an account looked after, if anything renews them."""
         if account.plan.source is not None:
-            self._services.credentials.tell(KeepCredentials(plan=account.plan))
+            self._services.credentials.tell(keeping(account))
 
     def _begin(self, account: Account) -> None:
         """Start an account, one that joins anew once the journal has forgotten its past.
@@ -158,6 +159,13 @@ class AccountRegistry:
     def reset(self, name: AccountId) -> None:
         """Forget an account's failures and try again."""
         self._command(self._accounts[name], Reset())
+
+    def replace_credentials(self, plan: AccountPlan) -> None:
+        """Have an account register as another plan of it says, and forget its failures.
+
+        The link stays until there is a token to replace it with, if a source gives the tokens.
+        """
+        self._command(self._accounts[plan.account], ReplaceCredentials(plan=plan))
 
     def _command(self, account: Account, command: SupervisorCommand) -> None:
         """Tell a supervisor; if it is between two lives, the next one hears it."""

@@ -109,6 +109,10 @@ class Workers:
         self._jobs[number] = until_s
         return number
 
+    def runs(self, number: int | None) -> bool:
+        """Return whether a job has begun, has not ended and was not given up."""
+        return number in self._jobs
+
     def done(self, number: int) -> bool:
         """Hear that a job is done; False: it had been given up."""
         self._hung.discard(number)

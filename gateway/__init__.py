@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from gateway.host.accounts import AccountView
     from gateway.host.client import WebSocketClient
     from gateway.host.gateway import Gateway
+    from gateway.host.reloading import Reloaded
     from gateway.host.sends import SendTicket
     from gateway.settings import AccountSettings, Settings
 
@@ -74,6 +75,7 @@ _HOMES = {
     ),
     "gateway.credentials.shapes": ("CredentialsShown",),
     "gateway.host.accounts": ("AccountView",),
+    "gateway.host.reloading": ("Reloaded",),
     "gateway.host.gateway": ("Gateway",),
     "gateway.host.client": ("WebSocketClient",),
     "gateway.errors": (
@@ -137,6 +139,7 @@ __all__ = [
     "OverloadedError",
     "PlatformEvent",
     "Recovered",
+    "Reloaded",
     "SendOutcome",
     "SendResult",
     "SendState",

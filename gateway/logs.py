@@ -50,9 +50,9 @@ def redactor_of_link(*, url: str, headers: Mapping[str, str], proxy: str | None)
     return Redactor([*_url_secrets(url), *_url_secrets(proxy or ""), *_named_secrets(headers)])
 
 
-def teach(redactor: Redactor, account: AccountSettings) -> None:
-    """Let a redactor know the secrets of an account that was added later."""
-    redactor.learn(_account_secrets(account), public=_public(account))
+def teach(redactor: Redactor, account: AccountSettings, *, of: str | None = None) -> None:
+    """Let a redactor know the secrets of an account that came later; ``of`` as it takes it."""
+    redactor.learn(_account_secrets(account), public=_public(account), of=of)
 
 
 def _public(*accounts: AccountSettings) -> Iterator[str]:

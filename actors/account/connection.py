@@ -25,6 +25,7 @@ from actors.messages import (
     Fail,
     Flush,
     Flushed,
+    ForgetGrant,
     FramesRejected,
     GrantAwaited,
     GrantGiven,
@@ -81,7 +82,6 @@ class ConnectionActor(SupervisedActor[ConnectionInbox]):
     ) -> None:
         super().__init__(pool, name="connection", supervisor=account.peers.supervisor)
         self._account = account
-        self._plan = account.plan
         self._peers = account.peers
         self._services = account.services
         self._state = state
@@ -111,6 +111,8 @@ class ConnectionActor(SupervisedActor[ConnectionInbox]):
             case Rotate():
                 if self._is_connected() and self._grant.version < message.version:
                     self._leave(Cause.MAX_AGE)
+            case ForgetGrant():
+                self._forget_grant()
             case Reset():
                 if self._state is ConnectionState.FAILED:
                     self._move(Cause.RESET)
@@ -177,7 +179,7 @@ class ConnectionActor(SupervisedActor[ConnectionInbox]):
     def _ask(self) -> None:
         self._services.dialing.tell(
             RequestDial(
-                plan=self._plan,
+                plan=self._account.plan,
                 connection=self._peers.connection,
                 supervisor=self._peers.supervisor,
                 generation=self._generation,
@@ -186,6 +188,14 @@ class ConnectionActor(SupervisedActor[ConnectionInbox]):
                 identity=self._grant.identity,
             )
         )
+
+    def _forget_grant(self) -> None:
+        self._grant.forget()
+        if self._state is ConnectionState.CONNECTING:
+            self._retire(Cause.GRANT_AWAITED.value)
+            self._move(Cause.GRANT_AWAITED)
+        elif self._is_connected() and self._account.plan.source is None:
+            self._leave(Cause.MAX_AGE)
 
     def _ask_again(self) -> None:
         """Repeat a request that a dialing actor may have taken to its grave."""
@@ -212,7 +222,7 @@ class ConnectionActor(SupervisedActor[ConnectionInbox]):
         self._uplink.leave()
         self._peers.decoder.tell(Flush(generation=self._generation))
         self._alarm.set(
-            self._plan.deadlines.close_s,
+            self._account.plan.deadlines.close_s,
             DeadlineExpired(generation=self._generation, phase=Phase.OPEN),
         )
 
@@ -272,7 +282,7 @@ class ConnectionActor(SupervisedActor[ConnectionInbox]):
     def _decided(self, *, allowed: bool) -> None:
         if allowed:
             deadline = DeadlineExpired(generation=self._generation, phase=Phase.TCP)
-            self._alarm.set(self._plan.connect.deadline_s, deadline)
+            self._alarm.set(self._account.plan.connect.deadline_s, deadline)
         else:
             self._barred = True
             self._move(Cause.CIRCUIT_OPEN, failures.CIRCUIT_OPEN)
@@ -290,7 +300,7 @@ class ConnectionActor(SupervisedActor[ConnectionInbox]):
         self._uplink = uplink = Uplink(self._account, self._generation, opened)
         if uplink.register():
             self._alarm.set(
-                self._plan.deadlines.register_s * self._stretch.get(Phase.REGISTER, 1.0),
+                self._account.plan.deadlines.register_s * self._stretch.get(Phase.REGISTER, 1.0),
                 DeadlineExpired(generation=self._generation, phase=Phase.REGISTER),
             )
         else:
@@ -360,7 +370,7 @@ class ConnectionActor(SupervisedActor[ConnectionInbox]):
         leaving = self._leaving
         if self._uplink is not None and circuit.weight(failure):
             self._services.dialing.tell(
-                EndpointFailed(endpoint=self._plan.dialer.endpoint, failure=failure)
+                EndpointFailed(endpoint=self._account.plan.dialer.endpoint, failure=failure)
             )
         self._grant.lost(cause, failure)
         self._retire(failure.reason, failure, blame=_blame(cause, failure))

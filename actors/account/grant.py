@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from actors.account.services import Account
 from actors.identity import Grant, Identity, Why
-from actors.messages import CancelGrant, GrantReported, RequestGrant
+from actors.messages import CancelGrant, GrantReported, KeepCredentials, RequestGrant
 from actors.state import Cause
 from actors.values import ErrorClass, Failure, Generation
+
+
+def keeping(account: Account) -> KeepCredentials:
+    """Return the order to look after the credentials of an account."""
+    return KeepCredentials(plan=account.plan, connection=account.peers.connection)
 
 
 class GrantInUse:
@@ -57,6 +62,13 @@ class GrantInUse:
         self.asked = False
         self._grant = grant
 
+    def forget(self) -> None:
+        """Count what it registers with, or is linked with, as older than any grant to come."""
+        self._grant = None
+        self.asked = False
+        if self._linked:
+            self._report(None)
+
     def cancel(self, generation: Generation) -> None:
         """Ask no more."""
         if self.asked:
@@ -90,11 +102,11 @@ class GrantInUse:
 
     def _report(self, fault: Why | None) -> None:
         account = self._account
-        if account.plan.source is not None and self._grant is not None:
+        if account.plan.source is not None:
             account.services.credentials.tell(
                 GrantReported(
                     account=account.name,
-                    version=self._grant.version,
+                    version=self.version,
                     linked=self._linked,
                     fault=fault,
                 )

@@ -232,12 +232,20 @@ class Reconnect:
         self._peers.connection.tell(Fail(verdict=verdict))
 
     def reset(self, state: ConnectionState, *, wanted: bool) -> None:
-        """Forget failures and a verdict, because somebody says so."""
+        """Forget failures and a verdict, because somebody says so, and try anew."""
+        self.forget()
+        self.try_anew(state, wanted=wanted)
+
+    def forget(self) -> None:
+        """Forget failures and a verdict."""
         self._retries.reset()
         self._services.alerts.end(account=self._account.name, but=alerts.LETTERS_WAITING)
         self.given_up = None
         self._probes = 0
         self._keep()
+
+    def try_anew(self, state: ConnectionState, *, wanted: bool) -> None:
+        """Leave FAILED, or do not wait for the next attempt."""
         if state is ConnectionState.FAILED:
             self._peers.connection.tell(Reset())
         elif state is ConnectionState.RECONNECTING and wanted:

@@ -210,8 +210,15 @@ class CarriedState:
         self.generation: Generation = 0
 
 
-class Account(msgspec.Struct, frozen=True, kw_only=True):
-    """What each actor of an account is given."""
+class Account(msgspec.Struct, kw_only=True):
+    """What each actor of an account is given.
+
+    Attributes:
+        plan: Read anew at each use: the supervisor puts another in its place when a person gives
+            other credentials. Nothing else here is ever replaced.
+        running: Events that parking handlers were given, by ``lane_seq``. Survives a restart of
+            the dispatcher.
+    """
 
     plan: AccountPlan
     services: Services
@@ -219,8 +226,6 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     flow: Flow
     carried: CarriedState = msgspec.field(default_factory=CarriedState)
     running: dict[int, Event] = msgspec.field(default_factory=dict)
-    """Events that parking handlers were given, by ``lane_seq``. Survives a restart of the
-    dispatcher."""
 
     @property
     def name(self) -> AccountId:

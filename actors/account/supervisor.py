@@ -13,6 +13,7 @@ import pykka
 from actors.account.connection import ConnectionActor
 from actors.account.decoder import DecoderActor
 from actors.account.dispatcher import DispatcherActor
+from actors.account.grant import keeping
 from actors.account.heartbeat import HeartbeatActor
 from actors.account.outbox import OutboxActor
 from actors.account.reconnect import Reconnect, crash_loop
@@ -25,6 +26,8 @@ from actors.messages import (
     DialAllowed,
     Drain,
     Drained,
+    ForgetCredentials,
+    ForgetGrant,
     Introduce,
     JournalHealthChanged,
     LinkCondemned,
@@ -32,6 +35,7 @@ from actors.messages import (
     PastStored,
     Pause,
     RecoveryEnded,
+    ReplaceCredentials,
     Reset,
     RestartDue,
     RetryDue,
@@ -41,8 +45,10 @@ from actors.messages import (
     Start,
     StateChanged,
     Stop,
+    SupervisorCommand,
     SupervisorInbox,
 )
+from actors.plan import AccountPlan
 from actors.policy import failures
 from actors.policy.rates import TokenBucket
 from actors.policy.windows import LONGEST_DELAY_S, RestartBudget
@@ -111,6 +117,8 @@ class SupervisorActor(SupervisedActor[SupervisorInbox]):
                 self._leave(for_good=True)
             case Reset():
                 self._reconnect.reset(self._state, wanted=self._wanted)
+            case ReplaceCredentials():
+                self._replace_credentials(message.plan)
             case StateChanged():
                 self._changed(message)
             case RetryDue():
@@ -185,7 +193,7 @@ class SupervisorActor(SupervisedActor[SupervisorInbox]):
     def tear_down(self) -> None:
         """Leave to the next life the commands this one did not live to hear."""
         mail = self.actor_inbox.urgent or ()
-        unheard = [each for each in mail if isinstance(each, (Start, Pause, Stop, Reset))]
+        unheard = [each for each in mail if isinstance(each, SupervisorCommand)]
         carried = self._account.carried
         carried.unheard = (*unheard, *carried.unheard)
         super().tear_down()
@@ -219,6 +227,17 @@ class SupervisorActor(SupervisedActor[SupervisorInbox]):
         if not self._children and for_good:
             self._spawn("connection")
         self._peers.connection.tell(Shut(for_good=for_good))
+
+    def _replace_credentials(self, plan: AccountPlan) -> None:
+        account, credentials = self._account, self._services.credentials
+        account.plan = plan
+        self._reconnect.forget()
+        if plan.source is None:
+            credentials.tell(ForgetCredentials(account=account.name))
+        else:
+            credentials.tell(keeping(account))
+        self._peers.connection.tell(ForgetGrant())
+        self._reconnect.try_anew(self._state, wanted=self._wanted)
 
     def _journal_changed(self, *, failed: bool) -> None:
         if failed:

@@ -73,6 +73,13 @@ class Rotate(Control, frozen=True, kw_only=True, gc=False):
     version: int
 
 
+class ForgetGrant(Control, frozen=True, kw_only=True, gc=False):
+    """Ask for a grant anew: the settings have other credentials than the last one came from.
+
+    An attempt begins again. A link stays until there is a newer grant, or ends if none will come.
+    """
+
+
 class GrantGiven(Control, frozen=True, kw_only=True, gc=False):
     """The attempt may register with this."""
 
@@ -191,7 +198,9 @@ class MentionsRead(Message, frozen=True, kw_only=True, gc=False):
     unknown: int
 
 
-ConnectionCommand: TypeAlias = Open | Shut | Withdraw | Fail | Introduce | Reset | Rotate
+ConnectionCommand: TypeAlias = (
+    Open | Shut | Withdraw | Fail | Introduce | Reset | Rotate | ForgetGrant
+)
 """What the supervisor decides; of no generation."""
 
 ConnectionNews: TypeAlias = (

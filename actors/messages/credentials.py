@@ -31,10 +31,16 @@ class RequestGrant(Message, frozen=True, kw_only=True, gc=False):
     generation: Generation
 
 
-class KeepCredentials(Message, frozen=True, kw_only=True, gc=False):
-    """Know an account from its start: what is stuck is shown whether it asks or not."""
+class KeepCredentials(Control, frozen=True, kw_only=True, gc=False):
+    """Know an account from its start: what is stuck is shown whether it asks or not.
+
+    Attributes:
+        plan: Whose; it has a source.
+        connection: Hears of a newer grant.
+    """
 
     plan: AccountPlan
+    connection: Mailbox[Rotate]
 
 
 class CancelGrant(Control, frozen=True, kw_only=True, gc=False):

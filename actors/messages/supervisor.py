@@ -11,6 +11,7 @@ from actors.state import Cause, ConnectionState
 from actors.values import AccountId, Failure, Generation
 
 if TYPE_CHECKING:
+    from actors.plan import AccountPlan
     from actors.ports import History, Session
     from actors.runtime.links.calls import Calls
 
@@ -25,6 +26,16 @@ class Pause(Control, frozen=True, kw_only=True, gc=False):
 
 class Stop(Control, frozen=True, kw_only=True, gc=False):
     """Take the account down for good."""
+
+
+class ReplaceCredentials(Control, frozen=True, kw_only=True, gc=False):
+    """Register as another plan says, and forget what was held against the old credentials.
+
+    Attributes:
+        plan: Of the same account; differs in who registers and how that is renewed.
+    """
+
+    plan: AccountPlan
 
 
 class StateChanged(Control, frozen=True, kw_only=True, gc=False):
@@ -129,7 +140,7 @@ class AccountEnded(Control, frozen=True, kw_only=True, gc=False):
     """An account was taken down: its link is closed, its handlers have ended."""
 
 
-SupervisorCommand: TypeAlias = Start | Pause | Stop | Reset
+SupervisorCommand: TypeAlias = Start | Pause | Stop | Reset | ReplaceCredentials
 """What people want of an account; the next life hears what this one did not live to hear."""
 
 SupervisorInbox: TypeAlias = (

@@ -349,7 +349,7 @@ class Credentials:
         if not (asked or linked):
             return None
         if self.grant is None:
-            return Why.START if asked else None
+            return Why.START  # a link without one registered with other credentials
         if self._refused is not None:
             return self._refused
         share_s = self._rules.early_share * self._life_s(self.grant)

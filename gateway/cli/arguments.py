@@ -18,6 +18,9 @@ def add_control(commands: Any) -> None:
     where = _where()
     commands.add_parser("status", parents=[where], help="a running gateway at a glance")
 
+    told = "take changed credentials over from its configuration"
+    commands.add_parser("reload", parents=[where], help=told)
+
     accounts = _group(commands, "accounts", "look at accounts and move them")
     listed = accounts.add_parser("list", parents=[where], help="where each account stands")
     _state(listed, STATES)

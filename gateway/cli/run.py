@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 import threading
+from functools import partial
 
 from gateway import logs, web
-from gateway.cli import heap
+from gateway.cli import hangup, heap
 from gateway.cli.paths import loaded
 from gateway.errors import ConfigError, SinkError
 from gateway.host.gateway import Gateway
@@ -21,21 +22,23 @@ SETTLE_AFTER_S = 60.0
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Run until SIGINT or SIGTERM; logs go to stderr."""
-    settings = loaded(arguments.config, parts=False)
+    """Run until SIGINT or SIGTERM; SIGHUP reloads; logs go to stderr."""
+    read = partial(loaded, arguments.config, parts=False)
+    settings = read()
     logs.configure(
         settings.log.level, "json" if arguments.json else settings.log.format, settings=settings
     )
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     try:
-        gateway = Gateway(settings)
+        gateway = Gateway(settings, reread=read)
     except SinkError as error:  # as wrong as a key that is misspelt
         raise ConfigError([str(error)]) from error
     settle = threading.Timer(SETTLE_AFTER_S, heap.settle)
     settle.daemon = True
     settle.start()
     try:
-        with web.serving(gateway):
+        log = logs.logger_for(None, logs.redactor_of(settings))
+        with web.serving(gateway, log=log), hangup.reloading(gateway, log):
             return gateway.run_forever()
     finally:
         settle.cancel()

@@ -16,6 +16,7 @@ from gateway import arguments
 from gateway.credentials.shapes import CredentialsShown
 from gateway.errors import UnknownAccountError
 from gateway.host.credentials import CredentialDesk
+from gateway.host.reloading import Reloaded
 from gateway.host.undisturbed import Bell
 from gateway.redaction import Redactor
 
@@ -169,8 +170,10 @@ class Accounts(Mapping[AccountId, AccountView]):
         alerts: Callable[[AccountId], Sequence[Alert]] = lambda _: (),
         look: Callable[[], None] = lambda: None,
         desk: CredentialDesk,
+        reload: Callable[[object], Reloaded] = lambda _: Reloaded(),
     ) -> None:
         self._look = look
+        self._reload = reload
         self._tally = tally
         self._alerts = alerts
         self._views: dict[AccountId, AccountView] = {}
@@ -224,6 +227,21 @@ class Accounts(Mapping[AccountId, AccountView]):
             AccountExistsError: The id is taken.
         """
         return self._add(settings)
+
+    def reload(self, settings: object = None) -> Reloaded:
+        """Take the changed credentials of accounts over; other accounts keep their links.
+
+        An account with other credentials registers with them, and a FAILED one tries again. Its
+        link stays until there is a token for them. What else differs is told, and left.
+
+        Args:
+            settings: The new ``Settings``; None: the file of ``from_config`` is read again.
+
+        Raises:
+            ConfigError: All that is wrong with them, a line each; nothing is taken over.
+            ShuttingDownError: The gateway is being stopped.
+        """
+        return self._reload(settings)
 
     def remove(self, account: AccountId) -> None:
         """Close an account's link and forget the account; its journal rows stay."""

@@ -236,7 +236,7 @@ class CredentialDesk:
 
     def _elsewhere(self, account: AccountId) -> CredentialsRefusedError:
         kind = self._keeper.settings_of(account).credentials.kind
-        told = "they stand in the settings: change them there and restart"
+        told = "they stand in the settings: change them there and reload"
         if kind != "static":
             told = f"they are given by {kind}: change them there"
         return CredentialsRefusedError(

@@ -57,6 +57,7 @@ class Gateway:
         log: A logger of structlog or of the standard library; None: the package's polite default.
         clock: Time; None: the machine's. A test moves its own (``docs/testing.md``).
         journal: Opens the journal; None: the one the settings name.
+        reread: Reads the settings again, for ``accounts.reload``; None: nobody can.
 
     Raises:
         ConfigError: All that is wrong with the settings, a line each.
@@ -69,6 +70,7 @@ class Gateway:
         log: Any = None,
         clock: Clock | None = None,
         journal: Callable[[Settings, Clock], Journal] | None = None,
+        reread: Callable[[], Settings] | None = None,
     ) -> None:
         given: object = settings  # callers without a type checker pass anything
         if not isinstance(given, Settings):
@@ -93,6 +95,7 @@ class Gateway:
             redactor=self._redactor,
             clock=self._clock,
             log=self._log,
+            reread=reread,
         )
         self._lock = self._registry.lock
         self._plans = self._registry.plans
@@ -140,7 +143,7 @@ class Gateway:
             ConfigError: All that is wrong with the file, a line each.
         """
         arguments.path("path", path)
-        return cls(load(path))
+        return cls(load(path), reread=partial(load, path))
 
     # --- handlers ---------------------------------------------------------------------
 

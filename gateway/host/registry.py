@@ -14,16 +14,17 @@ from actors.ports.journal import Journal, Tally
 from actors.registry import AccountRegistry
 from actors.system import System
 from actors.values import AccountId
-from gateway import logs
+from gateway import arguments, logs
 from gateway.config import check
 from gateway.credentials.registry import Surroundings
 from gateway.credentials.store import store_of
 from gateway.errors import AccountExistsError, ConfigError, UnknownAccountError
-from gateway.host import assembly
+from gateway.host import assembly, reloading
 from gateway.host.access import JournalAccess
 from gateway.host.accounts import Accounts, AccountView, masked_alert
 from gateway.host.credentials import CredentialDesk
 from gateway.host.life import Life
+from gateway.host.reloading import Reloaded
 from gateway.host.undisturbed import undisturbed
 from gateway.redaction import Redactor
 from gateway.settings import AccountSettings, Settings
@@ -47,6 +48,7 @@ class Registry:
         redactor: Learns the secrets of each account.
         clock: Time.
         log: A structlog logger.
+        reread: Reads the settings again; None: nobody can.
 
     Attributes:
         lock: Held while an account comes or goes, and while the gateway starts or stops.
@@ -67,9 +69,11 @@ class Registry:
         redactor: Redactor,
         clock: Clock,
         log: Any,
+        reread: Callable[[], Settings] | None = None,
     ) -> None:
         self._settings = settings
         self._life = life
+        self._reread = reread
         self.system = system
         self._access = access
         self._redactor = redactor
@@ -87,6 +91,7 @@ class Registry:
         self.accounts = Accounts(
             desk=self.credentials,
             add=self._add,
+            reload=self._reload,
             verb=self._verb,
             tally=self._tally,
             alerts=self.alerts,
@@ -166,13 +171,42 @@ class Registry:
     def _register(self, account: AccountSettings) -> AccountView:
         if account.id in self.plans:
             raise AccountExistsError(account.id)
-        try:
-            self.plans[account.id] = assembly.plan(account, self._settings, self._around)
-        except ValueError as error:
-            raise ConfigError([f"account {account.id!r}: {error}"]) from error
+        self.plans[account.id] = self._plan(account)
         self.heard_of.add(account.id)
         self._settings_of[account.id] = account
         return self.accounts.open_view(account.id)
+
+    def _plan(self, account: AccountSettings) -> AccountPlan:
+        try:
+            return assembly.plan(account, self._settings, self._around)
+        except ValueError as error:
+            raise ConfigError([f"account {account.id!r}: {error}"]) from error
+
+    @undisturbed
+    def _reload(self, given: object) -> Reloaded:
+        self._life.here()
+        settings = self._read_again() if given is None else given
+        if not isinstance(settings, Settings):
+            raise TypeError(f"accounts.reload takes Settings, not {arguments.kind(settings)}")
+        check(settings)
+        with self.lock:
+            system = self.running() if self._life.begun else None
+            found = reloading.compare(self._settings, self._settings_of, settings)
+            plans = {account.id: self._plan(account) for account in found.taken}
+            for account in found.taken:
+                name = account.id
+                logs.teach(self._redactor, account, of=f"settings/{name}")
+                self.plans[name], self._settings_of[name] = plans[name], account
+                if system is not None:
+                    system.accounts.replace_credentials(plans[name])
+        done = Reloaded(replaced=list(plans), left=found.left)
+        self._log.info("gateway.reloaded", replaced=len(plans), left=list(found.left))
+        return done
+
+    def _read_again(self) -> Settings:
+        if self._reread is None:
+            raise ConfigError(["the settings came from no file; call accounts.reload(settings)"])
+        return self._reread()
 
     @undisturbed
     def _add(self, settings: object) -> AccountView:

@@ -60,6 +60,13 @@ def renew(context: Context, request: Request) -> Answer:
     return Answer(status=200 if over else 202, body={"done": over, "login": shown})
 
 
+def reload(context: Context, _request: Request) -> Answer:
+    """Have the gateway take changed credentials over from its settings."""
+    reloaded = context.gateway.accounts.reload()
+    context.log.info("control.performed", verb="reload")
+    return Answer(body=shapes.plain(reloaded))
+
+
 def problem_of(
     error: CredentialsRefusedError, step: str = "see docs/credentials.md; what was there stays"
 ) -> Problem:

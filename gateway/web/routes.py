@@ -18,6 +18,7 @@ TABLE: Final[dict[tuple[str, str], Route]] = {
     ("GET", "/readyz"): operations.readyz,
     ("GET", "/v1/identity"): operations.identity,
     ("GET", "/v1/status"): operations.status,
+    ("POST", "/v1/reload"): credentials.reload,
     ("GET", "/v1/accounts"): operations.accounts_list,
     ("GET", "/v1/accounts/<account>/credentials"): credentials.show,
     ("PUT", "/v1/accounts/<account>/credentials"): credentials.put,

@@ -67,7 +67,7 @@ def test_the_two_maps_name_the_same_things_in_the_same_order() -> None:
 @pytest.mark.parametrize("name", PAGES)
 def test_each_guarantee_has_its_place(name: str) -> None:
     promised = re.findall(r"^### (G\d+) ", page("guarantees.md"), re.MULTILINE)
-    assert re.findall(r"^\| \[?(G\d+)\b", page(name), re.MULTILINE) == promised
+    assert re.findall(r"\| \[?(G\d+)\b", page(name)) == promised
 
 
 def test_every_room_is_in_the_picture() -> None:

@@ -18,6 +18,7 @@ from actors.messages import (
     DialDecided,
     DialFailed,
     Flush,
+    ForgetGrant,
     GrantAwaited,
     GrantGiven,
     GrantReported,
@@ -198,3 +199,48 @@ def test_a_restarted_credentials_actor_learns_what_its_former_self_knew(door: Do
     door.reports()
     door.actor.receive(Introduce(name="credentials"))
     assert [report.linked for report in door.reports()] == [True]
+
+
+def test_a_link_of_other_credentials_stays_until_there_is_a_grant(door: Door) -> None:
+    door.connect(version=7)
+    door.actor.receive(ForgetGrant())
+    assert states(door.bench)[-1] is S.CONNECTED
+    door.actor.receive(Rotate(version=1))
+    door.actor.receive(
+        LinkEnded(generation=1, failure=Failure(error_class=ErrorClass.OTHER, reason="closed"))
+    )
+    assert (door.cause(), states(door.bench)[-1]) == (Cause.MAX_AGE, S.RECONNECTING)
+
+
+def test_a_link_ends_if_nothing_renews_the_new_credentials(door: Door) -> None:
+    door.connect(version=7)
+    door.bench.with_plan(source=None)
+    door.actor._account.plan = door.bench.account.plan
+    door.actor.receive(ForgetGrant())
+    door.actor.receive(LinkEnded(generation=1, failure=EOF))
+    assert (door.cause(), states(door.bench)[-1]) == (Cause.MAX_AGE, S.RECONNECTING)
+    door.actor.receive(Open(stretch={}))
+    assert door.bench.dialing.of(RequestDial)[-1].identity is None
+
+
+def test_an_attempt_with_other_credentials_begins_again(door: Door) -> None:
+    door.actor.receive(Open(stretch={}))
+    door.actor.receive(ForgetGrant())
+    assert (door.cause(), states(door.bench)[-1]) == (Cause.GRANT_AWAITED, S.RECONNECTING)
+    door.given(1)
+    assert not door.bench.dialing.of(RequestDial), "it was asked for with the old credentials"
+    door.actor.receive(Open(stretch={}))
+    assert [each.generation for each in door.bench.credentials.of(RequestGrant)] == [1, 2]
+
+
+def test_what_the_old_credentials_did_is_not_said_of_the_new(door: Door) -> None:
+    """A refusal of the old token must not cost the new one its try."""
+    door.connect(version=7)
+    door.reports()
+    door.actor.receive(ForgetGrant())
+    expired = Signal(kind=SignalKind.AUTH_EXPIRED)
+    door.actor.receive(SignalsReceived(generation=1, signals=(expired,)))
+    assert [(each.version, each.linked) for each in door.reports()] == [
+        (0, True),
+        (0, False),
+    ]

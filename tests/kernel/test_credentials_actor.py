@@ -21,6 +21,7 @@ from actors.messages import (
     GrantAwaited,
     GrantGiven,
     GrantReported,
+    KeepCredentials,
     RenewNow,
     RequestGrant,
     Rotate,
@@ -548,3 +549,45 @@ def test_a_budget_that_is_spent_is_said(desk: Desk) -> None:
     (awaited,) = desk.connection.of(GrantAwaited)
     assert awaited.failure.reason == "budget_spent"
     assert desk.bench.account.services.seen["a"].reason == "budget_spent"
+
+
+def test_other_credentials_replace_the_link_once_there_is_a_token(desk: Desk) -> None:
+    desk.ask()
+    desk.run()
+    desk.linked(1)
+    del desk.plans["a"]
+    desk.source("a").kept = Kept()
+    desk.actor.receive(KeepCredentials(plan=desk.plans["a"], connection=desk.connection))
+    desk.linked(0)
+    desk.run()
+    assert desk.source("a").asked[-1][1] is Why.START
+    assert desk.connection.of(Rotate) == [Rotate(version=1)], "however old the link is"
+
+
+def test_what_the_old_source_says_is_dropped(desk: Desk) -> None:
+    """Its renewal was under way, and the numbers of both begin alike."""
+    desk.ask()
+    desk.run(1)
+    old = desk.threads.pop(0)[1]
+    del desk.plans["a"]
+    desk.source("a").kept = Kept(stuck=Failure(error_class=ErrorClass.NEEDS_HUMAN, reason="b"))
+    desk.ask(generation=2)
+    old()
+    desk.deliver()
+    assert desk.lines("credentials.stale_dropped") == [{"account": "a"}]
+    assert not desk.connection.of(GrantGiven)
+    desk.run()
+    assert [each.failure.reason for each in desk.connection.of(DialFailed)] == ["b"]
+
+
+def test_what_the_old_source_kept_is_dropped(desk: Desk) -> None:
+    desk.source("a").kept = Kept(stuck=Failure(error_class=ErrorClass.NEEDS_HUMAN, reason="old"))
+    desk.ask()
+    old = desk.threads.pop(0)[1]
+    del desk.plans["a"]
+    desk.ask(generation=2)
+    old()
+    desk.deliver()
+    assert not desk.connection.of(DialFailed)
+    desk.run()
+    assert desk.connection.of(GrantGiven)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from workbench import Bench, Heard
@@ -18,12 +18,16 @@ from actors.messages import (
     Drain,
     Drained,
     Fail,
+    ForgetCredentials,
+    ForgetGrant,
     Introduce,
+    KeepCredentials,
     LinkCondemned,
     LinkDown,
     Open,
     Pause,
     RecoveryEnded,
+    ReplaceCredentials,
     Reset,
     RestartDue,
     RetryDue,
@@ -37,6 +41,7 @@ from actors.messages import (
 from actors.policy import failures
 from actors.policy.retries import GiveUp, Retries, Retry
 from actors.policy.windows import LONGEST_DELAY_S
+from actors.ports import CredentialSource
 from actors.runtime.pool.worker import Worker
 from actors.state import Cause, ConnectionState
 from actors.values import ErrorClass, Failure, Phase, Recovered
@@ -604,3 +609,30 @@ def test_a_dead_recovery_is_asked_for_again_then_given_up(house: House) -> None:
     assert (told.outcome.recovered, told.outcome.reason) == (False, "crashed")
     assert house.bench.watcher.recoveries == [told.outcome]
     assert house.actor._state is S.CONNECTED
+
+
+@pytest.mark.parametrize("renewed", [True, False])
+def test_other_credentials_forget_what_the_old_ones_did(house: House, *, renewed: bool) -> None:
+    house.start()
+    house.moved(S.RECONNECTING, Cause.ATTEMPT_FAILED, CAPTCHA)
+    house.moved(S.FAILED, Cause.GAVE_UP, CAPTCHA)
+    house.told("connection")
+    before = house.bench.account.plan
+    fields = {name: getattr(before, name) for name in before.__struct_fields__}
+    fields["source"] = cast("CredentialSource", object()) if renewed else None
+    plan = type(before)(**fields)
+    house.actor.receive(ReplaceCredentials(plan=plan))
+    assert house.bench.account.plan is plan
+    assert [type(each) for each in house.told("connection")] == [ForgetGrant, Reset]
+    kept = KeepCredentials(plan=plan, connection=house.bench.peers.connection)
+    told = kept if renewed else ForgetCredentials(account=before.account)
+    assert house.bench.credentials.messages == [told]
+
+
+def test_other_credentials_are_not_lost_with_a_supervisor(house: House) -> None:
+    order = ReplaceCredentials(plan=house.bench.account.plan)
+    house.start()
+    house.actor.actor_ref.tell(order)
+    house.actor.died("boom")
+    house.actor.tear_down()
+    assert house.bench.account.carried.unheard == (order,)
