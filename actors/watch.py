@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Sequence
 
 from actors.account.reconnect import CRASH_LOOP
@@ -14,6 +15,7 @@ from actors.policy.windows import LONGEST_DELAY_S, RestartBudget
 from actors.ports.journal import Journal, JournalError
 from actors.registry import AccountRegistry
 from actors.runtime.pool.naps import Naps
+from actors.runtime.pool.pulse import Pulse
 
 SWEEP_S = 0.25
 """Seconds between two sweeps. If an actor is held up at a sweep, another worker joins."""
@@ -76,6 +78,7 @@ class Watch:
             for name in ("credentials", "dialing", "writer")
         }
         self._journal_reason = ""
+        self._pulse = Pulse(services.poller, time.monotonic)
         self.running = False
 
     def start(self) -> None:
@@ -108,6 +111,7 @@ class Watch:
         services = self._services
         now = services.clock.monotonic()
         try:
+            self._pulse.beat()
             if services.pool.stuck(now, SWEEP_S):
                 services.pool.reinforce(MOST_WORKERS)
             lost_s = self._lost(now)
@@ -117,6 +121,10 @@ class Watch:
             self._look_at_alerts()
         finally:  # only the sweep finds hung actors
             services.timers.call_after(SWEEP_S, self.sweep)
+
+    def hung(self) -> str | None:
+        """Return which thread stands still that all accounts need; None: none does."""
+        return self._pulse.fault() if self._naps is not None else None
 
     def _lost(self, now: float) -> float:
         """Return the seconds that what is under way did not have: the process did not run."""

@@ -11,7 +11,7 @@ import functools
 import inspect
 from collections.abc import Callable
 from types import CellType, CodeType, FunctionType, MethodType
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from actors.runtime.pool.error_location import error_location
 from gateway import arguments
@@ -24,6 +24,20 @@ LATER_REMEDY: Final = (
     "asyncio.run(…) or asyncio.run_coroutine_threadsafe(…, loop).result()"
 )
 """What to write instead of a function that a call only makes, and does not run."""
+
+
+ListenerT = TypeVar("ListenerT", bound=Callable[..., object])
+
+
+def kept(into: list[ListenerT], given: ListenerT) -> ListenerT:
+    """Add a listener of one argument to those there are; return it, as a decorator does.
+
+    Raises:
+        TypeError: It is no function of one argument that a plain call runs.
+    """
+    listener("the listener", given, takes=1)
+    into.append(given)
+    return given
 
 
 def listener(name: str, value: object, *, takes: int) -> Callable[..., object]:

@@ -43,9 +43,20 @@ class _Parser(argparse.ArgumentParser):
         (file or sys.stdout).write(self.format_help())
 
 
+class _Version(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        """Say it, with the interpreter: what a report of a fault must name."""
+        from gateway import __version__  # noqa: PLC0415  # not for --help
+
+        python = ".".join(map(str, sys.version_info[:3]))
+        sys.stdout.write(f"xianyu-gateway {__version__} (Python {python}, {sys.platform})\n")
+        parser.exit()
+
+
 def parser() -> argparse.ArgumentParser:
     """Make the parser of all commands."""
     top = _Parser(prog=START, description=DESCRIPTION)
+    top.add_argument("--version", action=_Version, nargs=0, help="say which version this is")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     demo = commands.add_parser("demo", help="three accounts against the bundled fake platform")

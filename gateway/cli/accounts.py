@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from gateway.cli import credentials, show, sign_in
+from gateway.cli import credentials, joining, show, sign_in
 from gateway.cli.control import Control, open_control
 from gateway.web.request import MOST_ROWS
 
@@ -36,6 +36,10 @@ def main(arguments: argparse.Namespace) -> int:
                 seen = [row | {"paused": row.get("paused") or None} for row in rows]
                 show.table(seen, COLUMNS, empty="no accounts")
             return 0
+        if arguments.action == "add":
+            return joining.add(control, arguments.file, json=arguments.json)
+        if arguments.action == "remove":
+            return joining.remove(control, arguments.account, json=arguments.json)
         told = control.ask("POST", "v1", "accounts", arguments.account, arguments.action)
     if arguments.json:
         show.as_json(told)

@@ -17,19 +17,42 @@ def add_control(commands: Any) -> None:
     """Add them to the subparsers of the command line."""
     where = _where()
     commands.add_parser("status", parents=[where], help="a running gateway at a glance")
+    _add_life(commands, where)
+    _add_accounts(commands, where)
+    _add_letters(commands, where)
+    _add_outbox(commands, where)
+    _add_journal(commands, where)
+    _add_send(commands, where)
+    tail = commands.add_parser("tail", parents=[where], help="events as they come")
+    tail.add_argument("--account", type=name, help="only this account's")
+    tail.add_argument("--count", type=number(1, MOST_EVENTS, whole=True), help="end after so many")
+    commands.add_parser(
+        "doctor", parents=[where], help="look for what is wrong, and say what to do"
+    )
 
+
+def _add_life(commands: Any, where: argparse.ArgumentParser) -> None:
+    health = commands.add_parser("health", help="0 if it is alive, 1 if not; for containers")
+    health.add_argument("--url", help="its address (or XIANYU_GATEWAY_URL)")
     told = "take changed credentials over from its configuration"
     commands.add_parser("reload", parents=[where], help=told)
+    stop = commands.add_parser("stop", parents=[where], help="stop a running gateway in order")
+    told = "seconds to wait until all is stored and closed (default 45, ≤ 60)"
+    stop.add_argument("--wait", type=number(0, 60), default=45.0, metavar="S", help=told)
 
+
+def _add_accounts(commands: Any, where: argparse.ArgumentParser) -> None:
     accounts = _group(commands, "accounts", "look at accounts and move them")
-    listed = accounts.add_parser("list", parents=[where], help="where each account stands")
-    _state(listed, STATES)
+    _state(accounts.add_parser("list", parents=[where], help="where each account stands"), STATES)
     for verb, told in (
         ("pause", "close an account's link and keep it away"),
         ("resume", "connect it again"),
         ("reset", "forget its failures; a FAILED one tries again"),
+        ("remove", "close its link and forget it, until the next start"),
     ):
         accounts.add_parser(verb, parents=[where], help=told).add_argument("account", type=name)
+    one = accounts.add_parser("add", parents=[where], help="start one more, until it stops")
+    one.add_argument("file", metavar="FILE", help="an entry of accounts, in YAML; - is stdin")
 
     credentials = accounts.add_parser("credentials", help="its login: how it stands, a new one")
     verbs = credentials.add_subparsers(dest="verb", required=True, metavar="VERB")
@@ -47,6 +70,8 @@ def add_control(commands: Any) -> None:
     sign_in.add_argument("account", type=name)
     sign_in.add_argument("--qr", action="store_true", help="draw the code here (extra [qr])")
 
+
+def _add_letters(commands: Any, where: argparse.ArgumentParser) -> None:
     letters = _group(commands, "dead-letters", "events that will not be tried again")
     _account_and_limit(letters.add_parser("list", parents=[where], help="the newest"))
     for verb, told in (
@@ -56,48 +81,45 @@ def add_control(commands: Any) -> None:
     ):
         letters.add_parser(verb, parents=[where], help=told).add_argument("event_id", type=name)
 
+
+def _add_outbox(commands: Any, where: argparse.ArgumentParser) -> None:
     outbox = _group(commands, "outbox", "sends and what became of them")
     sends = outbox.add_parser("list", parents=[where], help="the newest")
     _state(sends, SEND_STATES)
     _account_and_limit(sends)
     for verb, told in (("show", "one"), ("cancel", "take it back before it leaves")):
         outbox.add_parser(verb, parents=[where], help=told).add_argument("outbox_id", type=name)
+    told = "end one that is unknown, as you saw it in the conversation"
+    resolve = outbox.add_parser("resolve", parents=[where], help=told)
+    resolve.add_argument("outbox_id", type=name)
+    told = "accepted: it arrived; refused: it did not"
+    resolve.add_argument("outcome", choices=("accepted", "refused"), help=told)
+    resolve.add_argument("--message-id", type=name, help="the platform's id of it, if known")
 
+
+def _add_journal(commands: Any, where: argparse.ArgumentParser) -> None:
     journal = _group(commands, "journal", "upkeep of the journal file")
     journal.add_parser("check", parents=[where], help="read it from end to end")
     backup = journal.add_parser("backup", parents=[where], help="copy it, in use or not")
     told = "a new file; of a running gateway: a name in backups/ of its data_dir"
     backup.add_argument("target", nargs="?", help=told)
-    journal.add_parser("prune", parents=[where], help="delete what is over (stopped gateway)")
-    journal.add_parser(
-        "repair", parents=[where], help="move rows nobody can read to a file (stopped gateway)"
-    )
-    journal.add_parser(
-        "salvage", parents=[where], help="save what can be read of a damaged one (stopped gateway)"
-    )
+    for verb, told in (
+        ("prune", "delete what is over"),
+        ("repair", "move rows nobody can read to a file"),
+        ("salvage", "save what can be read of a damaged one"),
+    ):
+        journal.add_parser(verb, parents=[where], help=f"{told} (stopped gateway)")
 
-    send = commands.add_parser(
-        "send", parents=[where], help="send a text; 1 if it was not accepted"
-    )
+
+def _add_send(commands: Any, where: argparse.ArgumentParser) -> None:
+    told = "send a text; 1 if it was not accepted"
+    send = commands.add_parser("send", parents=[where], help=told)
     send.add_argument("account", type=name)
     send.add_argument("conversation", type=name)
     send.add_argument("text", type=name, help="- is stdin")
     send.add_argument("--to", type=name, help="the other user's id; Goofish wants it")
-    send.add_argument(
-        "--wait",
-        type=number(0, 60),
-        default=0.0,
-        metavar="S",
-        help="seconds to wait for the outcome (≤ 60)",
-    )
-
-    tail = commands.add_parser("tail", parents=[where], help="events as they come")
-    tail.add_argument("--account", type=name, help="only this account's")
-    tail.add_argument("--count", type=number(1, MOST_EVENTS, whole=True), help="end after so many")
-
-    commands.add_parser(
-        "doctor", parents=[where], help="look for what is wrong, and say what to do"
-    )
+    told = "seconds to wait for the outcome (≤ 60)"
+    send.add_argument("--wait", type=number(0, 60), default=0.0, metavar="S", help=told)
 
 
 def _where() -> argparse.ArgumentParser:

@@ -20,7 +20,7 @@ COLUMNS = (
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """List, show or cancel."""
+    """List, show, cancel or resolve."""
     with open_control(arguments, file_too=True) as control:
         match arguments.action:
             case "list":
@@ -32,6 +32,10 @@ def main(arguments: argparse.Namespace) -> int:
                 told = control.ask("GET", "v1", "outbox", query=query)
             case "show":
                 told = control.ask("GET", "v1", "outbox", arguments.outbox_id)
+            case "resolve":
+                body = {"outcome": arguments.outcome, "message_id": arguments.message_id}
+                resolve = ("v1", "outbox", arguments.outbox_id, "resolve")
+                told = control.ask("POST", *resolve, body=body)
             case verb:
                 told = control.ask("POST", "v1", "outbox", arguments.outbox_id, verb)
     if arguments.json:

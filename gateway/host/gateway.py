@@ -196,9 +196,7 @@ class Gateway:
         Raises:
             TypeError: It is no function of one argument that a plain call runs.
         """
-        listeners.listener("the listener", listener, takes=1)
-        self._listeners.on_state.append(listener)
-        return listener
+        return listeners.kept(self._listeners.on_state, listener)
 
     def tap(self, listener: Callable[[Event], None] | None) -> None:
         """Show each event to a listener before its handlers, an attempt a time.
@@ -227,9 +225,7 @@ class Gateway:
         Raises:
             TypeError: It is no function of one argument that a plain call runs.
         """
-        listeners.listener("the listener", listener, takes=1)
-        self._listeners.on_recovery.append(listener)
-        return listener
+        return listeners.kept(self._listeners.on_recovery, listener)
 
     def on_credentials(self, listener: CredentialsListener) -> CredentialsListener:
         """Call a function when credentials were renewed or replaced, or could not be.
@@ -240,9 +236,7 @@ class Gateway:
         Raises:
             TypeError: It is no function of one argument that a plain call runs.
         """
-        listeners.listener("the listener", listener, takes=1)
-        self._listeners.on_credentials.append(listener)
-        return listener
+        return listeners.kept(self._listeners.on_credentials, listener)
 
     # --- life -------------------------------------------------------------------------
 
@@ -313,6 +307,17 @@ class Gateway:
     def log_lines_lost(self) -> int:
         """Lines that the host's logging did not take, about; nothing else follows from that."""
         return self._log.lost
+
+    @property
+    def hung(self) -> str | None:
+        """What of it stands still, for a person; None: nothing does, or it does not run."""
+        return None if self._system is None else self._system.watch.hung()
+
+    @property
+    def storing(self) -> bool:
+        """Whether it runs and its journal takes what comes."""
+        system = self._system
+        return self.running and system is not None and not system.services.health.down
 
     @property
     def ready(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable
 from typing import Annotated, Any, TypeAlias
@@ -13,12 +14,13 @@ import gateway as package
 from actors.state import ConnectionState
 from actors.values import AccountId, SendOutcome
 from gateway.arguments import ID_CHARS
+from gateway.commands import command
 from gateway.host.accounts import Accounts
 from gateway.web import proof, shapes
 from gateway.web.context import TURN_S, Answer, Context
 from gateway.web.problems import Problem, bad_request
 from gateway.web.request import Request, bounded_wait
-from gateway.web.stopped import StoppedGateway
+from gateway.web.stopped import StoppedGateway, not_running
 
 MOST_TROUBLED = 20
 """Accounts in trouble that the status names."""
@@ -29,10 +31,12 @@ MOST_ALERTS = 100
 _TOLD = {"pause": "paused", "resume": "resumed", "reset": "reset"}
 
 
-def healthz(context: Context, _request: Request) -> Answer:
-    """Say that the process answers."""
-    del context
-    return Answer(body={"status": "ok"})
+def livez(context: Context, _request: Request) -> Answer:
+    """Say that the process answers, and that its threads do their work."""
+    hung = context.gateway.hung
+    if hung is None:
+        return Answer(body={"status": "ok"})
+    raise Problem(503, "hung", hung, "restart the process")
 
 
 def identity(context: Context, request: Request) -> Answer:
@@ -45,9 +49,14 @@ def identity(context: Context, request: Request) -> Answer:
 
 
 def readyz(context: Context, _request: Request) -> Answer:
-    """Return whether work is taken: started, and not being stopped."""
-    if context.gateway.running:
+    """Return whether work is taken: started, not being stopped, and able to store."""
+    gateway = context.gateway
+    if gateway.storing:
         return Answer(body={"status": "ready"})
+    if gateway.running:
+        told = "the journal cannot store, so nothing is taken"
+        fix = "see the alert journal.unavailable"
+        raise Problem(503, "not_storing", told, f"{fix} ({command('status')})")
     raise Problem(503, "not_ready", "the gateway is starting or stopping", "ask again later")
 
 
@@ -76,6 +85,22 @@ def status(context: Context, _request: Request) -> Answer:
             "latest_alerts": [shapes.plain(alert) for alert in alerts[-MOST_ALERTS:]],
         }
     )
+
+
+def stop(context: Context, request: Request) -> Answer:
+    """Stop the gateway in order; ``wait_s``: 200 once all is stored and closed, else 202."""
+    gateway, wait_s = context.gateway, request.wait_s()
+    if isinstance(gateway, StoppedGateway):
+        raise not_running("here")
+    context.log.info("control.performed", verb="stop")
+    ended: list[bool] = []
+    thread = threading.Thread(target=lambda: ended.append(gateway.stop()), name="gateway/stop")
+    with context.waiting(wait_s):
+        thread.start()
+        thread.join(wait_s)
+    if not ended:
+        return Answer(status=202, body={"done": "stopping"})
+    return Answer(body={"done": "stopped", "clean": ended[0]})
 
 
 def accounts_list(context: Context, request: Request) -> Answer:

@@ -7,10 +7,12 @@ import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Annotated, Literal
 
 import msgspec
 
 from actors.values import SendState
+from gateway.arguments import ID_CHARS
 from gateway.commands import command
 from gateway.errors import SendStateError, UnknownLetterError, UnknownSendError
 from gateway.host.dead_letters import told
@@ -96,6 +98,28 @@ def outbox_cancel(context: Context, request: Request) -> Answer:
     return Answer(body={"done": "cancelled", "outbox_id": request.name})
 
 
+class ResolveBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What ``POST /v1/outbox/<id>/resolve`` takes: what a person saw in the conversation.
+
+    Attributes:
+        outcome: ``accepted``: it arrived; ``refused``: it did not.
+        message_id: The platform's id of it, if it is known.
+    """
+
+    outcome: Literal["accepted", "refused"]
+    message_id: Annotated[str, msgspec.Meta(min_length=1, max_length=ID_CHARS)] | None = None
+
+
+def outbox_resolve(context: Context, request: Request) -> Answer:
+    """End an UNKNOWN send as a person decided; 409 if it is not UNKNOWN."""
+    body = request.json(ResolveBody)
+    with _by_id(context, request.name):
+        ended = context.gateway.sends.resolve(request.name, body.outcome, body.message_id)
+    context.log.info("control.performed", verb="resolve", outbox_id=request.name)
+    done = {"done": "resolved", "outbox_id": request.name, "send": shapes.plain(ended)}
+    return Answer(body=done)
+
+
 def journal_check(context: Context, _request: Request) -> Answer:
     """Read the journal from end to end, beside the writer, and say how it stands."""
     return Answer(body=shapes.plain(context.journal.check()))
@@ -152,6 +176,6 @@ def _by_id(context: Context, name: str) -> Iterator[None]:
             raise not_found("dead letter", name, _LETTERS) from None
         if isinstance(error, UnknownSendError):
             raise not_found("send", name, _SENDS) from None
-        told = f"the send {name!r} has left or ended, so it cannot be taken back"
+        told = f"{error}"
         fix = f"look at its state: {command('outbox show ID')}"
         raise Problem(409, "too_late", told, fix) from None

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Final, TypeAlias
 
-from gateway.web import credentials, operations, records, sign_in
+from gateway.web import credentials, joining, operations, records, sign_in
 from gateway.web.context import Answer, Context
 from gateway.web.problems import Problem, bad_request
 from gateway.web.request import Request
@@ -14,11 +14,14 @@ from gateway.web.request import Request
 Route: TypeAlias = Callable[[Context, Request], Answer]
 
 TABLE: Final[dict[tuple[str, str], Route]] = {
-    ("GET", "/healthz"): operations.healthz,
+    ("GET", "/livez"): operations.livez,
+    ("GET", "/healthz"): operations.livez,
     ("GET", "/readyz"): operations.readyz,
     ("GET", "/v1/identity"): operations.identity,
     ("GET", "/v1/status"): operations.status,
     ("POST", "/v1/reload"): credentials.reload,
+    ("POST", "/v1/stop"): operations.stop,
+    ("POST", "/v1/accounts"): joining.add,
     ("GET", "/v1/accounts"): operations.accounts_list,
     ("GET", "/v1/accounts/<account>/credentials"): credentials.show,
     ("PUT", "/v1/accounts/<account>/credentials"): credentials.put,
@@ -30,6 +33,7 @@ TABLE: Final[dict[tuple[str, str], Route]] = {
     ("POST", "/v1/accounts/<account>/resume"): operations.account_resume,
     ("POST", "/v1/accounts/<account>/reset"): operations.account_reset,
     ("GET", "/v1/accounts/<account>"): operations.account_show,
+    ("DELETE", "/v1/accounts/<account>"): joining.remove,
     ("POST", "/v1/send"): operations.send,
     ("GET", "/v1/events"): operations.events,
     ("GET", "/v1/dead-letters"): records.dead_letters_list,
@@ -38,6 +42,7 @@ TABLE: Final[dict[tuple[str, str], Route]] = {
     ("GET", "/v1/dead-letters/<event_id>"): records.dead_letters_show,
     ("GET", "/v1/outbox"): records.outbox_list,
     ("POST", "/v1/outbox/<outbox_id>/cancel"): records.outbox_cancel,
+    ("POST", "/v1/outbox/<outbox_id>/resolve"): records.outbox_resolve,
     ("GET", "/v1/outbox/<outbox_id>"): records.outbox_show,
     ("GET", "/v1/journal/check"): records.journal_check,
     ("POST", "/v1/journal/backup"): records.journal_backup,
@@ -48,6 +53,7 @@ TABLE: Final[dict[tuple[str, str], Route]] = {
 QUERY: Final[dict[Route, tuple[str, ...]]] = {
     operations.identity: ("challenge",),
     credentials.renew: ("wait_s",),
+    operations.stop: ("wait_s",),
     sign_in.show: ("seen", "wait_s"),
     operations.accounts_list: ("state", "limit", "after"),
     operations.events: ("after", "account", "limit", "wait_s"),
@@ -56,7 +62,7 @@ QUERY: Final[dict[Route, tuple[str, ...]]] = {
 }
 """Parameters of the address that a route takes; others take none."""
 
-PROBES: Final = frozenset({"/healthz", "/readyz"})
+PROBES: Final = frozenset({"/livez", "/healthz", "/readyz"})
 """Asked by machines, which may add anything to an address."""
 
 OPEN: Final = PROBES | {"/v1/identity"}

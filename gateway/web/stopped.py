@@ -51,6 +51,8 @@ class StoppedGateway:
 
     running = False
     alerts: Sequence[Alert] = ()
+    hung: str | None = None
+    storing = False
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings

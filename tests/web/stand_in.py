@@ -80,6 +80,7 @@ class Shelf:
         self.sent = {
             "o1": send("o1", SendState.QUEUED),
             "o2": send("o2", SendState.ACCEPTED, attempts=1),
+            "o3": send("o3", SendState.UNKNOWN, attempts=1),
         }
 
     def numbers(self) -> Iterator[int]:
@@ -112,10 +113,14 @@ class Shelf:
             case DropEvent():
                 return self.rows.pop(command.event_id, None) is not None
             case MarkDelivery():
-                row = self.sent[command.outbox_id]
-                if row.state is not SendState.QUEUED:
+                row, result = self.sent[command.outbox_id], command.result
+                assert result is not None
+                wanted = SendState.UNKNOWN if command.by_hand else SendState.QUEUED
+                if row.state is not wanted:
                     return False
-                self.sent[command.outbox_id] = send(command.outbox_id, SendState.CANCELLED)
+                self.sent[command.outbox_id] = send(
+                    command.outbox_id, SendState(result.outcome.value)
+                )
                 return True
             case _:
                 raise NotImplementedError
@@ -175,7 +180,7 @@ class StandIn(StoppedGateway):
         view.last_error = Failure(
             error_class=ErrorClass.AUTH, reason="refused", detail=COOKIE, phase=Phase.REGISTER
         )
-        self.running = True
+        self.running = self.storing = True
         self.listener: Callable[[Event], None] | None = None
         self.tickets: list[SendTicket] = []
         self.sent: list[tuple[str, str, str | None]] = []

@@ -70,7 +70,13 @@ def test_health_needs_no_token_and_readiness_follows_the_gateway(
     api = serve_api(gateway)
     api.token = None
     assert api.get("/healthz") == {"status": "ok"}
+    assert api.get("/livez") == {"status": "ok"}
     assert api.get("/readyz") == {"status": "ready"}
+    gateway.storing = False
+    assert refused(api, "GET", "/readyz") == (503, "not_storing")
+    gateway.hung = "the poller has not turned for 12 s"
+    for probe in ("/livez", "/healthz"):
+        assert refused(api, "GET", probe) == (503, "hung")
     gateway.running = False
     assert refused(api, "GET", "/readyz") == (503, "not_ready")
     assert refused(api, "GET", "/v1/status") == (401, "unauthorized")
@@ -98,13 +104,24 @@ def test_dead_letters_are_listed_shown_replayed_and_dropped(
 
 def test_sends_are_listed_shown_and_taken_back(tmp_path: Path, serve_api: Serve) -> None:
     api = serve_api(StandIn(tmp_path))
-    assert [row["outbox_id"] for row in api.get("/v1/outbox")["sends"]] == ["o1", "o2"]
+    assert [row["outbox_id"] for row in api.get("/v1/outbox")["sends"]] == ["o1", "o2", "o3"]
     assert [row["outbox_id"] for row in api.get("/v1/outbox?state=accepted")["sends"]] == ["o2"]
     assert api.get("/v1/outbox/o2")["attempts"] == 1
     assert api.post("/v1/outbox/o1/cancel")["done"] == "cancelled"
     assert refused(api, "POST", "/v1/outbox/o2/cancel") == (409, "too_late")
     assert refused(api, "POST", "/v1/outbox/o9/cancel") == (404, "unknown_send")
     assert refused(api, "GET", "/v1/outbox/o9") == (404, "unknown_send")
+
+
+def test_an_unknown_send_is_ended_by_a_person(tmp_path: Path, serve_api: Serve) -> None:
+    api = serve_api(StandIn(tmp_path))
+    accepted = {"outcome": "accepted", "message_id": "m7"}
+    told = api.post("/v1/outbox/o3/resolve", accepted)
+    assert (told["done"], told["send"]["state"]) == ("resolved", "accepted")
+    assert refused(api, "POST", "/v1/outbox/o3/resolve", accepted) == (409, "too_late")
+    assert refused(api, "POST", "/v1/outbox/o9/resolve", accepted) == (404, "unknown_send")
+    for body in ({}, {"outcome": "expired"}, {"outcome": "refused", "message_id": ""}):
+        assert refused(api, "POST", "/v1/outbox/o3/resolve", body) == (400, "bad_request")
 
 
 def test_the_journal_is_checked_copied_and_pruned(tmp_path: Path, serve_api: Serve) -> None:
@@ -230,12 +247,13 @@ def test_unknown_paths_and_methods(tmp_path: Path, serve_api: Serve) -> None:
     api = serve_api(StandIn(tmp_path))
     assert refused(api, "GET", "/") == (404, "unknown_path")
     assert refused(api, "GET", "/v1/status/") == (404, "unknown_path")
-    for verb in ("POST", "DELETE"):
-        for path in ("/v1/accounts//pause", "/v1/accounts/a/pausex", "/v1/outbox/o1/send"):
-            assert refused(api, verb, path) == (404, "unknown_path"), path
+    for path in ("/v1/accounts//pause", "/v1/accounts/a/pausex", "/v1/outbox/o1/send"):
+        assert refused(api, "POST", path) == (404, "unknown_path"), path
+    assert refused(api, "DELETE", "/v1/outbox/o1/send") == (404, "unknown_path")
+    assert refused(api, "DELETE", "/v1/accounts/a/pausex") == (404, "unknown_account")
     assert refused(api, "POST", "/v1/accounts/a") == (405, "method_not_allowed")
     assert refused(api, "POST", "/v1/status") == (405, "method_not_allowed")
-    assert refused(api, "DELETE", "/v1/accounts/a") == (405, "method_not_allowed")
+    assert refused(api, "PUT", "/v1/accounts/a") == (405, "method_not_allowed")
     assert refused(api, "GET", "/v1/send") == (405, "method_not_allowed")
 
 

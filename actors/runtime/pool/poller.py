@@ -44,6 +44,7 @@ class Poller:
     Attributes:
         asleep: The leading thread waits, or is about to, and does not see the run queue.
         closed: It reads no more; every link is lost and every socket closed.
+        turns: Grows with each turn.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class Poller:
         self._ended = threading.Event()
         self.asleep = False
         self.closed = False
+        self.turns = 0
 
     # --- any thread ------------------------------------------------------------------------
 
@@ -146,6 +148,7 @@ class Poller:
         unread = dict(self._unread)
         found = self._selector.select(self._wait(hurried))
         self.asleep = False
+        self.turns += 1
         for key, events in found:
             link: Link | None = key.data
             if link is None:

@@ -1,0 +1,37 @@
+"""``health``: is it alive? Reads no configuration and imports little: it runs twice a minute."""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import os
+import sys
+from typing import Final
+from urllib.parse import urlsplit
+
+DEFAULT_URL: Final = "http://127.0.0.1:8760"
+"""As :mod:`gateway.cli.whom` has it, which reads configurations; a test compares."""
+
+ANSWER_S: Final = 5.0
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Print what it says; 1 if it is not alive, or nobody answers."""
+    url = arguments.url or os.environ.get("XIANYU_GATEWAY_URL") or DEFAULT_URL
+    try:
+        parts = urlsplit(url)
+        kind = (
+            http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        )
+        connection = kind(parts.hostname or "", parts.port, timeout=ANSWER_S)
+        try:
+            connection.request("GET", parts.path.rstrip("/") + "/livez")
+            answer = connection.getresponse()
+            alive, said = answer.status == http.HTTPStatus.OK, answer.read(1024)
+        finally:
+            connection.close()
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        sys.stderr.write(f"no answer at {url}: {error}\n")
+        return 1
+    sys.stdout.write("alive\n" if alive else f"not alive: {said.decode('utf-8', 'replace')}\n")
+    return 0 if alive else 1

@@ -1,0 +1,57 @@
+"""Routes that add an account to a running gateway and remove it. What was added ends with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from gateway.config import from_mapping
+from gateway.errors import ConfigError, UnknownAccountError
+from gateway.web import shapes
+from gateway.web.context import Answer, Context
+from gateway.web.problems import Problem
+from gateway.web.request import Request
+
+OF_A_FILE: Final = frozenset({"file", "env", "python"})
+"""Kinds of credentials that read this machine, or run code on it: no caller may name them."""
+
+_KEPT: Final = "until the gateway stops; write it into the configuration to keep it"
+
+
+def add(context: Context, request: Request) -> Answer:
+    """Start one more account: the body is an entry of ``accounts`` as a file has it."""
+    body = request.json(dict[str, Any])
+    _refuse_this_machine(body)
+    try:
+        settings = from_mapping({"accounts": [body]}, source="the body", environment={})
+    except ConfigError as error:
+        raise Problem(422, "config", f"{error}", "see docs/configuration.md") from error
+    view = context.gateway.accounts.add(settings.accounts[0])
+    context.log.info("control.performed", verb="add", account=view.id)
+    body = {"done": "added", "kept": _KEPT, "account": shapes.account(view)}
+    return Answer(status=201, body=body)
+
+
+def remove(context: Context, request: Request) -> Answer:
+    """Close an account's link and forget the account; its rows in the journal stay."""
+    accounts = context.gateway.accounts
+    if request.name not in accounts:
+        raise UnknownAccountError(request.name, list(accounts))
+    accounts.remove(request.name)
+    context.log.info("control.performed", verb="remove", account=request.name)
+    return Answer(body={"done": "removed", "account": {"id": request.name}})
+
+
+def _refuse_this_machine(body: Mapping[str, Any]) -> None:
+    """Refuse what lets a caller read files of this machine, or run code on it.
+
+    Raises:
+        Problem: 422; names the key.
+    """
+    credentials, tls = body.get("credentials"), body.get("tls")
+    fix = "write this account into the configuration"
+    if isinstance(credentials, Mapping) and credentials.get("kind") in OF_A_FILE:
+        told = f"credentials of kind {credentials['kind']} can only be named in a file"
+        raise Problem(422, "of_a_file", told, fix)
+    if isinstance(tls, Mapping) and tls.get("ca_file") is not None:
+        raise Problem(422, "of_a_file", "tls.ca_file can only be named in a file", fix)
