@@ -1,9 +1,9 @@
 """Settings from a YAML file or a mapping, and settings as they may be shown.
 
 ``defaults`` may hold any key of an account and is laid under each; ``${NAME}`` takes an
-environment variable (:mod:`gateway.config.environment`). Relative paths are relative to the
-working directory of that moment, and ``~`` is a home directory. Everything that is wrong is said
-at once. Nothing is printed here and nothing but the file is touched.
+environment variable, ``${file:PATH}`` a file (:mod:`gateway.config.environment`). Relative paths
+are relative to the working directory of that moment, and ``~`` is a home directory. Everything
+that is wrong is said at once. Nothing is printed here and nothing but these files is touched.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from weakref import WeakValueDictionary
 
 from gateway.config import document, legacy, plain, rules
 from gateway.config.building import build, substituted
+from gateway.config.document import secret_file
+from gateway.config.environment import no_files
 from gateway.config.problems import Problems
 from gateway.errors import ConfigError
 from gateway.settings import Settings
@@ -48,7 +50,7 @@ def load(path: str | Path, *, environment: Mapping[str, str] | None = None) -> S
     if read.problems:
         raise ConfigError(read.problems)
     problems = Problems(str(path), read.lines)
-    values = substituted(read.value, _or_ours(environment), problems)
+    values = substituted(read.value, _or_ours(environment), problems, read=secret_file)
     notes: list[str] = []
     if legacy.is_legacy(values):
         values, notes = legacy.translate(values)
@@ -82,13 +84,14 @@ def from_mapping(
     Args:
         mapping: The keys of ``config/default.yaml``.
         source: What problems name as their place.
-        environment: For ``${NAME}``; None: that of the process.
+        environment: For ``${NAME}``; None: that of the process, and ``${file:PATH}`` is allowed.
 
     Raises:
         ConfigError: All that is wrong, one line each.
     """
     problems = Problems(source)
-    values = substituted(mapping, _or_ours(environment), problems)
+    read = secret_file if environment is None else no_files
+    values = substituted(mapping, _or_ours(environment), problems, read=read)
     settings = _settings(values, problems)
     notes = [_placed(problems, where, text) for where, text in rules.warnings(settings)]
     return _remembered(settings, notes)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from actors.sections import hints_of
 from gateway.config import rules
 from gateway.config.document import key_path
-from gateway.config.environment import substitute
+from gateway.config.environment import no_files, substitute
 from gateway.config.problems import Problems, shown
 from gateway.config.tree import Partial, Reader, merged
 from gateway.redaction import is_secret_name, mask_url
@@ -46,24 +46,29 @@ def build(values: object, problems: Problems) -> Settings:
 
 
 def substituted(
-    value: Any, environment: Mapping[str, str], problems: Problems, path: str = ""
+    value: Any,
+    environment: Mapping[str, str],
+    problems: Problems,
+    path: str = "",
+    *,
+    read: Callable[[str], str] = no_files,
 ) -> Any:
     """Return values with every ``${NAME}`` in them replaced; what cannot be is noted."""
     match value:
         case str():
             try:
-                return substitute(value, environment)
+                return substitute(value, environment, read)
             except ValueError as error:
                 problems.add(path, str(error))
                 return value
         case Mapping():
             return {
-                key: substituted(inner, environment, problems, key_path(path, str(key)))
+                key: substituted(inner, environment, problems, key_path(path, str(key)), read=read)
                 for key, inner in value.items()
             }
         case list() | tuple():
             return [
-                substituted(inner, environment, problems, key_path(path, index))
+                substituted(inner, environment, problems, key_path(path, index), read=read)
                 for index, inner in enumerate(value)
             ]
         case _:

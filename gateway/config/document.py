@@ -18,6 +18,9 @@ MAX_BYTES = 64 << 20
 MAX_VALUES = 10_000_000
 """Most nodes of a file with every alias expanded; later steps visit each of them."""
 
+MOST_SECRET_BYTES = 64 << 10
+"""Most bytes of a file that holds one value."""
+
 _CONTENT = re.compile(r"'(?!<)[^'\s]{3,}'")
 _WANTS_QUOTES = re.compile(r"alias|tag|token|directive|mapping values")
 
@@ -66,6 +69,33 @@ def read(path: Path) -> Document:
         line = data.count(b"\n", 0, error.start) + 1
         raise ConfigError([f"{path}:{line}: not UTF-8; save the file as UTF-8"]) from error
     return parse(text, source=str(path))
+
+
+def secret_file(path: str) -> str:
+    """Return what a file holds that ``${file:PATH}`` names, without the end of its last line.
+
+    Raises:
+        ValueError: It cannot be read, or is no such text; names it and the fix, never its content.
+    """
+    try:
+        with Path(path).expanduser().open("rb") as file:
+            data = file.read(MOST_SECRET_BYTES + 1)
+    except (OSError, RuntimeError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise ValueError(f"file {path[:200]} cannot be read: {why}") from None
+    except ValueError:  # it has a NUL
+        raise ValueError(f"{path[:200]!r} is no name of a file") from None
+    if len(data) > MOST_SECRET_BYTES:
+        told = f"is larger than {MOST_SECRET_BYTES >> 10} KiB; is it the right file?"
+        raise ValueError(f"file {path[:200]} {told}")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ValueError(f"file {path[:200]} is not UTF-8; save it as UTF-8") from None
+    text = text.removesuffix("\n").removesuffix("\r")
+    if not text:
+        raise ValueError(f"file {path[:200]} is empty; write the secret into it")
+    return text
 
 
 def parse(text: str, *, source: str) -> Document:

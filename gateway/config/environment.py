@@ -1,16 +1,18 @@
-"""``${NAME}`` in settings: takes values from the environment. Pure; the environment is given.
+"""``${NAME}`` in settings: takes values from outside. Pure; what is outside is given.
 
-``${NAME}`` is the variable, ``${NAME:-text}`` has a fallback for a missing or empty one,
-``$${`` is a plain ``${``.
+``${NAME}`` is an environment variable, ``${NAME:-text}`` has a fallback for a missing or empty one,
+``${file:PATH}`` is the content of a file without the end of its last line, ``$${`` is a plain
+``${``.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Self
 
 _REFERENCE = re.compile(r"\$\$\{|\$\{([^}]*)\}|\$\{")
+_FILE = "file:"
 _NAME = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
 
 
@@ -41,29 +43,44 @@ def is_text(value: str) -> bool:
     return True
 
 
-def substitute(written: str, environment: Mapping[str, str]) -> str:
+def no_files(path: str) -> str:
+    """Refuse ``${file:…}`` where whoever wrote it may not read this machine.
+
+    Raises:
+        ValueError: Always.
+    """
+    raise ValueError(f"${{file:{path[:80]}}} is allowed in a configuration file only")
+
+
+def substitute(
+    written: str, environment: Mapping[str, str], read: Callable[[str], str] = no_files
+) -> str:
     """Replace the references in a text.
 
     Args:
         written: What stands in the file.
         environment: Variables by name.
+        read: Returns the content of a file by its path; raises ValueError with the fix.
 
     Returns:
         The text itself if it has no reference.
 
     Raises:
-        ValueError: A variable is not set or no text, or a reference is malformed; says which
-            and how to fix it.
+        ValueError: A variable is not set or no text, a file cannot be read, or a reference is
+            malformed; says which and how to fix it.
     """
 
     def value_of(match: re.Match[str]) -> str:
         if match.group() == "$${":
             return "${"
-        reference = _NAME.fullmatch(match.group(1) or "")
+        inside = match.group(1) or ""
+        if inside.startswith(_FILE):
+            return read(inside.removeprefix(_FILE))
+        reference = _NAME.fullmatch(inside)
         if reference is None:
             raise ValueError(
                 f"{match.group()[:40]!r} names no environment variable; "
-                "write ${NAME}, ${NAME:-fallback}, or $${ for a plain ${"
+                "write ${NAME}, ${NAME:-fallback}, ${file:PATH}, or $${ for a plain ${"
             )
         name, fallback = reference.groups()
         told = name[:80]

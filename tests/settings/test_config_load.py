@@ -154,6 +154,44 @@ def test_a_variable_is_not_read_again_for_references() -> None:
     assert substitute("${A}", {"A": "${B}", "B": "x"}) == "${B}"
 
 
+def test_a_file_gives_a_value(tmp_path: Path) -> None:
+    """Docker, Kubernetes and systemd hand secrets over as files; an editor ends the line."""
+    secret = tmp_path / "token"
+    secret.write_bytes("\ufeffthe-secret-token-of-16\r\n".encode())
+    text = f'http: {{token: "${{file:{secret}}}"}}\n'
+    assert load(written(tmp_path, text)).http.token == "the-secret-token-of-16"
+    assert from_mapping({"http": {"token": f"${{file:{secret}}}"}}).http.token is not None
+    secret.write_text("an-other-token-of-16-ch", "utf-8")
+    assert load(written(tmp_path, text)).http.token == "an-other-token-of-16-ch"
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (None, "cannot be read: No such file"),
+        (b"", "is empty; write the secret into it"),
+        (b"\n", "is empty; write the secret into it"),
+        (b"s3cr3t\xff", "is not UTF-8"),
+        (b"s3cr3t" * 20_000, "is larger than 64 KiB"),
+    ],
+)
+def test_a_file_that_gives_none_is_named(tmp_path: Path, content: bytes | None, told: str) -> None:
+    secret = tmp_path / "token"
+    if content is not None:
+        secret.write_bytes(content)
+    with pytest.raises(ConfigError) as caught:
+        load(written(tmp_path, f'http: {{token: "${{file:{secret}}}"}}\n'))
+    assert f"http.token: file {secret} {told}" in str(caught.value)
+    assert "s3cr3t" not in str(caught.value)
+
+
+def test_a_stranger_names_no_file(tmp_path: Path) -> None:
+    """A mapping with an environment of its own may be somebody else's words."""
+    given_by_others = {"http": {"token": f"${{file:{tmp_path}}}"}}
+    with pytest.raises(ConfigError, match="allowed in a configuration file only"):
+        from_mapping(given_by_others, environment={})
+
+
 @given(st.text())
 def test_text_without_references_is_left_alone(text: str) -> None:
     if "${" not in text:

@@ -59,6 +59,7 @@ def test_an_account_joins_and_leaves(tmp_path: Path, serve_api: Serve) -> None:
         ({"credentials": {"kind": "env", "variables": {"token": "HOME"}}}, "of_a_file"),
         ({"tls": {"ca_file": "/etc/passwd"}}, "of_a_file"),
         ({"user_agent": "${HOME}"}, "config"),
+        ({"user_agent": "${file:/etc/hostname}"}, "config"),
         ({"url": "ftp://x"}, "config"),
         ({"colour": "red"}, "config"),
         ({"id": 7}, "config"),
