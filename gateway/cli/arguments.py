@@ -74,12 +74,14 @@ def _add_accounts(commands: Any, where: argparse.ArgumentParser) -> None:
 def _add_letters(commands: Any, where: argparse.ArgumentParser) -> None:
     letters = _group(commands, "dead-letters", "events that will not be tried again")
     _account_and_limit(letters.add_parser("list", parents=[where], help="the newest"))
-    for verb, told in (
-        ("show", "one, whole"),
-        ("replay", "put it back at the end of its lane"),
-        ("drop", "forget it"),
-    ):
+    for verb, told in (("show", "one, with sender and text"), ("drop", "forget it")):
         letters.add_parser(verb, parents=[where], help=told).add_argument("event_id", type=name)
+    told = "put it back at the end of its conversation"
+    replay = letters.add_parser("replay", parents=[where], help=told)
+    which = replay.add_mutually_exclusive_group(required=True)
+    which.add_argument("event_id", nargs="?", type=name)
+    which.add_argument("--all", action="store_true", help="each there is, the oldest first")
+    replay.add_argument("--account", type=name, help="with --all: only this account's")
 
 
 def _add_outbox(commands: Any, where: argparse.ArgumentParser) -> None:

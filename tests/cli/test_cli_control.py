@@ -139,6 +139,16 @@ def test_every_command_shows_tables_and_json(stand_in: StandIn) -> None:
     assert stand_in.verbs == [("reset", "a")]
 
 
+def test_all_dead_letters_are_replayed_the_oldest_first(stand_in: StandIn) -> None:
+    before = list(stand_in.shelf.rows)
+    code, out, _ = call("dead-letters", "replay", "--all", "--account", "a", "--json")
+    assert (code, json.loads(out)["event_ids"]) == (0, before[::-1])
+    assert stand_in.shelf.replayed == before[::-1]
+    assert call("dead-letters", "replay", "--all")[:2] == (0, "no dead letters\n")
+    assert call("dead-letters", "replay")[0] == 2, "one, or all"
+    assert call("dead-letters", "replay", "a:1", "--all")[0] == 2
+
+
 def test_negative_answers_are_exit_code_1(stand_in: StandIn) -> None:
     assert call("dead-letters", "show", "none")[0] == 1
     assert call("outbox", "cancel", "o2")[0] == 1

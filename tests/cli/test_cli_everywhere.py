@@ -76,6 +76,12 @@ class Scene:
         assert code == 0, (arguments, out, err)
         return json.loads(out)
 
+    def told(self, *arguments: str) -> str:
+        """Run a command that must succeed, as a person does."""
+        code, out, err = call(*arguments, "-c", str(self.file))
+        assert code == 0, (arguments, out, err)
+        return out
+
     def refused(self, *arguments: str) -> str:
         """Run a command that must be answered with no."""
         code, out, err = call(*arguments, "-c", str(self.file), "--json")
@@ -102,6 +108,9 @@ def test_dead_letters(scene: Scene) -> None:
     shown = scene.json("dead-letters", "show", first)
     assert (shown["status"], shown["attempts"]) == ("dead", 3)
     assert shown["frame"]
+    for_a_person = scene.told("dead-letters", "show", first)
+    assert shown["text"] in for_a_person
+    assert "frame " not in for_a_person, "base64 of the platform tells nobody who waits"
     assert scene.json("dead-letters", "replay", first)["done"] == "replayed"
     assert scene.json("dead-letters", "drop", second)["done"] == "dropped"
     for verb in ("show", "replay", "drop"):
