@@ -70,6 +70,15 @@ def report(account: Account, outcome: Recovered) -> None:
     account.services.observer.recovery_ended(outcome)
 
 
+def report_crashes(account: Account) -> Recovered:
+    """Tell that recoveries keep dying; return it as the outcome of the last one."""
+    outcome = Recovered(
+        account=account.name, recovered=False, from_ms=None, to_ms=None, found=0, reason="crashed"
+    )
+    report(account, outcome)
+    return outcome
+
+
 class RecoveryActor(SupervisedActor[RecoveryInbox]):
     """State, conversations, messages, commit, acknowledgement; then it is gone.
 

@@ -6,18 +6,10 @@ how often an actor may die in :mod:`actors.policy.windows`.
 
 from __future__ import annotations
 
-from typing import Any
-
-import pykka
-
-from actors.account.connection import ConnectionActor
-from actors.account.decoder import DecoderActor
-from actors.account.dispatcher import DispatcherActor
+from actors.account.children import CHILDREN, Children
 from actors.account.grant import keeping
-from actors.account.heartbeat import HeartbeatActor
-from actors.account.outbox import OutboxActor
 from actors.account.reconnect import Reconnect, crash_loop
-from actors.account.recovery import RecoveryActor, report
+from actors.account.recovery import report_crashes
 from actors.account.services import Account
 from actors.messages import (
     AccountEnded,
@@ -50,39 +42,13 @@ from actors.messages import (
 )
 from actors.plan import AccountPlan
 from actors.policy import failures
-from actors.policy.rates import TokenBucket
-from actors.policy.windows import LONGEST_DELAY_S, RestartBudget
+from actors.policy.windows import LONGEST_DELAY_S
 from actors.ports import Mailbox
 from actors.runtime.pool.pool import Pool
 from actors.runtime.pool.supervised import SupervisedActor
 from actors.state import Cause, ConnectionState
-from actors.values import ErrorClass, Failure, Recovered
-
-CHILDREN = ("decoder", "dispatcher", "outbox", "heartbeat", "connection")
-"""In the order they are started; they are stopped in reverse."""
 
 _BETWEEN_LINKS = (ConnectionState.DISCONNECTED, ConnectionState.RECONNECTING)
-
-_ACTORS: dict[str, type[DecoderActor | DispatcherActor | OutboxActor | HeartbeatActor]] = {
-    "decoder": DecoderActor,
-    "dispatcher": DispatcherActor,
-    "outbox": OutboxActor,
-    "heartbeat": HeartbeatActor,
-}
-
-
-_INTRODUCED: dict[str, Introduce] = {
-    "heartbeat": Introduce(name="heartbeat"),
-    "outbox": Introduce(name="outbox"),
-    "recovery": Introduce(name="recovery"),
-}
-"""Children to whom the connection tells, after a restart, what they missed."""
-
-CONNECTION_CRASHED = Failure(
-    error_class=ErrorClass.OTHER,
-    reason="connection_crashed",
-    detail="The connection actor died; it is restarted. See actor.died in the log.",
-)
 
 
 class SupervisorActor(SupervisedActor[SupervisorInbox]):
@@ -93,14 +59,11 @@ class SupervisorActor(SupervisedActor[SupervisorInbox]):
     ) -> None:
         super().__init__(pool, name="supervisor", supervisor=root)
         self._root = root
-        self._pool = pool
         self._account = account
         self._services = account.services
         self._peers = account.peers
         self._reconnect = Reconnect(account)
-        self._budgets: dict[str, RestartBudget] = {}
-        self._history_rate: TokenBucket | None = None
-        self._children: dict[str, pykka.ActorRef[Any]] = {}
+        self._children = Children(pool, account)
         carried = account.carried
         self._state, self._generation = carried.state, carried.generation
         self._wanted, self._ending = carried.wanted, carried.ending
@@ -135,9 +98,10 @@ class SupervisorActor(SupervisedActor[SupervisorInbox]):
             case PastStored():
                 self._reconnect.stored()
             case BeginRecovery():
-                self._begin_recovery(message)
+                if message.generation == self._generation:
+                    self._children.begin_recovery(message)
             case RecoveryEnded():
-                self._end_recovery()
+                self._children.end_recovery()
             case JournalHealthChanged():
                 self._journal_changed(failed=message.failed)
             case ActorDied():
@@ -166,13 +130,7 @@ class SupervisorActor(SupervisedActor[SupervisorInbox]):
     def stopped(self) -> None:
         """Stop the children in reverse order; leave no timer behind."""
         self._reconnect.close()
-        self._stop_children()
-
-    def _stop_children(self, *, but: str | None = None) -> None:
-        for name in ("recovery", *reversed(CHILDREN)):
-            child = None if name == but else self._children.pop(name, None)
-            if child is not None and child.is_alive():
-                child.stop(block=False)
+        self._children.stop()
 
     def _finish(self) -> None:
         """The account is down; whoever comes under its name may begin."""
@@ -217,14 +175,14 @@ class SupervisorActor(SupervisedActor[SupervisorInbox]):
 
         A single one that is missing is restarted in its turn.
         """
-        if not self._children:
+        if not self._children.refs:
             for name in CHILDREN:
                 self._spawn(name)
 
     def _leave(self, *, for_good: bool) -> None:
         self._wanted, self._ending = False, self._ending or for_good
         self._reconnect.wait_no_longer()
-        if not self._children and for_good:
+        if not self._children.refs and for_good:
             self._spawn("connection")
         self._peers.connection.tell(Shut(for_good=for_good))
 
@@ -268,8 +226,8 @@ class SupervisorActor(SupervisedActor[SupervisorInbox]):
             case ConnectionState.CLOSED:
                 self._services.alerts.end(account=self._account.name)
                 reconnect.wait_no_longer()
-                self._stop_children(but="dispatcher")
-                if "dispatcher" in self._children:
+                self._children.stop(but="dispatcher")
+                if "dispatcher" in self._children.refs:
                     self._peers.dispatcher.tell(Drain())
                 else:
                     self._finish()
@@ -279,12 +237,9 @@ class SupervisorActor(SupervisedActor[SupervisorInbox]):
     # --- the dead ---------------------------------------------------------------------
 
     def _died(self, died: ActorDied) -> None:
-        child = self._children.get(died.name)
-        if child is None or child.actor_urn != died.urn:
+        if not self._children.lose(died):
             return
-        del self._children[died.name]
-        budget = self._budgets.setdefault(died.name, RestartBudget(limit=5, window_s=60.0))
-        delay_s = budget.restart(self._services.clock.monotonic())
+        delay_s = self._children.restart_in_s(died.name)
         self._services.log.error(
             "actor.died",
             account=self._account.name,
@@ -297,11 +252,9 @@ class SupervisorActor(SupervisedActor[SupervisorInbox]):
             return
         if died.name == "connection":
             self._connection_died()
-        if died.name == "recovery":
-            self._peers.recovery.ref = None
-            if delay_s is None:
-                self._give_recovery_up()
-                return
+        if died.name == "recovery" and delay_s is None:
+            self._give_recovery_up()
+            return
         if delay_s is None:
             delay_s = LONGEST_DELAY_S
             self._reconnect.give_up(crash_loop(died.name))
@@ -324,49 +277,18 @@ class SupervisorActor(SupervisedActor[SupervisorInbox]):
                 new=self._state,
                 cause=Cause.CHILD_CRASHED,
                 generation=self._generation,
-                failure=CONNECTION_CRASHED,
+                failure=failures.CONNECTION_CRASHED,
                 at_ms=self._services.clock.unix_ms(),
             )
         )
 
-    # --- recoveries -------------------------------------------------------------------
-
-    def _begin_recovery(self, order: BeginRecovery) -> None:
-        """Start the actor that reads history; one that still runs for another link ends."""
-        if order.generation != self._generation:
-            return
-        self._end_recovery()
-        plan = self._account.plan.recovery
-        if self._history_rate is None:  # outlives the actor, or each reconnect were a burst
-            self._history_rate = TokenBucket(
-                rate_per_s=plan.rate_per_s,
-                burst=plan.burst,
-            )
-        self._children["recovery"] = RecoveryActor.play(
-            self._peers.recovery, self._pool, self._account, order, self._history_rate
-        )
-
-    def _end_recovery(self) -> None:
-        self._peers.recovery.ref = None
-        child = self._children.pop("recovery", None)
-        if child is not None and child.is_alive():
-            child.stop(block=False)
-
     def _give_recovery_up(self) -> None:
         """It keeps dying: the link stays, the gap is told, a later probe tries again."""
-        outcome = Recovered(
-            account=self._account.name,
-            recovered=False,
-            from_ms=None,
-            to_ms=None,
-            found=0,
-            reason="crashed",
-        )
-        report(self._account, outcome)
+        outcome = report_crashes(self._account)
         self._peers.connection.tell(RecoveryEnded(generation=self._generation, outcome=outcome))
 
     def _restart(self, name: str) -> None:
-        if name in self._children or self._state is ConnectionState.CLOSED:
+        if name in self._children.refs or self._state is ConnectionState.CLOSED:
             return
         if name != "recovery":  # the connection says what it is to read
             self._spawn(name)
@@ -377,9 +299,10 @@ class SupervisorActor(SupervisedActor[SupervisorInbox]):
                 self._peers.connection.tell(
                     LinkCondemned(generation=self._generation, failure=failures.DECODER_RESTARTED)
                 )
-            case _:
-                if name in _INTRODUCED:
-                    self._peers.connection.tell(_INTRODUCED[name])
+            case "heartbeat" | "outbox" | "recovery":  # the connection says what they missed
+                self._peers.connection.tell(Introduce(name=name))
+            case _:  # a dispatcher has the journal
+                pass
 
     def _resume_connection(self) -> None:
         """Tell a reborn connection what its former self did not live to hear or to do."""
@@ -389,11 +312,4 @@ class SupervisorActor(SupervisedActor[SupervisorInbox]):
             self._reconnect.resume(self._state)
 
     def _spawn(self, name: str) -> None:
-        role = getattr(self._peers, name)
-        self._children[name] = (
-            ConnectionActor.play(
-                role, self._pool, self._account, state=self._state, generation=self._generation
-            )
-            if name == "connection"
-            else _ACTORS[name].play(role, self._pool, self._account)
-        )
+        self._children.start(name, self._state, self._generation)

@@ -194,6 +194,11 @@ JOURNAL_UNAVAILABLE: Final = Failure(
     reason="journal_unavailable",
     detail="Nothing can be stored; free the disk or repair the journal file.",
 )
+CONNECTION_CRASHED: Final = Failure(
+    error_class=ErrorClass.OTHER,
+    reason="connection_crashed",
+    detail="The connection actor died; it is restarted. See actor.died in the log.",
+)
 DECODER_RESTARTED: Final = Failure(
     error_class=ErrorClass.OTHER,
     reason="decoder_restarted",

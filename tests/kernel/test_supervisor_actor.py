@@ -8,8 +8,9 @@ from typing import Any, cast
 import pytest
 from workbench import Bench, Heard
 
+from actors.account.children import CHILDREN
 from actors.account.reconnect import crash_loop
-from actors.account.supervisor import CHILDREN, CONNECTION_CRASHED, SupervisorActor
+from actors.account.supervisor import SupervisorActor
 from actors.messages import (
     AccountEnded,
     ActorDied,
@@ -138,18 +139,18 @@ def house(bench: Bench) -> House:
 def test_start_makes_the_children_and_dials(house: House) -> None:
     house.start()
 
-    assert list(house.actor._children) == list(CHILDREN)
-    assert all(ref.is_alive() for ref in house.actor._children.values())
+    assert list(house.actor._children.refs) == list(CHILDREN)
+    assert all(ref.is_alive() for ref in house.actor._children.refs.values())
 
 
 def test_second_start_changes_nothing(house: House) -> None:
     house.connected()
-    children = dict(house.actor._children)
+    children = dict(house.actor._children.refs)
 
     house.actor.receive(Start())
 
     assert house.told("connection") == []
-    assert house.actor._children == children
+    assert house.actor._children.refs == children
 
 
 @pytest.mark.parametrize(
@@ -363,7 +364,7 @@ def test_stop_ends_the_children_in_reverse(house: House) -> None:
             stopped.append(self.name)
 
     children: dict[str, Any] = {name: Child(name) for name in CHILDREN}
-    house.actor._children = children
+    house.actor._children.refs = children
     house.moved(S.CLOSED, Cause.STOP)
     assert stopped == ["connection", "heartbeat", "decoder"]
     assert house.told("dispatcher") == [Drain()]
@@ -402,7 +403,7 @@ def test_supervisor_that_dies_while_handlers_end_has_no_second_life(house: House
     again = SupervisorActor(house.bench.pool, house.bench.account, root=house.root)
     again.started()
 
-    assert again._children == {}
+    assert again._children.refs == {}
     assert house.root.drain() == [AccountEnded()]
 
 
@@ -415,7 +416,7 @@ def test_child_due_for_its_restart_stays_away_from_a_closed_account(house: House
     house.bench.advance(LONGEST_DELAY_S)
     assert house.due(RestartDue) == 1
 
-    assert list(house.actor._children) == ["dispatcher"]
+    assert list(house.actor._children.refs) == ["dispatcher"]
 
 
 def test_stop_before_the_start_still_closes(house: House) -> None:
@@ -423,16 +424,16 @@ def test_stop_before_the_start_still_closes(house: House) -> None:
     house.actor.receive(Stop())
 
     assert house.told("connection") == [Shut(for_good=True)]
-    assert list(house.actor._children) == ["connection"]
+    assert list(house.actor._children.refs) == ["connection"]
 
 
 def test_death_takes_the_children_and_the_timers_along(house: House) -> None:
     house.connected()
-    refs = dict(house.actor._children)
+    refs = dict(house.actor._children.refs)
 
     house.actor.died("ValueError at x.py:1")
 
-    assert house.actor._children == {}
+    assert house.actor._children.refs == {}
     assert all(ref.actor_inbox.urgent for ref in refs.values())  # type: ignore[attr-defined]
     assert house.bench.timers.pending() == []
 
@@ -467,7 +468,7 @@ def test_death_of_a_former_incarnation_is_old_news(house: House) -> None:
     house.actor.receive(RestartDue(name="decoder"))
 
     assert house.told("connection") == []
-    assert len(house.actor._children) == len(CHILDREN)
+    assert len(house.actor._children.refs) == len(CHILDREN)
 
 
 def test_dead_connection_is_spoken_for_and_dials_again(house: House) -> None:
@@ -485,7 +486,7 @@ def test_dead_connection_is_spoken_for_and_dials_again(house: House) -> None:
         S.RECONNECTING,
         Cause.CHILD_CRASHED,
     )
-    assert change.failure == CONNECTION_CRASHED
+    assert change.failure == failures.CONNECTION_CRASHED
     house.bench.advance(LONGEST_DELAY_S)
     house.due(RestartDue)
     assert [type(each) for each in house.told("connection")] == [Open]
@@ -593,7 +594,7 @@ def test_a_recovery_lives_as_long_as_it_runs(house: House) -> None:
     )
     house.actor.receive(RecoveryEnded(generation=house.generation, outcome=outcome))
     assert recovery(house) is None
-    assert "recovery" not in house.actor._children
+    assert "recovery" not in house.actor._children.refs
 
 
 def test_a_dead_recovery_is_asked_for_again_then_given_up(house: House) -> None:

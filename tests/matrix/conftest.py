@@ -11,6 +11,7 @@ import pytest
 from market import Market
 from stage import SICK, WELL, Open
 
+import actors.account.children
 import actors.account.supervisor
 import actors.registry
 import actors.watch
@@ -42,7 +43,7 @@ def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(windows, "FIRST_DELAY_S", 0.01)
     monkeypatch.setattr(actors.account.supervisor, "LONGEST_DELAY_S", 0.05)
     monkeypatch.setattr(actors.watch, "SWEEP_S", 0.05)
-    for module in (actors.account.supervisor, actors.registry, actors.watch):
+    for module in (actors.account.children, actors.registry, actors.watch):
         monkeypatch.setattr(module, "RestartBudget", Generous)
 
 

@@ -108,7 +108,7 @@ def test_signals_that_end_nothing_are_refused(kind: SignalKind) -> None:
 
 def test_own_verdicts_tell_the_next_step_and_have_their_own_reason() -> None:
     own = [value for value in vars(failures).values() if isinstance(value, Failure)]
-    assert len(own) == len({failure.reason for failure in own}) == 16
+    assert len(own) == len({failure.reason for failure in own}) == 17
     for failure in own:
         assert failure.detail.endswith(".")
         assert failure.reason.isidentifier()
