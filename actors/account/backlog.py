@@ -3,62 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import count
 from typing import Any
 
 import pykka
 
+from actors.account.pages import PAGE, Pages
 from actors.account.services import Account
-from actors.messages import (
-    EventsRestored,
-    HoldExpired,
-    LanesHeld,
-    LanesReleased,
-    PageDue,
-    PendingRead,
-)
+from actors.messages import EventsRestored, HoldExpired, LanesReleased
 from actors.policy.lanes import HighWaterMark, Lanes
 from actors.policy.overflow import Overflow
 from actors.ports.commands import CloseHold, HoldClosed, JournalAnswer
-from actors.ports.journal import Journal, PendingRows
 from actors.runtime.pool.alarm import Alarm
 from actors.values import Event
-
-PAGE = 1000
-"""Rows of one page of the journal; also the most new events that are kept while a page is read."""
 
 HELD_LIMIT = 20_000
 """Most events that may wait for a recovery if the journal is only memory."""
 
-READ_AGAIN_S = 1.0
-"""Pause before the journal is read again if there was no decoder for a page."""
-
 MOST = 8
 """If most pending events wait behind stuck ones, memory holds at most this many times
 ``flow.high``."""
-
-PAGE_LOOK_S = 10.0
-"""Time between two checks of an awaited page. A page that is being worked on is not read again,
-however long it takes: reading it again would take as long."""
-
-
-_pages = count(1)
-"""Numbers of pages, unique in the process: a restarted dispatcher does not reuse them."""
-
-
-class _Whereabouts:
-    """Where a page is that is awaited.
-
-    Attributes:
-        failed: The journal could not be read.
-        decoder: The decoder that was given it; None: it was not read yet.
-    """
-
-    __slots__ = ("decoder", "failed")
-
-    def __init__(self) -> None:
-        self.failed = False
-        self.decoder: object = None
 
 
 class Backlog:
@@ -83,22 +46,16 @@ class Backlog:
     __slots__ = (
         "_account",
         "_behind",
-        "_born_at",
         "_cursor",
         "_fresh",
         "_handed",
         "_held_from",
         "_hold_alarm",
-        "_hold_read",
         "_lanes",
-        "_look",
         "_news",
         "_overflow",
-        "_page",
+        "_pages",
         "_parked",
-        "_reading",
-        "_ref",
-        "_whereabouts",
     )
 
     def __init__(
@@ -111,23 +68,16 @@ class Backlog:
     ) -> None:
         self._account = account
         self._lanes = lanes
-        self._ref = ref
         self._fresh = fresh
         self._overflow: Overflow | None = None  # most accounts never have one
         self._handed = HighWaterMark()
         self._cursor = 0
         self._behind = True
         self._news: list[Event] | None = None
-        self._born_at = 0
         self._held_from: int | None = None
-        self._hold_read = False
+        self._hold_alarm = Alarm[HoldExpired](account.services.timers, account.peers.dispatcher)
+        self._pages = Pages(account, ref)
         self._parked = 0
-        self._reading = False
-        self._page = 0
-        self._whereabouts = _Whereabouts()
-        timers, dispatcher = account.services.timers, account.peers.dispatcher
-        self._hold_alarm = Alarm[HoldExpired](timers, dispatcher)
-        self._look = Alarm[PageDue](timers, dispatcher)
 
     @property
     def behind(self) -> bool:
@@ -136,7 +86,7 @@ class Backlog:
 
     def begin(self) -> None:
         """Read what earlier dispatchers left, in this life or a former one."""
-        self._born_at = next(self._account.services.writer.numbers())
+        self._pages.born_at = next(self._account.services.writer.numbers())
         self.catch_up()
 
     def close(self) -> None:
@@ -151,12 +101,12 @@ class Backlog:
     def lose_mail(self) -> None:
         """Read everything again: news may be lost, the end of a hold among them."""
         self.fall_behind()
-        self._hold_read = False
-        self._forget_page()  # one that is on its way is dropped when it comes
+        self._pages.read_hold_again()
+        self._forget_page()
 
     def awaits(self, page: EventsRestored) -> bool:
         """Return False for a page that another asked for, or before lanes were put in order."""
-        return self._reading and page.number == self._page
+        return page.number == self._pages.awaited
 
     # --- from the journal and from memory ---------------------------------------------
 
@@ -174,7 +124,7 @@ class Backlog:
 
     def take_page(self, page: EventsRestored) -> None:
         """Put a page that was awaited into the lanes."""
-        self._end_page()
+        self._pages.await_none()
         events, more, through = page.events, page.more, page.through
         if self._held_from is not None:
             events = [event for event in events if (event.lane_seq or 0) < self._held_from]
@@ -219,85 +169,26 @@ class Backlog:
 
     def catch_up(self) -> None:
         """Read the next page, of a lane that has room again or of all."""
-        if self._reading:
+        if self._pages.awaited:
             return
         if self._overflow is not None:
             low = self._account.plan.flow.low
             found = self._overflow.next(self._lanes.depth, low)
             if found is not None:
                 lane, after = found
-                self._read(after, lane)
+                self._pages.read(after, lane)
                 return
             if not self._behind:
                 self._overflow.settle()
                 self._overflow = self._overflow or None
         if self._behind and not self._has_more_than(self._account.plan.flow.low):
             self._news = []
-            self._read(self._cursor, None)
-
-    def _read(self, cursor: int, lane: str | None) -> None:
-        """Have a page of the journal read."""
-        self._reading = True
-        number = self._page = next(_pages)
-        where = self._whereabouts = _Whereabouts()
-        name, born_at = self._account.name, self._born_at
-        limit = PAGE if lane is None else self._account.plan.flow.high
-        peers, timers, ref = self._account.peers, self._account.services.timers, self._ref
-
-        hold_read, self._hold_read = self._hold_read, True
-        nothing = EventsRestored(events=(), more=True, number=number, lane=lane)
-        carried = self._account.carried
-
-        def read(found: tuple[PendingRows, int | None]) -> None:
-            rows, held_from = found
-            if held_from is not None:
-                peers.dispatcher.tell(LanesHeld(held_from=held_from))
-            page = PendingRead(
-                rows=rows,
-                more=rows.more,
-                through=rows.through,
-                redelivered_below=born_at,
-                number=number,
-                lane=lane,
-            )
-            where.decoder = peers.decoder.ref
-            if ref.is_alive() and not peers.decoder.tell(page):
-                timers.after(READ_AGAIN_S, peers.dispatcher, nothing)
-
-        def pages(journal: Journal) -> tuple[PendingRows, int | None]:
-            try:
-                held_from = None
-                if not hold_read:
-                    record = journal.recovery(name)
-                    held_from = record.held_from
-                    if carried.first_ms is None:
-                        carried.first_ms = record.first_ms
-                return journal.pending(name, cursor, limit, lane=lane), held_from
-            except BaseException:
-                where.failed = True
-                raise
-
-        self._arm_look()
-        self._account.services.writer.fetch(pages, read)
+            self._pages.read(self._cursor, None)
 
     def look_for(self, number: int) -> None:
-        """Read a page again if nobody has it any more: it can die with the decoder it was given."""
-        if not self._reading or number != self._page:
-            return
-        where = self._whereabouts
-        gone = where.decoder is not None and where.decoder is not self._account.peers.decoder.ref
-        if where.failed or gone:
+        """Read a page again if nobody has it any more."""
+        if self._pages.is_lost(number):
             self._forget_page()
-            self._hold_read = False
-        else:
-            self._arm_look()
-
-    def _arm_look(self) -> None:
-        self._look.set(PAGE_LOOK_S, PageDue(number=self._page))
-
-    def _end_page(self) -> None:
-        self._reading = False
-        self._look.clear()
 
     # --- while a recovery is open -----------------------------------------------------
 
@@ -308,7 +199,8 @@ class Backlog:
         if self._held_from is not None:  # its release was lost; what it held is unread
             self._behind, self._news = True, None
         self._held_from = held_from
-        self._born_at = min(self._born_at, held_from)  # no handler has seen what waits
+        pages = self._pages
+        pages.born_at = min(pages.born_at, held_from)  # no handler has seen what waits
         self._hold_alarm.set(self._account.plan.recovery.hold_s, HoldExpired(held_from=held_from))
         if not self._account.carried.connects:  # no recovery will read history
             self._end_hold()
@@ -351,7 +243,7 @@ class Backlog:
         self._forget_page()
 
     def _forget_page(self) -> None:
-        """Take the page for lost; one that comes all the same is dropped."""
-        self._end_page()
+        """Take the page under way for lost."""
+        self._pages.await_none()
         if self._overflow is not None:
             self._overflow.forget_reads()

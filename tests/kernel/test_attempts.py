@@ -88,12 +88,15 @@ class Floor:
 
     def restore(self, *events: Event, attempts: dict[str, Attempts] | None = None) -> None:
         """Have a page read, and answer as the decoder does."""
-        if not self.actor._backlog._reading:
+        if not self.actor._backlog._pages.awaited:
             self.actor.receive(EventsReplayed())
         self.bench.heard["decoder"].of(PendingRead)
         self.actor.receive(
             EventsRestored(
-                events=events, more=False, attempts=attempts or {}, number=self.actor._backlog._page
+                events=events,
+                more=False,
+                attempts=attempts or {},
+                number=self.actor._backlog._pages.awaited,
             )
         )
 

@@ -10,7 +10,7 @@ import pytest
 from pykka import ActorDeadError
 from workbench import Bench, Heard, event
 
-from actors.account import backlog
+from actors.account import backlog, pages
 from actors.account.dispatcher import DispatcherActor
 from actors.messages import (
     DeliveriesStored,
@@ -81,7 +81,7 @@ class Floor:
         """Answer as the decoder does."""
         self.page()
         self.actor.receive(
-            EventsRestored(events=events, more=more, number=self.actor._backlog._page)
+            EventsRestored(events=events, more=more, number=self.actor._backlog._pages.awaited)
         )
 
     def store(self, *events: Event) -> None:
@@ -385,7 +385,9 @@ def test_pages_of_the_journal_come_before_news(bench: Bench) -> None:
     assert floor.pool.drain() == []
 
     floor.actor.receive(
-        EventsRestored(events=[event(1), event(2)], more=False, number=floor.actor._backlog._page)
+        EventsRestored(
+            events=[event(1), event(2)], more=False, number=floor.actor._backlog._pages.awaited
+        )
     )
 
     assert floor.pool.drain() == [("c1", ["e1", "e2", "e4"])]
@@ -399,7 +401,9 @@ def test_reads_page_after_page(bench: Bench) -> None:
 
     assert [row.lane_seq for row in floor.page().rows] == [2, 3]
     floor.actor.receive(
-        EventsRestored(events=[event(2), event(3)], more=False, number=floor.actor._backlog._page)
+        EventsRestored(
+            events=[event(2), event(3)], more=False, number=floor.actor._backlog._pages.awaited
+        )
     )
     floor.store(event(4))
     assert floor.actor._lanes.pending == 4
@@ -431,7 +435,7 @@ def test_too_much_news_is_left_to_the_journal(bench: Bench) -> None:
 
     assert [row.lane_seq for row in floor.page().rows] == [4]
     floor.actor.receive(
-        EventsRestored(events=[event(4)], more=False, number=floor.actor._backlog._page)
+        EventsRestored(events=[event(4)], more=False, number=floor.actor._backlog._pages.awaited)
     )
     assert floor.pool.drain() == [("c1", ["e4"])]
 
@@ -439,7 +443,8 @@ def test_too_much_news_is_left_to_the_journal(bench: Bench) -> None:
 def test_news_beyond_a_page_while_reading_is_read_again(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(backlog, "PAGE", 2)
+    for module in (backlog, pages):
+        monkeypatch.setattr(module, "PAGE", 2)
     floor = Floor(bench)
     for number in range(1, 5):
         floor.store(event(number))
@@ -468,7 +473,9 @@ def test_lost_news_is_read_from_the_journal(floor: Floor) -> None:
 
     assert [row.lane_seq for row in floor.page().rows] == [2, 3]
     floor.actor.receive(
-        EventsRestored(events=[event(2), event(3)], more=False, number=floor.actor._backlog._page)
+        EventsRestored(
+            events=[event(2), event(3)], more=False, number=floor.actor._backlog._pages.awaited
+        )
     )
     floor.pool.drain()
     floor.ran("c1", (event(1), DONE))
@@ -485,10 +492,12 @@ def test_page_that_finds_no_decoder_is_read_again(bench: Bench) -> None:
             raise ActorDeadError(str(message))
 
     bench.peers.decoder.ref = Dead()
-    floor.actor.receive(EventsRestored(events=(), more=True, number=floor.actor._backlog._page))
+    floor.actor.receive(
+        EventsRestored(events=(), more=True, number=floor.actor._backlog._pages.awaited)
+    )
     bench.peers.decoder.ref = bench.heard["decoder"]
 
-    bench.advance(backlog.READ_AGAIN_S)
+    bench.advance(pages.READ_AGAIN_S)
     (again,) = bench.heard["dispatcher"].of(EventsRestored)
     floor.actor.receive(again)
 
@@ -501,7 +510,9 @@ def test_page_for_a_dead_dispatcher_is_not_given_to_the_next(bench: Bench) -> No
     floor.page()
     floor.actor.actor_inbox.kill()
 
-    floor.actor.receive(EventsRestored(events=(), more=True, number=floor.actor._backlog._page))
+    floor.actor.receive(
+        EventsRestored(events=(), more=True, number=floor.actor._backlog._pages.awaited)
+    )
 
     assert not bench.heard["decoder"].messages
 
@@ -618,7 +629,7 @@ def test_a_page_from_before_the_release_is_read_again(bench: Bench) -> None:
 
 def looked(floor: Floor) -> None:
     """Let the dispatcher look for the page it awaits."""
-    floor.bench.advance(backlog.PAGE_LOOK_S)
+    floor.bench.advance(pages.PAGE_LOOK_S)
     (due,) = floor.bench.heard["dispatcher"].of(PageDue)
     floor.actor.receive(due)
 
@@ -695,7 +706,7 @@ def test_what_no_reader_understands_any_more_ends_as_a_dead_letter(bench: Bench)
 def test_what_is_read_in_time_is_not_read_again(bench: Bench) -> None:
     floor = Floor(bench)
     floor.restore(event(2))
-    bench.advance(backlog.PAGE_LOOK_S)
+    bench.advance(pages.PAGE_LOOK_S)
     assert not bench.heard["dispatcher"].messages
 
 

@@ -74,7 +74,7 @@ class Floor:
     def page(self, *events: Event, attempts: dict[str, Attempts] | None = None) -> None:
         """Answer the page that was asked for."""
         self.bench.heard["decoder"].of(PendingRead)
-        number = self.actor._backlog._page
+        number = self.actor._backlog._pages.awaited
         self.actor.receive(
             EventsRestored(events=events, more=False, attempts=attempts or {}, number=number)
         )
