@@ -1,4 +1,4 @@
-"""The events a handler sees, how it answers them, and their JSON form.
+"""The events a handler sees, what it says to them, and their JSON form.
 
 What all platforms share lives here; what only one of them knows stays in its codec.
 Nothing here reads a frame or touches a journal.
@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Callable, Sequence
-from contextvars import ContextVar
+from collections.abc import Callable
 from typing import Any, ClassVar, Final, overload
 
 import msgspec
 
 from actors.values import Content, Event, Note
 from gateway import arguments, images
-from gateway.errors import EventCopiedError, EventSettledError, ForkedError
+from gateway.delivering import Delivering, being_handled
 from gateway.escaping import escaped
-from gateway.listeners import ran
 
 NOTE_KEY_CHARS: Final = 200
 NOTE_VALUE_CHARS: Final = 16_384
@@ -160,7 +158,7 @@ class PlatformEvent(Event, frozen=True, gc=False):
             TypeError: The key or the value is no ``str``.
             ValueError: The key is empty, or the key or the value is too long.
         """
-        current = self._being_handled()
+        current = being_handled(self)
         note = Note(
             conversation_id="" if arguments.flag("account_wide", account_wide) else self._lane,
             key=arguments.text("key", key, most=NOTE_KEY_CHARS),
@@ -173,31 +171,17 @@ class PlatformEvent(Event, frozen=True, gc=False):
         if current.notes is None:
             current.notes = []
         current.notes.append(note)
-        self._still_handled(current)
+        current.check_still(self)
 
     @property
     def _lane(self) -> str:
         return self.conversation_id or ""
 
     def _answer(self, content: Callable[[Delivering], Content]) -> None:
-        current = self._being_handled()
+        current = being_handled(self)
         current.addressee(self)
         current.replies.append(content(current))
-        self._still_handled(current)
-
-    def _being_handled(self) -> Delivering:
-        current = _current.get()
-        if current is not None and current.event is self and not current.over():
-            return current
-        handled = None if current is None else current.event
-        if handled is not None and handled.event_id == self.event_id:
-            raise EventCopiedError(self.event_id)
-        raise EventSettledError(self.event_id)
-
-    def _still_handled(self, current: Delivering) -> None:
-        """Refuse what another thread left while the handler was returning: it may be lost."""
-        if current.event is not self:
-            raise EventSettledError(self.event_id)
+        current.check_still(self)
 
 
 class ChatMessage(PlatformEvent, frozen=True, gc=False):
@@ -242,100 +226,6 @@ class UndecodableEvent(PlatformEvent, frozen=True, kw_only=True, gc=False):
     kind: ClassVar[str] = "undecodable"
 
     reason: str = ""
-
-
-# --- replies and notes that leave with the settlement -------------------------------------------
-
-
-class Delivering:
-    """Replies and notes of one event's handlers, to be stored when the event is settled.
-
-    Attributes:
-        event: Which; None once its handlers have returned.
-        replies: In order.
-        notes: In order; None while there is none.
-        over: Tells that the calling handler was given up: nobody hears what it leaves. In a
-            child it raises.
-        addressee: Raises if the event does not tell whom to answer.
-        upload: Makes what is sent of a file.
-    """
-
-    __slots__ = ("addressee", "event", "notes", "over", "replies", "upload")
-
-    def __init__(
-        self,
-        event: Event,
-        over: Callable[[], bool],
-        addressee: Callable[[Event], object],
-        upload: Callable[[Event, str], Content],
-    ) -> None:
-        self.event: Event | None = event
-        self.over = over
-        self.addressee = addressee
-        self.upload = upload
-        self.replies: list[Content] = []
-        self.notes: list[Note] | None = None
-
-
-# A ContextVar is as private to a thread as a threading.local, follows an event loop's
-# tasks, and keeps codecs, which import this module, free of threading.
-_current: ContextVar[Delivering | None] = ContextVar("gateway_delivering", default=None)
-
-
-def _never() -> bool:
-    return False
-
-
-def anybody(_event: Event) -> None:
-    """Return None: the platform's sends name no addressee."""
-
-
-class _Elsewhere:
-    """What :attr:`Delivering.over` is in a child of the process that handles the event."""
-
-    __slots__ = ("_pid",)
-
-    def __init__(self, pid: int) -> None:
-        self._pid = pid
-
-    def __call__(self) -> bool:
-        raise ForkedError(self._pid)
-
-
-def leave_to_parent(pid: int) -> None:
-    """In a child, on the thread that forked: refuse what is left for the event it was at.
-
-    Args:
-        pid: The process that handles it.
-    """
-    current = _current.get()
-    if current is not None and not isinstance(current.over, _Elsewhere):
-        current.over = _Elsewhere(pid)
-
-
-def deliver(
-    event: Event,
-    handlers: Sequence[Callable[[Any], object]],
-    over: Callable[[], bool] = _never,
-    addressee: Callable[[Event], object] = anybody,
-    upload: Callable[[Event, str], Content] = images.nowhere,
-) -> Delivering:
-    """Hand an event to handlers, one after the other; give what they left.
-
-    Its end is the end of ``reply`` and ``note``: a task or thread that a handler left behind
-    gets an error instead of a lost reply. What a handler raises passes.
-    """
-    call = Delivering(event, over, addressee, upload)
-    token = _current.set(call)
-    try:
-        for handler in handlers:
-            left = handler(event)
-            if left is not None:
-                ran(handler, left)
-    finally:
-        call.event = None
-        _current.reset(token)
-    return call
 
 
 # --- JSON -----------------------------------------------------------------------------

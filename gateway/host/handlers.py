@@ -16,7 +16,7 @@ from actors.runtime.handlers.pool import revoked
 from actors.runtime.pool import forks
 from actors.values import DONE, AccountId, Content, Delivery, Disposition, Event, Note, Outcome
 from gateway import arguments, images, listeners
-from gateway.events import Delivering, anybody, deliver, leave_to_parent
+from gateway.delivering import Delivering, anybody, deliver, leave_to_parent
 from gateway.host.life import watch_forks
 from gateway.host.subscriptions import Handler, Key, OnCrash, Session, Subscription, check, key_of
 from gateway.sinks.base import Sink

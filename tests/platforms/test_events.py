@@ -15,13 +15,13 @@ import msgspec
 import pytest
 
 from actors.values import Content, Event
+from gateway.delivering import deliver
 from gateway.errors import EventCopiedError, EventSettledError
 from gateway.events import (
     ChatMessage,
     UndecodableEvent,
     UnknownEvent,
     as_dict,
-    deliver,
     to_json,
 )
 
