@@ -10,17 +10,28 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Collection, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from actors.runtime.handlers.pool import revoked
 from actors.runtime.pool import forks
-from actors.values import DONE, AccountId, Content, Delivery, Disposition, Event, Note, Outcome
+from actors.values import DONE, AccountId, Content, Delivery, Disposition, Event, Outcome
 from gateway import arguments, images, listeners
-from gateway.delivering import Delivering, anybody, deliver, leave_to_parent
+from gateway.delivering import anybody, deliver, leave_to_parent
+from gateway.host.kept import Kept
 from gateway.host.life import watch_forks
-from gateway.host.subscriptions import Handler, Key, OnCrash, Session, Subscription, check, key_of
+from gateway.host.subscriptions import (
+    Handler,
+    Key,
+    OnCrash,
+    Session,
+    Subscription,
+    Wanted,
+    check,
+    key_of,
+    wanted,
+)
 from gateway.sinks.base import Sink
-from gateway.sinks.runner import Entry, SinkRunner
+from gateway.sinks.runner import SinkRunner
 
 MOST_KEPT = 10_000
 """Most events between two attempts that are remembered; each lane has one at most."""
@@ -28,58 +39,6 @@ MOST_KEPT = 10_000
 _TIMED_OUT = Outcome(disposition=Disposition.DEAD, reason="handler_timed_out")
 
 IGNORED = Outcome(disposition=Disposition.IGNORED, reason="no_handler")
-
-
-class _Kept:
-    """What is known of an event between its attempts, in one life of the process.
-
-    Attributes:
-        ended: Handlers that have had it: done, or given up.
-        at: The one that has it now.
-        hung: One of them was given up.
-        replies: Of those that are done, in order.
-        notes: The same.
-        entries: Sinks that were given it.
-    """
-
-    __slots__ = ("at", "ended", "entries", "hung", "notes", "replies")
-
-    def __init__(self) -> None:
-        self.ended: set[Subscription] = set()
-        self.at: Subscription | None = None
-        self.hung = False
-        self.replies: list[Content] = []
-        self.notes: list[Note] = []
-        self.entries: list[tuple[SinkRunner, Entry]] = []
-
-    def add(self, subscription: Subscription, call: Delivering) -> None:
-        """Note that a handler is done."""
-        self.ended.add(subscription)
-        self.replies += call.replies
-        self.notes += call.notes or ()
-
-    def after(self, hung: Subscription) -> _Kept:
-        """Return a copy for the tries after one that was given up: its thread has the other."""
-        following = _Kept()
-        following.ended = {*self.ended, hung}
-        following.hung = True
-        following.replies, following.notes = list(self.replies), list(self.notes)
-        following.entries = list(self.entries)
-        return following
-
-
-class _Wanted(NamedTuple):
-    """The subscriptions that want an event.
-
-    Attributes:
-        subscriptions: In the order they were added.
-        alone: The handler, if no other handler and no sink gets the event.
-        parks: One of them wants it parked.
-    """
-
-    subscriptions: tuple[Subscription, ...]
-    alone: tuple[Handler] | None
-    parks: bool
 
 
 class Handlers:
@@ -122,8 +81,8 @@ class Handlers:
         self._upload = upload
         self._log = log
         self._mask = mask
-        self._cache: dict[Key, _Wanted] = {}
-        self._kept: dict[str, _Kept] = {}
+        self._cache: dict[Key, Wanted] = {}
+        self._kept: dict[str, Kept] = {}
         watch_forks(self)
 
     def forked(self) -> None:
@@ -178,10 +137,10 @@ class Handlers:
         if tap is not None:
             self._show(tap, event)
         key = (type(event), event.account, event.own, getattr(event, "session_type", None))
-        wanted = self._cache.get(key)
-        if wanted is None:
-            wanted = self._wanting(key)
-        subscriptions, alone, _ = wanted
+        found = self._cache.get(key)
+        if found is None:
+            found = self._wanting(key)
+        subscriptions, alone, _ = found
         if alone is None or self._kept:
             return self._handle_each(event, subscriptions)
         try:
@@ -196,7 +155,7 @@ class Handlers:
             return DONE
         if revoked():
             return DONE  # dropped
-        kept = _Kept()
+        kept = Kept()
         kept.add(subscriptions[0], call)
         return self._end(event, kept)
 
@@ -234,16 +193,11 @@ class Handlers:
         """Forget an event that is over: if it comes again, every handler gets it."""
         self._kept.pop(event.event_id, None)
 
-    def _wanting(self, key: Key) -> _Wanted:
+    def _wanting(self, key: Key) -> Wanted:
         found = self._cache.get(key)
         if found is None:
-            subscriptions = tuple(
-                subscription for subscription in self._subscriptions if subscription.wants(*key)
-            )
-            alone = None if self._sinks or len(subscriptions) != 1 else (subscriptions[0].handler,)
-            found = self._cache[key] = _Wanted(
-                subscriptions, alone, any(subscription.park for subscription in subscriptions)
-            )
+            found = wanted(self._subscriptions, key, sinks=bool(self._sinks))
+            self._cache[key] = found
         return found
 
     def _show(self, tap: Callable[[Event], object], event: Event) -> None:
@@ -263,7 +217,7 @@ class Handlers:
         if kept is None:
             if not subscriptions and not self._sinks:
                 return IGNORED
-            kept = _Kept()
+            kept = Kept()
             kept.entries = [(sink, sink.take(event)) for sink in self._sinks]
             self._keep(event, kept)
         failures: list[str] = []
@@ -291,7 +245,7 @@ class Handlers:
             return self._failed(event, failures, kept)
         return self._end(event, kept)
 
-    def _end(self, event: Event, kept: _Kept) -> Outcome:
+    def _end(self, event: Event, kept: Kept) -> Outcome:
         """Return how an event ended that needs no further try, with what its handlers left."""
         try:
             outcome = self._left(event, kept, _TIMED_OUT if kept.hung else DONE)
@@ -301,7 +255,7 @@ class Handlers:
         self._kept.pop(event.event_id, None)
         return outcome
 
-    def _left(self, event: Event, kept: _Kept, outcome: Outcome) -> Outcome:
+    def _left(self, event: Event, kept: Kept, outcome: Outcome) -> Outcome:
         if not kept.replies and not kept.notes:
             return outcome
         return Outcome(
@@ -311,7 +265,7 @@ class Handlers:
             notes=tuple(kept.notes),
         )
 
-    def _failed(self, event: Event, failures: Sequence[str], kept: _Kept | None = None) -> Outcome:
+    def _failed(self, event: Event, failures: Sequence[str], kept: Kept | None = None) -> Outcome:
         """Return the outcome of a failed attempt, with what the other handlers left."""
         more = f"; and {len(failures) - 3} more" if len(failures) > 3 else ""
         outcome = Outcome(disposition=Disposition.RETRY, reason="; ".join(failures[:3]) + more)
@@ -333,7 +287,7 @@ class Handlers:
             )
         return reason
 
-    def _keep(self, event: Event, kept: _Kept) -> None:
+    def _keep(self, event: Event, kept: Kept) -> None:
         self._kept[event.event_id] = kept
         if len(self._kept) > MOST_KEPT:  # those of accounts that went; the oldest come first
             with contextlib.suppress(StopIteration, RuntimeError):

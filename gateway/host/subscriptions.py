@@ -1,10 +1,10 @@
-"""A subscription: one handler and the events it wants; and the checks of its arguments."""
+"""Subscriptions: which handler wants which events; and the checks of their arguments."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Collection
-from typing import Any, Literal, TypeAlias, get_args
+from collections.abc import Callable, Collection, Iterable
+from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 from actors.values import AccountId, Event
 from gateway import arguments
@@ -113,3 +113,24 @@ class Subscription:
 def key_of(event: Event) -> Key:
     """Return what decides which subscriptions want an event."""
     return (type(event), event.account, event.own, getattr(event, "session_type", None))
+
+
+class Wanted(NamedTuple):
+    """The subscriptions that want an event.
+
+    Attributes:
+        subscriptions: In the order they were added.
+        alone: The handler, if no other handler and no sink gets the event.
+        parks: One of them wants it parked.
+    """
+
+    subscriptions: tuple[Subscription, ...]
+    alone: tuple[Handler] | None
+    parks: bool
+
+
+def wanted(subscriptions: Iterable[Subscription], key: Key, *, sinks: bool) -> Wanted:
+    """Return which subscriptions want events of a key; ``sinks``: there are some."""
+    found = tuple(each for each in subscriptions if each.wants(*key))
+    alone = None if sinks or len(found) != 1 else (found[0].handler,)
+    return Wanted(found, alone, any(each.park for each in found))
