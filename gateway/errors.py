@@ -29,11 +29,11 @@ import difflib
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from actors.ports import journal as storage
+from actors.ports import errors, journal
 
-GatewayError = storage.GatewayError
-JournalError = storage.JournalError
-OverloadedError = storage.OverloadedError
+GatewayError = errors.GatewayError
+JournalError = journal.JournalError
+OverloadedError = errors.OverloadedError
 
 _NAMES_TOLD: Final = 5
 """Most names that an error lists: a gateway may have thousands of accounts."""

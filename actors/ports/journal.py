@@ -12,6 +12,7 @@ import msgspec
 
 from actors.policy.alerts import Alert
 from actors.ports.commands import JournalAnswer, JournalCommand, Past
+from actors.ports.errors import GatewayError
 from actors.values import AccountId, Delivery, Frame, Position, SendState
 
 
@@ -192,16 +193,6 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return self.received == self.duplicates + ended + self.pending and self.pending >= 0
 
 
-class GatewayError(Exception):
-    """Root of what a host may see; :mod:`gateway.errors` has the tree.
-
-    Attributes:
-        retryable: The same call may succeed later without anybody changing anything.
-    """
-
-    retryable: bool = False
-
-
 class JournalError(GatewayError):
     """The journal could not carry out a command, and kept nothing of it."""
 
@@ -219,26 +210,6 @@ class CommandRefusedError(JournalError):
 
     def __str__(self) -> str:
         return "the journal did not take it; its log line journal.* says why"
-
-
-class OverloadedError(GatewayError):
-    """Raised before anything was accepted, because a bound is reached.
-
-    Attributes:
-        what: The queue that is full, e.g. ``outbox of shop-a``.
-        limit: Its bound.
-    """
-
-    retryable = True
-
-    def __init__(self, what: str, limit: int, next_step: str = "try again later") -> None:
-        super().__init__(what, limit, next_step)
-        self.what = what
-        self.limit = limit
-        self._next_step = next_step
-
-    def __str__(self) -> str:
-        return f"{self.what} is full ({self.limit}); nothing was accepted, {self._next_step}"
 
 
 class JournalFullError(JournalError):

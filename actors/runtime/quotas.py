@@ -7,6 +7,7 @@ from collections import Counter
 from typing import Final
 
 from actors.policy.rates import TokenBucket
+from actors.ports.errors import OverloadedError
 from actors.sections import OutboxSettings
 
 _DEFAULTS: Final = OutboxSettings()
@@ -64,19 +65,26 @@ class OpenSends:
         """Return how many sends of an account are open."""
         return self._counts.get(account, 0)
 
-    def reserve(self, account: str, outbox_id: str, limit: int) -> tuple[str, int] | None:
+    def refuse_full(self, account: str, limit: int) -> None:
+        """Refuse a send for which there is no room.
+
+        Raises:
+            OverloadedError: The outbox of the account, or of the process, is full.
+        """
+        if self.count(account) >= limit:
+            raise OverloadedError(f"outbox of {account}", limit)
+        if len(self._open) >= self.limit:
+            raise OverloadedError("outbox of the gateway", self.limit)
+
+    def reserve(self, account: str, outbox_id: str, limit: int) -> None:
         """Count a send that is about to be accepted.
 
-        Returns:
-            None, or what is full and its bound; then nothing was counted.
+        Raises:
+            OverloadedError: As in :meth:`refuse_full`; nothing was counted.
         """
         with self._changed:
-            if self.count(account) >= limit:
-                return f"outbox of {account}", limit
-            if len(self._open) >= self.limit:
-                return "outbox of the gateway", self.limit
+            self.refuse_full(account, limit)
             self._add(account, outbox_id)
-        return None
 
     def opened(self, account: str, outbox_id: str) -> None:
         """Count a send that is stored, whoever accepted it; one that is counted stays so."""

@@ -14,7 +14,6 @@ from actors.values import AccountId, Content
 from gateway import images
 from gateway.errors import UnknownAccountError, UploadError
 from gateway.events import PIXELS
-from gateway.host import sends
 from gateway.host.registry import Registry
 
 if TYPE_CHECKING:
@@ -63,7 +62,7 @@ class Images:
         plan = plans.get(account)
         if plan is None:
             raise UnknownAccountError(account, list(plans))
-        sends.refuse_full(system.services.sends, account, plan.send.limit)
+        system.services.sends.refuse_full(account, plan.send.limit)
         source = self._source(plan)
         data, image = _read(path)
         if not source.loaded.wait(until_s - time.monotonic()):

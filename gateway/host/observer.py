@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from msgspec import structs
+
 from actors.account.services import Observer
 from actors.identity import CredentialsChanged
 from actors.messages import StateChanged
 from actors.values import AccountId, Event, Recovered, SendResult
 from gateway.host.accounts import Accounts, masked_change
 from gateway.host.calls import Calls
-from gateway.host.sends import Tickets, masked_result
+from gateway.host.sends import Tickets
 from gateway.redaction import Redactor
 
 StateListener = Callable[[StateChanged], None]
@@ -80,7 +82,7 @@ class GatewayObserver(Observer):
     def send_ended(self, account: AccountId, outbox_id: str, result: SendResult) -> None:
         """Resolve the ticket."""
         del account
-        self._tickets.end(outbox_id, masked_result(result, self._redactor))
+        self._tickets.end(outbox_id, _masked(result, self._redactor))
 
     def retry_scheduled(self, account: AccountId, attempt: int, delay_s: float) -> None:
         """Show when the next attempt is due."""
@@ -94,3 +96,9 @@ class GatewayObserver(Observer):
         self._forget(event)
         if account in self._accounts:
             self._accounts[account].dead_letters += 1
+
+
+def _masked(result: SendResult, redactor: Redactor) -> SendResult:
+    """Return a result without our secrets; a platform may repeat one in its reason."""
+    told = redactor.text(result.reason or "")
+    return result if told == (result.reason or "") else structs.replace(result, reason=told)

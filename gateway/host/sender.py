@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from actors.ports import Clock
+from actors.ports.journal import CommandRefusedError
 from actors.registry import AccountRegistry
-from actors.values import AccountId, Content, Delivery, Event
+from actors.values import AccountId, Content, Delivery, Event, SendOutcome, SendResult
 from gateway import arguments
-from gateway.errors import UnknownAccountError
-from gateway.host import sends
+from gateway.errors import OverloadedError, UnknownAccountError
+from gateway.events import PIXELS
+from gateway.host.access import ANSWER_S
 from gateway.host.answering import addressee
 from gateway.host.images import Images
 from gateway.host.registry import Registry
-from gateway.host.sends import ClientIds, SendTicket, Tickets
+from gateway.host.sends import SendTicket, Tickets
 from gateway.host.undisturbed import run
 from gateway.images import local_path
+
+if TYPE_CHECKING:
+    from actors.system import System
 
 
 class _Order(NamedTuple):
@@ -43,6 +50,25 @@ def _checked(account: object, conversation: object, to: object, expires_s: objec
         if expires_s is None
         else arguments.seconds("expires_s", expires_s, most=arguments.LONGEST_S),
     )
+
+
+class ClientIds:
+    """Numbers for the client ids of sends: tenths of a millisecond, never the same twice.
+
+    A platform's client id is its clock and one digit (``protocol.md`` 3), so two sends in
+    one moment must not draw the same.
+    """
+
+    def __init__(self, unix_ms: Callable[[], int]) -> None:
+        self._unix_ms = unix_ms
+        self._last = 0
+        self._lock = threading.Lock()
+
+    def draw(self) -> tuple[int, float]:
+        """Return milliseconds and a number in [0, 1) for a session's ``uuid``."""
+        with self._lock:
+            self._last = max(self._unix_ms() * 10, self._last + 1)
+            return self._last // 10, (self._last % 10 + 0.5) / 10
 
 
 class Sender:
@@ -78,7 +104,7 @@ class Sender:
     ) -> SendTicket:
         """Put a message into the outbox; see :meth:`gateway.Gateway.send` for what is raised."""
         order = _checked(account, conversation, to, expires_s)
-        return self._accept(order, sends.content_of(text, image_url, width=width, height=height))
+        return self._accept(order, _content_of(text, image_url, width=width, height=height))
 
     def send_image(
         self,
@@ -108,7 +134,7 @@ class Sender:
         limit = self._registry.plans[account].send.limit
         delivery = self._delivery(account, conversation, content, to=to, expires_s=expires_s)
         try:
-            return sends.accept(system, self._tickets, delivery, limit)
+            return _accept(system, self._tickets, delivery, limit)
         except KeyError:  # it was removed, or all are: a stop began
             self._registry.running()
             raise UnknownAccountError(account, list(plans)) from None
@@ -123,7 +149,7 @@ class Sender:
         system = self._registry.system()
         if system is not None:
             limit = self._registry.plans[event.account].send.limit
-            sends.refuse_full(system.services.sends, event.account, limit)
+            system.services.sends.refuse_full(event.account, limit)
         return self._delivery(
             event.account,
             event.conversation_id or "",
@@ -156,3 +182,58 @@ class Sender:
             expires_at_ms=self._clock.unix_ms() + int(expires_s * 1000),
             event_id=event_id,
         )
+
+
+def _content_of(text: object, image_url: object, *, width: object, height: object) -> Content:
+    """Return what a send carries, checked: a text, or an image that lies somewhere.
+
+    Raises:
+        TypeError: An argument has another type.
+        ValueError: Neither or both; too long, out of bounds, or no address.
+    """
+    if (text is None) == (image_url is None):
+        raise ValueError("send() takes a text or an image_url, one of them")
+    return Content(
+        text=None if text is None else arguments.message("text", text),
+        image_url=None if image_url is None else arguments.web_address("image_url", image_url),
+        width=arguments.whole("width", width, least=0, most=PIXELS),
+        height=arguments.whole("height", height, least=0, most=PIXELS),
+    )
+
+
+def _accept(system: System, tickets: Tickets, delivery: Delivery, limit: int) -> SendTicket:
+    """Put a send into the outbox; return its ticket once it is stored.
+
+    Args:
+        system: Runs the account.
+        tickets: Hear of its end.
+        delivery: What to send.
+        limit: Most sends of the account that may wait.
+
+    Raises:
+        OverloadedError: There is no room; nothing was accepted.
+        KeyError: The account was removed; nothing was accepted.
+        TimeoutError: The journal did not answer in 10 s; whether it is in is unknown.
+    """
+    open_sends, outbox_id = system.services.sends, delivery.outbox_id
+    open_sends.reserve(delivery.account, outbox_id, limit)
+    clock = system.services.clock
+    left_s = (delivery.expires_at_ms - clock.unix_ms()) / 1000  # it may be set any moment
+    open_sends.until(outbox_id, clock.monotonic() + left_s)
+    ticket = tickets.open(outbox_id)
+
+    def refused(reason: str) -> None:
+        open_sends.ended(outbox_id)
+        tickets.end(outbox_id, SendResult(outcome=SendOutcome.REFUSED, reason=reason))
+
+    try:
+        system.accounts.send(delivery, ANSWER_S, refused)
+    except CommandRefusedError:
+        return ticket  # which says so
+    except OverloadedError as error:
+        refused(str(error))
+        raise
+    except KeyError:
+        refused("account_removed")
+        raise
+    return ticket

@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-import msgspec
-from msgspec import structs
-
-from actors.policy.sends import NEEDS_REVIEW
 from actors.ports.commands import MarkDelivery
-from actors.ports.journal import CommandRefusedError, SendQuery, SendRecord
-from actors.values import AccountId, Content, Delivery, SendOutcome, SendResult, SendState
+from actors.ports.journal import SendQuery, SendRecord
+from actors.values import AccountId, SendOutcome, SendResult, SendState
 from gateway import arguments
-from gateway.errors import OverloadedError, SendStateError, UnknownSendError
-from gateway.events import PIXELS
-from gateway.host.access import ANSWER_S, JournalAccess
+from gateway.errors import SendStateError, UnknownSendError
+from gateway.host.access import JournalAccess
+from gateway.host.send_view import SendView, result_of
 from gateway.host.undisturbed import undisturbed
 from gateway.journal.sqlite import outbox
-from gateway.redaction import Redactor
-
-if TYPE_CHECKING:
-    from actors.runtime.quotas import OpenSends
-    from actors.system import System
 
 PENDING = SendResult(outcome=SendOutcome.UNKNOWN, reason="pending")
 """Result of :meth:`SendTicket.result` at its timeout; the send itself goes on."""
@@ -32,41 +22,6 @@ MOST_LISTED: Final = 1_000_000
 """Most sends in one list."""
 
 _OUTCOMES: Final = [each.value for each in SendOutcome]
-
-
-def masked_result(result: SendResult, redactor: Redactor) -> SendResult:
-    """Return a result without our secrets; a platform may repeat one in its reason."""
-    told = redactor.text(result.reason or "")
-    return result if told == (result.reason or "") else structs.replace(result, reason=told)
-
-
-def content_of(text: object, image_url: object, *, width: object, height: object) -> Content:
-    """Return what a send carries, checked: a text, or an image that lies somewhere.
-
-    Raises:
-        TypeError: An argument has another type.
-        ValueError: Neither or both; too long, out of bounds, or no address.
-    """
-    if (text is None) == (image_url is None):
-        raise ValueError("send() takes a text or an image_url, one of them")
-    return Content(
-        text=None if text is None else arguments.message("text", text),
-        image_url=None if image_url is None else arguments.web_address("image_url", image_url),
-        width=arguments.whole("width", width, least=0, most=PIXELS),
-        height=arguments.whole("height", height, least=0, most=PIXELS),
-    )
-
-
-def refuse_full(open_sends: OpenSends, account: AccountId, limit: int) -> None:
-    """Refuse a reply for which there is no room.
-
-    Raises:
-        OverloadedError: The outbox of the account, or of the gateway, is full.
-    """
-    if open_sends.count(account) >= limit:
-        raise OverloadedError(f"outbox of {account}", limit)
-    if len(open_sends) >= open_sends.limit:
-        raise OverloadedError("outbox of the gateway", open_sends.limit)
 
 
 class SendTicket:
@@ -116,25 +71,6 @@ class SendTicket:
             self._pending.release()
 
 
-class ClientIds:
-    """Numbers for the client ids of sends: tenths of a millisecond, never the same twice.
-
-    A platform's client id is its clock and one digit (``protocol.md`` 3), so two sends in
-    one moment must not draw the same.
-    """
-
-    def __init__(self, unix_ms: Callable[[], int]) -> None:
-        self._unix_ms = unix_ms
-        self._last = 0
-        self._lock = threading.Lock()
-
-    def draw(self) -> tuple[int, float]:
-        """Return milliseconds and a number in [0, 1) for a session's ``uuid``."""
-        with self._lock:
-            self._last = max(self._unix_ms() * 10, self._last + 1)
-            return self._last // 10, (self._last % 10 + 0.5) / 10
-
-
 class Tickets:
     """The tickets that wait for the outcome of their sends."""
 
@@ -153,117 +89,6 @@ class Tickets:
             ticket = self._tickets.pop(outbox_id, None)
         if ticket is not None:
             ticket.end(result)
-
-
-def accept(system: System, tickets: Tickets, delivery: Delivery, limit: int) -> SendTicket:
-    """Put a send into the outbox; return its ticket once it is stored.
-
-    Args:
-        system: Runs the account.
-        tickets: Hear of its end.
-        delivery: What to send.
-        limit: Most sends of the account that may wait.
-
-    Raises:
-        OverloadedError: There is no room; nothing was accepted.
-        KeyError: The account was removed; nothing was accepted.
-        TimeoutError: The journal did not answer in 10 s; whether it is in is unknown.
-    """
-    open_sends, outbox_id = system.services.sends, delivery.outbox_id
-    full = open_sends.reserve(delivery.account, outbox_id, limit)
-    if full is not None:
-        raise OverloadedError(*full)
-    clock = system.services.clock
-    left_s = (delivery.expires_at_ms - clock.unix_ms()) / 1000  # it may be set any moment
-    open_sends.until(outbox_id, clock.monotonic() + left_s)
-    ticket = tickets.open(outbox_id)
-
-    def refused(reason: str) -> None:
-        open_sends.ended(outbox_id)
-        tickets.end(outbox_id, SendResult(outcome=SendOutcome.REFUSED, reason=reason))
-
-    try:
-        system.accounts.send(delivery, ANSWER_S, refused)
-    except CommandRefusedError:
-        return ticket  # which says so
-    except OverloadedError as error:
-        refused(str(error))
-        raise
-    except KeyError:
-        refused("account_removed")
-        raise
-    return ticket
-
-
-class SendView(msgspec.Struct, frozen=True, kw_only=True):
-    """One send, as it stood when it was asked for.
-
-    Attributes:
-        outbox_id: Our id of it.
-        account: The sending account.
-        conversation_id: Where to.
-        to: The other user's id.
-        text: What it says; None for an image.
-        image_url: The image; None for a text.
-        state: ``queued sending unknown accepted refused expired cancelled``.
-        outcome: As :attr:`SendResult.outcome`; None: it is still being worked on.
-        reason: Of the state; ``needs_review``: resolve it by hand.
-        message_id: The platform's id of it.
-        attempts: How often bytes of it may have left.
-        accepted_at_ms: Our Unix time it came in.
-        expires_at_ms: Our Unix time from which it is not sent any more.
-        ended_at_ms: Our Unix time it ended; None while it is open.
-        event_id: The event it answers.
-    """
-
-    outbox_id: str
-    account: AccountId
-    conversation_id: str
-    to: str | None
-    text: str | None
-    image_url: str | None
-    state: SendState
-    outcome: SendOutcome | None
-    reason: str | None
-    message_id: str | None
-    attempts: int
-    accepted_at_ms: int
-    expires_at_ms: int
-    ended_at_ms: int | None
-    event_id: str | None
-
-    @classmethod
-    def of(cls, record: SendRecord) -> SendView:
-        """Show a row of the journal."""
-        sent, result = record.delivery, result_of(record)
-        return cls(
-            outbox_id=sent.outbox_id,
-            account=sent.account,
-            conversation_id=sent.conversation_id,
-            to=sent.to,
-            text=sent.content.text,
-            image_url=sent.content.image_url,
-            state=record.state,
-            outcome=None if result is None else result.outcome,
-            reason=record.reason,
-            message_id=record.message_id,
-            attempts=record.attempts,
-            accepted_at_ms=record.accepted_at_ms,
-            expires_at_ms=sent.expires_at_ms,
-            ended_at_ms=record.ended_at_ms,
-            event_id=sent.event_id,
-        )
-
-
-def result_of(record: SendRecord) -> SendResult | None:
-    """Return the outcome of a row of the journal, or None if it is still worked on."""
-    if record.ended_at_ms is None and record.reason != NEEDS_REVIEW:
-        return None
-    return SendResult(
-        outcome=SendOutcome(record.state.value),
-        message_id=record.message_id,
-        reason=record.reason,
-    )
 
 
 class Sends:

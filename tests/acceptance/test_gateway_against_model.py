@@ -35,7 +35,8 @@ from market import Market
 from actors.values import Event, SendOutcome
 from gateway import ChatMessage, Gateway, Recovered
 from gateway.config import from_mapping
-from gateway.host.sends import SendTicket, SendView
+from gateway.host.send_view import SendView
+from gateway.host.sends import SendTicket
 from gateway.testing import Behaviour, Recorder, Rule, Shop, faults
 
 SHOP = "2201"

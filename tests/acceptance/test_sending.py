@@ -10,7 +10,7 @@ import pytest
 from market import CROWD, WAIT_S, Market
 from watch import Stopwatch
 
-from actors.ports.journal import OverloadedError as KernelOverloadedError
+from actors.ports.errors import OverloadedError as KernelOverloadedError
 from actors.values import SendOutcome, SendState
 from gateway import ChatMessage, OverloadedError, ShuttingDownError, UnknownAccountError
 from gateway.errors import SendStateError, UnknownSendError

@@ -23,12 +23,13 @@ from actors.values import (
     SendOutcome,
     SendResult,
 )
-from gateway.errors import EventSettledError, UnknownAccountError
+from gateway.errors import EventSettledError, OverloadedError, UnknownAccountError
 from gateway.events import ChatMessage, OrderStatusChanged, SystemNotification
 from gateway.host.accounts import Accounts, AccountView
 from gateway.host.credentials import CredentialDesk
 from gateway.host.handlers import IGNORED, Handlers
-from gateway.host.sends import PENDING, ClientIds, SendTicket, Tickets
+from gateway.host.sender import ClientIds
+from gateway.host.sends import PENDING, SendTicket, Tickets
 from gateway.host.undisturbed import Bell
 
 S = ConnectionState
@@ -418,17 +419,19 @@ def test_client_ids_follow_the_clock_and_survive_its_going_back() -> None:
 def test_open_sends_are_limited_by_account() -> None:
     """One account that cannot send must not fill the memory, nor stop the others."""
     sends = OpenSends(limit=2)
-    assert sends.reserve("shop-a", "o-1", 1) is None
-    assert sends.reserve("shop-a", "o-2", 1) == ("outbox of shop-a", 1)
-    assert sends.reserve("shop-b", "o-3", 1) is None
-    assert sends.reserve("shop-c", "o-4", 1) == ("outbox of the gateway", 2)
+    sends.reserve("shop-a", "o-1", 1)
+    with pytest.raises(OverloadedError, match=r"outbox of shop-a is full \(1\)"):
+        sends.reserve("shop-a", "o-2", 1)
+    sends.reserve("shop-b", "o-3", 1)
+    with pytest.raises(OverloadedError, match=r"outbox of the gateway is full \(2\)"):
+        sends.reserve("shop-c", "o-4", 1)
     assert len(sends) == 2
 
     sends.ended("o-1")
     sends.ended("o-1")
 
     assert (sends.count("shop-a"), len(sends)) == (0, 1)
-    assert sends.reserve("shop-a", "o-2", 1) is None
+    sends.reserve("shop-a", "o-2", 1)
     sends.opened("shop-a", "o-2")
     sends.opened("shop-a", "o-5")
     assert sends.count("shop-a") == 2

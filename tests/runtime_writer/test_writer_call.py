@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from actors.ports.commands import CLOSED, JournalAnswer, JournalCommand, StoreDelivery
-from actors.ports.journal import CommandRefusedError, OverloadedError
+from actors.ports.errors import OverloadedError
+from actors.ports.journal import CommandRefusedError
 from actors.runtime.clock import SystemClock
 from actors.runtime.journal.writer import JournalWriter
 from actors.values import Content, Delivery

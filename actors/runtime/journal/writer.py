@@ -17,7 +17,8 @@ import msgspec
 
 from actors.ports import Clock
 from actors.ports.commands import CLOSED, JournalAnswer, JournalCommand, StoreDelivery
-from actors.ports.journal import Journal, JournalError, OverloadedError
+from actors.ports.errors import OverloadedError
+from actors.ports.journal import Journal, JournalError
 from actors.ports.storable import flaw
 from actors.runtime.journal.answer import Answer
 from actors.runtime.journal.commits import Commits, reason_of
