@@ -1,4 +1,4 @@
-"""When an account reconnects, and which failures its next process must know.
+"""When an account reconnects, and when it does not by itself.
 
 How long to wait and when to give up is decided in :mod:`actors.policy.retries`; here it is done.
 """
@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import msgspec
 
+from actors.account.past import PastWriter, is_about_others
 from actors.account.services import Account
 from actors.messages import (
     Fail,
     Open,
-    PastStored,
     Reset,
     RetryDue,
     StabilityReached,
@@ -21,7 +21,7 @@ from actors.messages import (
 from actors.policy import alerts, failures, retries
 from actors.policy.retries import GiveUp
 from actors.policy.windows import SlidingWindow
-from actors.ports.commands import Past, StorePast
+from actors.ports.commands import Past
 from actors.runtime.pool.alarm import Alarm
 from actors.state import Cause, ConnectionState
 from actors.values import ErrorClass, Failure, Generation, Phase
@@ -31,9 +31,6 @@ BARRED_S = 150.0
 
 _UNCOUNTED = {Cause.CIRCUIT_OPEN: BARRED_S, Cause.GRANT_AWAITED: 6 * BARRED_S}
 """Seconds after which an account asks again whose attempt waits, by what it waits for."""
-
-_OF_CREDENTIALS = (ErrorClass.AUTH, ErrorClass.NEEDS_HUMAN, ErrorClass.CONFIG)
-"""Failures that new credentials may end."""
 
 URGENT_MS = 600_000
 """An account counts as urgent for this long after a push: a buyer may wait for an answer
@@ -55,7 +52,7 @@ def crash_loop(name: str) -> GiveUp:
 
 
 class Reconnect:
-    """Decides about each loss, and keeps the account's past in the journal.
+    """Decides about each loss.
 
     A part of the supervisor, without a mailbox: each method is called on the supervisor's turn.
 
@@ -64,8 +61,8 @@ class Reconnect:
     """
 
     __slots__ = (
-        "_account", "_oversized", "_peers", "_probes", "_retries", "_retry", "_services", "_stable",
-        "_storing", "_unstored", "given_up",
+        "_account", "_kept", "_oversized", "_peers", "_probes", "_retries", "_retry", "_services",
+        "_stable", "given_up",
     )  # fmt: skip
 
     def __init__(self, account: Account) -> None:
@@ -75,7 +72,7 @@ class Reconnect:
         self.given_up: GiveUp | None = None
         self._oversized: SlidingWindow | None = None
         self._probes = 0
-        self._storing = self._unstored = False
+        self._kept = PastWriter(account, self.past)
         self._retry = Alarm[RetryDue](services.timers, account.peers.supervisor)
         self._stable = Alarm[StabilityReached](services.timers, account.peers.supervisor)
         past = account.carried.past
@@ -136,7 +133,7 @@ class Reconnect:
         if state is ConnectionState.FAILED:
             self._probes += 1
             self.given_up = None
-            self._keep()
+            self._kept.keep()
         self.open()
 
     def tell_wait(self) -> None:
@@ -172,7 +169,7 @@ class Reconnect:
             self._services.alerts.end(name, account=self._account.name)
         self._probes = 0
         if self._account.carried.past is not None:
-            self._keep()
+            self._kept.keep()
 
     def decide(self, change: StateChanged) -> None:
         """Open again at once, after a delay, or never."""
@@ -193,7 +190,7 @@ class Reconnect:
         if isinstance(verdict, GiveUp):
             self.give_up(verdict)
             return
-        self._keep()
+        self._kept.keep()
         for alert in alerts.of_link(failure, verdict):
             services.alerts.raise_(
                 msgspec.structs.replace(alert, account=self._account.name),
@@ -228,7 +225,7 @@ class Reconnect:
     def give_up(self, verdict: GiveUp) -> None:
         """Have the connection move to FAILED; the verdict outlives this process."""
         self.given_up = verdict
-        self._keep()
+        self._kept.keep()
         self._peers.connection.tell(Fail(verdict=verdict))
 
     def reset(self, state: ConnectionState, *, wanted: bool) -> None:
@@ -242,7 +239,7 @@ class Reconnect:
         self._services.alerts.end(account=self._account.name, but=alerts.LETTERS_WAITING)
         self.given_up = None
         self._probes = 0
-        self._keep()
+        self._kept.keep()
 
     def try_anew(self, state: ConnectionState, *, wanted: bool) -> None:
         """Leave FAILED, or do not wait for the next attempt."""
@@ -286,40 +283,13 @@ class Reconnect:
         )
 
     def stored(self) -> None:
-        """Hear that the past is in the journal; write it again if it has changed since."""
-        self._storing = False
-        if self._unstored:
-            self._keep()
-
-    def _keep(self) -> None:
-        """Leave the past to the next life; at most one write is under way."""
-        before, past = self._account.carried.past, self.past()
-        self._account.carried.past = past
-        self._unstored = self._storing
-        if self._storing or (past is None and before is None):
-            return
-        self._storing = True
-        supervisor = self._peers.supervisor
-        self._services.writer.submit(
-            StorePast(account=self._account.name, past=past),
-            lambda _: supervisor.tell(PastStored()),
-            refused=lambda _: supervisor.tell(PastStored()),
-        )
+        """Hear that the past is in the journal."""
+        self._kept.stored()
 
     def _recall(self, past: Past, *, reread: bool) -> None:
         clock = self._services.clock
         away_s = (clock.unix_ms() - past.at_ms) / 1000
-        if reread and self._is_about_others(past):
+        if reread and is_about_others(past, self._account.plan.fingerprint):
             return  # a person has given new credentials since
         self._retries.restore(past.history, clock.monotonic(), away_s=away_s, reread=reread)
         self.given_up = past.given_up
-
-    def _is_about_others(self, past: Past) -> bool:
-        """Return whether a past is a refusal of credentials that are not these."""
-        fingerprint = self._account.plan.fingerprint
-        if None in (past.credentials, fingerprint) or past.credentials == fingerprint:
-            return False
-        given_up, history = past.given_up, past.history
-        if given_up is not None:
-            return given_up.failure.error_class in _OF_CREDENTIALS
-        return history.error_class in {each.value for each in _OF_CREDENTIALS}

@@ -11,7 +11,7 @@ from typing import Final
 from actors.sections import Delays, ReconnectSettings
 from actors.values import ErrorClass, Failure
 
-__all__ = ["Delays", "delay_s", "window_s"]
+__all__ = ["Delays", "delay_s", "longest_s", "window_s"]
 
 _MOST_DOUBLINGS: Final = 30
 
@@ -115,3 +115,20 @@ def delay_s(
     if failure.retry_after_s is None:
         return wait_s
     return max(wait_s, min(failure.retry_after_s, delays.retry_after_cap_s))
+
+
+def longest_s(delays: ReconnectSettings) -> float:
+    """Return the longest wait there is, whatever failed."""
+    return max(
+        delays.flapping_wait_s * (1.0 + delays.flapping_spread),
+        delays.unexpected_close_cap_s,
+        delays.network_cap_s,
+        delays.other_cap_s,
+        delays.server_restart_max_s,
+        delays.overload_cap_s,
+        delays.auth_cap_s,
+        delays.kicked_max_s,
+        delays.tls_trust_cap_s,
+        delays.config_cap_s,
+        delays.retry_after_cap_s,
+    )

@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from actors.policy.backoff import delay_s
+from actors.policy.backoff import delay_s, longest_s
 from actors.policy.failures import SESSION_REMOVED
 from actors.policy.windows import SlidingWindow
 from actors.sections import ReconnectSettings
@@ -234,29 +234,12 @@ class Retries:
         self._kicked = history.kicked
         for ago_s in history.short_links_ago_s:
             self._short_links.add(now_s - away_s - ago_s)
-        wait_s = min(max(0.0, history.wait_s - away_s), self._longest_s())
+        wait_s = min(max(0.0, history.wait_s - away_s), longest_s(self._delays))
         if reread and history.error_class == ErrorClass.CONFIG.value:
             wait_s = 0.0
         self._waits_for = (history.error_class, history.reason)
         self._due_at = now_s + wait_s
         return wait_s
-
-    def _longest_s(self) -> float:
-        delays = self._delays
-        flapping_s = delays.flapping_wait_s * (1.0 + delays.flapping_spread)
-        return max(
-            flapping_s,
-            delays.unexpected_close_cap_s,
-            delays.network_cap_s,
-            delays.other_cap_s,
-            delays.server_restart_max_s,
-            delays.overload_cap_s,
-            delays.auth_cap_s,
-            delays.kicked_max_s,
-            delays.tls_trust_cap_s,
-            delays.config_cap_s,
-            delays.retry_after_cap_s,
-        )
 
     def _end_link(self, now_s: float) -> bool:
         """Close the book on the link, if there was one.
