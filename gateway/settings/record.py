@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Annotated, Any, TypeAlias
 
 from actors.sections import Record, hints_of
-from gateway.redaction import MASK, is_secret_name, mask_url
+from gateway.known_secrets import MASK
+from gateway.redaction import is_secret_name, mask_url
 
 SECRET = "secret"  # noqa: S105 the mark itself, not one
 """Marks a key whose value is never shown."""

@@ -14,9 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.known_secrets import MASK, SHORTEST_SECRET
 from gateway.redaction import (
-    MASK,
-    SHORTEST_SECRET,
     Redactor,
     cookie_values,
     is_secret_name,

@@ -18,7 +18,7 @@ from gateway import AccountSettings, Gateway, Settings, logs
 from gateway.cli import main
 from gateway.config import effective, from_mapping, load
 from gateway.errors import ConfigError
-from gateway.redaction import MASK
+from gateway.known_secrets import MASK
 
 
 @pytest.fixture(autouse=True)
