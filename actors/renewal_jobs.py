@@ -9,21 +9,17 @@ from actors.identity import Grant
 from actors.messages import CredentialsInbox, CredentialsLoaded, RenewalEnded
 from actors.plan import AccountPlan
 from actors.policy.credentials import Flight
+from actors.policy.failures import of_credentials
 from actors.ports import CredentialSource, Kept, Mailbox, Renewal
-from actors.values import ErrorClass, Failure, Phase
+from actors.values import ErrorClass, Failure
 
-
-def _failure(reason: str, detail: str, error_class: ErrorClass = ErrorClass.OTHER) -> Failure:
-    return Failure(error_class=error_class, reason=reason, detail=detail, phase=Phase.CREDENTIALS)
-
-
-HUNG: Final = _failure(
+HUNG: Final = of_credentials(
     "renewal_hung", "The source of the credentials did not answer in time; it is asked again."
 )
-BUDGET_SPENT: Final = _failure(
+BUDGET_SPENT: Final = of_credentials(
     "budget_spent", "The calls of this hour or day are spent; it is renewed when there are more."
 )
-UNREADABLE: Final = _failure(
+UNREADABLE: Final = of_credentials(
     "credentials_unreadable",
     "The stored credentials cannot be read; sign in again, or give new ones.",
     ErrorClass.NEEDS_HUMAN,
@@ -69,7 +65,9 @@ def _checked(found: object, flight: Flight) -> Renewal:
     if isinstance(found, Renewal) and isinstance(found.result, Grant | Failure):
         return found
     what = f"raised {found}" if isinstance(found, str) else f"returned {type(found).__name__}"
-    failure = _failure("source_failed", f"The source of the credentials {what}; it is asked again.")
+    failure = of_credentials(
+        "source_failed", f"The source of the credentials {what}; it is asked again."
+    )
     return Renewal(result=failure, calls=flight.calls)
 
 

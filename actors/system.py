@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from functools import partial
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import pykka
 
@@ -40,6 +40,9 @@ from actors.runtime.quotas import OpenSends, SharedRate
 from actors.sections import CredentialSettings, HandlerSettings, HistorySettings, JournalSettings
 from actors.values import Event, Outcome
 from actors.watch import LEAKED, Watch
+
+_Shared: TypeAlias = Literal["credentials", "dialing"]
+"""Actors that all accounts share."""
 
 _HANDLERS = HandlerSettings()
 _HISTORY = HistorySettings()
@@ -159,8 +162,8 @@ class System:
         services.pool.start()
         services.timers.start()
         services.handlers.start()
-        self._start_dialing()
-        self._start_credentials()
+        self._start_shared("dialing")
+        self._start_shared("credentials")
         self.watch.start()
 
     def stop(self, *, journal_s: float, threads_s: float) -> list[str]:
@@ -192,21 +195,20 @@ class System:
         survivors += services.pool.stop(left())
         return survivors
 
-    def _start_dialing(self) -> None:
+    def _start_shared(self, name: _Shared) -> None:
         services = self.services
-        DialingActor.play(
-            self._dialing,
-            services.pool,
-            gate=self._gate,
-            clock=services.clock,
-            dice=self._dice,
-            timers=services.timers,
-            mailbox=self._dialing,
-            supervisor=Root(self._hear),
-        )
-
-    def _start_credentials(self) -> None:
-        services = self.services
+        if name == "dialing":
+            DialingActor.play(
+                self._dialing,
+                services.pool,
+                gate=self._gate,
+                clock=services.clock,
+                dice=self._dice,
+                timers=services.timers,
+                mailbox=self._dialing,
+                supervisor=Root(self._hear),
+            )
+            return
         CredentialsActor.play(
             self._credentials,
             services.pool,
@@ -241,16 +243,12 @@ class System:
             error=message.error,
             restart_in_s=delay_s,
         )
-        name: Literal["credentials", "dialing"]
-        name = "dialing" if message.name == "dialing" else "credentials"
+        name: _Shared = "dialing" if message.name == "dialing" else "credentials"
         services.timers.call_after(delay_s, partial(self._restart, name))
 
-    def _restart(self, name: Literal["credentials", "dialing"]) -> None:
+    def _restart(self, name: _Shared) -> None:
         if self.accounts.running:
-            if name == "dialing":
-                self._start_dialing()
-            else:
-                self._start_credentials()
+            self._start_shared(name)
             for account in self.accounts.all():
                 if name == "credentials":
                     self.accounts.keep_credentials(account)

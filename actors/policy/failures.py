@@ -92,6 +92,11 @@ def from_close_code(
     )
 
 
+def of_credentials(reason: str, detail: str, error_class: ErrorClass = ErrorClass.OTHER) -> Failure:
+    """Return a failure of the credentials; ``detail`` holds no secret."""
+    return Failure(error_class=error_class, reason=reason, detail=detail, phase=Phase.CREDENTIALS)
+
+
 def from_signal(kind: SignalKind, *, heartbeat_late_s: float = 0.0) -> Failure:
     """Return what a signal means that ends the session.
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import shlex
 
-from actors.values import AccountId, ErrorClass, Failure, Phase
+from actors.policy.failures import of_credentials
+from actors.values import AccountId, ErrorClass, Failure
 from gateway.commands import command
 
-
-def failure(reason: str, detail: str, error_class: ErrorClass = ErrorClass.OTHER) -> Failure:
-    """Return a failure of the credentials; ``detail`` holds no secret."""
-    return Failure(error_class=error_class, reason=reason, detail=detail, phase=Phase.CREDENTIALS)
+failure = of_credentials
 
 
 def needs_human(reason: str, detail: str) -> Failure:
