@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from actors.account.grant import keeping
+from actors.account.grant import look_after
 from actors.account.services import Account, CarriedState, Peers, Services
 from actors.account.supervisor import SupervisorActor
 from actors.messages import (
@@ -99,7 +99,7 @@ class AccountRegistry:
             ),
             carried=CarriedState(self._pasts.pop(plan.account, None)),
         )
-        self.keep_credentials(account)
+        look_after(account)
         with self._lock:
             self._accounts[plan.account] = account
             account.carried.connects = connect
@@ -109,11 +109,6 @@ class AccountRegistry:
                 self._leaving[plan.account] = account
             else:
                 self._begin(account)
-
-    def keep_credentials(self, account: Account) -> None:
-        """Have the credentials of an account looked after, if anything renews them."""
-        if account.plan.source is not None:
-            self._services.credentials.tell(keeping(account))
 
     def _begin(self, account: Account) -> None:
         """Start an account, one that joins anew once the journal has forgotten its past.

@@ -12,6 +12,7 @@ from typing import Literal, TypeAlias
 
 import pykka
 
+from actors.account.grant import look_after
 from actors.account.services import Observer, Parking, Role, Services
 from actors.credentials import CredentialsActor
 from actors.dialing import DialingActor
@@ -251,5 +252,5 @@ class System:
             self._start_shared(name)
             for account in self.accounts.all():
                 if name == "credentials":
-                    self.accounts.keep_credentials(account)
+                    look_after(account)
                 account.peers.connection.tell(Introduce(name=name))

@@ -59,6 +59,15 @@ class Children:
             else _ACTORS[name].play(role, pool, account)
         )
 
+    def start_all(self, state: ConnectionState, generation: Generation) -> None:
+        """Start them, wanted or not: what was acknowledged is handled without a link, too.
+
+        If there are some, a single one that is missing is restarted in its turn.
+        """
+        if not self.refs:
+            for name in CHILDREN:
+                self.start(name, state, generation)
+
     def stop(self, *, but: str | None = None) -> None:
         """Stop them, in reverse order."""
         for name in ("recovery", *reversed(CHILDREN)):

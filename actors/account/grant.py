@@ -9,9 +9,13 @@ from actors.state import Cause
 from actors.values import ErrorClass, Failure, Generation
 
 
-def keeping(account: Account) -> KeepCredentials:
-    """Return the order to look after the credentials of an account."""
-    return KeepCredentials(plan=account.plan, connection=account.peers.connection)
+def look_after(account: Account) -> bool:
+    """Have the credentials of an account looked after; False: nothing renews them."""
+    if account.plan.source is None:
+        return False
+    keep = KeepCredentials(plan=account.plan, connection=account.peers.connection)
+    account.services.credentials.tell(keep)
+    return True
 
 
 class GrantInUse:

@@ -6,8 +6,8 @@ how often an actor may die in :mod:`actors.policy.windows`.
 
 from __future__ import annotations
 
-from actors.account.children import CHILDREN, Children
-from actors.account.grant import keeping
+from actors.account.children import Children
+from actors.account.grant import look_after
 from actors.account.reconnect import Reconnect, crash_loop
 from actors.account.recovery import report_crashes
 from actors.account.services import Account
@@ -120,7 +120,7 @@ class SupervisorActor(SupervisedActor[SupervisorInbox]):
             return
         if self._reconnect.given_up is not None:
             carried.connects = False
-        self._staff()
+        self._children.start_all(self._state, self._generation)
         if carried.begun:
             self._resume_connection()
         unheard, carried.unheard = carried.unheard, ()
@@ -162,22 +162,13 @@ class SupervisorActor(SupervisedActor[SupervisorInbox]):
         resumed, self._wanted = not self._wanted, True
         first, self._was_started = not self._was_started, True
         if first:  # a verdict or a delay of an earlier life may still hold
-            self._staff()
+            self._children.start_all(self._state, self._generation)
             self._reconnect.tell_wait()
             self._resume_connection()
         elif self._state is ConnectionState.DISCONNECTED or (
             resumed and self._state is ConnectionState.RECONNECTING
         ):
             self._reconnect.open()
-
-    def _staff(self) -> None:
-        """Have the children, wanted or not: what was acknowledged is handled without a link, too.
-
-        A single one that is missing is restarted in its turn.
-        """
-        if not self._children.refs:
-            for name in CHILDREN:
-                self._spawn(name)
 
     def _leave(self, *, for_good: bool) -> None:
         self._wanted, self._ending = False, self._ending or for_good
@@ -187,13 +178,10 @@ class SupervisorActor(SupervisedActor[SupervisorInbox]):
         self._peers.connection.tell(Shut(for_good=for_good))
 
     def _replace_credentials(self, plan: AccountPlan) -> None:
-        account, credentials = self._account, self._services.credentials
-        account.plan = plan
+        self._account.plan = plan
         self._reconnect.forget()
-        if plan.source is None:
-            credentials.tell(ForgetCredentials(account=account.name))
-        else:
-            credentials.tell(keeping(account))
+        if not look_after(self._account):
+            self._services.credentials.tell(ForgetCredentials(account=self._account.name))
         self._peers.connection.tell(ForgetGrant())
         self._reconnect.try_anew(self._state, wanted=self._wanted)
 
@@ -253,7 +241,9 @@ class SupervisorActor(SupervisedActor[SupervisorInbox]):
         if died.name == "connection":
             self._connection_died()
         if died.name == "recovery" and delay_s is None:
-            self._give_recovery_up()
+            # The link stays, the gap is told, a later probe tries again.
+            outcome = report_crashes(self._account)
+            self._peers.connection.tell(RecoveryEnded(generation=self._generation, outcome=outcome))
             return
         if delay_s is None:
             delay_s = LONGEST_DELAY_S
@@ -281,11 +271,6 @@ class SupervisorActor(SupervisedActor[SupervisorInbox]):
                 at_ms=self._services.clock.unix_ms(),
             )
         )
-
-    def _give_recovery_up(self) -> None:
-        """It keeps dying: the link stays, the gap is told, a later probe tries again."""
-        outcome = report_crashes(self._account)
-        self._peers.connection.tell(RecoveryEnded(generation=self._generation, outcome=outcome))
 
     def _restart(self, name: str) -> None:
         if name in self._children.refs or self._state is ConnectionState.CLOSED:

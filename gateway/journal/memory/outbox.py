@@ -17,7 +17,6 @@ KEPT: Final = 10_000
 """Ended sends that are kept for queries."""
 
 _OPEN: Final = frozenset({SendState.QUEUED, SendState.SENDING, SendState.UNKNOWN})
-_TRIED: Final = frozenset({SendState.SENDING, SendState.UNKNOWN})
 _NEVER_LEFT: Final = frozenset({SendOutcome.EXPIRED, SendOutcome.CANCELLED})
 
 
