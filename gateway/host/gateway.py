@@ -281,11 +281,7 @@ class Gateway:
                 log=self._log,
                 on_exhausted=partial(self._life.end, broken=True),
             )
-            try:
-                system.start()
-            except BaseException:  # the machine has no thread left
-                system.stop(journal_s=stopping.JOURNAL_S, threads_s=1.0)
-                raise
+            stopping.start_or_stop(system)
             self._system = system
             self._sinks.start(system.services.alerts)
             self._life.began(on_fork=self.accounts.forget_states)

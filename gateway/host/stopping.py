@@ -21,6 +21,15 @@ JOURNAL_S: Final = 1.0
 """Seconds the journal gets at least, as its lock must be free for the next process."""
 
 
+def start_or_stop(system: System) -> None:
+    """Start a system; one whose machine has no thread left is stopped again, and raises."""
+    try:
+        system.start()
+    except BaseException:
+        system.stop(journal_s=JOURNAL_S, threads_s=1.0)
+        raise
+
+
 class Steps(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds each step may take.
 

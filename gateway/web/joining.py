@@ -25,7 +25,7 @@ def add(context: Context, request: Request) -> Answer:
     try:
         settings = from_mapping({"accounts": [body]}, source="the body", environment={})
     except ConfigError as error:
-        raise Problem(422, "config", f"{error}", "see docs/configuration.md") from error
+        raise Problem(422, "config", f"{error}", "see config/default.yaml for the keys") from error
     view = context.gateway.accounts.add(settings.accounts[0])
     context.log.info("control.performed", verb="add", account=view.id)
     body = {"done": "added", "kept": _KEPT, "account": shapes.account(view)}
