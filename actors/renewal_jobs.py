@@ -8,6 +8,7 @@ from typing import Final
 from actors.identity import Grant
 from actors.messages import CredentialsInbox, CredentialsLoaded, RenewalEnded
 from actors.plan import AccountPlan
+from actors.policy import budget
 from actors.policy.credentials import Flight
 from actors.ports import CredentialSource, Kept, Mailbox, Renewal
 from actors.values import ErrorClass, Failure, Phase
@@ -23,6 +24,17 @@ HUNG: Final = _failure(
 BUDGET_SPENT: Final = _failure(
     "budget_spent", "The calls of this hour or day are spent; it is renewed when there are more."
 )
+
+
+def refused_until(wait_s: float) -> Failure:
+    """Return why a person's renewal does not begin, and when it could."""
+    return _failure(
+        BUDGET_SPENT.reason,
+        f"The calls of this hour or day are spent, and asking more often risks the account; there "
+        f"is one again in {budget.told(wait_s)}.",
+    )
+
+
 UNREADABLE: Final = _failure(
     "credentials_unreadable",
     "The stored credentials cannot be read; sign in again, or give new ones.",

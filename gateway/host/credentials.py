@@ -16,7 +16,7 @@ from actors.system import System
 from actors.values import AccountId, Failure
 from gateway import arguments
 from gateway.credentials.shapes import CredentialsShown, SignInShown
-from gateway.credentials.store import Stored, StoreError
+from gateway.credentials.store import StoreError
 from gateway.errors import (
     CredentialsRefusedError,
     GatewayError,
@@ -58,10 +58,11 @@ class CredentialDesk:
     def __init__(self, keeper: Keeper, reset: Callable[[AccountId], None], log: Any) -> None:
         self._keeper = keeper
         self._reset = reset
+        self._log = log
         self._sign_ins = SignIns(self._put, log)
         self._changed = threading.Condition()
         self._changes: Counter[AccountId] = Counter()
-        self._last: dict[AccountId, str] = {}
+        self._last: dict[AccountId, CredentialsChanged] = {}
         self._busy: set[AccountId] = set()
 
     def show(self, account: AccountId) -> CredentialsShown:
@@ -107,14 +108,14 @@ class CredentialDesk:
             raise JournalError(f"{error}") from error
         finally:
             self._end(account)
-        self._tell(account, source, replaced.stored)
+        self._tell(account, source, replaced, by="cookie")
         return replaced
 
     def heard(self, change: CredentialsChanged) -> None:
         """Hear what became of an account's credentials."""
         with self._changed:
             self._changes[change.account] += 1
-            self._last[change.account] = change.what
+            self._last[change.account] = change
             self._changed.notify_all()
 
     def renew(self, account: AccountId, wait_s: float = 0.0) -> bool:
@@ -129,7 +130,8 @@ class CredentialDesk:
 
         Raises:
             UnknownAccountError: There is no such account.
-            CredentialsRefusedError: It has none that are renewed, or no gateway runs.
+            CredentialsRefusedError: It has none that are renewed, no gateway runs, or the calls
+                of the hour or day are spent; says when there are more.
         """
         self._renewing(account)
         system = self._keeper.system()
@@ -141,8 +143,10 @@ class CredentialDesk:
             before = self._changes[account]
             system.services.credentials.tell(RenewNow(plan=self._keeper.plans[account]))
             over = self._changed.wait_for(lambda: self._changes[account] > before, wait_s)
-            done = over and self._last[account] == "renewed"
-        if done:
+            last = self._last[account] if over else None
+        if last is not None and last.reason == "budget_spent":
+            raise CredentialsRefusedError(last.reason, last.detail or "")
+        if last is not None and last.what == "renewed":
             self._reset(account)  # one that had FAILED for want of a token tries again
         return over
 
@@ -158,7 +162,11 @@ class CredentialDesk:
             CredentialsRefusedError: It has no login that is kept here, it is being signed in
                 already, or the gateway has stopped.
         """
-        return self._sign_ins.begin(self._kept_here(account))
+        from gateway.credentials import replacing  # noqa: PLC0415  # it costs a platform
+
+        source = self._kept_here(account)
+        replacing.refuse_spent(source)
+        return self._sign_ins.begin(source)
 
     def sign_in_status(
         self, account: AccountId, seen: int | None = None, wait_s: float = 0.0
@@ -213,7 +221,7 @@ class CredentialDesk:
             self._end(account)
         # It is stored: whoever stops the gateway, or removes the account, needs no reset.
         with contextlib.suppress(GatewayError):
-            self._tell(account, source, replaced.stored)
+            self._tell(account, source, replaced, by="code")
         return replaced.doubt
 
     def _known(self, account: AccountId) -> tuple[AccountSettings, AccountPlan]:
@@ -258,7 +266,18 @@ class CredentialDesk:
             self._busy.discard(account)
             self._changed.notify_all()
 
-    def _tell(self, account: AccountId, source: GoofishSource, stored: Stored) -> None:
+    def _tell(
+        self, account: AccountId, source: GoofishSource, replaced: Replaced, *, by: str
+    ) -> None:
+        stored, doubt = replaced.stored, replaced.doubt
+        self._log.info(
+            "credentials.replaced",
+            account=account,
+            by=by,
+            lineage=stored.lineage,
+            proven=doubt is None,
+            reason=None if doubt is None else doubt.reason,
+        )
         system = self._keeper.system()
         if system is not None:
             system.services.credentials.tell(

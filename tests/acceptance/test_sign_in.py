@@ -116,6 +116,7 @@ def test_a_scanned_code_signs_in(shopkeepers: Make) -> None:
     assert (credentials.lineage, credentials.version, credentials.state) == (1, 1, "ready")
     assert "havana_lgc2_77" in {cookie.name for cookie in credentials.kept}
     assert keeper.log.found("sign_in.ended", state="done", reason=None, account=SHOP)
+    assert len(keeper.log.found("credentials.replaced", account=SHOP, by="code", proven=True)) == 1
     keeper.web.check()
 
 
