@@ -278,6 +278,7 @@ class CredentialsActor(SupervisedActor[CredentialsInbox]):
         )
 
     def _tell(self, entry: Entry, what: str, failure: Failure | None = None) -> None:
+        self._show(entry, self._now())  # who hears of it looks at once
         self._observer.credentials_changed(entry.changed(what, failure))
 
     def _show(self, entry: Entry, now: Now) -> None:

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
-from actors.identity import CredentialsChanged
+from actors.identity import CredentialsChanged, CredentialsSeen
 from actors.messages import CredentialsReplaced, RenewNow
 from actors.plan import AccountPlan
 from actors.system import System
@@ -74,15 +74,25 @@ class CredentialDesk:
         from gateway.credentials.showing import shown  # noqa: PLC0415  # it costs a platform
 
         settings, plan = self._known(account)
-        source, seen = _goofish(plan.source), None
+        source, seen = _goofish(plan.source), self.seen(account)
         stored = None if source is None else source.stored()
         system = self._keeper.system()
-        if system is not None:
-            seen = system.services.seen.get(account)
         clock_ms = time.time_ns() // 1_000_000
         now_s = time.monotonic() if system is None else system.services.clock.monotonic()
         now_ms = clock_ms if system is None else system.services.clock.unix_ms()
         return shown(settings, stored, seen, now_ms=now_ms, now_s=now_s)
+
+    def seen(self, account: AccountId) -> CredentialsSeen | None:
+        """Return what a running gateway knows of an account's renewals, without a look at disk."""
+        system = self._keeper.system()
+        return None if system is None else system.services.seen.get(account)
+
+    def next_renewal_s(self, account: AccountId) -> float | None:
+        """Return the seconds until an account's next renewal; None: none is planned."""
+        system, seen = self._keeper.system(), self.seen(account)
+        if system is None or seen is None or seen.next_at_s is None:
+            return None
+        return max(0.0, seen.next_at_s - system.services.clock.monotonic())
 
     def replace(self, account: AccountId, pasted: str) -> Replaced:
         """Put a pasted cookie in place, once the platform gave a token for it.

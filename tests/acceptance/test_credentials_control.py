@@ -182,3 +182,24 @@ def test_a_login_pasted_when_the_calls_are_spent_is_kept_and_proven_later(
     connected = ConnectionState.CONNECTED
     keeper.pass_time(lambda: keeper.gateway.accounts[SHOP].state is connected, limit_s=4 * HOUR_S)
     keeper.web.check()
+
+
+def test_an_account_that_waits_for_a_token_says_why_and_how_long(shopkeepers: Make) -> None:
+    keeper = listening(shopkeepers())
+    keeper.web.inject(web_rules.throttled())
+    keeper.gateway.start()
+    keeper.heard("failed")
+    keeper.wait(ConnectionState.RECONNECTING)
+    view = keeper.gateway.accounts[SHOP]
+    assert view.last_error is not None
+    assert view.last_error.reason == "throttled"
+    assert view.next_retry_s is not None
+    assert 500 < view.next_retry_s <= 660, "until the next renewal, not until the next look"
+    with served(keeper) as url:
+        listed = json.loads(call("accounts", "list", "--url", url, "--json")[1])["accounts"][0]
+        assert listed["last_error"]["reason"] == "throttled"
+        assert listed["next_retry_s"] > 500
+        for command in (("accounts", "list"), ("status",)):
+            out = call(*command, "--url", url)[1]
+            assert "throttled" in out
+            assert f"{SHOP}: The platform says that too much is asked" in out, command
