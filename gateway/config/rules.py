@@ -87,7 +87,9 @@ def warnings(settings: Settings) -> Iterator[Finding]:
         if not account.tls.verify:
             yield f"{path}.tls.verify", "is off: anybody on the way can read and write"
         user_id, cookie = account.credentials.user_id, account.credentials.cookie
-        if account.platform == "goofish" and cookie and not pasted.users_of(cookie):
+        # Of kind goofish it may be pasted in any form; its account says what is wrong with it.
+        kept = account.platform == "goofish" and account.credentials.kind == "static"
+        if kept and cookie and not pasted.users_of(cookie):
             told = "there is no unb in it, so it is not of a user who is logged in"
             yield f"{path}.credentials.cookie", f"{told}; copy it from a page after the login"
         if user_id:

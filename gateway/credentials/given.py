@@ -92,6 +92,13 @@ class Giver(Protocol):
             ValueError: It gives something else; says what, and the next step.
         """
 
+    def look(self) -> Given | None:
+        """Return what is given, if a look at this machine tells; None: only asking does.
+
+        Raises:
+            ValueError: Nothing that can be used is there; says what, and the next step.
+        """
+
     def stamp(self) -> object:
         """Return what is another once something else is given; None: only asking tells.
 
@@ -147,11 +154,11 @@ class GivenSource:
         return self._giver.stamp() != self._stamp
 
     def looked_at(self) -> str | None:
-        """Return what is wrong with what is given now; None: nothing is, or only asking tells."""
-        if self._giver.stamp() is None:
-            return None
+        """Return what is wrong, as far as is known without asking; None: nothing that is known."""
         try:
-            self._whole(self._giver.ask(Why.START, 0))
+            given = self._giver.look()
+            if given is not None:
+                self._whole(given)
         except ValueError as error:
             return f"{error}"
         return None

@@ -56,6 +56,10 @@ class FileGiver:
             return type(error).__name__
         return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
+    def look(self) -> Given:
+        """Read it."""
+        return self.ask(Why.START, 0)
+
     def ask(self, why: Why, version: int) -> Given:
         """Read it."""
         del why, version
@@ -102,6 +106,10 @@ class EnvironmentGiver:
         """Return what the variables hold; it is not shown."""
         return _Unshown(hash(tuple(self._environment.get(name) for name in self._names.values())))
 
+    def look(self) -> Given:
+        """Read them."""
+        return self.ask(Why.START, 0)
+
     def ask(self, why: Why, version: int) -> Given:
         """Read them."""
         del why, version
@@ -132,6 +140,10 @@ class FunctionGiver:
     def stamp(self) -> object:
         """Return None: what it asks may cost somebody something."""
         return None
+
+    def look(self) -> None:
+        """Import it."""
+        self._function()
 
     def ask(self, why: Why, version: int) -> Given:
         """Call it; what it raises is told by type and place, the text of a ValueError too."""
@@ -227,6 +239,9 @@ class ServiceGiver:
     def stamp(self) -> object:
         """Return None: to ask costs the service something."""
         return None
+
+    def look(self) -> None:
+        """Ask nobody."""
 
     def ask(self, why: Why, version: int) -> Given:
         """Ask it."""
