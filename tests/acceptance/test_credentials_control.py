@@ -203,3 +203,27 @@ def test_an_account_that_waits_for_a_token_says_why_and_how_long(shopkeepers: Ma
             out = call(*command, "--url", url)[1]
             assert "throttled" in out
             assert f"{SHOP}: The platform says that too much is asked" in out, command
+
+
+def test_a_refusal_leaves_stdout_empty_for_programs(
+    shopkeepers: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    keeper = listening(shopkeepers(per_hour=2))
+    keeper.gateway.start()
+    keeper.wait(ConnectionState.CONNECTED)
+    typed(monkeypatch, keeper.seller.sign_in())
+    none = str(tmp_path / "none")
+    with served(keeper) as url:
+        for code, words in (
+            (1, ("credentials", "show", "nobody")),
+            (1, ("credentials", "set", SHOP)),
+            (2, ("credentials", "set", SHOP, "--file", none)),
+            (1, ("credentials", "renew", SHOP)),
+            (1, ("sign-in", SHOP)),
+            (2, ("credentials", "show", SHOP, "--token-file", none)),
+            (2, ("credentials", "show", SHOP, "-c", none)),
+        ):
+            found, out, err = call("accounts", *words, "--url", url, "--json")
+            assert (found, out) == (code, ""), (words, out)
+            assert err, words
+    keeper.web.check()
