@@ -149,9 +149,13 @@ class GivenSource:
         """Return nothing: whoever gives them keeps them."""
         return Kept()
 
-    def has_changed(self) -> bool:
-        """Return whether something else is given than when it was asked last, as far as is seen."""
-        return self._giver.stamp() != self._stamp
+    def has_changed(self) -> bool | None:
+        """Return whether something else is given than when it was asked; None: only asking tells.
+
+        A look at this machine, which costs nobody anything.
+        """
+        stamp = self._giver.stamp()
+        return None if stamp is None else stamp != self._stamp
 
     def looked_at(self) -> str | None:
         """Return what is wrong, as far as is known without asking; None: nothing that is known."""

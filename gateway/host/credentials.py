@@ -24,6 +24,7 @@ from gateway.errors import (
     UnknownAccountError,
 )
 from gateway.host.sign_ins import SignIns
+from gateway.host.watching import SourceWatch
 from gateway.settings import AccountSettings
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class CredentialDesk:
         self._reset = reset
         self._log = log
         self._sign_ins = SignIns(self._put, log)
+        self._watch = SourceWatch(self._source_of, self.renew)
         self._changed = threading.Condition()
         self._changes: Counter[AccountId] = Counter()
         self._last: dict[AccountId, CredentialsChanged] = {}
@@ -127,6 +129,7 @@ class CredentialDesk:
             self._changes[change.account] += 1
             self._last[change.account] = change
             self._changed.notify_all()
+        self._watch.heard(change)
 
     def renew(self, account: AccountId, wait_s: float = 0.0) -> bool:
         """Have a running gateway renew an account's token now.
@@ -210,11 +213,12 @@ class CredentialDesk:
         self._sign_ins.forget(account)
 
     def close(self, wait_s: float) -> None:
-        """End all sign-ins, and begin none any more. Idempotent.
+        """End all sign-ins, begin none any more, and look for no mended file. Idempotent.
 
         Args:
             wait_s: Seconds to wait for those that only lack a token.
         """
+        self._watch.close()
         self._sign_ins.close(wait_s)
 
     def _put(
@@ -239,6 +243,10 @@ class CredentialDesk:
         if account not in plans:
             raise UnknownAccountError(account, list(plans))
         return self._keeper.settings_of(account), plans[account]
+
+    def _source_of(self, account: AccountId) -> object:
+        plan = self._keeper.plans.get(account)
+        return None if plan is None else plan.source
 
     def _renewing(self, account: AccountId) -> object:
         _, plan = self._known(account)
