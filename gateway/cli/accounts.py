@@ -53,7 +53,8 @@ def details(rows: Sequence[dict[str, Any]], *states: str) -> None:
     """Print what is wrong with the accounts in these states, in a sentence each."""
     wrong = [row for row in rows if row["state"] in states and row["last_error"]]
     for row in wrong[:MOST_DETAILS]:
-        show.line(f"{row['id']}: {row['last_error']['detail']}")
+        detail = row["last_error"]["detail"]
+        show.line(detail if row["id"] in detail else f"{row['id']}: {detail}")
     if len(wrong) > MOST_DETAILS:
         show.line(f"and {len(wrong) - MOST_DETAILS} more; --json has them all")
 
