@@ -6,6 +6,7 @@ import shlex
 
 from actors.values import AccountId, ErrorClass, Failure, Phase
 from gateway.commands import command
+from gateway.errors import CredentialsRefusedError
 
 
 def failure(reason: str, detail: str, error_class: ErrorClass = ErrorClass.OTHER) -> Failure:
@@ -27,4 +28,15 @@ def to_paste(account: AccountId) -> str:
     """Return the command that takes a new cookie."""
     return command("accounts credentials set ACCOUNT -c FILE").replace(
         "ACCOUNT", shlex.quote(account)
+    )
+
+
+def not_renewed_here(account: AccountId, kind: str) -> CredentialsRefusedError:
+    """Return the refusal of a verb for credentials that somebody else keeps."""
+    told = "they stand in the settings: change them there and restart"
+    if kind != "static":
+        told = f"they are given by {kind}: change them there"
+    return CredentialsRefusedError(
+        "not_renewed_here",
+        f"the credentials of account {account} are of kind {kind}; {told}, or set kind: goofish",
     )

@@ -15,6 +15,7 @@ from actors.plan import AccountPlan
 from actors.system import System
 from actors.values import AccountId, Failure
 from gateway import arguments
+from gateway.credentials.failures import not_renewed_here
 from gateway.credentials.shapes import CredentialsShown, SignInShown
 from gateway.credentials.store import StoreError
 from gateway.errors import (
@@ -261,15 +262,7 @@ class CredentialDesk:
         return source
 
     def _elsewhere(self, account: AccountId) -> CredentialsRefusedError:
-        kind = self._keeper.settings_of(account).credentials.kind
-        told = "they stand in the settings: change them there and restart"
-        if kind != "static":
-            told = f"they are given by {kind}: change them there"
-        return CredentialsRefusedError(
-            "not_renewed_here",
-            f"the credentials of account {account} are of kind {kind}; {told}, or set kind: "
-            "goofish",
-        )
+        return not_renewed_here(account, self._keeper.settings_of(account).credentials.kind)
 
     def _begin(self, account: AccountId, wait_s: float = 0.0) -> None:
         with self._changed:
