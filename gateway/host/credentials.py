@@ -78,7 +78,7 @@ class CredentialDesk:
 
         settings, plan = self._known(account)
         source, seen = _goofish(plan.source), self.seen(account)
-        stored = None if source is None else source.stored()
+        stored = source.stored() if source else None
         system = self._keeper.system()
         clock_ms = time.time_ns() // 1_000_000
         now_s = time.monotonic() if system is None else system.services.clock.monotonic()
@@ -86,16 +86,15 @@ class CredentialDesk:
         return shown(settings, stored, seen, now_ms=now_ms, now_s=now_s)
 
     def seen(self, account: AccountId) -> CredentialsSeen | None:
-        """Return what a running gateway knows of an account's renewals, without a look at disk."""
+        """Return what a running gateway knows of an account's renewals; no look at the disk."""
         system = self._keeper.system()
-        return None if system is None else system.services.seen.get(account)
+        return system.services.seen.get(account) if system else None
 
     def next_renewal_s(self, account: AccountId) -> float | None:
         """Return the seconds until an account's next renewal; None: none is planned."""
         system, seen = self._keeper.system(), self.seen(account)
-        if system is None or seen is None or seen.next_at_s is None:
-            return None
-        return max(0.0, seen.next_at_s - system.services.clock.monotonic())
+        at_s = seen.next_at_s if seen else None
+        return max(0.0, at_s - system.services.clock.monotonic()) if system and at_s else None
 
     def replace(self, account: AccountId, pasted: str) -> Replaced:
         """Put a pasted cookie in place, once the platform gave a token for it.
@@ -126,11 +125,11 @@ class CredentialDesk:
 
     def heard(self, change: CredentialsChanged) -> None:
         """Hear what became of an account's credentials."""
+        self._watch.heard(change)
         with self._changed:
             self._changes[change.account] += 1
             self._last[change.account] = change
             self._changed.notify_all()
-        self._watch.heard(change)
 
     def renew(self, account: AccountId, wait_s: float = 0.0) -> bool:
         """Have a running gateway renew an account's token now.
@@ -178,8 +177,7 @@ class CredentialDesk:
         """
         from gateway.credentials import replacing  # noqa: PLC0415  # it costs a platform
 
-        source = self._kept_here(account)
-        replacing.refuse_spent(source)
+        replacing.refuse_spent(source := self._kept_here(account))
         return self._sign_ins.begin(source)
 
     def sign_in_status(
@@ -247,22 +245,22 @@ class CredentialDesk:
 
     def _source_of(self, account: AccountId) -> object:
         plan = self._keeper.plans.get(account)
-        return None if plan is None else plan.source
+        return plan.source if plan else None
 
     def _renewing(self, account: AccountId) -> object:
         _, plan = self._known(account)
         if plan.source is None:
-            raise self._elsewhere(account)
+            raise not_renewed_here(account, self._kind(account))
         return plan.source
 
     def _kept_here(self, account: AccountId) -> GoofishSource:
         source = _goofish(self._renewing(account))
         if source is None:
-            raise self._elsewhere(account)
+            raise not_renewed_here(account, self._kind(account))
         return source
 
-    def _elsewhere(self, account: AccountId) -> CredentialsRefusedError:
-        return not_renewed_here(account, self._keeper.settings_of(account).credentials.kind)
+    def _kind(self, account: AccountId) -> str:
+        return self._keeper.settings_of(account).credentials.kind
 
     def _begin(self, account: AccountId, wait_s: float = 0.0) -> None:
         with self._changed:
@@ -281,19 +279,13 @@ class CredentialDesk:
         self, account: AccountId, source: GoofishSource, replaced: Replaced, *, by: str
     ) -> None:
         stored, doubt = replaced.stored, replaced.doubt
-        self._log.info(
-            "credentials.replaced",
-            account=account,
-            by=by,
-            lineage=stored.lineage,
-            proven=doubt is None,
-            reason=None if doubt is None else doubt.reason,
-        )
+        why, proven, lineage = doubt.reason if doubt else None, doubt is None, stored.lineage
+        said = {"by": by, "lineage": lineage, "proven": proven, "reason": why}
+        self._log.info("credentials.replaced", account=account, **said)
         system = self._keeper.system()
         if system is not None:
-            system.services.credentials.tell(
-                CredentialsReplaced(account=account, kept=source.kept(stored))
-            )
+            told = CredentialsReplaced(account=account, kept=source.kept(stored))
+            system.services.credentials.tell(told)
         self._reset(account)
 
 
