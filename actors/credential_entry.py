@@ -97,6 +97,5 @@ class Entry:
             version=0 if policy.grant is None else policy.grant.version,
             good_until_s=None if left_s is None else now.monotonic_s + left_s,
             next_at_s=at_s,
-            reason=None if failure is None else failure.reason,
-            detail=None if failure is None else failure.detail,
+            failure=failure,
         )

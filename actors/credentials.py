@@ -212,11 +212,15 @@ class CredentialsActor(SupervisedActor[CredentialsInbox]):
         entry.wanted = not entry.loaded
         if not entry.loaded or entry.policy.flight is not None:
             return
-        flight = entry.policy.renew(self._now())
+        now = self._now()
+        flight = entry.policy.renew(now)
         if flight is not None:
             self._start(entry, flight)
         else:
-            self._tell(entry, "failed", jobs.BUDGET_SPENT)
+            wait_s = entry.policy.free_at(now) - now.monotonic_s
+            refusal = jobs.refused_until(wait_s)
+            self._log_failed(entry, refusal, wait_s)
+            self._tell(entry, "failed", refusal)
 
     def _ended(self, ended: RenewalEnded) -> None:
         entry = self._entries.get(ended.account)
@@ -261,17 +265,11 @@ class CredentialsActor(SupervisedActor[CredentialsInbox]):
     def _failed(self, entry: Entry, failure: Failure, now: Now) -> None:
         policy = entry.policy
         next_at = policy.next_at(now, asked=True, linked=False)
-        self._log.warning(
-            "credentials.renewal_failed",
-            account=entry.name,
-            reason=failure.reason,
-            detail=failure.detail,
-            next_s=None if next_at is None else round(next_at - now.monotonic_s, 1),
-        )
+        stuck, left_s = policy.stuck, policy.left_s(now)
+        self._log_failed(entry, failure, None if next_at is None else next_at - now.monotonic_s)
+        self._tell(entry, "failed" if stuck is None else "needs_human", stuck or failure)
         if failure.reason == "throttled":
             self._egress(entry.source.egress).slow_down(now.monotonic_s)
-        stuck, left_s = policy.stuck, policy.left_s(now)
-        self._tell(entry, "failed" if stuck is None else "needs_human", stuck or failure)
         if stuck is not None:
             self._say_stuck(entry, stuck)
             self._mark(entry, stuck)
@@ -284,7 +282,17 @@ class CredentialsActor(SupervisedActor[CredentialsInbox]):
                 next_step="see credentials.renewal_failed; it is tried again",
             )
 
+    def _log_failed(self, entry: Entry, failure: Failure, next_s: float | None) -> None:
+        self._log.warning(
+            "credentials.renewal_failed",
+            account=entry.name,
+            reason=failure.reason,
+            detail=failure.detail,
+            next_s=None if next_s is None else round(next_s, 1),
+        )
+
     def _tell(self, entry: Entry, what: str, failure: Failure | None = None) -> None:
+        self._show(entry, self._now())  # who hears of it looks at once
         self._observer.credentials_changed(entry.changed(what, failure))
 
     def _show(self, entry: Entry, now: Now) -> None:

@@ -9,7 +9,7 @@ import enum
 
 import msgspec
 
-from actors.values import AccountId
+from actors.values import AccountId, Failure
 
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,16 +85,14 @@ class CredentialsSeen(msgspec.Struct, frozen=True, kw_only=True):
         version: Number of the newest token; 0: there is none.
         good_until_s: Monotonic seconds until which it is used; None without one.
         next_at_s: Monotonic seconds of the next renewal; None: none is planned.
-        reason: Why the last renewal failed, in snake_case; None: it did not.
-        detail: The same for a person.
+        failure: Why the last renewal failed; None: it did not.
     """
 
     state: str
     version: int = 0
     good_until_s: float | None = None
     next_at_s: float | None = None
-    reason: str | None = None
-    detail: str | None = None
+    failure: Failure | None = None
 
 
 class CredentialsChanged(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ from typing import Final
 from actors.identity import Grant
 from actors.messages import CredentialsInbox, CredentialsLoaded, RenewalEnded
 from actors.plan import AccountPlan
+from actors.policy import budget
 from actors.policy.credentials import Flight
 from actors.policy.failures import of_credentials
 from actors.ports import CredentialSource, Kept, Mailbox, Renewal
@@ -19,6 +20,17 @@ HUNG: Final = of_credentials(
 BUDGET_SPENT: Final = of_credentials(
     "budget_spent", "The calls of this hour or day are spent; it is renewed when there are more."
 )
+
+
+def refused_until(wait_s: float) -> Failure:
+    """Return why a person's renewal does not begin, and when it could."""
+    return of_credentials(
+        BUDGET_SPENT.reason,
+        f"The calls of this hour or day are spent, and asking more often risks the account; there "
+        f"is one again in {budget.told(wait_s)}.",
+    )
+
+
 UNREADABLE: Final = of_credentials(
     "credentials_unreadable",
     "The stored credentials cannot be read; sign in again, or give new ones.",

@@ -15,11 +15,10 @@ from typing import Final, TypeAlias
 import msgspec
 
 from actors.identity import Grant, Why
+from actors.policy import budget
+from actors.policy.budget import DAY_S
 from actors.sections import RenewalSettings
 from actors.values import ErrorClass, Failure
-
-DAY_S: Final = 86_400.0
-HOUR_S: Final = 3_600.0
 
 SHORTEST_S: Final = 600.0
 """A shorter life that is told counts as this: a platform that tells less means something else."""
@@ -194,7 +193,7 @@ class Credentials:
         """Begin a renewal because a person wants one, whatever was before; join one under way.
 
         Returns:
-            None if one is under way, or if the budget is spent.
+            None if one is under way, or if the budget is spent: it bounds a person, too.
         """
         if self.flight is not None or not self._left(now):
             return None
@@ -224,6 +223,12 @@ class Credentials:
         if now.monotonic_s < self._earliest(now):
             return Standing.WAITING
         return Standing.NONE if self.grant is None else Standing.DUE
+
+    def free_at(self, now: Now) -> float:
+        """Return the monotonic seconds from which on the budget has a call; past: it has one."""
+        while self._calls and self._calls[0] <= now.monotonic_s - DAY_S:
+            self._calls.popleft()
+        return budget.free_at_s(self._calls, self._rules)
 
     def left_s(self, now: Now) -> float | None:
         """Return the seconds the grant is good for; None without one."""
@@ -381,20 +386,9 @@ class Credentials:
 
     def _earliest(self, now: Now) -> float:
         """Return the monotonic seconds before which no call may be made."""
-        calls, rules = self._calls, self._rules
-        while calls and calls[0] <= now.monotonic_s - DAY_S:
-            calls.popleft()
-        at = self._not_before
-        if calls:
-            at = max(at, calls[-1] + rules.min_gap_s)
-        if len(calls) >= rules.per_day:
-            at = max(at, calls[-rules.per_day] + DAY_S)
-        if len(calls) >= rules.per_hour:
-            at = max(at, calls[-rules.per_hour] + HOUR_S)
-        return at
+        at = max(self._not_before, self.free_at(now))
+        return max(at, self._calls[-1] + self._rules.min_gap_s) if self._calls else at
 
     def _left(self, now: Now) -> int:
         """Return how many calls the budget allows now."""
-        self._earliest(now)  # drops what is older than a day
-        hour = sum(at > now.monotonic_s - HOUR_S for at in self._calls)
-        return max(0, min(self._rules.per_hour - hour, self._rules.per_day - len(self._calls)))
+        return budget.left(self._calls, now.monotonic_s, self._rules)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from typing import Any
 
 from gateway.cli import credentials, joining, show, sign_in
 from gateway.cli.control import Control, open_control
 from gateway.web.request import MOST_ROWS
+
+MOST_DETAILS = 10
+"""Accounts of which a sentence is printed."""
 
 COLUMNS = (
     "id",
@@ -35,6 +39,7 @@ def main(arguments: argparse.Namespace) -> int:
             else:
                 seen = [row | {"paused": row.get("paused") or None} for row in rows]
                 show.table(seen, COLUMNS, empty="no accounts")
+                details(rows, "reconnecting", "failed")
             return 0
         if arguments.action == "add":
             return joining.add(control, arguments.file, json=arguments.json)
@@ -46,6 +51,16 @@ def main(arguments: argparse.Namespace) -> int:
     else:
         show.line(f"{arguments.account} {told['done']}; it was {told['account']['state']}")
     return 0
+
+
+def details(rows: Sequence[dict[str, Any]], *states: str) -> None:
+    """Print what is wrong with the accounts in these states, in a sentence each."""
+    wrong = [row for row in rows if row["state"] in states and row["last_error"]]
+    for row in wrong[:MOST_DETAILS]:
+        detail = row["last_error"]["detail"]
+        show.line(detail if row["id"] in detail else f"{row['id']}: {detail}")
+    if len(wrong) > MOST_DETAILS:
+        show.line(f"and {len(wrong) - MOST_DETAILS} more; --json has them all")
 
 
 def _all(control: Control, state: str | None) -> list[dict[str, Any]]:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import argparse
 import sys
 
-from gateway.cli import show
+from gateway.cli import logins, show
 from gateway.cli.paths import loaded
 from gateway.config import effective
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Print the effective settings, secrets masked; problems go to stderr."""
+    """Print the effective settings, secrets masked; problems and notes go to stderr."""
     settings = loaded(arguments.config)
-    for note in settings.notes:
+    found = (f"{arguments.config}: {told}" for told in logins.notes(settings))
+    for note in (*settings.notes, *found):
         sys.stderr.write(f"{note}\n")
     shown = effective(settings)
     if arguments.json:

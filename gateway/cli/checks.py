@@ -19,6 +19,7 @@ from pathlib import Path
 
 from actors.ports.journal import JournalError
 from gateway import sinks
+from gateway.cli import logins
 from gateway.cli.findings import Finding, Verdict
 from gateway.cli.paths import unusable
 from gateway.commands import HTTP_EXTRA, command
@@ -70,6 +71,9 @@ def of_settings(settings: Settings) -> Iterator[Finding]:
         yield Finding("configuration", Verdict.WARNING, note, "change it if it is not meant so")
     for told in sinks.check(settings.sinks):
         yield Finding("sinks", Verdict.WRONG, told, "correct it")
+    for told in logins.notes(settings):
+        what, _, fix = told.partition("; ")
+        yield Finding("credentials", Verdict.WARNING, what, fix)
     yield from _links(settings)
     yield from _descriptors(len(settings.accounts))
     if settings.durability == "memory":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from gateway.cli import show
-from gateway.cli.accounts import COLUMNS
+from gateway.cli.accounts import COLUMNS, details
 from gateway.cli.control import open_control
 
 
@@ -31,6 +31,7 @@ def main(arguments: argparse.Namespace) -> int:
         if told["troubled_accounts"]:
             show.line("")
             show.table(told["troubled_accounts"], COLUMNS, empty="")
+            details(told["troubled_accounts"], "reconnecting")
         for alert in told["latest_alerts"]:
             whose = " ".join(filter(None, (alert["account"], alert["lane"])))
             show.line("")

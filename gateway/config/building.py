@@ -40,7 +40,7 @@ def build(values: object, problems: Problems) -> Settings:
     partial["accounts"] = _accounts(reader, given, problems)
     partial["sinks"] = _sinks(given, problems)
     settings = reader.make(Settings, partial, "")
-    for path, text in rules.findings(settings):
+    for path, text in rules.findings(settings, problems.is_wrong):
         problems.add_new(path, text)
     return settings
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
-
-from gateway.settings import Credentials
+from typing import Protocol
 
 Finding = tuple[str, str]
 
@@ -32,7 +31,27 @@ _THE_VALUE = {True: "the cookies: name=value; name=value", False: "the value its
 _QUOTES = tuple("\"'`“”‘’")
 
 
-def findings(credentials: Credentials, path: str) -> Iterator[Finding]:
+class Pasted(Protocol):
+    """What somebody may have pasted: credentials of the settings, or of another program."""
+
+    @property
+    def user_id(self) -> str | None:
+        """The platform's id of the account."""
+
+    @property
+    def device_id(self) -> str | None:
+        """The one the token was asked for."""
+
+    @property
+    def token(self) -> str | None:
+        """Proof for the registration."""
+
+    @property
+    def cookie(self) -> str | None:
+        """``Cookie`` header of the upgrade."""
+
+
+def findings(credentials: Pasted, path: str) -> Iterator[Finding]:
     """Yield what is wrong with the form of credentials, a line each at most."""
     for key in ("user_id", "device_id", "token", "cookie"):
         value = getattr(credentials, key) or ""

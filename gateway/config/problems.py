@@ -39,6 +39,10 @@ class Problems:
         if not any(named == path or named.startswith(below) for named in self._named):
             self.add(path, text)
 
+    def is_wrong(self, path: str) -> bool:
+        """Return whether something is wrong at a key itself, or at one that was meant to be it."""
+        return path in self._named
+
     def line_of(self, path: str) -> int | None:
         """Return the line of a key, or of the nearest thing it stands in."""
         while path and path not in self._lines:

@@ -15,6 +15,7 @@ from actors.sections import ORDERED
 from gateway.config import pasted, texts
 from gateway.config.document import key_path
 from gateway.config.problems import shown
+from gateway.errors import did_you_mean
 from gateway.settings import (
     AccountSettings,
     Credentials,
@@ -44,14 +45,21 @@ SHARED = ("kind", "upgrade_cookie", "endpoints")
 _HANDSHAKE_HEADERS = re.compile(r"connection|upgrade|sec-websocket-.*", re.IGNORECASE)
 
 
-def findings(settings: Settings) -> Iterator[Finding]:
-    """Yield everything that is wrong with settings whose types are right."""
+def findings(
+    settings: Settings, is_wrong: Callable[[str], bool] = lambda _: False
+) -> Iterator[Finding]:
+    """Yield everything that is wrong with settings whose types are right.
+
+    Args:
+        settings: What could be made of the file.
+        is_wrong: Whether a key could not be read: what would follow from it is not told.
+    """
     yield from _http(settings.http)
     if is_homeless(settings.data_dir):
         yield "data_dir", _HOMELESS
     yield from _ids(settings.accounts)
     for index, account in enumerate(settings.accounts):
-        yield from _account(account, key_path("accounts", index))
+        yield from _account(account, key_path("accounts", index), is_wrong)
     # Last: what says more of a key comes first.
     yield from texts.unfit(settings)
 
@@ -79,7 +87,9 @@ def warnings(settings: Settings) -> Iterator[Finding]:
         if not account.tls.verify:
             yield f"{path}.tls.verify", "is off: anybody on the way can read and write"
         user_id, cookie = account.credentials.user_id, account.credentials.cookie
-        if account.platform == "goofish" and cookie and not pasted.users_of(cookie):
+        # Of kind goofish it may be pasted in any form; its account says what is wrong with it.
+        kept = account.platform == "goofish" and account.credentials.kind == "static"
+        if kept and cookie and not pasted.users_of(cookie):
             told = "there is no unb in it, so it is not of a user who is logged in"
             yield f"{path}.credentials.cookie", f"{told}; copy it from a page after the login"
         if user_id:
@@ -139,16 +149,17 @@ def _is_blank(text: str) -> bool:
     )
 
 
-def _account(account: AccountSettings, path: str) -> Iterator[Finding]:
+def _account(
+    account: AccountSettings, path: str, is_wrong: Callable[[str], bool]
+) -> Iterator[Finding]:
     if is_homeless(account.tls.ca_file):
         yield f"{path}.tls.ca_file", _HOMELESS
     yield from _address(addresses.parse_target, account.url, f"{path}.url")
     if account.proxy is not None:
         yield from _address(addresses.parse_proxy, account.proxy, f"{path}.proxy")
     yield from _headers(account, path)
-    if account.credentials.kind == "static":  # a cookie of kind goofish is pasted in any form
-        yield from pasted.findings(account.credentials, f"{path}.credentials")
-    yield from _credentials(account, f"{path}.credentials")
+    if not _is_unknown(account.credentials, path, is_wrong):
+        yield from _credentials(account, f"{path}.credentials")
     for name in _SECTIONS:
         record: Record = getattr(account, name)
         for low, high in ORDERED.get(type(record), ()):
@@ -176,19 +187,32 @@ _NEEDED = {
     "http": ("url", "where to ask"),
 }
 _GIVEN = frozenset({"user_id", "device_id", "token", "cookie"})
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _CALL = re.compile(r"[\w.]+:\w+")
+
+
+def _is_unknown(credentials: Credentials, path: str, is_wrong: Callable[[str], bool]) -> bool:
+    """Return whether nobody knows of which kind credentials are meant to be."""
+    places = [path]
+    if credentials.kind == Credentials().kind:
+        places.append("defaults")
+    sections = [f"{place}.credentials" for place in places]
+    return any(is_wrong(section) or is_wrong(f"{section}.kind") for section in sections)
 
 
 def _credentials(account: AccountSettings, path: str) -> Iterator[Finding]:
     """Yield what the kind of credentials lacks, or has no use for."""
     credentials = account.credentials
+    if credentials.kind == "static":  # a cookie of kind goofish is pasted in any form
+        yield from pasted.findings(credentials, path)
     kind = credentials.kind
-    default = Credentials()
+    default, foreign = Credentials(), False
     for key in sorted({key for keys in _KINDS.values() for key in keys}):
         given = getattr(credentials, key) != getattr(default, key)
         if given and key not in _KINDS[kind] and key not in SHARED:
-            fits = ", ".join(each for each, keys in _KINDS.items() if key in keys)
-            yield f"{path}.{key}", f"is not read with kind: {kind}; it belongs to kind {fits}"
+            fits = " or ".join(each for each, keys in _KINDS.items() if key in keys)
+            yield f"{path}.{key}", f"is not read with kind: {kind}; it belongs to kind: {fits}"
+            foreign = kind == default.kind  # perhaps no kind was given at all
     if kind in _NEEDED and not getattr(credentials, _NEEDED[kind][0]):
         key, what = _NEEDED[kind]
         yield f"{path}.{key}", f"is missing; {what}"
@@ -209,24 +233,28 @@ def _credentials(account: AccountSettings, path: str) -> Iterator[Finding]:
         for key in ("mtop", "passport", "upload"):
             where = f"{path}.endpoints.{key}"
             yield from _address(addresses.parse_http, getattr(credentials.endpoints, key), where)
-    if account.platform == "goofish" and account.enabled:
+    if account.platform == "goofish" and account.enabled and not foreign:
         yield from _goofish(credentials, path)
 
 
 def _variables(credentials: Credentials, path: str) -> Iterator[Finding]:
-    for key in credentials.variables:
+    for key, name in credentials.variables.items():
+        where = key_path(f"{path}.variables", key)
         if key not in _GIVEN:
-            told = f"is not known; known are {', '.join(sorted(_GIVEN))}"
-            yield key_path(f"{path}.variables", key), told
-    if "token" not in credentials.variables:
+            told = did_you_mean(key, _GIVEN) or f"; known are {', '.join(sorted(_GIVEN))}"
+            yield where, f"is not known{told}"
+        elif not _VARIABLE.fullmatch(name):  # perhaps a secret: it is not repeated
+            yield where, "is no name of a variable; write the name alone, without ${…}: A_TOKEN"
+    if "token" not in credentials.variables and credentials.variables.keys() <= _GIVEN:
         yield f"{path}.variables.token", "is missing; it names the variable that holds the token"
 
 
 def _goofish(credentials: Credentials, path: str) -> Iterator[Finding]:
     if credentials.kind == "static" and not credentials.token:
-        told = "is missing; with kind: goofish the gateway asks for tokens itself"
+        told = "is missing" if credentials.user_id else "is missing, and so is user_id"
+        told = f"{told}; with kind: goofish the gateway asks for tokens itself"
         yield f"{path}.token", f"{told}, see README, section `A real account`"
-    if credentials.kind == "static" and not credentials.user_id:
+    elif credentials.kind == "static" and not credentials.user_id:
         yield f"{path}.user_id", "is missing; it is the value of the cookie unb"
     elif credentials.user_id and pasted.users_of(credentials.cookie) - {credentials.user_id}:
         told = "its unb is another user than user_id"

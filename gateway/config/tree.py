@@ -11,14 +11,14 @@ import functools
 import sys
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal, TypeVar
 
 from actors.sections import Record, Within, hints_of
 from gateway.config.document import key_path
 from gateway.config.environment import FromEnvironment
 from gateway.config.problems import Problems, shown
-from gateway.errors import nearest
+from gateway.errors import did_you_mean, nearest
 from gateway.redaction import is_secret_name, mask_url
 from gateway.settings.record import SECRET
 
@@ -129,7 +129,8 @@ class Reader:
         right = _scalar(shape, value)
         if right is _WRONG:
             secret = shape.secret or is_secret_name(name)
-            return self._wrong(path, _expected(shape, name), value, secret=secret)
+            choices = shape.inner if shape.kind is Literal else ()
+            return self._wrong(path, _expected(shape, name), value, secret=secret, choices=choices)
         self._note_secret(name, value, marked=shape.secret)
         return right
 
@@ -153,10 +154,14 @@ class Reader:
         }
         return {key: text for key, text in read.items() if text is not _WRONG}
 
-    def _wrong(self, path: str, expected: str, value: Any, *, secret: bool) -> Any:
+    def _wrong(
+        self, path: str, expected: str, value: Any, *, secret: bool, choices: Sequence[str] = ()
+    ) -> Any:
         hint = ""
         if expected.startswith("text") and isinstance(value, (int, float)):
             hint = "; put it in quotes"
+        if choices and isinstance(value, str):
+            hint = did_you_mean(value, choices)
         got = shown(value, secret=secret)
         self._problems.add(path, f"expected {expected}, got {got}{hint}")
         return _WRONG

@@ -7,6 +7,7 @@ import shlex
 from actors.policy.failures import of_credentials
 from actors.values import AccountId, ErrorClass, Failure
 from gateway.commands import command
+from gateway.errors import CredentialsRefusedError
 
 failure = of_credentials
 
@@ -25,4 +26,15 @@ def to_paste(account: AccountId) -> str:
     """Return the command that takes a new cookie."""
     return command("accounts credentials set ACCOUNT -c FILE").replace(
         "ACCOUNT", shlex.quote(account)
+    )
+
+
+def not_renewed_here(account: AccountId, kind: str) -> CredentialsRefusedError:
+    """Return the refusal of a verb for credentials that somebody else keeps."""
+    told = "they stand in the settings: change them there and reload"
+    if kind != "static":
+        told = f"they are given by {kind}: change them there"
+    return CredentialsRefusedError(
+        "not_renewed_here",
+        f"the credentials of account {account} are of kind {kind}; {told}, or set kind: goofish",
     )

@@ -1,25 +1,35 @@
-"""Credentials that somebody else renews: a file, the environment, a function, a service."""
+"""Credentials that somebody else renews: what is given, read and checked, and made into a grant.
+
+Who gives them is in :mod:`gateway.credentials.givers`. What is said of credentials that cannot be
+used names the place, what was found there, and the next step, never a value.
+"""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
-from typing import Any, Final
+from collections.abc import Callable, Iterable
+from typing import Any, Final, Protocol
 
 import msgspec
 
 from actors.identity import Grant, Identity, Why
 from actors.ports import Kept, Renewal
 from actors.values import AccountId, ErrorClass, Failure
+from gateway import arguments
+from gateway.config import pasted
+from gateway.credentials import given_words as words
 from gateway.credentials.failures import failure
 from gateway.redaction import cookie_values
 
 ASSUMED_LIFE_S: Final = 86_400.0
 """How long what is given is taken for good if nobody says; then it is asked for again."""
 
+LONGEST_LIFE_S: Final = 366 * 86_400.0
+"""A longer life counts as this: no clock counts to the end of some numbers."""
+
 LARGEST_BYTES: Final = 64 * 1024
 """Credentials are no larger; what is, is something else."""
+
+_BOM: Final = b"\xef\xbb\xbf"
 
 
 class Given(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -51,12 +61,49 @@ class Given(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     __str__ = __repr__
 
 
-class UnreachableError(ValueError):
-    """Whoever gives the credentials could not be asked."""
+class GiverError(ValueError):
+    """Raised when whoever gives the credentials could not be asked, or failed.
+
+    Attributes:
+        failure: What it was; its detail holds no secret.
+    """
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.detail)
         self.failure = failure
+
+
+class Giver(Protocol):
+    """Somebody who gives credentials."""
+
+    @property
+    def where(self) -> str:
+        """Return the place a person changes: a file, variables, a function, a service."""
+
+    def ask(self, why: Why, version: int) -> Given:
+        """Return what is given now. Blocks.
+
+        Args:
+            why: What it is for.
+            version: Number of the newest token there is.
+
+        Raises:
+            GiverError: It could not be asked, or failed.
+            ValueError: It gives something else; says what, and the next step.
+        """
+
+    def look(self) -> Given | None:
+        """Return what is given, if a look at this machine tells; None: only asking does.
+
+        Raises:
+            ValueError: Nothing that can be used is there; says what, and the next step.
+        """
+
+    def stamp(self) -> object:
+        """Return what is another once something else is given; None: only asking tells.
+
+        A look at this machine, which costs nobody anything.
+        """
 
 
 class GivenSource:
@@ -64,8 +111,9 @@ class GivenSource:
 
     Args:
         account: Our name of the account.
-        ask: Returns what is given now; called with why and the version that is refused. Raises
-            ValueError with a text that may be shown.
+        giver: Whom it asks.
+        user_id: What the settings say; it stands in if nothing else is given.
+        needs_user_id: The platform registers nobody without one.
         user_agent: For the identity.
         unix_ms: Wall time.
         learn: Told of the secrets before they are used.
@@ -76,8 +124,10 @@ class GivenSource:
     def __init__(
         self,
         account: AccountId,
-        ask: Callable[[Why, int], Given],
+        giver: Giver,
         *,
+        user_id: str | None,
+        needs_user_id: bool,
         user_agent: str | None,
         unix_ms: Callable[[], int],
         learn: Callable[[Iterable[str]], None],
@@ -85,32 +135,91 @@ class GivenSource:
         calls: int = 0,
     ) -> None:
         self._account = account
-        self._ask = ask
+        self._giver = giver
+        self._user_id = user_id
+        self._needs_user_id = needs_user_id
         self._user_agent = user_agent
         self._unix_ms = unix_ms
         self._learn = learn
         self.egress = egress
         self._calls = calls
+        self._stamp: object = None
 
     def load(self) -> Kept:
         """Return nothing: whoever gives them keeps them."""
         return Kept()
 
+    def has_changed(self) -> bool | None:
+        """Return whether something else is given than when it was asked; None: only asking tells.
+
+        A look at this machine, which costs nobody anything.
+        """
+        stamp = self._giver.stamp()
+        return None if stamp is None else stamp != self._stamp
+
+    def looked_at(self) -> str | None:
+        """Return what is wrong, as far as is known without asking; None: nothing that is known."""
+        try:
+            given = self._giver.look()
+            if given is not None:
+                self._whole(given)
+        except ValueError as error:
+            return f"{error}"
+        return None
+
     def renew(self, last: Grant | None, why: Why, *, calls: int, deadline_s: float) -> Renewal:
         """Ask for what is given now."""
         del calls, deadline_s
         version = 0 if last is None else last.version
+        self._stamp = self._giver.stamp()  # before: what changes meanwhile is looked at again
         try:
-            given = self._ask(why, version)
-        except UnreachableError as error:
+            given = self._whole(self._giver.ask(why, version))
+        except GiverError as error:
             return Renewal(result=error.failure)
         except ValueError as error:
-            found = failure("credentials_unusable", f"{error}", ErrorClass.OTHER)
-            return Renewal(result=found)
+            return Renewal(result=failure("credentials_unusable", self._told(f"{error}")))
         self._learn(given.secrets())
+        grant = self._grant(given, version + 1)
+        same = last is not None and _same(last.identity, grant.identity)
+        if last is not None and same and why is not Why.REFUSED:
+            grant = msgspec.structs.replace(grant, identity=last.identity)
+        elif same:
+            told = self._told(
+                f"the platform refused the token, and {self._giver.where} still gives the same; "
+                "have a new one given there"
+            )
+            found = failure("credentials_unchanged", told, ErrorClass.AUTH)
+            return Renewal(result=found, calls=self._calls)
+        return Renewal(result=grant, calls=self._calls)
+
+    def mark_stuck(self, reason: Failure) -> None:
+        """Keep nothing: what is given next time may be new."""
+
+    def _told(self, what: str) -> str:
+        return f"Account {self._account}: {what}."
+
+    def _whole(self, given: Given) -> Given:
+        """Return what is given, with the user id of the settings.
+
+        Raises:
+            ValueError: There is none, or another.
+        """
+        where, user_id = self._giver.where, given.user_id or self._user_id
+        if self._user_id is not None and user_id != self._user_id:
+            raise ValueError(
+                f"{where}: user_id is another than user_id in the credentials of the settings; "
+                "correct the wrong one"
+            )
+        if user_id is None and self._needs_user_id:
+            raise ValueError(
+                f"{where}: there is no user_id; add it, it is the value of the cookie unb"
+            )
+        return msgspec.structs.replace(given, user_id=user_id)
+
+    def _grant(self, given: Given, version: int) -> Grant:
         now_ms = self._unix_ms()
         life_s = ASSUMED_LIFE_S if given.expires_in_s is None else given.expires_in_s
-        grant = Grant(
+        return Grant(
             identity=Identity(
                 account=self._account,
                 user_id=given.user_id,
@@ -118,62 +227,11 @@ class GivenSource:
                 token=given.token,
                 cookie=given.cookie,
                 user_agent=self._user_agent,
-                version=version + 1,
+                version=version,
             ),
             obtained_at_ms=now_ms,
-            expires_at_ms=now_ms + int(life_s * 1000),
+            expires_at_ms=now_ms + int(min(life_s, LONGEST_LIFE_S) * 1000),
         )
-        same = last is not None and _same(last.identity, grant.identity)
-        if last is not None and same and why is not Why.REFUSED:
-            grant = msgspec.structs.replace(grant, identity=last.identity)
-        elif same:
-            found = failure(
-                "credentials_unchanged",
-                "The platform refused the credentials and there are no others yet; it is looked "
-                "again.",
-                ErrorClass.AUTH,
-            )
-            return Renewal(result=found, calls=self._calls)
-        return Renewal(result=grant, calls=self._calls)
-
-    def mark_stuck(self, reason: Failure) -> None:
-        """Keep nothing: what is given next time may be new."""
-
-
-def from_file(path: Path) -> Callable[[Why, int], Given]:
-    """Return what reads a JSON file each time it is asked.
-
-    The function raises ValueError: the file cannot be read, or holds something else.
-    """
-
-    def ask(_: Why, __: int) -> Given:
-        try:
-            with path.open("rb") as file:
-                text = file.read(LARGEST_BYTES + 1)
-        except OSError as error:
-            raise ValueError(f"{path} cannot be read ({error.strerror})") from None
-        return parsed(text, f"{path}")
-
-    return ask
-
-
-def from_environment(
-    names: Mapping[str, str], environment: Mapping[str, str] = os.environ
-) -> Callable[[Why, int], Given]:
-    """Return what reads environment variables each time it is asked.
-
-    Args:
-        names: Variable of each of user_id, device_id, token, cookie.
-        environment: Of the process.
-    """
-
-    def ask(_: Why, __: int) -> Given:
-        values = {key: environment.get(name) for key, name in names.items()}
-        if not values.get("token"):
-            raise ValueError(f"the environment variable {names.get('token', '')} is not set")
-        return Given(**{key: value for key, value in values.items() if value})  # type: ignore[arg-type]  # texts all
-
-    return ask
 
 
 def parsed(text: bytes, where: str) -> Given:
@@ -183,13 +241,20 @@ def parsed(text: bytes, where: str) -> Given:
         ValueError: It holds something else; names what, shows no value.
     """
     if len(text) > LARGEST_BYTES:
-        raise ValueError(f"{where} holds more than {LARGEST_BYTES} bytes; that is something else")
+        raise ValueError(
+            f"{where}: more than {LARGEST_BYTES // 1024} KiB, so it is something else; it should "
+            f"be {words.SHAPE}"
+        )
+    text = text.removeprefix(_BOM)  # as Notepad writes it
+    if not text.strip():
+        raise ValueError(f"{where}: it is empty; it should be {words.SHAPE}")
     try:
         given = msgspec.json.decode(text, type=Given)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"{where}: {words.misfit(f'{error}', Given.__struct_fields__)}") from None
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        told = f"{error}" if isinstance(error, msgspec.ValidationError) else "it is no JSON"
-        raise ValueError(f"{where}: {told}") from None
-    return _usable(given, where)
+        raise ValueError(f"{where}: {words.no_json(f'{error}')}") from None
+    return usable(given, where)
 
 
 def checked(found: Any, where: str) -> Given:
@@ -199,19 +264,30 @@ def checked(found: Any, where: str) -> Given:
         ValueError: It is something else; names what, shows no value.
     """
     if isinstance(found, Given):
-        return found
+        return usable(found, where)
     try:
         given = msgspec.convert(found, Given)
-    except (msgspec.ValidationError, TypeError) as error:
-        raise ValueError(f"{where}: {error}") from None
-    return _usable(given, where)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"{where}: {words.misfit(f'{error}', Given.__struct_fields__)}") from None
+    except (TypeError, RecursionError):
+        kind = arguments.kind(found)
+        raise ValueError(f"{where}: it gave {kind}; it should give a dict: {words.SHAPE}") from None
+    return usable(given, where)
 
 
-def _usable(given: Given, where: str) -> Given:
+def usable(given: Given, where: str) -> Given:
+    """Return credentials whose values can be what they should.
+
+    Raises:
+        ValueError: They cannot; names which, shows no value.
+    """
     if not given.token:
-        raise ValueError(f"{where}: token is empty")
+        raise ValueError(f"{where}: token is empty; write the accessToken into it")
     if given.expires_in_s is not None and not given.expires_in_s > 0:
         raise ValueError(f"{where}: expires_in_s is over; give the seconds that are left")
+    found = next(pasted.findings(given, ""), None)
+    if found is not None:
+        raise ValueError(f"{where}: {found[0].removeprefix('.')} {found[1]}")
     return given
 
 

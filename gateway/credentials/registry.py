@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import json
 import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
@@ -12,20 +10,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from actors.identity import Why
 from actors.ports import Clock, CredentialSource
-from actors.values import AccountId, Failure
-from gateway.credentials import given
-from gateway.credentials.given import Given, GivenSource
+from actors.values import AccountId
+from gateway.credentials import givers
+from gateway.credentials.given import GivenSource, Giver
 from gateway.credentials.store import CredentialStore
-from gateway.http_messages import HttpRequest
 from gateway.settings import AccountSettings
 from gateway.settings.addresses import parse_proxy
 
 if TYPE_CHECKING:
     from gateway.transport.https import HttpsClient
-
-OK: Final = 200
 
 
 class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,12 +78,14 @@ def _goofish(account: AccountSettings, around: Surroundings) -> CredentialSource
 
 
 def _given(
-    ask: Callable[[AccountSettings], Callable[[Why, int], Given]], *, through_proxy: bool = False
+    make_giver: Callable[[AccountSettings], Giver], *, through_proxy: bool = False
 ) -> Callable[[AccountSettings, Surroundings], CredentialSource]:
     def make(account: AccountSettings, around: Surroundings) -> CredentialSource:
         return GivenSource(
             account.id,
-            ask(account),
+            make_giver(account),
+            user_id=account.credentials.user_id,
+            needs_user_id=account.platform == "goofish",
             user_agent=account.user_agent,
             unix_ms=around.clock.unix_ms,
             learn=partial(around.learn, account.id),
@@ -100,49 +96,27 @@ def _given(
     return make
 
 
-def _file(account: AccountSettings) -> Callable[[Why, int], Given]:
-    return given.from_file(Path(account.credentials.path or ""))
+def _file(account: AccountSettings) -> Giver:
+    return givers.FileGiver(Path(account.credentials.path or ""))
 
 
-def _environment(account: AccountSettings) -> Callable[[Why, int], Given]:
-    return given.from_environment(account.credentials.variables)
+def _environment(account: AccountSettings) -> Giver:
+    return givers.EnvironmentGiver(account.credentials.variables)
 
 
-def _python(account: AccountSettings) -> Callable[[Why, int], Given]:
-    """Return what calls ``module:function(account, why, refused_version)``; imported at first."""
-    call = account.credentials.call or ""
-
-    def ask(why: Why, version: int) -> Given:
-        module, _, name = call.partition(":")
-        try:
-            function = getattr(importlib.import_module(module), name)
-        except (ImportError, AttributeError) as error:
-            raise ValueError(f"{call} cannot be imported ({type(error).__name__})") from None
-        return given.checked(function(account.id, why.value, version), call)
-
-    return ask
+def _function(account: AccountSettings) -> Giver:
+    return givers.FunctionGiver(account.id, account.credentials.call or "")
 
 
-def _http(account: AccountSettings) -> Callable[[Why, int], Given]:
-    credentials, client = account.credentials, _client(account)
-    url = credentials.url or ""
-    headers = {"accept": "application/json", "content-type": "application/json"}
-    if credentials.bearer:
-        headers["authorization"] = f"Bearer {credentials.bearer}"
-
-    def ask(why: Why, version: int) -> Given:
-        body = {"account": account.id, "why": why.value, "refused_version": version}
-        answer = client.perform(
-            HttpRequest(method="POST", url=url, headers=headers, body=json.dumps(body).encode()),
-            deadline_s=account.renewal.request_s,
-        )
-        if isinstance(answer, Failure):
-            raise given.UnreachableError(answer)
-        if answer.status != OK:
-            raise ValueError(f"the service of the credentials answered status {answer.status}")
-        return given.parsed(answer.body, "the answer of the service")
-
-    return ask
+def _service(account: AccountSettings) -> Giver:
+    credentials = account.credentials
+    return givers.ServiceGiver(
+        account.id,
+        credentials.url or "",
+        credentials.bearer,
+        client=_client(account),
+        request_s=account.renewal.request_s,
+    )
 
 
 SOURCES: Final[Mapping[str, Callable[[AccountSettings, Surroundings], CredentialSource] | None]] = {
@@ -150,8 +124,8 @@ SOURCES: Final[Mapping[str, Callable[[AccountSettings, Surroundings], Credential
     "goofish": _goofish,
     "file": _given(_file),
     "env": _given(_environment),
-    "python": _given(_python),
-    "http": _given(_http, through_proxy=True),
+    "python": _given(_function),
+    "http": _given(_service, through_proxy=True),
 }
 """Kind in the configuration → what makes a source of it; None: nothing renews it."""
 

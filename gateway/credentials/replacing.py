@@ -8,6 +8,8 @@ from typing import Final
 import msgspec
 
 from actors.identity import Grant, Why
+from actors.policy import budget
+from actors.renewal_jobs import refused_until
 from actors.values import Failure
 from gateway.credentials.goofish import GoofishSource
 from gateway.credentials.store import MemoryStore, Stored, fingerprint
@@ -18,7 +20,7 @@ LARGEST_CHARS: Final = 64 * 1024
 """A longer text is no cookie."""
 
 CALLS: Final = 4
-"""Calls the proof may make: it may have to sign again, or to renew the login."""
+"""Calls the proof may make at most: it may have to sign again, or to renew the login."""
 
 REFUSED: Final = frozenset({"login_over", "wrong_account"})
 """Reasons for which new credentials are never kept."""
@@ -85,20 +87,10 @@ def put_in_place(
             f"these cookies are of user …{user_id[-4:]}, the account is …{known[-4:]}; set user_id "
             "in its credentials if it is to be another.",
         )
-    trial_store = MemoryStore()
-    trial_store.write(source.begun_anew(before, jar, user_id))
-    trial = source.with_store(trial_store)
-    renewal = trial.renew(
-        None, Why.PERSON, calls=CALLS, deadline_s=source.account.renewal.deadline_s
-    )
-    after = trial_store.read(source.account.name)
-    assert after is not None
-    doubt = None if isinstance(renewal.result, Grant) else renewal.result
-    if doubt is not None:
-        works = before is not None and before.token is not None and before.failure is None
-        if doubt.reason in REFUSED or works:
-            kept = "; what was kept stays" if before is not None and before.cookies else ""
-            raise CredentialsRefusedError(doubt.reason, f"{doubt.detail.rstrip('.')}{kept}.")
+    after, doubt = _proven(source, source.begun_anew(before, jar, user_id))
+    if doubt is not None and (doubt.reason in REFUSED or _works(before)):
+        kept = "; what was kept stays" if before is not None and before.cookies else ""
+        raise CredentialsRefusedError(doubt.reason, f"{doubt.detail.rstrip('.')}{kept}.")
     newest = source.stored()
     if newest is not None:  # a renewal may have gone on meanwhile
         after = msgspec.structs.replace(
@@ -112,3 +104,55 @@ def put_in_place(
     after = msgspec.structs.replace(after, seed=fingerprint(source.account.seed))
     source.put(after)
     return Replaced(stored=after, doubt=doubt)
+
+
+def refuse_spent(source: GoofishSource) -> None:
+    """Refuse a new login that could not be proven now, while the old one works.
+
+    Raises:
+        CredentialsRefusedError: The calls of the hour or day are spent; says when there are more.
+    """
+    before = source.stored()
+    doubt = _spent(source, before) if before is not None and _works(before) else None
+    if doubt is not None:
+        raise CredentialsRefusedError(doubt.reason, doubt.detail)
+
+
+def _proven(source: GoofishSource, begun: Stored) -> tuple[Stored, Failure | None]:
+    """Ask for a token with a new login; return what came of it, and why it is not proven."""
+    spent = _spent(source, begun)
+    if spent is not None:
+        return begun, spent
+    trial_store = MemoryStore()
+    trial_store.write(begun)
+    rules = source.account.renewal
+    renewal = source.with_store(trial_store).renew(
+        None, Why.PERSON, calls=min(CALLS, _calls(source, begun)), deadline_s=rules.deadline_s
+    )
+    after = trial_store.read(source.account.name)
+    assert after is not None
+    return after, None if isinstance(renewal.result, Grant) else renewal.result
+
+
+def _works(stored: Stored | None) -> bool:
+    return stored is not None and stored.token is not None and stored.failure is None
+
+
+def _calls(source: GoofishSource, stored: Stored) -> int:
+    """Return how many calls the account may make now."""
+    made_s, now_s = _made(source, stored)
+    return budget.left(made_s, now_s, source.account.renewal)
+
+
+def _spent(source: GoofishSource, stored: Stored) -> Failure | None:
+    """Return why no call may be made now, and when one may; None: one may."""
+    if _calls(source, stored):
+        return None
+    made_s, now_s = _made(source, stored)
+    return refused_until(budget.free_at_s(made_s, source.account.renewal) - now_s)
+
+
+def _made(source: GoofishSource, stored: Stored) -> tuple[list[float], float]:
+    """Return when calls were made, and now; a clock that was set back locks nobody out."""
+    now_ms = source.clocks.unix_ms()
+    return [min(at_ms, now_ms) / 1000 for at_ms in stored.calls_ms], now_ms / 1000

@@ -46,8 +46,8 @@ def shown(
         version=seen.version,
         expires_in_s=_from_now(seen.good_until_s, now_s),
         next_renewal_in_s=_from_now(seen.next_at_s, now_s),
-        reason=seen.reason,
-        detail=seen.detail,
+        reason=None if seen.failure is None else seen.failure.reason,
+        detail=None if seen.failure is None else seen.failure.detail,
     )
 
 

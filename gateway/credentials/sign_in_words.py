@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Final
 
 from actors.values import AccountId
-from gateway.commands import command
+from gateway.credentials.failures import to_paste
 from gateway.credentials.meanings import person
 
-_PASTE: Final = f"paste a cookie with {command('accounts credentials set ACCOUNT')}"
+_PASTE: Final = "paste a cookie with PASTE"
 _AGAIN: Final = "begin again"
 
 _STATES: Final[Mapping[str, str]] = {
@@ -49,4 +49,5 @@ def of_end(state: str, reason: str | None, account: AccountId, *, unreachable: s
         return person(account).detail
     if reason == "answers_unusable" and unreachable:
         return f"the platform cannot be reached: {unreachable.rstrip('.')}; {_AGAIN} then."
-    return _REASONS.get(reason or "", _STATES.get(state, f"it failed; {_AGAIN}."))
+    told = _REASONS.get(reason or "", _STATES.get(state, f"it failed; {_AGAIN}."))
+    return told.replace("PASTE", to_paste(account))

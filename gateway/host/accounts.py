@@ -10,7 +10,7 @@ from msgspec import structs
 from actors.messages import StateChanged
 from actors.policy.alerts import Alert
 from actors.ports.journal import Tally
-from actors.state import ConnectionState
+from actors.state import Cause, ConnectionState
 from actors.values import AccountId, Failure
 from gateway import arguments
 from gateway.credentials.shapes import CredentialsShown
@@ -53,9 +53,7 @@ class AccountView:
         id: Its name.
         state: Where its connection stands now.
         since_ms: Our Unix time of the last change.
-        last_error: The last failure; it stays after the account has recovered.
         attempt: Number of the attempt that is waited for or made; 0 when all is well.
-        next_retry_s: Delay before that attempt, as it was drawn.
         paused: A person paused it, perhaps in an earlier process, and has not resumed it since.
     """
 
@@ -74,14 +72,32 @@ class AccountView:
         self.state = ConnectionState.DISCONNECTED
         self.since_ms = 0
         self.generation = 0
-        self.last_error: Failure | None = None
+        self._failure: Failure | None = None
+        self._cause: Cause | None = None
         self.attempt = 0
-        self.next_retry_s: float | None = None
+        self._delay_s: float | None = None
         self.dead_letters = 0
         self.paused = False
         self._changes = 0
         self._entered = [0] * len(_PLACES)
         self._changed = changed
+
+    @property
+    def last_error(self) -> Failure | None:
+        """Return the last failure; it stays after the account has recovered.
+
+        Of an account that waits for a token it is why the last renewal failed.
+        """
+        seen = self._desk.seen(self.id) if self._waits_for_token else None
+        return self._failure if seen is None or seen.failure is None else seen.failure
+
+    @property
+    def next_retry_s(self) -> float | None:
+        """Return the delay before the attempt, as it was drawn.
+
+        Of an account that waits for a token it is what is left until the next renewal.
+        """
+        return self._desk.next_renewal_s(self.id) if self._waits_for_token else self._delay_s
 
     @property
     def counters(self) -> Tally:
@@ -144,17 +160,26 @@ class AccountView:
             lambda: self.state is state or self._entered[_PLACES[state]] > before, timeout
         )
 
+    @property
+    def _waits_for_token(self) -> bool:
+        reconnecting = self.state is ConnectionState.RECONNECTING
+        return reconnecting and self._cause is Cause.GRANT_AWAITED
+
+    def retries(self, attempt: int, delay_s: float) -> None:
+        """Take over when the next attempt is due; called by the kernel."""
+        self.attempt, self._delay_s = attempt, delay_s
+
     def apply(self, change: StateChanged) -> None:
         """Take a change over; called by the kernel, in order."""
-        self.state = change.new
+        self.state, self._cause = change.new, change.cause
         self.since_ms = change.at_ms
         self.generation = change.generation
         self._changes += 1
         self._entered[_PLACES[change.new]] = self._changes
         if change.failure is not None:
-            self.last_error = change.failure
+            self._failure = change.failure
         if change.new is ConnectionState.CONNECTED:
-            self.attempt, self.next_retry_s = 0, None
+            self.attempt, self._delay_s = 0, None
         self._changed.ring()
 
 

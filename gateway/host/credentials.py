@@ -9,14 +9,15 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
-from actors.identity import CredentialsChanged
+from actors.identity import CredentialsChanged, CredentialsSeen
 from actors.messages import CredentialsReplaced, RenewNow
 from actors.plan import AccountPlan
 from actors.system import System
 from actors.values import AccountId, Failure
 from gateway import arguments
+from gateway.credentials.failures import not_renewed_here
 from gateway.credentials.shapes import CredentialsShown, SignInShown
-from gateway.credentials.store import Stored, StoreError
+from gateway.credentials.store import StoreError
 from gateway.errors import (
     CredentialsRefusedError,
     GatewayError,
@@ -24,6 +25,7 @@ from gateway.errors import (
     UnknownAccountError,
 )
 from gateway.host.sign_ins import SignIns
+from gateway.host.watching import SourceWatch
 from gateway.settings import AccountSettings
 
 if TYPE_CHECKING:
@@ -58,10 +60,12 @@ class CredentialDesk:
     def __init__(self, keeper: Keeper, reset: Callable[[AccountId], None], log: Any) -> None:
         self._keeper = keeper
         self._reset = reset
+        self._log = log
         self._sign_ins = SignIns(self._put, log)
+        self._watch = SourceWatch(self._source_of, self.renew)
         self._changed = threading.Condition()
         self._changes: Counter[AccountId] = Counter()
-        self._last: dict[AccountId, str] = {}
+        self._last: dict[AccountId, CredentialsChanged] = {}
         self._busy: set[AccountId] = set()
 
     def show(self, account: AccountId) -> CredentialsShown:
@@ -73,15 +77,24 @@ class CredentialDesk:
         from gateway.credentials.showing import shown  # noqa: PLC0415  # it costs a platform
 
         settings, plan = self._known(account)
-        source, seen = _goofish(plan.source), None
-        stored = None if source is None else source.stored()
+        source, seen = _goofish(plan.source), self.seen(account)
+        stored = source.stored() if source else None
         system = self._keeper.system()
-        if system is not None:
-            seen = system.services.seen.get(account)
         clock_ms = time.time_ns() // 1_000_000
         now_s = time.monotonic() if system is None else system.services.clock.monotonic()
         now_ms = clock_ms if system is None else system.services.clock.unix_ms()
         return shown(settings, stored, seen, now_ms=now_ms, now_s=now_s)
+
+    def seen(self, account: AccountId) -> CredentialsSeen | None:
+        """Return what a running gateway knows of an account's renewals; no look at the disk."""
+        system = self._keeper.system()
+        return system.services.seen.get(account) if system else None
+
+    def next_renewal_s(self, account: AccountId) -> float | None:
+        """Return the seconds until an account's next renewal; None: none is planned."""
+        system, seen = self._keeper.system(), self.seen(account)
+        at_s = seen.next_at_s if seen else None
+        return max(0.0, at_s - system.services.clock.monotonic()) if system and at_s else None
 
     def replace(self, account: AccountId, pasted: str) -> Replaced:
         """Put a pasted cookie in place, once the platform gave a token for it.
@@ -107,14 +120,15 @@ class CredentialDesk:
             raise JournalError(f"{error}") from error
         finally:
             self._end(account)
-        self._tell(account, source, replaced.stored)
+        self._tell(account, source, replaced, by="cookie")
         return replaced
 
     def heard(self, change: CredentialsChanged) -> None:
         """Hear what became of an account's credentials."""
+        self._watch.heard(change)
         with self._changed:
             self._changes[change.account] += 1
-            self._last[change.account] = change.what
+            self._last[change.account] = change
             self._changed.notify_all()
 
     def renew(self, account: AccountId, wait_s: float = 0.0) -> bool:
@@ -129,7 +143,8 @@ class CredentialDesk:
 
         Raises:
             UnknownAccountError: There is no such account.
-            CredentialsRefusedError: It has none that are renewed, or no gateway runs.
+            CredentialsRefusedError: It has none that are renewed, no gateway runs, or the calls
+                of the hour or day are spent; says when there are more.
         """
         self._renewing(account)
         system = self._keeper.system()
@@ -141,8 +156,10 @@ class CredentialDesk:
             before = self._changes[account]
             system.services.credentials.tell(RenewNow(plan=self._keeper.plans[account]))
             over = self._changed.wait_for(lambda: self._changes[account] > before, wait_s)
-            done = over and self._last[account] == "renewed"
-        if done:
+            last = self._last[account] if over else None
+        if last is not None and last.reason == "budget_spent":
+            raise CredentialsRefusedError(last.reason, last.detail or "")
+        if last is not None and last.what == "renewed":
             self._reset(account)  # one that had FAILED for want of a token tries again
         return over
 
@@ -158,7 +175,10 @@ class CredentialDesk:
             CredentialsRefusedError: It has no login that is kept here, it is being signed in
                 already, or the gateway has stopped.
         """
-        return self._sign_ins.begin(self._kept_here(account))
+        from gateway.credentials import replacing  # noqa: PLC0415  # it costs a platform
+
+        replacing.refuse_spent(source := self._kept_here(account))
+        return self._sign_ins.begin(source)
 
     def sign_in_status(
         self, account: AccountId, seen: int | None = None, wait_s: float = 0.0
@@ -192,11 +212,12 @@ class CredentialDesk:
         self._sign_ins.forget(account)
 
     def close(self, wait_s: float) -> None:
-        """End all sign-ins, and begin none any more. Idempotent.
+        """End all sign-ins, begin none any more, and look for no mended file. Idempotent.
 
         Args:
             wait_s: Seconds to wait for those that only lack a token.
         """
+        self._watch.close()
         self._sign_ins.close(wait_s)
 
     def _put(
@@ -213,7 +234,7 @@ class CredentialDesk:
             self._end(account)
         # It is stored: whoever stops the gateway, or removes the account, needs no reset.
         with contextlib.suppress(GatewayError):
-            self._tell(account, source, replaced.stored)
+            self._tell(account, source, replaced, by="code")
         return replaced.doubt
 
     def _known(self, account: AccountId) -> tuple[AccountSettings, AccountPlan]:
@@ -222,28 +243,24 @@ class CredentialDesk:
             raise UnknownAccountError(account, list(plans))
         return self._keeper.settings_of(account), plans[account]
 
+    def _source_of(self, account: AccountId) -> object:
+        plan = self._keeper.plans.get(account)
+        return plan.source if plan else None
+
     def _renewing(self, account: AccountId) -> object:
         _, plan = self._known(account)
         if plan.source is None:
-            raise self._elsewhere(account)
+            raise not_renewed_here(account, self._kind(account))
         return plan.source
 
     def _kept_here(self, account: AccountId) -> GoofishSource:
         source = _goofish(self._renewing(account))
         if source is None:
-            raise self._elsewhere(account)
+            raise not_renewed_here(account, self._kind(account))
         return source
 
-    def _elsewhere(self, account: AccountId) -> CredentialsRefusedError:
-        kind = self._keeper.settings_of(account).credentials.kind
-        told = "they stand in the settings: change them there and reload"
-        if kind != "static":
-            told = f"they are given by {kind}: change them there"
-        return CredentialsRefusedError(
-            "not_renewed_here",
-            f"the credentials of account {account} are of kind {kind}; {told}, or set kind: "
-            "goofish",
-        )
+    def _kind(self, account: AccountId) -> str:
+        return self._keeper.settings_of(account).credentials.kind
 
     def _begin(self, account: AccountId, wait_s: float = 0.0) -> None:
         with self._changed:
@@ -258,12 +275,17 @@ class CredentialDesk:
             self._busy.discard(account)
             self._changed.notify_all()
 
-    def _tell(self, account: AccountId, source: GoofishSource, stored: Stored) -> None:
+    def _tell(
+        self, account: AccountId, source: GoofishSource, replaced: Replaced, *, by: str
+    ) -> None:
+        stored, doubt = replaced.stored, replaced.doubt
+        why, proven, lineage = doubt.reason if doubt else None, doubt is None, stored.lineage
+        said = {"by": by, "lineage": lineage, "proven": proven, "reason": why}
+        self._log.info("credentials.replaced", account=account, **said)
         system = self._keeper.system()
         if system is not None:
-            system.services.credentials.tell(
-                CredentialsReplaced(account=account, kept=source.kept(stored))
-            )
+            told = CredentialsReplaced(account=account, kept=source.kept(stored))
+            system.services.credentials.tell(told)
         self._reset(account)
 
 

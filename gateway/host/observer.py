@@ -87,8 +87,7 @@ class GatewayObserver(Observer):
     def retry_scheduled(self, account: AccountId, attempt: int, delay_s: float) -> None:
         """Show when the next attempt is due."""
         if account in self._accounts:
-            view = self._accounts[account]
-            view.attempt, view.next_retry_s = attempt, delay_s
+            self._accounts[account].retries(attempt, delay_s)
 
     def dead_lettered(self, account: AccountId, event: Event, reason: str) -> None:
         """Count it; the journal keeps it."""

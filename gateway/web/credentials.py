@@ -10,7 +10,7 @@ from gateway.web.context import Answer, Context
 from gateway.web.problems import Problem
 from gateway.web.request import Request
 
-_STATUS = {"busy": 409, "not_running": 503, "not_renewed_here": 409}
+_STATUS = {"busy": 409, "budget_spent": 409, "not_running": 503, "not_renewed_here": 409}
 
 
 class CookieBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -71,4 +71,6 @@ def problem_of(
     error: CredentialsRefusedError, step: str = "see docs/credentials.md; what was there stays"
 ) -> Problem:
     """Return the refusal as it is answered, with the next step."""
+    if error.reason == "budget_spent":
+        step = "ask again then: until then the platform is asked nothing"
     return Problem(_STATUS.get(error.reason, 422), error.reason, f"{error}", step)

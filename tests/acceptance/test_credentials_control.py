@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 from commands import call
-from shopkeeper import Make, Shopkeeper
+from shopkeeper import HOUR_S, Make, Shopkeeper
 from test_sign_in import served
 
 from actors.state import ConnectionState
-from gateway.testing import web_rules
+from gateway.testing import WebBehaviour, web_rules
 
 SHOP = "shop-a"
 
@@ -47,7 +47,7 @@ def secrets_of(keeper: Shopkeeper) -> list[str]:
 def test_a_login_is_shown_replaced_and_renewed(
     shopkeepers: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    keeper = listening(shopkeepers(min_gap_s=0.0))
+    keeper = listening(shopkeepers(WebBehaviour(per_hour=None), min_gap_s=0.0, per_hour=20))
     keeper.gateway.start()
     keeper.wait(ConnectionState.CONNECTED)
     said: list[str] = []
@@ -87,9 +87,11 @@ def test_a_login_is_shown_replaced_and_renewed(
         command("set", SHOP, "--file", str(tmp_path / "none"), code=2)
         command("show", "nobody", code=1)
         assert json.loads(command("show", SHOP, "--json"))["lineage"] == 3
+    replaced = keeper.log.found("credentials.replaced", account=SHOP, by="cookie", proven=True)
+    assert len(replaced) == 2, "one line a login, and none for what was refused"
     for secret in secrets_of(keeper):
-        assert not any(secret in each for each in said)
-    keeper.web.check(allow=["over_budget", "foreign_cookie"])
+        assert not any(secret in each for each in [*said, repr(keeper.log.lines)])
+    keeper.web.check(allow=["foreign_cookie"])
 
 
 def test_a_person_s_renewal_brings_a_failed_account_back(shopkeepers: Make) -> None:
@@ -135,4 +137,93 @@ def test_a_stopped_gateway_takes_a_login_and_forgets_failures(
     keeper.made().start()
     keeper.wait(ConnectionState.CONNECTED)
     assert keeper.calls() == calls, "the token of the proof is used"
+    keeper.web.check()
+
+
+def test_a_person_who_hammers_stays_within_the_budget(
+    shopkeepers: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keeper = listening(shopkeepers())
+    keeper.gateway.start()
+    keeper.wait(ConnectionState.CONNECTED)
+    with served(keeper) as url:
+
+        def command(*words: str) -> tuple[int, str]:
+            typed(monkeypatch, keeper.seller.sign_in())
+            code, out, err = call("accounts", "credentials", *words, SHOP, "--url", url)
+            return code, out + err
+
+        codes = [command("renew")[0] for _ in range(9)]
+        assert codes == [0] * 4 + [1] * 5, "two calls were made at the start"
+        for verb in ("renew", "set"):
+            code, said = command(verb)
+            assert (code, "there is one again in 60 min" in said) == (1, True), said
+        code, said, _ = call("accounts", "sign-in", SHOP, "--url", url)
+        assert code == 1
+        assert keeper.gateway.accounts[SHOP].credentials.lineage == 1
+    lines = keeper.log.found("credentials.renewal_failed", reason="budget_spent")
+    assert len(lines) == 6, "each renewal that was refused, once"
+    keeper.web.check()
+
+
+def test_a_login_pasted_when_the_calls_are_spent_is_kept_and_proven_later(
+    shopkeepers: Make,
+) -> None:
+    keeper = shopkeepers(manual=True, per_hour=1)
+    keeper.seller.end_login()
+    keeper.web.inject(web_rules.risk_control())
+    keeper.gateway.start()
+    keeper.wait(ConnectionState.FAILED)
+    keeper.web.heal()
+    before = keeper.calls()
+    shown = keeper.gateway.accounts[SHOP].set_credentials(keeper.seller.sign_in())
+    assert (shown.lineage, shown.version) == (2, 0)
+    assert keeper.calls() == before, "no call is left"
+    connected = ConnectionState.CONNECTED
+    keeper.pass_time(lambda: keeper.gateway.accounts[SHOP].state is connected, limit_s=4 * HOUR_S)
+    keeper.web.check()
+
+
+def test_an_account_that_waits_for_a_token_says_why_and_how_long(shopkeepers: Make) -> None:
+    keeper = listening(shopkeepers())
+    keeper.web.inject(web_rules.throttled())
+    keeper.gateway.start()
+    keeper.heard("failed")
+    keeper.wait(ConnectionState.RECONNECTING)
+    view = keeper.gateway.accounts[SHOP]
+    assert view.last_error is not None
+    assert view.last_error.reason == "throttled"
+    assert view.next_retry_s is not None
+    assert 500 < view.next_retry_s <= 660, "until the next renewal, not until the next look"
+    with served(keeper) as url:
+        listed = json.loads(call("accounts", "list", "--url", url, "--json")[1])["accounts"][0]
+        assert listed["last_error"]["reason"] == "throttled"
+        assert listed["next_retry_s"] > 500
+        for command in (("accounts", "list"), ("status",)):
+            out = call(*command, "--url", url)[1]
+            assert "throttled" in out
+            assert f"{SHOP}: The platform says that too much is asked" in out, command
+
+
+def test_a_refusal_leaves_stdout_empty_for_programs(
+    shopkeepers: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    keeper = listening(shopkeepers(per_hour=2))
+    keeper.gateway.start()
+    keeper.wait(ConnectionState.CONNECTED)
+    typed(monkeypatch, keeper.seller.sign_in())
+    none = str(tmp_path / "none")
+    with served(keeper) as url:
+        for code, words in (
+            (1, ("credentials", "show", "nobody")),
+            (1, ("credentials", "set", SHOP)),
+            (2, ("credentials", "set", SHOP, "--file", none)),
+            (1, ("credentials", "renew", SHOP)),
+            (1, ("sign-in", SHOP)),
+            (2, ("credentials", "show", SHOP, "--token-file", none)),
+            (2, ("credentials", "show", SHOP, "-c", none)),
+        ):
+            found, out, err = call("accounts", *words, "--url", url, "--json")
+            assert (found, out) == (code, ""), (words, out)
+            assert err, words
     keeper.web.check()

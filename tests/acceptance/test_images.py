@@ -14,9 +14,10 @@ from market import WAIT_S
 
 from actors.state import ConnectionState
 from actors.values import SendOutcome
-from gateway import ChatMessage, UploadError
+from gateway import ChatMessage, Gateway, UploadError
 from gateway.errors import OverloadedError, ShuttingDownError, UnknownAccountError
 from gateway.host import images
+from gateway.settings import AccountSettings, Credentials, Settings
 from gateway.testing import HandlerBench, WebBehaviour, WebRule, faults, web_rules
 
 OTHER = "2202"
@@ -270,14 +271,39 @@ def test_who_cannot_send_an_image(tmp_path: Path) -> None:
             market.send()
 
 
-def test_a_bench_uploads_nothing(tmp_path: Path) -> None:
+def test_a_bench_records_an_image_file_and_uploads_nothing(tmp_path: Path) -> None:
     with gallery(tmp_path, start=False) as market:
         bench = HandlerBench(market.gateway)
-        bench.on(ChatMessage)(lambda event: event.reply_image(market.file))
+        file = Path(market.file)
+        bench.on(ChatMessage)(lambda event: event.reply_image(file))
+        (said,) = bench.chat().replies
+        assert (said.text, said.image_url) == (None, file.as_uri())
+
+        @bench.on(ChatMessage)
+        def send(event: ChatMessage) -> None:
+            bench.gateway.send_image(event.account, "51", file, to="3301")
+
+        (sent,) = bench.chat().sent
+        assert sent.image_url == file.as_uri()
+        assert not market.web.calls()
+
+
+def test_a_bench_refuses_the_file_that_a_gateway_refuses(tmp_path: Path) -> None:
+    text = tmp_path / "size chart.jpg"
+    text.write_text("no image", "utf-8")
+
+    def refusal(bench: HandlerBench, path: Path) -> str:
+        bench.on(ChatMessage)(lambda event: event.reply_image(path))
         (failure, *_) = bench.chat().failures
         assert isinstance(failure, UploadError)
-        assert failure.reason == "not_running"
-        assert not market.web.calls()
+        return failure.reason
+
+    assert refusal(HandlerBench(), text) == "not_an_image"
+    assert refusal(HandlerBench(), tmp_path / "none.jpg") == "file_missing"
+    static = Credentials(user_id="2201", device_id="d", token="t" * 9)
+    account = AccountSettings(id="shop-a", url="ws://127.0.0.1:9/", credentials=static)
+    own = Gateway(Settings(durability="memory", accounts=(account,)))
+    assert refusal(HandlerBench(own), text) == "no_cookies_here"
 
 
 def test_an_account_without_a_login_says_how_to_sign_in(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from shopkeeper import TOKEN_API, Make, Shopkeeper
 from actors.state import ConnectionState
 from gateway import CredentialsRefusedError, UnknownAccountError, web
 from gateway.cli import sign_in as command_line
+from gateway.credentials import sign_in_words as words
 from gateway.credentials.shapes import SignInShown
 from gateway.host.credentials import CredentialDesk
 from gateway.platforms.goofish import passport
@@ -116,6 +117,7 @@ def test_a_scanned_code_signs_in(shopkeepers: Make) -> None:
     assert (credentials.lineage, credentials.version, credentials.state) == (1, 1, "ready")
     assert "havana_lgc2_77" in {cookie.name for cookie in credentials.kept}
     assert keeper.log.found("sign_in.ended", state="done", reason=None, account=SHOP)
+    assert len(keeper.log.found("credentials.replaced", account=SHOP, by="code", proven=True)) == 1
     keeper.web.check()
 
 
@@ -635,3 +637,9 @@ def test_a_stopped_gateway_is_not_signed_in_beside_a_running_one(
     assert (code, out) == (1, "")
     assert "in use" in err
     assert not keeper.calls("generate.do")
+
+
+def test_an_end_names_the_command_with_its_account() -> None:
+    told = words.of_end("failed", "page_unreadable", "shop a")
+    assert "accounts credentials set 'shop a' -c FILE" in told
+    assert "ACCOUNT" not in told

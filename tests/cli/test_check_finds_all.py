@@ -39,3 +39,52 @@ def test_wrong_paths_and_parts(text: str, told: str, tmp_path: Path) -> None:
         assert (code, out) == (2, ""), command
         assert told.format(dir=tmp_path) in err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "g.yaml"], "nothing is made"
+
+
+def told_of_credentials(credentials: str, folder: Path) -> str:
+    """Return what check says of an account; doctor says it, too, and both go on."""
+    file = folder / "g.yaml"
+    account = f"{{id: shop-a, url: 'wss://127.0.0.1:9/', credentials: {credentials}}}"
+    file.write_text(f"data_dir: {folder / 'data'}\naccounts: [{account}]")
+    code, out, err = call("check", "-c", str(file))
+    assert (code, "shop-a" in out) == (0, True), err
+    doctor = call("doctor", "-c", str(file))[1]
+    what = err.partition(f"{file}: ")[2].partition("; ")[0].strip()
+    assert what in doctor
+    return err
+
+
+@pytest.mark.parametrize(
+    ("credentials", "told"),
+    [
+        ("{kind: goofish, cookie: 'cookie2=hunter2'}", "the cookie lacks unb; copy the Cookie"),
+        ("{kind: goofish, cookie: 'unb=2201'}", "the cookie lacks cookie2; copy the Cookie"),
+        ("{kind: goofish, cookie: 'hunter2'}", "there is no name=value in it; copy the request"),
+        ("{kind: file, path: '{dir}/none.json'}", "{dir}/none.json: there is no such file; have"),
+        ("{kind: file, path: '{dir}/own.json'}", "{dir}/own.json: there is no token in it; it sh"),
+        ("{kind: env, variables: {token: NO_SUCH_A}}", "variable NO_SUCH_A is not set; set it to"),
+        ("{kind: python, call: 'no_such_one:f'}", "no_such_one:f: there is no module no_such_one"),
+        ("{kind: python, call: 'os:nope'}", "os:nope: its module has no nope; correct call"),
+    ],
+)
+def test_what_a_login_lacks_is_noted_without_asking_anybody(
+    credentials: str, told: str, tmp_path: Path
+) -> None:
+    (tmp_path / "own.json").write_text("{}")
+    err = told_of_credentials(credentials.replace("{dir}", str(tmp_path)), tmp_path)
+    assert "accounts[0].credentials of account shop-a: " in err
+    assert told.replace("{dir}", str(tmp_path)) in err
+    assert "hunter2" not in err
+
+
+def test_a_login_that_lacks_nothing_is_not_noted(tmp_path: Path) -> None:
+    (tmp_path / "own.json").write_text('{"token": "token-1", "user_id": "2201"}')
+    curl = "curl 'https://www.goofish.com/im' -H 'cookie: unb=2201; cookie2=v'"
+    for credentials in (
+        "{kind: goofish}",
+        "{kind: goofish, cookie: 'unb=2201; cookie2=v'}",
+        f'{{kind: goofish, cookie: "{curl}"}}',
+        f"{{kind: file, path: {tmp_path}/own.json}}",
+        "{kind: http, url: 'https://tokens.example.invalid/'}",
+    ):
+        assert "shop-a" not in told_of_credentials(credentials, tmp_path)

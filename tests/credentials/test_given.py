@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -89,17 +90,29 @@ def test_a_file_is_read_again_each_time(around: Around, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (None, "cannot be read"),
-        (b"", "it is no JSON"),
-        (b"token", "it is no JSON"),
-        (b'{"token": ""}', "token is empty"),
-        (b'{"user_id": "1"}', "token"),
-        (b'{"token": 7}', "token"),
-        (b'{"token": "hunter2-hunter2", "tokn": 1}', "tokn"),
-        (b'{"token": "hunter2-hunter2", "expires_in_s": "soon"}', "expires_in_s"),
-        (b'{"token": "hunter2-hunter2", "expires_in_s": -5}', "expires_in_s is over"),
-        (b"[" * 50_000, "Expected `object`"),
-        (b" " * 70_000, "something else"),
+        (None, "there is no such file; have it written, or correct path."),
+        (b"", 'it is empty; it should be {"token": "…", "user_id": "…"}.'),
+        (b"token", 'it is no JSON, from byte 4 on; it should be {"token": "…", "user_id": "…"}.'),
+        (b'{"token": "hunter2-hun', "its JSON ends too early; perhaps it was still being written"),
+        (b'{"token": "hunter2-\xff"}', "it is no JSON; it should be"),
+        (b'{"token": ""}', "token is empty; write the accessToken into it."),
+        (b'{"user_id": "1"}', "there is no token in it; it should be"),
+        (b'{"token": 7}', "token is a number, not text; put it in quotes."),
+        (b'{"token": "hunter2-hunter2", "user_id": 2201}', "user_id is a number, not text or null"),
+        (b'{"token": "hunter2-hunter2", "tokn": 1}', "not known: 'tokn'; did you mean 'token'?"),
+        (b'{"token": "hunter2-hunter2", "when": 1}', "not known: 'when'; known are token, user_id"),
+        (b'{"hunter2+hunter2": 1, "token": "a"}', "a key that is not known; known are token"),
+        (
+            b'{"token": "hunter2-hunter2", "expires_in_s": "soon"}',
+            "expires_in_s is text, not a num",
+        ),
+        (b'{"token": "hunter2-hunter2", "expires_in_s": -5}', "expires_in_s is over; give the sec"),
+        (b'{"token": "hunter2-hunter2\\n", "user_id": "1"}', "token there is a line break in it"),
+        (b'{"token": "Bearer hunter2", "user_id": "1"}', "token begins with 'Bearer '; copy only"),
+        (b'{"token": "hunter2-hunter2"}', "there is no user_id; add it, it is the value of the"),
+        (b'["hunter2"]', "it is a list, not an object; it should be"),
+        (b"[" * 50_000, "it is a list, not an object; it should be"),
+        (b" " * 70_000, "more than 64 KiB, so it is something else; it should be"),
     ],
 )
 def test_a_file_that_holds_something_else_is_told_by_name(
@@ -109,16 +122,56 @@ def test_a_file_that_holds_something_else_is_told_by_name(
     if content is not None:
         path.write_bytes(content)
     failure = failed(around.source(kind="file", path=str(path)))
+    assert f"Account shop-a: {path}: " in failure.detail
     assert said in failure.detail
     assert "hunter2" not in failure.detail
     assert failure.error_class is ErrorClass.OTHER, "it is looked again by itself"
 
 
+def test_what_is_no_file_holds_nobody_up(around: Around, tmp_path: Path) -> None:
+    assert "Is a directory" in failed(around.source(kind="file", path=str(tmp_path))).detail
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe")
+        told = failed(around.source(kind="file", path=str(tmp_path / "pipe"))).detail
+        assert "it is a pipe or a device" in told
+
+
+def test_a_file_of_an_editor_and_a_life_without_end_are_taken(
+    around: Around, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(WHOLE | {"expires_in_s": 1e308}), "utf-8-sig")
+    grant = renewed(around.source(kind="file", path=str(path)))
+    assert grant.expires_at_ms is not None
+
+
+def test_the_settings_may_say_who_it_is(around: Around, tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text('{"token": "token-1"}')
+    own = around.source(kind="file", path=str(path), user_id="2201")
+    assert renewed(own).identity.user_id == "2201"
+    path.write_text(json.dumps(WHOLE))
+    other = failed(around.source(kind="file", path=str(path), user_id="2202")).detail
+    assert "user_id is another than user_id in the credentials of the settings" in other
+
+
+def test_the_same_token_again_names_the_file(around: Around, tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(WHOLE))
+    source = around.source(kind="file", path=str(path))
+    told = failed(source, renewed(source), Why.REFUSED).detail
+    assert f"and {path} still gives the same; have a new one given there." in told
+    assert "token-1" not in told
+
+
 def test_the_environment_is_read_each_time(monkeypatch: pytest.MonkeyPatch, around: Around) -> None:
     source = around.source(kind="env", variables={"token": "SHOP_TOKEN", "user_id": "SHOP_USER"})
-    assert "SHOP_TOKEN is not set" in failed(source).detail
-    monkeypatch.setenv("SHOP_TOKEN", "token-1")
     monkeypatch.setenv("SHOP_USER", "2201")
+    told = failed(source).detail
+    assert told.startswith("Account shop-a: the environment variable SHOP_TOKEN is not set; set it")
+    monkeypatch.setenv("SHOP_TOKEN", "")
+    assert "the environment variable SHOP_TOKEN is empty; set it" in failed(source).detail
+    monkeypatch.setenv("SHOP_TOKEN", "token-1")
     grant = renewed(source)
     assert (grant.identity.token, grant.identity.user_id) == ("token-1", "2201")
     assert grant.expires_at_ms is not None
@@ -127,7 +180,7 @@ def test_the_environment_is_read_each_time(monkeypatch: pytest.MonkeyPatch, arou
 
 def tokens(account: str, why: str, refused_version: int) -> Mapping[str, object]:
     """Give what a function of a host gives."""
-    return {"token": f"{account}-{why}-{refused_version}"}
+    return {"token": f"{account}-{why}-{refused_version}", "user_id": "2201"}
 
 
 def junk(account: str, why: str, refused_version: int) -> object:
@@ -135,8 +188,27 @@ def junk(account: str, why: str, refused_version: int) -> object:
     return {"token": 7, "secret": "hunter2"}
 
 
+def text(account: str, why: str, refused_version: int) -> object:
+    return f"hunter2 {account} {why} {refused_version}"
+
+
 def dies(account: str, why: str, refused_version: int) -> object:
     raise RuntimeError(f"hunter2 {account} {why} {refused_version}")
+
+
+def refuses(account: str, why: str, refused_version: int) -> object:
+    raise ValueError(f"no token for {account} at {why} {refused_version}")
+
+
+async def later(account: str, why: str, refused_version: int) -> object:
+    return {"token": f"hunter2 {account} {why} {refused_version}"}
+
+
+def narrow(account: str) -> object:
+    return account
+
+
+NUMBER = 7
 
 
 def test_a_function_is_asked(around: Around) -> None:
@@ -147,25 +219,51 @@ def test_a_function_is_asked(around: Around) -> None:
 
 
 @pytest.mark.parametrize(
-    ("call", "said"),
+    ("name", "said"),
     [
-        (f"{__name__}:junk", "token"),
-        (f"{__name__}:nobody", "cannot be imported (AttributeError)"),
-        ("no_such_module_of_ours:f", "cannot be imported (ModuleNotFoundError)"),
+        ("junk", "token is a number, not text; put it in quotes"),
+        ("text", "it is text, not an object; it should be"),
+        ("nobody", "its module has no nobody; correct call, or write it and start the gateway"),
+        ("NUMBER", "it is int, not a function; correct call"),
+        ("narrow", "it cannot be called so; define it as narrow(account, why, refused_version)"),
+        ("later", "it is async; write it as a plain function"),
+        ("refuses", "no token for shop-a at start 0"),
     ],
 )
-def test_a_function_that_gives_junk_is_told(around: Around, call: str, said: str) -> None:
+def test_a_function_that_gives_junk_is_told(around: Around, name: str, said: str) -> None:
+    call = f"{__name__}:{name}"
     failure = failed(around.source(kind="python", call=call))
-    assert said in failure.detail
+    assert f"Account shop-a: {call}: {said}" in failure.detail
     assert "hunter2" not in failure.detail
 
 
-def test_a_function_that_raises_is_the_kernel_s_business(around: Around) -> None:
-    """It takes whatever a source raises, and shows the type only."""
-    with pytest.raises(RuntimeError):
-        around.source(kind="python", call=f"{__name__}:dies").renew(
-            None, Why.START, calls=4, deadline_s=5.0
-        )
+def test_a_function_that_raises_is_told_by_type_and_place(around: Around) -> None:
+    failure = failed(around.source(kind="python", call=f"{__name__}:dies"))
+    assert failure.reason == "source_failed"
+    assert f"Account shop-a: {__name__}:dies raised RuntimeError in test_given.py" in failure.detail
+    assert "hunter2" not in failure.detail
+
+
+def test_a_module_that_cannot_be_imported_is_told_until_it_can(
+    around: Around, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    source = around.source(kind="python", call="shop_of_a_test.tokens:give")
+    assert "there is no module shop_of_a_test; correct call, install it" in failed(source).detail
+    folder = tmp_path / "shop_of_a_test"
+    folder.mkdir()
+    file = folder / "tokens.py"
+    for content, said in (
+        ("import no_such_module_of_ours", "needs the module no_such_module_of_ours"),
+        ("x = 1\ndef give(", "cannot be imported: SyntaxError in tokens.py, line 2; correct it"),
+        ("x = 1\nraise KeyError('hunter2')", "cannot be imported: KeyError in tokens.py, line 2"),
+    ):
+        file.write_text(content)
+        failure = failed(source)
+        assert said in failure.detail
+        assert "hunter2" not in failure.detail
+    file.write_text("def give(*_):\n    return {'token': 'token-1', 'user_id': '1'}\n")
+    assert renewed(source).identity.token == "token-1", "without a restart"
 
 
 class Service:
@@ -223,9 +321,11 @@ def test_a_service_is_asked(around: Around, service: Service) -> None:
 @pytest.mark.parametrize(
     ("status", "body", "said"),
     [
-        (500, b"", "status 500"),
-        (302, b"", "status 302"),
-        (200, b"<html>", "it is no JSON"),
+        (500, b"", "answered status 500, not 200; look at the service and its log."),
+        (302, b"", "status 302, not 200; redirects are not followed: write the address it leads"),
+        (401, b"", "status 401, not 200; correct bearer, or let the service take it."),
+        (404, b"", "status 404, not 200; correct url: the service takes a POST there."),
+        (200, b"<html>", "it is no JSON, from byte 0 on; it should be"),
         (200, b"x" * 70_000, "something else"),
     ],
 )
@@ -233,7 +333,11 @@ def test_a_service_that_answers_something_else(
     around: Around, service: Service, status: int, body: bytes, said: str
 ) -> None:
     service.status, service.body = status, body
-    assert said in failed(around.source(kind="http", url=service.url)).detail
+    told = failed(around.source(kind="http", url=f"{service.url}?key=hunter2")).detail
+    assert said in told
+    assert told.startswith("Account shop-a: ")
+    assert service.url in told
+    assert "hunter2" not in told
 
 
 def test_a_service_that_is_not_there_is_a_failure_of_the_network(around: Around) -> None:

@@ -548,7 +548,9 @@ def test_a_budget_that_is_spent_is_said(desk: Desk) -> None:
     desk.run()
     (awaited,) = desk.connection.of(GrantAwaited)
     assert awaited.failure.reason == "budget_spent"
-    assert desk.bench.account.services.seen["a"].reason == "budget_spent"
+    seen = desk.bench.account.services.seen["a"].failure
+    assert seen is not None
+    assert seen.reason == "budget_spent"
 
 
 def test_other_credentials_replace_the_link_once_there_is_a_token(desk: Desk) -> None:

@@ -10,10 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from actors.identity import Grant, Identity, Why
+from actors.policy.budget import DAY_S, HOUR_S, told
 from actors.policy.credentials import (
     CALLS_A_FLIGHT,
-    DAY_S,
-    HOUR_S,
     Credentials,
     Flight,
     Now,
@@ -319,6 +318,24 @@ def test_a_day_has_its_own_bound() -> None:
     assert credentials.ask(at(0)) == Wait(at(DAY_S - 23 * HOUR_S).monotonic_s, None)
     assert credentials.renew(at(0)) is None
     assert begun(credentials, at(HOUR_S)).calls == 1
+
+
+def test_a_person_is_told_when_there_is_a_call_again() -> None:
+    credentials = Credentials(RULES)
+    hour_ms = [T0_MS - 1000 * ago_s for ago_s in range(600, 0, -100)]
+    credentials.restore(at(0), grant=None, lineage=1, stuck=None, calls_ms=hour_ms, draw=MIDDLE)
+    assert credentials.renew(at(0)) is None
+    assert credentials.free_at(at(0)) == at(HOUR_S - 600).monotonic_s
+    assert credentials.renew(at(HOUR_S - 599)) is not None
+    waits = {
+        0.2: "1 s",
+        59.5: "60 s",
+        60.0: "1 min",
+        3540.1: "60 min",
+        7200.0: "2 h",
+        9001.0: "2.6 h",
+    }
+    assert {wait_s: told(wait_s) for wait_s in waits} == waits
 
 
 def test_calls_of_yesterday_are_forgotten() -> None:

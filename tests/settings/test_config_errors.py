@@ -60,7 +60,10 @@ def test_everything_wrong_is_said_in_one_go_and_in_the_order_of_the_file(tmp_pat
     )
 
     assert problems_of(tmp_path, text) == (
-        "1: log.level: expected one of debug, info, warning, error, got 'inof'",
+        (
+            "1: log.level: expected one of debug, info, warning, error, got 'inof'; "
+            "did you mean 'info'?"
+        ),
         "2: conect: unknown key; did you mean 'connect'?",
         f"4: defaults.heartbeat.interval_s: {WRONG_SECONDS}, got 'fast'",
         "6: accounts[0].ulr: unknown key; did you mean 'url'?",
@@ -138,11 +141,11 @@ def test_a_url_that_can_not_work_is_refused_before_it_is_dialled(url: str, told:
 def test_goofish_without_token_or_user_id_says_where_they_come_from(tmp_path: Path) -> None:
     text = "accounts: [{id: a, url: 'wss://h/'}]"
 
-    token, user_id = problems_of(tmp_path, text)
-
-    assert token.startswith("1: accounts[0].credentials.token: is missing; with kind: goofish")
+    told = "1: accounts[0].credentials.token: is missing, and so is user_id; with kind: goofish"
+    assert only(tmp_path, text).startswith(told)
+    text = "accounts: [{id: a, url: 'wss://h/', credentials: {token: abcdefgh}}]"
     assert (
-        user_id
+        only(tmp_path, text)
         == "1: accounts[0].credentials.user_id: is missing; it is the value of the cookie unb"
     )
     load_it = from_mapping({"accounts": [{"id": "a", "url": "wss://h/", "enabled": False}]})
@@ -293,3 +296,48 @@ def test_settings_made_in_python_pass_the_same_rules() -> None:
 def test_a_folder_instead_of_a_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
         load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("credentials", "where", "said"),
+    [
+        ("{kind: goofsh}", "kind", "did you mean 'goofish'?"),
+        ("{kind: File, path: x.json}", "kind", "did you mean 'file'?"),
+        ("{kind: evn, variables: {token: A}}", "kind", "did you mean 'env'?"),
+        ("{kind: cookie, cookie: 'Cookie: unb=1'}", "kind", "expected one of static, goofish"),
+        ("{kind: , call: 'a:b'}", "kind", "got nothing"),
+        ("{knid: file, path: x.json}", "knid", "did you mean 'kind'?"),
+        ("{path: x.json}", "path", "it belongs to kind: file"),
+        ("{cookie: unb=1}", "token", "and so is user_id; with kind: goofish the gateway asks"),
+        ("{kind: env, variables: {tokn: A}}", "variables.tokn", "did you mean 'token'?"),
+        ("{kind: env, variables: {token: 'a+secret=='}}", "variables.token", "the name alone"),
+        ("goofish", "", "expected a mapping (key: value), got text"),
+    ],
+)
+def test_one_wrong_word_of_the_credentials_is_one_error(
+    tmp_path: Path, credentials: str, where: str, said: str
+) -> None:
+    """What follows from a kind that nobody can read is no news."""
+    path = tmp_path / "a.yaml"
+    path.write_text(f"accounts:\n  - id: a\n    url: wss://h/\n    credentials: {credentials}\n")
+    with pytest.raises(ConfigError) as caught:
+        load(path)
+    (told,) = caught.value.problems
+    assert f"accounts[0].credentials{'.' * bool(where)}{where}: " in told
+    assert said in told
+    assert "a+secret" not in told
+
+
+def test_a_wrong_kind_of_the_defaults_is_one_error(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text(
+        "defaults: {credentials: {kind: goofsh}}\naccounts:\n"
+        "  - {id: a, url: 'wss://h/'}\n"
+        "  - {id: b, url: 'wss://h/', credentials: {kind: file}}\n"
+    )
+    with pytest.raises(ConfigError) as caught:
+        load(path)
+    assert [told.split(": ")[1] for told in caught.value.problems] == [
+        "defaults.credentials.kind",
+        "accounts[1].credentials.path",
+    ]

@@ -177,7 +177,7 @@ class StandIn(StoppedGateway):
             self.accounts.open_view(account.id)
         view = self.accounts["a"]
         view.state = ConnectionState.FAILED
-        view.last_error = Failure(
+        view._failure = Failure(
             error_class=ErrorClass.AUTH, reason="refused", detail=COOKIE, phase=Phase.REGISTER
         )
         self.running = self.storing = True

@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 
+from actors.identity import Identity
 from actors.plan import AccountPlan
 from actors.policy.alerts import Alert
 from actors.ports.journal import Letter
@@ -57,7 +58,7 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         text: The text; None for an image.
-        image_url: Of the image.
+        image_url: Of the image; of a file ``file://…``, as the bench uploads nothing.
         conversation_id: Where it goes.
         to: The other user's id.
         account: The account that says it.
@@ -302,7 +303,7 @@ class HandlerBench:
                 "give what came over the WebSocket, not what was made of it"
             )
         plan = self._plan(self.account if account is None else arguments.account(account))
-        session = plan.platform.session(plan.identity())
+        session = plan.platform.session(_signed_in(plan.identity()))
         decoded = session.decode(frame, received_at_ms=_RECEIVED_MS, numbers=self._numbers)
         if not decoded.events:
             raise ValueError(f"the frame carries no event: {decoded.fault or 'it is no push'}")
@@ -400,6 +401,13 @@ class HandlerBench:
         told.send_ended(delivery.account, delivery.outbox_id, result)
 
 
+def _signed_in(identity: Identity) -> Identity:
+    """Return an identity as it is once the account has a token; nothing registers with it."""
+    return msgspec.structs.replace(
+        identity, user_id=identity.user_id or "bench", token=identity.token or "bench"
+    )
+
+
 def bench_settings(*accounts: str) -> Settings:
     """Return settings with these accounts, ``shop-a`` if none is named; nothing is kept."""
     return Settings(
@@ -408,7 +416,8 @@ def bench_settings(*accounts: str) -> Settings:
             AccountSettings(
                 id=name,
                 url=_NOWHERE,
-                credentials=Credentials(user_id="2201", device_id="bench", token="bench"),  # noqa: S106  # opens nothing
+                # Of a kind that may upload images.
+                credentials=Credentials(kind="goofish", user_id="2201", device_id="bench"),
             )
             for name in accounts or (events.ACCOUNT,)
         ),

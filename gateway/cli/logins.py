@@ -1,0 +1,49 @@
+"""What can be known of the accounts' credentials here and now, without asking anybody.
+
+Of a function its module is imported, as for a sink. A file or variable may come later, and a
+login may be pasted: what is found is no error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from actors.ports import CredentialSource
+from actors.runtime.clock import SystemClock
+from actors.values import Failure
+from gateway.credentials.given import GivenSource
+from gateway.credentials.registry import Surroundings, source_of
+from gateway.credentials.store import MemoryStore
+from gateway.settings import AccountSettings, Settings
+
+
+def notes(settings: Settings) -> Iterator[str]:
+    """Yield what an account lacks to be signed in: which one, what, and what to do."""
+    around = Surroundings(
+        store=MemoryStore(),
+        clock=SystemClock(),
+        learn=lambda _account, _secrets: None,
+        unsaved=lambda _account, _why: None,
+    )
+    for index, account in enumerate(settings.accounts):
+        source = source_of(account, around) if account.enabled else None
+        told = None if source is None else _lacking(account, source)
+        if told:
+            where = f"accounts[{index}].credentials of account {account.id}"
+            yield f"{where}: {told.removesuffix('.')}"
+
+
+def _lacking(account: AccountSettings, source: CredentialSource) -> str | None:
+    credentials = account.credentials
+    if credentials.kind == "goofish":
+        return None if credentials.cookie is None else _of_cookie(source, credentials.cookie)
+    return source.looked_at() if isinstance(source, GivenSource) else None
+
+
+def _of_cookie(source: CredentialSource, cookie: str) -> str | None:
+    """Return why the cookie of the settings cannot be used."""
+    from gateway.credentials.goofish import GoofishSource  # noqa: PLC0415  # it costs a platform
+
+    assert isinstance(source, GoofishSource)
+    found = source.checked(cookie)
+    return found.detail if isinstance(found, Failure) else None
