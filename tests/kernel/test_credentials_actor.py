@@ -28,6 +28,7 @@ from actors.messages import (
 from actors.plan import AccountPlan
 from actors.policy import failures
 from actors.ports import Kept, Renewal
+from actors.renewing import Threads
 from actors.sections import CredentialSettings, RenewalSettings
 from actors.values import ErrorClass, Failure
 
@@ -115,6 +116,7 @@ class Desk:
             observer=bench.watcher,
             seen=services.seen,
             mailbox=self.mailbox,
+            threads=Threads(),
         )
         return self.actor
 
