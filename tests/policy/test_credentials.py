@@ -83,6 +83,7 @@ def test_nothing_is_renewed_for_an_account_that_asks_for_nothing() -> None:
     assert credentials.left_s(at(0)) is None
 
 
+@pytest.mark.row("B20", "one call, one version")
 def test_first_attempt_waits_for_one_renewal_that_all_join() -> None:
     credentials = Credentials(RULES)
     assert credentials.ask(at(0)) == Wait(-math.inf, None), "one may begin at once"
@@ -189,6 +190,7 @@ def test_another_failure_begins_its_own_row_and_a_server_sets_the_floor() -> Non
         now_s += wait_s
 
 
+@pytest.mark.row("B7", "none in 30 days")
 @pytest.mark.parametrize(
     "final", [CAPTCHA, failure("wrong_account", ErrorClass.CONFIG)], ids=["person", "config"]
 )
@@ -221,6 +223,7 @@ def test_a_refused_token_is_not_used_though_only_a_person_can_renew_it() -> None
     assert credentials.ask(at(62)) == Stuck(CAPTCHA)
 
 
+@pytest.mark.row("B12", "waits 15 and 30 min; the third in a row needs a person")
 def test_the_third_illegal_access_in_a_row_needs_a_person() -> None:
     credentials = Credentials(RULES)
     illegal = failure("illegal_access")
@@ -259,6 +262,7 @@ def test_news_of_an_old_version_changes_nothing() -> None:
     Credentials(RULES).refused(1)  # of none there is nothing to refuse
 
 
+@pytest.mark.row("B21", "its grant is dropped")
 def test_a_late_answer_of_an_older_flight_or_sign_in_is_dropped() -> None:
     credentials = Credentials(RULES)
     flight = begun(credentials, at(0))
@@ -327,6 +331,7 @@ def test_calls_of_yesterday_are_forgotten() -> None:
     assert flight.calls == CALLS_A_FLIGHT
 
 
+@pytest.mark.row("B30", "renewed within a minute of waking")
 def test_a_machine_that_slept_knows_that_its_token_is_old() -> None:
     credentials = with_grant()
     awake = at(100, wall_s=9 * HOUR_S)
