@@ -361,8 +361,11 @@ class Model(RuleBasedStateMachine):
         self.now_s = 0.0
         self.wall_s = 0.0
         self.version = 0
+        self.lineage = 1
         self.calls: list[float] = []
         self.flight: Flight | None = None
+        self.late: list[tuple[Flight, int, int]] = []
+        self.newest: Grant | None = None
 
     def now(self) -> Now:
         return at(self.now_s, wall_s=self.wall_s)
@@ -403,10 +406,47 @@ class Model(RuleBasedStateMachine):
             "illegal": failure("illegal_access"),
             "throttled": failure("throttled", ErrorClass.SERVER_OVERLOAD),
         }
+        taken = outcomes[outcome]
         assert self.it.ended(
-            self.flight.number, outcomes[outcome], self.now(), calls=calls, lineage=1, draw=draw
+            self.flight.number, taken, self.now(), calls=calls, lineage=self.lineage, draw=draw
         )
         self.flight = None
+        if isinstance(taken, Grant):
+            self.newest = taken
+
+    @rule(draw=st.floats(0, 1), proven=st.booleans(), calls=st.integers(0, CALLS_A_FLIGHT))
+    def signs_in(self, draw: float, proven: bool, calls: int) -> None:  # noqa: FBT001  # hypothesis gives it
+        """A person gives another login; what is under way is of the one before, and ends."""
+        if self.flight is not None:
+            calls = min(calls, self.flight.calls)
+            self.calls += [self.now_s] * calls
+            self.late.append((self.flight, self.lineage, calls))
+            self.flight = None
+        self.lineage += 1
+        self.version += proven
+        given = grant(self.version, born_s=self.wall_s) if proven else None
+        calls_ms = [self.now().wall_ms - int(1000 * (self.now_s - at_s)) for at_s in self.calls]
+        self.it.restore(
+            self.now(),
+            grant=given,
+            lineage=self.lineage,
+            stuck=None if proven else CAPTCHA,
+            calls_ms=calls_ms,
+            draw=draw,
+        )
+        self.newest = given or self.newest
+
+    @precondition(lambda self: self.late)
+    @rule()
+    def answers_late(self) -> None:
+        """What an older login's renewal brings changes nothing."""
+        flight, lineage, calls = self.late.pop(0)
+        before = self.it.grant, self.it.stuck, self.it.flight
+        late = grant(self.version + 100, born_s=self.wall_s)
+        assert not self.it.ended(
+            flight.number, late, self.now(), calls=calls, lineage=lineage, draw=0.5
+        )
+        assert (self.it.grant, self.it.stuck, self.it.flight) == before
 
     @rule(suspect=st.booleans())
     def refused(self, suspect: bool) -> None:  # noqa: FBT001  # hypothesis gives it
@@ -431,8 +471,7 @@ class Model(RuleBasedStateMachine):
         if isinstance(asked, Wait):
             next_at = self.it.next_at(self.now(), asked=True, linked=False)
             assert (next_at is None) == (self.it.flight is not None), "some wake is always set"
-        if self.it.grant is not None:
-            assert self.it.grant.version <= self.version
+        assert self.it.grant == self.newest, "versions only grow, and the newest is in use"
 
 
 TestModel = Model.TestCase
