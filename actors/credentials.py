@@ -8,7 +8,6 @@ made by the account's source.
 from __future__ import annotations
 
 import heapq
-import threading
 from collections import deque
 from collections.abc import Callable
 from functools import partial
@@ -42,7 +41,7 @@ from actors.plan import AccountPlan
 from actors.policy import failures
 from actors.policy.credentials import Flight, Now, Ready, Stuck
 from actors.ports import Clock, Dice, Kept, Mailbox, Renewal
-from actors.renewing import Egress, Workers
+from actors.renewing import Egress, Threads, Workers
 from actors.runtime.alert_registry import AlertRegistry
 from actors.runtime.log import Log
 from actors.runtime.pool.alarm import Alarm
@@ -86,6 +85,7 @@ class CredentialsActor(SupervisedActor[CredentialsInbox]):
         observer: Observer,
         seen: dict[AccountId, CredentialsSeen],
         mailbox: Mailbox[CredentialsInbox],
+        threads: Threads,
         supervisor: Mailbox[ActorDied] | None = None,
     ) -> None:
         super().__init__(pool, name="credentials", supervisor=supervisor)
@@ -100,7 +100,8 @@ class CredentialsActor(SupervisedActor[CredentialsInbox]):
         self._entries: dict[AccountId, Entry] = {}
         self._unloaded: deque[AccountId] = deque()
         self._egresses: dict[str, Egress] = {}
-        self._workers = Workers(settings.workers)
+        self._threads = threads
+        self._workers = Workers(settings.workers, threads)
         self._wakes: list[tuple[float, int, AccountId]] = []
         self._joined: list[Entry] = []  # in this turn
         self._order = count()
@@ -225,11 +226,24 @@ class CredentialsActor(SupervisedActor[CredentialsInbox]):
     def _ended(self, ended: RenewalEnded) -> None:
         entry = self._entries.get(ended.account)
         self._succeed(entry, ended.job)
+        begun_here = self._workers.knows(ended.job)
         self._workers.done(ended.job)
-        if entry is not None and entry.job == ended.job:
+        if entry is None:
+            return
+        if entry.job == ended.job:
             self._take(entry, ended.flight, ended.renewal)
-        elif entry is not None:
+        elif begun_here:  # of a source it has no more, or given up
             self._log.debug("credentials.stale_dropped", account=entry.name)
+        else:
+            self._inherit(entry, ended.renewal)
+
+    def _inherit(self, entry: Entry, renewal: Renewal) -> None:
+        """Have what a former self began read from the store, if its source keeps anything."""
+        if renewal.lineage is None or entry.policy.flight is not None:
+            self._log.debug("credentials.stale_dropped", account=entry.name)
+        elif entry.loaded:
+            entry.loaded = False
+            self._unloaded.append(entry.name)
 
     def _take(self, entry: Entry, flight: int, renewal: Renewal) -> None:
         policy, now, result = entry.policy, self._now(), renewal.result
@@ -454,15 +468,8 @@ class CredentialsActor(SupervisedActor[CredentialsInbox]):
             self._take(entry, flight.number, Renewal(result=jobs.HUNG, calls=flight.calls))
 
     def _mark(self, entry: Entry, stuck: Failure) -> None:
-        thread = threading.Thread(
-            target=jobs.mark,
-            args=(entry.source, stuck),
-            name="gateway/credentials/mark",
-            daemon=True,
-        )
-        try:
-            thread.start()
-        except RuntimeError:
+        job = partial(jobs.mark, entry.source, stuck)
+        if self._threads.start(f"gateway/credentials/{entry.name}", job) is None:
             self._log.warning("credentials.unmarked", account=entry.name)
 
     # --- small things -----------------------------------------------------------------

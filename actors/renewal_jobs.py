@@ -83,7 +83,8 @@ def _checked(found: object, flight: Flight) -> Renewal:
     return Renewal(result=failure, calls=flight.calls)
 
 
-def mark(source: CredentialSource, stuck: Failure) -> None:
+def mark(source: CredentialSource, stuck: Failure, job: int) -> None:
     """Store that only a person helps. Thread body; what fails here costs one question more."""
+    del job  # nobody waits for it
     with contextlib.suppress(Exception):
         source.mark_stuck(stuck)

@@ -65,20 +65,67 @@ class Egress:
         return TokenBucket(rate_per_s=self._settings.rate_per_s, burst=self._settings.burst)
 
 
+class Threads:
+    """The threads of all jobs, whichever actor began them: what they bring is worth a wait."""
+
+    __slots__ = ("_changed", "_live", "_numbers")
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._live: dict[int, str] = {}
+        self._numbers = count(1)
+
+    def start(self, name: str, job: Callable[[int], object]) -> int | None:
+        """Run a job, which is handed its number, on a thread; None: the system has none.
+
+        Returns:
+            The number; no other job has it.
+        """
+        with self._changed:
+            number = next(self._numbers)
+            self._live[number] = name
+        thread = threading.Thread(target=self._run, args=(number, job), name=name, daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            self.forget(number)
+            return None
+        return number
+
+    def _run(self, number: int, job: Callable[[int], object]) -> None:
+        try:
+            job(number)
+        finally:
+            self.forget(number)
+
+    def forget(self, number: int) -> None:
+        """Wait no more for a thread: it has ended, or it hangs."""
+        with self._changed:
+            self._live.pop(number, None)
+            self._changed.notify_all()
+
+    def wait_ended(self, timeout_s: float) -> list[str]:
+        """Wait until no thread is at work; return the names of those that are."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._live, timeout_s)
+            return sorted(self._live.values())
+
+
 class Workers:
-    """Short-lived threads, so many at a time. A job that hangs is given up with its thread.
+    """Short-lived jobs, so many at a time. A job that hangs is given up with its thread.
 
     Args:
         limit: Jobs at a time.
+        threads: Runs them.
         leak_limit: Threads that may hang at a time; with so many no further job begins.
     """
 
-    __slots__ = ("_hung", "_jobs", "_leak_limit", "_limit", "_numbers")
+    __slots__ = ("_hung", "_jobs", "_leak_limit", "_limit", "_threads")
 
-    def __init__(self, limit: int, *, leak_limit: int = 64) -> None:
+    def __init__(self, limit: int, threads: Threads, *, leak_limit: int = 64) -> None:
         self._limit = limit
+        self._threads = threads
         self._leak_limit = leak_limit
-        self._numbers = count(1)
         self._jobs: dict[int, float] = {}
         self._hung: set[int] = set()
 
@@ -100,18 +147,18 @@ class Workers:
             job: Reports by itself when it is done.
             until_s: Monotonic seconds after which :meth:`overdue` tells of it.
         """
-        number = next(self._numbers)
-        thread = threading.Thread(target=job, args=(number,), name=name, daemon=True)
-        try:
-            thread.start()
-        except RuntimeError:
-            return None
-        self._jobs[number] = until_s
+        number = self._threads.start(name, job)
+        if number is not None:
+            self._jobs[number] = until_s
         return number
 
     def runs(self, number: int | None) -> bool:
         """Return whether a job has begun, has not ended and was not given up."""
         return number in self._jobs
+
+    def knows(self, number: int) -> bool:
+        """Return whether a job was begun here and is not done; False: by a former self."""
+        return number in self._jobs or number in self._hung
 
     def done(self, number: int) -> bool:
         """Hear that a job is done; False: it had been given up."""
@@ -122,6 +169,7 @@ class Workers:
         """Wait no longer for a job; its thread is counted until it ends."""
         if self._jobs.pop(number, None) is not None:
             self._hung.add(number)
+            self._threads.forget(number)
 
     def overdue(self, now_s: float) -> list[int]:
         """Return the jobs whose time is over."""

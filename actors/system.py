@@ -28,6 +28,7 @@ from actors.policy.gate import ConnectGate
 from actors.ports import Clock, Handle, MovedClock
 from actors.ports.journal import Journal
 from actors.registry import AccountRegistry, Root
+from actors.renewing import Threads
 from actors.runtime.alert_registry import AlertRegistry
 from actors.runtime.clock import SystemClock
 from actors.runtime.handlers.pool import HandlerPool
@@ -104,6 +105,7 @@ class System:
         self._dialing = Role[DialingInbox]()
         self._credentials = Role[CredentialsInbox]()
         self._renewals = renewals
+        self._renewing = Threads()
         try:
             pasts = journal.pasts()
         except BaseException:
@@ -189,6 +191,7 @@ class System:
         for role in (self._dialing, self._credentials):
             if isinstance(role.ref, pykka.ActorRef):
                 role.ref.stop(block=False)
+        survivors += self._renewing.wait_ended(threads_s / 2)  # they store before the lock is free
         survivors += services.poller.stop(left())
         deadline += journal_s
         survivors += services.writer.stop(journal_s)
@@ -222,6 +225,7 @@ class System:
             observer=services.observer,
             seen=services.seen,
             mailbox=self._credentials,
+            threads=self._renewing,
             supervisor=Root(self._hear),
         )
 

@@ -105,6 +105,7 @@ def _forms(secret: str) -> set[str]:
     forms = {
         secret,
         repr(secret)[1:-1],
+        repr(f"\"'{secret}")[4:-1],  # beside both quotes its own single ones are escaped
         in_json,
         json.dumps(in_json)[1:-1],
         json.dumps(secret, ensure_ascii=False)[1:-1],

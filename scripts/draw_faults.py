@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import functools
 import json
 import os
 import subprocess
@@ -68,6 +69,7 @@ class Shown(NamedTuple):
     slow: bool
 
 
+@functools.cache
 def shown() -> dict[str, list[Shown]]:
     """Find every test that names a row, by the row."""
     found: dict[str, list[Shown]] = defaultdict(list)

@@ -1,4 +1,4 @@
-"""One renewal: ask for the token, sign again once, renew the login once; then it is over."""
+"""One renewal: ask for the token; correct the time, sign again, renew the login, each once."""
 
 from __future__ import annotations
 
@@ -43,17 +43,21 @@ class RenewalAttempt:
         self._calls = calls
         self._clocks = source.clocks
         self._until_s = self._clocks.monotonic() + deadline_s
-        self._offset_ms = 0  # of the platform's clock, once it refused ours
+        self._offset_ms: int | None = None  # of the platform's clock, once it refused ours
+        self._began_with = stored.version
         self._signed_again = self._renewed = False
         self._theirs: Failure | None = None  # the cookies of an answer were another's
 
     def run(self) -> Grant | Failure:
-        """Ask for the token; sign again once, renew the login once."""
+        """Ask for the token; correct the time, sign again, renew the login, each once."""
         assert self._stored.device_id is not None
         call = mtop.token_call(self._stored.device_id)
         while True:
+            newer = self._overtaken()
+            if newer is not None:
+                return self._instead(newer)
             self._jar = self._newest()
-            now_ms = self._clocks.unix_ms() + self._offset_ms
+            now_ms = self._clocks.unix_ms() + (self._offset_ms or 0)
             signed = mtop.signed_with(call, self._jar, now_ms)
             account = self._source.account
             request = mtop.request(call, self._jar, account.endpoints, now_ms, account.user_agent)
@@ -74,14 +78,12 @@ class RenewalAttempt:
         verdict = judged.verdict
         if verdict is Verdict.LOGIN_OVER:
             return self._renew_login()
-        clock_ms = judged.server_ms if verdict is Verdict.CLOCK else None
-        helps = clock_ms is not None or (
-            verdict in (Verdict.SIGN_AGAIN, Verdict.ILLEGAL) and before != after
-        )
+        if verdict is Verdict.CLOCK and judged.server_ms is not None and self._offset_ms is None:
+            self._offset_ms = judged.server_ms - self._clocks.unix_ms()
+            return None
+        helps = verdict in (Verdict.SIGN_AGAIN, Verdict.ILLEGAL) and before != after
         if helps and not self._signed_again:
             self._signed_again = True
-            if clock_ms is not None:
-                self._offset_ms = clock_ms - self._clocks.unix_ms()
             return None
         found = OF_VERDICT[verdict](self._source.account.name, judged)
         if found.error_class is ErrorClass.NEEDS_HUMAN:
@@ -144,7 +146,7 @@ class RenewalAttempt:
             self._jar = taken
             self._stored = msgspec.structs.replace(self._stored, cookies=taken.plain())
 
-    def _success(self, judged: Judged) -> Grant:
+    def _success(self, judged: Judged) -> Grant | Failure:
         now_ms = self._clocks.unix_ms()
         expires_at_ms = None
         if judged.life_ms is not None:
@@ -160,7 +162,11 @@ class RenewalAttempt:
             expires_at_ms=expires_at_ms,
             stuck=None,
         )
-        self._keep(stored)
+        with self._source.changing:
+            newer = self._overtaken()
+            if newer is not None:
+                return self._instead(newer)
+            self._keep(stored)
         grant = self._source.grant_of(self._stored)
         assert grant is not None
         return grant
@@ -170,7 +176,7 @@ class RenewalAttempt:
         return reason
 
     def _keep(self, stored: Stored, jar: Jar | None = None) -> None:
-        """Store, unless a person has begun a newer login meanwhile.
+        """Store, unless newer credentials are in place; cookies of the same login are, already.
 
         Args:
             stored: Of this attempt.
@@ -180,9 +186,22 @@ class RenewalAttempt:
             self._jar = self._newest() if jar is None else jar
             self._stored = msgspec.structs.replace(stored, cookies=self._jar.plain())
             self._source.learn(self._stored)
-            newest = self._source.stored()
-            if newest is None or newest.lineage <= stored.lineage:
+            if self._overtaken() is None:
                 self._source.keep(self._stored)
+
+    def _overtaken(self) -> Stored | None:
+        """Return what is stored if a person, or another renewal, was faster; None: nobody was."""
+        newest = self._source.stored()
+        if newest is None:
+            return None
+        mine = self._stored.lineage, self._began_with
+        return newest if (newest.lineage, newest.version) > mine else None
+
+    def _instead(self, newer: Stored) -> Grant | Failure:
+        grant = None
+        if newer.lineage == self._stored.lineage:
+            grant = self._source.grant_of(newer)
+        return grant or failure("overtaken", "A newer login is in place; this one is not used.")
 
     def _newest(self) -> Jar:
         """Return the cookies of this login by now: an upload may have brought some."""

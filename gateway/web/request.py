@@ -24,7 +24,7 @@ def _never() -> bool:
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """A request.
+    """A request. Its ``repr`` shows no body: a cookie may be in it.
 
     Attributes:
         method: GET, POST, PUT or DELETE.
@@ -39,6 +39,12 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     query: Mapping[str, str] = {}
     body: bytes = b""
     gone: Callable[[], bool] = _never
+
+    def __repr__(self) -> str:
+        """Show what is asked, and of how many bytes."""
+        return f"Request({self.method} {self.name!r}, body of {len(self.body)} bytes)"
+
+    __str__ = __repr__
 
     def text(self, name: str) -> str | None:
         """Return a parameter, or None if it is not there or empty."""

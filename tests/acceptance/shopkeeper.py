@@ -50,7 +50,6 @@ class Shopkeeper:
         self.ledger = Ledger()
         self.news: list[CredentialsChanged] = []
         self._heard = threading.Condition()
-        endpoints = dict.fromkeys(("mtop", "passport", "upload"), web.url)
         self.config: dict[str, Any] = {
             "data_dir": str(directory / "data"),
             "durability": "normal",
@@ -58,18 +57,15 @@ class Shopkeeper:
             "connect": {"deadline_s": DAY_S if clock else 20.0},
             "defaults": merged(merged(HASTE, CALM if clock else {}), {"renewal": renewal}),
             "accounts": [
-                {
-                    "id": "shop-a",
-                    "url": fake.url,
-                    "credentials": {
-                        "kind": "goofish",
-                        "cookie": self.seller.cookie if cookie is None else cookie or None,
-                        "endpoints": endpoints,
-                    },
-                }
+                self._account("shop-a", self.seller.cookie if cookie is None else cookie or None)
             ],
         }
         self.gateway = self.made()
+
+    def _account(self, name: str, cookie: str | None) -> dict[str, Any]:
+        endpoints = dict.fromkeys(("mtop", "passport", "upload"), self.web.url)
+        credentials = {"kind": "goofish", "cookie": cookie, "endpoints": endpoints}
+        return {"id": name, "url": self.fake.url, "credentials": credentials}
 
     def made(self) -> Gateway:
         """Return a gateway that is not started."""
@@ -98,17 +94,19 @@ class Shopkeeper:
             assert self._heard.wait_for(lambda: len(found()) >= count, WAIT_S), self.news
         return found()
 
-    def wait(self, state: ConnectionState) -> None:
-        view = self.gateway.accounts["shop-a"]
+    def wait(self, state: ConnectionState, account: str = "shop-a") -> None:
+        view = self.gateway.accounts[account]
         assert view.wait_for(state, WAIT_S), (view, view.last_error, self.log.lines[-8:])
 
     def calls(self, api: str = TOKEN_API) -> int:
         return len(self.web.calls(api))
 
-    def pass_time(self, until: Callable[[], object], limit_s: float = 2 * HOUR_S) -> None:
+    def pass_time(
+        self, until: Callable[[], object], limit_s: float = 2 * HOUR_S, *, step_s: float = 2.0
+    ) -> None:
         """Let time pass until something has happened."""
         assert self.clock is not None
-        self.clock.advance_until(until, limit_s=limit_s, step_s=2.0)
+        self.clock.advance_until(until, limit_s=limit_s, step_s=step_s)
 
     def actor(self, kind: str) -> Any:
         """Return the living actor of a class."""

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from market import WAIT_S
 from shopkeeper import Make, Shopkeeper
+from watch import Stopwatch
 
 from actors.state import ConnectionState
 from actors.values import ErrorClass
@@ -22,6 +23,7 @@ def failed(keeper: Shopkeeper, reason: str) -> dict[str, Any]:
     return keeper.log.wait("credentials.renewal_failed", reason=reason)[-1]
 
 
+@pytest.mark.row("B2", "two calls, not three; sign_refused, then it waits")
 def test_a_sign_that_is_never_right_is_tried_twice(shopkeepers: Make) -> None:
     """B2: ``_m_h5_tk`` is over before it can be used: two calls, not three; then a wait."""
     keeper = shopkeepers(WebBehaviour(h5_life_s=0.0))
@@ -35,6 +37,7 @@ def test_a_sign_that_is_never_right_is_tried_twice(shopkeepers: Make) -> None:
     keeper.web.check()
 
 
+@pytest.mark.row("B3", "no second call; sign_refused, then it waits")
 def test_a_refused_sign_that_brings_nothing_new_is_not_tried_again(shopkeepers: Make) -> None:
     """B3: no ``Set-Cookie`` in the answer, so another try would be the same."""
     keeper = shopkeepers()
@@ -47,6 +50,7 @@ def test_a_refused_sign_that_brings_nothing_new_is_not_tried_again(shopkeepers: 
     keeper.web.check()
 
 
+@pytest.mark.row("B10", "taken as login_over; the link is never shown")
 def test_a_login_over_with_a_captcha_link_is_a_login_over(shopkeepers: Make) -> None:
     """B10."""
     keeper = shopkeepers(WebBehaviour(long_login=False))
@@ -59,6 +63,7 @@ def test_a_login_over_with_a_captcha_link_is_a_login_over(shopkeepers: Make) -> 
     assert "punish" not in repr(keeper.log.lines)
 
 
+@pytest.mark.row("B11", "waits at least ten minutes")
 def test_a_throttled_account_waits_ten_minutes(shopkeepers: Make) -> None:
     """B11."""
     keeper = shopkeepers()
@@ -70,6 +75,8 @@ def test_a_throttled_account_waits_ten_minutes(shopkeepers: Make) -> None:
     keeper.web.check()
 
 
+@pytest.mark.row("B14", "the deadline holds; asked again")
+@pytest.mark.row("B15", "answer_unusable; asked again")
 @pytest.mark.parametrize(
     ("rule", "reason"),
     [
@@ -98,6 +105,7 @@ def test_an_answer_that_is_none_costs_a_wait(shopkeepers: Make, rule: Any, reaso
     keeper.web.check()
 
 
+@pytest.mark.row("B16", "class of the phase")
 def test_a_platform_that_is_not_there_is_a_failure_of_the_network(shopkeepers: Make) -> None:
     """B16."""
     keeper = shopkeepers()
@@ -136,6 +144,7 @@ def test_cookies_of_an_answer_that_breaks_off_are_kept(shopkeepers: Make) -> Non
     keeper.web.check()
 
 
+@pytest.mark.row("B22", "the person's wins, the late answer changes nothing")
 def test_a_person_is_faster_than_a_renewal(shopkeepers: Make) -> None:
     """B22: what a person pastes wins, and the late answer changes nothing."""
     keeper = shopkeepers(min_gap_s=0.0)
@@ -157,6 +166,7 @@ def test_a_person_is_faster_than_a_renewal(shopkeepers: Make) -> None:
     keeper.web.check(allow=["two_calls_at_once", "token_unused"])
 
 
+@pytest.mark.row("B25", "unsaved: an alert, the link is held, stored once there is room")
 def test_a_disk_that_is_full_costs_nothing_but_the_next_start(
     shopkeepers: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -188,6 +198,7 @@ def test_a_disk_that_is_full_costs_nothing_but_the_next_start(
     keeper.web.check()
 
 
+@pytest.mark.row("B25", "unreadable: needs_human, the file is kept aside and never overwritten")
 @pytest.mark.parametrize("spoil", ["half", "newer", "lax"])
 def test_a_store_that_cannot_be_read_needs_a_person(shopkeepers: Make, spoil: str) -> None:
     """B25: it is never written over, and a new login is taken beside it."""
@@ -220,6 +231,7 @@ def test_a_store_that_cannot_be_read_needs_a_person(shopkeepers: Make, spoil: st
     assert aside.read_bytes() == spoiled
 
 
+@pytest.mark.row("B31", "reconnects at once; what was pushed between comes by history, once")
 def test_a_new_token_that_mutes_the_old_link_loses_nothing(shopkeepers: Make) -> None:
     """B31: what was pushed in between comes out of the history, once."""
     keeper = shopkeepers(WebBehaviour(new_token_mutes_old_link=True), min_gap_s=0.0)
@@ -236,8 +248,14 @@ def test_a_new_token_that_mutes_the_old_link_loses_nothing(shopkeepers: Make) ->
     keeper.web.check()
 
 
-def test_a_credentials_actor_that_dies_asks_nothing_twice(shopkeepers: Make) -> None:
-    """B35: the flight under way counts as made."""
+@pytest.mark.row("B35", "restarted; the flight under way counts as made")
+@pytest.mark.parametrize("late", [False, True], ids=["answered at once", "answered later"])
+def test_a_credentials_actor_that_dies_asks_nothing_twice(
+    shopkeepers: Make,
+    stopwatch: Stopwatch,
+    late: bool,  # noqa: FBT001
+) -> None:
+    """B35: the flight under way counts as made, and its token is used whenever it comes."""
     keeper = shopkeepers()
     keeper.web.inject(web_rules.nth(1, web_rules.Held()))
     keeper.gateway.start()
@@ -246,8 +264,12 @@ def test_a_credentials_actor_that_dies_asks_nothing_twice(shopkeepers: Make) -> 
     actor.receive = partial(dies, actor.receive)
     keeper.gateway.credentials.renew("shop-a", 0.0)
     keeper.log.wait("actor.died", actor="credentials")
+    if late:
+        keeper.wait(ConnectionState.RECONNECTING)  # its successor has read the store
+    stopwatch.start()
     keeper.web.release()
     keeper.wait(ConnectionState.CONNECTED)
+    stopwatch.recovered(5.0)
     assert keeper.calls() == 2, "the flight, and its second sign"
     keeper.web.check(allow=["token_unused"])
 
@@ -256,6 +278,7 @@ def dies(_: object, message: object) -> None:
     raise RuntimeError(type(message).__name__)
 
 
+@pytest.mark.row("B36", "what the answer brings is stored; nothing reconnects")
 def test_a_pause_during_a_renewal_keeps_its_cookies(shopkeepers: Make) -> None:
     """B36: nothing reconnects; what the answer brought is stored."""
     keeper = shopkeepers(WebBehaviour(rotation="each"))

@@ -131,6 +131,7 @@ def test_a_new_login_takes_the_place_of_one_that_works(shopkeepers: Make) -> Non
     keeper.web.check()
 
 
+@pytest.mark.row("B34", "three codes, then expired")
 def test_three_codes_expire(shopkeepers: Make) -> None:
     keeper = waiting(shopkeepers)
     scans = [keeper.web.passport.scan("2201", ("NEW", "EXPIRED")) for _ in range(3)]
@@ -157,6 +158,7 @@ def test_three_codes_expire(shopkeepers: Make) -> None:
     keeper.wait(ConnectionState.CONNECTED)
 
 
+@pytest.mark.row("B34", "cancelled")
 def test_the_phone_cancels(shopkeepers: Make) -> None:
     keeper = waiting(shopkeepers)
     keeper.web.passport.scan("2201", ("NEW", "SCANED", "CANCELED"), automatic=True)
@@ -177,6 +179,7 @@ def test_a_person_cancels(shopkeepers: Make) -> None:
     nothing_new(keeper)
 
 
+@pytest.mark.row("B34", "an unknown word is waited over")
 @pytest.mark.parametrize("word", ["NOVEL", "BLANK", "HAS_ERROR"])
 def test_an_unknown_word_is_waited_out(shopkeepers: Make, word: Any) -> None:
     keeper = waiting(shopkeepers)
@@ -194,6 +197,7 @@ def test_an_unknown_word_is_waited_out(shopkeepers: Make, word: Any) -> None:
     keeper.web.check()
 
 
+@pytest.mark.row("B34", "five errors in a row: failed")
 def test_five_errors_in_a_row_end_it(shopkeepers: Make) -> None:
     keeper = waiting(shopkeepers)
     keeper.web.passport.scan("2201", ("HAS_ERROR",))
@@ -203,6 +207,7 @@ def test_five_errors_in_a_row_end_it(shopkeepers: Make) -> None:
     nothing_new(keeper)
 
 
+@pytest.mark.row("B34", "verifying until the person has done it")
 def test_an_identity_check_is_done_by_the_person(shopkeepers: Make) -> None:
     keeper = waiting(shopkeepers)
     scan = keeper.web.passport.scan("2201", ("NEW", "CHECK", "EXPIRED", "CONFIRMED"))
@@ -223,6 +228,7 @@ def test_an_identity_check_is_done_by_the_person(shopkeepers: Make) -> None:
     keeper.web.check()
 
 
+@pytest.mark.row("B34", "failed(wrong_account), the link is held")
 def test_another_user_is_refused_and_the_link_held(shopkeepers: Make) -> None:
     keeper = connected(shopkeepers)
     keeper.web.seller("2202")
@@ -246,6 +252,7 @@ def test_another_user_is_refused_by_the_seed_alone(shopkeepers: Make) -> None:
     assert not stored(keeper)
 
 
+@pytest.mark.row("B34", "the second is refused")
 def test_two_at_once_are_refused(shopkeepers: Make) -> None:
     keeper = waiting(shopkeepers)
     scan = keeper.web.passport.scan("2201", ("NEW", "CONFIRMED"))
@@ -276,6 +283,7 @@ def test_credentials_of_the_settings_are_not_signed_in(shopkeepers: Make) -> Non
     assert desk.sign_in_cancel(SHOP) is None
 
 
+@pytest.mark.row("B34", "cancelled, and nothing is stored")
 def test_a_stop_ends_it(shopkeepers: Make) -> None:
     keeper = waiting(shopkeepers)
     scan = keeper.web.passport.scan("2201", ("NEW", "CONFIRMED"))

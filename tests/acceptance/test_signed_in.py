@@ -10,18 +10,22 @@ from typing import Any
 
 import pytest
 from market import WAIT_S
-from shopkeeper import Make
+from shopkeeper import TOKEN_API, Make
+from watch import Stopwatch
 
 from actors.state import Cause, ConnectionState
 from gateway import CredentialsRefusedError
 from gateway.testing import WebBehaviour, web_rules
 
 
-def test_one_pasted_cookie_is_enough(shopkeepers: Make) -> None:
+@pytest.mark.row("B1", "two calls, then CONNECTED")
+def test_one_pasted_cookie_is_enough(shopkeepers: Make, stopwatch: Stopwatch) -> None:
     """B1: no ``_m_h5_tk`` yet: two calls, then CONNECTED."""
     keeper = shopkeepers()
+    stopwatch.start()
     keeper.gateway.start()
     keeper.wait(ConnectionState.CONNECTED)
+    stopwatch.recovered()
     keeper.says("hello")
     keeper.ledger.wait(1)
     assert keeper.calls() == 2
@@ -44,28 +48,37 @@ def test_a_restart_asks_nothing(shopkeepers: Make) -> None:
     keeper.web.check()
 
 
+@pytest.mark.row("B17", "no call")
 def test_a_storm_of_reconnects_asks_nothing(shopkeepers: Make) -> None:
     """B17."""
     keeper = shopkeepers()
     keeper.gateway.start()
     keeper.wait(ConnectionState.CONNECTED)
-    for sessions in range(2, 12):
+    for sessions in range(2, 52):
         keeper.shop.cut()
         keeper.shop.wait_registered(sessions=sessions)
     assert keeper.calls() == 2
     keeper.web.check()
 
 
-def test_a_login_that_is_over_is_renewed_without_a_person(shopkeepers: Make) -> None:
+@pytest.mark.row("B4", "one silent renewal, one more token call, CONNECTED; no person")
+def test_a_login_that_is_over_is_renewed_without_a_person(
+    shopkeepers: Make, stopwatch: Stopwatch
+) -> None:
     """B4."""
     keeper = shopkeepers(WebBehaviour(login_over=True))
+    stopwatch.start()
     keeper.gateway.start()
     keeper.wait(ConnectionState.CONNECTED)
-    assert keeper.calls("silentHasLogin.do") == 1
+    stopwatch.recovered()
+    apis = [call.api for call in keeper.web.calls()]
+    assert apis == [TOKEN_API, TOKEN_API, "silentHasLogin.do", TOKEN_API], "signed, over, renewed"
     assert not keeper.log.found("credentials.renewal_failed")
+    assert not keeper.gateway.accounts["shop-a"].alerts
     keeper.web.check()
 
 
+@pytest.mark.row("B5", "FAILED(needs_human) with the next step after at most four calls")
 def test_a_login_that_is_over_for_good_needs_a_person(shopkeepers: Make) -> None:
     """B5: FAILED with the next step; few calls, and none afterwards."""
     keeper = shopkeepers(WebBehaviour(login_over=True, long_login=False))
@@ -85,6 +98,7 @@ def test_a_login_that_is_over_for_good_needs_a_person(shopkeepers: Make) -> None
     keeper.web.check()
 
 
+@pytest.mark.row("B7", "FAILED(needs_human) after one call")
 def test_a_captcha_is_asked_for_once(shopkeepers: Make) -> None:
     """B7, B9: exactly one call; a person pastes a new cookie, and the account is back by itself."""
     keeper = shopkeepers()
@@ -111,15 +125,18 @@ def test_a_captcha_is_asked_for_once(shopkeepers: Make) -> None:
     keeper.web.check()
 
 
-def test_a_refused_token_is_renewed_at_once(shopkeepers: Make) -> None:
+@pytest.mark.row("B18", "one renewal, the next version, CONNECTED")
+def test_a_refused_token_is_renewed_at_once(shopkeepers: Make, stopwatch: Stopwatch) -> None:
     """B18: a stored token that the platform takes no more: one renewal, then CONNECTED."""
     keeper = shopkeepers(min_gap_s=0.0)
     keeper.gateway.start()
     keeper.wait(ConnectionState.CONNECTED)
     keeper.gateway.stop(10.0)
     keeper.seller.end_tokens()
+    stopwatch.start()
     keeper.made().start()
     keeper.wait(ConnectionState.CONNECTED)
+    stopwatch.recovered(10.0)
     assert keeper.gateway.accounts["shop-a"].credentials.version == 2
     assert keeper.calls() == 3
     keeper.web.check()
@@ -150,6 +167,7 @@ def test_a_token_that_expires_is_renewed_while_the_link_stands(shopkeepers: Make
     keeper.web.check()
 
 
+@pytest.mark.row("B23", "refused by name of what is wrong; the old login and the link stay")
 def test_a_pasted_cookie_of_another_account_is_refused(shopkeepers: Make) -> None:
     """B23: by name of what is wrong; the old login stays, and the link with it."""
     keeper = shopkeepers()
@@ -178,6 +196,7 @@ def test_a_pasted_cookie_of_another_account_is_refused(shopkeepers: Make) -> Non
     keeper.web.check()
 
 
+@pytest.mark.row("B27", "the seed wins and begins a new lineage")
 def test_a_changed_seed_wins_and_an_unchanged_one_never(shopkeepers: Make) -> None:
     """B26, B27: the store is newer than the settings until the settings change."""
     keeper = shopkeepers(WebBehaviour(rotation="each"), min_gap_s=0.0)
@@ -224,6 +243,7 @@ def test_without_a_login_the_account_waits_for_a_person(shopkeepers: Make) -> No
     keeper.web.check()
 
 
+@pytest.mark.row("B8", "the link is held, one alert; FAILED once it ends and its token is no good")
 def test_a_link_is_held_while_its_renewal_fails(shopkeepers: Make) -> None:
     """B8: a captcha at the renewal: the link stands, one alert, one call, then none."""
     keeper = shopkeepers(WebBehaviour(token_life_s=1200.0), manual=True)

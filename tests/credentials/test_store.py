@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
+import stat
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actors.values import ErrorClass, Failure, Phase
@@ -111,6 +115,7 @@ def test_a_file_others_may_read_is_not_used(tmp_path: Path) -> None:
         store.read("shop-a")
 
 
+@pytest.mark.row("B25", "unreadable: needs_human, the file is kept aside and never overwritten")
 @pytest.mark.skipif(os.name != "posix", reason="owners are POSIX's")
 def test_a_file_of_somebody_else_is_not_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -158,6 +163,96 @@ def test_a_crash_at_any_step_leaves_the_old_or_the_new(
     store.write(newer)
     assert store.read("shop-a") == newer
     assert len(list(tmp_path.iterdir())) == 1, "no draft is left"
+
+
+class KilledError(BaseException):
+    """The process is gone."""
+
+
+def test_a_kill_at_any_step_leaves_the_old_or_the_new_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before and after each call of the system; what was not synchronized is half there."""
+    newer = msgspec.structs.replace(WHOLE, version=18, token="n" * 500)
+    seen = set()
+    for step in range(100):
+        directory = tmp_path / str(step)
+        store = FileStore(directory)
+        store.write(WHOLE)
+        with monkeypatch.context() as patch:
+            if survived(patch, step, lambda store=store: store.write(newer)):  # type: ignore[misc]  # mypy infers no lambda with a default
+                break
+        read = FileStore(directory).read("shop-a")
+        assert read in (WHOLE, newer)
+        seen.add(read == newer)
+        FileStore(directory).write(newer)
+        assert FileStore(directory).read("shop-a") == newer
+    assert seen == {False, True}, "no step was before it counts, or none after"
+    assert step >= 8
+
+
+def survived(patch: pytest.MonkeyPatch, last: int, act: Callable[[], None]) -> bool:
+    """Act, and die before or after one of the system's calls; return whether it ended before."""
+    steps = itertools.count()
+
+    def die() -> None:
+        if next(steps) == last:
+            raise KilledError
+
+    def mortal(owner: Any, name: str) -> None:
+        real = getattr(owner, name)
+
+        def call(*given: Any, **more: Any) -> Any:
+            if name == "fsync" and stat.S_ISREG(os.fstat(given[0]).st_mode):
+                if next(steps) == last:
+                    os.ftruncate(given[0], os.fstat(given[0]).st_size // 2)
+                    raise KilledError
+            else:
+                die()
+            found = real(*given, **more)
+            die()
+            return found
+
+        patch.setattr(owner, name, call)
+
+    for owner, names in ((os, ("open", "fsync")), (Path, ("replace", "rename", "unlink"))):
+        for name in names:
+            mortal(owner, name)
+    try:
+        act()
+    except KilledError:
+        return False
+    return True
+
+
+TEXTS = st.text(max_size=9)
+STORED = st.builds(
+    Stored,
+    account=TEXTS,
+    lineage=st.integers(0, 2**53),
+    version=st.integers(0, 2**53),
+    user_id=st.none() | TEXTS,
+    device_id=st.none() | TEXTS,
+    token=st.none() | TEXTS,
+    obtained_at_ms=st.integers(0, 2**53),
+    expires_at_ms=st.none() | st.integers(0, 2**53),
+    seed=st.none() | TEXTS,
+    stuck=st.none() | st.tuples(TEXTS, TEXTS, TEXTS),
+    calls_ms=st.lists(st.integers(0, 2**53), max_size=5).map(tuple),
+    silent_ms=st.integers(0, 2**53),
+    cookies=st.lists(
+        st.dictionaries(TEXTS, TEXTS | st.none() | st.booleans() | st.integers(0, 2**53)),
+        max_size=3,
+    ),
+)
+
+
+@settings(max_examples=50)
+@given(STORED)
+def test_whatever_is_written_is_read(stored: Stored) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        FileStore(Path(directory)).write(stored)
+        assert FileStore(Path(directory)).read(stored.account) == stored
 
 
 def test_a_failure_comes_back_as_it_was() -> None:

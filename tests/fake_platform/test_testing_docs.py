@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -25,11 +27,13 @@ def blocks(page: str) -> list[str]:
 
 @pytest.mark.peer(20)
 @pytest.mark.parametrize("page", PAGES)
-def test_every_example_runs(page: str, tmp_path: Path) -> None:
+def test_every_example_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As pytest would run it, with the fixtures it names."""
     ran = []
     for number, block in enumerate(blocks(page)):
-        names: dict[str, Any] = {}
+        module = ModuleType(f"example_{number}")
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+        names: dict[str, Any] = module.__dict__
         exec(compile(block, f"{page}[{number}]", "exec"), names)  # our own page
         for name in [name for name in names if name.startswith("test_")]:
             directory = tmp_path / name
@@ -41,7 +45,7 @@ def test_every_example_runs(page: str, tmp_path: Path) -> None:
                 names[name](**{key: given[key]() for key in wanted})
             assert time.monotonic() - began < 5.0  # a bound against hanging, no claim of speed
             ran.append(name)
-    assert len(ran) == 7
+    assert len(ran) == 8
 
 
 def fixtures(stack: ExitStack, directory: Path) -> dict[str, Callable[[], Any]]:

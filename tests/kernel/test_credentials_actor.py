@@ -29,6 +29,7 @@ from actors.messages import (
 from actors.plan import AccountPlan
 from actors.policy import failures
 from actors.ports import Kept, Renewal
+from actors.renewing import Threads
 from actors.sections import CredentialSettings, RenewalSettings
 from actors.values import ErrorClass, Failure
 
@@ -116,6 +117,7 @@ class Desk:
             observer=bench.watcher,
             seen=services.seen,
             mailbox=self.mailbox,
+            threads=Threads(),
         )
         return self.actor
 
@@ -196,6 +198,8 @@ def test_what_the_store_holds_makes_no_call(desk: Desk) -> None:
     assert not any(desk.source(f"a{number}").asked for number in range(50))
 
 
+@pytest.mark.row("B17", "no call")
+@pytest.mark.row("B20", "one call, one version")
 def test_reconnects_share_one_grant_and_one_renewal(desk: Desk) -> None:
     desk.ask(generation=1)
     desk.run(1)
@@ -379,6 +383,7 @@ def test_who_waits_for_its_turn_is_told(desk: Desk) -> None:
     assert awaited.failure == failures.GRANT_AWAITED
 
 
+@pytest.mark.row("B11", "accounts of its egress slow down, others do not")
 def test_a_throttled_account_slows_its_egress_down(desk: Desk) -> None:
     desk.made(workers=100, rate_per_s=10.0, burst=5)
     desk.source("a").results = [THROTTLED]
@@ -417,6 +422,7 @@ def test_who_has_no_link_goes_before_who_renews_ahead_of_time(desk: Desk) -> Non
     assert sum(bool(desk.source(name).asked) for name in early) < len(early)
 
 
+@pytest.mark.row("B33", "its thread is given up at the deadline and counted; others are held")
 def test_a_source_that_hangs_costs_its_thread_and_its_budget(desk: Desk) -> None:
     desk.made(workers=1)
     desk.source("a").kept = Kept(lineage=7)
@@ -452,6 +458,7 @@ def test_a_store_that_raises_needs_a_person(desk: Desk, kept: BaseException) -> 
     assert (failed.reason, failed.error_class) == ("credentials_unreadable", ErrorClass.NEEDS_HUMAN)
 
 
+@pytest.mark.row("B33", "classed, and never shown")
 @pytest.mark.parametrize(
     ("junk", "said"),
     [
@@ -488,6 +495,7 @@ def test_without_threads_nothing_is_lost(desk: Desk) -> None:
     assert desk.connection.of(GrantAwaited)[0].failure.reason == "no_thread"
 
 
+@pytest.mark.row("B30", "renewed within a minute of waking")
 def test_a_machine_that_slept_renews_within_a_minute(desk: Desk) -> None:
     """The monotonic clock stood still meanwhile; the wall clock tells."""
     desk.ask()
@@ -500,6 +508,35 @@ def test_a_machine_that_slept_renews_within_a_minute(desk: Desk) -> None:
     assert desk.source().asked[-1][:2] == (1, Why.EXPIRING)
 
 
+@pytest.mark.row("B30", "no flood")
+def test_a_clock_that_jumps_starts_no_flood(desk: Desk) -> None:
+    """A day back means nothing; a day ahead ages every token at once."""
+    names = [f"a{number}" for number in range(100)]
+    for name in names:
+        source = desk.source(name)
+        source.kept = Kept(grant=source.grant(), lineage=1)
+        desk.ask(name)
+    desk.run()
+    for name in names:
+        desk.linked(1, name)
+
+    def asked() -> list[int]:
+        return [len(desk.source(name).asked) for name in names]
+
+    desk.bench.clock.wall_ms -= 86_400_000
+    for _ in range(10):
+        desk.advance(60.1)
+        assert desk.run() == 0
+    desk.bench.clock.wall_ms += 2 * 86_400_000
+    desk.advance(60.1)
+    desk.run()
+    assert sum(asked()) == 5, "within a minute, as many at once as the egress bears"
+    for _ in range(110):
+        desk.advance(1.01)
+        desk.run()
+    assert asked() == [1] * len(names)
+
+
 def test_an_account_that_is_gone_is_forgotten(desk: Desk) -> None:
     desk.ask()
     desk.actor.receive(ForgetCredentials(account="a"))
@@ -510,6 +547,7 @@ def test_an_account_that_is_gone_is_forgotten(desk: Desk) -> None:
     desk.actor.stopped()
 
 
+@pytest.mark.row("B32", "with stored tokens no call")
 def test_ten_thousand_accounts_that_have_a_grant_make_no_call(desk: Desk) -> None:
     """B32: after a restart all are due at once; the store has what they need."""
     names = [f"a{number}" for number in range(10_000)]
@@ -523,6 +561,7 @@ def test_ten_thousand_accounts_that_have_a_grant_make_no_call(desk: Desk) -> Non
     assert not any(desk.source(name).asked for name in names)
 
 
+@pytest.mark.row("B32", "without any at most the rate, others connect meanwhile")
 def test_a_thousand_accounts_without_one_keep_to_the_rate_of_their_egress(desk: Desk) -> None:
     """B32: those behind another address do not wait for them."""
     names = [f"a{number}" for number in range(1_000)]

@@ -53,7 +53,9 @@ def test_names_that_only_look_alike_are_not(name: str) -> None:
 def test_no_known_value_comes_through_in_any_form(secret: str, before: str, after: str) -> None:
     redactor = Redactor([secret])
 
-    for form in (secret, json.dumps(secret)[1:-1], repr(secret)[1:-1], quote(secret, safe="")):
+    among_quotes = repr(f"\"'{secret}")[4:-1]
+    in_json = json.dumps(secret)[1:-1]
+    for form in (secret, in_json, repr(secret)[1:-1], among_quotes, quote(secret, safe="")):
         if len(form) >= SHORTEST_SECRET and form not in MASK * 20:
             masked = redactor.text(f"{before}{form}{after}")
             assert form not in masked or form in before + MASK + after

@@ -17,6 +17,7 @@ RELIABILITY_5 = (
     *(f"A{n}" for n in range(1, 9)),
     *(f"K{n}" for n in range(1, 11)),
     *(f"S{n}" for n in range(1, 4)),
+    *(f"B{n}" for n in range(1, 37)),
     *(f"J{n}" for n in range(1, 7)),
     *(f"T{n}" for n in range(1, 3)),
     *(f"F{n}" for n in range(1, 12)),

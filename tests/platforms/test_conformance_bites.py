@@ -366,27 +366,3 @@ def test_a_sink_that_nobody_can_make_says_what_is_missing(tmp_path: Path) -> Non
     with pytest.raises(ConformanceError, match=r"static method sample\(folder\)"):
         check(tmp_path)
     assert sinks.check([SinkSettings(kind="jsonl", options=sample(tmp_path))]) == ()
-
-
-class Talkative:
-    """A source whose text shows what it holds."""
-
-    def __init__(self) -> None:
-        self.devices = itertools.count()
-
-    def __call__(self) -> Identity:
-        return Identity(account="a", token="made-up-token", device_id=str(next(self.devices)))
-
-    def __repr__(self) -> str:
-        return "Talkative(made-up-token)"
-
-
-def test_a_broken_credential_source_is_found() -> None:
-    checks = conformance.credential_checks(Talkative(), account="b", platform="goofish")
-    found = []
-    for check in checks:
-        try:
-            check()
-        except ConformanceError:
-            found.append(check.name)
-    assert found == [check.name for check in checks if check.name != "it_gives_it_on_any_thread"]

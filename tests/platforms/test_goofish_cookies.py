@@ -44,6 +44,7 @@ def test_an_answer_sets_cookies_of_its_host_and_of_its_domain() -> None:
     assert kept.cookies[1].path == "/h5/mtop.x/1.0"
 
 
+@pytest.mark.row("B29", "dropped; no header is injected")
 @pytest.mark.parametrize(
     "line",
     [
@@ -87,6 +88,7 @@ def test_an_address_is_no_domain_and_loopback_is_as_good_as_tls() -> None:
     assert jar("a=1", url="https://x").header("https://x?q", NOW) == "a=1"
 
 
+@pytest.mark.row("B29", "at most 100 cookies and 64 KiB are kept, the login among them")
 def test_five_thousand_cookies_leave_the_login_alone() -> None:
     """B29: those that nobody needs go, the oldest first."""
     kept = jar("unb=22", "cookie2=x", *(f"n{i}={i}" for i in range(5000)))
@@ -107,6 +109,7 @@ def test_names_that_are_kept_cannot_push_each_other_out() -> None:
 # --- identity and age -----------------------------------------------------------------
 
 
+@pytest.mark.row("B28", "the right one is signed with and sent")
 def test_two_scopes_of_one_cookie_live_apart() -> None:
     """B28: the newest is signed with and sent; after its deletion the other is."""
     plain, own = f"_m_h5_tk=old_1{WIDE}", f"_m_h5_tk=new_2{WIDE}; Partitioned"

@@ -125,6 +125,7 @@ def test_it_goes_where_it_is_configured_to_with_the_platforms_cookies() -> None:
     assert made.body == b"data=%7B%7D"
 
 
+@pytest.mark.row("B28", "the right one is signed with and sent")
 def test_of_two_scopes_the_one_that_is_sent_is_signed_with() -> None:
     """B28."""
     both = JAR.apply(
@@ -190,6 +191,7 @@ def test_what_ret_means(ret: list[str], verdict: Verdict, code: str | None) -> N
     assert judged.token is None
 
 
+@pytest.mark.row("B10", "taken as login_over; the link is never shown")
 def test_a_session_that_is_over_and_a_check_in_one_answer() -> None:
     """B10: the login is over; a check would lead nowhere."""
     judged = judge(told("FAIL_SYS_SESSION_EXPIRED::Session过期", data={"url": PUNISH}), TOKEN_CALL)
@@ -240,6 +242,7 @@ def test_no_success_without_a_token(token: object) -> None:
     assert judge(success(token=token), login_user_call()).verdict is Verdict.SUCCESS
 
 
+@pytest.mark.row("B13", "no token, never raises; asked again after a minute")
 @pytest.mark.parametrize(
     ("raw", "code"),
     [
@@ -355,6 +358,7 @@ ANSWERS = st.builds(
 EMPTY = HttpAnswer(status=200, headers=[("set-cookie", "a=1")], body=b"")
 
 
+@pytest.mark.row("B13", "no token, never raises; asked again after a minute")
 @given(ANSWERS, st.sampled_from([TOKEN_CALL, login_user_call()]))
 @example(HttpAnswer(status=200, headers=[], body=b"\xff\xfe" * 100), TOKEN_CALL)
 @example(HttpAnswer(status=200, headers=[], body=b'{"ret":["SUCCESS::"]}'), TOKEN_CALL)

@@ -174,6 +174,7 @@ def test_a_cookies_txt(text: str) -> None:
 ROW = ".goofish.com\tTRUE\t/\tTRUE\t1767312000\t"
 
 
+@pytest.mark.row("B23", "no piece of it is repeated")
 @pytest.mark.parametrize(
     ("text", "told"),
     [
@@ -239,6 +240,7 @@ def test_what_cannot_be_used_is_told_without_a_piece_of_it(text: str, told: str 
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
 
 
+@pytest.mark.row("B23", "no piece of it is repeated")
 def test_what_is_too_large_is_refused_at_once() -> None:
     """B23: ten megabytes are not read."""
     for text in ("x" * (64 * 1024 + 1), "é" * (64 * 1024 - 1), "a=1;" * (10 << 18)):

@@ -82,6 +82,7 @@ def test_nothing_is_renewed_for_an_account_that_asks_for_nothing() -> None:
     assert credentials.left_s(at(0)) is None
 
 
+@pytest.mark.row("B20", "one call, one version")
 def test_first_attempt_waits_for_one_renewal_that_all_join() -> None:
     credentials = Credentials(RULES)
     assert credentials.ask(at(0)) == Wait(-math.inf, None), "one may begin at once"
@@ -188,6 +189,7 @@ def test_another_failure_begins_its_own_row_and_a_server_sets_the_floor() -> Non
         now_s += wait_s
 
 
+@pytest.mark.row("B7", "none in 30 days")
 @pytest.mark.parametrize(
     "final", [CAPTCHA, failure("wrong_account", ErrorClass.CONFIG)], ids=["person", "config"]
 )
@@ -220,6 +222,7 @@ def test_a_refused_token_is_not_used_though_only_a_person_can_renew_it() -> None
     assert credentials.ask(at(62)) == Stuck(CAPTCHA)
 
 
+@pytest.mark.row("B12", "waits 15 and 30 min; the third in a row needs a person")
 def test_the_third_illegal_access_in_a_row_needs_a_person() -> None:
     credentials = Credentials(RULES)
     illegal = failure("illegal_access")
@@ -258,6 +261,7 @@ def test_news_of_an_old_version_changes_nothing() -> None:
     Credentials(RULES).refused(1)  # of none there is nothing to refuse
 
 
+@pytest.mark.row("B21", "its grant is dropped")
 def test_a_late_answer_of_an_older_flight_or_sign_in_is_dropped() -> None:
     credentials = Credentials(RULES)
     flight = begun(credentials, at(0))
@@ -344,6 +348,7 @@ def test_calls_of_yesterday_are_forgotten() -> None:
     assert flight.calls == CALLS_A_FLIGHT
 
 
+@pytest.mark.row("B30", "renewed within a minute of waking")
 def test_a_machine_that_slept_knows_that_its_token_is_old() -> None:
     credentials = with_grant()
     awake = at(100, wall_s=9 * HOUR_S)
@@ -373,8 +378,11 @@ class Model(RuleBasedStateMachine):
         self.now_s = 0.0
         self.wall_s = 0.0
         self.version = 0
+        self.lineage = 1
         self.calls: list[float] = []
         self.flight: Flight | None = None
+        self.late: list[tuple[Flight, int, int]] = []
+        self.newest: Grant | None = None
 
     def now(self) -> Now:
         return at(self.now_s, wall_s=self.wall_s)
@@ -415,10 +423,47 @@ class Model(RuleBasedStateMachine):
             "illegal": failure("illegal_access"),
             "throttled": failure("throttled", ErrorClass.SERVER_OVERLOAD),
         }
+        taken = outcomes[outcome]
         assert self.it.ended(
-            self.flight.number, outcomes[outcome], self.now(), calls=calls, lineage=1, draw=draw
+            self.flight.number, taken, self.now(), calls=calls, lineage=self.lineage, draw=draw
         )
         self.flight = None
+        if isinstance(taken, Grant):
+            self.newest = taken
+
+    @rule(draw=st.floats(0, 1), proven=st.booleans(), calls=st.integers(0, CALLS_A_FLIGHT))
+    def signs_in(self, draw: float, proven: bool, calls: int) -> None:  # noqa: FBT001  # hypothesis gives it
+        """A person gives another login; what is under way is of the one before, and ends."""
+        if self.flight is not None:
+            calls = min(calls, self.flight.calls)
+            self.calls += [self.now_s] * calls
+            self.late.append((self.flight, self.lineage, calls))
+            self.flight = None
+        self.lineage += 1
+        self.version += proven
+        given = grant(self.version, born_s=self.wall_s) if proven else None
+        calls_ms = [self.now().wall_ms - int(1000 * (self.now_s - at_s)) for at_s in self.calls]
+        self.it.restore(
+            self.now(),
+            grant=given,
+            lineage=self.lineage,
+            stuck=None if proven else CAPTCHA,
+            calls_ms=calls_ms,
+            draw=draw,
+        )
+        self.newest = given or self.newest
+
+    @precondition(lambda self: self.late)
+    @rule()
+    def answers_late(self) -> None:
+        """What an older login's renewal brings changes nothing."""
+        flight, lineage, calls = self.late.pop(0)
+        before = self.it.grant, self.it.stuck, self.it.flight
+        late = grant(self.version + 100, born_s=self.wall_s)
+        assert not self.it.ended(
+            flight.number, late, self.now(), calls=calls, lineage=lineage, draw=0.5
+        )
+        assert (self.it.grant, self.it.stuck, self.it.flight) == before
 
     @rule(suspect=st.booleans())
     def refused(self, suspect: bool) -> None:  # noqa: FBT001  # hypothesis gives it
@@ -443,8 +488,7 @@ class Model(RuleBasedStateMachine):
         if isinstance(asked, Wait):
             next_at = self.it.next_at(self.now(), asked=True, linked=False)
             assert (next_at is None) == (self.it.flight is not None), "some wake is always set"
-        if self.it.grant is not None:
-            assert self.it.grant.version <= self.version
+        assert self.it.grant == self.newest, "versions only grow, and the newest is in use"
 
 
 TestModel = Model.TestCase

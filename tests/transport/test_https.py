@@ -160,6 +160,7 @@ def test_any_status_is_an_answer(ask: Ask, say: Say, status: int) -> None:
     assert HttpsClient().retry_after_s(answer) == 7.0
 
 
+@pytest.mark.row("B15", "no cookie reaches the other host")
 def test_a_redirect_is_not_followed(ask: Ask, serve: Serve, say: Say) -> None:
     """Row B15: no cookie reaches the other host."""
     visited = threading.Event()
@@ -210,6 +211,7 @@ def test_the_head_is_told_before_the_body(
 # --- answers that are none ----------------------------------------------------------------
 
 
+@pytest.mark.row("B14", "the deadline holds; asked again")
 @pytest.mark.parametrize("begun", [b"", b"HTTP/1.1 2", OK + b"X: "])
 def test_a_dripping_head_ends(ask: Ask, hear: Hear, over: threading.Event, begun: bytes) -> None:
     """Row B14."""
@@ -258,6 +260,7 @@ def test_a_server_that_hears_slowly_ends(ask: Ask, over: threading.Event) -> Non
     assert timed_out(ask(sip, body=bytes(32 * MIB), deadline_s=QUICK_S))
 
 
+@pytest.mark.row("B14", "the bound holds, memory does not move")
 @pytest.mark.parametrize(
     ("head", "piece"),
     [
@@ -303,6 +306,7 @@ class bounded:  # noqa: N801  # reads as what it is
         assert peak < self._most
 
 
+@pytest.mark.row("B14", "the bound holds, memory does not move")
 def test_a_gibibyte_that_is_only_claimed(ask: Ask, say: Say) -> None:
     """Row B14."""
     with bounded(4 * MIB):

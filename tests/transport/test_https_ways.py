@@ -177,6 +177,7 @@ def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 # --- the way to the server ----------------------------------------------------------------
 
 
+@pytest.mark.row("B16", "class of the phase")
 def test_refused() -> None:
     """Row B16."""
     with socket.create_server(("127.0.0.1", 0)) as gone:
@@ -185,6 +186,7 @@ def test_refused() -> None:
     assert failed(answer) == (ErrorClass.NETWORK, "connection_refused", Phase.TCP)
 
 
+@pytest.mark.row("B16", "class of the phase")
 def test_a_black_hole_ends(serve: Serve) -> None:
     """Row B16: the socket is open, and nothing ever comes back."""
     with FaultProxy(f"127.0.0.1:{serve(lambda sock: sock.recv(1) and None)}") as hole:
@@ -197,6 +199,7 @@ def test_a_black_hole_ends(serve: Serve) -> None:
         assert failed(answer) == (ErrorClass.NETWORK, "credentials_timeout", Phase.CREDENTIALS)
 
 
+@pytest.mark.row("B16", "class of the phase")
 def test_dns_that_fails_or_hangs(over: threading.Event) -> None:
     """Row B16."""
 
@@ -230,6 +233,7 @@ def test_a_name_is_looked_up_and_its_certificate_checked(
     assert [head.split("\r\n")[1] for head in heard] == ["Host: shop.test"]
 
 
+@pytest.mark.row("B16", "class of the phase")
 def test_an_untrusted_certificate_hears_nothing(serve: Serve, hear: Hear, trusted: Trusted) -> None:
     """Row B16."""
     heard: list[str] = []
@@ -338,6 +342,7 @@ def test_a_proxy_that_refuses_is_not_passed_by(
     assert not direct.is_set()
 
 
+@pytest.mark.row("B16", "never directly")
 def test_a_proxy_that_is_down_is_not_passed_by(serve: Serve) -> None:
     """Row B16."""
     direct = threading.Event()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import threading
 from collections.abc import Callable, Collection, Iterator
 from typing import Any, Final, TypeVar
 
@@ -39,6 +40,26 @@ class Check(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Aside:
+    """A call on a thread of its own, and what came of it: a value, or what it raised."""
+
+    def __init__(self, call: Callable[[], object]) -> None:
+        self._found: list[object] = []
+        self._thread = threading.Thread(target=self._run, args=(call,), daemon=True)
+        self._thread.start()
+
+    def _run(self, call: Callable[[], object]) -> None:
+        try:
+            self._found.append(call())
+        except BaseException as error:  # noqa: BLE001  # the kernel shows its type, no more
+            self._found.append(error)
+
+    def within(self, seconds: float) -> list[object]:
+        """Return it; nothing if it does not return in time."""
+        self._thread.join(seconds)
+        return list(self._found)
 
 
 def must(kept: object, told: str) -> None:

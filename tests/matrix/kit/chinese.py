@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from chinese_credentials import CREDENTIALS
 from chinese_outcomes import OUTCOMES
 
 CHINESE: Final[dict[str, str]] = {
     **OUTCOMES,
+    **CREDENTIALS,
     # faults
     "connection refused": "连接被拒绝",
     "SYN black hole": "SYN 石沉大海",
