@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from actors.identity import CredentialsSeen
-from gateway.credentials.attempt import jar_of
+from gateway.credentials.jars import jar_of
 from gateway.credentials.shapes import CookieShown, CredentialsShown
 from gateway.credentials.store import Stored
 from gateway.settings import AccountSettings

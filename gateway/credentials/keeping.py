@@ -1,0 +1,84 @@
+"""What is kept of one account's login: stored before it is used, or held in memory until it is."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+
+from actors.values import AccountId
+from gateway.credentials import hiding
+from gateway.credentials.store import CredentialStore, Stored, StoreError
+
+
+class Keeping:
+    """Reads and writes what is kept of one account, and has its secrets hidden. Any thread.
+
+    Args:
+        name: Of the account.
+        store: Keeps it.
+        learn: Told the owner and all its secrets before one is used, so that no log shows them.
+        unsaved: Told why nothing could be stored; None once it could.
+        owner: Of the secrets.
+
+    Attributes:
+        changing: Held while what is stored is read and written again: an upload and a renewal
+            may both bring cookies.
+    """
+
+    def __init__(
+        self,
+        name: AccountId,
+        *,
+        store: CredentialStore,
+        learn: Callable[[str, Iterable[str]], None],
+        unsaved: Callable[[str | None], None],
+        owner: str,
+    ) -> None:
+        self._name = name
+        self._store = store
+        self._learn = learn
+        self._owner = owner
+        self._tell_unsaved = unsaved
+        self._unsaved: Stored | None = None
+        self.changing = threading.RLock()
+
+    def stored(self) -> Stored | None:
+        """Return what is kept, or could not be stored yet; None: nothing, or nothing readable."""
+        if self._unsaved is not None:
+            return self._unsaved
+        try:
+            return self._store.read(self._name)
+        except StoreError:
+            return None
+
+    def keep(self, stored: Stored) -> None:
+        """Store; what cannot be stored lives in memory, and a person is told."""
+        try:
+            self._store.write(stored)
+        except StoreError as error:
+            self._unsaved = stored
+            self._tell_unsaved(f"{error}")
+        else:
+            if self._unsaved is not None:
+                self._unsaved = None
+                self._tell_unsaved(None)
+
+    def put(self, stored: Stored) -> None:
+        """Store what a person gave.
+
+        Raises:
+            StoreError: It could not be; what was kept stays.
+        """
+        self.learn(stored)
+        with self.changing:
+            self._store.write(stored)
+            self._unsaved = None
+        self._tell_unsaved(None)
+
+    def learn(self, stored: Stored) -> None:
+        """Have no log show what is stored."""
+        self._learn(self._owner, hiding.of_stored(stored))
+
+    def hide(self, what: str, secrets: Iterable[str]) -> None:
+        """Have no log show these either; ``what`` names them, its earlier ones are forgotten."""
+        self._learn(f"{self._owner}/{what}", secrets)
