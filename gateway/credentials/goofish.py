@@ -21,7 +21,8 @@ from gateway.credentials.failures import failure, needs_human, to_paste, to_sign
 from gateway.credentials.jars import jar_of
 from gateway.credentials.keeping import Keeping
 from gateway.credentials.meanings import wrong_account
-from gateway.credentials.store import CredentialStore, Stored, StoreError, fingerprint, is_of
+from gateway.credentials.seeds import fingerprint, is_of
+from gateway.credentials.store import CredentialStore, Stored
 from gateway.platforms.goofish import mtop
 from gateway.platforms.goofish.cookies import Jar
 from gateway.platforms.goofish.pasted_cookies import PastedCookiesError, parse_pasted
@@ -83,10 +84,10 @@ class GoofishSource(Keeping):
             self.loaded.set()
 
     def _load(self) -> Kept:
-        try:
-            stored = self._store.read(self.account.name)
-        except StoreError as error:
-            return Kept(stuck=needs_human("credentials_unreadable", f"{error}."))
+        unreadable = self.unreadable()
+        if unreadable is not None:
+            return Kept(stuck=unreadable)
+        stored = self.stored()
         known = stored is not None and is_of(stored.seed, self.account.seed)
         begun = stored if stored is not None and known else self._seeded(stored)
         if isinstance(begun, Failure):
@@ -99,10 +100,11 @@ class GoofishSource(Keeping):
         del last, why
         stored = self.stored()
         if stored is None or not stored.cookies:
-            return Renewal(result=self._no_login(), lineage=stored.lineage if stored else None)
+            result = self.unreadable() or self._no_login()
+            return Renewal(result=result, lineage=stored.lineage if stored else None)
         attempt = RenewalAttempt(self, stored, calls=calls, deadline_s=deadline_s)
-        result = attempt.run()
-        return Renewal(result=result, lineage=stored.lineage, calls=attempt.made)
+        ended = attempt.run()
+        return Renewal(result=ended, lineage=stored.lineage, calls=attempt.made)
 
     def mark_stuck(self, reason: Failure) -> None:
         """Store that only a person helps."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable
 
-from actors.values import AccountId
+from actors.values import AccountId, Failure
 from gateway.credentials import hiding
+from gateway.credentials.failures import needs_human
 from gateway.credentials.store import CredentialStore, Stored, StoreError
 
 
@@ -51,6 +52,16 @@ class Keeping:
         except StoreError:
             return None
 
+    def unreadable(self) -> Failure | None:
+        """Return why what is kept cannot be read; None: it can, or there is nothing."""
+        if self._unsaved is not None:
+            return None
+        try:
+            self._store.read(self._name)
+        except StoreError as error:
+            return needs_human("credentials_unreadable", f"{error}.")
+        return None
+
     def keep(self, stored: Stored) -> None:
         """Store; what cannot be stored lives in memory, and a person is told."""
         try:
@@ -71,7 +82,7 @@ class Keeping:
         """
         self.learn(stored)
         with self.changing:
-            self._store.write(stored)
+            self._store.replace(stored)
             self._unsaved = None
         self._tell_unsaved(None)
 

@@ -10,7 +10,8 @@ import msgspec
 from actors.identity import Grant, Why
 from actors.values import Failure
 from gateway.credentials.goofish import GoofishSource
-from gateway.credentials.store import MemoryStore, Stored, fingerprint
+from gateway.credentials.seeds import fingerprint
+from gateway.credentials.store import MemoryStore, Stored
 from gateway.errors import CredentialsRefusedError
 from gateway.platforms.goofish.cookies import Jar
 
