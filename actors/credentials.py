@@ -59,7 +59,8 @@ GRACE_S: Final = 1.0
 """Seconds past its deadline after which a renewal is given up."""
 
 LOOK_S: Final = 60.0
-"""Seconds between two looks at the wall clock: a machine that slept has older tokens."""
+"""Seconds between two looks at the wall clock: a machine that slept has older tokens. What could
+not be stored is stored again as often."""
 
 DRIFT_S: Final = 5.0
 """The wall clock moved apart from the monotonic one if it did by more than so many seconds."""
@@ -105,6 +106,8 @@ class CredentialsActor(SupervisedActor[CredentialsInbox]):
         self._joined: list[Entry] = []  # in this turn
         self._order = count()
         self._drift_s = self._drift()
+        self._round_at = clock.monotonic() + LOOK_S
+        self._saving = threading.Lock()
         self._alarm = Alarm[CredentialsDue](timers, mailbox)
 
     def receive(self, message: CredentialsInbox) -> None:
@@ -354,6 +357,9 @@ class CredentialsActor(SupervisedActor[CredentialsInbox]):
             self._drift_s = drift_s
             for entry in list(self._entries.values()):
                 self._look(entry)
+        if now_s >= self._round_at:
+            self._round_at = now_s + LOOK_S
+            self._save()
 
     # --- renewals ---------------------------------------------------------------------
 
@@ -430,16 +436,14 @@ class CredentialsActor(SupervisedActor[CredentialsInbox]):
             self._take(entry, flight.number, Renewal(result=jobs.HUNG, calls=flight.calls))
 
     def _mark(self, entry: Entry, stuck: Failure) -> None:
-        thread = threading.Thread(
-            target=jobs.mark,
-            args=(entry.source, stuck),
-            name="gateway/credentials/mark",
-            daemon=True,
-        )
-        try:
-            thread.start()
-        except RuntimeError:
+        if not _begun("mark", jobs.mark, entry.source, stuck):
             self._log.warning("credentials.unmarked", account=entry.name)
+
+    def _save(self) -> None:
+        """Have stored what could not be; without a thread it is tried in the next round."""
+        unsaved = [each.source for each in self._entries.values() if each.source.outlook.unsaved]
+        if unsaved:
+            _begun("save", jobs.save, unsaved, self._saving)
 
     # --- small things -----------------------------------------------------------------
 
@@ -451,7 +455,7 @@ class CredentialsActor(SupervisedActor[CredentialsInbox]):
 
     def _arm(self, within_s: float) -> None:
         now_s = self._clock.monotonic()
-        moments = [now_s + within_s]
+        moments = [now_s + within_s, self._round_at]
         if self._wakes:
             moments.append(self._wakes[0][0])
         overdue_at = self._workers.next_at()
@@ -466,3 +470,13 @@ class CredentialsActor(SupervisedActor[CredentialsInbox]):
 
     def _drift(self) -> float:
         return self._clock.unix_ms() / 1000 - self._clock.monotonic()
+
+
+def _begun(what: str, job: Callable[..., None], *given: object) -> bool:
+    """Begin a job that nobody waits for; False: the system has no thread."""
+    name = f"gateway/credentials/{what}"
+    try:
+        threading.Thread(target=job, args=given, name=name, daemon=True).start()
+    except RuntimeError:
+        return False
+    return True

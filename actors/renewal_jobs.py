@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import threading
+from collections.abc import Iterable
 from typing import Final
 
 from actors.identity import Grant
@@ -77,3 +79,20 @@ def mark(source: CredentialSource, stuck: Failure) -> None:
     """Store that only a person helps. Thread body; what fails here costs one question more."""
     with contextlib.suppress(Exception):
         source.mark_stuck(stuck)
+
+
+def save(sources: Iterable[CredentialSource], busy: threading.Lock) -> None:
+    """Have stored what could not be. Thread body; what fails again is tried another time.
+
+    Args:
+        sources: Whose credentials live in memory only.
+        busy: Held meanwhile; if it is taken, an earlier one still waits for the disk.
+    """
+    if not busy.acquire(blocking=False):
+        return
+    try:
+        for source in sources:
+            with contextlib.suppress(Exception):
+                source.save()
+    finally:
+        busy.release()

@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from actors.identity import Grant, Identity, Why
-from actors.ports import Kept, Renewal
+from actors.ports import NOTHING_AHEAD, Kept, Outlook, Renewal
 from actors.values import AccountId, ErrorClass, Failure
 from gateway.credentials.failures import failure
 from gateway.redaction import cookie_values
@@ -92,6 +92,11 @@ class GivenSource:
         self.egress = egress
         self._calls = calls
 
+    @property
+    def outlook(self) -> Outlook:
+        """Return that nothing is to be looked after."""
+        return NOTHING_AHEAD
+
     def load(self) -> Kept:
         """Return nothing: whoever gives them keeps them."""
         return Kept()
@@ -138,6 +143,9 @@ class GivenSource:
 
     def mark_stuck(self, reason: Failure) -> None:
         """Keep nothing: what is given next time may be new."""
+
+    def save(self) -> None:
+        """Keep nothing."""
 
 
 def from_file(path: Path) -> Callable[[Why, int], Given]:

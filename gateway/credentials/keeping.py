@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable
 
+from actors.ports import NOTHING_AHEAD, Outlook
 from actors.values import AccountId, Failure
 from gateway.credentials import hiding
 from gateway.credentials.failures import needs_human
@@ -73,6 +74,17 @@ class Keeping:
             if self._unsaved is not None:
                 self._unsaved = None
                 self._tell_unsaved(None)
+
+    @property
+    def outlook(self) -> Outlook:
+        """Return what is to be looked after."""
+        return Outlook(unsaved=True) if self._unsaved is not None else NOTHING_AHEAD
+
+    def save(self) -> None:
+        """Store again what could not be stored; a person is told if it still cannot."""
+        with self.changing:
+            if self._unsaved is not None:
+                self.keep(self._unsaved)
 
     def put(self, stored: Stored) -> None:
         """Store what a person gave.

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from workbench import Bench, Heard
 
+from actors import renewal_jobs as jobs
 from actors.credentials import CredentialsActor
 from actors.identity import Grant, Identity, Why
 from actors.messages import (
@@ -27,7 +28,7 @@ from actors.messages import (
 )
 from actors.plan import AccountPlan
 from actors.policy import failures
-from actors.ports import Kept, Renewal
+from actors.ports import NOTHING_AHEAD, Kept, Outlook, Renewal
 from actors.sections import CredentialSettings, RenewalSettings
 from actors.values import ErrorClass, Failure
 
@@ -45,6 +46,8 @@ class Source:
         self.results: list[Any] = []
         self.asked: list[tuple[int | None, Why, int]] = []
         self.marked: list[Failure] = []
+        self.outlook = NOTHING_AHEAD
+        self.saves = 0
         self.version = 0
 
     def load(self) -> Kept:
@@ -64,6 +67,10 @@ class Source:
 
     def mark_stuck(self, reason: Failure) -> None:
         self.marked.append(reason)
+        raise OSError("disk full")  # no test may notice
+
+    def save(self) -> None:
+        self.saves += 1
         raise OSError("disk full")  # no test may notice
 
     def grant(self, life_s: float = 86_400.0) -> Grant:
@@ -548,3 +555,39 @@ def test_a_budget_that_is_spent_is_said(desk: Desk) -> None:
     (awaited,) = desk.connection.of(GrantAwaited)
     assert awaited.failure.reason == "budget_spent"
     assert desk.bench.account.services.seen["a"].reason == "budget_spent"
+
+
+def test_what_could_not_be_stored_is_stored_each_minute_until_it_is(desk: Desk) -> None:
+    desk.ask("a")
+    desk.ask("b")
+    desk.run()
+    source, other = desk.source("a"), desk.source("b")
+    source.outlook = Outlook(unsaved=True)
+    desk.advance(59)
+    assert not desk.threads
+    desk.advance(1)
+    assert [name for name, _ in desk.threads] == ["gateway/credentials/save"]
+    desk.ask(generation=2)  # what else happens is no reason to try more often
+    desk.run()
+    assert (source.saves, other.saves) == (1, 0)
+    desk.exhausted = True
+    desk.advance(60)
+    desk.exhausted = False
+    assert source.saves == 1
+    desk.advance(60)
+    desk.run()
+    assert source.saves == 2
+    source.outlook = NOTHING_AHEAD
+    desk.advance(600)
+    assert not desk.threads
+
+
+def test_while_the_disk_hangs_nobody_else_waits_for_it(desk: Desk) -> None:
+    """One thread waits, not one more a minute."""
+    source, busy = desk.source(), threading.Lock()
+    with busy:
+        jobs.save([source], busy)
+    assert source.saves == 0
+    jobs.save([source, source], busy)
+    assert source.saves == 2, "one that fails holds up no other"
+    assert not busy.locked()
