@@ -16,6 +16,7 @@ from itertools import count
 from typing import Final
 
 from actors import renewal_jobs as jobs
+from actors import sign_in_due
 from actors.account.services import Observer
 from actors.credential_entry import Entry
 from actors.identity import CredentialsSeen, Grant, Why
@@ -197,6 +198,7 @@ class CredentialsActor(SupervisedActor[CredentialsInbox]):
             self._say_stuck(entry, kept.stuck)
         if entry.wanted:
             self._renew_now(entry)
+        self._look_at_login(entry)
         self._look(entry)
 
     def _renew_now(self, entry: Entry) -> None:
@@ -242,6 +244,7 @@ class CredentialsActor(SupervisedActor[CredentialsInbox]):
             )
             self._alerts.end("credentials.expiring", account=entry.name)
             self._alerts.end("credentials.needs_human", account=entry.name)
+            self._look_at_login(entry)
             self._tell(entry, "renewed")
         else:
             self._failed(entry, result, now)
@@ -287,6 +290,10 @@ class CredentialsActor(SupervisedActor[CredentialsInbox]):
             next_step="do what the detail names; nothing is asked of the platform until then",
             why=stuck.reason,
         )
+
+    def _look_at_login(self, entry: Entry, *, on: bool = True) -> None:
+        now_ms = self._clock.unix_ms()
+        sign_in_due.look(self._alerts, entry.name, entry.source.outlook, now_ms, on=on)
 
     # --- who waits --------------------------------------------------------------------
 
@@ -360,6 +367,9 @@ class CredentialsActor(SupervisedActor[CredentialsInbox]):
         if now_s >= self._round_at:
             self._round_at = now_s + LOOK_S
             self._save()
+            on = sign_in_due.whose(self._alerts)
+            for entry in self._entries.values():
+                self._look_at_login(entry, on=entry.name in on)
 
     # --- renewals ---------------------------------------------------------------------
 

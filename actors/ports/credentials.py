@@ -46,9 +46,14 @@ class Outlook(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         unsaved: The newest could not be stored, and live in memory only.
+        login_ends_ms: Wall Unix milliseconds when the login ends, and only a person can begin
+            another; None: nobody knows.
+        to_sign_in: What that person does.
     """
 
     unsaved: bool = False
+    login_ends_ms: int | None = None
+    to_sign_in: str = ""
 
 
 NOTHING_AHEAD: Final = Outlook()

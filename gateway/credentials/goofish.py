@@ -57,7 +57,12 @@ class GoofishSource(Keeping):
         owner: str | None = None,
     ) -> None:
         super().__init__(
-            account.name, store=store, learn=learn, unsaved=unsaved, owner=owner or account.name
+            account.name,
+            store=store,
+            learn=learn,
+            unsaved=unsaved,
+            owner=owner or account.name,
+            unix_ms=clocks.unix_ms,
         )
         self.account = account
         self.performer = performer
@@ -88,8 +93,12 @@ class GoofishSource(Keeping):
         if unreadable is not None:
             return Kept(stuck=unreadable)
         stored = self.stored()
-        known = stored is not None and is_of(stored.seed, self.account.seed)
-        begun = stored if stored is not None and known else self._seeded(stored)
+        begun: Stored | Failure
+        if stored is not None and is_of(stored.seed, self.account.seed):
+            begun = stored
+            self._look_ahead(stored, unsaved=self._unsaved is not None)
+        else:
+            begun = self._seeded(stored)
         if isinstance(begun, Failure):
             return Kept(stuck=begun)
         self.learn(begun)

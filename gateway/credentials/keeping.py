@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable
 from actors.ports import NOTHING_AHEAD, Outlook
 from actors.values import AccountId, Failure
 from gateway.credentials import hiding
-from gateway.credentials.failures import needs_human
+from gateway.credentials.failures import needs_human, to_paste, to_sign_in
+from gateway.credentials.jars import dated, login_ends_ms
 from gateway.credentials.store import CredentialStore, Stored, StoreError
 
 
@@ -21,6 +22,7 @@ class Keeping:
         learn: Told the owner and all its secrets before one is used, so that no log shows them.
         unsaved: Told why nothing could be stored; None once it could.
         owner: Of the secrets.
+        unix_ms: Wall time.
 
     Attributes:
         changing: Held while what is stored is read and written again: an upload and a renewal
@@ -35,13 +37,16 @@ class Keeping:
         learn: Callable[[str, Iterable[str]], None],
         unsaved: Callable[[str | None], None],
         owner: str,
+        unix_ms: Callable[[], int],
     ) -> None:
         self._name = name
         self._store = store
         self._learn = learn
         self._owner = owner
         self._tell_unsaved = unsaved
+        self._unix_ms = unix_ms
         self._unsaved: Stored | None = None
+        self._ahead = NOTHING_AHEAD
         self.changing = threading.RLock()
 
     def stored(self) -> Stored | None:
@@ -65,20 +70,21 @@ class Keeping:
 
     def keep(self, stored: Stored) -> None:
         """Store; what cannot be stored lives in memory, and a person is told."""
+        stored, before = dated(stored, self._unix_ms()), self._unsaved
         try:
             self._store.write(stored)
         except StoreError as error:
-            self._unsaved = stored
+            self._look_ahead(stored, unsaved=True)
             self._tell_unsaved(f"{error}")
         else:
-            if self._unsaved is not None:
-                self._unsaved = None
+            self._look_ahead(stored)
+            if before is not None:
                 self._tell_unsaved(None)
 
     @property
     def outlook(self) -> Outlook:
         """Return what is to be looked after."""
-        return Outlook(unsaved=True) if self._unsaved is not None else NOTHING_AHEAD
+        return self._ahead
 
     def save(self) -> None:
         """Store again what could not be stored; a person is told if it still cannot."""
@@ -93,10 +99,21 @@ class Keeping:
             StoreError: It could not be; what was kept stays.
         """
         self.learn(stored)
+        stored = dated(stored, self._unix_ms())
         with self.changing:
             self._store.replace(stored)
-            self._unsaved = None
+            self._look_ahead(stored)
         self._tell_unsaved(None)
+
+    def _look_ahead(self, stored: Stored, *, unsaved: bool = False) -> None:
+        """Note what there is by now, and what of it is to be looked after."""
+        self._unsaved = stored if unsaved else None
+        ends_ms = login_ends_ms(stored, self._unix_ms())
+        if ends_ms is None and not unsaved:
+            self._ahead = NOTHING_AHEAD
+            return
+        step = f"sign in again: run {to_sign_in(self._name)}, or {to_paste(self._name)}"
+        self._ahead = Outlook(unsaved=unsaved, login_ends_ms=ends_ms, to_sign_in=step)
 
     def learn(self, stored: Stored) -> None:
         """Have no log show what is stored."""

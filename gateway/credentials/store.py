@@ -52,6 +52,7 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True):
         stuck: Why only a person helps: class, reason, detail; None: it renews itself.
         calls_ms: Wall Unix milliseconds of the calls of the last day, oldest first.
         silent_ms: Wall Unix milliseconds of the last renewal of the login without a person.
+        login_ends_ms: Wall Unix milliseconds when the login ends; None: nobody said so.
         cookies: Of the source that has any, in its own plain form.
     """
 
@@ -68,6 +69,7 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True):
     stuck: tuple[str, str, str] | None = None
     calls_ms: tuple[int, ...] = ()
     silent_ms: int = 0
+    login_ends_ms: int | None = None
     cookies: Sequence[Mapping[str, str | int | bool | None]] = ()
 
     def __repr__(self) -> str:

@@ -256,7 +256,8 @@ def test_a_disk_that_hangs_at_a_stop_holds_it_up_for_a_moment(shopkeepers: Make)
     keeper.gateway.start()
     keeper.wait(ConnectionState.CONNECTED)
     source: Any = keeper.gateway._registry.plans["shop-a"].source
-    source._unsaved, release = source.stored(), threading.Event()
+    release = threading.Event()
+    source._look_ahead(source.stored(), unsaved=True)
     source.save = partial(release.wait, WAIT_S)
     assert not keeper.gateway.stop(2.0), "a thread survived, and is named"
     release.set()
@@ -347,4 +348,30 @@ def test_a_pause_during_a_renewal_keeps_its_cookies(shopkeepers: Make) -> None:
     keeper.gateway.accounts.resume("shop-a")
     keeper.wait(ConnectionState.CONNECTED)
     assert keeper.calls() == 2
+    keeper.web.check()
+
+
+def test_a_login_that_is_about_to_end_is_told_three_days_before(shopkeepers: Make) -> None:
+    """Part 9.6 of the design: until a new login came; with the words to type."""
+    keeper = shopkeepers(manual=True, min_gap_s=0.0)
+    assert keeper.clock is not None
+    keeper.clock.advance(26.5 * 86_400)
+    keeper.gateway.start()
+    keeper.wait(ConnectionState.CONNECTED)
+    assert not keeper.gateway.alerts
+    shown = keeper.gateway.accounts["shop-a"].credentials
+    assert shown.login_ends_in_s == pytest.approx(3.5 * 86_400, abs=60)
+    keeper.gateway.stop(10.0)
+    keeper.clock.advance(86_400)
+    keeper.made().start()
+    (line,) = keeper.log.wait("credentials.sign_in_due", account="shop-a")
+    assert "accounts sign-in shop-a --qr" in line["next_step"]
+    assert "accounts credentials set shop-a" in line["next_step"]
+    assert "in 60 hours" in line["detail"]
+    keeper.wait(ConnectionState.CONNECTED)
+    keeper.gateway.accounts["shop-a"].set_credentials(keeper.seller.sign_in())
+    keeper.log.wait("alert.ended", alert="credentials.sign_in_due")
+    assert not keeper.gateway.alerts
+    shown = keeper.gateway.accounts["shop-a"].credentials
+    assert shown.login_ends_in_s == pytest.approx(30 * 86_400, abs=60)
     keeper.web.check()

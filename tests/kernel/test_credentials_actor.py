@@ -591,3 +591,45 @@ def test_while_the_disk_hangs_nobody_else_waits_for_it(desk: Desk) -> None:
     jobs.save([source, source], busy)
     assert source.saves == 2, "one that fails holds up no other"
     assert not busy.locked()
+
+
+DAY_MS = 86_400_000
+
+
+def test_a_login_that_ends_within_three_days_is_an_alert_until_there_is_another(desk: Desk) -> None:
+    desk.ask("a")
+    desk.ask("b")
+    source, ends_ms = desk.source("a"), desk.bench.clock.unix_ms() + 3 * DAY_MS + 30_000
+    source.outlook = Outlook(login_ends_ms=ends_ms, to_sign_in="sign in")
+    desk.run()
+    assert not desk.bench.alerts.on()
+    desk.advance(60)
+    (alert,) = desk.bench.alerts.on()
+    assert (alert.name, alert.account) == ("credentials.sign_in_due", "a")
+    assert (alert.next_step, "in 72 hours" in alert.detail) == ("sign in", True)
+    desk.bench.alerts.end(account="a")  # a reset ends all alerts of an account
+    desk.advance(60)
+    assert [each.name for each in desk.bench.alerts.on()] == ["credentials.sign_in_due"]
+    desk.made()
+    source.outlook = NOTHING_AHEAD
+    desk.ask("a", generation=2)
+    desk.run()
+    assert not desk.bench.alerts.on(), "an actor that was restarted ends it, too"
+    source.outlook = Outlook(login_ends_ms=0, to_sign_in="sign in")
+    desk.advance(60)
+    (alert,) = desk.bench.alerts.on()
+    assert "ends now" in alert.detail
+    source.outlook = Outlook(login_ends_ms=desk.bench.clock.unix_ms() + 30 * DAY_MS)
+    desk.advance(60)
+    assert not desk.bench.alerts.on()
+
+
+def test_a_new_login_ends_the_alert_at_once(desk: Desk) -> None:
+    source = desk.source()
+    source.outlook = Outlook(login_ends_ms=1, to_sign_in="sign in")
+    desk.ask()
+    desk.run()
+    assert len(desk.bench.alerts.on("a")) == 1, "at the start, without a minute's wait"
+    source.outlook = NOTHING_AHEAD
+    desk.actor.receive(CredentialsReplaced(account="a", kept=Kept(grant=source.grant(), lineage=2)))
+    assert not desk.bench.alerts.on("a")
