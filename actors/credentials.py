@@ -8,6 +8,7 @@ made by the account's source.
 from __future__ import annotations
 
 import heapq
+import threading
 from collections import deque
 from collections.abc import Callable
 from functools import partial
@@ -15,6 +16,7 @@ from itertools import count
 from typing import Final
 
 from actors import renewal_jobs as jobs
+from actors import sign_in_due
 from actors.account.services import Observer
 from actors.credential_entry import Entry
 from actors.identity import CredentialsSeen, Grant, Why
@@ -58,7 +60,8 @@ GRACE_S: Final = 1.0
 """Seconds past its deadline after which a renewal is given up."""
 
 LOOK_S: Final = 60.0
-"""Seconds between two looks at the wall clock: a machine that slept has older tokens."""
+"""Seconds between two looks at the wall clock: a machine that slept has older tokens. What could
+not be stored is stored again as often."""
 
 DRIFT_S: Final = 5.0
 """The wall clock moved apart from the monotonic one if it did by more than so many seconds."""
@@ -106,6 +109,8 @@ class CredentialsActor(SupervisedActor[CredentialsInbox]):
         self._joined: list[Entry] = []  # in this turn
         self._order = count()
         self._drift_s = self._drift()
+        self._round_at = clock.monotonic() + LOOK_S
+        self._saving = threading.Lock()
         self._alarm = Alarm[CredentialsDue](timers, mailbox)
 
     def receive(self, message: CredentialsInbox) -> None:
@@ -206,6 +211,7 @@ class CredentialsActor(SupervisedActor[CredentialsInbox]):
             self._say_stuck(entry, kept.stuck)
         if entry.wanted:
             self._renew_now(entry)
+        self._look_at_login(entry)
         self._look(entry)
 
     def _renew_now(self, entry: Entry) -> None:
@@ -271,6 +277,7 @@ class CredentialsActor(SupervisedActor[CredentialsInbox]):
             )
             self._alerts.end("credentials.expiring", account=entry.name)
             self._alerts.end("credentials.needs_human", account=entry.name)
+            self._look_at_login(entry)
             self._tell(entry, "renewed")
         else:
             self._failed(entry, result, now)
@@ -320,6 +327,10 @@ class CredentialsActor(SupervisedActor[CredentialsInbox]):
             next_step="do what the detail names; nothing is asked of the platform until then",
             why=stuck.reason,
         )
+
+    def _look_at_login(self, entry: Entry, *, on: bool = True) -> None:
+        now_ms = self._clock.unix_ms()
+        sign_in_due.look(self._alerts, entry.name, entry.source.outlook, now_ms, on=on)
 
     # --- who waits --------------------------------------------------------------------
 
@@ -390,6 +401,12 @@ class CredentialsActor(SupervisedActor[CredentialsInbox]):
             self._drift_s = drift_s
             for entry in list(self._entries.values()):
                 self._look(entry)
+        if now_s >= self._round_at:
+            self._round_at = now_s + LOOK_S
+            self._save()
+            on = sign_in_due.whose(self._alerts)
+            for entry in self._entries.values():
+                self._look_at_login(entry, on=entry.name in on)
 
     # --- renewals ---------------------------------------------------------------------
 
@@ -472,6 +489,13 @@ class CredentialsActor(SupervisedActor[CredentialsInbox]):
         if self._threads.start(f"gateway/credentials/{entry.name}", job) is None:
             self._log.warning("credentials.unmarked", account=entry.name)
 
+    def _save(self) -> None:
+        """Have stored what could not be; without a thread it is tried in the next round."""
+        unsaved = [each.source for each in self._entries.values() if each.source.outlook.unsaved]
+        if unsaved:
+            save = partial(jobs.save, unsaved, self._saving)
+            self._threads.start("gateway/credentials/save", save)
+
     # --- small things -----------------------------------------------------------------
 
     def _egress(self, name: str) -> Egress:
@@ -482,7 +506,7 @@ class CredentialsActor(SupervisedActor[CredentialsInbox]):
 
     def _arm(self, within_s: float) -> None:
         now_s = self._clock.monotonic()
-        moments = [now_s + within_s]
+        moments = [now_s + within_s, self._round_at]
         if self._wakes:
             moments.append(self._wakes[0][0])
         overdue_at = self._workers.next_at()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import threading
+from collections.abc import Iterable
 from typing import Final
 
 from actors.identity import Grant
@@ -88,3 +90,22 @@ def mark(source: CredentialSource, stuck: Failure, job: int) -> None:
     del job  # nobody waits for it
     with contextlib.suppress(Exception):
         source.mark_stuck(stuck)
+
+
+def save(sources: Iterable[CredentialSource], busy: threading.Lock, job: int) -> None:
+    """Have stored what could not be. Thread body; what fails again is tried another time.
+
+    Args:
+        sources: Whose credentials live in memory only.
+        busy: Held meanwhile; if it is taken, an earlier one still waits for the disk.
+        job: Its number.
+    """
+    del job  # nobody waits for it
+    if not busy.acquire(blocking=False):
+        return
+    try:
+        for source in sources:
+            with contextlib.suppress(Exception):
+                source.save()
+    finally:
+        busy.release()

@@ -24,6 +24,11 @@ HTTP_EXTRA: Final = (
 QR_EXTRA: Final = "pip install -e '.[qr]'" if _IN_CHECKOUT else "pip install 'xianyu-gateway[qr]'"
 """How to install the extra ``[qr]``."""
 
+SEALED_EXTRA: Final = (
+    "pip install -e '.[sealed]'" if _IN_CHECKOUT else "pip install 'xianyu-gateway[sealed]'"
+)
+"""How to install the extra ``[sealed]``."""
+
 
 def command(words: str) -> str:
     """Return a command of the gateway as it is typed, quoted for a sentence.

@@ -4,7 +4,7 @@ Each shape says which thread calls it and whether it may block.
 """
 
 from actors.identity import Grant, Identity, Why
-from actors.ports.credentials import CredentialSource, Kept, Renewal
+from actors.ports.credentials import NOTHING_AHEAD, CredentialSource, Kept, Outlook, Renewal
 from actors.ports.host import Handle
 from actors.ports.machine import Clock, Dice, Mailbox, MovedClock
 from actors.ports.platform import (
@@ -28,6 +28,7 @@ from actors.ports.transport import (
 )
 
 __all__ = [
+    "NOTHING_AHEAD",
     "Beaten",
     "Clock",
     "Conversation",
@@ -44,6 +45,7 @@ __all__ = [
     "Kept",
     "Mailbox",
     "MovedClock",
+    "Outlook",
     "Page",
     "PeerClosed",
     "Pinged",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
@@ -41,12 +41,35 @@ class Renewal(msgspec.Struct, frozen=True, kw_only=True):
     calls: int = 0
 
 
+class Outlook(msgspec.Struct, frozen=True, kw_only=True):
+    """What of an account's credentials is to be looked after.
+
+    Attributes:
+        unsaved: The newest could not be stored, and live in memory only.
+        login_ends_ms: Wall Unix milliseconds when the login ends, and only a person can begin
+            another; None: nobody knows.
+        to_sign_in: What that person does.
+    """
+
+    unsaved: bool = False
+    login_ends_ms: int | None = None
+    to_sign_in: str = ""
+
+
+NOTHING_AHEAD: Final = Outlook()
+"""There is nothing to look after."""
+
+
 class CredentialSource(Protocol):
     """Obtains the grants of one account. Each method blocks; the kernel calls one at a time."""
 
     @property
     def egress(self) -> str:
         """Return the way its calls leave by: accounts of one egress share a rate. No secret."""
+
+    @property
+    def outlook(self) -> Outlook:
+        """Return what is to be looked after; never blocks, and is asked while a method runs."""
 
     def load(self) -> Kept:
         """Return what an earlier life left."""
@@ -63,3 +86,6 @@ class CredentialSource(Protocol):
 
     def mark_stuck(self, reason: Failure) -> None:
         """Store that only a person helps, so that a restart does not ask again."""
+
+    def save(self) -> None:
+        """Store again what could not be stored; may be called while another method runs."""

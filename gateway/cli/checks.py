@@ -20,6 +20,7 @@ from pathlib import Path
 from actors.ports.journal import JournalError
 from gateway import sinks
 from gateway.cli import logins
+from gateway.cli.credential_checks import of_credentials
 from gateway.cli.findings import Finding, Verdict
 from gateway.cli.paths import unusable
 from gateway.commands import HTTP_EXTRA, command
@@ -81,6 +82,7 @@ def of_settings(settings: Settings) -> Iterator[Finding]:
         yield Finding("journal", Verdict.WARNING, told, "set durability to full")
         return
     yield from _directory(Path(settings.data_dir))
+    yield from of_credentials(settings)
     yield from _journal(settings)
 
 

@@ -25,6 +25,7 @@ _LINES: Final = (
     "user_id",
     "version",
     "expires_in_s",
+    "login_ends_in_s",
     "next_renewal_in_s",
     "reason",
     "detail",

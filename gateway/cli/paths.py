@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from gateway import sinks
 from gateway.config import load
+from gateway.credentials.store import store_of
 from gateway.errors import ConfigError
 from gateway.host import assembly
 from gateway.settings import Settings
@@ -28,8 +29,8 @@ def loaded(file: str, *, parts: bool = True) -> Settings:
     """
     settings = load(file)
     problems = [*sinks.check(settings.sinks, source=file)]
-    found = [*(_parts(settings) if parts else ()), *_folders(settings)]
-    problems += [f"{file}: {told}" for told in found]
+    made = (*_parts(settings), *_keys(settings)) if parts else ()
+    problems += [f"{file}: {told}" for told in (*made, *_folders(settings))]
     if problems:
         raise ConfigError(problems)
     return settings
@@ -45,6 +46,15 @@ def _parts(settings: Settings) -> Iterator[str]:
             if str(error) not in refused:  # thousands of accounts name one file
                 yield f"accounts[{index}]: {error}"
             refused.add(str(error))
+
+
+def _keys(settings: Settings) -> Sequence[str]:
+    """Return what is wrong with the keys that seal credentials."""
+    try:
+        store_of(settings)
+    except ConfigError as error:
+        return error.problems
+    return ()
 
 
 def _folders(settings: Settings) -> Iterator[str]:

@@ -57,6 +57,7 @@ def findings(
     yield from _http(settings.http)
     if is_homeless(settings.data_dir):
         yield "data_dir", _HOMELESS
+    yield from _key_file(settings.credentials.key_file)
     yield from _ids(settings.accounts)
     for index, account in enumerate(settings.accounts):
         yield from _account(account, key_path("accounts", index), is_wrong)
@@ -125,6 +126,14 @@ def _http(http: HttpSettings) -> Iterator[Finding]:
 def is_bearer(token: str) -> bool:
     """Return whether a token can stand in a header: visible ASCII."""
     return all("!" <= each <= "~" for each in token)
+
+
+def _key_file(path: str | None) -> Iterator[Finding]:
+    if path == "":
+        told = "is empty, and nothing would be sealed"
+        yield "credentials.key_file", f"{told}; name the file of the key, or leave it out"
+    if is_homeless(path):
+        yield "credentials.key_file", _HOMELESS
 
 
 def _ids(accounts: tuple[AccountSettings, ...]) -> Iterator[Finding]:

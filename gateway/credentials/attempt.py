@@ -11,11 +11,12 @@ import msgspec
 from actors.identity import Grant
 from actors.values import ErrorClass, Failure
 from gateway.credentials.failures import failure
+from gateway.credentials.jars import jar_of
 from gateway.credentials.meanings import OF_VERDICT, login_over, person, wrong_account
 from gateway.credentials.store import Stored
 from gateway.http_messages import HttpAnswer, HttpRequest
 from gateway.platforms.goofish import mtop, renewal
-from gateway.platforms.goofish.cookies import Jar, StoredCookiesError
+from gateway.platforms.goofish.cookies import Jar
 from gateway.platforms.goofish.mtop import Judged, Verdict
 from gateway.platforms.goofish.passport_calls import URL as PASSPORT
 from gateway.platforms.goofish.passport_calls import Caller
@@ -235,11 +236,3 @@ def take_cookies(
             if newest is None or newest.lineage <= of.lineage:
                 source.keep(taken)
     return jar
-
-
-def jar_of(stored: Stored) -> Jar:
-    """Return the stored cookies; what of them cannot be read is none."""
-    try:
-        return Jar.of_plain(list(stored.cookies))
-    except StoredCookiesError:
-        return Jar()

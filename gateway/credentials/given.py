@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from actors.identity import Grant, Identity, Why
-from actors.ports import Kept, Renewal
+from actors.ports import NOTHING_AHEAD, Kept, Outlook, Renewal
 from actors.values import AccountId, ErrorClass, Failure
 from gateway import arguments
 from gateway.config import pasted
@@ -145,6 +145,11 @@ class GivenSource:
         self._calls = calls
         self._stamp: object = None
 
+    @property
+    def outlook(self) -> Outlook:
+        """Return that nothing is to be looked after."""
+        return NOTHING_AHEAD
+
     def load(self) -> Kept:
         """Return nothing: whoever gives them keeps them."""
         return Kept()
@@ -194,6 +199,9 @@ class GivenSource:
 
     def mark_stuck(self, reason: Failure) -> None:
         """Keep nothing: what is given next time may be new."""
+
+    def save(self) -> None:
+        """Keep nothing."""
 
     def _told(self, what: str) -> str:
         return f"Account {self._account}: {what}."

@@ -8,94 +8,28 @@ asked for instead of asking twice.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
-from typing import Protocol
+from collections.abc import Callable, Iterable
 
 import msgspec
 
 from actors.identity import Grant, Identity, Why
 from actors.ports import Kept, Renewal
-from actors.sections import RenewalSettings
-from actors.values import AccountId, ErrorClass, Failure
-from gateway.credentials import hiding
-from gateway.credentials.attempt import RenewalAttempt, jar_of
+from actors.values import ErrorClass, Failure
+from gateway.credentials.account import Account, Clocks, Performer
+from gateway.credentials.attempt import RenewalAttempt
 from gateway.credentials.failures import failure, needs_human, to_paste, to_sign_in
+from gateway.credentials.jars import jar_of
+from gateway.credentials.keeping import Keeping
 from gateway.credentials.meanings import wrong_account
-from gateway.credentials.store import CredentialStore, Stored, StoreError, fingerprint, is_of
-from gateway.http_messages import HttpAnswer, HttpRequest
+from gateway.credentials.seeds import fingerprint, is_of
+from gateway.credentials.store import CredentialStore, Stored
 from gateway.platforms.goofish import mtop
 from gateway.platforms.goofish.cookies import Jar
-from gateway.platforms.goofish.endpoints import Endpoints
 from gateway.platforms.goofish.pasted_cookies import PastedCookiesError, parse_pasted
 from gateway.platforms.goofish.requests import derived_device_id
 
 
-class Performer(Protocol):
-    """Performs one HTTP request; see :class:`gateway.transport.https.HttpsClient`."""
-
-    def perform(
-        self,
-        request: HttpRequest,
-        *,
-        deadline_s: float,
-        on_head: Callable[[HttpAnswer], None] | None = None,
-    ) -> HttpAnswer | Failure:
-        """Return the answer, whatever its status, within the deadline; never raise for a peer.
-
-        ``on_head`` is told status and headers before the body is read.
-        """
-
-
-class Clocks(msgspec.Struct, frozen=True):
-    """What a source knows of time.
-
-    Attributes:
-        unix_ms: Wall Unix milliseconds.
-        monotonic: Seconds.
-    """
-
-    unix_ms: Callable[[], int]
-    monotonic: Callable[[], float]
-
-
-class Account(msgspec.Struct, frozen=True, kw_only=True):
-    """What the settings say of one account. Its ``repr`` shows the name only.
-
-    Attributes:
-        name: Our name of it.
-        cookie: The seed; None: the account waits for a person to sign in.
-        user_id: ``unb`` of the cookie must be equal; None: whatever the cookie says.
-        device_id: None: derived from the user id.
-        user_agent: None: the one the messages use.
-        upgrade_cookie: Send the cookies to the WebSocket host, too.
-        endpoints: Where the platform's HTTP services are.
-        renewal: ``request_s`` of it bounds one request.
-        egress: Names the way its calls leave by; no secret.
-    """
-
-    name: AccountId
-    cookie: str | None = None
-    user_id: str | None = None
-    device_id: str | None = None
-    user_agent: str | None = None
-    upgrade_cookie: bool = False
-    endpoints: Endpoints = Endpoints()
-    renewal: RenewalSettings = RenewalSettings()
-    egress: str = ""
-
-    def __repr__(self) -> str:
-        """Show the name only."""
-        return f"Account({self.name!r})"
-
-    __str__ = __repr__
-
-    @property
-    def seed(self) -> Mapping[str, str | None]:
-        """Return what makes a new login when it changes."""
-        return {"cookie": self.cookie, "user_id": self.user_id, "device_id": self.device_id}
-
-
-class GoofishSource:
+class GoofishSource(Keeping):
     """Obtains the tokens of one account. One call at a time; each may block.
 
     Args:
@@ -108,8 +42,6 @@ class GoofishSource:
         owner: Of the secrets; None: the account.
 
     Attributes:
-        changing: Held while what is stored is read and written again: an upload and a renewal
-            may both bring cookies.
         loaded: Set once :meth:`load` has said what there is.
     """
 
@@ -124,15 +56,17 @@ class GoofishSource:
         unsaved: Callable[[str | None], None],
         owner: str | None = None,
     ) -> None:
+        super().__init__(
+            account.name,
+            store=store,
+            learn=learn,
+            unsaved=unsaved,
+            owner=owner or account.name,
+            unix_ms=clocks.unix_ms,
+        )
         self.account = account
         self.performer = performer
         self.clocks = clocks
-        self._store = store
-        self._learn = learn
-        self._owner = owner or account.name
-        self._tell_unsaved = unsaved
-        self._unsaved: Stored | None = None
-        self.changing = threading.RLock()
         self.loaded = threading.Event()
 
     def __repr__(self) -> str:
@@ -155,12 +89,16 @@ class GoofishSource:
             self.loaded.set()
 
     def _load(self) -> Kept:
-        try:
-            stored = self._store.read(self.account.name)
-        except StoreError as error:
-            return Kept(stuck=needs_human("credentials_unreadable", f"{error}."))
-        known = stored is not None and is_of(stored.seed, self.account.seed)
-        begun = stored if stored is not None and known else self._seeded(stored)
+        unreadable = self.unreadable()
+        if unreadable is not None:
+            return Kept(stuck=unreadable)
+        stored = self.stored()
+        begun: Stored | Failure
+        if stored is not None and is_of(stored.seed, self.account.seed):
+            begun = stored
+            self._look_ahead(stored, unsaved=self._unsaved is not None)
+        else:
+            begun = self._seeded(stored)
         if isinstance(begun, Failure):
             return Kept(stuck=begun)
         self.learn(begun)
@@ -171,10 +109,11 @@ class GoofishSource:
         del last, why
         stored = self.stored()
         if stored is None or not stored.cookies:
-            return Renewal(result=self._no_login(), lineage=stored.lineage if stored else None)
+            result = self.unreadable() or self._no_login()
+            return Renewal(result=result, lineage=stored.lineage if stored else None)
         attempt = RenewalAttempt(self, stored, calls=calls, deadline_s=deadline_s)
-        result = attempt.run()
-        return Renewal(result=result, lineage=stored.lineage, calls=attempt.made)
+        ended = attempt.run()
+        return Renewal(result=ended, lineage=stored.lineage, calls=attempt.made)
 
     def mark_stuck(self, reason: Failure) -> None:
         """Store that only a person helps."""
@@ -182,41 +121,6 @@ class GoofishSource:
             stored = self.stored()
             if stored is not None and stored.failure != reason:
                 self.keep(stored.stuck_by(reason))
-
-    # --- what is stored ---------------------------------------------------------------
-
-    def stored(self) -> Stored | None:
-        """Return what is kept, or could not be stored yet; None: nothing, or nothing readable."""
-        if self._unsaved is not None:
-            return self._unsaved
-        try:
-            return self._store.read(self.account.name)
-        except StoreError:
-            return None
-
-    def keep(self, stored: Stored) -> None:
-        """Store; what cannot be stored lives in memory, and a person is told."""
-        try:
-            self._store.write(stored)
-        except StoreError as error:
-            self._unsaved = stored
-            self._tell_unsaved(f"{error}")
-        else:
-            if self._unsaved is not None:
-                self._unsaved = None
-                self._tell_unsaved(None)
-
-    def put(self, stored: Stored) -> None:
-        """Store what a person gave.
-
-        Raises:
-            StoreError: It could not be; what was kept stays.
-        """
-        self.learn(stored)
-        with self.changing:
-            self._store.write(stored)
-            self._unsaved = None
-        self._tell_unsaved(None)
 
     def with_store(self, store: CredentialStore) -> GoofishSource:
         """Return the same with another store."""
@@ -229,14 +133,6 @@ class GoofishSource:
             unsaved=lambda _: None,
             owner=f"{self._owner}/trial",  # or it would push out what is in use
         )
-
-    def learn(self, stored: Stored) -> None:
-        """Have no log show what is stored."""
-        self._learn(self._owner, hiding.of_stored(stored))
-
-    def hide(self, what: str, secrets: Iterable[str]) -> None:
-        """Have no log show these either; ``what`` names them, its earlier ones are forgotten."""
-        self._learn(f"{self._owner}/{what}", secrets)
 
     def kept(self, stored: Stored) -> Kept:
         """Return it as the kernel knows it."""

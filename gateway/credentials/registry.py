@@ -50,7 +50,8 @@ def source_of(account: AccountSettings, around: Surroundings) -> CredentialSourc
 
 def _goofish(account: AccountSettings, around: Surroundings) -> CredentialSource:
     # Whose accounts are static does not pay for the sign-in.
-    from gateway.credentials.goofish import Account, Clocks, GoofishSource  # noqa: PLC0415
+    from gateway.credentials.account import Account, Clocks  # noqa: PLC0415
+    from gateway.credentials.goofish import GoofishSource  # noqa: PLC0415
     from gateway.platforms.goofish.endpoints import Endpoints  # noqa: PLC0415
 
     credentials = account.credentials

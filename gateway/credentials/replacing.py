@@ -12,7 +12,8 @@ from actors.policy import budget
 from actors.renewal_jobs import refused_until
 from actors.values import Failure
 from gateway.credentials.goofish import GoofishSource
-from gateway.credentials.store import MemoryStore, Stored, fingerprint
+from gateway.credentials.seeds import fingerprint
+from gateway.credentials.store import MemoryStore, Stored
 from gateway.errors import CredentialsRefusedError
 from gateway.platforms.goofish.cookies import Jar
 

@@ -34,6 +34,8 @@ class CredentialsShown(msgspec.Struct, frozen=True, kw_only=True):
         version: Number of the newest token; 0: there is none.
         lineage: Number of the sign-in; 0: there was none.
         expires_in_s: Seconds the token is used for; None without one.
+        login_ends_in_s: Seconds until the login ends and a person must sign in again; 0: it has
+            ended. None: nobody says.
         next_renewal_in_s: Seconds to the next renewal; None: none is planned.
         reason: Why the last renewal failed, in snake_case; None: it did not.
         detail: The same for a person, with the next step.
@@ -51,6 +53,7 @@ class CredentialsShown(msgspec.Struct, frozen=True, kw_only=True):
     version: int = 0
     lineage: int = 0
     expires_in_s: float | None = None
+    login_ends_in_s: float | None = None
     next_renewal_in_s: float | None = None
     reason: str | None = None
     detail: str | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from actors.identity import CredentialsSeen
-from gateway.credentials.attempt import jar_of
+from gateway.credentials.jars import jar_of, login_ends_ms
 from gateway.credentials.shapes import CookieShown, CredentialsShown
 from gateway.credentials.store import Stored
 from gateway.settings import AccountSettings
@@ -62,6 +62,7 @@ def _with_store(shows: CredentialsShown, stored: Stored, now_ms: int) -> Credent
         user_id=stored.user_id or shows.user_id,
         version=stored.version,
         lineage=stored.lineage,
+        login_ends_in_s=_from_now_ms(login_ends_ms(stored, now_ms), now_ms),
         expires_in_s=None if left_s is None or not stored.token else round(max(0.0, left_s), 1),
         reason=None if failure is None else failure.reason,
         detail=None if failure is None else failure.detail,
@@ -74,6 +75,10 @@ def _with_store(shows: CredentialsShown, stored: Stored, now_ms: int) -> Credent
         missing=jar.missing() if stored.cookies else (),
         hints=jar.hints() if stored.cookies else (),
     )
+
+
+def _from_now_ms(at_ms: int | None, now_ms: int) -> float | None:
+    return None if at_ms is None else _from_now(at_ms / 1000, now_ms / 1000)
 
 
 def _from_now(at_s: float | None, now_s: float) -> float | None:

@@ -17,9 +17,9 @@ import msgspec
 from actors.ports.journal import JournalError
 from actors.values import ErrorClass, Failure
 from gateway.credentials import sign_in_words as words
-from gateway.credentials.attempt import jar_of
 from gateway.credentials.goofish import GoofishSource
 from gateway.credentials.hiding import of_cookies, of_link
+from gateway.credentials.jars import jar_of
 from gateway.credentials.shapes import SignInShown
 from gateway.credentials.store import StoreError
 from gateway.errors import CredentialsRefusedError

@@ -2,16 +2,13 @@
 
 Whoever holds the lock of the journal beside it owns the directory. A file is written whole before
 what it holds is used: a crash leaves the old one or the new one. A file that cannot be read is
-never written over.
+never written over; only what a person gives puts it aside. With a key each file is sealed.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
 import secrets
-import stat
-import sys
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,6 +18,8 @@ from urllib.parse import quote
 import msgspec
 
 from actors.values import AccountId, ErrorClass, Failure, Phase
+from gateway.credentials import keys, own_files, sealing
+from gateway.credentials.sealing import Sealed, SealedError, Sealer
 from gateway.journal.files.opening import sync_directory
 from gateway.settings import Settings
 
@@ -28,6 +27,8 @@ FOLDER: Final = "credentials"
 FORMAT: Final = 1
 LARGEST_BYTES: Final = 1 << 20
 """A file above this is none of ours."""
+
+_ASIDE: Final = "a new login keeps this file aside"
 
 
 class StoreError(Exception):
@@ -38,7 +39,7 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True):
     """What is kept of one account. Its ``repr`` shows no secret.
 
     Attributes:
-        format: Of the file; a higher one is of a newer version.
+        format: Of what is kept; 2 is that of a file that holds it sealed.
         account: Our name of it.
         lineage: Number of the sign-in; grows by one a sign-in, paste or new seed.
         version: Number of the newest token.
@@ -51,6 +52,7 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True):
         stuck: Why only a person helps: class, reason, detail; None: it renews itself.
         calls_ms: Wall Unix milliseconds of the calls of the last day, oldest first.
         silent_ms: Wall Unix milliseconds of the last renewal of the login without a person.
+        login_ends_ms: Wall Unix milliseconds when the login ends; None: nobody said so.
         cookies: Of the source that has any, in its own plain form.
     """
 
@@ -67,6 +69,7 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True):
     stuck: tuple[str, str, str] | None = None
     calls_ms: tuple[int, ...] = ()
     silent_ms: int = 0
+    login_ends_ms: int | None = None
     cookies: Sequence[Mapping[str, str | int | bool | None]] = ()
 
     def __repr__(self) -> str:
@@ -96,7 +99,13 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CredentialStore(Protocol):
-    """Keeps the credentials of accounts. Any thread; each call for one account at a time."""
+    """Keeps the credentials of accounts. Any thread; each call for one account at a time.
+
+    Attributes:
+        keys: Ids of the keys by which it opens; none: it reads what is not sealed.
+    """
+
+    keys: Sequence[str]
 
     def read(self, account: AccountId) -> Stored | None:
         """Return what is kept; None: nothing.
@@ -106,7 +115,14 @@ class CredentialStore(Protocol):
         """
 
     def write(self, stored: Stored) -> None:
-        """Keep it, in place of what was kept.
+        """Keep it, in place of what was kept; what cannot be read stays in its place.
+
+        Raises:
+            StoreError: It could not be written; what was kept is kept.
+        """
+
+    def replace(self, stored: Stored) -> None:
+        """Keep what a person gave, in place of what was kept; what cannot be read is put aside.
 
         Raises:
             StoreError: It could not be written; what was kept is kept.
@@ -115,6 +131,8 @@ class CredentialStore(Protocol):
 
 class MemoryStore:
     """Keeps credentials as long as the process lives; for ``durability: memory``."""
+
+    keys: Sequence[str] = ()
 
     def __init__(self) -> None:
         self._kept: dict[AccountId, Stored] = {}
@@ -127,17 +145,22 @@ class MemoryStore:
         """Keep it, in place of what was kept."""
         self._kept[stored.account] = stored
 
+    replace = write
+
 
 class FileStore:
     """Keeps credentials in files, mode 0600, in a directory of mode 0700.
 
     Args:
         directory: Made at the first write; its parent is the journal's.
+        sealer: Seals what is written; None: nothing does.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, sealer: Sealer | None = None) -> None:
         self._directory = directory
+        self._sealer = sealer
         self._lock = threading.Lock()
+        self.keys: Sequence[str] = () if sealer is None else sealer.ids
 
     def path(self, account: AccountId) -> Path:
         """Return the file of an account; its name is percent-encoded."""
@@ -148,45 +171,80 @@ class FileStore:
         """Return what is kept; None: nothing.
 
         Raises:
-            StoreError: The file is damaged, too lax, somebody else's, or of a newer version.
+            StoreError: The file is damaged, too lax, somebody else's, of a newer version, or
+                sealed by a key that is not here.
         """
-        path = self.path(account)
-        try:
-            text = _read(path)
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise StoreError(f"{path} cannot be read ({error.strerror})") from error
-        try:
-            found = msgspec.json.decode(text, type=_Format)
-            if found.format > FORMAT:
-                raise StoreError(
-                    f"{path} was written by a newer version of the gateway (format "
-                    f"{found.format}); run that version"
-                )
-            stored = msgspec.json.decode(text, type=Stored)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            raise StoreError(
-                f"{path} is damaged; put a whole copy back, or give new credentials: the file is "
-                "kept aside then"
-            ) from error
-        if stored.account != account:
-            raise StoreError(f"{path} holds the credentials of another account; move it away")
-        return stored
+        return self._read(account)[0]
+
+    def sealed_by(self, account: AccountId) -> str | None:
+        """Return the id of the key that seals an account's file; None: none does.
+
+        Raises:
+            StoreError: It cannot be read.
+        """
+        return self._read(account)[1]
 
     def write(self, stored: Stored) -> None:
-        """Keep it, in place of what was kept; a file that cannot be read is kept aside.
+        """Keep it, in place of what was kept; a file that cannot be read stays in its place.
 
         Raises:
             StoreError: It could not be written; what was kept is kept.
         """
-        path = self.path(stored.account)
+        self.read(stored.account)
+        self._write(stored)
+
+    def replace(self, stored: Stored) -> None:
+        """Keep what a person gave; a file that cannot be read is put aside.
+
+        Raises:
+            StoreError: It could not be written; what was kept is kept.
+        """
+        try:
+            self.read(stored.account)
+        except StoreError:
+            self._write(stored, aside=True)
+        else:
+            self._write(stored)
+
+    def _read(self, account: AccountId) -> tuple[Stored | None, str | None]:
+        path, key = self.path(account), None
+        try:
+            content = own_files.read_ours(path, most_bytes=LARGEST_BYTES)
+            head = msgspec.json.decode(content, type=_Head)
+            if head.format > sealing.FORMAT:
+                raise StoreError(
+                    f"{path} was written by a newer version of the gateway (format {head.format}); "
+                    "run that version"
+                )
+            if head.format == sealing.FORMAT:
+                sealed, key = msgspec.json.decode(content, type=Sealed), head.key
+                content = sealing.opened(self._sealer, account, sealed)
+            stored = msgspec.json.decode(content, type=Stored)
+        except FileNotFoundError:
+            return None, None
+        except own_files.NotOursError as error:
+            raise StoreError(f"{error}") from None
+        except OSError as error:
+            raise StoreError(f"{path} cannot be read ({error.strerror})") from error
+        except SealedError as error:
+            raise StoreError(f"{path} {error}; {_ASIDE}") from None
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            raise StoreError(f"{path} is damaged; put a whole copy back; {_ASIDE}") from error
+        if stored.account != account:
+            raise StoreError(f"{path} holds the credentials of another account; move it away")
+        return stored, key
+
+    def _write(self, stored: Stored, *, aside: bool = False) -> None:
+        path, content = self.path(stored.account), msgspec.json.encode(stored)
+        if self._sealer is not None:
+            content = self._sealer.seal(stored.account, content)
         draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
         try:
             with self._lock:
                 self._prepare()
-                self._keep_unreadable(stored.account, path)
-            _write(draft, msgspec.json.encode(stored))
+            own_files.write(draft, content)
+            if aside:
+                path.rename(path.with_name(f"{path.name}.unreadable-{secrets.token_hex(4)}"))
             draft.replace(path)
             sync_directory(path)
         except OSError as error:
@@ -201,71 +259,29 @@ class FileStore:
         if os.name == "posix" and self._directory.stat().st_mode & 0o077:
             self._directory.chmod(0o700)
 
-    def _keep_unreadable(self, account: AccountId, path: Path) -> None:
-        try:
-            self.read(account)
-        except StoreError:
-            aside = path.with_name(f"{path.name}.unreadable-{secrets.token_hex(4)}")
-            path.rename(aside)
 
-
-class _Format(msgspec.Struct):
+class _Head(msgspec.Struct):
     format: int
-
-
-def fingerprint(seed: Mapping[str, str | None], *, salted_like: str | None = None) -> str:
-    """Return a salted hash of what the settings give, to see later whether it changed.
-
-    Args:
-        seed: Values by name.
-        salted_like: An earlier fingerprint, whose salt is used; None: a new salt.
-    """
-    salt = salted_like.partition("$")[0] if salted_like else secrets.token_hex(8)
-    text = msgspec.json.encode(sorted(seed.items()))
-    return f"{salt}${hashlib.sha256(salt.encode() + text).hexdigest()}"
-
-
-def is_of(fingerprinted: str | None, seed: Mapping[str, str | None]) -> bool:
-    """Return whether a fingerprint is of this seed."""
-    if fingerprinted is None:
-        return False
-    return secrets.compare_digest(fingerprint(seed, salted_like=fingerprinted), fingerprinted)
-
-
-def _read(path: Path) -> bytes:
-    """Read a file that is ours alone.
-
-    Raises:
-        StoreError: It is not; says what to do.
-        OSError: It cannot be read.
-    """
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-    handle = os.open(path, flags)
-    with os.fdopen(handle, "rb") as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode) or status.st_size > LARGEST_BYTES:
-            raise StoreError(f"{path} is no file of the gateway's; move it away")
-        if sys.platform != "win32":
-            if status.st_uid != os.geteuid():
-                raise StoreError(f"{path} belongs to another user; chown it, or move it away")
-            if status.st_mode & 0o077:
-                raise StoreError(
-                    f"others may read {path}: their copy may be in use. Run chmod 600 on it if "
-                    "nobody did, else sign in again"
-                )
-        return file.read(LARGEST_BYTES + 1)
-
-
-def _write(path: Path, content: bytes) -> None:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-    with os.fdopen(os.open(path, flags, 0o600), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    key: str | None = None
 
 
 def store_of(settings: Settings) -> CredentialStore:
-    """Return where the settings keep credentials: beside the journal, or with it in memory."""
+    """Return where the settings keep credentials: beside the journal, or with it in memory.
+
+    Raises:
+        ConfigError: The file of the keys cannot be used; says what to do.
+    """
     if settings.durability == "memory":
         return MemoryStore()
-    return FileStore(Path(settings.data_dir) / FOLDER)
+    return file_store(settings)
+
+
+def file_store(settings: Settings) -> FileStore:
+    """Return the files in which the settings keep credentials.
+
+    Raises:
+        ConfigError: The file of the keys cannot be used; says what to do.
+    """
+    key_file = settings.credentials.key_file
+    sealer = None if key_file is None else keys.sealer_of(key_file)
+    return FileStore(Path(settings.data_dir) / FOLDER, sealer)

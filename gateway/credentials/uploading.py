@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from actors.values import AccountId, ErrorClass, Failure
-from gateway.credentials.attempt import jar_of, take_cookies
+from gateway.credentials.attempt import take_cookies
 from gateway.credentials.failures import failure
 from gateway.credentials.goofish import GoofishSource
+from gateway.credentials.jars import jar_of
 from gateway.credentials.meanings import OF_VERDICT, person
-from gateway.credentials.store import Stored, is_of
+from gateway.credentials.seeds import is_of
+from gateway.credentials.store import Stored
 from gateway.errors import UploadError
 from gateway.http_messages import HttpAnswer
 from gateway.images import Image

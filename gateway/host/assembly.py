@@ -189,7 +189,7 @@ def plan(
         ),
         identity=_Fixed(identity),
         source=None if around is None else source_of(account, around),
-        fingerprint=_fingerprint(account),
+        fingerprint=_fingerprint(account, around),
         user_id=credentials.user_id,
         connect=settings.connect,
         tries=_attempt_rules(account.handlers, _horizon_s(settings)),
@@ -197,9 +197,15 @@ def plan(
     )
 
 
-def _fingerprint(account: AccountSettings) -> str:
-    """Return what changes with the credentials of the settings, and tells nothing of them."""
-    text = msgspec.json.encode([account.id, dataclasses.asdict(account.credentials)])
+def _fingerprint(account: AccountSettings, around: Surroundings | None) -> str:
+    """Return what changes with the credentials of the settings, and tells nothing of them.
+
+    It changes with the keys, too: what could not be opened may be by now.
+    """
+    parts: list[object] = [account.id, dataclasses.asdict(account.credentials)]
+    if around is not None and around.store.keys:
+        parts.append(around.store.keys)
+    text = msgspec.json.encode(parts)
     return hashlib.sha256(text).hexdigest()[:16]
 
 

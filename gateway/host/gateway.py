@@ -356,6 +356,7 @@ class Gateway:
             list(self._plans),
             stopping.STEPS.within(timeout * stopping.SHARE),
             self._log,
+            sources={name: each.source for name, each in self._plans.items() if each.source},
         )
         self._calls.rest()
         survivors += self._sinks.stop(timeout * (1 - stopping.SHARE))

@@ -165,7 +165,8 @@ class Registry:
                 "credentials.unsaved",
                 account=account,
                 detail=why,
-                next_step="free the disk; until then new tokens live in memory only",
+                next_step="do what it says: it is tried each minute; until then new tokens live in "
+                "memory only",
             )
 
     def _register(self, account: AccountSettings) -> AccountView:

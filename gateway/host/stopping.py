@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 import msgspec
 
+from actors import renewal_jobs
+from actors.ports import CredentialSource
 from actors.state import ConnectionState
 from actors.system import System
 from actors.values import AccountId
@@ -19,6 +23,9 @@ from gateway.host.credentials import CredentialDesk
 
 JOURNAL_S: Final = 1.0
 """Seconds the journal gets at least, as its lock must be free for the next process."""
+
+SAVE_S: Final = 0.5
+"""Seconds that credentials get at least which could not be stored before."""
 
 
 def start_or_stop(system: System) -> None:
@@ -88,6 +95,8 @@ def stop(
     connected: Sequence[AccountId],
     steps: Steps,
     log: Any,
+    *,
+    sources: Mapping[AccountId, CredentialSource],
 ) -> list[str]:
     """Stop in order.
 
@@ -97,6 +106,7 @@ def stop(
         connected: Accounts whose links are to be closed.
         steps: The deadlines.
         log: Where survivors are named.
+        sources: Of the credentials of accounts.
 
     Returns:
         Names of threads that outlived it, and what was not stored.
@@ -113,10 +123,39 @@ def stop(
     for name in connected:
         if name in accounts:
             accounts[name].wait_for(ConnectionState.CLOSED, max(0.0, deadline - monotonic()))
+    survivors += save_credentials(sources, max(SAVE_S, deadline - monotonic()), log)
     survivors += system.stop(journal_s=steps.journal, threads_s=steps.threads)
     if survivors:
         log.error("gateway.threads_survived", threads=survivors, stacks=stacks_of(survivors))
     return survivors
+
+
+def save_credentials(
+    sources: Mapping[AccountId, CredentialSource], wait_s: float, log: Any
+) -> list[str]:
+    """Store credentials that could not be stored, while the journal's lock is still ours.
+
+    Args:
+        sources: Of the credentials of accounts.
+        wait_s: Seconds to wait for a disk that hangs.
+        log: Where it is said which are lost.
+
+    Returns:
+        Names of threads that outlived it.
+    """
+    unsaved = {name: each for name, each in sources.items() if each.outlook.unsaved}
+    if not unsaved:
+        return []
+    name = "gateway/credentials/save"
+    save = partial(renewal_jobs.save, unsaved.values(), threading.Lock(), 0)
+    thread = threading.Thread(target=save, name=name, daemon=True)
+    with contextlib.suppress(RuntimeError):  # the machine has no thread left
+        thread.start()
+        thread.join(wait_s)
+    for account, source in unsaved.items():
+        if source.outlook.unsaved:
+            log.error("credentials.lost", account=account)
+    return [name] if thread.is_alive() else []
 
 
 def stacks_of(names: Sequence[str], *, depth: int = 6) -> dict[str, list[str]]:

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from actors import sections
 from actors.sections import (
     ConnectSettings,
-    CredentialSettings,
     DeadlineSettings,
     FlowSettings,
     HandlerSettings,
@@ -82,6 +82,21 @@ class HttpSettings(Masked):
     listen: str | None = None
     token: Secret | None = None
     hosts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CredentialSettings(sections.CredentialSettings):
+    """How all accounts renew their credentials, and how they are kept.
+
+    Attributes:
+        key_file: Holds the keys that seal what is kept, a line each; None: it is not encrypted.
+            Resolved as ``data_dir`` is.
+    """
+
+    key_file: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key_file", resolved(self.key_file))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import threading
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -166,6 +168,26 @@ def test_a_person_is_faster_than_a_renewal(shopkeepers: Make) -> None:
     keeper.web.check(allow=["two_calls_at_once", "token_unused"])
 
 
+def full(self: Path, target: Path, real: Any = Path.replace) -> Path:
+    """Stand for a disk on which credentials find no room."""
+    if target.parent.name == "credentials":
+        raise OSError(28, "No space left on device")
+    return real(self, target)  # type: ignore[no-any-return]  # a path
+
+
+class Tries:
+    """Counts how often a source is asked to save."""
+
+    def __init__(self, source: Any) -> None:
+        self.count = 0
+        self._save = source.save
+        source.save = self
+
+    def __call__(self) -> None:
+        self._save()
+        self.count += 1
+
+
 @pytest.mark.row("B25", "unsaved: an alert, the link is held, stored once there is room")
 def test_a_disk_that_is_full_costs_nothing_but_the_next_start(
     shopkeepers: Make, monkeypatch: pytest.MonkeyPatch
@@ -174,13 +196,6 @@ def test_a_disk_that_is_full_costs_nothing_but_the_next_start(
     keeper = shopkeepers(min_gap_s=0.0)
     keeper.gateway.start()
     keeper.wait(ConnectionState.CONNECTED)
-    real = Path.replace
-
-    def full(self: Path, target: Path) -> Path:
-        if target.parent.name == "credentials":
-            raise OSError(28, "No space left on device")
-        return real(self, target)
-
     with monkeypatch.context() as patch:
         patch.setattr(Path, "replace", full)
         assert keeper.gateway.credentials.renew("shop-a", WAIT_S)
@@ -196,6 +211,69 @@ def test_a_disk_that_is_full_costs_nothing_but_the_next_start(
     keeper.wait(ConnectionState.CONNECTED)
     assert keeper.calls() == calls
     keeper.web.check()
+
+
+def test_what_a_full_disk_did_not_take_is_stored_a_minute_after_there_is_room(
+    shopkeepers: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """B25: without another renewal, and without a call to the platform."""
+    keeper = shopkeepers(manual=True, min_gap_s=0.0)
+    keeper.gateway.start()
+    keeper.wait(ConnectionState.CONNECTED)
+    source: Any = keeper.gateway._registry.plans["shop-a"].source
+    path = Path(keeper.config["data_dir"]) / "credentials" / "shop-a.json"
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", full)
+        assert keeper.gateway.credentials.renew("shop-a", WAIT_S)
+        keeper.shop.wait_registered(sessions=2)
+        calls, tries = keeper.calls(), Tries(source)
+        keeper.pass_time(lambda: tries.count >= 1)
+        said = len(keeper.log.found("credentials.unsaved"))
+        keeper.pass_time(lambda: tries.count >= 3)
+        assert len(keeper.log.found("credentials.unsaved")) == said, "once, while it lasts"
+        (alert,) = keeper.gateway.alerts
+        assert (alert.name, str(path) in alert.detail) == ("credentials.unsaved", True)
+    keeper.pass_time(lambda: not keeper.gateway.alerts)
+    assert json.loads(path.read_bytes())["version"] == 2
+    keeper.log.wait("alert.ended", alert=alert.name)
+    assert keeper.calls() == calls
+    keeper.web.check()
+
+
+@pytest.mark.parametrize("room", [True, False], ids=["room", "none"])
+def test_at_a_stop_it_is_stored_once_more(
+    shopkeepers: Make, monkeypatch: pytest.MonkeyPatch, *, room: bool
+) -> None:
+    """B25: the journal's lock is still ours; what finds no room even then is named."""
+    keeper = shopkeepers(min_gap_s=0.0)
+    keeper.gateway.start()
+    keeper.wait(ConnectionState.CONNECTED)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", full)
+        assert keeper.gateway.credentials.renew("shop-a", WAIT_S)
+        keeper.log.wait("credentials.unsaved")
+        if not room:
+            assert keeper.gateway.stop(10.0)
+    assert keeper.gateway.stop(10.0)
+    lost = [{"account": "shop-a"}]
+    assert keeper.log.found("credentials.lost") == ([] if room else lost)
+    path = Path(keeper.config["data_dir"]) / "credentials" / "shop-a.json"
+    assert json.loads(path.read_bytes())["version"] == (2 if room else 1)
+
+
+def test_a_disk_that_hangs_at_a_stop_holds_it_up_for_a_moment(shopkeepers: Make) -> None:
+    keeper = shopkeepers(min_gap_s=0.0)
+    keeper.gateway.start()
+    keeper.wait(ConnectionState.CONNECTED)
+    source: Any = keeper.gateway._registry.plans["shop-a"].source
+    release = threading.Event()
+    source._look_ahead(source.stored(), unsaved=True)
+    source.save = partial(release.wait, WAIT_S)
+    assert not keeper.gateway.stop(2.0), "a thread survived, and is named"
+    release.set()
+    (line,) = keeper.log.found("gateway.threads_survived")
+    assert line["threads"] == ["gateway/credentials/save"]
+    keeper.log.wait("credentials.lost")
 
 
 @pytest.mark.row("B25", "unreadable: needs_human, the file is kept aside and never overwritten")
@@ -293,4 +371,30 @@ def test_a_pause_during_a_renewal_keeps_its_cookies(shopkeepers: Make) -> None:
     keeper.gateway.accounts.resume("shop-a")
     keeper.wait(ConnectionState.CONNECTED)
     assert keeper.calls() == 2
+    keeper.web.check()
+
+
+def test_a_login_that_is_about_to_end_is_told_three_days_before(shopkeepers: Make) -> None:
+    """Part 9.6 of the design: until a new login came; with the words to type."""
+    keeper = shopkeepers(manual=True, min_gap_s=0.0)
+    assert keeper.clock is not None
+    keeper.clock.advance(26.5 * 86_400)
+    keeper.gateway.start()
+    keeper.wait(ConnectionState.CONNECTED)
+    assert not keeper.gateway.alerts
+    shown = keeper.gateway.accounts["shop-a"].credentials
+    assert shown.login_ends_in_s == pytest.approx(3.5 * 86_400, abs=60)
+    keeper.gateway.stop(10.0)
+    keeper.clock.advance(86_400)
+    keeper.made().start()
+    (line,) = keeper.log.wait("credentials.sign_in_due", account="shop-a")
+    assert "accounts sign-in shop-a --qr" in line["next_step"]
+    assert "accounts credentials set shop-a" in line["next_step"]
+    assert "in 60 hours" in line["detail"]
+    keeper.wait(ConnectionState.CONNECTED)
+    keeper.gateway.accounts["shop-a"].set_credentials(keeper.seller.sign_in())
+    keeper.log.wait("alert.ended", alert="credentials.sign_in_due")
+    assert not keeper.gateway.alerts
+    shown = keeper.gateway.accounts["shop-a"].credentials
+    assert shown.login_ends_in_s == pytest.approx(30 * 86_400, abs=60)
     keeper.web.check()

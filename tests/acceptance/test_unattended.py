@@ -16,7 +16,8 @@ from actors.policy.credentials import Credentials, Flight, Now, Ready
 from actors.ports import Renewal
 from actors.sections import RenewalSettings
 from actors.values import Failure
-from gateway.credentials.goofish import Account, Clocks, GoofishSource
+from gateway.credentials.account import Account, Clocks
+from gateway.credentials.goofish import GoofishSource
 from gateway.credentials.store import FileStore, Stored
 from gateway.http_messages import HttpAnswer, HttpRequest
 from gateway.platforms.goofish.endpoints import Endpoints

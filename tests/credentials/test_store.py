@@ -17,8 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actors.values import ErrorClass, Failure, Phase
+from gateway.credentials import own_files
 from gateway.credentials import store as module
-from gateway.credentials.store import FileStore, MemoryStore, Stored, StoreError, fingerprint, is_of
+from gateway.credentials.seeds import fingerprint, is_of
+from gateway.credentials.store import FileStore, MemoryStore, Stored, StoreError
 
 WHOLE = Stored(
     account="shop-a",
@@ -87,12 +89,15 @@ def test_shown_it_has_no_secret() -> None:
         (b"[" * 100_000, "damaged"),
         (b'{"format": 1, "account": "shop-a", "version": "seven"}', "damaged"),
         (b'{"format": 1, "account": "shop-a", "calls_ms": [1e400]}', "damaged"),
-        (b'{"format": 2, "account": "shop-a"}', "newer version"),
+        (b'{"format": 2, "account": "shop-a"}', "damaged"),
+        (b'{"format": 3, "account": "shop-a"}', "newer version"),
         (b'{"format": 1, "account": "shop-b"}', "another account"),
         (b" " * (module.LARGEST_BYTES + 1), "no file of the gateway's"),
     ],
 )
-def test_what_cannot_be_read_is_kept_aside(tmp_path: Path, text: bytes, said: str) -> None:
+def test_what_cannot_be_read_stays_until_a_person_gives_other(
+    tmp_path: Path, text: bytes, said: str
+) -> None:
     store = FileStore(tmp_path)
     path = store.path("shop-a")
     path.write_bytes(text)
@@ -100,7 +105,10 @@ def test_what_cannot_be_read_is_kept_aside(tmp_path: Path, text: bytes, said: st
     with pytest.raises(StoreError, match=said) as raised:
         store.read("shop-a")
     assert str(path) in str(raised.value)
-    store.write(WHOLE)
+    with pytest.raises(StoreError, match=said):
+        store.write(WHOLE)
+    assert [each.read_bytes() for each in tmp_path.iterdir()] == [text]
+    store.replace(WHOLE)
     assert store.read("shop-a") == WHOLE
     (aside,) = [each for each in tmp_path.iterdir() if "unreadable" in each.name]
     assert aside.read_bytes() == text
@@ -143,7 +151,7 @@ def test_a_lax_directory_is_made_ours_alone(tmp_path: Path) -> None:
     assert (tmp_path / "credentials").stat().st_mode & 0o777 == 0o700
 
 
-@pytest.mark.parametrize("step", ["_write", "replace", "sync_directory"])
+@pytest.mark.parametrize("step", ["write", "replace", "sync_directory"])
 def test_a_crash_at_any_step_leaves_the_old_or_the_new(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
@@ -155,7 +163,8 @@ def test_a_crash_at_any_step_leaves_the_old_or_the_new(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path if step == "replace" else module, step, full)
+        places = {"write": own_files, "replace": Path, "sync_directory": module}
+        patch.setattr(places[step], step, full)
         with pytest.raises(StoreError, match="No space left"):
             store.write(newer)
     read = store.read("shop-a")
@@ -253,6 +262,23 @@ def test_whatever_is_written_is_read(stored: Stored) -> None:
     with tempfile.TemporaryDirectory() as directory:
         FileStore(Path(directory)).write(stored)
         assert FileStore(Path(directory)).read(stored.account) == stored
+
+
+def test_what_cannot_be_read_stays_if_its_successor_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = FileStore(tmp_path)
+    store.write(WHOLE)
+    path = store.path("shop-a")
+    path.write_bytes(b"{")
+
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(own_files, "write", full)
+    with pytest.raises(StoreError, match="No space left"):
+        store.replace(WHOLE)
+    assert [(each, each.read_bytes()) for each in tmp_path.iterdir()] == [(path, b"{")]
 
 
 def test_a_failure_comes_back_as_it_was() -> None:

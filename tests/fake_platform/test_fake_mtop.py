@@ -236,6 +236,16 @@ def test_a_cookie_of_another_account(web: FakeWeb, shop: Shop, fake: FakePlatfor
     assert rules(web) == {"foreign_cookie"}
 
 
+def test_two_who_sign_in_in_the_same_moment_have_cookies_of_their_own() -> None:
+    clock = ManualClock()
+    with FakePlatform(Behaviour(), unix_ms=clock.unix_ms) as fake, FakeWeb(fake) as web:
+        for user_id in ("2201", "2202", "2203"):
+            web.seller(fake.account(user_id))
+        for user_id in ("2203", "2201", "2202"):
+            token_of(Browser(web.mtop.url, web.seller(user_id).cookie), user_id)
+        assert rules(web) == set()
+
+
 def test_a_newer_sign_in_wins(web: FakeWeb, shop: Shop, browser: Browser) -> None:
     browser.twice(USER)
     newer = Browser(web.mtop.url, web.seller(shop).sign_in())

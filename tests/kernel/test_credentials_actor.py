@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from workbench import Bench, Heard
 
+from actors import renewal_jobs as jobs
 from actors.credentials import CredentialsActor
 from actors.identity import Grant, Identity, Why
 from actors.messages import (
@@ -28,7 +29,7 @@ from actors.messages import (
 )
 from actors.plan import AccountPlan
 from actors.policy import failures
-from actors.ports import Kept, Renewal
+from actors.ports import NOTHING_AHEAD, Kept, Outlook, Renewal
 from actors.renewing import Threads
 from actors.sections import CredentialSettings, RenewalSettings
 from actors.values import ErrorClass, Failure
@@ -47,6 +48,8 @@ class Source:
         self.results: list[Any] = []
         self.asked: list[tuple[int | None, Why, int]] = []
         self.marked: list[Failure] = []
+        self.outlook = NOTHING_AHEAD
+        self.saves = 0
         self.version = 0
 
     def load(self) -> Kept:
@@ -66,6 +69,10 @@ class Source:
 
     def mark_stuck(self, reason: Failure) -> None:
         self.marked.append(reason)
+        raise OSError("disk full")  # no test may notice
+
+    def save(self) -> None:
+        self.saves += 1
         raise OSError("disk full")  # no test may notice
 
     def grant(self, life_s: float = 86_400.0) -> Grant:
@@ -632,3 +639,81 @@ def test_what_the_old_source_kept_is_dropped(desk: Desk) -> None:
     assert not desk.connection.of(DialFailed)
     desk.run()
     assert desk.connection.of(GrantGiven)
+
+
+def test_what_could_not_be_stored_is_stored_each_minute_until_it_is(desk: Desk) -> None:
+    desk.ask("a")
+    desk.ask("b")
+    desk.run()
+    source, other = desk.source("a"), desk.source("b")
+    source.outlook = Outlook(unsaved=True)
+    desk.advance(59)
+    assert not desk.threads
+    desk.advance(1)
+    assert [name for name, _ in desk.threads] == ["gateway/credentials/save"]
+    desk.ask(generation=2)  # what else happens is no reason to try more often
+    desk.run()
+    assert (source.saves, other.saves) == (1, 0)
+    desk.exhausted = True
+    desk.advance(60)
+    desk.exhausted = False
+    assert source.saves == 1
+    desk.advance(60)
+    desk.run()
+    assert source.saves == 2
+    source.outlook = NOTHING_AHEAD
+    desk.advance(600)
+    assert not desk.threads
+
+
+def test_while_the_disk_hangs_nobody_else_waits_for_it(desk: Desk) -> None:
+    """One thread waits, not one more a minute."""
+    source, busy = desk.source(), threading.Lock()
+    with busy:
+        jobs.save([source], busy, 1)
+    assert source.saves == 0
+    jobs.save([source, source], busy, 2)
+    assert source.saves == 2, "one that fails holds up no other"
+    assert not busy.locked()
+
+
+DAY_MS = 86_400_000
+
+
+def test_a_login_that_ends_within_three_days_is_an_alert_until_there_is_another(desk: Desk) -> None:
+    desk.ask("a")
+    desk.ask("b")
+    source, ends_ms = desk.source("a"), desk.bench.clock.unix_ms() + 3 * DAY_MS + 30_000
+    source.outlook = Outlook(login_ends_ms=ends_ms, to_sign_in="sign in")
+    desk.run()
+    assert not desk.bench.alerts.on()
+    desk.advance(60)
+    (alert,) = desk.bench.alerts.on()
+    assert (alert.name, alert.account) == ("credentials.sign_in_due", "a")
+    assert (alert.next_step, "in 72 hours" in alert.detail) == ("sign in", True)
+    desk.bench.alerts.end(account="a")  # a reset ends all alerts of an account
+    desk.advance(60)
+    assert [each.name for each in desk.bench.alerts.on()] == ["credentials.sign_in_due"]
+    desk.made()
+    source.outlook = NOTHING_AHEAD
+    desk.ask("a", generation=2)
+    desk.run()
+    assert not desk.bench.alerts.on(), "an actor that was restarted ends it, too"
+    source.outlook = Outlook(login_ends_ms=0, to_sign_in="sign in")
+    desk.advance(60)
+    (alert,) = desk.bench.alerts.on()
+    assert "ends now" in alert.detail
+    source.outlook = Outlook(login_ends_ms=desk.bench.clock.unix_ms() + 30 * DAY_MS)
+    desk.advance(60)
+    assert not desk.bench.alerts.on()
+
+
+def test_a_new_login_ends_the_alert_at_once(desk: Desk) -> None:
+    source = desk.source()
+    source.outlook = Outlook(login_ends_ms=1, to_sign_in="sign in")
+    desk.ask()
+    desk.run()
+    assert len(desk.bench.alerts.on("a")) == 1, "at the start, without a minute's wait"
+    source.outlook = NOTHING_AHEAD
+    desk.actor.receive(CredentialsReplaced(account="a", kept=Kept(grant=source.grant(), lineage=2)))
+    assert not desk.bench.alerts.on("a")

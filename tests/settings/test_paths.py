@@ -10,7 +10,7 @@ import pytest
 
 from gateway import ChatMessage, Gateway, Settings
 from gateway.config import from_mapping, validate
-from gateway.settings import AccountSettings, TlsSettings
+from gateway.settings import AccountSettings, CredentialSettings, TlsSettings
 from gateway.settings.paths import is_homeless, resolved
 from gateway.sinks.jsonl import JsonlSink
 from gateway.testing import Behaviour, FakePlatform
@@ -47,6 +47,10 @@ def test_every_path_of_settings_is_resolved(
     assert from_mapping({"data_dir": "~/gw"}).data_dir == str(home / "gw")
     assert dataclasses.replace(Settings(), data_dir="x").data_dir == str(tmp_path / "x")
     assert TlsSettings(ca_file="own.pem").ca_file == str(tmp_path / "own.pem")
+    assert CredentialSettings(key_file="k").key_file == str(tmp_path / "k")
+    assert from_mapping({"credentials": {"key_file": "~/k"}}).credentials.key_file == str(
+        home / "k"
+    )
     sink = JsonlSink(path="~/events.jsonl")
     sink.close()
     assert (home / "events.jsonl").exists()
@@ -57,12 +61,18 @@ def test_a_home_of_nobody_is_no_directory_of_that_name() -> None:
     account = AccountSettings(
         id="a", platform="plain", url="wss://h", tls=TlsSettings(ca_file="~nobody-here/x.pem")
     )
-    told = validate(Settings(data_dir="~nobody-here/gw", accounts=(account,)))
-    assert [each.partition(" ")[0] for each in told] == [
-        "settings:",
-        "settings:",
-    ]
+    credentials = CredentialSettings(key_file="~nobody-here/key")
+    told = validate(
+        Settings(data_dir="~nobody-here/gw", credentials=credentials, accounts=(account,))
+    )
+    assert len(told) == 3
     assert all("begins with ~ and nobody of that name" in each for each in told)
+
+
+def test_no_key_file_is_no_empty_text() -> None:
+    """A variable that is not set would leave everything unsealed without a word."""
+    (told,) = validate(Settings(credentials=CredentialSettings(key_file="")))
+    assert "credentials.key_file: is empty" in told
 
 
 def test_a_working_directory_that_is_gone_is_no_crash(

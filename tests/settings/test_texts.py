@@ -20,6 +20,7 @@ from gateway.errors import ConfigError
 from gateway.settings import (
     AccountSettings,
     Credentials,
+    CredentialSettings,
     EndpointSettings,
     HttpSettings,
     Record,
@@ -57,6 +58,7 @@ def everywhere(bad: str) -> dict[str, Settings]:
             "http.token": Settings(http=HttpSettings(token=f"hunter2-hunter2-{bad}")),
             "http.hosts[0]": Settings(http=HttpSettings(hosts=(bad,))),
             "sinks[0].kind": Settings(sinks=(SinkSettings(kind=bad),)),
+            "credentials.key_file": Settings(credentials=CredentialSettings(key_file=bad)),
             "sinks[0].path": Settings(sinks=(SinkSettings(kind="jsonl", options={"path": bad}),)),
             "accounts[0].id": account(id=bad),
             "accounts[0].platform": account(platform=bad),

@@ -141,10 +141,16 @@ class Logins:
         if name == "tracknick":
             return f"nick{login.user_id}"
         if name == "havana_lgc_exp":
-            return f"{now_ms + _LONG_S * 1000}"
+            return self._unique(name, now_ms + _LONG_S * 1000)
         if name == "_m_h5_tk":
             return f"{_hex(next(self._makes), name)}_{max(login.h5_until_ms, 0):013d}"
         return _hex(next(self._makes), name)
+
+    def _unique(self, name: str, number: int) -> str:
+        """Return a number that no login has yet: whose a value is must be plain."""
+        while (name, f"{number}") in self._given:
+            number += 1
+        return f"{number}"
 
 
 def foreign(name: str, value: str) -> str:

@@ -54,7 +54,6 @@ CREDENTIALS: Final[dict[str, str]] = {
     "pause, reset, stop during a renewal": "续期进行中暂停、重置、停止",
     # bounds
     "person": "有人处理之后",
-    "next renewal": "下次续期",
     # outcomes
     "two calls, then CONNECTED": "两次调用，然后 CONNECTED",
     "two calls, not three; sign_refused, then it waits": "两次调用而非三次；sign_refused，然后等待",

@@ -150,9 +150,7 @@ ROWS: Final = (
     Row("B22", "a person pastes a cookie while a renewal runs"),
     Row("B23", "pasted: another account's, without unb, garbage, 10 MB", "1 s"),
     Row("B24", "kill -9 between the question and the registration", "—", "70 s"),
-    Row(
-        "B25", "store: disk full, not ours, 0644, half a file, newer format", "1 s", "next renewal"
-    ),
+    Row("B25", "store: disk full, not ours, 0644, half a file, newer format", "1 s", "1 min"),
     Row("B26", "a restart with the seed of thirty rotations ago"),
     Row("B27", "a restart with a changed seed"),
     Row("B28", "one cookie in two scopes, one of them deleted"),

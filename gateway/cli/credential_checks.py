@@ -1,0 +1,53 @@
+"""The check of ``doctor`` of what is kept of credentials: can it be read, and is it sealed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gateway.cli.findings import Finding, Verdict
+from gateway.commands import command
+from gateway.credentials.store import FileStore, StoreError, file_store
+from gateway.errors import ConfigError
+from gateway.settings import Settings
+
+NAME = "credentials"
+
+
+def of_credentials(settings: Settings) -> Iterator[Finding]:
+    """Look at the files of credentials, of accounts whose credentials are kept here."""
+    kept = [each.id for each in settings.accounts if each.credentials.kind == "goofish"]
+    try:
+        store = file_store(settings)
+    except ConfigError as error:
+        what, _, fix = str(error).partition("; ")
+        yield Finding(NAME, Verdict.WRONG, what, fix or "correct it")
+        return
+    sealed_by: dict[str | None, list[str]] = {}
+    for account in kept:
+        try:
+            if store.read(account) is not None:
+                sealed_by.setdefault(store.sealed_by(account), []).append(account)
+        except StoreError as error:
+            what, _, fix = str(error).partition("; ")
+            yield Finding(NAME, Verdict.WRONG, f"{account}: {what}", fix or "do what it says")
+    yield from _sealing(store, sealed_by)
+
+
+def _sealing(store: FileStore, sealed_by: dict[str | None, list[str]]) -> Iterator[Finding]:
+    """Say what is not sealed as it would be now; each key may be dropped once none is."""
+    if not store.keys:
+        there = len(sealed_by.get(None, ()))
+        if there:
+            told = f"{there} files, mode 0600, not encrypted; credentials.key_file would seal them"
+            yield Finding(NAME, Verdict.FINE, told)
+        return
+    first = store.keys[0]
+    for key, accounts in sealed_by.items():
+        many = f"{len(accounts)} files ({', '.join(accounts[:3])}{', …' * (len(accounts) > 3)})"
+        if key == first:
+            yield Finding(NAME, Verdict.FINE, f"{many} are sealed by key {key}")
+            continue
+        told = "are not sealed yet" if key is None else f"are sealed by the older key {key}"
+        renew = command("accounts credentials renew ACCOUNT -c FILE")
+        fix = f"nothing: the next renewal does it, within a day; or {renew}"
+        yield Finding(NAME, Verdict.WARNING, f"{many} {told}, not by key {first}", fix)

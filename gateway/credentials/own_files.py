@@ -1,0 +1,73 @@
+"""Files that hold a secret: read if they are ours alone, written so that they are."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from pathlib import Path
+
+
+class NoFileError(OSError):
+    """What stands under a name is no file, or larger than any of ours."""
+
+
+class NotOursError(Exception):
+    """A file is not ours alone; says which, why and what to do."""
+
+
+def read(path: Path, *, most_bytes: int, follow: bool) -> tuple[os.stat_result, bytes]:
+    """Return the status of a file, and what it holds.
+
+    Args:
+        path: The file.
+        most_bytes: A larger one is none of ours.
+        follow: Also if it is a link.
+
+    Raises:
+        NoFileError: It is no file, or too large.
+        OSError: It cannot be read.
+    """
+    flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
+    if not follow:
+        flags |= getattr(os, "O_NOFOLLOW", 0)
+    with os.fdopen(os.open(path, flags), "rb") as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode) or status.st_size > most_bytes:
+            raise NoFileError
+        return status, file.read(most_bytes + 1)
+
+
+def read_ours(path: Path, *, most_bytes: int) -> bytes:
+    """Return what a file holds that is ours alone, and no link.
+
+    Raises:
+        NotOursError: It is not.
+        OSError: It cannot be read.
+    """
+    try:
+        status, content = read(path, most_bytes=most_bytes, follow=False)
+    except NoFileError:
+        raise NotOursError(f"{path} is no file of the gateway's; move it away") from None
+    if sys.platform != "win32":
+        if status.st_uid != os.geteuid():
+            raise NotOursError(f"{path} belongs to another user; chown it, or move it away")
+        if status.st_mode & 0o077:
+            raise NotOursError(
+                f"others may read {path}: their copy may be in use. Run chmod 600 on it if "
+                "nobody did, else sign in again"
+            )
+    return content
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a new file that its owner alone may read; it is on the disk when this returns.
+
+    Raises:
+        OSError: It is there already, or cannot be written.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    with os.fdopen(os.open(path, flags, 0o600), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
