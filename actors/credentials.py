@@ -16,9 +16,9 @@ from itertools import count
 from typing import Final
 
 from actors import renewal_jobs as jobs
-from actors import sign_in_due
 from actors.account.services import Observer
 from actors.credential_entry import Entry
+from actors.credential_news import News
 from actors.identity import CredentialsSeen, Grant, Why
 from actors.messages import (
     ActorDied,
@@ -66,9 +66,6 @@ not be stored is stored again as often."""
 DRIFT_S: Final = 5.0
 """The wall clock moved apart from the monotonic one if it did by more than so many seconds."""
 
-EXPIRING_S: Final = 3600.0
-"""A person hears of a token that could not be renewed and ends within so many seconds."""
-
 
 class CredentialsActor(SupervisedActor[CredentialsInbox]):
     """Owns what is known of each account's credentials; one renewal an account at a time."""
@@ -96,9 +93,7 @@ class CredentialsActor(SupervisedActor[CredentialsInbox]):
         self._clock = clock
         self._dice = dice
         self._log = log
-        self._alerts = alerts
-        self._observer = observer
-        self._seen = seen
+        self._news = News(log, alerts, observer, seen)
         self._mailbox = mailbox
         self._entries: dict[AccountId, Entry] = {}
         self._unloaded: deque[AccountId] = deque()
@@ -136,7 +131,7 @@ class CredentialsActor(SupervisedActor[CredentialsInbox]):
                 self._renew_now(self._entry(message.plan))
             case ForgetCredentials():
                 self._entries.pop(message.account, None)
-                self._seen.pop(message.account, None)
+                self._news.forget(message.account)
             case CredentialsDue():
                 self._look_at_clocks()
             case _:
@@ -193,7 +188,7 @@ class CredentialsActor(SupervisedActor[CredentialsInbox]):
         entry = self._entries.get(replaced.account)
         if entry is not None:
             self._restore(entry, replaced.kept)
-            self._tell(entry, "replaced")
+            self._news.replaced(entry, self._now())
 
     def _restore(self, entry: Entry, kept: Kept) -> None:
         entry.loaded = True
@@ -205,13 +200,9 @@ class CredentialsActor(SupervisedActor[CredentialsInbox]):
             calls_ms=kept.calls_ms,
             draw=self._dice.random(),
         )
-        if kept.stuck is None:
-            self._alerts.end("credentials.needs_human", account=entry.name)
-        else:
-            self._say_stuck(entry, kept.stuck)
+        self._news.restored(entry, self._now())
         if entry.wanted:
             self._renew_now(entry)
-        self._look_at_login(entry)
         self._look(entry)
 
     def _renew_now(self, entry: Entry) -> None:
@@ -224,10 +215,7 @@ class CredentialsActor(SupervisedActor[CredentialsInbox]):
         if flight is not None:
             self._start(entry, flight)
         else:
-            wait_s = entry.policy.free_at(now) - now.monotonic_s
-            refusal = jobs.refused_until(wait_s)
-            self._log_failed(entry, refusal, wait_s)
-            self._tell(entry, "failed", refusal)
+            self._news.refused(entry, now)
 
     def _ended(self, ended: RenewalEnded) -> None:
         entry = self._entries.get(ended.account)
@@ -239,14 +227,14 @@ class CredentialsActor(SupervisedActor[CredentialsInbox]):
         if entry.job == ended.job:
             self._take(entry, ended.flight, ended.renewal)
         elif begun_here:  # of a source it has no more, or given up
-            self._log.debug("credentials.stale_dropped", account=entry.name)
+            self._news.stale(entry)
         else:
             self._inherit(entry, ended.renewal)
 
     def _inherit(self, entry: Entry, renewal: Renewal) -> None:
         """Have what a former self began read from the store, if its source keeps anything."""
         if renewal.lineage is None or entry.policy.flight is not None:
-            self._log.debug("credentials.stale_dropped", account=entry.name)
+            self._news.stale(entry)
         elif entry.loaded:
             entry.loaded = False
             self._unloaded.append(entry.name)
@@ -263,74 +251,18 @@ class CredentialsActor(SupervisedActor[CredentialsInbox]):
             draw=self._dice.random(),
         )
         if not fresh:
-            self._log.debug("credentials.stale_dropped", account=entry.name)
+            self._news.stale(entry)
             return
         entry.job = None
         if isinstance(result, Grant):
-            self._log.info(
-                "credentials.renewed",
-                account=entry.name,
-                version=result.version,
-                life_s=round(policy.left_s(now) or 0.0),
-                left_s=None if left_s is None else round(left_s),
-                calls=renewal.calls,
-            )
-            self._alerts.end("credentials.expiring", account=entry.name)
-            self._alerts.end("credentials.needs_human", account=entry.name)
-            self._look_at_login(entry)
-            self._tell(entry, "renewed")
+            self._news.renewed(entry, result, renewal, left_s, now)
         else:
-            self._failed(entry, result, now)
+            self._news.failed(entry, result, now)
+            if result.reason == "throttled":
+                self._egress(entry.source.egress).slow_down(now.monotonic_s)
+            if policy.stuck is not None:
+                self._mark(entry, policy.stuck)
         self._look(entry)
-
-    def _failed(self, entry: Entry, failure: Failure, now: Now) -> None:
-        policy = entry.policy
-        next_at = policy.next_at(now, asked=True, linked=False)
-        stuck, left_s = policy.stuck, policy.left_s(now)
-        self._log_failed(entry, failure, None if next_at is None else next_at - now.monotonic_s)
-        self._tell(entry, "failed" if stuck is None else "needs_human", stuck or failure)
-        if failure.reason == "throttled":
-            self._egress(entry.source.egress).slow_down(now.monotonic_s)
-        if stuck is not None:
-            self._say_stuck(entry, stuck)
-            self._mark(entry, stuck)
-        elif left_s is not None and left_s < EXPIRING_S:
-            self._alerts.say(
-                "credentials.expiring",
-                account=entry.name,
-                detail=f"the token ends in {left_s / 60:.0f} minutes and was not renewed: "
-                f"{failure.detail}",
-                next_step="see credentials.renewal_failed; it is tried again",
-            )
-
-    def _log_failed(self, entry: Entry, failure: Failure, next_s: float | None) -> None:
-        self._log.warning(
-            "credentials.renewal_failed",
-            account=entry.name,
-            reason=failure.reason,
-            detail=failure.detail,
-            next_s=None if next_s is None else round(next_s, 1),
-        )
-
-    def _tell(self, entry: Entry, what: str, failure: Failure | None = None) -> None:
-        self._show(entry, self._now())  # who hears of it looks at once
-        self._observer.credentials_changed(entry.changed(what, failure))
-
-    def _show(self, entry: Entry, now: Now) -> None:
-        self._seen[entry.name] = entry.seen(now)
-
-    def _say_stuck(self, entry: Entry, stuck: Failure) -> None:
-        self._alerts.say(
-            "credentials.needs_human",
-            account=entry.name,
-            detail=stuck.detail,
-            next_step="do what the detail names; nothing is asked of the platform until then",
-            why=stuck.reason,
-        )
-
-    def _look_at_login(self, entry: Entry, *, on: bool = True) -> None:
-        now_ms = self._clock.unix_ms()
-        sign_in_due.look(self._alerts, entry.name, entry.source.outlook, now_ms, on=on)
 
     # --- who waits --------------------------------------------------------------------
 
@@ -349,7 +281,7 @@ class CredentialsActor(SupervisedActor[CredentialsInbox]):
             self._wake(entry, at)
         elif at is not None:
             self._queue(entry, urgent=entry.request is not None)
-        self._show(entry, now)
+        self._news.show(entry, now)
 
     def _queue(self, entry: Entry, *, urgent: bool) -> None:
         """Queue an account; one that is queued and becomes urgent stands in both lines."""
@@ -404,9 +336,9 @@ class CredentialsActor(SupervisedActor[CredentialsInbox]):
         if now_s >= self._round_at:
             self._round_at = now_s + LOOK_S
             self._save()
-            on = sign_in_due.whose(self._alerts)
+            on, now = self._news.told_of_login(), self._now()
             for entry in self._entries.values():
-                self._look_at_login(entry, on=entry.name in on)
+                self._news.look_at_login(entry, now, on=entry.name in on)
 
     # --- renewals ---------------------------------------------------------------------
 
@@ -462,7 +394,7 @@ class CredentialsActor(SupervisedActor[CredentialsInbox]):
         entry.job = self._run(entry.name, job, entry.plan.renewal.deadline_s)
         if entry.job is None:
             self._take(entry, flight.number, Renewal(result=failures.NO_THREAD))
-        self._show(entry, self._now())
+        self._news.show(entry, self._now())
 
     def _run(self, name: AccountId, job: Callable[[int], None], limit_s: float) -> int | None:
         until_s = self._clock.monotonic() + limit_s + GRACE_S
