@@ -81,6 +81,13 @@ class Keeping:
             if before is not None:
                 self._tell_unsaved(None)
 
+    def succeed(self, before: Keeping) -> None:
+        """Go on with what another of the account holds in memory, and take turns with it."""
+        self.changing = before.changing
+        with self.changing:
+            if before._unsaved is not None:  # one of us
+                self._look_ahead(before._unsaved, unsaved=True)  # the same
+
     @property
     def outlook(self) -> Outlook:
         """Return what is to be looked after."""

@@ -48,6 +48,16 @@ def source_of(account: AccountSettings, around: Surroundings) -> CredentialSourc
     return make(account, around) if make is not None else None
 
 
+def succeed(source: CredentialSource | None, before: CredentialSource | None) -> None:
+    """Have a source go on with what its predecessor could not store yet."""
+    if source is None or before is None:
+        return
+    from gateway.credentials.keeping import Keeping  # noqa: PLC0415  # it costs a platform
+
+    if isinstance(source, Keeping) and isinstance(before, Keeping):
+        source.succeed(before)
+
+
 def _goofish(account: AccountSettings, around: Surroundings) -> CredentialSource:
     # Whose accounts are static does not pay for the sign-in.
     from gateway.credentials.account import Account, Clocks  # noqa: PLC0415

@@ -16,7 +16,7 @@ from actors.system import System
 from actors.values import AccountId
 from gateway import arguments, logs
 from gateway.config import check
-from gateway.credentials.registry import Surroundings
+from gateway.credentials.registry import Surroundings, succeed
 from gateway.credentials.store import store_of
 from gateway.errors import AccountExistsError, ConfigError, UnknownAccountError
 from gateway.host import assembly, reloading
@@ -197,6 +197,7 @@ class Registry:
             for account in found.taken:
                 name = account.id
                 logs.teach(self._redactor, account, of=f"settings/{name}")
+                succeed(plans[name].source, self.plans[name].source)
                 self.plans[name], self._settings_of[name] = plans[name], account
                 if system is not None:
                     system.accounts.replace_credentials(plans[name])

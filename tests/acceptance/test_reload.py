@@ -137,6 +137,35 @@ def test_a_reload_while_it_is_connecting_begins_again(shopkeepers: Make) -> None
     keeper.web.check()  # calls went one at a time
 
 
+def test_what_could_not_be_stored_is_not_lost(
+    shopkeepers: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The newest cookies live in memory: another source of the account goes on with them."""
+    keeper = shopkeepers(WebBehaviour(rotation="each"), min_gap_s=0.0)
+    keeper.gateway.start()
+    keeper.wait(S.CONNECTED)
+    real = Path.replace
+
+    def full(self: Path, target: Path) -> Path:
+        if target.parent.name == "credentials":
+            raise OSError(28, "No space left on device")
+        return real(self, target)
+
+    monkeypatch.setattr(Path, "replace", full)
+    assert keeper.gateway.credentials.renew(SHOP, WAIT_S)
+    keeper.shop.wait_registered(sessions=2)
+    keeper.log.wait("credentials.unsaved")
+    keeper.config["accounts"][0]["renewal"] = {"min_gap_s": 0.0, "per_hour": 5}
+    assert reloaded(keeper) == ([SHOP], [])
+    keeper.shop.wait_registered(sessions=3)
+    assert keeper.gateway.accounts[SHOP].credentials.version == 2
+    monkeypatch.undo()
+    assert keeper.gateway.credentials.renew(SHOP, WAIT_S)
+    keeper.shop.wait_registered(sessions=4)
+    assert not keeper.gateway.alerts
+    keeper.web.check()  # no cookie was sent that is older than one that was given out
+
+
 def test_before_the_start_the_newest_are_used(shopkeepers: Make) -> None:
     keeper = shopkeepers()
     keeper.config["accounts"][0]["credentials"]["cookie"] = keeper.seller.sign_in()
