@@ -8,14 +8,21 @@ import sys
 from gateway.cli import logins, show
 from gateway.cli.paths import loaded
 from gateway.config import effective
+from gateway.errors import ConfigError
+
+USAGE = 2
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Print the effective settings, secrets masked; problems and notes go to stderr."""
-    settings = loaded(arguments.config)
-    found = (f"{arguments.config}: {told}" for told in logins.notes(settings))
-    for note in (*settings.notes, *found):
-        sys.stderr.write(f"{note}\n")
+    """Print the effective settings, secrets masked; what is wrong or noted goes to stderr."""
+    try:
+        settings = loaded(arguments.config)
+    except ConfigError as error:
+        count = len(error.problems)
+        sys.stderr.write(f"{error}\n{count} problem{'s' * (count != 1)}\n")
+        return USAGE
+    notes = [*settings.notes]
+    notes += (f"{arguments.config}: {told}" for told in logins.notes(settings))
     shown = effective(settings)
     if arguments.json:
         show.as_json(shown)
@@ -23,4 +30,9 @@ def main(arguments: argparse.Namespace) -> int:
         import yaml  # noqa: PLC0415  # a third of the start-up time, only wanted here
 
         yaml.safe_dump(shown, sys.stdout, allow_unicode=True, sort_keys=False)
+    sys.stdout.flush()
+    for note in notes:
+        sys.stderr.write(f"{note}\n")
+    noted = f"; {len(notes)} to note, above" if notes else ""
+    sys.stderr.write(f"OK: {len(settings.accounts)} accounts{noted}\n")
     return 0

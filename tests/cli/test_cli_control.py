@@ -20,6 +20,7 @@ from commands import call, free_port
 from stand_in import TOKEN, StandIn
 
 from actors.runtime.clock import SystemClock
+from actors.state import ConnectionState
 from gateway.journal.sqlite import dead_letters
 from gateway.journal.sqlite.journal import SqliteJournal
 from gateway.testing import FakePlatform
@@ -114,7 +115,6 @@ def test_a_running_gateway_is_seen_moved_and_used(tmp_path: Path) -> None:
 
 def test_every_command_shows_tables_and_json(stand_in: StandIn) -> None:
     for arguments, told in (
-        (("status",), "in trouble"),
         (("accounts", "list"), "failed"),
         (("accounts", "list", "--state", "closed"), "no accounts"),
         (("accounts", "reset", "a"), "a reset"),
@@ -132,11 +132,31 @@ def test_every_command_shows_tables_and_json(stand_in: StandIn) -> None:
     ):
         code, out, err = call(*arguments)
         assert (code, told in out) == (0, True), (arguments, out, err)
-    for arguments in (("status",), ("accounts", "list"), ("outbox", "list"), ("journal", "check")):
+    for arguments in (
+        ("outbox", "list"),
+        ("accounts", "list"),
+        ("outbox", "list"),
+        ("journal", "check"),
+    ):
         code, out, _ = call(*arguments, "--json")
         assert code == 0
         assert isinstance(json.loads(out), dict)
     assert stand_in.verbs == [("reset", "a")]
+
+
+def test_the_status_exits_with_1_if_a_person_is_needed(stand_in: StandIn) -> None:
+    """Monitoring asks for nothing else."""
+    code, out, _ = call("status")
+    assert (code, out.splitlines()[0].split()) == (
+        1,
+        ["needs", "a", "person", "1", "FAILED", "account"],
+    )
+    assert "in trouble" in out
+    assert call("status", "--json")[0] == 1
+    stand_in.accounts["a"].state = ConnectionState.RECONNECTING
+    code, out, _ = call("status")
+    assert (code, out.splitlines()[0].endswith(" no")) == (0, True)
+    assert isinstance(json.loads(call("status", "--json")[1]), dict)
 
 
 def test_all_dead_letters_are_replayed_the_oldest_first(stand_in: StandIn) -> None:
@@ -185,7 +205,7 @@ def test_usage_and_configuration_are_exit_code_2(
     assert "http.token" in err
     token = tmp_path / "token"
     token.write_text(f"{TOKEN}\n")
-    assert call("status", "--token-file", str(token))[0] == 0
+    assert call("accounts", "list", "--token-file", str(token))[0] == 0
 
 
 def test_a_configured_token_goes_to_its_own_address_only(tmp_path: Path) -> None:

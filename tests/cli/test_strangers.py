@@ -275,6 +275,6 @@ def test_a_byte_order_mark_is_no_part_of_a_token(
     file.write_bytes(b"\xef\xbb\xbf" + TOKEN.encode() + b"\r\n")
     with serving(StandIn(tmp_path)) as served:
         assert served is not None
-        assert call("status", "--token-file", str(file), "--url", served.url)[0] == 0
+        assert call("accounts", "list", "--token-file", str(file), "--url", served.url)[0] == 0
         monkeypatch.setenv("XIANYU_GATEWAY_TOKEN", f"{TOKEN}\r")
-        assert call("status", "--url", served.url)[0] == 0
+        assert call("accounts", "list", "--url", served.url)[0] == 0

@@ -35,7 +35,7 @@ def test_alerts_are_in_the_status_and_with_their_account(
         assert api.get(f"/v1/accounts/{SHOP}")["alerts"] == [alert]
         assert api.get(f"/v1/accounts/{OTHER}")["alerts"] == []
         code, told, _ = call("status")
-        assert code == 0
+        assert (code, "1 FAILED account, 1 alert" in told) == (1, True)
         assert "account.failed since" in told
         assert alert["next_step"] in told
         market.gateway.stop(5.0)
