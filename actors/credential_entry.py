@@ -5,9 +5,9 @@ from __future__ import annotations
 from actors.identity import CredentialsChanged, CredentialsSeen
 from actors.messages import RequestGrant, Rotate
 from actors.plan import AccountPlan
+from actors.policy.budget import BUDGET_SPENT
 from actors.policy.credentials import Credentials, Now, Standing
 from actors.ports import CredentialSource, Mailbox
-from actors.renewal_jobs import BUDGET_SPENT
 from actors.values import AccountId, Failure
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from actors import renewal_jobs as jobs
 from actors import sign_in_due
 from actors.account.services import Observer
 from actors.credential_entry import Entry
 from actors.identity import CredentialsSeen, Grant
+from actors.policy import alerts, budget
 from actors.policy.credentials import Now
 from actors.ports import Renewal
 from actors.runtime.alert_registry import AlertRegistry
@@ -48,16 +48,19 @@ class News:
         self._seen[entry.name] = entry.seen(now)
 
     def forget(self, account: AccountId) -> None:
-        """Show nothing of an account that is gone."""
+        """Show nothing of an account whose credentials nobody renews any more."""
         self._seen.pop(account, None)
+        for name in alerts.OF_CREDENTIALS:
+            self._alerts.end(name, account=account)
 
     def stale(self, entry: Entry) -> None:
-        """Tell of a renewal that ended too late."""
+        """Log a renewal that ended too late."""
         self._log.debug("credentials.stale_dropped", account=entry.name)
 
     def restored(self, entry: Entry, now: Now) -> None:
-        """Tell how they stand after the store was read, or a person gave others."""
+        """Raise or end alerts after the store was read, or a person gave others."""
         stuck = entry.policy.stuck
+        self._alerts.end("credentials.expiring", account=entry.name)
         if stuck is None:
             self._alerts.end("credentials.needs_human", account=entry.name)
         else:
@@ -65,13 +68,13 @@ class News:
         self.look_at_login(entry, now)
 
     def replaced(self, entry: Entry, now: Now) -> None:
-        """Tell that a person gave others."""
+        """Call the listeners: a person gave others."""
         self._tell(entry, "replaced", None, now)
 
     def renewed(
         self, entry: Entry, grant: Grant, renewal: Renewal, left_s: float | None, now: Now
     ) -> None:
-        """Tell of a new token.
+        """Log a new token, end its alerts, and call the listeners.
 
         Args:
             entry: Whose.
@@ -94,7 +97,7 @@ class News:
         self._tell(entry, "renewed", None, now)
 
     def failed(self, entry: Entry, failure: Failure, now: Now) -> None:
-        """Tell of a renewal that failed, and of what follows from it."""
+        """Log a renewal that failed, call the listeners, and raise what alert follows from it."""
         policy = entry.policy
         next_at = policy.next_at(now, asked=True, linked=False)
         stuck, left_s = policy.stuck, policy.left_s(now)
@@ -112,18 +115,18 @@ class News:
             )
 
     def refused(self, entry: Entry, now: Now) -> None:
-        """Tell that a person's renewal does not begin: the calls are spent."""
+        """Log that the calls are spent, so that a person's renewal does not begin."""
         wait_s = entry.policy.free_at(now) - now.monotonic_s
-        refusal = jobs.refused_until(wait_s)
+        refusal = budget.refused_until(wait_s)
         self._log_failed(entry, refusal, wait_s)
         self._tell(entry, "failed", refusal, now)
 
     def look_at_login(self, entry: Entry, now: Now, *, on: bool = True) -> None:
-        """Tell of a login that ends soon; ``on``: that may have been told already."""
+        """Raise or end the alert about a login that ends soon; ``on``: it may be on."""
         sign_in_due.look(self._alerts, entry.name, entry.source.outlook, now.wall_ms, on=on)
 
     def told_of_login(self) -> frozenset[AccountId | None]:
-        """Return the accounts of whose login it was told that it ends."""
+        """Return the accounts whose alert about the end of the login is on."""
         return frozenset(sign_in_due.whose(self._alerts))
 
     def _tell(self, entry: Entry, what: str, failure: Failure | None, now: Now) -> None:

@@ -425,7 +425,7 @@ class CredentialsActor(SupervisedActor[CredentialsInbox]):
         """Have stored what could not be; without a thread it is tried in the next round."""
         unsaved = [each.source for each in self._entries.values() if each.source.outlook.unsaved]
         if unsaved:
-            save = partial(jobs.save, unsaved, self._saving)
+            save = partial(jobs.save_alone, unsaved, self._saving)
             self._threads.start("gateway/credentials/save", save)
 
     # --- small things -----------------------------------------------------------------

@@ -10,7 +10,6 @@ from typing import Final
 from actors.identity import Grant
 from actors.messages import CredentialsInbox, CredentialsLoaded, RenewalEnded
 from actors.plan import AccountPlan
-from actors.policy import budget
 from actors.policy.credentials import Flight
 from actors.policy.failures import of_credentials
 from actors.ports import CredentialSource, Kept, Mailbox, Renewal
@@ -19,20 +18,6 @@ from actors.values import ErrorClass, Failure
 HUNG: Final = of_credentials(
     "renewal_hung", "The source of the credentials did not answer in time; it is asked again."
 )
-BUDGET_SPENT: Final = of_credentials(
-    "budget_spent", "The calls of this hour or day are spent; it is renewed when there are more."
-)
-
-
-def refused_until(wait_s: float) -> Failure:
-    """Return why a person's renewal does not begin, and when it could."""
-    return of_credentials(
-        BUDGET_SPENT.reason,
-        f"The calls of this hour or day are spent, and asking more often risks the account; there "
-        f"is one again in {budget.told(wait_s)}.",
-    )
-
-
 UNREADABLE: Final = of_credentials(
     "credentials_unreadable",
     "The stored credentials cannot be read; sign in again, or give new ones.",
@@ -92,7 +77,7 @@ def mark(source: CredentialSource, stuck: Failure, job: int) -> None:
         source.mark_stuck(stuck)
 
 
-def save(sources: Iterable[CredentialSource], busy: threading.Lock, job: int) -> None:
+def save_alone(sources: Iterable[CredentialSource], busy: threading.Lock, job: int) -> None:
     """Have stored what could not be. Thread body; what fails again is tried another time.
 
     Args:
@@ -104,8 +89,13 @@ def save(sources: Iterable[CredentialSource], busy: threading.Lock, job: int) ->
     if not busy.acquire(blocking=False):
         return
     try:
-        for source in sources:
-            with contextlib.suppress(Exception):
-                source.save()
+        save(sources)
     finally:
         busy.release()
+
+
+def save(sources: Iterable[CredentialSource]) -> None:
+    """Have stored what could not be; one that fails again holds up no other."""
+    for source in sources:
+        with contextlib.suppress(Exception):
+            source.save()

@@ -161,7 +161,7 @@ class Workers:
         return number in self._jobs or number in self._hung
 
     def done(self, number: int) -> bool:
-        """Hear that a job is done; False: it had been given up."""
+        """Hear that a job is done; False: it was given up, or begun by a former self."""
         self._hung.discard(number)
         return self._jobs.pop(number, None) is not None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Final
 
+from actors.policy import budget
 from actors.ports import Outlook
 from actors.runtime.alert_registry import AlertRegistry
 from actors.values import AccountId
@@ -24,16 +25,16 @@ def look(
         account: Whose login.
         outlook: Of the account.
         now_ms: Wall Unix milliseconds.
-        on: It may be on.
+        on: The alert may be on; False: it is known to be off.
     """
     ends_ms = outlook.login_ends_ms
     left_s = DUE_S if ends_ms is None else (ends_ms - now_ms) / 1000
     if left_s < DUE_S:
-        hours = f"in {left_s / 3600:.0f} hours" if left_s > 0 else "now"
+        ends = f"in {budget.told(left_s)}" if left_s > 0 else "now"
         alerts.say(
             NAME,
             account=account,
-            detail=f"the login ends {hours}; after that it is not renewed without a person",
+            detail=f"the login ends {ends}; after that it is not renewed without a person",
             next_step=outlook.to_sign_in,
         )
     elif on:

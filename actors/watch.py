@@ -32,6 +32,13 @@ FORGIVEN_S = 30.0
 CROWD_RATE_PER_S = 1.0
 """Dials a second while many accounts crash: each start may be the next crash."""
 
+SHARED_PARTS = {
+    "credentials": "the renewal of credentials",
+    "dialing": "the dialing",
+    "writer": "the journal writer",
+}
+"""Parts that all accounts share, and what a person calls them."""
+
 SHARED_DEATHS = 3
 """Deaths within a minute of a part that all accounts share (``contract.md`` 2.8, root)."""
 
@@ -74,8 +81,7 @@ class Watch:
         self._begun = 0
         self._on_exhausted = on_exhausted
         self._shared = {
-            name: RestartBudget(limit=SHARED_DEATHS, window_s=60.0)
-            for name in ("credentials", "dialing", "writer")
+            name: RestartBudget(limit=SHARED_DEATHS, window_s=60.0) for name in SHARED_PARTS
         }
         self._journal_reason = ""
         self._pulse = Pulse(services.poller, time.monotonic)
@@ -97,7 +103,7 @@ class Watch:
             return delay_s
         self._services.alerts.say(
             "gateway.crashing",
-            detail=f"the {name} keeps dying, {SHARED_DEATHS} times within a minute and again",
+            detail=f"{SHARED_PARTS[name]} keeps dying, {SHARED_DEATHS} times a minute and again",
             next_step="restart the process; see actor.died and journal.writer_replaced for why",
         )
         if self._on_exhausted is not None:

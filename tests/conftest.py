@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 
 hypothesis.settings.register_profile("house", deadline=None)
 hypothesis.settings.load_profile("house")  # a loaded machine is no counterexample
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell that runs the suite in the background ignores Ctrl-C, and so would our children.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 GRACE_S = 20.0
 """Seconds a thread that is already ending may take to be gone."""

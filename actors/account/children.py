@@ -62,7 +62,7 @@ class Children:
     def start_all(self, state: ConnectionState, generation: Generation) -> None:
         """Start them, wanted or not: what was acknowledged is handled without a link, too.
 
-        If there are some, a single one that is missing is restarted in its turn.
+        If any runs, nothing is done: one that is missing is restarted by ``RestartDue``.
         """
         if not self.refs:
             for name in CHILDREN:

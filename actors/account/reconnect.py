@@ -236,7 +236,7 @@ class Reconnect:
     def forget(self) -> None:
         """Forget failures and a verdict."""
         self._retries.reset()
-        self._services.alerts.end(account=self._account.name, but=alerts.LETTERS_WAITING)
+        self._services.alerts.end(account=self._account.name, but=alerts.KEPT_BY_RESET)
         self.given_up = None
         self._probes = 0
         self._kept.keep()

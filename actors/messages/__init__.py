@@ -1,9 +1,10 @@
 """Every command and event that crosses a mailbox, one module a receiver.
 
 Each module of a receiver ends with the closed union of what it takes; what several hear of a
-link is in ``link``, the bases are in ``base``. Commands are imperative and
-have one receiver; events are past tense. Whatever comes from a socket, a dial or a timer carries
-the ``generation`` of the connection it belongs to, so that a stale one is dropped in one place.
+link is in ``link``, the bases are in ``base``. Commands are imperative and have
+one receiver, but ``Reset``; events are past tense. Whatever comes from a socket, a dial or a timer
+carries the ``generation`` of the connection it belongs to, so that a stale one is dropped in one
+place.
 Nothing here knows a platform, a disk or a thread.
 """
 

@@ -115,7 +115,7 @@ class RenewNow(Control, frozen=True, kw_only=True, gc=False):
 
 
 class ForgetCredentials(Control, frozen=True, kw_only=True, gc=False):
-    """The account is gone."""
+    """Nothing renews the account's credentials any more: it is gone, or its settings say so."""
 
     account: AccountId
 

@@ -67,7 +67,7 @@ class RetryDue(Control, frozen=True, kw_only=True, gc=False):
 
 
 class DialAllowed(Control, frozen=True, kw_only=True, gc=False):
-    """The circuit lets a barred account through; its supervisor opens it again."""
+    """The circuit or the grant that an account waits for is there; its supervisor opens it."""
 
     generation: Generation
 

@@ -7,7 +7,7 @@ An alert is said once when it begins and again only after it was over. The one o
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final, TypeAlias
 
 import msgspec
@@ -44,6 +44,17 @@ REFUSED_S: Final = 3600.0
 
 LETTERS_WAITING: Final = "letters.waiting"
 """Name of the alert about dead letters and parked events of an account."""
+
+OF_CREDENTIALS: Final = (
+    "credentials.expiring",
+    "credentials.needs_human",
+    "credentials.sign_in_due",
+    "credentials.unsaved",
+)
+"""Names of the alerts about the credentials of an account."""
+
+KEPT_BY_RESET: Final = (LETTERS_WAITING, *OF_CREDENTIALS)
+"""Alerts about what a reset of an account does not end."""
 
 _TOO_BIG: Final = ("frame_too_big", "message_too_big")
 _UNEXPECTED: Final = (ErrorClass.PROTOCOL, ErrorClass.OTHER)
@@ -114,13 +125,17 @@ class Alerts:
         return before is None
 
     def end(
-        self, *, name: str | None = None, account: AccountId | None = None, but: str | None = None
+        self,
+        *,
+        name: str | None = None,
+        account: AccountId | None = None,
+        but: Collection[str] = (),
     ) -> list[Alert]:
-        """End those of a name and an account; without a name all of an account but one name."""
+        """End those of a name and an account; without a name all of an account but some names."""
         return self._drop(
             key
             for key, alert in self._on.items()
-            if alert.account == account and name in (None, alert.name) and alert.name != but
+            if alert.account == account and name in (None, alert.name) and alert.name not in but
         )
 
     def expire(self, now: float) -> list[Alert]:

@@ -10,10 +10,17 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
+from actors.policy.failures import of_credentials
 from actors.sections import RenewalSettings
+from actors.values import Failure
 
 DAY_S: Final = 86_400.0
 HOUR_S: Final = 3_600.0
+
+BUDGET_SPENT: Final = of_credentials(
+    "budget_spent", "The calls of this hour or day are spent; it is renewed when there are more."
+)
+"""Why an account waits whose calls are spent."""
 
 
 def left(made_s: Sequence[float], now_s: float, rules: RenewalSettings) -> int:
@@ -51,3 +58,12 @@ def told(wait_s: float) -> str:
     if wait_s < 2 * HOUR_S:
         return f"{math.ceil(wait_s / 60.0)} min"
     return f"{math.ceil(wait_s / 360.0) / 10:g} h"
+
+
+def refused_until(wait_s: float) -> Failure:
+    """Return why a person's renewal does not begin, and when it could."""
+    return of_credentials(
+        BUDGET_SPENT.reason,
+        f"The calls of this hour or day are spent, and asking more often risks the account; there "
+        f"is one again in {told(wait_s)}.",
+    )

@@ -15,7 +15,7 @@ from typing import Final, TypeAlias
 import msgspec
 
 from actors.identity import Grant, Why
-from actors.policy import budget
+from actors.policy import budget, failures
 from actors.policy.budget import DAY_S
 from actors.sections import RenewalSettings
 from actors.values import ErrorClass, Failure
@@ -46,9 +46,6 @@ _CLASS_WAITS: Final = {
     ErrorClass.AUTH: (60.0, 600.0),
 }
 _OTHER_WAIT: Final = (60.0, 1_800.0)
-
-_FINAL: Final = frozenset({ErrorClass.NEEDS_HUMAN, ErrorClass.CONFIG})
-"""Only a person ends what failed so."""
 
 
 class Now(msgspec.Struct, frozen=True, gc=False):
@@ -190,10 +187,10 @@ class Credentials:
         return self._begin(why, now)
 
     def renew(self, now: Now) -> Flight | None:
-        """Begin a renewal because a person wants one, whatever was before; join one under way.
+        """Begin a renewal because a person wants one, whatever failed before.
 
         Returns:
-            None if one is under way, or if the budget is spent: it bounds a person, too.
+            None if one is under way, or if no call is left: the budget bounds a person, too.
         """
         if self.flight is not None or not self._left(now):
             return None
@@ -333,7 +330,7 @@ class Credentials:
         same = self.failure is not None and self.failure.reason == failure.reason
         self._streak = self._streak + 1 if same else 1
         self.failure = failure
-        if failure.error_class in _FINAL:
+        if failure.error_class in failures.FINAL:
             self.stuck = failure
         elif failure.reason == "illegal_access" and self._streak >= ILLEGAL_LIMIT:
             self.stuck = msgspec.structs.replace(failure, error_class=ErrorClass.NEEDS_HUMAN)

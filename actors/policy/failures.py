@@ -92,6 +92,10 @@ def from_close_code(
     )
 
 
+FINAL: Final = frozenset({ErrorClass.NEEDS_HUMAN, ErrorClass.CONFIG})
+"""Classes of failures of credentials that only a person ends."""
+
+
 def of_credentials(reason: str, detail: str, error_class: ErrorClass = ErrorClass.OTHER) -> Failure:
     """Return a failure of the credentials; ``detail`` holds no secret."""
     return Failure(error_class=error_class, reason=reason, detail=detail, phase=Phase.CREDENTIALS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from actors.policy.alerts import Alert, Alerts
@@ -72,9 +72,13 @@ class AlertRegistry:
             self._tell(alert, fields)
 
     def end(
-        self, name: str | None = None, *, account: AccountId | None = None, but: str | None = None
+        self,
+        name: str | None = None,
+        *,
+        account: AccountId | None = None,
+        but: Collection[str] = (),
     ) -> None:
-        """End the alert of that name; without a name all of the account but those of one name."""
+        """End the alert of that name; without a name all of the account but those of some names."""
         with self._lock:
             over = self._alerts.end(name=name, account=account, but=but)
         self._tell_over(over)

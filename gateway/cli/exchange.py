@@ -36,7 +36,7 @@ def exchange(
 
     Args:
         connection: To whom.
-        method: GET or POST.
+        method: GET, POST, PUT or DELETE.
         target: Path and query.
         content: What is sent.
         headers: Of the question.

@@ -1,4 +1,4 @@
-"""SIGHUP of ``run``: the configuration is read again; of a terminal that is gone, the end."""
+"""SIGHUP: ``run`` reads its configuration again, or stops if its terminal was closed."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from collections.abc import Iterator
 from queue import SimpleQueue
 from typing import Any, Final
 
-from actors.ports.journal import JournalError
-from gateway.errors import GatewayError
 from gateway.host.gateway import Gateway
 
 END_S: Final = 5.0
@@ -53,5 +51,5 @@ def _serve(gateway: Gateway, wanted: SimpleQueue[bool], log: Any) -> None:
     while wanted.get():
         try:
             gateway.accounts.reload()
-        except (GatewayError, JournalError, OSError) as error:
+        except Exception as error:  # noqa: BLE001  # the next signal must be heard, too
             log.error("gateway.reload_failed", detail=str(error))  # noqa: TRY400  # it is a person's

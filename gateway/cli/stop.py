@@ -20,5 +20,5 @@ def main(arguments: argparse.Namespace) -> int:
     elif told["clean"]:
         show.line("stopped; all is stored")
     else:
-        show.line("stopped; threads survived, see stop.survivors in its log")
+        show.line("stopped; threads survived, see gateway.threads_survived in its log")
     return 0 if told.get("clean", not arguments.wait) else 1

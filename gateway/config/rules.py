@@ -179,7 +179,7 @@ def _account(
                 )
 
 
-_KINDS = {
+KINDS = {
     "static": ("token", "device_id", "cookie"),
     "goofish": ("device_id", "cookie", "upgrade_cookie", "endpoints"),
     "file": ("path",),
@@ -189,7 +189,7 @@ _KINDS = {
 }
 """Which keys beside ``user_id`` each kind of credentials takes."""
 
-_NEEDED = {
+NEEDED = {
     "file": ("path", "the JSON file that holds user_id, device_id, token"),
     "env": ("variables", "which environment variable holds the token: {token: NAME}"),
     "python": ("call", "module:function"),
@@ -216,14 +216,14 @@ def _credentials(account: AccountSettings, path: str) -> Iterator[Finding]:
         yield from pasted.findings(credentials, path)
     kind = credentials.kind
     default, foreign = Credentials(), False
-    for key in sorted({key for keys in _KINDS.values() for key in keys}):
+    for key in sorted({key for keys in KINDS.values() for key in keys}):
         given = getattr(credentials, key) != getattr(default, key)
-        if given and key not in _KINDS[kind] and key not in SHARED:
-            fits = " or ".join(each for each, keys in _KINDS.items() if key in keys)
+        if given and key not in KINDS[kind] and key not in SHARED:
+            fits = " or ".join(each for each, keys in KINDS.items() if key in keys)
             yield f"{path}.{key}", f"is not read with kind: {kind}; it belongs to kind: {fits}"
             foreign = kind == default.kind  # perhaps no kind was given at all
-    if kind in _NEEDED and not getattr(credentials, _NEEDED[kind][0]):
-        key, what = _NEEDED[kind]
+    if kind in NEEDED and not getattr(credentials, NEEDED[kind][0]):
+        key, what = NEEDED[kind]
         yield f"{path}.{key}", f"is missing; {what}"
     if is_homeless(credentials.path):
         yield f"{path}.path", _HOMELESS
@@ -237,7 +237,8 @@ def _credentials(account: AccountSettings, path: str) -> Iterator[Finding]:
         yield from _address(addresses.parse_http, credentials.url, f"{path}.url")
     if kind == "goofish" and account.platform != "goofish":
         told = f"goofish signs in to the platform goofish, not to {account.platform}"
-        yield f"{path}.kind", f"{told}; use static, file, env, python or http"
+        others = sorted(KINDS.keys() - {"goofish"})
+        yield f"{path}.kind", f"{told}; use {', '.join(others)}"
     if kind == "goofish":
         for key in ("mtop", "passport", "upload"):
             where = f"{path}.endpoints.{key}"

@@ -92,7 +92,7 @@ class RenewalAttempt:
         return found
 
     def _renew_login(self) -> Failure | None:
-        """Renew the login without a person, once a day, if the platform's page would."""
+        """Renew the login without a person, once a day, where the platform's page would do so."""
         now_ms = self._clocks.unix_ms()
         allowed = (
             not self._renewed
@@ -126,7 +126,10 @@ class RenewalAttempt:
     ) -> HttpAnswer | Failure:
         left_s = self._until_s - self._clocks.monotonic()
         if self.made >= self._calls:
-            return failure("budget_spent", "The calls of this hour are spent; it waits.")
+            told = (
+                f"One renewal makes {self._calls} calls at most and needed more; it is tried again"
+            )
+            return failure("too_many_calls", f"{told}.")
         if left_s <= 0:
             return failure("renewal_timed_out", "The renewal took too long; it is tried again.")
         self.made += 1

@@ -9,7 +9,8 @@ import msgspec
 
 from actors.identity import Grant, Why
 from actors.policy import budget
-from actors.renewal_jobs import refused_until
+from actors.policy.budget import refused_until
+from actors.policy.credentials import CALLS_A_FLIGHT
 from actors.values import Failure
 from gateway.credentials.goofish import GoofishSource
 from gateway.credentials.seeds import fingerprint
@@ -20,7 +21,7 @@ from gateway.platforms.goofish.cookies import Jar
 LARGEST_CHARS: Final = 64 * 1024
 """A longer text is no cookie."""
 
-CALLS: Final = 4
+CALLS: Final = CALLS_A_FLIGHT
 """Calls the proof may make at most: it may have to sign again, or to renew the login."""
 
 REFUSED: Final = frozenset({"login_over", "wrong_account"})

@@ -1,4 +1,4 @@
-"""The seed of a login, as it is remembered: whether the settings give another one.."""
+"""The seed of a login, as it is remembered: whether the settings give another one."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ class CodeSignIn:
         # Both in one, so that a reader needs no lock.
         self._now = SignInShown(account=source.account.name, number=after + 1), 0
         self._thread = threading.Thread(
-            target=self._run, name=f"sign-in/{source.account.name}", daemon=True
+            target=self._run, name=f"gateway/sign-in/{source.account.name}", daemon=True
         )
 
     def start(self) -> None:

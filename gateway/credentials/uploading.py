@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from actors.values import AccountId, ErrorClass, Failure
+from actors.policy.failures import FINAL
+from actors.values import AccountId, Failure
 from gateway.credentials.attempt import take_cookies
 from gateway.credentials.failures import failure
 from gateway.credentials.goofish import GoofishSource
@@ -21,9 +22,6 @@ from gateway.platforms.goofish.verdicts import Judged, Verdict
 
 PERSON_ASKED: Final = "verification_asked"
 """Reason of an error after which nothing more is to be asked until a person has acted."""
-
-_LASTING: Final = frozenset({ErrorClass.CONFIG, ErrorClass.NEEDS_HUMAN})
-"""Failures that only a person ends."""
 
 
 def upload(source: GoofishSource, data: bytes, image: Image, *, deadline_s: float) -> Uploaded:
@@ -95,7 +93,7 @@ def _error(found: Failure) -> UploadError:
     return UploadError(
         found.reason,
         found.detail.rstrip(".") or f"the platform could not be asked ({found.reason})",
-        retryable=found.error_class not in _LASTING,
+        retryable=found.error_class not in FINAL,
     )
 
 

@@ -1,4 +1,4 @@
-"""What of settings that were read again a running gateway takes over, and what it leaves. Pure."""
+"""Compare reloaded settings with those in use: what is taken over, what is left. Pure."""
 
 from __future__ import annotations
 
@@ -51,10 +51,13 @@ def compare(
     """
     taken, left = [], list(_shared(began, given))
     named = {each.id: each for each in given.accounts}
-    left += [f"account {name} is new" for name in named if name not in in_use]
-    for account in began.accounts:
-        if account.id in in_use and account.id not in named:
-            left.append(f"account {account.id} is gone")
+    known = {each.id for each in began.accounts}
+    left += [
+        f"account {name} {'was removed' if name in known else 'is new'}"
+        for name in named
+        if name not in in_use
+    ]
+    left += [f"account {name} is gone" for name in in_use if name in known - set(named)]
     for name, now in in_use.items():
         then = named.get(name, now)
         changed = [each for each in _keys(now) if getattr(now, each) != getattr(then, each)]

@@ -147,7 +147,7 @@ def save_credentials(
     if not unsaved:
         return []
     name = "gateway/credentials/save"
-    save = partial(renewal_jobs.save, unsaved.values(), threading.Lock(), 0)
+    save = partial(renewal_jobs.save, unsaved.values())
     thread = threading.Thread(target=save, name=name, daemon=True)
     with contextlib.suppress(RuntimeError):  # the machine has no thread left
         thread.start()

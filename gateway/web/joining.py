@@ -12,8 +12,8 @@ from gateway.web.context import Answer, Context
 from gateway.web.problems import Problem
 from gateway.web.request import Request
 
-OF_A_FILE: Final = frozenset({"file", "env", "python"})
-"""Kinds of credentials that read this machine, or run code on it: no caller may name them."""
+OF_CALLERS: Final = frozenset({"static", "goofish", "http"})
+"""Kinds of credentials a caller may name: others read this machine, or run code on it."""
 
 _KEPT: Final = "until the gateway stops; write it into the configuration to keep it"
 
@@ -50,8 +50,9 @@ def _refuse_this_machine(body: Mapping[str, Any]) -> None:
     """
     credentials, tls = body.get("credentials"), body.get("tls")
     fix = "write this account into the configuration"
-    if isinstance(credentials, Mapping) and credentials.get("kind") in OF_A_FILE:
-        told = f"credentials of kind {credentials['kind']} can only be named in a file"
+    kind = credentials.get("kind", "static") if isinstance(credentials, Mapping) else "static"
+    if kind not in OF_CALLERS:
+        told = f"credentials of kind {', '.join(sorted(OF_CALLERS))} are taken here, no others"
         raise Problem(422, "of_a_file", told, fix)
     if isinstance(tls, Mapping) and tls.get("ca_file") is not None:
         raise Problem(422, "of_a_file", "tls.ca_file can only be named in a file", fix)

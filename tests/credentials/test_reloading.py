@@ -56,10 +56,10 @@ def test_an_account_of_the_host_is_none_of_the_file() -> None:
     assert (list(found.taken), list(found.left)) == ([], [])
 
 
-def test_an_account_that_the_host_removed_is_told_as_new() -> None:
+def test_an_account_that_the_host_removed_is_told() -> None:
     began = settings({"id": "a"}, {"id": "b"})
     found = compare(began, {"a": began.accounts[0]}, began)
-    assert list(found.left) == ["account b is new"]
+    assert list(found.left) == ["account b was removed"]
 
 
 def test_another_user_is_another_account() -> None:

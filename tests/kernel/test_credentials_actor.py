@@ -670,9 +670,9 @@ def test_while_the_disk_hangs_nobody_else_waits_for_it(desk: Desk) -> None:
     """One thread waits, not one more a minute."""
     source, busy = desk.source(), threading.Lock()
     with busy:
-        jobs.save([source], busy, 1)
+        jobs.save_alone([source], busy, 1)
     assert source.saves == 0
-    jobs.save([source, source], busy, 2)
+    jobs.save_alone([source, source], busy, 2)
     assert source.saves == 2, "one that fails holds up no other"
     assert not busy.locked()
 
@@ -690,7 +690,7 @@ def test_a_login_that_ends_within_three_days_is_an_alert_until_there_is_another(
     desk.advance(60)
     (alert,) = desk.bench.alerts.on()
     assert (alert.name, alert.account) == ("credentials.sign_in_due", "a")
-    assert (alert.next_step, "in 72 hours" in alert.detail) == ("sign in", True)
+    assert (alert.next_step, "in 72 h" in alert.detail) == ("sign in", True)
     desk.bench.alerts.end(account="a")  # a reset ends all alerts of an account
     desk.advance(60)
     assert [each.name for each in desk.bench.alerts.on()] == ["credentials.sign_in_due"]

@@ -126,6 +126,8 @@ class Interleaved(RuleBasedStateMachine):
         if not hasattr(self, "link"):
             return
         try:
+            self.rest()
+            self.link.lose()  # or nobody could know that its token is over
             for _ in range(10):
                 self.rest()
                 self.desk.advance(70.0)

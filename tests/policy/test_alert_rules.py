@@ -71,7 +71,7 @@ def test_what_waits_for_a_person_waits_on_through_a_reset() -> None:
     alerts.begin(Alert(name="link.flapping", account="a"), 1)
     (waiting,) = letters_wait([("a", 2, 1), ("b", 0, 0)])
     alerts.begin(waiting, 1)
-    assert names(alerts.end(account="a", but=LETTERS_WAITING)) == ["link.flapping"]
+    assert names(alerts.end(account="a", but=(LETTERS_WAITING,))) == ["link.flapping"]
     (alert,) = alerts.on("a")
     assert (alert.name, alert.account) == ("letters.waiting", "a")
     assert alert.detail == "2 dead letters and 1 parked events wait for a person"

@@ -497,3 +497,11 @@ TestModel.settings = settings(
     stateful_step_count=40,
     deadline=None,
 )
+
+
+def test_no_secret_of_an_identity_is_shown() -> None:
+    given = grant()
+    shown = f"{given!r} {given} {given.identity!r} {given.identity}"
+    assert f"account={given.identity.account!r}" in shown
+    assert given.identity.token is not None
+    assert given.identity.token not in shown

@@ -15,6 +15,7 @@ from control_api import WAIT_S, Serve
 from market import Market
 
 from actors.state import ConnectionState
+from gateway.cli import health, whom
 
 serve_api = control_api.serve_api
 
@@ -159,3 +160,8 @@ def test_the_version_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = call("--version")
     assert code == 0
     assert out.startswith(f"xianyu-gateway 0.1.0 (Python {sys.version_info[0]}.")
+
+
+def test_the_two_default_addresses_are_one() -> None:
+    """``health`` reads no configuration, so it has its own."""
+    assert health.DEFAULT_URL == whom.DEFAULT_URL
