@@ -33,11 +33,11 @@ from actors.messages import (
     GrantAwaited,
     GrantGiven,
     GrantReported,
-    KeepCredentials,
     RenewalEnded,
     RenewNow,
     RequestGrant,
     Rotate,
+    WatchCredentials,
 )
 from actors.plan import AccountPlan
 from actors.policy import failures
@@ -115,7 +115,7 @@ class CredentialsActor(SupervisedActor[CredentialsInbox]):
                 entry = self._entry(message.plan)
                 entry.connection, entry.request, entry.waits = message.connection, message, False
                 self._look(entry)
-            case KeepCredentials():
+            case WatchCredentials():
                 self._entry(message.plan).connection = message.connection
             case CancelGrant():
                 self._cancel(message)

@@ -144,7 +144,7 @@ class Watch:
         return self._lost_s
 
     def note_leak(self, threads: int) -> None:
-        """Say that handlers hang; with too many of them nobody's events would be handled."""
+        """Log that handlers hang, and raise an alert if there are too many of them."""
         log = self._services.log
         log.error("handler.abandoned", threads=threads)
         if threads > LEAKED:
@@ -158,7 +158,7 @@ class Watch:
                 self._on_exhausted()
 
     def note_health(self, healthy: bool, reason: str) -> None:  # noqa: FBT001  # JournalWriter's form
-        """Say at once that commits fail; what follows from it comes after the limit."""
+        """Log at once that commits fail; what follows from it comes after the limit."""
         self._journal_reason = reason
         if not healthy:
             self._services.log.warning("journal.commit_failed", reason=reason)

@@ -187,7 +187,7 @@ class Backlog:
 
     def look_for(self, number: int) -> None:
         """Read a page again if nobody has it any more."""
-        if self._pages.is_lost(number):
+        if self._pages.check_lost(number):
             self._forget_page()
 
     # --- while a recovery is open -----------------------------------------------------

@@ -99,7 +99,7 @@ class DecoderActor(SupervisedActor[DecoderInbox]):
         self._at_hand = None
 
     def tear_down(self) -> None:
-        """Give back what dies with it: frames to flow control, a page to who waits for it."""
+        """Return what dies with it: frames to flow control, a page to whoever waits for it."""
         unread = (self._at_hand, *(self.actor_inbox.mail or ()))
         self._at_hand = None
         for message in unread:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from actors.account.services import Account
 from actors.identity import Grant, Identity, Why
-from actors.messages import CancelGrant, GrantReported, KeepCredentials, RequestGrant
+from actors.messages import CancelGrant, GrantReported, RequestGrant, WatchCredentials
 from actors.state import Cause
 from actors.values import ErrorClass, Failure, Generation
 
@@ -13,7 +13,7 @@ def look_after(account: Account) -> bool:
     """Have the credentials of an account looked after; False: nothing renews them."""
     if account.plan.source is None:
         return False
-    keep = KeepCredentials(plan=account.plan, connection=account.peers.connection)
+    keep = WatchCredentials(plan=account.plan, connection=account.peers.connection)
     account.services.credentials.tell(keep)
     return True
 

@@ -130,7 +130,7 @@ class OutboxActor(SupervisedActor[OutboxInbox]):
         super().died(error)
 
     def _leave(self) -> list[Send]:
-        """Give back what no byte was written of; give the rest of what has begun."""
+        """Put back what no byte was written of; return the rest of what has begun."""
         self._alarm.clear()
         box, self._box = self._box, None
         if box is None:

@@ -109,7 +109,7 @@ class Pages:
         self._look_later(number)
         account.services.writer.fetch(pages, read)
 
-    def is_lost(self, number: int) -> bool:
+    def check_lost(self, number: int) -> bool:
         """Look for the awaited page; True: nobody has it, as it died with its decoder, perhaps."""
         if number != self.awaited:
             return False

@@ -128,7 +128,7 @@ class Uplink:
     # --- on the thread that reads -------------------------------------------------------
 
     def _hand_over(self, gulp: FramesReceived) -> None:
-        """Give frames to the decoder.
+        """Hand frames to the decoder.
 
         Lost ones were not acknowledged; a decoder that is gone has its link cycled.
         """

@@ -45,10 +45,10 @@ from actors.messages.credentials import (
     CredentialsReplaced,
     ForgetCredentials,
     GrantReported,
-    KeepCredentials,
     RenewalEnded,
     RenewNow,
     RequestGrant,
+    WatchCredentials,
 )
 from actors.messages.decoder import DecoderInbox, Flush, HistoryFound, PendingRead, PutBack
 from actors.messages.dialing import (
@@ -177,7 +177,6 @@ __all__ = [
     "Introduce",
     "Introduced",
     "JournalHealthChanged",
-    "KeepCredentials",
     "KnownRead",
     "LaneRested",
     "LanesHeld",
@@ -228,6 +227,7 @@ __all__ = [
     "Stop",
     "SupervisorCommand",
     "SupervisorInbox",
+    "WatchCredentials",
     "Withdraw",
     "WriteAcks",
 ]

@@ -31,7 +31,7 @@ class RequestGrant(Message, frozen=True, kw_only=True, gc=False):
     generation: Generation
 
 
-class KeepCredentials(Control, frozen=True, kw_only=True, gc=False):
+class WatchCredentials(Control, frozen=True, kw_only=True, gc=False):
     """Know an account from its start: what is stuck is shown whether it asks or not.
 
     Attributes:
@@ -127,7 +127,7 @@ class CredentialsDue(Message, frozen=True, kw_only=True, gc=False):
 CredentialsInbox: TypeAlias = (
     RequestGrant
     | CancelGrant
-    | KeepCredentials
+    | WatchCredentials
     | GrantReported
     | CredentialsLoaded
     | CredentialsReplaced

@@ -34,7 +34,7 @@ def of_credentials(settings: Settings) -> Iterator[Finding]:
 
 
 def _sealing(store: FileStore, sealed_by: dict[str | None, list[str]]) -> Iterator[Finding]:
-    """Say what is not sealed as it would be now; each key may be dropped once none is."""
+    """Yield what is not sealed as it would be now; a key may be dropped once it seals nothing."""
     if not store.keys:
         there = len(sealed_by.get(None, ()))
         if there:

@@ -128,7 +128,7 @@ def parse(text: str, *, source: str) -> Document:
 
 
 def _by_tab(text: str, mark: Any) -> str | None:
-    """Say that a line begins with a tab, if it does; the library only says it is no token."""
+    """Return what to say of a line that begins with a tab; the library says it is no token."""
     lines = text.split("\n")
     line = lines[mark.line] if mark and mark.line < len(lines) else ""
     indent = line[: len(line) - len(line.lstrip(" \t"))]

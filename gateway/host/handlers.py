@@ -17,7 +17,7 @@ from actors.runtime.pool import forks
 from actors.values import DONE, AccountId, Content, Delivery, Disposition, Event, Outcome
 from gateway import arguments, images, listeners
 from gateway.delivering import anybody, deliver, leave_to_parent
-from gateway.host.kept import Kept
+from gateway.host.handled import Handled
 from gateway.host.life import watch_forks
 from gateway.host.subscriptions import (
     Handler,
@@ -82,7 +82,7 @@ class Handlers:
         self._log = log
         self._mask = mask
         self._cache: dict[Key, Wanted] = {}
-        self._kept: dict[str, Kept] = {}
+        self._kept: dict[str, Handled] = {}
         watch_forks(self)
 
     def forked(self) -> None:
@@ -155,7 +155,7 @@ class Handlers:
             return DONE
         if revoked():
             return DONE  # dropped
-        kept = Kept()
+        kept = Handled()
         kept.add(subscriptions[0], call)
         return self._end(event, kept)
 
@@ -217,7 +217,7 @@ class Handlers:
         if kept is None:
             if not subscriptions and not self._sinks:
                 return IGNORED
-            kept = Kept()
+            kept = Handled()
             kept.entries = [(sink, sink.take(event)) for sink in self._sinks]
             self._keep(event, kept)
         failures: list[str] = []
@@ -245,7 +245,7 @@ class Handlers:
             return self._failed(event, failures, kept)
         return self._end(event, kept)
 
-    def _end(self, event: Event, kept: Kept) -> Outcome:
+    def _end(self, event: Event, kept: Handled) -> Outcome:
         """Return how an event ended that needs no further try, with what its handlers left."""
         try:
             outcome = self._left(event, kept, _TIMED_OUT if kept.hung else DONE)
@@ -255,7 +255,7 @@ class Handlers:
         self._kept.pop(event.event_id, None)
         return outcome
 
-    def _left(self, event: Event, kept: Kept, outcome: Outcome) -> Outcome:
+    def _left(self, event: Event, kept: Handled, outcome: Outcome) -> Outcome:
         if not kept.replies and not kept.notes:
             return outcome
         return Outcome(
@@ -265,7 +265,9 @@ class Handlers:
             notes=tuple(kept.notes),
         )
 
-    def _failed(self, event: Event, failures: Sequence[str], kept: Kept | None = None) -> Outcome:
+    def _failed(
+        self, event: Event, failures: Sequence[str], kept: Handled | None = None
+    ) -> Outcome:
         """Return the outcome of a failed attempt, with what the other handlers left."""
         more = f"; and {len(failures) - 3} more" if len(failures) > 3 else ""
         outcome = Outcome(disposition=Disposition.RETRY, reason="; ".join(failures[:3]) + more)
@@ -287,7 +289,7 @@ class Handlers:
             )
         return reason
 
-    def _keep(self, event: Event, kept: Kept) -> None:
+    def _keep(self, event: Event, kept: Handled) -> None:
         self._kept[event.event_id] = kept
         if len(self._kept) > MOST_KEPT:  # those of accounts that went; the oldest come first
             with contextlib.suppress(StopIteration, RuntimeError):

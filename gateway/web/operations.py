@@ -32,7 +32,7 @@ _TOLD = {"pause": "paused", "resume": "resumed", "reset": "reset"}
 
 
 def livez(context: Context, _request: Request) -> Answer:
-    """Say that the process answers, and that its threads do their work."""
+    """Return whether the process answers and its threads do their work."""
     hung = context.gateway.hung
     if hung is None:
         return Answer(body={"status": "ok"})

@@ -70,12 +70,12 @@ class Problem(GatewayError):  # noqa: N818  # RFC 9457 calls it so
 
 
 def bad_request(detail: str, next_step: str = "see docs/control.md") -> Problem:
-    """Say that the question itself is wrong."""
+    """Return the problem that the question itself is wrong."""
     return Problem(400, "bad_request", detail, next_step)
 
 
 def not_found(what: str, name: str, next_step: str) -> Problem:
-    """Say that there is no such thing."""
+    """Return the problem that there is no such thing."""
     return Problem(404, f"unknown_{what.replace(' ', '_')}", f"no {what} {name!r}", next_step)
 
 

@@ -22,10 +22,10 @@ from actors.messages import (
     GrantAwaited,
     GrantGiven,
     GrantReported,
-    KeepCredentials,
     RenewNow,
     RequestGrant,
     Rotate,
+    WatchCredentials,
 )
 from actors.plan import AccountPlan
 from actors.policy import failures
@@ -605,7 +605,7 @@ def test_other_credentials_replace_the_link_once_there_is_a_token(desk: Desk) ->
     desk.linked(1)
     del desk.plans["a"]
     desk.source("a").kept = Kept()
-    desk.actor.receive(KeepCredentials(plan=desk.plans["a"], connection=desk.connection))
+    desk.actor.receive(WatchCredentials(plan=desk.plans["a"], connection=desk.connection))
     desk.linked(0)
     desk.run()
     assert desk.source("a").asked[-1][1] is Why.START

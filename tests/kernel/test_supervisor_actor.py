@@ -22,7 +22,6 @@ from actors.messages import (
     ForgetCredentials,
     ForgetGrant,
     Introduce,
-    KeepCredentials,
     LinkCondemned,
     LinkDown,
     Open,
@@ -38,6 +37,7 @@ from actors.messages import (
     StateChanged,
     Stop,
     SupervisorCommand,
+    WatchCredentials,
 )
 from actors.policy import failures
 from actors.policy.retries import GiveUp, Retries, Retry
@@ -625,7 +625,7 @@ def test_other_credentials_forget_what_the_old_ones_did(house: House, *, renewed
     house.actor.receive(ReplaceCredentials(plan=plan))
     assert house.bench.account.plan is plan
     assert [type(each) for each in house.told("connection")] == [ForgetGrant, Reset]
-    kept = KeepCredentials(plan=plan, connection=house.bench.peers.connection)
+    kept = WatchCredentials(plan=plan, connection=house.bench.peers.connection)
     told = kept if renewed else ForgetCredentials(account=before.account)
     assert house.bench.credentials.messages == [told]
 

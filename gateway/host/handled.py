@@ -8,7 +8,7 @@ from gateway.host.subscriptions import Subscription
 from gateway.sinks.runner import Entry, SinkRunner
 
 
-class Kept:
+class Handled:
     """What is known of an event between its attempts, in one life of the process.
 
     Attributes:
@@ -36,9 +36,9 @@ class Kept:
         self.replies += call.replies
         self.notes += call.notes or ()
 
-    def after(self, hung: Subscription) -> Kept:
+    def after(self, hung: Subscription) -> Handled:
         """Return a copy for the tries after one that was given up: its thread has the other."""
-        following = Kept()
+        following = Handled()
         following.ended = {*self.ended, hung}
         following.hung = True
         following.replies, following.notes = list(self.replies), list(self.notes)
