@@ -17,7 +17,7 @@ try:
     from typing import Any
 
     from gateway.cli import streams
-    from gateway.cli.arguments import add_control, number
+    from gateway.cli.arguments import add_control, add_init, number
     from gateway.commands import START
 except KeyboardInterrupt:  # before main() could hear it; a script that pip made imports it bare
     sys.exit(130)
@@ -29,7 +29,7 @@ INTERRUPTED = 130
 PIPE_CLOSED = 141
 """What a shell shows of a program that SIGPIPE ended."""
 
-_FILES = frozenset({"config", "file", "token_file"})
+_FILES = frozenset({"config", "file", "token_file", "cookie_file"})
 
 DESCRIPTION = (
     "Message gateway for chat platforms (Goofish / 闲鱼 first): many accounts in one "
@@ -59,6 +59,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action=_Version, nargs=0, help="say which version this is")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
+    add_init(commands)
     demo = commands.add_parser("demo", help="three accounts against the bundled fake platform")
     demo.add_argument("--seconds", type=number(0, 86_400), help="end by itself, with a summary")
     demo.add_argument("--seed", type=int, default=1, help="what the buyers do (default 1)")

@@ -31,6 +31,28 @@ def add_control(commands: Any) -> None:
     )
 
 
+def add_init(commands: Any) -> None:
+    """Add the command that makes a configuration."""
+    init = commands.add_parser("init", help="make a configuration: asks, or takes these options")
+    told = "ask nothing: what no option says takes its default"
+    init.add_argument("--yes", action="store_true", help=told)
+    init.add_argument("--dir", default=".", help="where the files go (default: here)")
+    told = "as you call it (default shop-a)"
+    init.add_argument("--account", type=name, metavar="ID", help=told)
+    told = "holds the Cookie header of www.goofish.com/im; - is stdin"
+    init.add_argument("--cookie-file", metavar="FILE", help=told)
+    told = "of the control over HTTP (default 127.0.0.1:8760)"
+    init.add_argument("--listen", type=name, metavar="HOST:PORT", help=told)
+    told = "where the journal lies (default var/gateway in --dir)"
+    init.add_argument("--data-dir", type=name, metavar="DIR", help=told)
+    init.add_argument("--platform", choices=("goofish", "plain"), default="goofish")
+    told = "its WebSocket; goofish has its own, plain needs one"
+    init.add_argument("--url", type=name, help=told)
+    # Of the sign-in, all three; for tests.
+    init.add_argument("--endpoints", type=name, help=argparse.SUPPRESS)
+    init.add_argument("--json", action="store_true", help="what was done, for programs")
+
+
 def _add_life(commands: Any, where: argparse.ArgumentParser) -> None:
     health = commands.add_parser("health", help="0 if it is alive, 1 if not; for containers")
     health.add_argument("--url", help="its address (or XIANYU_GATEWAY_URL)")

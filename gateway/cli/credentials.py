@@ -41,10 +41,12 @@ def main(arguments: argparse.Namespace) -> int:
         if arguments.verb == "show":
             return _show(_credentials(control, account), json=arguments.json)
         if arguments.verb == "set":
-            path = ("v1", "accounts", account, "credentials")
-            body = {"cookie": _pasted(arguments)}
-            done = control.ask("PUT", *path, body=body, wait_s=RENEWAL_S)
-            return _set(account, done, json=arguments.json)
+            done = put(control, account, pasted(arguments.file, option="--file"))
+            if arguments.json:
+                show.as_json(done)
+            else:
+                show.line(told_of(account, done))
+            return 0 if done["proven"] else 1
         before = _credentials(control, account)["version"]
         verb = ("v1", "accounts", account, "credentials", "renew")
         done = control.ask("POST", *verb, query={"wait_s": RENEWAL_S}, wait_s=RENEWAL_S)
@@ -56,26 +58,45 @@ def _credentials(control: Control, account: str) -> dict[str, Any]:
     return found
 
 
-def _pasted(arguments: argparse.Namespace) -> str:
-    """Return what was pasted: of a file, of stdin, or at a prompt that does not show it."""
-    if arguments.file is not None and arguments.file != "-":
+def put(control: Control, account: str, cookie: str) -> dict[str, Any]:
+    """Put a pasted cookie in the place of an account's login; return what became of it.
+
+    Raises:
+        Problem: It is refused, and what was kept stays.
+    """
+    path = ("v1", "accounts", account, "credentials")
+    done: dict[str, Any] = control.ask("PUT", *path, body={"cookie": cookie}, wait_s=RENEWAL_S)
+    return done
+
+
+def pasted(file: str | None, *, option: str) -> str:
+    """Return what was pasted: of a file, of stdin, or at a prompt that does not show it.
+
+    Args:
+        file: Its name; ``-`` is stdin; None asks, if there is a terminal.
+        option: That names a file, for messages.
+
+    Raises:
+        Problem: It cannot be read, or the terminal cut it.
+    """
+    if file is not None and file != "-":
         try:
-            with Path(arguments.file).open(encoding="utf-8", errors="replace") as file:
-                return file.read(LARGEST_CHARS + 1)
+            with Path(file).open(encoding="utf-8", errors="replace") as opened:
+                return opened.read(LARGEST_CHARS + 1)
         except OSError as error:
             raise Problem(
-                400, "no_file", f"{arguments.file} cannot be read ({error.strerror})", "name a file"
+                400, "no_file", f"{file} cannot be read ({error.strerror})", "name a file"
             ) from None
-    if arguments.file == "-" or not sys.stdin.isatty():
+    if file == "-" or not sys.stdin.isatty():
         return sys.stdin.read(LARGEST_CHARS + 1)
     try:
-        pasted = getpass.getpass("cookie (it is not shown): ", stream=sys.stderr)
+        typed = getpass.getpass("cookie (it is not shown): ", stream=sys.stderr)
     except EOFError:
-        pasted = ""
-    if len(pasted) >= PROMPT_CHARS:
+        typed = ""
+    if len(typed) >= PROMPT_CHARS:
         told = f"a terminal takes {PROMPT_CHARS} characters of a line; what was pasted is cut"
-        raise Problem(400, "cut", told, "put it into a file and name it with --file")
-    return pasted
+        raise Problem(400, "cut", told, f"put it into a file and name it with {option}")
+    return typed
 
 
 def _show(found: dict[str, Any], *, json: bool) -> int:
@@ -95,15 +116,12 @@ def _show(found: dict[str, Any], *, json: bool) -> int:
     return 0
 
 
-def _set(account: str, done: dict[str, Any], *, json: bool) -> int:
-    if json:
-        show.as_json(done)
-    elif done["proven"]:
-        shown = done["login"]
-        show.line(f"{account} has a new login, user {shown['user_id']}; the platform gave a token")
-    else:
-        show.line(f"{account} has a new login that could not be proven: {done['doubt']}")
-    return 0 if done["proven"] else 1
+def told_of(account: str, done: dict[str, Any]) -> str:
+    """Return what became of a new login, in a sentence."""
+    if not done["proven"]:
+        return f"{account} has a new login that could not be proven: {done['doubt']}"
+    user_id = done["login"]["user_id"]
+    return f"{account} has a new login, user {user_id}; the platform gave a token"
 
 
 def _renewed(account: str, before: int, found: dict[str, Any], *, json: bool) -> int:

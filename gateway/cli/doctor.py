@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 
 from gateway.cli import show
 from gateway.cli.checks import of_machine, of_settings
@@ -36,13 +37,18 @@ def main(arguments: argparse.Namespace) -> int:
     if arguments.json:
         show.as_json({"ok": not wrong, "findings": [each.plain() for each in findings]})
     else:
-        for each in findings:
-            show.line(f"{_SIGNS[each.verdict]}  {each.name}: {each.detail.splitlines()[0]}")
-            for more in each.detail.splitlines()[1:]:
-                show.line(f"      {more}")
-            if each.next_step:
-                show.line(f"      → {each.next_step}")
+        tell(findings)
     return 1 if wrong else 0
+
+
+def tell(findings: Iterable[Finding]) -> None:
+    """Print findings for a person."""
+    for each in findings:
+        show.line(f"{_SIGNS[each.verdict]}  {each.name}: {each.detail.splitlines()[0]}")
+        for more in each.detail.splitlines()[1:]:
+            show.line(f"      {more}")
+        if each.next_step:
+            show.line(f"      → {each.next_step}")
 
 
 def _running(arguments: argparse.Namespace, settings: Settings | None) -> Finding:

@@ -19,18 +19,30 @@ from gateway.settings import AccountSettings, Settings
 
 def notes(settings: Settings) -> Iterator[str]:
     """Yield what an account lacks to be signed in: which one, what, and what to do."""
-    around = Surroundings(
-        store=MemoryStore(),
-        clock=SystemClock(),
-        learn=lambda _account, _secrets: None,
-        unsaved=lambda _account, _why: None,
-    )
+    around = _nowhere()
     for index, account in enumerate(settings.accounts):
         source = source_of(account, around) if account.enabled else None
         told = None if source is None else _lacking(account, source)
         if told:
             where = f"accounts[{index}].credentials of account {account.id}"
             yield f"{where}: {told.removesuffix('.')}"
+
+
+def refused(account: AccountSettings, cookie: str) -> str | None:
+    """Return why a cookie cannot be that of an account of kind goofish, and what to do."""
+    source = source_of(account, _nowhere())
+    assert source is not None
+    return _of_cookie(source, cookie)
+
+
+def _nowhere() -> Surroundings:
+    """Return what a source needs that keeps nothing and tells nobody."""
+    return Surroundings(
+        store=MemoryStore(),
+        clock=SystemClock(),
+        learn=lambda _account, _secrets: None,
+        unsaved=lambda _account, _why: None,
+    )
 
 
 def _lacking(account: AccountSettings, source: CredentialSource) -> str | None:

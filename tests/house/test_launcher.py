@@ -5,16 +5,21 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from commands import free_port
+from terminal import Terminal
 
-from gateway.testing import FakePlatform
-from scripts import environment
+from gateway.cli import init_files
+from gateway.testing import FakePlatform, FakeWeb
+from scripts import environment, run_gateway
 
 ROOT = Path(__file__).parents[2]
 LIMIT_S = 50
@@ -102,10 +107,67 @@ def test_a_path_in_chinese_and_a_locale_that_has_none(checkout: Path, tmp_path: 
 def test_exit_codes_and_every_command_pass_through(checkout: Path, tmp_path: Path) -> None:
     assert "dead-letters" in run(checkout, "--help", cwd=tmp_path).stdout
     assert run(checkout, "status", cwd=tmp_path).returncode == 1, "no gateway runs"
-    for arguments in ([], ["-c", "none.yaml"], ["frobnicate"]):
+    for arguments in ([], ["--json"], ["-c", "none.yaml"], ["frobnicate"]):
         done = run(checkout, *arguments, cwd=tmp_path)
         assert (done.returncode, done.stdout) == (2, ""), arguments
     assert "none.yaml" in run(checkout, "-c", "none.yaml", cwd=tmp_path).stderr
+
+
+@POSIX
+def test_without_anything_it_says_what_init_would_do(checkout: Path, tmp_path: Path) -> None:
+    done = run(checkout, cwd=tmp_path)
+    assert "run_gateway.py init asks for what one needs" in done.stderr
+    assert "installing" not in done.stderr, "nobody has said yes"
+    (tmp_path / run_gateway._CONFIG).touch()
+    assert "run_gateway.py -c gateway.yaml" in run(checkout, cwd=tmp_path).stderr
+    assert run_gateway._CONFIG == init_files.CONFIG
+
+
+@POSIX
+@pytest.mark.parametrize("answer", ["y", "n"])
+def test_on_a_terminal_it_asks_whether_to_do_it_now(
+    checkout: Path, tmp_path: Path, answer: str
+) -> None:
+    with closing(Terminal(*command(checkout), cwd=tmp_path, env=bare())) as terminal:
+        terminal.wait_for("[y/N] ")
+        terminal.types(f"{answer}\n")
+        if answer == "y":
+            terminal.wait_for("[shop-a]: ")
+            terminal.types("\x04")
+        assert terminal.ended() == (130 if answer == "y" else 2), terminal.said
+
+
+@POSIX
+def test_what_init_prints_runs_a_gateway_that_answers(checkout: Path, tmp_path: Path) -> None:
+    """The way of the README: ``init``, then what it said; only the answers come by options."""
+    (tmp_path / "python3").symlink_to(sys.executable)
+    path = bare() | {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    listen = f"127.0.0.1:{free_port()}"
+    with FakePlatform() as fake, FakeWeb(fake) as web:
+        shop = fake.account("2201")
+        (tmp_path / "cookie").write_text(web.seller(shop).sign_in(), "utf-8")
+        options = ("--cookie-file", str(tmp_path / "cookie"), "--url", fake.url)
+        more = ("--listen", listen, "--endpoints", web.url, "--yes", "--json")
+        done = run(checkout, "init", *options, *more, cwd=checkout)
+        assert done.returncode == 0, done.stderr
+        told = json.loads(done.stdout)["next"]["run"]
+        assert told == "python3 scripts/run_gateway.py -c gateway.yaml"
+        with subprocess.Popen(
+            shlex.split(told), stderr=subprocess.PIPE, cwd=checkout, env=path, text=True
+        ) as process:
+            try:
+                shop.wait_registered(30.0)
+                health = run(checkout, "health", "--url", f"http://{listen}", cwd=checkout)
+                status = run(checkout, "status", "-c", "gateway.yaml", cwd=checkout)
+                process.send_signal(signal.SIGTERM)
+                _, errors = process.communicate(timeout=LIMIT_S)
+            finally:
+                process.kill()
+        shop.wait_gone()
+        web.check()
+    assert process.returncode == 0, errors
+    assert (health.returncode, health.stdout) == (0, "alive\n"), health.stderr
+    assert status.returncode == 0, status.stderr
 
 
 @POSIX

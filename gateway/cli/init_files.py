@@ -1,0 +1,234 @@
+"""The files that ``init`` writes: all of them or none, and nobody's is written over."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from gateway.commands import START
+from gateway.config import document, from_mapping
+from gateway.config.environment import is_text
+from gateway.credentials import own_files
+from gateway.errors import ConfigError
+from gateway.journal.files.opening import sync_directory
+from gateway.settings import Settings
+from gateway.web.problems import Problem
+
+CONFIG: Final = "gateway.yaml"
+TOKEN: Final = "http.token"  # noqa: S105  # the file's name
+
+GOOFISH: Final = "goofish"
+GOOFISH_URL: Final = "wss://wss-goofish.dingtalk.com/"
+ENDPOINTS: Final = ("mtop", "passport", "upload")
+
+_OPTIONS: Final = {
+    "accounts[0].id": "--account",
+    "accounts[0].url": "--url",
+    "http.listen": "--listen",
+    "data_dir": "--data-dir",
+}
+"""What a person gave, by its place in the file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """What a configuration is made of.
+
+    Attributes:
+        folder: Where the files go.
+        account: Our name of it.
+        platform: ``goofish`` or ``plain``.
+        url: Its address.
+        listen: ``host:port`` of the control over HTTP.
+        data_dir: Where the journal lies.
+        endpoints: Of the sign-in, if it is not the platform's own; for tests.
+    """
+
+    folder: Path
+    account: str
+    platform: str
+    url: str
+    listen: str
+    data_dir: Path
+    endpoints: str | None = None
+
+    @property
+    def config(self) -> Path:
+        """Return the file of the configuration."""
+        return self.folder / CONFIG
+
+    @property
+    def token(self) -> Path:
+        """Return the file of ``http.token``, as ``--token-file`` takes it, too."""
+        return self.folder / TOKEN
+
+
+def text_of(answers: Answers) -> str:
+    """Return the configuration. Its paths are absolute: a service starts in another folder."""
+    credentials: dict[str, object] = {"kind": GOOFISH}
+    if answers.endpoints is not None:
+        credentials["endpoints"] = dict.fromkeys(ENDPOINTS, answers.endpoints)
+    lines = [
+        f"# Made by `{START} init`. No secret stands in this file.",
+        "# Every other key, with its default: config/default.yaml.",
+        f"data_dir: {_quoted(str(answers.data_dir))}",
+        "http:",
+        f"  listen: {_quoted(answers.listen)}",
+        f"  token: {json.dumps(_reference(answers.token), ensure_ascii=False)}",
+        "accounts:",
+        f"  - id: {_quoted(answers.account)}",
+        f"    platform: {answers.platform}",
+        f"    url: {_quoted(answers.url)}",
+    ]
+    if answers.platform == GOOFISH:
+        lines += [
+            '    headers: {Origin: "https://www.goofish.com"}',
+            f"    credentials: {json.dumps(credentials)}",
+        ]
+    events = _quoted(str(answers.data_dir / "events.jsonl"))
+    return "\n".join([*lines, "sinks:", f"  - {{kind: jsonl, path: {events}}}", ""])
+
+
+def settings_of(answers: Answers) -> Settings:
+    """Return the settings that the file will mean, as its reader understands them.
+
+    Raises:
+        ConfigError: All that is wrong with them, by the option that was given.
+    """
+    if "}" in str(answers.folder) or not is_text(str(answers.folder)):
+        told = "has a } or bytes that are not UTF-8 in its path, which a reference cannot hold"
+        raise ConfigError([f"--dir: {str(answers.folder)!r} {told}; choose another folder"])
+    try:
+        values: Any = document.parse(text_of(answers), source=CONFIG).value
+        values["http"]["token"] = new_token()  # that of the file is not made yet
+        return from_mapping(values, source=CONFIG, environment={})
+    except ConfigError as error:
+        raise ConfigError([_by_option(each) for each in error.problems]) from None
+
+
+def _by_option(problem: str) -> str:
+    for place, option in _OPTIONS.items():
+        if problem.startswith(f"{CONFIG}: {place}"):
+            return f"{option}{problem.removeprefix(f'{CONFIG}: {place}')}"
+    return problem
+
+
+def new_token() -> str:
+    """Return a token that nobody guesses."""
+    return secrets.token_hex(32)
+
+
+def refuse_existing(answers: Answers) -> None:
+    """Refuse to write over what is there.
+
+    Raises:
+        Problem: It is there; names it and what to do.
+    """
+    for path in (answers.config, answers.token):
+        if os.path.lexists(path):
+            raise _is_there(path)
+
+
+def write(answers: Answers) -> None:
+    """Write both files, readable by their owner alone; the configuration comes last.
+
+    Raises:
+        Problem: One of them is there, perhaps of another ``init`` at the same moment.
+        OSError: They cannot be written.
+    """
+    refuse_existing(answers)
+    made = _made(answers.folder)
+    token, text = f"{new_token()}\n", text_of(answers)
+    try:  # the configuration last: who sees it can use it
+        _publish({answers.token: token.encode(), answers.config: text.encode()})
+    except BaseException:
+        for folder in made:
+            with contextlib.suppress(OSError):  # somebody else put something there
+                folder.rmdir()
+        raise
+    sync_directory(answers.config)
+
+
+def _made(folder: Path) -> list[Path]:
+    """Make a folder; return those that were not there, the innermost first."""
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    return missing
+
+
+def _publish(files: Mapping[Path, bytes]) -> None:
+    """Put files in place, each whole, and none of them if one is there already."""
+    drafts = {path: path.with_name(f".{path.name}.{secrets.token_hex(4)}") for path in files}
+    done: list[Path] = []
+    try:
+        for path, content in files.items():
+            own_files.write(drafts[path], content)
+        for path, content in files.items():
+            _place(drafts[path], path, content)
+            done.append(path)
+    except BaseException:
+        for path, draft in drafts.items():
+            if path in done or _is_one(path, draft):
+                path.unlink(missing_ok=True)
+        raise
+    finally:
+        for draft in drafts.values():
+            draft.unlink(missing_ok=True)
+
+
+def _place(draft: Path, path: Path, content: bytes) -> None:
+    """Give a file its name in one step, which fails if the name is taken.
+
+    Raises:
+        Problem: It is.
+    """
+    try:
+        if os.name == "nt":
+            draft.rename(path)
+        else:
+            path.hardlink_to(draft)
+    except FileExistsError:
+        raise _is_there(path) from None
+    except OSError:  # a file system without links
+        _write(path, content)
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        own_files.write(path, content)
+    except FileExistsError:
+        raise _is_there(path) from None
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def _is_one(path: Path, draft: Path) -> bool:
+    """Return whether a name is our draft's, too: we were interrupted just after it got it."""
+    try:
+        return path.samefile(draft)
+    except OSError:
+        return False
+
+
+def _is_there(path: Path) -> Problem:
+    return Problem(
+        409,
+        "exists",
+        f"{path} is there already, and nothing was written",
+        "use it as it is, move it away, or choose another folder with --dir",
+    )
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text.replace("${", "$${"), ensure_ascii=False)
+
+
+def _reference(path: Path) -> str:
+    return f"${{file:{path}}}"
