@@ -110,7 +110,7 @@ class Pages:
         account.services.writer.fetch(pages, read)
 
     def check_lost(self, number: int) -> bool:
-        """Look for the awaited page; True: nobody has it, as it died with its decoder, perhaps."""
+        """Return whether nobody has the awaited page any more; look again later if one has."""
         if number != self.awaited:
             return False
         where = self._whereabouts
