@@ -215,7 +215,9 @@ class Reconnect:
             "account.failed",
             account=self._account.name,
             detail=failure.detail if failure else "",
-            next_step="fix what the detail names, then reset the account",
+            next_step="do what the detail names"
+            if failure is not None and failure.phase is Phase.CREDENTIALS
+            else "fix what the detail names, then reset the account",
             why=change.why or change.cause.value,
             reason=failure.reason if failure else change.cause.value,
         )

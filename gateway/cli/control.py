@@ -24,6 +24,7 @@ from gateway.cli.exchange import MOST_BYTES, TooLongError, exchange
 from gateway.cli.show import clean
 from gateway.cli.whom import TOKEN, token_of, url_of
 from gateway.config import load
+from gateway.errors import ConfigError
 from gateway.redaction import mask_url
 from gateway.settings import Settings
 from gateway.web import routes
@@ -227,7 +228,7 @@ def as_problems() -> Iterator[None]:
     """Turn what the journal of a file raises into what a server would have answered."""
     try:
         yield
-    except Problem:
+    except (Problem, ConfigError):
         raise
     except Exception as error:
         problem = of_exception(error)

@@ -18,9 +18,11 @@ def main(arguments: argparse.Namespace) -> int:
         told = control.ask("POST", "v1", "reload", wait_s=RELOAD_S)
     if arguments.json:
         show.as_json(told)
-        return 0
-    replaced, left = told["replaced"], told["left"]
+        return 1 if told["refused"] else 0
+    replaced, left, refused = told["replaced"], told["left"], told["refused"]
     show.line(f"new credentials: {', '.join(replaced) if replaced else 'none'}")
     if left:
         show.line(f"left until a restart: {', '.join(left)}")
-    return 0
+    for account, why in refused.items():
+        show.line(f"{account} keeps its old credentials: {why}")
+    return 1 if refused else 0

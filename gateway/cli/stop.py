@@ -20,5 +20,6 @@ def main(arguments: argparse.Namespace) -> int:
     elif told["clean"]:
         show.line("stopped; all is stored")
     else:
-        show.line("stopped; threads survived, see gateway.threads_survived in its log")
+        told = "gateway.threads_survived, credentials.lost"
+        show.line(f"stopped, but not in order; its log says why: {told}")
     return 0 if told.get("clean", not arguments.wait) else 1

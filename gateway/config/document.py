@@ -5,7 +5,10 @@ Knows YAML, no settings. The library is imported when a file is read, not before
 
 from __future__ import annotations
 
+import errno
+import os
 import re
+import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -71,6 +74,19 @@ def read(path: Path) -> Document:
     return parse(text, source=str(path))
 
 
+def _ordinary(path: Path) -> bytes:
+    """Return the first bytes of a file; a pipe, which may never end, is none.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
+    with os.fdopen(os.open(path, flags), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "it is no ordinary file")
+        return file.read(MOST_SECRET_BYTES + 1)
+
+
 def secret_file(path: str) -> str:
     """Return what a file holds that ``${file:PATH}`` names, without the end of its last line.
 
@@ -78,8 +94,7 @@ def secret_file(path: str) -> str:
         ValueError: It cannot be read, or is no such text; names it and the fix, never its content.
     """
     try:
-        with Path(path).expanduser().open("rb") as file:
-            data = file.read(MOST_SECRET_BYTES + 1)
+        data = _ordinary(Path(path).expanduser())
     except (OSError, RuntimeError) as error:
         why = getattr(error, "strerror", None) or error
         raise ValueError(f"file {path[:200]} cannot be read: {why}") from None

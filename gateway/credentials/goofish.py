@@ -20,7 +20,7 @@ from gateway.credentials.attempt import RenewalAttempt
 from gateway.credentials.failures import failure, needs_human, to_paste, to_sign_in
 from gateway.credentials.jars import jar_of
 from gateway.credentials.keeping import Keeping
-from gateway.credentials.meanings import wrong_account
+from gateway.credentials.meanings import another_user, wrong_account
 from gateway.credentials.seeds import fingerprint, is_of
 from gateway.credentials.store import CredentialStore, Stored
 from gateway.platforms.goofish import mtop
@@ -183,17 +183,35 @@ class GoofishSource(Keeping):
     def _seeded(self, before: Stored | None) -> Stored | Failure:
         """Begin with what the settings give; without a cookie go on with what is kept."""
         account = self.account
-        seed = fingerprint(account.seed)
         if account.cookie is None:
-            stored = before or Stored(account=account.name)
+            if before is not None:  # its seed stays: the same cookie put back is no new one
+                self._look_ahead(before, unsaved=self._unsaved is not None)
+                return before
+            stored = Stored(account=account.name)
         else:
-            found = self.checked(account.cookie)
+            found = self._given(account.cookie, before)
             if isinstance(found, Failure):
                 return found
             stored = self.begun_anew(before, *found)
-        stored = msgspec.structs.replace(stored, seed=seed)
+        stored = msgspec.structs.replace(stored, seed=fingerprint(account.seed))
         self.keep(stored)
         return stored
+
+    def unusable(self) -> Failure | None:
+        """Return why a cookie that the settings have now cannot be taken; None: it can."""
+        cookie, before = self.account.cookie, self.stored()
+        if cookie is None or (before is not None and is_of(before.seed, self.account.seed)):
+            return None
+        found = self._given(cookie, before)
+        return found if isinstance(found, Failure) else None
+
+    def _given(self, cookie: str, before: Stored | None) -> tuple[Jar, str] | Failure:
+        """Return the cookies of the settings and whose they are; never silently another user's."""
+        found = self.checked(cookie)
+        known = before.user_id if before is not None else None
+        if isinstance(found, Failure) or self.account.user_id is not None or known is None:
+            return found
+        return found if found[1] == known else another_user(found[1], known)
 
     def checked(self, pasted: str) -> tuple[Jar, str] | Failure:
         """Return the cookies of a text that was pasted, and whose they are."""

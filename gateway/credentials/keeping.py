@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
+from typing import Self
 
 from actors.ports import NOTHING_AHEAD, Outlook
 from actors.values import AccountId, Failure
@@ -46,6 +47,7 @@ class Keeping:
         self._tell_unsaved = unsaved
         self._unix_ms = unix_ms
         self._unsaved: Stored | None = None
+        self._successor: Self | None = None
         self._ahead = NOTHING_AHEAD
         self.changing = threading.RLock()
 
@@ -81,12 +83,20 @@ class Keeping:
             if before is not None:
                 self._tell_unsaved(None)
 
-    def succeed(self, before: Keeping) -> None:
+    def succeed(self, before: Self) -> None:
         """Go on with what another of the account holds in memory, and take turns with it."""
+        before._successor = self
         self.changing = before.changing
         with self.changing:
-            if before._unsaved is not None:  # one of us
-                self._look_ahead(before._unsaved, unsaved=True)  # the same
+            if before._unsaved is not None:
+                self._look_ahead(before._unsaved, unsaved=True)
+
+    def current(self) -> Self:
+        """Return the one that the account has now: its settings may have been read again."""
+        found = self
+        while found._successor is not None:
+            found = found._successor
+        return found
 
     @property
     def outlook(self) -> Outlook:

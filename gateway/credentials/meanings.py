@@ -23,6 +23,16 @@ def wrong_account(found: str | None, wanted: str | None) -> Failure:
     )
 
 
+def another_user(found: str, known: str) -> Failure:
+    """Return the failure of cookies whose user is not the one the account had until now."""
+    return failure(
+        "wrong_account",
+        f"these cookies are of user …{found[-4:]}, the account is …{known[-4:]}; set user_id in "
+        "its credentials if it is to be another.",
+        ErrorClass.CONFIG,
+    )
+
+
 def login_over(name: AccountId, _: Judged | None = None) -> Failure:
     """Return the failure of a login that is over, and could not be renewed."""
     return needs_human(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from actors.ports import Clock, CredentialSource
-from actors.values import AccountId
+from actors.values import AccountId, Failure
 from gateway.credentials import givers
 from gateway.credentials.given import GivenSource, Giver
 from gateway.credentials.store import CredentialStore
@@ -52,10 +52,19 @@ def succeed(source: CredentialSource | None, before: CredentialSource | None) ->
     """Have a source go on with what its predecessor could not store yet."""
     if source is None or before is None:
         return
-    from gateway.credentials.keeping import Keeping  # noqa: PLC0415  # it costs a platform
+    from gateway.credentials.goofish import GoofishSource  # noqa: PLC0415  # it costs a platform
 
-    if isinstance(source, Keeping) and isinstance(before, Keeping):
+    if isinstance(source, GoofishSource) and isinstance(before, GoofishSource):
         source.succeed(before)
+
+
+def unusable(source: CredentialSource | None) -> Failure | None:
+    """Return why what the settings give cannot be taken, asking nobody; None: it can."""
+    if source is None or isinstance(source, GivenSource):
+        return None
+    from gateway.credentials.goofish import GoofishSource  # noqa: PLC0415  # it costs a platform
+
+    return source.unusable() if isinstance(source, GoofishSource) else None
 
 
 def _goofish(account: AccountSettings, around: Surroundings) -> CredentialSource:

@@ -13,6 +13,7 @@ from actors.policy.budget import refused_until
 from actors.policy.credentials import CALLS_A_FLIGHT
 from actors.values import Failure
 from gateway.credentials.goofish import GoofishSource
+from gateway.credentials.meanings import another_user
 from gateway.credentials.seeds import fingerprint
 from gateway.credentials.store import MemoryStore, Stored
 from gateway.errors import CredentialsRefusedError
@@ -84,11 +85,8 @@ def put_in_place(
     before = source.stored()
     known = before.user_id if before is not None else None
     if known is not None and known != user_id and source.account.user_id is None:
-        raise CredentialsRefusedError(
-            "wrong_account",
-            f"these cookies are of user …{user_id[-4:]}, the account is …{known[-4:]}; set user_id "
-            "in its credentials if it is to be another.",
-        )
+        refusal = another_user(user_id, known)
+        raise CredentialsRefusedError(refusal.reason, refusal.detail)
     after, doubt = _proven(source, source.begun_anew(before, jar, user_id))
     if doubt is not None and (doubt.reason in REFUSED or _works(before)):
         kept = "; what was kept stays" if before is not None and before.cookies else ""
@@ -103,6 +101,7 @@ def put_in_place(
     if not still_wanted():
         raise CredentialsRefusedError("not_wanted", "nobody wants them any more.")
     # What the settings give is older now: without this the next start would take it again.
+    source = source.current()
     after = msgspec.structs.replace(after, seed=fingerprint(source.account.seed))
     source.put(after)
     return Replaced(stored=after, doubt=doubt)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from actors.identity import CredentialsSeen
+from actors.values import Failure
 from gateway.credentials.jars import jar_of, login_ends_ms
 from gateway.credentials.shapes import CookieShown, CredentialsShown
 from gateway.credentials.store import Stored
@@ -20,6 +21,7 @@ def shown(
     *,
     now_ms: int,
     now_s: float,
+    unreadable: Failure | None = None,
 ) -> CredentialsShown:
     """Return how an account's credentials stand.
 
@@ -29,6 +31,7 @@ def shown(
         seen: What a running gateway knows; None: none runs, or it never asked.
         now_ms: Wall Unix milliseconds.
         now_s: Monotonic seconds.
+        unreadable: Why what is kept cannot be read; None: it can.
     """
     kind = settings.credentials.kind
     shows = CredentialsShown(
@@ -38,6 +41,9 @@ def shown(
         return msgspec.structs.replace(shows, state="static")
     if stored is not None:
         shows = _with_store(shows, stored, now_ms)
+    if seen is None and unreadable is not None:
+        told = (unreadable.reason, unreadable.detail)
+        return msgspec.structs.replace(shows, state="needs_human", reason=told[0], detail=told[1])
     if seen is None:
         return shows
     return msgspec.structs.replace(

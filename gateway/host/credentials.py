@@ -83,7 +83,8 @@ class CredentialDesk:
         clock_ms = time.time_ns() // 1_000_000
         now_s = time.monotonic() if system is None else system.services.clock.monotonic()
         now_ms = clock_ms if system is None else system.services.clock.unix_ms()
-        return shown(settings, stored, seen, now_ms=now_ms, now_s=now_s)
+        why = source.unreadable() if source and not stored else None
+        return shown(settings, stored, seen, now_ms=now_ms, now_s=now_s, unreadable=why)
 
     def seen(self, account: AccountId) -> CredentialsSeen | None:
         """Return what a running gateway knows of an account's renewals; no look at the disk."""
@@ -146,6 +147,7 @@ class CredentialDesk:
             CredentialsRefusedError: It has none that are renewed, no gateway runs, or the calls
                 of the hour or day are spent; says when there are more.
         """
+        wait_s = arguments.wait_s("wait_s", wait_s)
         self._renewing(account)
         system = self._keeper.system()
         if system is None:
@@ -194,7 +196,9 @@ class CredentialDesk:
             UnknownAccountError: There is no such account.
         """
         self._known(account)
-        return self._sign_ins.status(account, seen, wait_s)
+        if seen is not None:
+            seen = arguments.whole("seen", seen, least=0, most=2**53)
+        return self._sign_ins.status(account, seen, arguments.wait_s("wait_s", wait_s))
 
     def sign_in_cancel(self, account: AccountId) -> SignInShown | None:
         """End the sign-in of an account, and return where it stands; None: there was none.
@@ -238,7 +242,7 @@ class CredentialDesk:
         return replaced.doubt
 
     def _known(self, account: AccountId) -> tuple[AccountSettings, AccountPlan]:
-        plans = self._keeper.plans
+        plans, account = self._keeper.plans, arguments.account(account)
         if account not in plans:
             raise UnknownAccountError(account, list(plans))
         return self._keeper.settings_of(account), plans[account]

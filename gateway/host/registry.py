@@ -16,7 +16,7 @@ from actors.system import System
 from actors.values import AccountId
 from gateway import arguments, logs
 from gateway.config import check
-from gateway.credentials.registry import Surroundings, succeed
+from gateway.credentials.registry import Surroundings, succeed, unusable
 from gateway.credentials.store import store_of
 from gateway.errors import AccountExistsError, ConfigError, UnknownAccountError
 from gateway.host import assembly, reloading
@@ -35,6 +35,9 @@ _VERBS: Final[Mapping[str, Callable[[AccountRegistry, AccountId], None]]] = {
     "reset": AccountRegistry.reset,
     "remove": AccountRegistry.remove,
 }
+
+
+_MADE_BY: Final = "gateway.config.from_mapping"
 
 
 class Registry:
@@ -188,22 +191,30 @@ class Registry:
         self._life.here()
         settings = self._read_again() if given is None else given
         if not isinstance(settings, Settings):
-            raise TypeError(f"accounts.reload takes Settings, not {arguments.kind(settings)}")
+            what = arguments.kind(settings)
+            raise TypeError(f"accounts.reload takes Settings, not {what}; use {_MADE_BY}")
         check(settings)
         with self.lock:
             system = self.running() if self._life.begun else None
             found = reloading.compare(self._settings, self._settings_of, settings)
             plans = {account.id: self._plan(account) for account in found.taken}
+            refused = {name: unusable(plan.source) for name, plan in plans.items()}
+            refusals = {name: why.detail for name, why in refused.items() if why is not None}
+            plans = {name: plan for name, plan in plans.items() if name not in refusals}
             for account in found.taken:
                 name = account.id
+                if name in refusals:
+                    continue
+                if type(plans[name].source) is not type(self.plans[name].source):
+                    self.credentials.forget(name)  # a sign-in would end beside what it is for
                 logs.teach(self._redactor, account, of=f"settings/{name}")
                 succeed(plans[name].source, self.plans[name].source)
                 self.plans[name], self._settings_of[name] = plans[name], account
                 if system is not None:
                     system.accounts.replace_credentials(plans[name])
-        done = Reloaded(replaced=list(plans), left=found.left)
-        self._log.info("gateway.reloaded", replaced=len(plans), left=list(found.left))
-        return done
+        left = list(found.left)
+        self._log.info("gateway.reloaded", replaced=len(plans), left=left, refused=refusals)
+        return Reloaded(replaced=list(plans), left=left, refused=refusals)
 
     def _read_again(self) -> Settings:
         if self._reread is None:
@@ -213,7 +224,8 @@ class Registry:
     @undisturbed
     def _add(self, settings: object) -> AccountView:
         if not isinstance(settings, AccountSettings):
-            raise TypeError(f"accounts.add takes AccountSettings, not {type(settings).__name__}")
+            what = type(settings).__name__
+            raise TypeError(f"accounts.add takes AccountSettings, not {what}; use {_MADE_BY}")
         self._life.here()
         notes = check(Settings(accounts=(settings,)), source="accounts.add")
         with self.lock:

@@ -21,10 +21,12 @@ class Reloaded(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         replaced: Accounts whose credentials were replaced.
         left: What else differs from the settings that are in use; a restart takes it over.
+        refused: Accounts whose new credentials cannot be used, with why; what was there stays.
     """
 
     replaced: Sequence[AccountId] = ()
     left: Sequence[str] = ()
+    refused: Mapping[AccountId, str] = {}
 
 
 class Differences(msgspec.Struct, frozen=True, kw_only=True):

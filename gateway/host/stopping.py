@@ -123,16 +123,17 @@ def stop(
     for name in connected:
         if name in accounts:
             accounts[name].wait_for(ConnectionState.CLOSED, max(0.0, deadline - monotonic()))
-    survivors += save_credentials(sources, max(SAVE_S, deadline - monotonic()), log)
+    threads, lost = save_credentials(sources, max(SAVE_S, deadline - monotonic()), log)
+    survivors += threads
     survivors += system.stop(journal_s=steps.journal, threads_s=steps.threads)
     if survivors:
         log.error("gateway.threads_survived", threads=survivors, stacks=stacks_of(survivors))
-    return survivors
+    return survivors + lost
 
 
 def save_credentials(
     sources: Mapping[AccountId, CredentialSource], wait_s: float, log: Any
-) -> list[str]:
+) -> tuple[list[str], list[str]]:
     """Store credentials that could not be stored, while the journal's lock is still ours.
 
     Args:
@@ -141,21 +142,26 @@ def save_credentials(
         log: Where it is said which are lost.
 
     Returns:
-        Names of threads that outlived it.
+        Names of threads that outlived it, and what was not stored.
     """
     unsaved = {name: each for name, each in sources.items() if each.outlook.unsaved}
     if not unsaved:
-        return []
+        return [], []
     name = "gateway/credentials/save"
     save = partial(renewal_jobs.save, unsaved.values())
     thread = threading.Thread(target=save, name=name, daemon=True)
     with contextlib.suppress(RuntimeError):  # the machine has no thread left
         thread.start()
         thread.join(wait_s)
-    for account, source in unsaved.items():
-        if source.outlook.unsaved:
-            log.error("credentials.lost", account=account)
-    return [name] if thread.is_alive() else []
+    lost = [account for account, source in unsaved.items() if source.outlook.unsaved]
+    for account in lost:
+        log.error(
+            "credentials.lost",
+            account=account,
+            detail="its newest credentials were never stored; the next start has older ones",
+            next_step="free the disk; if the account then waits for a person, sign in again",
+        )
+    return [name] if thread.is_alive() else [], [f"credentials of {each}" for each in lost]
 
 
 def stacks_of(names: Sequence[str], *, depth: int = 6) -> dict[str, list[str]]:

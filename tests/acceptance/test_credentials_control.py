@@ -227,3 +227,45 @@ def test_a_refusal_leaves_stdout_empty_for_programs(
             assert (found, out) == (code, ""), (words, out)
             assert err, words
     keeper.web.check()
+
+
+@pytest.mark.parametrize(
+    ("call_of", "told"),
+    [
+        (lambda desk: desk.show(None), "account must be"),
+        (lambda desk: desk.show([]), "account must be"),
+        (lambda desk: desk.renew(None), "account must be"),
+        (lambda desk: desk.renew(SHOP, "1"), "wait_s must be"),
+        (lambda desk: desk.renew(SHOP, float("nan")), "wait_s"),
+        (lambda desk: desk.sign_in(5), "account must be"),
+        (lambda desk: desk.sign_in_status(SHOP, "1"), "seen must be"),
+        (lambda desk: desk.sign_in_status(SHOP, 1, "x"), "wait_s must be"),
+        (lambda desk: desk.sign_in_cancel(None), "account must be"),
+    ],
+)
+def test_a_wrong_argument_is_named_and_does_nothing(
+    shopkeepers: Make, call_of: Any, told: str
+) -> None:
+    keeper = shopkeepers()
+    with pytest.raises((TypeError, ValueError), match=told):
+        call_of(keeper.gateway.credentials)
+    assert not keeper.web.calls()
+
+
+def test_a_stopped_gateway_shows_why_its_store_cannot_be_read(
+    shopkeepers: Make, tmp_path: Path
+) -> None:
+    """It looked as if nobody had ever signed in."""
+    keeper = shopkeepers()
+    keeper.gateway.start()
+    keeper.wait(ConnectionState.CONNECTED)
+    keeper.gateway.stop(10.0)
+    stored = Path(keeper.config["data_dir"]) / "credentials" / f"{SHOP}.json"
+    stored.write_bytes(b"{")
+    file = tmp_path / "gateway.yaml"
+    file.write_text(json.dumps(keeper.config), "utf-8")
+    code, out, err = call("accounts", "credentials", "show", SHOP, "-c", str(file))
+    assert code == 0, err
+    assert "needs_human" in out
+    assert "credentials_unreadable" in out
+    assert str(stored) in out

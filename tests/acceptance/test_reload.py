@@ -137,6 +137,75 @@ def test_a_reload_while_it_is_connecting_begins_again(shopkeepers: Make) -> None
     keeper.web.check()  # calls went one at a time
 
 
+@pytest.mark.parametrize(
+    ("cookie", "told"),
+    [
+        ("unb=2202; cookie2=x", "of user …2202"),
+        ("unb=2201", "lacks cookie2"),
+        ("junk", "no name=value"),
+    ],
+)
+def test_what_the_platform_could_never_take_is_refused(
+    shopkeepers: Make, cookie: str, told: str
+) -> None:
+    """Two files mixed up must not answer one shop's customers with the other's voice."""
+    keeper = shopkeepers(min_gap_s=0.0)
+    keeper.gateway.start()
+    keeper.wait(S.CONNECTED)
+    before = keeper.gateway.accounts[SHOP].credentials
+    keeper.config["accounts"][0]["credentials"]["cookie"] = cookie
+    done = keeper.gateway.accounts.reload(from_mapping(keeper.config))
+    assert (list(done.replaced), list(done.refused)) == ([], [SHOP])
+    assert told in done.refused[SHOP]
+    assert keeper.gateway.accounts[SHOP].credentials.version == before.version
+    assert len(keeper.shop.sessions) == 1
+    keeper.gateway.stop(10.0)
+    keeper.made().start()
+    keeper.wait(S.FAILED)
+    failure = keeper.gateway.accounts[SHOP].last_error
+    assert failure is not None
+    assert told in failure.detail, "a restart does not switch it either"
+    assert len(keeper.shop.sessions) == 1
+
+
+def test_a_cookie_that_is_taken_out_and_put_back_is_no_new_one(shopkeepers: Make) -> None:
+    keeper = shopkeepers(WebBehaviour(rotation="each"), min_gap_s=0.0)
+    keeper.gateway.start()
+    keeper.wait(S.CONNECTED)
+    credentials = keeper.config["accounts"][0]["credentials"]
+    cookie, calls = credentials.pop("cookie"), keeper.calls()
+    reloaded(keeper)
+    credentials["cookie"] = cookie
+    reloaded(keeper)
+    keeper.wait(S.CONNECTED)
+    assert keeper.gateway.accounts[SHOP].credentials.lineage == 1
+    assert keeper.calls() == calls
+    keeper.web.check()
+
+
+def test_a_paste_during_a_reload_outlives_the_next_start(shopkeepers: Make) -> None:
+    """What a person gives is newer than the settings, whichever were read when it began."""
+    keeper = shopkeepers(min_gap_s=0.0)
+    keeper.gateway.start()
+    keeper.wait(S.CONNECTED)
+    pasted = keeper.seller.sign_in()
+    keeper.web.inject(web_rules.WebRule(do=web_rules.Held(), times=1))
+    paste = threading.Thread(target=keeper.gateway.accounts[SHOP].set_credentials, args=(pasted,))
+    paste.start()
+    keeper.web.wait_held()
+    keeper.config["accounts"][0]["renewal"] = {"min_gap_s": 0.0, "per_hour": 5}
+    keeper.config["accounts"][0]["credentials"]["cookie"] = f"{pasted}; extra=1"
+    reloaded(keeper)
+    keeper.web.release()
+    paste.join(WAIT_S)
+    keeper.wait(S.CONNECTED)
+    lineage = keeper.gateway.accounts[SHOP].credentials.lineage
+    keeper.gateway.stop(10.0)
+    keeper.made().start()
+    keeper.wait(S.CONNECTED)
+    assert keeper.gateway.accounts[SHOP].credentials.lineage == lineage
+
+
 def test_what_could_not_be_stored_is_not_lost(
     shopkeepers: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -275,7 +344,7 @@ def test_sighup_and_the_command_reload(tmp_path: Path) -> None:
         assert (code, out) == (0, "new credentials: shop-2201\n"), err
         run.shop.wait_registered(30.0, sessions=3)
         code, out, _ = call("reload", "-c", str(run.file), "--json")
-        assert (code, json.loads(out)) == (0, {"replaced": [], "left": []})
+        assert (code, json.loads(out)) == (0, {"replaced": [], "left": [], "refused": {}})
 
         whole = json.loads(run.file.read_text("utf-8"))
         run.file.write_text(json.dumps(whole | {"durability": "full"}), "utf-8")

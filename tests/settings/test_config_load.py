@@ -169,6 +169,7 @@ def test_a_file_gives_a_value(tmp_path: Path) -> None:
     ("content", "told"),
     [
         (None, "cannot be read: No such file"),
+        (b"pipe", "cannot be read: it is no ordinary file"),
         (b"", "is empty; write the secret into it"),
         (b"\n", "is empty; write the secret into it"),
         (b"s3cr3t\xff", "is not UTF-8"),
@@ -179,6 +180,9 @@ def test_a_file_that_gives_none_is_named(tmp_path: Path, content: bytes | None, 
     secret = tmp_path / "token"
     if content is not None:
         secret.write_bytes(content)
+    if content == b"pipe":
+        secret.unlink()
+        os.mkfifo(secret)
     with pytest.raises(ConfigError) as caught:
         load(written(tmp_path, f'http: {{token: "${{file:{secret}}}"}}\n'))
     assert f"http.token: file {secret} {told}" in str(caught.value)
