@@ -34,14 +34,15 @@ class SetUpError(Exception):
     """Raised when the environment cannot be made; says what to do."""
 
 
-def ensure(extra: str, *, root: Path = ROOT) -> Path:
-    """Make sure that the project and an extra are installed in ``.venv``.
+def ensure(extra: str, *, root: Path = ROOT, name: str = ".venv") -> Path:
+    """Make sure that the project and an extra are installed in a virtual environment.
 
     Does nothing if that is so already; a broken environment is made anew.
 
     Args:
         extra: Name of an extra in ``setup.cfg``, or nothing for the project alone.
         root: The checkout.
+        name: The folder of the environment, in the checkout.
 
     Returns:
         The environment's Python.
@@ -52,7 +53,7 @@ def ensure(extra: str, *, root: Path = ROOT) -> Path:
     if sys.version_info < OLDEST:
         found = ".".join(map(str, sys.version_info[:3]))
         raise SetUpError(f"Python 3.11 or newer is needed, this is {found}; try python3.11")
-    folder = root / ".venv"
+    folder = root / name
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     if not _runs(python, "import sys; assert sys.version_info >= (3, 11)"):
         _create(folder, python)
@@ -102,7 +103,7 @@ def _runs(python: Path, code: str) -> bool:
 
 
 def _create(folder: Path, python: Path) -> None:
-    told = "making .venv anew, it is broken" if folder.exists() else "making .venv"
+    told = f"making {folder.name}{' anew, it is broken' if folder.exists() else ''}"
     if folder.exists():
         shutil.rmtree(folder)
     uv = shutil.which("uv")

@@ -2,13 +2,16 @@
 
 Needs nothing but Python 3.11: it makes ``.venv``, installs what is missing, and then runs
 format, lint, types, contracts, file lengths, the tests of the pure core with their coverage, and
-all other tests. The last line counts the checks.
+all other tests. ``--pythons`` runs the tests again on each other CPython of this machine, in
+``.venv-3.12`` and the like. The last line counts the checks.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import re
+import shutil
 import subprocess
 import sys
 import time
@@ -30,6 +33,9 @@ _REST = ("-n4", *[f"--ignore={path}" for path in PURE])
 WINDOWS = ("--platform", "win32", "--no-warn-unreachable", "actors", "gateway")
 """What we ship must type-check as on Windows, too: no call that only POSIX has, unguarded."""
 
+PYTHONS = ("3.11", "3.12", "3.13")
+"""What the metadata says is supported."""
+
 _SKIPPED = frozenset({"tests", "build", "dist", "var"})
 Step = tuple[str, Callable[[], bool]]
 
@@ -42,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = _arguments(argv)
     try:
-        python = ensure("dev")
+        python = ensure("dev", name=arguments.tests_in or ".venv")
     except SetUpError as error:
         print(f"test.py: {error}", file=sys.stderr)
         return 2
@@ -66,6 +72,12 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Run all checks; sets itself up.")
     parser.add_argument("--fast", action="store_true", help="no coverage")
     parser.add_argument("--slow", action="store_true", help="also the tests marked slow")
+    parser.add_argument(
+        "--pythons", action="store_true", help="then the tests on every other CPython found, too"
+    )
+    parser.add_argument(
+        "--tests-in", metavar="NAME", help="only the tests, in a virtual environment of this name"
+    )
     parser.add_argument("-k", metavar="EXPRESSION", help="only tests that match; for pytest")
     return parser.parse_args(argv)
 
@@ -74,6 +86,12 @@ def _steps(python: Path, arguments: argparse.Namespace) -> list[Step]:
     def module(*command: str) -> Callable[[], bool]:
         return lambda: _run([str(python), "-m", *command])
 
+    tests = [
+        ("pure", module("pytest", *PURE, *_coverage(arguments), *_selection(arguments))),
+        ("tests", module("pytest", *_REST, *_selection(arguments))),
+    ]
+    if arguments.tests_in:
+        return tests
     contracts = python.with_name("lint-imports.exe" if os.name == "nt" else "lint-imports")
     return [
         ("format", module("ruff", "format", "--check", "-q", ".")),
@@ -82,9 +100,43 @@ def _steps(python: Path, arguments: argparse.Namespace) -> list[Step]:
         ("windows", module("mypy", "--no-error-summary", *WINDOWS)),
         ("contracts", lambda: _run([str(contracts), "--no-logo"], quiet=True)),
         ("lengths", _lengths),
-        ("pure", module("pytest", *PURE, *_coverage(arguments), *_selection(arguments))),
-        ("tests", module("pytest", *_REST, *_selection(arguments))),
+        *tests,
+        *(_on_others(arguments) if arguments.pythons else []),
     ]
+
+
+def _on_others(arguments: argparse.Namespace) -> list[Step]:
+    """Return the fast form of the tests on each other Python, in an environment of its own."""
+
+    def tests_on(version: str, python: str) -> Callable[[], bool]:
+        words = ["scripts/test.py", "--fast", "--tests-in", f".venv-{version}"]
+        return lambda: _run([python, *words, *(["-k", arguments.k] if arguments.k else [])])
+
+    return [(f"on {version}", tests_on(version, found)) for version, found in others().items()]
+
+
+def others(home: Path | None = None) -> dict[str, str]:
+    """Return the other Pythons of this machine that we support, the newest release of each.
+
+    Args:
+        home: Whose pyenv is looked at; None: the caller's.
+    """
+    pyenv = (home or Path.home()) / ".pyenv" / "versions"
+    found = {}
+    for version in PYTHONS:
+        if version == f"{sys.version_info.major}.{sys.version_info.minor}":
+            continue
+        releases = sorted(
+            pyenv.glob(f"{version}.*/bin/python"), key=lambda path: _number(path.parts[-3])
+        )
+        python = str(releases[-1]) if releases else shutil.which(f"python{version}")
+        if python:
+            found[version] = python
+    return found
+
+
+def _number(release: str) -> list[int]:
+    return [int(part) for part in re.findall(r"\d+", release)]
 
 
 def _coverage(arguments: argparse.Namespace) -> list[str]:

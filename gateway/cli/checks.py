@@ -23,7 +23,8 @@ from gateway.cli import logins
 from gateway.cli.credential_checks import of_credentials
 from gateway.cli.findings import Finding, Verdict
 from gateway.cli.paths import unusable
-from gateway.commands import HTTP_EXTRA, command
+from gateway.commands import command, extra
+from gateway.compiled import REMEDY, not_compiled
 from gateway.host.assembly import JOURNAL_FILE
 from gateway.journal import care
 from gateway.journal.files import opening
@@ -54,6 +55,11 @@ def of_machine() -> Iterator[Finding]:
     verdict = Verdict.FINE if right else Verdict.WRONG
     yield Finding("python", verdict, version, "" if right else "use Python 3.11 or newer")
     yield Finding("sqlite", Verdict.FINE, sqlite3.sqlite_version)
+    if plain := not_compiled():
+        told = f"not compiled, so frames are read by plain Python ({', '.join(plain)})"
+        yield Finding("readers", Verdict.WARNING, told, REMEDY)
+    else:
+        yield Finding("readers", Verdict.FINE, "frames are read by compiled code")
     what, _, fix = (library.problem() or "").partition("; ")
     if what:
         yield Finding("websocket", Verdict.WRONG, what, fix)
@@ -61,7 +67,7 @@ def of_machine() -> Iterator[Finding]:
         yield Finding("websocket", Verdict.FINE, "the library is there, and nothing shadows it")
     if importlib.util.find_spec("waitress") is None:
         told = "the extra [http] is not installed; a running gateway could not be asked"
-        yield Finding("http", Verdict.WARNING, told, HTTP_EXTRA)
+        yield Finding("http", Verdict.WARNING, told, extra("http"))
     else:
         yield Finding("http", Verdict.FINE, "the extra [http] is installed")
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 from gateway import escaping
 from gateway.cli import INTERRUPTED, NEGATIVE, show
 from gateway.cli.control import Control, open_control
-from gateway.commands import QR_EXTRA
+from gateway.commands import extra
 from gateway.credentials.shapes import SIGN_IN_ENDS
 from gateway.web import codes
 from gateway.web.problems import Problem
@@ -120,7 +120,9 @@ class _Teller:
         if drawn is None:
             show.line("make a QR code of this line, on your own machine; show it to nobody else:")
             show.line(link)
-            show.line(f"(--qr draws it here; {QR_EXTRA})" if self._draw else "(--qr draws it here)")
+            show.line(
+                f"(--qr draws it here; {extra('qr')})" if self._draw else "(--qr draws it here)"
+            )
         else:
             sys.stdout.write(drawn)
         show.line(

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from gateway.commands import command
+from gateway.commands import command, page
 from gateway.errors import nearest
 
 MARKS = frozenset({
@@ -29,7 +29,8 @@ _OUR_HEADERS = frozenset({"connection", "upgrade", "host"})
 _REPLACED = {
     "APP_CONFIG": "the application keys of the protocol are part of the platform",
     "TOKEN_REFRESH_INTERVAL": "renewal.early_share and late_share say when a token is renewed",
-    "TOKEN_RETRY_INTERVAL": "a failed renewal waits as its reason asks, see docs/credentials.md",
+    "TOKEN_RETRY_INTERVAL": "a failed renewal waits as its reason asks, "
+    f"see {page('docs/credentials.md')}",
 }
 _ELSEWHERE = {
     "API_ENDPOINTS": "no HTTP endpoint is called",
@@ -152,7 +153,7 @@ def _missing(credentials: Mapping[str, Any]) -> list[str]:
     if not credentials["token"]:
         notes.append(
             "no token: it is asked for with the cookie, and renewed, as the old client did (kind: "
-            "goofish, see README, section `A real account`)"
+            f"goofish, see {page('README.md')}, section `A real account`)"
         )
     if not credentials["user_id"]:
         notes.append(f"no user id: COOKIES.value has no {_USER_COOKIE}=…; add it or USER_ID")

@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Callable, Iterator
 
 from actors.sections import ORDERED
+from gateway.commands import page
 from gateway.config import pasted, texts
 from gateway.config.document import key_path
 from gateway.config.problems import shown
@@ -81,7 +82,7 @@ def default_findings(given: object) -> Iterator[Finding]:
 def warnings(settings: Settings) -> Iterator[Finding]:
     """Yield what is allowed and hardly meant."""
     if not settings.accounts:
-        yield "accounts", "there is none yet; add one, see config/example.yaml"
+        yield "accounts", f"there is none yet; add one, see {page('config/example.yaml')}"
     users: dict[tuple[str, str], str] = {}
     for index, account in enumerate(settings.accounts):
         path = key_path("accounts", index)
@@ -263,7 +264,7 @@ def _goofish(credentials: Credentials, path: str) -> Iterator[Finding]:
     if credentials.kind == "static" and not credentials.token:
         told = "is missing" if credentials.user_id else "is missing, and so is user_id"
         told = f"{told}; with kind: goofish the gateway asks for tokens itself"
-        yield f"{path}.token", f"{told}, see README, section `A real account`"
+        yield f"{path}.token", f"{told}, see {page('README.md')}, section `A real account`"
     elif credentials.kind == "static" and not credentials.user_id:
         yield f"{path}.user_id", "is missing; it is the value of the cookie unb"
     elif credentials.user_id and pasted.users_of(credentials.cookie) - {credentials.user_id}:

@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from actors.values import AccountId
-from gateway.commands import SEALED_EXTRA
+from gateway.commands import extra
 
 FORMAT: Final = 2
 """Of a sealed file; earlier versions of the gateway say that a newer one wrote it."""
@@ -61,7 +61,9 @@ class Sealer:
                 AESGCM,
             )
         except ImportError:
-            told = f"sealing needs the library cryptography, which is not installed: {SEALED_EXTRA}"
+            told = (
+                f"sealing needs the library cryptography, which is not installed: {extra('sealed')}"
+            )
             raise SealedError(told) from None
         self._broken = InvalidTag
         self._source = source

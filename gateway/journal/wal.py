@@ -21,6 +21,7 @@ from typing import IO, Final
 import msgspec
 
 from actors.policy.alerts import Alert
+from gateway.commands import page
 from gateway.journal import schema
 from gateway.journal.files import opening
 
@@ -119,7 +120,7 @@ def alert(path: Path, lost: Dropped) -> Alert:
         detail=f"the disk gave back other bytes than were written to the log of {path}: "
         f"{lost.commits} commits ({lost.frames} pages) are lost{kept}",
         next_step="look at the disk and the memory of this machine; what the platform still holds "
-        "comes back by history, see docs/journal.md",
+        f"comes back by history, see {page('docs/journal.md')}",
     )
 
 

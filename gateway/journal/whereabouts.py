@@ -15,6 +15,7 @@ from typing import Final
 
 from actors.policy.alerts import Alert
 from actors.ports.journal import JournalError
+from gateway.commands import page
 from gateway.journal.files import opening
 
 _LOG_MAGIC: Final = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")
@@ -22,8 +23,8 @@ _LEAST_BYTES: Final = 512
 """A journal file is never smaller, nor smaller than it was."""
 
 NEXT_STEP: Final = (
-    "stop the gateway, see which file holds what (docs/journal.md), put the right one in its "
-    "place, and start"
+    f"stop the gateway, see which file holds what ({page('docs/journal.md')}), put the right one "
+    "in its place, and start"
 )
 
 _Number = tuple[int, int]

@@ -16,15 +16,14 @@ from typing import Final
 from actors.ports import Beaten, Incoming, Pinged, WireBroken
 from actors.sections import LimitSettings
 from actors.values import Frame
-from gateway.compiled import compiled
+from gateway.compiled import FRAMES, compiled
 from gateway.transport import rfc6455, usual
 from gateway.transport.masking import SHARED_KEYS, MaskKeys, xor
 from gateway.transport.rfc6455 import CONTROL, CONTROL_MAX_BYTES, FIN, OPCODE, TEXT, RefusedError
 from gateway.transport.usual import LONE_BINARY, LONE_TEXT
 
-_COMPILED = "gateway.transport._usual"
-cut_texts = compiled(_COMPILED, usual.cut_texts)
-mask_frames = compiled(_COMPILED, usual.mask_frames)
+cut_texts = compiled(FRAMES, usual.cut_texts)
+mask_frames = compiled(FRAMES, usual.mask_frames)
 
 __all__ = ["FrameWire", "cut_texts", "mask_frames"]
 

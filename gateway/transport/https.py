@@ -15,6 +15,7 @@ from typing import Final
 import msgspec
 
 from actors.values import ErrorClass, Failure, Phase
+from gateway.commands import install
 from gateway.http_messages import HttpAnswer, HttpRequest
 from gateway.settings import DeadlineSettings, TlsSettings
 from gateway.settings.addresses import AddressError, Target, parse_http
@@ -102,7 +103,10 @@ class HttpsClient:
             # 70 ms and 3 MB that a gateway which asks nothing need not pay.
             from gateway.transport.exchange import exchange  # noqa: PLC0415
         except ImportError:
-            told = "the package urllib3 (2.3 or newer) cannot be imported; run: pip install -e ."
+            told = (
+                "the package urllib3 (2.3 or newer) cannot be imported; run: "
+                f"{install('urllib3>=2.3,<3')}"
+            )
             return _failure(ErrorClass.CONFIG, "library_missing", told)
         attempt = Attempt(deadline_s, lambda _phase: 1.0)
         try:

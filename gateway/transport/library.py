@@ -13,6 +13,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from gateway.commands import install
+
 _USED: Final = ("WebSocket", "WebSocketException", "WebSocketTimeoutException")
 _OWN_FILE: Final = "_handshake.py"
 """A file that only websocket-client has."""
@@ -27,7 +29,7 @@ def problem() -> str | None:
     except (ImportError, ValueError) as error:
         return _said(f"cannot be looked for ({error})", "install websocket-client anew")
     if loaded is None and spec is None:
-        return _said("is not installed", "pip install websocket-client")
+        return _said("is not installed", install("websocket-client"))
     found = getattr(loaded, "__file__", None) if spec is None else spec.origin
     where = found or "a folder without code"
     if not _is_frozen() and not (found and (Path(found).parent / _OWN_FILE).exists()):
@@ -36,7 +38,7 @@ def problem() -> str | None:
         library = importlib.import_module("websocket")
     except Exception as error:  # noqa: BLE001  # whatever lies there runs
         told = f"cannot be imported ({type(error).__name__}, from {where})"
-        return _said(told, "pip install --force-reinstall websocket-client")
+        return _said(told, install("--force-reinstall", "websocket-client"))
     if not all(isinstance(getattr(library, name, None), type) for name in _USED):
         return _strange(where)
     return None
@@ -45,8 +47,8 @@ def problem() -> str | None:
 def _strange(where: str) -> str:
     return _said(
         f"is {where}, which is another module of that name",
-        "rename that file if it is yours, or: pip uninstall websocket, then "
-        "pip install --force-reinstall websocket-client",
+        "rename that file if it is yours, or uninstall the package websocket, then: "
+        + install("--force-reinstall", "websocket-client"),
     )
 
 

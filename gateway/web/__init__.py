@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from gateway import logs
-from gateway.commands import HTTP_EXTRA
+from gateway.commands import extra
 from gateway.errors import ConfigError
 from gateway.settings.addresses import is_loopback
 from gateway.web.application import Application
@@ -78,7 +78,7 @@ def serve(gateway: Controlled, *, log: Any = None) -> Serving | None:
     try:
         server = HttpServer(application, host, int(port))
     except ImportError:
-        told = f"is set, but the HTTP server is not installed; {HTTP_EXTRA}; or set it to null"
+        told = f"is set, but the HTTP server is not installed; {extra('http')}; or set it to null"
         raise ExtraMissingError([f"http.listen: {told}"]) from None
     except OSError as error:
         told = f"cannot listen on {http.listen} ({error.strerror or error})"

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from gateway.commands import page
 from gateway.escaping import escaped
 from gateway.web import routes
 from gateway.web.context import Answer, Context
@@ -44,7 +45,7 @@ def refusal(status: int, detail: str) -> bytes:
         status: What it answers with.
         detail: Its words.
     """
-    error, next_step = _UNREADABLE.get(status, ("bad_request", "see docs/control.md"))
+    error, next_step = _UNREADABLE.get(status, ("bad_request", f"see {page('docs/control.md')}"))
     shown = detail[:_LONGEST_DETAIL].strip() or "the request cannot be read"
     return escaped(msgspec.json.encode(Problem(status, error, shown, next_step).body()))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from gateway.commands import page
 from gateway.errors import CredentialsRefusedError
 from gateway.web import shapes
 from gateway.web.context import Answer, Context
@@ -68,7 +69,8 @@ def reload(context: Context, _request: Request) -> Answer:
 
 
 def problem_of(
-    error: CredentialsRefusedError, step: str = "see docs/credentials.md; what was there stays"
+    error: CredentialsRefusedError,
+    step: str = f"see {page('docs/credentials.md')}; what was there stays",
 ) -> Problem:
     """Return the refusal as it is answered, with the next step."""
     if error.reason == "budget_spent":

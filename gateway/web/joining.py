@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from gateway.commands import page
 from gateway.config import from_mapping
 from gateway.errors import ConfigError, UnknownAccountError
 from gateway.web import shapes
@@ -25,7 +26,9 @@ def add(context: Context, request: Request) -> Answer:
     try:
         settings = from_mapping({"accounts": [body]}, source="the body", environment={})
     except ConfigError as error:
-        raise Problem(422, "config", f"{error}", "see config/default.yaml for the keys") from error
+        raise Problem(
+            422, "config", f"{error}", f"see {page('config/default.yaml')} for the keys"
+        ) from error
     view = context.gateway.accounts.add(settings.accounts[0])
     context.log.info("control.performed", verb="add", account=view.id)
     body = {"done": "added", "kept": _KEPT, "account": shapes.account(view)}

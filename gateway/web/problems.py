@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from actors.ports.journal import JournalError
 from gateway import arguments
-from gateway.commands import command
+from gateway.commands import command, page
 from gateway.errors import (
     AccountExistsError,
     ConfigError,
@@ -69,7 +69,7 @@ class Problem(GatewayError):  # noqa: N818  # RFC 9457 calls it so
         return {"error": self.error, "detail": self.detail, "next_step": self.next_step}
 
 
-def bad_request(detail: str, next_step: str = "see docs/control.md") -> Problem:
+def bad_request(detail: str, next_step: str = f"see {page('docs/control.md')}") -> Problem:
     """Return the problem that the question itself is wrong."""
     return Problem(400, "bad_request", detail, next_step)
 

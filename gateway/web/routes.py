@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Final, TypeAlias
 
+from gateway.commands import page
 from gateway.web import credentials, joining, operations, records, sign_in
 from gateway.web.context import Answer, Context
 from gateway.web.problems import Problem, bad_request
@@ -89,8 +90,8 @@ def find(method: str, path: str) -> tuple[Route, str]:
             allowed.append(its_method)
     if allowed:
         told = f"{path} takes {' or '.join(sorted(set(allowed)))}, not {method}"
-        raise Problem(405, "method_not_allowed", told, "see docs/control.md")
-    raise Problem(404, "unknown_path", f"there is no {path}", "see docs/control.md")
+        raise Problem(405, "method_not_allowed", told, f"see {page('docs/control.md')}")
+    raise Problem(404, "unknown_path", f"there is no {path}", f"see {page('docs/control.md')}")
 
 
 def check_query(route: Route, query: Iterable[str]) -> None:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.commands import SEALED_EXTRA
+from gateway.commands import extra
 from gateway.credentials import keys
 from gateway.credentials.sealing import Sealed, SealedError, Sealer, id_of
 from gateway.credentials.store import FileStore, Stored, StoreError, store_of
@@ -275,7 +275,7 @@ def test_without_the_library_it_is_told_what_to_install(
         monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(ConfigError, match=r"\[sealed\]") as raised:
         store_of(settings(tmp_path, path))
-    assert SEALED_EXTRA in str(raised.value)
+    assert extra("sealed") in str(raised.value)
     store = store_of(settings(tmp_path, None))
     store.write(WHOLE)
     assert store.read("shop-a") == WHOLE

@@ -20,6 +20,7 @@ from terminal import Terminal
 from gateway.cli import init_files
 from gateway.testing import FakePlatform, FakeWeb
 from scripts import environment, run_gateway
+from scripts.test import PYTHONS, others
 
 ROOT = Path(__file__).parents[2]
 LIMIT_S = 50
@@ -233,3 +234,19 @@ def test_it_runs_in_a_fresh_clone(tmp_path: Path) -> None:
         pytest.skip("the packages cannot be fetched here")
     findings = {each["name"]: each for each in json.loads(done.stdout)["findings"]}
     assert findings["http"]["verdict"] == "ok", done.stderr
+
+
+@POSIX
+def test_the_newest_release_of_each_other_python_is_tested(tmp_path: Path) -> None:
+    """``scripts/test.py --pythons``; the names are sorted as numbers, 3.12.10 after 3.12.9."""
+    for release in ("3.10.1", "3.11.2", "3.12.9", "3.12.10", "3.13.0"):
+        python = tmp_path / ".pyenv" / "versions" / release / "bin" / "python"
+        python.parent.mkdir(parents=True)
+        python.touch()
+    own = f"{sys.version_info.major}.{sys.version_info.minor}"
+    found = {version: Path(path).parts[-3] for version, path in others(tmp_path).items()}
+    wanted = {"3.11": "3.11.2", "3.12": "3.12.10", "3.13": "3.13.0"}
+    wanted.pop(own, None)
+    assert found == wanted
+    classified = re.findall(r"Python :: (3\.\d+)$", (ROOT / "setup.cfg").read_text(), re.MULTILINE)
+    assert list(PYTHONS) == classified

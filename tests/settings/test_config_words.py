@@ -94,6 +94,6 @@ def test_messages_name_a_section_that_is_there() -> None:
     example = Path(__file__).parents[2] / "config" / "legacy_example.yml"
     flat = load(example, environment={})
     for text in (str(caught.value), "\n".join(flat.notes)):
-        section = text.partition("see README, section `")[2].partition("`")[0]
+        section = text.partition("README.md, section `")[2].partition("`")[0]
         assert section
         assert f"## {section}\n" in readme

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.commands import install
 from gateway.testing import FakePlatform
 from gateway.transport import library
 
@@ -72,4 +73,5 @@ def test_a_library_that_is_not_there_is_named(tmp_path: Path) -> None:
         "sys.modules['websocket'] = None\n"
         "from gateway.transport import library\nprint(library.problem())\n"
     )
-    assert "(module websocket) is not installed; pip install" in asked(tmp_path, code).stdout
+    told = asked(tmp_path, code).stdout
+    assert f"(module websocket) is not installed; {install('websocket-client')}" in told

@@ -11,14 +11,14 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from actors.values import Decoded, Event, Frame, Reply, Signal, SignalKind
-from gateway.compiled import compiled
+from gateway.compiled import PUSHES, compiled
 from gateway.platforms.goofish.entries import mentioned_by, read_entry, unknown_words
 from gateway.platforms.goofish.envelope import PARA, SYNC, VULCAN
 from gateway.platforms.goofish.identity import Arrival, of_message
 from gateway.platforms.goofish.lenient import LenientPush, Places, read_leniently
 from gateway.platforms.goofish.quick import PushReader
 
-UsualReader = compiled("gateway.platforms.goofish._usual", PushReader)
+UsualReader = compiled(PUSHES, PushReader)
 
 _TOO_LONG = (1, 2)
 _UNAUTHORIZED = 401

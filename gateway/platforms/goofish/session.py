@@ -12,6 +12,7 @@ from actors.values import (
     Request,
     SendResult,
 )
+from gateway.commands import page
 from gateway.platforms.base import BasePlatform, BaseSession
 from gateway.platforms.goofish import replies, requests
 from gateway.platforms.goofish.fields import SUFFIX
@@ -86,7 +87,8 @@ class GoofishSession(BaseSession):
         if not identity.token:
             raise ValueError(
                 f"account {identity.account}: credentials.token is missing; with kind: goofish "
-                "the gateway asks for tokens itself, see README, section `A real account`"
+                f"the gateway asks for tokens itself, see {page('README.md')}, section "
+                "`A real account`"
             )
         self._user_id = user_id
         self._token = identity.token
