@@ -60,21 +60,21 @@ def _set_up(*options: str, cookie: str, listen: str) -> None:
         assert terminal.ended() == 0, terminal.said
 
 
-def test_whoever_leaves_the_questions_leaves_nothing_behind() -> None:
-    for asks in ("[shop-a]: ", "not shown): ", "var/gateway]: "):
-        for leaves in ("\x04", "signal"):
-            with contextlib.closing(terminal_of("--dir", "new")) as terminal:
-                _answer_until(terminal, asks)
-                if leaves == "signal":
-                    terminal.process.send_signal(signal.SIGINT)
-                else:
-                    terminal.types(leaves)
-                if (asks, leaves) == ("not shown): ", "\x04"):  # no cookie; it asks again
-                    terminal.wait_for("[2]: ")
-                    terminal.types(leaves)
-                assert terminal.ended() == 130, terminal.said
-                assert "nothing was written" in terminal.said
-            assert not list(Path().iterdir())
+@pytest.mark.parametrize("leaves", ["\x04", "signal"], ids=["ctrl-d", "ctrl-c"])
+@pytest.mark.parametrize("asks", ["[shop-a]: ", "not shown): ", "var/gateway]: "])
+def test_whoever_leaves_the_questions_leaves_nothing_behind(asks: str, leaves: str) -> None:
+    with contextlib.closing(terminal_of("--dir", "new")) as terminal:
+        _answer_until(terminal, asks)
+        if leaves == "signal":
+            terminal.process.send_signal(signal.SIGINT)
+        else:
+            terminal.types(leaves)
+        if (asks, leaves) == ("not shown): ", "\x04"):  # no cookie; it asks again
+            terminal.wait_for("[2]: ")
+            terminal.types(leaves)
+        assert terminal.ended() == 130, terminal.said
+        assert "nothing was written" in terminal.said
+    assert not list(Path().iterdir())
 
 
 def _answer_until(terminal: Terminal, asks: str) -> None:
