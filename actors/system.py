@@ -23,8 +23,8 @@ from actors.messages import (
     Introduce,
     RootInbox,
 )
-from actors.policy.alerts import JournalHealth
 from actors.policy.gate import ConnectGate
+from actors.policy.journal_health import JournalHealth
 from actors.ports import Clock, Handle, MovedClock
 from actors.ports.journal import Journal
 from actors.registry import AccountRegistry, Root

@@ -10,7 +10,7 @@ from actors.account.reconnect import CRASH_LOOP
 from actors.account.services import Services
 from actors.messages import JournalHealthChanged, SetRate
 from actors.policy import alerts
-from actors.policy.alerts import JournalVerdict
+from actors.policy.journal_health import JournalVerdict
 from actors.policy.windows import LONGEST_DELAY_S, RestartBudget
 from actors.ports.journal import Journal, JournalError
 from actors.registry import AccountRegistry

@@ -23,7 +23,7 @@ from actors.messages import (
     SupervisorInbox,
 )
 from actors.plan import AccountPlan
-from actors.policy.alerts import JournalHealth
+from actors.policy.journal_health import JournalHealth
 from actors.policy.platform_time import NOTHING_TOLD
 from actors.policy.sizes import Sizes
 from actors.ports import Clock, Dice, Mailbox, Session

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from actors.runtime.clock import SystemClock
 from actors.runtime.quotas import OpenSends
 from actors.system import System
 from gateway import arguments
+from gateway.compiled import REMEDY, not_compiled
 from gateway.credentials.registry import Surroundings, source_of
 from gateway.host.handlers import Handlers
 from gateway.journal.files import opening
@@ -102,6 +103,15 @@ def system(
         journal_limit_s=settings.journal.limit_s,
         on_exhausted=on_exhausted,
     )
+
+
+def log_start(log: Any, notes: Iterable[str], *, accounts: int) -> None:
+    """Log that a gateway started, what its settings lack, and what makes it slow."""
+    for note in notes:
+        log.warning("config.noted", detail=note)
+    if plain := not_compiled():
+        log.info("gateway.plain_readers", modules=plain, next_step=REMEDY)
+    log.info("gateway.started", accounts=accounts)
 
 
 def opener(given: object, log: Any) -> Callable[[Settings, Clock], Journal]:

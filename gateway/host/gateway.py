@@ -17,7 +17,6 @@ from actors.runtime.handlers.pool import handling
 from actors.system import System
 from actors.values import AccountId, Event
 from gateway import arguments, listeners, logs, sinks
-from gateway.compiled import REMEDY, not_compiled
 from gateway.config import check, load
 from gateway.errors import ConfigError, ShuttingDownError, UnknownAccountError
 from gateway.events import note_name
@@ -286,11 +285,7 @@ class Gateway:
             self._system = system
             self._sinks.start(system.services.alerts)
             self._life.began(on_fork=self.accounts.forget_states)
-            for note in self._notes:
-                self._log.warning("config.noted", detail=note)
-            if plain := not_compiled():
-                self._log.info("gateway.plain_readers", modules=plain, next_step=REMEDY)
-            self._log.info("gateway.started", accounts=len(self._plans))
+            assembly.log_start(self._log, self._notes, accounts=len(self._plans))
             self._registry.begin(system, journal, paused)
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from actors.policy.alerts import JournalHealth, JournalVerdict
+from actors.policy.journal_health import JournalHealth, JournalVerdict
 
 
 def test_slow_then_down_then_up_are_each_told_once() -> None:
