@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from actors.identity import Grant, Identity, Why
+from actors.policy import budget
 from actors.policy.budget import DAY_S, HOUR_S, told
 from actors.policy.credentials import (
     CALLS_A_FLIGHT,
@@ -505,3 +506,9 @@ def test_no_secret_of_an_identity_is_shown() -> None:
     assert f"account={given.identity.account!r}" in shown
     assert given.identity.token is not None
     assert given.identity.token not in shown
+
+
+def test_a_refusal_says_when_there_is_a_call_again() -> None:
+    refusal = budget.refused_until(754.0)
+    assert refusal.reason == budget.BUDGET_SPENT.reason
+    assert "in 13 min" in refusal.detail
