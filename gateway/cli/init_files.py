@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from gateway.commands import START
+from gateway.commands import START, page
 from gateway.config import document, from_mapping
 from gateway.config.environment import is_text
 from gateway.credentials import own_files
@@ -76,7 +76,7 @@ def text_of(answers: Answers) -> str:
         credentials["endpoints"] = dict.fromkeys(ENDPOINTS, answers.endpoints)
     lines = [
         f"# Made by `{START} init`. No secret stands in this file.",
-        "# Every other key, with its default: config/default.yaml.",
+        f"# Every other key, with its default: {page('config/default.yaml')}",
         f"data_dir: {_quoted(str(answers.data_dir))}",
         "http:",
         f"  listen: {_quoted(answers.listen)}",

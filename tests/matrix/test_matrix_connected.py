@@ -268,7 +268,7 @@ def test_link_flaps(stage: Open, stopwatch: Stopwatch) -> None:
     (alert,) = market.log.wait("link.flapping", account=SICK)
     stopwatch.detected(5.0)
     assert alert["delay_s"] == 0.5
-    lines = market.log.found("reconnect.scheduled", account=SICK)
+    lines = market.log.wait("reconnect.scheduled", 5, account=SICK)
     assert [line["attempt"] for line in lines] == [1, 2, 3, 4, 5]
     back(market, 6)
     assert stopwatch.recovered(0.5 + 1.0) >= 0.4

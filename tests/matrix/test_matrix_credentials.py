@@ -149,16 +149,25 @@ def test_a_hundred_needs_at_once_are_one(shopkeepers: Make) -> None:
     keeper.wait(S.CONNECTED)
     keeper.web.inject(web_rules.nth(1, web_rules.Held()))
     over: list[bool] = []
-    begun = threading.Barrier(100)
+    told = threading.Semaphore(0)
+    desk: Any = keeper.gateway.credentials
+    wait_for = desk._changed.wait_for
+
+    def told_and_waiting(*given: Any) -> bool:  # it holds the lock, and has told the actor
+        told.release()
+        return bool(wait_for(*given))
+
+    desk._changed.wait_for = told_and_waiting
 
     def need() -> None:
-        begun.wait(WAIT_S)
         over.append(keeper.gateway.credentials.renew("shop-a", WAIT_S))
 
     threads = [threading.Thread(target=need) for _ in range(100)]
     for thread in threads:
         thread.start()
     keeper.web.wait_held()
+    for _ in threads:
+        assert told.acquire(timeout=WAIT_S)
     keeper.web.release()
     for thread in threads:
         thread.join(WAIT_S)
