@@ -96,10 +96,10 @@ def test_a_child_that_comes_back_from_strangers_code_ends(
             text=True,
             cwd=ROOT,
         ) as process:
-            shop.wait_registered()
+            shop.wait_registered(30.0)
             for text in ("one", "two"):
                 buyer.says(text)
-            shop.wait_sent(2)
+            shop.wait_sent(2, 30.0)
             out, err = process.communicate("\n", timeout=30)
         assert process.returncode == 0, err
         last = {"sink": "sink one", "tap": "tap one", "listener": "changed"}.get(where, "first one")
