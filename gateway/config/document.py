@@ -5,14 +5,12 @@ Knows YAML, no settings. The library is imported when a file is read, not before
 
 from __future__ import annotations
 
-import errno
-import os
 import re
-import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from gateway import regular_files
 from gateway.errors import ConfigError
 
 MAX_BYTES = 64 << 20
@@ -74,19 +72,6 @@ def read(path: Path) -> Document:
     return parse(text, source=str(path))
 
 
-def _ordinary(path: Path) -> bytes:
-    """Return the first bytes of a file; a pipe, which may never end, is none.
-
-    Raises:
-        OSError: It cannot be read.
-    """
-    flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
-    with os.fdopen(os.open(path, flags), "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise OSError(errno.EINVAL, "it is no ordinary file")
-        return file.read(MOST_SECRET_BYTES + 1)
-
-
 def secret_file(path: str) -> str:
     """Return what a file holds that ``${file:PATH}`` names, without the end of its last line.
 
@@ -94,7 +79,9 @@ def secret_file(path: str) -> str:
         ValueError: It cannot be read, or is no such text; names it and the fix, never its content.
     """
     try:
-        data = _ordinary(Path(path).expanduser())
+        _, data = regular_files.read(Path(path).expanduser(), most_bytes=MOST_SECRET_BYTES)
+    except regular_files.NotRegularError:
+        raise ValueError(f"file {path[:200]} cannot be read: it is no ordinary file") from None
     except (OSError, RuntimeError) as error:
         why = getattr(error, "strerror", None) or error
         raise ValueError(f"file {path[:200]} cannot be read: {why}") from None

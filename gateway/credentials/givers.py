@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 import importlib
 import inspect
 import json
 import os
-import stat
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -16,7 +14,7 @@ from urllib.parse import urlsplit
 
 from actors.identity import Why
 from actors.values import AccountId, Failure
-from gateway import arguments
+from gateway import arguments, regular_files
 from gateway.credentials.failures import failure
 from gateway.credentials.given import (
     LARGEST_BYTES,
@@ -33,8 +31,6 @@ if TYPE_CHECKING:
 
 OK: Final = 200
 _CALLED_WITH: Final = ("account", "why", "refused_version")
-_FLAGS: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-"""A pipe without a writer must not hold the thread; for files it changes nothing."""
 
 
 class FileGiver:
@@ -64,26 +60,19 @@ class FileGiver:
         """Read it."""
         del why, version
         try:
-            content = self._content()
+            _, content = regular_files.read(self._path, most_bytes=LARGEST_BYTES)
         except FileNotFoundError:
             told = "there is no such file; have it written, or correct path"
         except PermissionError:
             told = "this user may not read it; change its owner or mode"
+        except regular_files.NotRegularError:
+            told = "it cannot be read (it is a pipe or a device); correct path"
         except (OSError, ValueError) as error:
             why_not = getattr(error, "strerror", None) or "no path can be that"
             told = f"it cannot be read ({why_not}); correct path"
         else:
             return parsed(content, self.where)
         raise ValueError(f"{self.where}: {told}")
-
-    def _content(self) -> bytes:
-        with open(
-            self._path, "rb", opener=lambda name, flags: os.open(name, flags | _FLAGS)
-        ) as file:
-            mode = os.fstat(file.fileno()).st_mode
-            if not stat.S_ISREG(mode):
-                raise OSError(errno.EINVAL, "it is a pipe or a device")
-            return file.read(LARGEST_BYTES + 1)
 
 
 class EnvironmentGiver:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-import stat
 import sys
 from pathlib import Path
+
+from gateway import regular_files
 
 
 class NoFileError(OSError):
@@ -28,14 +29,13 @@ def read(path: Path, *, most_bytes: int, follow: bool) -> tuple[os.stat_result, 
         NoFileError: It is no file, or too large.
         OSError: It cannot be read.
     """
-    flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
-    if not follow:
-        flags |= getattr(os, "O_NOFOLLOW", 0)
-    with os.fdopen(os.open(path, flags), "rb") as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode) or status.st_size > most_bytes:
-            raise NoFileError
-        return status, file.read(most_bytes + 1)
+    try:
+        status, content = regular_files.read(path, most_bytes=most_bytes, follow=follow)
+    except regular_files.NotRegularError:
+        raise NoFileError from None
+    if status.st_size > most_bytes:
+        raise NoFileError
+    return status, content
 
 
 def read_ours(path: Path, *, most_bytes: int) -> bytes:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import stat
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from actors.plan import AccountPlan
 from actors.values import AccountId, Content
-from gateway import images
+from gateway import images, regular_files
 from gateway.errors import UnknownAccountError, UploadError
 from gateway.events import PIXELS
 from gateway.host.registry import Registry
@@ -26,8 +24,6 @@ HANDLER_SHARE: Final = 0.75
 """Of a handler's own deadline: an upload that takes longer fails before its thread is given up."""
 
 _NAME_CHARS: Final = 200
-_FLAGS: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
-"""A pipe without a writer must not hold the caller; for files it changes nothing."""
 
 
 class Images:
@@ -141,7 +137,11 @@ def _read(path: str) -> tuple[bytes, images.Image]:
     """
     named = f"'{path[-_NAME_CHARS:]}'" if path.isprintable() else f"{path[-_NAME_CHARS:]!r}"
     try:
-        data = _content(path, named)
+        _, data = regular_files.read(path, most_bytes=images.LARGEST_BYTES)
+    except regular_files.NotRegularError:
+        raise UploadError(
+            "not_a_file", f"{named} is a pipe or a device, not a file; copy it to one"
+        ) from None
     except FileNotFoundError:
         raise UploadError(
             "file_missing", f"there is no file {named} on this machine; give the path of an image"
@@ -170,13 +170,3 @@ def _read(path: str) -> tuple[bytes, images.Image]:
             f"{named} begins like no JPEG, PNG, GIF or WebP image; convert it to one of them",
         )
     return data, image
-
-
-def _content(path: str, named: str) -> bytes:
-    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | _FLAGS)) as file:
-        mode = os.fstat(file.fileno()).st_mode
-        if not stat.S_ISREG(mode):
-            raise UploadError(
-                "not_a_file", f"{named} is a pipe or a device, not a file; copy it to one"
-            )
-        return file.read(images.LARGEST_BYTES + 1)

@@ -197,24 +197,30 @@ class Registry:
         with self.lock:
             system = self.running() if self._life.begun else None
             found = reloading.compare(self._settings, self._settings_of, settings)
-            plans = {account.id: self._plan(account) for account in found.taken}
-            refused = {name: unusable(plan.source) for name, plan in plans.items()}
-            refusals = {name: why.detail for name, why in refused.items() if why is not None}
-            plans = {name: plan for name, plan in plans.items() if name not in refusals}
-            for account in found.taken:
-                name = account.id
-                if name in refusals:
+            made = [(account, self._plan(account)) for account in found.taken]  # all, or none
+            replaced: list[AccountId] = []
+            refused: dict[AccountId, str] = {}
+            for account, plan in made:
+                why = unusable(plan.source)
+                if why is not None:
+                    refused[account.id] = why.detail
                     continue
-                if type(plans[name].source) is not type(self.plans[name].source):
-                    self.credentials.forget(name)  # a sign-in would end beside what it is for
-                logs.teach(self._redactor, account, of=f"settings/{name}")
-                succeed(plans[name].source, self.plans[name].source)
-                self.plans[name], self._settings_of[name] = plans[name], account
+                self._take_over(account, plan)
                 if system is not None:
-                    system.accounts.replace_credentials(plans[name])
+                    system.accounts.replace_credentials(plan)
+                replaced.append(account.id)
         left = list(found.left)
-        self._log.info("gateway.reloaded", replaced=len(plans), left=left, refused=refusals)
-        return Reloaded(replaced=list(plans), left=left, refused=refusals)
+        self._log.info("gateway.reloaded", replaced=len(replaced), left=left, refused=refused)
+        return Reloaded(replaced=replaced, left=left, refused=refused)
+
+    def _take_over(self, account: AccountSettings, plan: AccountPlan) -> None:
+        """Put an account's new credentials in the place of those it has."""
+        before = self.plans[account.id].source
+        if type(plan.source) is not type(before):
+            self.credentials.forget(account.id)  # a sign-in would end beside what it is for
+        logs.teach(self._redactor, account, of=f"settings/{account.id}")
+        succeed(plan.source, before)
+        self.plans[account.id], self._settings_of[account.id] = plan, account
 
     def _read_again(self) -> Settings:
         if self._reread is None:

@@ -189,6 +189,18 @@ def test_a_file_that_gives_none_is_named(tmp_path: Path, content: bytes | None, 
     assert "s3cr3t" not in str(caught.value)
 
 
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="counts descriptors in /proc")
+def test_a_folder_costs_no_descriptor(tmp_path: Path) -> None:
+    """A reload reads the settings again and again, wrong as they may be."""
+    text = f'http: {{token: "${{file:{tmp_path}}}"}}\n'
+    file = written(tmp_path, text)
+    before = len([*Path("/proc/self/fd").iterdir()])
+    for _ in range(3):
+        with pytest.raises(ConfigError, match="Is a directory"):
+            load(file)
+    assert len([*Path("/proc/self/fd").iterdir()]) == before
+
+
 def test_a_stranger_names_no_file(tmp_path: Path) -> None:
     """A mapping with an environment of its own may be somebody else's words."""
     given_by_others = {"http": {"token": f"${{file:{tmp_path}}}"}}
