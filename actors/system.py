@@ -169,6 +169,21 @@ class System:
         self._start_shared("credentials")
         self.watch.start()
 
+    def end_renewals(self, wait_s: float) -> list[str]:
+        """Begin no dial and no renewal any more, and wait for renewals under way.
+
+        Args:
+            wait_s: Seconds to wait.
+
+        Returns:
+            Names of threads that did not end in time.
+        """
+        self.accounts.running = False
+        for role in (self._dialing, self._credentials):
+            if isinstance(role.ref, pykka.ActorRef):
+                role.ref.stop(block=False)
+        return self._renewing.wait_ended(wait_s)
+
     def stop(self, *, journal_s: float, threads_s: float) -> list[str]:
         """Stop the shared threads; the accounts must be stopped before.
 
@@ -188,10 +203,7 @@ class System:
             return max(0.1, deadline - services.clock.monotonic())
 
         survivors = services.handlers.stop(threads_s / 2)
-        for role in (self._dialing, self._credentials):
-            if isinstance(role.ref, pykka.ActorRef):
-                role.ref.stop(block=False)
-        survivors += self._renewing.wait_ended(threads_s / 2)  # they store before the lock is free
+        survivors += self.end_renewals(threads_s / 2)  # they store before the lock is free
         survivors += services.poller.stop(left())
         deadline += journal_s
         survivors += services.writer.stop(journal_s)

@@ -9,6 +9,7 @@ neither a secret nor a payload. Errors that never leave the kernel live with the
     ├── AccountExistsError     the name is taken
     ├── OverloadedError        a bound is reached; nothing was accepted       (retryable)
     ├── UnknownSendError       no send of that id in the journal
+    ├── KeyReusedError         the idempotency_key stands for another send
     ├── SendStateError         the send is not in a state that allows it
     ├── ShuttingDownError      the gateway stops or has stopped; nothing was accepted
     │   ├── NotStartedError    start() was not called yet
@@ -135,6 +136,27 @@ class UnknownSendError(GatewayError):
         return (
             f"no send {self.outbox_id!r}; take the id from the ticket or from sends.list(), "
             "ended sends are kept as long as the journal's retention says"
+        )
+
+
+class KeyReusedError(GatewayError):
+    """Raised when a key stands for a send already, and that is another one; nothing was accepted.
+
+    Attributes:
+        outbox_id: The send it stands for.
+        differs: What of the two differs, e.g. ``content``.
+    """
+
+    def __init__(self, key: str, outbox_id: str, differs: str) -> None:
+        super().__init__(key, outbox_id, differs)
+        self.outbox_id = outbox_id
+        self.differs = differs
+        self._key = key
+
+    def __str__(self) -> str:
+        return (
+            f"idempotency_key {self._key!r} stands for send {self.outbox_id}, whose "
+            f"{self.differs} differs; a message of its own needs a key of its own"
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from typing import Final
 
 _FLAGS: Final = getattr(os, "O_NONBLOCK", 0)
@@ -36,3 +37,17 @@ def read(
         if not stat.S_ISREG(status.st_mode):
             raise NotRegularError
         return status, file.read(most_bytes + 1)
+
+
+def is_open_to_others(status: os.stat_result) -> bool:
+    """Return whether others than its owner can know or change what a file holds.
+
+    A file of root's may be readable by its group: so systemd (by an access list, which shows as
+    that) and Kubernetes (by ``fsGroup``) hand a secret to a service.
+    """
+    if sys.platform == "win32":
+        return False
+    lax = stat.S_IRWXO | stat.S_IWGRP
+    if status.st_uid != 0:
+        lax |= stat.S_IRWXG
+    return bool(status.st_mode & lax)

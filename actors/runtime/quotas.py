@@ -61,6 +61,9 @@ class OpenSends:
     def __len__(self) -> int:
         return len(self._open)
 
+    def __contains__(self, outbox_id: str) -> bool:
+        return outbox_id in self._open
+
     def count(self, account: str) -> int:
         """Return how many sends of an account are open."""
         return self._counts.get(account, 0)

@@ -142,6 +142,8 @@ def _add_send(commands: Any, where: argparse.ArgumentParser) -> None:
     send.add_argument("conversation", type=name)
     send.add_argument("text", type=name, help="- is stdin")
     send.add_argument("--to", type=name, help="the other user's id; Goofish wants it")
+    told = "names this message: sent again with the same key, it is sent once"
+    send.add_argument("--idempotency-key", type=name, metavar="KEY", help=told)
     told = "seconds to wait for the outcome (≤ 60)"
     send.add_argument("--wait", type=number(0, 60), default=0.0, metavar="S", help=told)
 

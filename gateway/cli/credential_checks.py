@@ -11,6 +11,7 @@ from gateway.errors import ConfigError
 from gateway.settings import Settings
 
 NAME = "credentials"
+SIGN_IN_AGAIN = "correct the owner or mode of the file, or sign the account in again"
 
 
 def of_credentials(settings: Settings) -> Iterator[Finding]:
@@ -29,7 +30,7 @@ def of_credentials(settings: Settings) -> Iterator[Finding]:
                 sealed_by.setdefault(store.sealed_by(account), []).append(account)
         except StoreError as error:
             what, _, fix = str(error).partition("; ")
-            yield Finding(NAME, Verdict.WRONG, f"{account}: {what}", fix or "do what it says")
+            yield Finding(NAME, Verdict.WRONG, f"{account}: {what}", fix or SIGN_IN_AGAIN)
     yield from _sealing(store, sealed_by)
 
 

@@ -131,7 +131,7 @@ def _say_next(
     config = _from_here(answers.config)
     run, sign_in = start(config), []
     if answers.platform == GOOFISH and not (login and login.get("done")):
-        scan = ("accounts", "sign-in", answers.account, "--qr", "-c", config)
+        scan = _of_account(answers, "accounts", "sign-in", "ACCOUNT", "--qr", "-c", config)
         sign_in = [runnable(*scan), runnable(*_to_paste(answers))]
     if arguments.json:
         wrong = any(each.verdict is Verdict.WRONG for each in findings)
@@ -157,7 +157,14 @@ def _say_next(
 
 def _to_paste(answers: Answers) -> tuple[str, ...]:
     config = _from_here(answers.config)
-    return "accounts", "credentials", "set", answers.account, "-c", config
+    return _of_account(answers, "accounts", "credentials", "set", "ACCOUNT", "-c", config)
+
+
+def _of_account(answers: Answers, *words: str) -> tuple[str, ...]:
+    """Return the words with the account in its place; last, if it looks like an option."""
+    if answers.account.startswith("-"):
+        return *(each for each in words if each != "ACCOUNT"), "--", answers.account
+    return tuple(answers.account if each == "ACCOUNT" else each for each in words)
 
 
 def _from_here(path: Path) -> str:

@@ -44,7 +44,7 @@ def _entry(file: str) -> Mapping[str, Any]:
         document.parse(streams.text(), source=source) if file == "-" else document.read(Path(file))
     )
     problems = Problems(source, read.lines)
-    entry = substituted(read.value, os.environ, problems, read=document.secret_file)
+    entry = substituted(read.value, os.environ, problems, read=document.SecretFiles().read)
     if read.problems or problems.found:
         raise ConfigError([*read.problems, *problems.texts()])
     if not isinstance(entry, Mapping):

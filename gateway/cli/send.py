@@ -16,6 +16,7 @@ def main(arguments: argparse.Namespace) -> int:
         "conversation": arguments.conversation,
         "text": text,
         "to": arguments.to,
+        "idempotency_key": arguments.idempotency_key,
         "wait_s": arguments.wait,
     }
     with open_control(arguments) as control:

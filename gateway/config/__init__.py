@@ -18,7 +18,7 @@ from weakref import WeakValueDictionary
 
 from gateway.config import document, legacy, plain, rules
 from gateway.config.building import build, substituted
-from gateway.config.document import secret_file
+from gateway.config.document import SecretFiles
 from gateway.config.environment import no_files
 from gateway.config.problems import Problems
 from gateway.errors import ConfigError
@@ -50,14 +50,15 @@ def load(path: str | Path, *, environment: Mapping[str, str] | None = None) -> S
     if read.problems:
         raise ConfigError(read.problems)
     problems = Problems(str(path), read.lines)
-    values = substituted(read.value, _or_ours(environment), problems, read=secret_file)
+    files = SecretFiles()
+    values = substituted(read.value, _or_ours(environment), problems, read=files.read)
     notes: list[str] = []
     if legacy.is_legacy(values):
         values, notes = legacy.translate(values)
     settings = _settings(values, problems)
     notes = [f"{path}: {note}" for note in notes]
     notes += [_placed(problems, where, text) for where, text in rules.warnings(settings)]
-    notes += _lax(path, problems)
+    notes += [*_lax(path, problems), *files.notes.values()]
     return _remembered(settings, notes)
 
 
@@ -90,11 +91,12 @@ def from_mapping(
         ConfigError: All that is wrong, one line each.
     """
     problems = Problems(source)
-    read = secret_file if environment is None else no_files
+    files = SecretFiles()
+    read = files.read if environment is None else no_files
     values = substituted(mapping, _or_ours(environment), problems, read=read)
     settings = _settings(values, problems)
     notes = [_placed(problems, where, text) for where, text in rules.warnings(settings)]
-    return _remembered(settings, notes)
+    return _remembered(settings, [*notes, *files.notes.values()])
 
 
 def validate(settings: Settings, *, source: str = "settings") -> tuple[str, ...]:

@@ -5,7 +5,10 @@ Knows YAML, no settings. The library is imported when a file is read, not before
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
+import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +24,9 @@ MAX_VALUES = 10_000_000
 
 MOST_SECRET_BYTES = 64 << 10
 """Most bytes of a file that holds one value."""
+
+_OF_CONTAINERS = "/run/secrets/"
+"""Where container engines put secrets, open to all in the container; nobody can change that."""
 
 _CONTENT = re.compile(r"'(?!<)[^'\s]{3,}'")
 _WANTS_QUOTES = re.compile(r"alias|tag|token|directive|mapping values")
@@ -72,14 +78,36 @@ def read(path: Path) -> Document:
     return parse(text, source=str(path))
 
 
-def secret_file(path: str) -> str:
-    """Return what a file holds that ``${file:PATH}`` names, without the end of its last line.
+class SecretFiles:
+    """Reads the files that ``${file:PATH}`` names; remembers those that others may read.
 
-    Raises:
-        ValueError: It cannot be read, or is no such text; names it and the fix, never its content.
+    Attributes:
+        notes: What a person should know of them, a line a file.
     """
+
+    def __init__(self) -> None:
+        self.notes: dict[str, str] = {}
+
+    def read(self, path: str) -> str:
+        """Return what a file holds, without the end of its last line.
+
+        Raises:
+            ValueError: It cannot be read, or is no such text; names it and the fix, never its
+                content.
+        """
+        text, status = _secret_file(path)
+        if regular_files.is_open_to_others(status) and not path.startswith(_OF_CONTAINERS):
+            mode = stat.S_IMODE(status.st_mode)
+            self.notes[path] = (
+                f"{path}: holds a secret and others may read it (mode {mode:04o}); "
+                f"run: chmod 600 {shlex.quote(path)}"
+            )
+        return text
+
+
+def _secret_file(path: str) -> tuple[str, os.stat_result]:
     try:
-        _, data = regular_files.read(Path(path).expanduser(), most_bytes=MOST_SECRET_BYTES)
+        status, data = regular_files.read(Path(path).expanduser(), most_bytes=MOST_SECRET_BYTES)
     except regular_files.NotRegularError:
         raise ValueError(f"file {path[:200]} cannot be read: it is no ordinary file") from None
     except (OSError, RuntimeError) as error:
@@ -97,7 +125,7 @@ def secret_file(path: str) -> str:
     text = text.removesuffix("\n").removesuffix("\r")
     if not text:
         raise ValueError(f"file {path[:200]} is empty; write the secret into it")
-    return text
+    return text, status
 
 
 def parse(text: str, *, source: str) -> Document:

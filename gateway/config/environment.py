@@ -75,7 +75,7 @@ def substitute(
             return "${"
         inside = match.group(1) or ""
         if inside.startswith(_FILE):
-            return read(inside.removeprefix(_FILE))
+            return read(_path(inside.removeprefix(_FILE)))
         reference = _NAME.fullmatch(inside)
         if reference is None:
             raise ValueError(
@@ -100,3 +100,17 @@ def substitute(
     if "${" not in written:
         return written
     return FromEnvironment(_REFERENCE.sub(value_of, written), written)
+
+
+def _path(path: str) -> str:
+    """Return the path of a reference.
+
+    Raises:
+        ValueError: There is none, or another reference in it.
+    """
+    if not path.strip():
+        raise ValueError("${file:} names no file; write ${file:PATH}")
+    if "${" in path:
+        told = "holds a reference in a reference; write the path itself, ~/ is the home directory"
+        raise ValueError(f"${{file:{path[:80]}}} {told}")
+    return path

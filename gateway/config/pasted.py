@@ -71,7 +71,7 @@ def _with(value: str, *, is_cookie: bool) -> str | None:
     form = _form_of(value, is_cookie=is_cookie)
     told = f"{form}; copy only {_THE_VALUE[is_cookie]}" if form else None
     if told is None and BREAK.search(value):
-        told = "there is a line break in it"
+        told = "holds a line break; write it on one line"
     elif told is None and is_cookie and not value.isascii():
         told = "holds letters no header can carry; copy it again"
     elif told is None and value.strip()[:1] in _QUOTES:
@@ -81,7 +81,7 @@ def _with(value: str, *, is_cookie: bool) -> str | None:
     elif told is None and not is_cookie and value != value.strip():
         told = "begins or ends with a blank; leave it out"
     elif told is None and not value.isprintable() and (unseen := unseen_in(value)):
-        told = f"there is a character in it that nobody sees ({unseen}); copy it again"
+        told = f"holds a character that nobody sees ({unseen}); copy it again"
     return told
 
 

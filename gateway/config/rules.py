@@ -283,7 +283,7 @@ def _address(parse: Callable[[str], object], address: str, path: str) -> Iterato
 
 def _headers(account: AccountSettings, path: str) -> Iterator[Finding]:
     if pasted.BREAK.search(account.user_agent or ""):
-        yield f"{path}.user_agent", "there is a line break in it"
+        yield f"{path}.user_agent", "holds a line break; write it on one line"
     for name, value in account.headers.items():
         where = key_path(f"{path}.headers", name)
         if not addresses.is_header_name(name):
@@ -293,4 +293,4 @@ def _headers(account: AccountSettings, path: str) -> Iterator[Finding]:
         elif name.lower() == "cookie":
             yield where, "belongs into credentials.cookie of the account"
         elif pasted.BREAK.search(value):
-            yield where, "there is a line break in it"
+            yield where, "holds a line break; write it on one line"

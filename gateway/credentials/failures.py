@@ -19,14 +19,19 @@ def needs_human(reason: str, detail: str) -> Failure:
 
 def to_sign_in(account: AccountId) -> str:
     """Return the command that signs an account in by a code."""
-    return command("accounts sign-in ACCOUNT --qr -c FILE").replace("ACCOUNT", shlex.quote(account))
+    return _of_account(command("accounts sign-in ACCOUNT --qr -c FILE"), account)
 
 
 def to_paste(account: AccountId) -> str:
     """Return the command that takes a new cookie."""
-    return command("accounts credentials set ACCOUNT -c FILE").replace(
-        "ACCOUNT", shlex.quote(account)
-    )
+    return _of_account(command("accounts credentials set ACCOUNT -c FILE"), account)
+
+
+def _of_account(told: str, account: AccountId) -> str:
+    """Return a command with the name of an account; one that looks like an option comes last."""
+    if account.startswith("-"):
+        told = told.replace(" ACCOUNT", "").removesuffix("`") + " -- ACCOUNT`"
+    return told.replace("ACCOUNT", shlex.quote(account))
 
 
 def not_renewed_here(account: AccountId, kind: str) -> CredentialsRefusedError:

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from gateway import regular_files
 from gateway.credentials import own_files
 from gateway.credentials.sealing import SealedError, Sealer
 from gateway.errors import ConfigError
@@ -41,8 +42,9 @@ def _content(path: Path) -> bytes:
         status, content = own_files.read(path, most_bytes=LARGEST_BYTES, follow=True)
     except FileNotFoundError:
         raise _error(f"{path} is not there; put the key back, or make one: {make}") from None
-    except own_files.NoFileError:
-        raise _error(f"{path} is no key file; name a file that holds one: {make}") from None
+    except (own_files.NoFileError, IsADirectoryError):
+        told = f"{path} is a directory, a pipe, or larger than {LARGEST_BYTES >> 10} KiB"
+        raise _error(f"{told}; name the file that holds the key, as {MAKE} makes it") from None
     except OSError as error:
         told = f"{path} cannot be read ({error.strerror}); correct its owner or mode"
         raise _error(told) from None
@@ -51,20 +53,13 @@ def _content(path: Path) -> bytes:
 
 
 def _check_mode(path: Path, status: os.stat_result) -> None:
-    """Refuse a key that others know.
-
-    A key of root's may be readable by its group: so systemd (by an access list, which shows as
-    that) and Kubernetes (by ``fsGroup``) hand one to a service.
-    """
+    """Refuse a key that others know."""
     if sys.platform == "win32":
         return
-    mode = stat.S_IMODE(status.st_mode)
     if status.st_uid not in (0, os.geteuid()):
         raise _error(f"{path} belongs to another user, who knows the key; chown it")
-    lax = stat.S_IRWXO | stat.S_IWGRP
-    if status.st_uid != 0:
-        lax |= stat.S_IRWXG
-    if mode & lax:
+    if regular_files.is_open_to_others(status):
+        mode = stat.S_IMODE(status.st_mode)
         told = f"others may use {path} (mode {mode:04o}); run: chmod 600 {path}"
         raise _error(f"{told}, or mount the secret with mode 0400; if others read it, make another")
 

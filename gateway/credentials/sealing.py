@@ -91,7 +91,8 @@ class Sealer:
         if cipher is None:
             raise SealedError(
                 f"is sealed by key {sealed.key}, which is not in {self._source} "
-                f"({', '.join(self.ids)}); put that key there as a further line and start again"
+                f"({', '.join(self.ids)}); add that key to the file, each in base64 "
+                "on a line of its own, and start again"
             )
         bound = _bound(account, sealed.format, sealed.key)
         try:

@@ -28,6 +28,7 @@ FORMAT: Final = 1
 LARGEST_BYTES: Final = 1 << 20
 """A file above this is none of ours."""
 
+_DRAFT_DIGITS: Final = 8
 _ASIDE: Final = "a new login keeps this file aside"
 
 
@@ -160,6 +161,7 @@ class FileStore:
         self._directory = directory
         self._sealer = sealer
         self._lock = threading.Lock()
+        self._swept = False
         self.keys: Sequence[str] = () if sealer is None else sealer.ids
 
     def path(self, account: AccountId) -> Path:
@@ -238,7 +240,7 @@ class FileStore:
         path, content = self.path(stored.account), msgspec.json.encode(stored)
         if self._sealer is not None:
             content = self._sealer.seal(stored.account, content)
-        draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        draft = path.with_name(f".{path.name}.{secrets.token_hex(_DRAFT_DIGITS // 2)}")
         try:
             with self._lock:
                 self._prepare()
@@ -258,6 +260,12 @@ class FileStore:
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         if os.name == "posix" and self._directory.stat().st_mode & 0o077:
             self._directory.chmod(0o700)
+        if (
+            not self._swept
+        ):  # before the first draft of this process: those there are a killed one's
+            for left in self._directory.glob(f".*.json.{'[0-9a-f]' * _DRAFT_DIGITS}"):
+                left.unlink(missing_ok=True)
+            self._swept = True
 
 
 class _Head(msgspec.Struct):

@@ -108,7 +108,7 @@ class Gateway:
             handler_s=settings.handlers.deadline_s,
             mask=self._redactor.text,
         )
-        self._sender = Sender(self._registry, self._tickets, self._clock, images=images)
+        self._sender = Sender(self._registry, self._tickets, self.sends, self._clock, images=images)
         self._sinks = sinks.Sinks(settings.sinks, log=self._log, mask=self._redactor.text)
         self._handlers = Handlers(
             self._sinks.runners,
@@ -401,6 +401,7 @@ class Gateway:
         width: int = 0,
         height: int = 0,
         expires_s: float | None = None,
+        idempotency_key: str | None = None,
     ) -> SendTicket:
         """Accept a message for sending; returns once it is in the outbox.
 
@@ -414,9 +415,12 @@ class Gateway:
             to: The other user's id; Goofish wants it.
             expires_s: Seconds after which it is not sent any more, a year at most; None: the
                 setting.
+            idempotency_key: Names this message: a call with the same key sends nothing more and
+                returns the first one's ticket, until ``journal.retention_days`` after its end.
 
         Raises:
             UnknownAccountError: There is no such account.
+            KeyReusedError: The key stands for another message.
             OverloadedError: The account's outbox is full; nothing was accepted.
             ShuttingDownError: The gateway is not running; nothing was accepted.
             ValueError: Neither a text nor an image, or both.
@@ -431,6 +435,7 @@ class Gateway:
             width=width,
             height=height,
             expires_s=expires_s,
+            idempotency_key=idempotency_key,
         )
 
     def send_image(

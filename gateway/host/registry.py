@@ -168,8 +168,8 @@ class Registry:
                 "credentials.unsaved",
                 account=account,
                 detail=why,
-                next_step="do what it says: it is tried each minute; until then new tokens live in "
-                "memory only",
+                next_step="free the disk or correct the directory; it is tried each minute, "
+                "and until then new tokens live in memory only",
             )
 
     def _register(self, account: AccountSettings) -> AccountView:

@@ -14,11 +14,12 @@ from actors.values import AccountId, Content, Delivery, Event, SendOutcome, Send
 from gateway import arguments
 from gateway.errors import OverloadedError, UnknownAccountError
 from gateway.events import PIXELS
+from gateway.host import keyed
 from gateway.host.access import ANSWER_S
 from gateway.host.answering import addressee
 from gateway.host.images import Images
 from gateway.host.registry import Registry
-from gateway.host.sends import SendTicket, Tickets
+from gateway.host.sends import Sends, SendTicket, Tickets
 from gateway.host.undisturbed import run
 from gateway.images import local_path
 
@@ -33,9 +34,12 @@ class _Order(NamedTuple):
     conversation: str
     to: str | None
     expires_s: float | None
+    key: str | None = None
 
 
-def _checked(account: object, conversation: object, to: object, expires_s: object) -> _Order:
+def _checked(
+    account: object, conversation: object, to: object, expires_s: object, key: object = None
+) -> _Order:
     """Return the arguments all sends have.
 
     Raises:
@@ -49,6 +53,7 @@ def _checked(account: object, conversation: object, to: object, expires_s: objec
         None
         if expires_s is None
         else arguments.seconds("expires_s", expires_s, most=arguments.LONGEST_S),
+        None if key is None else keyed.checked(key),
     )
 
 
@@ -77,18 +82,20 @@ class Sender:
     Args:
         registry: The accounts, and what runs them.
         tickets: Hear of each end.
+        sends: Those there are.
         clock: Time.
         images: Uploads the files of images.
     """
 
     def __init__(
-        self, registry: Registry, tickets: Tickets, clock: Clock, *, images: Images
+        self, registry: Registry, tickets: Tickets, sends: Sends, clock: Clock, *, images: Images
     ) -> None:
         self._registry = registry
         self._tickets = tickets
         self._clock = clock
         self._images = images
         self._ids = ClientIds(clock.unix_ms)
+        self._keyed = keyed.KeyedSends(sends, registry.running)
 
     def send(
         self,
@@ -101,9 +108,10 @@ class Sender:
         width: int,
         height: int,
         expires_s: float | None,
+        idempotency_key: str | None,
     ) -> SendTicket:
         """Put a message into the outbox; see :meth:`gateway.Gateway.send` for what is raised."""
-        order = _checked(account, conversation, to, expires_s)
+        order = _checked(account, conversation, to, expires_s, idempotency_key)
         return self._accept(order, _content_of(text, image_url, width=width, height=height))
 
     def send_image(
@@ -127,14 +135,15 @@ class Sender:
         return self._images.upload(event.account, path, in_handler=True)
 
     def _accept(self, order: _Order, content: Content) -> SendTicket:
-        account, conversation, to, expires_s = order
+        account, conversation, to, expires_s, key = order
         system, plans = self._registry.running(), self._registry.plans
         if account not in plans:
             raise UnknownAccountError(account, list(plans))
         limit = self._registry.plans[account].send.limit
         delivery = self._delivery(account, conversation, content, to=to, expires_s=expires_s)
+        accept = partial(_accept, system, self._tickets, limit)
         try:
-            return _accept(system, self._tickets, delivery, limit)
+            return accept(delivery) if key is None else self._keyed.once(key, delivery, accept)
         except KeyError:  # it was removed, or all are: a stop began
             self._registry.running()
             raise UnknownAccountError(account, list(plans)) from None
@@ -201,14 +210,14 @@ def _content_of(text: object, image_url: object, *, width: object, height: objec
     )
 
 
-def _accept(system: System, tickets: Tickets, delivery: Delivery, limit: int) -> SendTicket:
+def _accept(system: System, tickets: Tickets, limit: int, delivery: Delivery) -> SendTicket:
     """Put a send into the outbox; return its ticket once it is stored.
 
     Args:
         system: Runs the account.
         tickets: Hear of its end.
-        delivery: What to send.
         limit: Most sends of the account that may wait.
+        delivery: What to send.
 
     Raises:
         OverloadedError: There is no room; nothing was accepted.

@@ -7,7 +7,7 @@ from typing import Final
 
 from actors.ports.commands import MarkDelivery
 from actors.ports.journal import SendQuery, SendRecord
-from actors.values import AccountId, SendOutcome, SendResult, SendState
+from actors.values import AccountId, Delivery, SendOutcome, SendResult, SendState
 from gateway import arguments
 from gateway.errors import SendStateError, UnknownSendError
 from gateway.host.access import JournalAccess
@@ -21,7 +21,8 @@ PENDING = SendResult(outcome=SendOutcome.UNKNOWN, reason="pending")
 MOST_LISTED: Final = 1_000_000
 """Most sends in one list."""
 
-_OUTCOMES: Final = [each.value for each in SendOutcome]
+_SEEN: Final = [SendOutcome.ACCEPTED.value, SendOutcome.REFUSED.value]
+"""What a person can see in a conversation."""
 
 
 class SendTicket:
@@ -181,8 +182,8 @@ class Sends:
             ShuttingDownError: The gateway is not running.
             TimeoutError: The journal did not answer in 10 s.
         """
-        if not isinstance(outcome, SendOutcome):
-            outcome = SendOutcome(arguments.choice("outcome", outcome, _OUTCOMES))
+        told = outcome.value if isinstance(outcome, SendOutcome) else outcome
+        outcome = SendOutcome(arguments.choice("outcome", told, _SEEN))
         note = outbox.resolving(
             _outbox_id(outbox_id),
             outcome,
@@ -202,15 +203,27 @@ class Sends:
             TimeoutError: The journal did not answer in 10 s.
         """
         outbox_id = _outbox_id(outbox_id)
+        found = self.known(outbox_id)
+        if found is None:
+            raise UnknownSendError(outbox_id)
+        return found[1]
+
+    def known(self, outbox_id: str) -> tuple[Delivery, SendTicket] | None:
+        """Return what a send carries, and a ticket for it; None if there is none of that id.
+
+        Raises:
+            ShuttingDownError: The gateway is not running.
+            TimeoutError: The journal did not answer in 10 s.
+        """
         ticket = self._tickets.open(outbox_id)  # before it is read, so that no end is missed
         record = self._find(outbox_id)
         if record is None:
             self._tickets.end(outbox_id, PENDING)
-            raise UnknownSendError(outbox_id)
+            return None
         result = result_of(record)
         if result is not None:
             self._tickets.end(outbox_id, result)
-        return ticket
+        return record.delivery, ticket
 
     def _end(self, note: MarkDelivery, wanted: str) -> SendView:
         """Let the journal decide, then tell the account's outbox."""

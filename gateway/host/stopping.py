@@ -123,6 +123,7 @@ def stop(
     for name in connected:
         if name in accounts:
             accounts[name].wait_for(ConnectionState.CLOSED, max(0.0, deadline - monotonic()))
+    system.end_renewals(max(SAVE_S, deadline - monotonic()))  # what they bring may be unsaved, too
     threads, lost = save_credentials(sources, max(SAVE_S, deadline - monotonic()), log)
     survivors += threads
     survivors += system.stop(journal_s=steps.journal, threads_s=steps.threads)

@@ -99,6 +99,7 @@ class Application:
                 name=name,
                 query=query,
                 body=_body(environ),
+                idempotency_key=_key(environ.get("HTTP_IDEMPOTENCY_KEY")),
                 gone=environ.get("waitress.client_disconnected", _never),
             ),
         )
@@ -116,6 +117,13 @@ class Application:
 
 def _never() -> bool:
     return False
+
+
+def _key(header: str | None) -> str | None:
+    """Return the key of a header: as it is, or the string in quotes that the draft asks for."""
+    if header is not None and len(header) > 1 and header[0] == header[-1] == '"':
+        return header[1:-1]
+    return header
 
 
 def _body(environ: Environ) -> bytes:

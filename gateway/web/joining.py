@@ -22,6 +22,9 @@ _KEPT: Final = "until the gateway stops; write it into the configuration to keep
 def add(context: Context, request: Request) -> Answer:
     """Start one more account: the body is an entry of ``accounts`` as a file has it."""
     body = request.json(dict[str, Any])
+    if "accounts" in body:
+        told = "the body is a whole configuration; one account is taken"
+        raise Problem(422, "config", told, "send one entry of its list accounts")
     _refuse_this_machine(body)
     try:
         settings = from_mapping({"accounts": [body]}, source="the body", environment={})

@@ -163,6 +163,7 @@ class SendBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """What ``POST /v1/send`` takes; see :meth:`gateway.Gateway.send`.
 
     Attributes:
+        idempotency_key: As the header ``Idempotency-Key``; one of the two.
         wait_s: Seconds to wait for the outcome; 0: answer as soon as it is in the outbox.
     """
 
@@ -174,6 +175,7 @@ class SendBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     width: Pixels = 0
     height: Pixels = 0
     expires_s: Annotated[float, msgspec.Meta(ge=0, le=LONGEST_EXPIRY_S)] | None = None
+    idempotency_key: Id | None = None
     wait_s: float = 0.0
 
 
@@ -194,6 +196,7 @@ def send(context: Context, request: Request) -> Answer:
                 width=body.width,
                 height=body.height,
                 expires_s=body.expires_s,
+                idempotency_key=_key_of(body, request),
             )
         except (TypeError, ValueError) as error:  # says which argument, and what it must be
             raise bad_request(str(error)) from error
@@ -210,6 +213,13 @@ def send(context: Context, request: Request) -> Answer:
     result |= shapes.plain(ended)
     result["confirmed"] = ended.outcome is SendOutcome.ACCEPTED
     return Answer(body=result)
+
+
+def _key_of(body: SendBody, request: Request) -> str | None:
+    header = request.idempotency_key
+    if header is not None and body.idempotency_key not in (None, header):
+        raise bad_request("Idempotency-Key and idempotency_key differ; give one of them")
+    return body.idempotency_key if header is None else header
 
 
 def events(context: Context, request: Request) -> Answer:

@@ -17,6 +17,7 @@ from gateway.errors import (
     AccountExistsError,
     ConfigError,
     GatewayError,
+    KeyReusedError,
     OverloadedError,
     ShuttingDownError,
     UnknownAccountError,
@@ -25,6 +26,7 @@ from gateway.errors import (
 _KNOWN: Final[list[tuple[type[Exception], int, str, str]]] = [
     (UnknownAccountError, 404, "unknown_account", f"{command('accounts list')} names them"),
     (AccountExistsError, 409, "account_exists", "choose another id"),
+    (KeyReusedError, 422, "key_reused", "give another key, or repeat the first call as it was"),
     (OverloadedError, 429, "overloaded", "wait until some have left, then try again"),
     (ShuttingDownError, 503, "shutting_down", "start it again, then try again"),
     (

@@ -7,6 +7,7 @@ import os
 import threading
 from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
@@ -261,6 +262,25 @@ def test_at_a_stop_it_is_stored_once_more(
     )
     path = Path(keeper.config["data_dir"]) / "credentials" / "shop-a.json"
     assert json.loads(path.read_bytes())["version"] == (2 if room else 1)
+
+
+def test_what_a_renewal_brings_during_the_stop_is_named_if_there_is_no_room(
+    shopkeepers: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """B25: the stop waits for the answer, then looks for what could not be stored."""
+    keeper = shopkeepers(min_gap_s=0.0)
+    keeper.gateway.start()
+    keeper.wait(ConnectionState.CONNECTED)
+    keeper.web.inject(web_rules.nth(1, web_rules.Held()))
+    assert not keeper.gateway.credentials.renew("shop-a", 0.0)
+    keeper.web.wait_held()
+    monkeypatch.setattr(Path, "replace", full)
+    stopped = SimpleQueue[bool]()
+    threading.Thread(target=lambda: stopped.put(keeper.gateway.stop(20.0))).start()
+    keeper.wait(ConnectionState.CLOSED)
+    keeper.web.release()
+    assert not stopped.get(timeout=WAIT_S + 20.0), "what is lost is no stop in order"
+    keeper.log.wait("credentials.lost", account="shop-a")
 
 
 def test_a_disk_that_hangs_at_a_stop_holds_it_up_for_a_moment(shopkeepers: Make) -> None:

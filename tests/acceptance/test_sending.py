@@ -215,7 +215,7 @@ def test_sends_can_be_asked_for_and_cancelled(tmp_path: Path) -> None:
                 ask("nobody")
         with pytest.raises(ValueError, match="no state 'lost'; there are queued"):
             sends.list(state="lost")
-        with pytest.raises(ValueError, match="ACCEPTED"):
+        with pytest.raises(ValueError, match="accepted"):
             sends.resolve(tickets[0].outbox_id, "expired")
 
 

@@ -107,7 +107,7 @@ def test_a_file_is_read_again_each_time(around: Around, tmp_path: Path) -> None:
             "expires_in_s is text, not a num",
         ),
         (b'{"token": "hunter2-hunter2", "expires_in_s": -5}', "expires_in_s is over; give the sec"),
-        (b'{"token": "hunter2-hunter2\\n", "user_id": "1"}', "token there is a line break in it"),
+        (b'{"token": "hunter2-hunter2\\n", "user_id": "1"}', "token holds a line break"),
         (b'{"token": "Bearer hunter2", "user_id": "1"}', "token begins with 'Bearer '; copy only"),
         (b'{"token": "hunter2-hunter2"}', "there is no user_id; add it, it is the value of the"),
         (b'["hunter2"]', "it is a list, not an object; it should be"),

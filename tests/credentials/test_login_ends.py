@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 
 import pytest
 
 from actors.values import Failure
+from gateway.cli import parser
+from gateway.commands import START
+from gateway.credentials import failures
 from gateway.credentials.jars import dated, login_ends_ms
 from gateway.credentials.keeping import Keeping
 from gateway.credentials.showing import shown
@@ -113,3 +117,12 @@ def test_a_person_sees_when_it_ends() -> None:
         (None, NOW, None),
     ):
         assert shown(settings, login, None, now_ms=now_ms, now_s=0.0).login_ends_in_s == left_s
+
+
+@pytest.mark.parametrize("account", ["shop-a", "-shop", "--qr", "店 1", "it's"])
+def test_the_printed_command_is_taken_by_our_own_parser(account: str) -> None:
+    """A name that looks like an option is still a name."""
+    for told in (failures.to_sign_in(account), failures.to_paste(account)):
+        words = shlex.split(told.strip("`").removeprefix(START))
+        arguments = parser().parse_args(words)
+        assert (arguments.account, arguments.config) == (account, "FILE")

@@ -308,3 +308,18 @@ def test_a_seed_is_known_again_and_no_other_is(
     assert is_of(kept, other) == (one == other)
     assert not is_of(None, one)
     assert fingerprint(one) != fingerprint(one), "salted"
+
+
+def test_drafts_of_a_killed_process_go_with_the_next_write(tmp_path: Path) -> None:
+    """They hold secrets; a file of another name is not ours to delete."""
+    store = FileStore(tmp_path)
+    store.write(WHOLE)
+    drafts = [tmp_path / f".shop-{name}.json.0a1b2c3d" for name in "ab"]
+    others = [tmp_path / "shop-a.json.unreadable-0a1b2c3d", tmp_path / ".notes.json.mine"]
+    for each in drafts + others:
+        each.write_text("secret", "utf-8")
+    store.write(WHOLE)
+    assert all(each.exists() for each in drafts), "this process is at work: they may be its own"
+    FileStore(tmp_path).write(WHOLE)
+    assert not any(each.exists() for each in drafts)
+    assert all(each.exists() for each in others)

@@ -89,7 +89,7 @@ def test_everything_wrong_is_said_in_one_go_and_in_the_order_of_the_file(tmp_pat
         ("headers: [a]", "accounts[0].headers: expected a mapping (name: text), got a list"),
         ("headers: {X-A: 5}", "headers.X-A: expected text, got 5; put it in quotes"),
         ("headers: {'X A': b}", "headers.X A: is no name of a header"),
-        ('headers: {X-A: "b\\r\\nX-B: c"}', "headers.X-A: there is a line break in it"),
+        ('headers: {X-A: "b\\r\\nX-B: c"}', "headers.X-A: holds a line break"),
         ("headers: {Connection: Upgrade}", "is written by the handshake itself; leave it out"),
         ("headers: {Cookie: a=b}", "belongs into credentials.cookie of the account"),
         ("credentials: {user_id: 2201}", "user_id: expected text or null, got 2201; put it in"),
@@ -97,7 +97,7 @@ def test_everything_wrong_is_said_in_one_go_and_in_the_order_of_the_file(tmp_pat
             "credentials: {kind: dynamic}",
             "credentials.kind: expected one of static, goofish, f",
         ),
-        ('credentials: {token: "a\\nb"}', "credentials.token: there is a line break in it"),
+        ('credentials: {token: "a\\nb"}', "credentials.token: holds a line break"),
         ("credentials: {cookie: 'a=饼'}", "credentials.cookie: holds letters no header can carry"),
         (
             "proxy: ftp://h:1",

@@ -189,6 +189,30 @@ def test_a_file_that_gives_none_is_named(tmp_path: Path, content: bytes | None, 
     assert "s3cr3t" not in str(caught.value)
 
 
+@pytest.mark.parametrize("path", ["", " ", "${HOME}/x"])
+def test_a_reference_names_one_file(path: str) -> None:
+    with pytest.raises(ConfigError, match=r"write (\$\{file:PATH\}|the path itself)"):
+        from_mapping({"http": {"token": f"${{file:{path}}}"}})
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX")
+def test_a_file_of_a_secret_that_others_may_read_is_noted(tmp_path: Path) -> None:
+    secret = tmp_path / "token"
+    secret.write_text("the-secret-token-of-16", "utf-8")
+    account = "{id: a, platform: plain, url: 'wss://h'}"
+    text = f'http: {{token: "${{file:{secret}}}"}}\naccounts: [{account}]\n'
+    for mode, noted in ((0o600, False), (0o660, True), (0o604, True), (0o400, False)):
+        secret.chmod(mode)
+        notes = load(written(tmp_path, text)).notes
+        assert any(f"run: chmod 600 {secret}" in each for each in notes) is noted, oct(mode)
+        assert "the-secret" not in str(notes)
+        mapping = {
+            "http": {"token": f"${{file:{secret}}}"},
+            "accounts": [{"id": "a", "platform": "plain", "url": "wss://h"}],
+        }
+        assert from_mapping(mapping).notes == notes
+
+
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="counts descriptors in /proc")
 def test_a_folder_costs_no_descriptor(tmp_path: Path) -> None:
     """A reload reads the settings again and again, wrong as they may be."""

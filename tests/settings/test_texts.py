@@ -160,7 +160,7 @@ def test_control_characters_are_refused_where_a_person_reads_on(key: str, bad: s
 def test_a_user_agent_is_refused_as_any_header_is() -> None:
     for wrong in (account(user_agent="a\nb"), account(headers={"X-A": "a\nb"})):
         (told,) = validate(wrong)
-        assert told.endswith(": there is a line break in it")
+        assert told.endswith(": holds a line break; write it on one line")
 
 
 def test_a_header_may_have_a_tab_and_an_option_of_a_sink_anything() -> None:
@@ -191,7 +191,7 @@ def test_a_credential_hides_nothing(key: str) -> None:
     """Chat programs put such characters into what is copied out of them."""
     wrong = Credentials(**{key: "hunter2\u200b"})  # type: ignore[arg-type]  # a text
     (told,) = validate(account(credentials=wrong))
-    assert f"credentials.{key}: there is a character in it that nobody sees (U+200B)" in told
+    assert f"credentials.{key}: holds a character that nobody sees (U+200B)" in told
     assert "hunter2" not in told
 
 
