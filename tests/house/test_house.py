@@ -19,8 +19,6 @@ MODULES = sorted(
     for path in (ROOT / package).rglob("*.py")
     if path.name != "__main__.py"
 )
-PARTS = 4
-"""All in one go takes a minute beside other work."""
 
 
 def python(code: str) -> str:
@@ -35,23 +33,6 @@ def python(code: str) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
-
-
-@pytest.mark.timeout(300)
-@pytest.mark.parametrize("part", range(PARTS))
-def test_every_module_imports_alone(part: int) -> None:
-    """An import cycle shows only in the order that nobody tried."""
-    code = (
-        "import importlib, sys\n"
-        "before = set(sys.modules)\n"
-        f"for name in {MODULES[part::PARTS]!r}:\n"
-        "    for loaded in set(sys.modules) - before:\n"
-        "        if loaded.split('.')[0] in ('actors', 'gateway'):\n"
-        "            del sys.modules[loaded]\n"
-        "    importlib.import_module(name)\n"
-        "print('ok')\n"
-    )
-    assert python(code).strip() == "ok"
 
 
 def test_import_starts_no_thread_and_loads_little() -> None:
