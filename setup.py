@@ -16,7 +16,15 @@ from setuptools import setup
 from setuptools.command.build_ext import build_ext
 from setuptools.command.build_py import build_py
 
-PAGES = ("docs/*.md", "docs/*.svg", "docs/adr/*.md", "config/*.y*ml", "examples/embed.py", "*.md")
+PAGES = (
+    "docs/*.md",
+    "docs/*.svg",
+    "docs/*.json",
+    "docs/adr/*.md",
+    "config/*.y*ml",
+    "examples/embed.py",
+    "*.md",
+)
 """What an installed user is told to read; lies in the package as it does in the checkout."""
 
 

@@ -18,6 +18,9 @@ from typing import Final
 from gateway.errors import did_you_mean
 
 ID_CHARS: Final = 512
+PRINTABLE: Final = r"^[^\x00-\x1f\x7f-\x9f]*[^\x00-\x20\x7f-\xa0][^\x00-\x1f\x7f-\x9f]*$"
+"""Of an id, for those who cannot ask us: not blank, no control characters."""
+
 """Most characters of an id: ids of the platforms have a few dozen."""
 
 FRAME_CHARS: Final = 4 << 20

@@ -61,7 +61,13 @@ def page(path: str) -> str:
     Args:
         path: In a checkout, e.g. ``docs/control.md``.
     """
-    return path if _IN_CHECKOUT else os.path.join(_HERE, "_pages", *path.split("/"))  # noqa: PTH118
+    return path if _IN_CHECKOUT else page_file(path)
+
+
+def page_file(path: str) -> str:
+    """Return the same as a file that can be opened, whatever the working directory is."""
+    root = os.path.dirname(_HERE) if _IN_CHECKOUT else os.path.join(_HERE, "_pages")  # noqa: PTH118, PTH120
+    return os.path.join(root, *path.split("/"))  # noqa: PTH118
 
 
 def extra(name: str) -> str:

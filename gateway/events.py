@@ -230,7 +230,7 @@ class UndecodableEvent(PlatformEvent, frozen=True, kw_only=True, gc=False):
 
 # --- JSON -----------------------------------------------------------------------------
 
-_FIELDS = (
+FIELDS = (
     "subtype",
     "event_id",
     "message_id",
@@ -266,7 +266,7 @@ def as_dict(event: Event) -> dict[str, Any]:
     are no UTF-8 as ``raw_base64``.
     """
     line: dict[str, Any] = {"account": event.account, "kind": event.kind}
-    for name in _FIELDS:
+    for name in FIELDS:
         value = getattr(event, name, None)
         if value is not None:
             line[name] = value

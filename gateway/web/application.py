@@ -92,13 +92,15 @@ class Application:
         query = query_of(environ.get("QUERY_STRING", ""))
         if path not in routes.PROBES:
             routes.check_query(route, query)
+        body = _body(environ)
+        routes.check_body(route, body)
         return route(
             self._context,
             Request(
                 method=method,
                 name=name,
                 query=query,
-                body=_body(environ),
+                body=body,
                 idempotency_key=_key(environ.get("HTTP_IDEMPOTENCY_KEY")),
                 gone=environ.get("waitress.client_disconnected", _never),
             ),

@@ -12,6 +12,7 @@ import msgspec
 
 from gateway.errors import UnknownAccountError
 from gateway.web.problems import Problem
+from gateway.web.request import Request
 from gateway.web.stopped import StoppedGateway
 from gateway.web.tail import Tail
 from gateway.web.upkeep import FileCare
@@ -46,6 +47,10 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
         """Return what is sent."""
         body = redact(self.body)
         return {**body, **self.unmasked} if self.unmasked else body
+
+
+Route: TypeAlias = "Callable[[Context, Request], Answer]"
+"""Answers a request."""
 
 
 class Context:

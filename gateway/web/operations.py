@@ -13,8 +13,9 @@ import msgspec
 import gateway as package
 from actors.state import ConnectionState
 from actors.values import AccountId, SendOutcome
-from gateway.arguments import ID_CHARS
+from gateway.arguments import ID_CHARS, PRINTABLE
 from gateway.commands import command
+from gateway.events import PIXELS
 from gateway.host.accounts import Accounts
 from gateway.web import proof, shapes
 from gateway.web.context import TURN_S, Answer, Context
@@ -152,9 +153,12 @@ def _verb(
     return Answer(body={"done": _TOLD[verb], "account": shapes.account(view)})
 
 
-Id: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=ID_CHARS)]
+Id: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=ID_CHARS, pattern=PRINTABLE)]
 Text: TypeAlias = Annotated[str, msgspec.Meta(min_length=1)]
-Pixels: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
+Address: TypeAlias = Annotated[
+    str, msgspec.Meta(extra_json_schema={"pattern": r"^https?://[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*"})
+]
+Pixels: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=PIXELS)]
 
 LONGEST_EXPIRY_S = 366 * 86_400.0
 
@@ -171,7 +175,7 @@ class SendBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     conversation: Id
     text: Text | None = None
     to: Id | None = None
-    image_url: Text | None = None
+    image_url: Address | None = None
     width: Pixels = 0
     height: Pixels = 0
     expires_s: Annotated[float, msgspec.Meta(ge=0, le=LONGEST_EXPIRY_S)] | None = None

@@ -14,7 +14,7 @@ import re
 _ROUNDS = 100_000
 """Iterations of the hash: the cost of each guess of the token from a proof."""
 
-_CHALLENGE = re.compile(r"[0-9a-f]{32,128}")
+_CHALLENGE = re.compile(r"[0-9a-fA-F]{32,128}")
 
 
 def is_challenge(text: str) -> bool:

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from actors.values import SendState
-from gateway.arguments import ID_CHARS
+from gateway.arguments import ID_CHARS, PRINTABLE
 from gateway.commands import command
 from gateway.errors import SendStateError, UnknownLetterError, UnknownSendError
 from gateway.host.dead_letters import told
@@ -107,7 +107,9 @@ class ResolveBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """
 
     outcome: Literal["accepted", "refused"]
-    message_id: Annotated[str, msgspec.Meta(min_length=1, max_length=ID_CHARS)] | None = None
+    message_id: (
+        Annotated[str, msgspec.Meta(min_length=1, max_length=ID_CHARS, pattern=PRINTABLE)] | None
+    ) = None
 
 
 def outbox_resolve(context: Context, request: Request) -> Answer:
@@ -128,7 +130,10 @@ def journal_check(context: Context, _request: Request) -> Answer:
 class BackupBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What ``POST /v1/journal/backup`` takes: a file name in ``backups/`` of the data_dir."""
 
-    name: str | None = None
+    name: (
+        Annotated[str, msgspec.Meta(extra_json_schema={"pattern": f"^{_FILE_NAME.pattern}$"})]
+        | None
+    ) = None
 
 
 def journal_backup(context: Context, request: Request) -> Answer:

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
-from typing import Final, TypeAlias
+from collections.abc import Iterable
+from typing import Final
 
 from gateway.commands import page
-from gateway.web import credentials, joining, operations, records, sign_in
-from gateway.web.context import Answer, Context
+from gateway.web import credentials, description, joining, operations, records, sign_in
+from gateway.web.context import Route
 from gateway.web.problems import Problem, bad_request
-from gateway.web.request import Request
-
-Route: TypeAlias = Callable[[Context, Request], Answer]
 
 TABLE: Final[dict[tuple[str, str], Route]] = {
     ("GET", "/livez"): operations.livez,
     ("GET", "/healthz"): operations.livez,
     ("GET", "/readyz"): operations.readyz,
     ("GET", "/v1/identity"): operations.identity,
+    ("GET", "/v1/openapi.json"): description.show,
     ("GET", "/v1/status"): operations.status,
     ("POST", "/v1/reload"): credentials.reload,
     ("POST", "/v1/stop"): operations.stop,
@@ -63,6 +61,17 @@ QUERY: Final[dict[Route, tuple[str, ...]]] = {
 }
 """Parameters of the address that a route takes; others take none."""
 
+BODIES: Final[dict[Route, type]] = {
+    credentials.put: credentials.CookieBody,
+    joining.add: dict,
+    operations.send: operations.SendBody,
+    records.outbox_resolve: records.ResolveBody,
+    records.journal_backup: records.BackupBody,
+}
+"""What a route reads as its body; others take none."""
+
+REQUIRED_BODIES: Final = frozenset(BODIES.values()) - {records.BackupBody}
+
 PROBES: Final = frozenset({"/livez", "/healthz", "/readyz"})
 """Asked by machines, which may add anything to an address."""
 
@@ -105,3 +114,13 @@ def check_query(route: Route, query: Iterable[str]) -> None:
         if name not in takes:
             told = f"this address takes {', '.join(takes) or 'none'}"
             raise bad_request(f"unknown parameter {name[:40]!r}: {told}")
+
+
+def check_body(route: Route, body: bytes) -> None:
+    """Refuse a body that nobody would read: its caller means something by it.
+
+    Raises:
+        Problem: 400; the route takes none.
+    """
+    if route not in BODIES and body.strip() not in (b"", b"{}", b"null"):
+        raise bad_request("this address takes no body", "leave it out")
