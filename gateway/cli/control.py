@@ -14,19 +14,20 @@ import secrets
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 import msgspec
 
 from actors.ports.journal import JournalError
 from gateway import logs
-from gateway.cli.exchange import MOST_BYTES, TooLongError, exchange
+from gateway.cli.exchange import MOST_BYTES, TooLongError, exchange, opener
 from gateway.cli.show import clean
 from gateway.cli.whom import TOKEN, token_of, url_of
 from gateway.config import load
 from gateway.errors import ConfigError
 from gateway.redaction import mask_url
 from gateway.settings import Settings
+from gateway.settings.listen import PREFIX
 from gateway.web import routes
 from gateway.web.context import Context
 from gateway.web.problems import NOT_A_GATEWAY, Problem, from_body, of_exception
@@ -87,11 +88,9 @@ class HttpControl:
     running = True
 
     def __init__(self, url: str, token: str | None) -> None:
-        parts = urlsplit(url)
-        self._port, self._host = parts.port, parts.hostname or ""
+        self._open, path = opener(url)
         self.url = mask_url(url)
-        self._secure = parts.scheme == "https"
-        self._prefix = quote(parts.path.rstrip("/"), safe=_AS_IN_A_PATH)
+        self._prefix = quote(path.rstrip("/"), safe=_AS_IN_A_PATH)
         self._token = token
         self._proved = False
 
@@ -162,8 +161,7 @@ class HttpControl:
         wait_s: float = 0.0,
         most_bytes: int = MOST_BYTES,
     ) -> tuple[int, bytes]:
-        kind = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
-        connection = kind(self._host, self._port, timeout=ANSWER_S + wait_s)
+        connection = self._open(ANSWER_S + wait_s)
         until_s = time.monotonic() + ANSWER_S + wait_s
         try:
             connection.connect()
@@ -289,14 +287,16 @@ def http_control(arguments: argparse.Namespace, settings: Settings | None) -> Ht
     own, listen = settings.http.token, settings.http.listen
     # What the environment says of another gateway is no matter here.
     token = token_of(arguments.token_file, {} if own else os.environ)
-    return None if listen is None else HttpControl(f"http://{_asked_at(listen)}", own or token)
+    return None if listen is None else HttpControl(_asked_at(listen), own or token)
 
 
 def _asked_at(listen: str) -> str:
-    """Return the ``host:port`` at which to ask the listener."""
+    """Return the address at which to ask the listener."""
+    if listen.startswith(PREFIX):
+        return listen
     host, _, port = listen.rpartition(":")
     host = f"[{host}]" if ":" in host and not host.startswith("[") else host
-    return f"{_ANYWHERE.get(host, host)}:{port}"
+    return f"http://{_ANYWHERE.get(host, host)}:{port}"
 
 
 def _read(url: str, status: int, content: bytes) -> Any:

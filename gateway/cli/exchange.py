@@ -9,13 +9,61 @@ import http.client
 import io
 import socket
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 MOST_BYTES: Final = 64 << 20
 """Most bytes of an answer; a dead letter with the largest frame of usual settings has a tenth of
 it."""
 
 _PIECE: Final = 1 << 16
+
+
+class FileConnection(http.client.HTTPConnection):
+    """A connection over a socket in the file system.
+
+    Args:
+        path: Of the socket.
+        timeout: Seconds a step may take.
+    """
+
+    def __init__(self, path: str, timeout: float) -> None:
+        super().__init__("localhost", timeout=timeout)
+        self._path = path
+
+    def connect(self) -> None:
+        """Connect.
+
+        Raises:
+            OSError: Nobody listens there, or this system has no such sockets.
+        """
+        family = getattr(socket, "AF_UNIX", None)
+        if family is None:
+            raise OSError("this system has no sockets in the file system")
+        self.sock = socket.socket(family, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        try:
+            self.sock.connect(self._path)
+        except BaseException:
+            self.sock.close()
+            raise
+
+
+def opener(url: str) -> tuple[Callable[[float], http.client.HTTPConnection], str]:
+    """Return what makes a connection to an address, given the seconds a step may take; and a path.
+
+    Args:
+        url: ``http://…``, ``https://…`` or ``unix:PATH``, checked.
+    """
+    if url.startswith("unix:"):
+        return partial(FileConnection, url.removeprefix("unix:")), ""
+    parts = urlsplit(url)
+    secure = parts.scheme == "https"
+    kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
+    host, port = parts.hostname or "", parts.port
+    return lambda timeout_s: kind(host, port, timeout=timeout_s), parts.path
 
 
 class TooLongError(Exception):

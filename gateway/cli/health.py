@@ -7,7 +7,8 @@ import http.client
 import os
 import sys
 from typing import Final
-from urllib.parse import urlsplit
+
+from gateway.cli.exchange import opener
 
 DEFAULT_URL: Final = "http://127.0.0.1:8760"
 """As :mod:`gateway.cli.whom` has it, which reads configurations; a test compares."""
@@ -19,13 +20,10 @@ def main(arguments: argparse.Namespace) -> int:
     """Print what it says; 1 if it is not alive, or nobody answers."""
     url = arguments.url or os.environ.get("XIANYU_GATEWAY_URL") or DEFAULT_URL
     try:
-        parts = urlsplit(url)
-        kind = (
-            http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        )
-        connection = kind(parts.hostname or "", parts.port, timeout=ANSWER_S)
+        opened, path = opener(url)
+        connection = opened(ANSWER_S)
         try:
-            connection.request("GET", parts.path.rstrip("/") + "/livez")
+            connection.request("GET", path.rstrip("/") + "/livez")
             answer = connection.getresponse()
             alive, said = answer.status == http.HTTPStatus.OK, answer.read(1024)
         finally:

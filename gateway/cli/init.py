@@ -23,7 +23,7 @@ from gateway.cli.paths import loaded
 from gateway.commands import runnable, start
 from gateway.errors import ConfigError
 from gateway.settings import Settings
-from gateway.settings.addresses import parse_listen
+from gateway.settings.listen import SocketFile, parse_listen
 from gateway.web.problems import Problem
 from gateway.web.stopped import StoppedGateway
 
@@ -85,7 +85,10 @@ def _port(answers: Answers) -> Iterator[Finding]:
     """See whether the gateway could listen there now."""
     parsed = parse_listen(answers.listen)
     assert parsed is not None, "the settings were looked at"
-    host, port = parsed[0].strip("[]"), parsed[1]
+    if isinstance(parsed, SocketFile):
+        yield Finding("http.listen", Verdict.FINE, f"{answers.listen}, for its owner and group")
+        return
+    host, port = parsed.host.strip("[]"), parsed.port
     try:
         kind, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(kind, socket.SOCK_STREAM) as sock:

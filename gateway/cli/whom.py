@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from gateway.config.rules import is_bearer
 from gateway.errors import ConfigError
 from gateway.settings.addresses import AddressError, split
+from gateway.settings.listen import PREFIX, SocketFile, parse_listen, resolved_listen
 
 URL: Final = "XIANYU_GATEWAY_URL"
 TOKEN: Final = "XIANYU_GATEWAY_TOKEN"  # noqa: S105  # the variable's name
@@ -16,6 +17,7 @@ DEFAULT_URL: Final = "http://127.0.0.1:8760"
 
 _MOST_TOKEN_BYTES: Final = 1 << 16
 _EXAMPLE: Final = "http://host:port"
+_EXAMPLES: Final = f"{_EXAMPLE}, or unix:PATH"
 
 
 class Said(NamedTuple):
@@ -36,9 +38,14 @@ def url_of(given: str | None, environment: Mapping[str, str]) -> str:
         ConfigError: It is none; names where it was said, and shows no name, password or query.
     """
     url = environment.get(URL) or DEFAULT_URL if given is None else given
-    told = f"there is a character in it that no address has; write {_EXAMPLE}"
+    told = f"there is a character in it that no address has; write {_EXAMPLES}"
+    if url.startswith(PREFIX):
+        if isinstance(parse_listen(url), SocketFile) and url.isprintable():
+            return resolved_listen(url)
+        told = f"is no path of a socket; write {_EXAMPLES}"
+        raise ConfigError([f"{URL if given is None else '--url'}: {told}"])
     try:
-        split(url, {"http", "https"}, _EXAMPLE)
+        split(url, {"http", "https"}, _EXAMPLES)
         if url.isprintable():
             return url
     except AddressError as error:

@@ -25,6 +25,7 @@ from gateway.settings import (
     Settings,
     addresses,
 )
+from gateway.settings.listen import MOST_PATH_BYTES, is_of_this_machine, parse_listen
 from gateway.settings.paths import is_homeless
 
 Finding = tuple[str, str]
@@ -115,10 +116,11 @@ def _http(http: HttpSettings) -> Iterator[Finding]:
         yield "http.token", "holds blanks or letters that no header can carry; use a-z, A-Z, 0-9"
     if http.listen is None:
         return
-    parsed = addresses.parse_listen(http.listen)
+    parsed = parse_listen(http.listen)
     if parsed is None:
-        yield "http.listen", f"expected host:port, e.g. 127.0.0.1:8760, got {shown(http.listen)}"
-    elif not http.token and not addresses.is_loopback(parsed[0]):
+        told = f"expected host:port, e.g. 127.0.0.1:8760, or unix:PATH (≤ {MOST_PATH_BYTES} bytes)"
+        yield "http.listen", f"{told}, got {shown(http.listen)}"
+    elif not http.token and not is_of_this_machine(parsed):
         listen = http.listen[-_LONGEST_ADDRESS:]
         told = f"is missing, and {listen} can be reached from other machines"
         yield "http.token", f"{told}; set a token of your own or listen on 127.0.0.1"

@@ -30,6 +30,7 @@ from actors.sections import (
     SendSettings,
 )
 from gateway.settings.account import AccountSettings, Credentials, EndpointSettings, TlsSettings
+from gateway.settings.listen import resolved_listen
 from gateway.settings.paths import resolved
 from gateway.settings.record import Masked, Secret
 
@@ -74,7 +75,7 @@ class HttpSettings(Masked):
     """Status page and HTTP API.
 
     Attributes:
-        listen: ``host:port``; None: off.
+        listen: ``host:port``, or ``unix:PATH``, resolved as ``data_dir`` is; None: off.
         token: Bearer token; required unless it listens on loopback.
         hosts: Further names it is asked by, e.g. that of a reverse proxy.
     """
@@ -82,6 +83,9 @@ class HttpSettings(Masked):
     listen: str | None = None
     token: Secret | None = None
     hosts: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "listen", resolved_listen(self.listen))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -165,21 +165,6 @@ def parse_proxy(url: str) -> Proxy:
     )
 
 
-def parse_listen(listen: str) -> tuple[str, int] | None:
-    """Return host and port of ``host:port``, an IPv6 address in brackets; None if it is none."""
-    host, _, digits = listen.rpartition(":")
-    # Their length first: the interpreter refuses to read thousands of digits.
-    if not (digits.isascii() and digits.isdigit() and len(digits) <= 5 and int(digits) <= 65535):
-        return None
-    bare = host.removeprefix("[").removesuffix("]")
-    try:
-        ipaddress.ip_address(bare)
-    except ValueError:
-        if host != bare or ascii_host(host) is None:
-            return None
-    return host, int(digits)
-
-
 def split(url: str, schemes: Collection[str], example: str) -> SplitResult:
     """Return the parts of a URL of one of these schemes, its host and port checked.
 

@@ -16,10 +16,11 @@ from typing import Any
 from gateway import logs
 from gateway.commands import extra
 from gateway.errors import ConfigError
-from gateway.settings.addresses import is_loopback
+from gateway.settings.listen import Listen, Port, SocketFile, is_of_this_machine, parse_listen
 from gateway.web.application import Application
 from gateway.web.context import Context, Controlled
 from gateway.web.guard import Guard
+from gateway.web.listening import Listener
 from gateway.web.server import HttpServer
 
 __all__ = ["Serving", "serve", "serving"]
@@ -68,28 +69,37 @@ def serve(gateway: Controlled, *, log: Any = None) -> Serving | None:
     http = gateway.settings.http
     if http.listen is None:
         return None
-    host, _, port = http.listen.rpartition(":")
-    if not http.token and not is_loopback(host):
+    listen = parse_listen(http.listen)
+    assert listen is not None, "the settings were checked"
+    if not http.token and not is_of_this_machine(listen):
         told = "can be reached from other machines; set http.token, or listen on 127.0.0.1"
         raise ConfigError([f"http.listen: {http.listen} {told}"])
     log = logs.logger_for(log, logs.redactor_of(gateway.settings))
     context = Context(gateway, log)
-    application = Application(context, Guard(host.strip("[]"), http.token or None, http.hosts))
+    host = listen.host.strip("[]") if isinstance(listen, Port) else "localhost"
+    application = Application(context, Guard(host, http.token or None, http.hosts))
     try:
-        server = HttpServer(application, host, int(port))
+        listener = Listener(listen)
+        try:
+            server = HttpServer(application, listener)
+        except BaseException:
+            listener.close()
+            raise
     except ImportError:
         told = f"is set, but the HTTP server is not installed; {extra('http')}; or set it to null"
         raise ExtraMissingError([f"http.listen: {told}"]) from None
     except OSError as error:
         told = f"cannot listen on {http.listen} ({error.strerror or error})"
-        raise ConfigError([f"http.listen: {told}; {_remedy(error)}"]) from error
+        raise ConfigError([f"http.listen: {told}; {_remedy(error, listen)}"]) from error
     server.start()
     log.info("control.listening", url=server.url)
     return Serving(server, context)
 
 
-def _remedy(error: OSError) -> str:
+def _remedy(error: OSError, listen: Listen) -> str:
     """Return the next step if the address cannot be listened on."""
+    if isinstance(listen, SocketFile):
+        return _remedy_of_file(error)
     if isinstance(error, socket.gaierror):
         return "write an address of this machine, e.g. 127.0.0.1"
     match error.errno:
@@ -101,6 +111,18 @@ def _remedy(error: OSError) -> str:
             return "end the program that listens there, or choose another port"
         case _:
             return "choose another address or port"
+
+
+def _remedy_of_file(error: OSError) -> str:
+    match error.errno:
+        case errno.ENOENT | errno.ENOTDIR:
+            return "make the directory it is to lie in, or name another"
+        case errno.EADDRINUSE:
+            return "end the gateway that listens there, move the file away, or name another"
+        case errno.EACCES | errno.EPERM | errno.EROFS:
+            return "name a directory that this user may write to"
+        case _:
+            return "name another, on a local disk, or listen on 127.0.0.1:8760"
 
 
 @contextlib.contextmanager

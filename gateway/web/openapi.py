@@ -22,7 +22,7 @@ from gateway.web.schemas import Schema, Schemas
 
 
 def _words(states: type[ConnectionState | SendState]) -> Schema:
-    return {"type": "string", "enum": [each.value for each in states]}
+    return {"type": "string", "enum": [*(each.value for each in states), ""]}
 
 
 _NAME: Final = re.compile(r"<(\w+)>")

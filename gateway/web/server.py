@@ -7,7 +7,6 @@ costs a descriptor for some seconds, never a thread.
 from __future__ import annotations
 
 import select
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -16,6 +15,7 @@ from typing import Any, Final
 from gateway.web import application
 from gateway.web.application import MOST_BODY_BYTES
 from gateway.web.context import MOST_WAITING
+from gateway.web.listening import Listener
 
 THREADS: Final = MOST_WAITING + 2
 """Two are always left for questions that do not wait."""
@@ -41,21 +41,21 @@ class HttpServer:
 
     Args:
         application: Called on several threads.
-        host: Name or address to listen on.
-        port: 0 takes any free one.
+        listener: Where; closed by :meth:`stop`.
         request_s: Seconds a request may take to arrive.
         life_s: Seconds a connection may live.
 
+    Attributes:
+        url: Where it listens.
+
     Raises:
         ImportError: waitress is not installed.
-        OSError: It cannot listen there.
     """
 
     def __init__(
         self,
         application: Wsgi,
-        host: str,
-        port: int,
+        listener: Listener,
         *,
         request_s: float = REQUEST_S,
         life_s: float = LIFE_S,
@@ -72,36 +72,26 @@ class HttpServer:
         self._arriving: dict[Any, tuple[object, float]] = {}
         self._stopping = threading.Event()
         self._closed = False
-        listener = _listen(host, port)
-        self.address: tuple[str, int] = listener.getsockname()[:2]
-        try:
-            self._server = waitress.server.create_server(
-                application,
-                map=self._map,
-                sockets=[listener],
-                threads=THREADS,
-                ident="xianyu-gateway",
-                connection_limit=MOST_CONNECTIONS,
-                max_request_header_size=MOST_HEADER_BYTES,
-                max_request_body_size=MOST_BODY_BYTES,
-                channel_timeout=max(1, int(request_s)),
-                cleanup_interval=1,
-                log_socket_errors=False,
-                clear_untrusted_proxy_headers=True,
-                # Without it nobody reads while a request is answered, so nobody hears the end.
-                channel_request_lookahead=1,
-            )
-        except BaseException:
-            listener.close()
-            raise
+        self._listener = listener
+        self.url = listener.url
+        self._server = waitress.server.create_server(
+            application,
+            map=self._map,
+            sockets=[listener.socket],
+            threads=THREADS,
+            ident="xianyu-gateway",
+            connection_limit=MOST_CONNECTIONS,
+            max_request_header_size=MOST_HEADER_BYTES,
+            max_request_body_size=MOST_BODY_BYTES,
+            channel_timeout=max(1, int(request_s)),
+            cleanup_interval=1,
+            log_socket_errors=False,
+            clear_untrusted_proxy_headers=True,
+            # Without it nobody reads while a request is answered, so nobody hears the end.
+            channel_request_lookahead=1,
+        )
         self._server.channel_class = _channel_class()
         self._thread = threading.Thread(target=self._run, name="http", daemon=True)
-
-    @property
-    def url(self) -> str:
-        """Where it listens."""
-        host, port = self.address
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
     def start(self) -> None:
         """Begin to answer; once."""
@@ -125,6 +115,7 @@ class HttpServer:
             if self._thread.is_alive():
                 return False
         self._close_all(self._map, ignore_all=True)
+        self._listener.close()
         self._closed = True
         return not dispatcher.threads
 
@@ -175,20 +166,3 @@ def _channel_class() -> Any:
         error_task_class = Refusal
 
     return Channel
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """Return a listening socket on the first address of a name."""
-    family, kind, protocol, _, address = socket.getaddrinfo(
-        host.strip("[]"), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-    )[0]
-    listener = socket.socket(family, kind, protocol)
-    try:
-        if family == socket.AF_INET6:
-            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-    except BaseException:
-        listener.close()
-        raise
-    return listener

@@ -65,7 +65,7 @@ def _answer(shown: SignInShown, status: int = 200) -> Answer:
 
 
 def _seen(request: Request) -> int | None:
-    told = request.text("seen")
+    told = request.query.get("seen")
     if told is None:
         return None
     if not (told.isascii() and told.isdigit() and len(told) <= _MOST_DIGITS):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gateway.config import from_mapping
 from gateway.errors import ConfigError
-from gateway.settings.addresses import parse_listen
+from gateway.settings.listen import Port, SocketFile, parse_listen
 from gateway.transport.dialer import WebSocketDialer
 
 ADDRESSES = [
@@ -65,7 +66,28 @@ def test_the_dialer_takes_what_the_file_may_say(key: str, address: str) -> None:
     ],
 )
 def test_where_a_gateway_listens(listen: str, parts: tuple[str, int] | None) -> None:
-    assert parse_listen(listen) == parts
+    assert parse_listen(listen) == (parts and Port(host=parts[0], port=parts[1]))
     allowed = contextlib.nullcontext() if parts else pytest.raises(ConfigError, match="host:port")
     with allowed:
         from_mapping({"http": {"listen": listen, "token": "t" * 16}})
+
+
+@pytest.mark.parametrize(
+    ("listen", "path"),
+    [
+        ("unix:/run/gw.sock", "/run/gw.sock"),
+        ("unix:gw.sock", "gw.sock"),
+        ("unix:/run/店.sock", "/run/店.sock"),
+        ("unix:", None),
+        ("unix:~nobody-here/gw.sock", None),
+        ("unix:/" + "a" * 103, None),
+        ("unix:/" + "店" * 35, None),
+        ("unix:/a\0b", None),
+    ],
+)
+def test_a_gateway_may_listen_on_a_file(listen: str, path: str | None) -> None:
+    assert parse_listen(listen) == (path and SocketFile(path=path))
+    allowed = contextlib.nullcontext() if path else pytest.raises(ConfigError, match="unix:PATH")
+    with allowed:
+        settings = from_mapping({"http": {"listen": listen}})
+        assert settings.http.listen == f"unix:{Path.cwd() / (path or '')}"

@@ -17,8 +17,10 @@ from control_api import WAIT_S, Serve
 from stand_in import TOKEN, StandIn
 
 from gateway.errors import ConfigError
+from gateway.settings.listen import Port
 from gateway.web import ExtraMissingError, serve, serving
 from gateway.web.application import MOST_BODY_BYTES, refusal
+from gateway.web.listening import Listener
 from gateway.web.server import MOST_HEADER_BYTES, HttpServer
 
 serve_api = control_api.serve_api
@@ -30,10 +32,15 @@ def hello(_environ: dict[str, Any], start_response: Any) -> list[bytes]:
     return [b"ok"]
 
 
+def address_of(server: HttpServer) -> tuple[str, int]:
+    host, _, port = server.url.removeprefix("http://").rpartition(":")
+    return host, int(port)
+
+
 @pytest.fixture
 def hasty() -> Iterator[HttpServer]:
     """Yield a server that waits half a second for a request."""
-    server = HttpServer(hello, "127.0.0.1", 0, request_s=0.5, life_s=2.0)
+    server = HttpServer(hello, Listener(Port(host="127.0.0.1", port=0)), request_s=0.5, life_s=2.0)
     server.start()
     yield server
     assert server.stop()
@@ -67,10 +74,10 @@ def seconds_until_closed(connection: socket.socket, drip: bytes, every_s: float)
 )
 def test_a_request_that_drips_is_cut(begin: bytes) -> None:
     """Each byte is a sign of life, so silence alone would never end it (slowloris)."""
-    server = HttpServer(hello, "127.0.0.1", 0, request_s=0.5)
+    server = HttpServer(hello, Listener(Port(host="127.0.0.1", port=0)), request_s=0.5)
     server.start()
     try:
-        with socket.create_connection(server.address, WAIT_S) as connection:
+        with socket.create_connection(address_of(server), WAIT_S) as connection:
             connection.sendall(begin)
             assert seconds_until_closed(connection, b"x", 0.05) < WAIT_S / 2
     finally:
@@ -78,7 +85,7 @@ def test_a_request_that_drips_is_cut(begin: bytes) -> None:
 
 
 def test_a_silent_connection_is_closed(hasty: HttpServer) -> None:
-    with socket.create_connection(hasty.address, WAIT_S) as connection:
+    with socket.create_connection(address_of(hasty), WAIT_S) as connection:
         assert connection.recv(1) == b""
 
 
@@ -86,7 +93,7 @@ def test_a_connection_does_not_live_for_ever(hasty: HttpServer) -> None:
     """However many good requests it sends."""
     request = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
     began_s, answers = time.monotonic(), 0
-    with socket.create_connection(hasty.address, WAIT_S) as connection:
+    with socket.create_connection(address_of(hasty), WAIT_S) as connection:
         try:
             while time.monotonic() - began_s < WAIT_S:
                 connection.sendall(request)
@@ -101,10 +108,10 @@ def test_a_connection_does_not_live_for_ever(hasty: HttpServer) -> None:
 
 def test_slow_connections_hold_no_thread(hasty: HttpServer) -> None:
     """Fifty of them, and a quick one is answered at once."""
-    slow = [socket.create_connection(hasty.address, WAIT_S) for _ in range(50)]
+    slow = [socket.create_connection(address_of(hasty), WAIT_S) for _ in range(50)]
     for each in slow:
         each.sendall(b"GET / HTTP/1.1\r\nX-Slow: ")
-    with socket.create_connection(hasty.address, WAIT_S) as quick:
+    with socket.create_connection(address_of(hasty), WAIT_S) as quick:
         quick.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         assert quick.recv(4096).startswith(b"HTTP/1.1 200")
     for each in slow:
@@ -186,7 +193,7 @@ def test_a_stop_sends_home_who_waits_and_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_a_server_that_was_never_started_stops() -> None:
-    assert HttpServer(hello, "127.0.0.1", 0).stop()
+    assert HttpServer(hello, Listener(Port(host="127.0.0.1", port=0))).stop()
 
 
 def test_beyond_loopback_a_token_is_a_must(tmp_path: Path) -> None:
