@@ -15,17 +15,23 @@ import sys
 import time
 from pathlib import Path
 
+from scripts.lock import locked
+
 ROOT = Path(__file__).resolve().parent.parent
 OLDEST = (3, 11)
 _SAYS_WHAT_IS_NEEDED = (
     "setup.cfg",
     "setup.py",
     "pyproject.toml",
+    "constraints.txt",
     "gateway/**/*.pyx",
     "gateway/**/*.pxi",
 )
 _HOLD = {"": ("http", "test", "dev"), "http": ("test", "dev"), "test": ("dev",)}
 """Extras in ``setup.cfg`` by those that bring them along: what is there is not installed again."""
+
+NEWEST = "XIANYU_GATEWAY_NEWEST"
+"""Variable: install the newest libraries that ``setup.cfg`` allows, not those of the lock."""
 
 _RETRY = "check the network and run it again; what is installed already is kept"
 
@@ -63,7 +69,7 @@ def ensure(extra: str, *, root: Path = ROOT, name: str = ".venv") -> Path:
         _runs(python, "import actors, gateway, pykka, structlog")
     ):
         return python
-    _install(python, f".[{extra}]" if extra else ".", root)
+    _install(python, extra, root)
     stamps[0].write_text(wanted, encoding="utf-8")
     return python
 
@@ -121,17 +127,33 @@ def _create(folder: Path, python: Path) -> None:
         raise SetUpError(f"{python} does not run; remove {folder} and run it again")
 
 
-def _install(python: Path, what: str, root: Path) -> None:
+def _install(python: Path, extra: str, root: Path) -> None:
     uv = shutil.which("uv")
+    what = f".[{extra}]" if extra else "."
     began = _say(f"installing {what} {'with uv' if uv else 'with pip, about half a minute'}")
-    with_uv = [uv or "", "pip", "install", "-q", "-p", str(python), "-e", what]
-    if not (uv and _call(with_uv, cwd=root)):
+    steps = [["-e", what]]
+    if NEWEST not in os.environ and (text := _locked(extra, root)) is not None:
+        file = python.parent.parent / f".locked-{extra or 'project'}.txt"
+        file.write_text(text, encoding="utf-8")
+        steps = [["--require-hashes", "-r", str(file)], ["--no-deps", "-e", what]]
+    with_uv = [uv or "", "pip", "install", "-q", "-p", str(python)]
+    if not (uv and all(_call([*with_uv, *step], cwd=root) for step in steps)):
         if not _runs(python, "import pip"):
             _call([str(python), "-m", "ensurepip", "--upgrade"])
         with_pip = [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
-        if not _call([*with_pip, "-e", what], cwd=root):
-            raise SetUpError(f"the installation failed (see above); {_RETRY}")
+        if not all(_call([*with_pip, *step], cwd=root) for step in steps):
+            newest = f"; {NEWEST}=1 takes the newest versions instead of the locked ones"
+            raise SetUpError(
+                f"the installation failed (see above); {_RETRY}{newest * (len(steps) > 1)}"
+            )
     _done(began)
+
+
+def _locked(extra: str, root: Path) -> str | None:
+    try:
+        return locked(extra, root)
+    except LookupError as error:
+        raise SetUpError(f"{error}") from error
 
 
 def _call(command: list[str], cwd: Path | None = None) -> bool:

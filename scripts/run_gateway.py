@@ -17,7 +17,9 @@ try:
 except KeyboardInterrupt:  # before anything could hear it
     sys.exit(130)
 
-_HELP = ("-h", "--help")
+_OF_ALL = ("-h", "--help", "--version")
+"""Options that belong to no command."""
+
 _CONFIG = "gateway.yaml"
 """What ``init`` writes; a test compares."""
 
@@ -28,7 +30,7 @@ def main(arguments: list[str]) -> int:
         if not _init_is_wanted(sys.argv[0]):
             return 2
         arguments = ["init"]
-    if not arguments or (arguments[0].startswith("-") and arguments[0] not in _HELP):
+    if not arguments or (arguments[0].startswith("-") and arguments[0] not in _OF_ALL):
         arguments = ["run", *arguments]
     return command_line(arguments, "run_gateway.py", extra="http")
 

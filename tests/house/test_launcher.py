@@ -107,6 +107,7 @@ def test_a_path_in_chinese_and_a_locale_that_has_none(checkout: Path, tmp_path: 
 @POSIX
 def test_exit_codes_and_every_command_pass_through(checkout: Path, tmp_path: Path) -> None:
     assert "dead-letters" in run(checkout, "--help", cwd=tmp_path).stdout
+    assert run(checkout, "--version", cwd=tmp_path).stdout.startswith("xianyu-gateway ")
     assert run(checkout, "status", cwd=tmp_path).returncode == 1, "no gateway runs"
     for arguments in ([], ["--json"], ["-c", "none.yaml"], ["frobnicate"]):
         done = run(checkout, *arguments, cwd=tmp_path)
