@@ -235,7 +235,9 @@ def test_what_the_page_says_installs_it(page: str, tmp_path: Path) -> None:
     """Its ``pip install`` from a checkout, into an environment that has the libraries."""
     text = (ROOT / page).read_text("utf-8")
     (line,) = re.findall(r"^\S+/pip (install .*?)(?: +#.*)?$", text, re.MULTILINE)
-    subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True, timeout=60)
+    subprocess.run(
+        [sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True, timeout=60
+    )
     python = tmp_path / "venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     (own,) = (tmp_path / "venv").rglob("site-packages")
     (own / "libraries.pth").write_text("\n".join(site.getsitepackages()))
