@@ -252,7 +252,7 @@ def open_control(arguments: argparse.Namespace, *, file_too: bool = False) -> It
         ConfigError: The configuration cannot be read.
         Problem: No gateway answers.
     """
-    settings = None if arguments.config is None else load(arguments.config)
+    settings = None if arguments.config is None else load(arguments.config, secrets=False)
     control = http_control(arguments, settings)
     if control is not None:
         try:
@@ -266,6 +266,8 @@ def open_control(arguments: argparse.Namespace, *, file_too: bool = False) -> It
     if settings is None or not file_too:
         told = "" if settings is None else f"; http.listen is not set in {arguments.config}"
         raise not_running(f"that could be asked{told}")
+    if arguments.command == "accounts":  # its credentials may be stored anew
+        settings = load(arguments.config)
     stopped = StoppedGateway(settings)
     try:
         yield FileControl(stopped)

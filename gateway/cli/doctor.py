@@ -24,7 +24,7 @@ def main(arguments: argparse.Namespace) -> int:
     settings = None
     if arguments.config is not None:
         try:
-            settings = load(arguments.config)
+            settings = load(arguments.config, secrets=False)
         except ConfigError as error:
             fix = f"correct {arguments.config}; {command('check -c FILE')} names what is wrong"
             findings.append(Finding("configuration", Verdict.WRONG, str(error), fix))

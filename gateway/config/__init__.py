@@ -11,12 +11,12 @@ from __future__ import annotations
 import dataclasses
 import os
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
 
-from gateway.config import document, legacy, plain, rules
+from gateway.config import absent, document, legacy, plain, rules
 from gateway.config.building import build, substituted
 from gateway.config.document import SecretFiles
 from gateway.config.environment import no_files
@@ -32,12 +32,16 @@ _made_here: WeakValueDictionary[int, Settings] = WeakValueDictionary()
 _OTHERS_MAY_READ = stat.S_IRWXG | stat.S_IRWXO
 
 
-def load(path: str | Path, *, environment: Mapping[str, str] | None = None) -> Settings:
+def load(
+    path: str | Path, *, environment: Mapping[str, str] | None = None, secrets: bool = True
+) -> Settings:
     """Read a YAML file; a flat ``global_config.yml`` of older clients is recognised.
 
     Args:
         path: The file.
         environment: For ``${NAME}``; None: that of the process.
+        secrets: False: a variable or file that a secret refers to may be missing, for those who
+            look at a gateway or its journal and start none; ``notes`` name it.
 
     Returns:
         Settings whose ``notes`` tell what a person should know.
@@ -52,13 +56,21 @@ def load(path: str | Path, *, environment: Mapping[str, str] | None = None) -> S
     problems = Problems(str(path), read.lines)
     files = SecretFiles()
     values = substituted(read.value, _or_ours(environment), problems, read=files.read)
+    missing: dict[str, str] = {}
+    if not secrets:
+        missing = problems.forgive(absent.may_be_left_out)
+        values = absent.left_out(values, missing)
     notes: list[str] = []
     if legacy.is_legacy(values):
         values, notes = legacy.translate(values)
-    settings = _settings(values, problems)
+    settings = _settings(values, problems, absent.around(missing))
     notes = [f"{path}: {note}" for note in notes]
     notes += [_placed(problems, where, text) for where, text in rules.warnings(settings)]
     notes += [*_lax(path, problems), *files.notes.values()]
+    if missing:  # not remembered: no gateway is to be started with them
+        placed = (_placed(problems, where, text) for where, text in missing.items())
+        notes += [f"{each}; a start needs it" for each in placed]
+        return dataclasses.replace(settings, notes=tuple(notes))
     return _remembered(settings, notes)
 
 
@@ -146,8 +158,11 @@ def _or_ours(environment: Mapping[str, str] | None) -> Mapping[str, str]:
     return os.environ if environment is None else environment
 
 
-def _settings(values: object, problems: Problems) -> Settings:
+def _settings(
+    values: object, problems: Problems, is_forgiven: Callable[[str], bool] = lambda _: False
+) -> Settings:
     settings = build(values, problems)
+    problems.forgive(is_forgiven)
     if problems.found:
         raise ConfigError(problems.texts())
     return settings

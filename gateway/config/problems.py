@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from gateway.config.environment import FromEnvironment
@@ -38,6 +38,16 @@ class Problems:
         below = (f"{path}.", f"{path}[")
         if not any(named == path or named.startswith(below) for named in self._named):
             self.add(path, text)
+
+    def forgive(self, is_forgiven: Callable[[str], bool]) -> dict[str, str]:
+        """Take back what is wrong at some keys, and return it; nothing more is noted there.
+
+        Args:
+            is_forgiven: Of the path of a key.
+        """
+        forgiven = {path: text for path, text in self.found if is_forgiven(path)}
+        self.found = [each for each in self.found if each[0] not in forgiven]
+        return forgiven
 
     def is_wrong(self, path: str) -> bool:
         """Return whether something is wrong at a key itself, or at one that was meant to be it."""
