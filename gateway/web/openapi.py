@@ -157,6 +157,8 @@ def _bodies() -> dict[str, Any]:
     structs = [each for each in routes.BODIES.values() if issubclass(each, msgspec.Struct)]
     reference = "#/components/schemas/{name}"
     _, found = msgspec.json.schema_components(structs, ref_template=reference)
+    for schema in found.values():  # Python 3.13 takes the indent off a docstring, others do not
+        schema["description"] = inspect.cleandoc(schema["description"])
     found[operations.SendBody.__name__]["oneOf"] = _ONE_OF
     return found
 
