@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import sys
 from pathlib import Path
 
@@ -66,7 +65,7 @@ def test_whoever_leaves_the_questions_leaves_nothing_behind(asks: str, leaves: s
     with contextlib.closing(terminal_of("--dir", "new")) as terminal:
         _answer_until(terminal, asks)
         if leaves == "signal":
-            terminal.process.send_signal(signal.SIGINT)
+            terminal.interrupt()
         else:
             terminal.types(leaves)
         if (asks, leaves) == ("not shown): ", "\x04"):  # no cookie; it asks again

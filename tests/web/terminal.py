@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
+import time
 from collections.abc import Mapping
 from pathlib import Path
+
+import psutil
 
 LIMIT_S = 50
 
@@ -41,6 +45,17 @@ class Terminal:
     def types(self, text: str) -> None:
         """Type; the terminal makes of it what it does, e.g. of Ctrl-D the end."""
         os.write(self._ours, text.encode())
+
+    def interrupt(self) -> None:
+        """Send Ctrl-C once it waits for what is typed.
+
+        A moment before, Python would note the signal, read on, and act on it after the next line.
+        """
+        asleep = time.monotonic() + LIMIT_S
+        while psutil.Process(self.process.pid).status() != psutil.STATUS_SLEEPING:
+            assert time.monotonic() < asleep, "it never waited"
+            os.sched_yield()
+        self.process.send_signal(signal.SIGINT)
 
     def ended(self) -> int:
         """Return its exit code; ``said`` has the rest of its words."""
