@@ -30,6 +30,7 @@ from actors.sections import (
     SendSettings,
 )
 from gateway.settings.account import AccountSettings, Credentials, EndpointSettings, TlsSettings
+from gateway.settings.notify import NotifySettings
 from gateway.settings.paths import resolved
 from gateway.settings.record import Masked, Secret
 
@@ -48,6 +49,7 @@ __all__ = [
     "JournalSettings",
     "LimitSettings",
     "LogSettings",
+    "NotifySettings",
     "OutboxSettings",
     "ReconnectSettings",
     "Record",
@@ -133,6 +135,7 @@ class Settings(Masked):
     handlers: HandlerSettings = HandlerSettings()
     history: HistorySettings = HistorySettings()
     outbox: OutboxSettings = OutboxSettings()
+    notify: NotifySettings = NotifySettings()
     accounts: tuple[AccountSettings, ...] = ()
     sinks: tuple[SinkSettings, ...] = ()
     notes: tuple[str, ...] = field(default=(), compare=False)
