@@ -65,7 +65,11 @@ class Announcer:
     def start(self) -> None:
         """Start the thread."""
         thread = threading.Thread(target=self._run, name=THREAD, daemon=True)
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError:
+            self._log.error("listener.failed", reason="the machine gives no more threads")
+            return
         self._thread = thread
 
     def end(self) -> None:

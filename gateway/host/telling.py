@@ -14,6 +14,7 @@ from actors.ports.machine import MovedClock
 from actors.state import ConnectionState
 from actors.system import System
 from gateway.config.notifying import minute_of
+from gateway.errors import ConfigError
 from gateway.host.accounts import Accounts
 from gateway.host.announcing import AlertListener, Announcer
 from gateway.notify.bell import KEPT, Bell
@@ -41,6 +42,9 @@ class Telling:
         redactor: Masks secrets.
         log: A structlog logger.
 
+    Raises:
+        ConfigError: The address of the dead man's switch cannot be used on this machine.
+
     Attributes:
         on_alert: The host's listeners.
     """
@@ -64,7 +68,7 @@ class Telling:
         self._log = log
         self._announcer = Announcer(self.on_alert, redactor, log)
         self._bell: Bell | None = None
-        self._heartbeat: Heartbeat | None = None
+        self._heartbeat = self._make_heartbeat()
 
     @property
     def is_here(self) -> bool:
@@ -91,15 +95,7 @@ class Telling:
         self._announcer.start()
         if self._bell is not None:
             self._bell.start()
-        beat = self._settings.heartbeat
-        if beat.url is not None:
-            self._heartbeat = Heartbeat(
-                beat.url,
-                beat.every_s,
-                alive=lambda: self._hung() is None,
-                counts=self._counts,
-                log=self._log,
-            )
+        if self._heartbeat is not None:
             self._heartbeat.start()
 
     def end(self) -> None:
@@ -121,8 +117,28 @@ class Telling:
                 part.stop(max(LEAST_S, until - time.monotonic()))
         return self._announcer.stop(max(LEAST_S, until - time.monotonic()))
 
+    def _make_heartbeat(self) -> Heartbeat | None:
+        beat = self._settings.heartbeat
+        if beat.url is None:
+            return None
+        try:
+            return Heartbeat(
+                beat.url,
+                beat.every_s,
+                alive=lambda: self._hung() is None,
+                counts=self._counts,
+                log=self._log,
+            )
+        except ValueError as error:  # it has no authorities to trust, say
+            raise ConfigError([f"notify.heartbeat.url: {error}"]) from error
+
     def _make_bell(self, system: System, kept: str | None) -> Bell:
         notify, writer = self._settings, system.services.writer
+
+        def keep(text: str) -> None:
+            if not writer.stopping:  # a delivery may outlast the journal
+                writer.submit(StoreKept(name=KEPT, text=text), _nothing)
+
         return Bell(
             rules_of(notify),
             Courier(notify.urls(), mask=self._redactor.text),
@@ -132,7 +148,7 @@ class Telling:
             clock=self._clock,
             log=self._log,
             mask=self._redactor.text,
-            keep=lambda text: writer.submit(StoreKept(name=KEPT, text=text), _nothing),
+            keep=keep,
             kept=kept,
             link=notify.link,
         )

@@ -20,6 +20,8 @@ class Receiver:
         status: Of the answers.
         held: Set: answers leave at once. Cleared: they wait for it.
         messages: Bodies of what apprise posted.
+        arrived: Messages that came, answered or not.
+        tries: Messages that were answered.
         asked: Paths and queries of GET requests.
     """
 
@@ -29,7 +31,7 @@ class Receiver:
         self.held.set()
         self.messages: list[dict[str, Any]] = []
         self.asked: list[tuple[str, dict[str, list[str]]]] = []
-        self.tries = 0
+        self.arrived = self.tries = 0
         self.changed = threading.Condition()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = False
@@ -64,6 +66,9 @@ class Receiver:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:  # the library's name
                 body = self.rfile.read(int(self.headers["Content-Length"]))
+                with receiver.changed:
+                    receiver.arrived += 1
+                    receiver.changed.notify_all()
                 receiver.held.wait(WAIT_S)
                 with receiver.changed:
                     receiver.tries += 1

@@ -11,7 +11,7 @@ import pytest
 from market import WAIT_S, Market
 from receiver import Receiver, receiving
 
-from gateway import AlertChanged, ChatMessage, Gateway
+from gateway import AlertChanged, ChatMessage, ConfigError, Gateway
 from gateway.config import from_mapping
 from gateway.host import announcing, telling
 
@@ -208,3 +208,37 @@ def test_a_gateway_that_is_alive_says_so_elsewhere(
         assert not beat.beat()
         assert len(receiver.asked) == before
     assert "hunter2" not in str(market.log.lines)
+
+
+def test_a_delivery_that_outlasts_the_stop_is_left_and_disturbs_nothing(
+    tmp_path: Path, receiver: Receiver
+) -> None:
+    """A slow service must not make a good stop a bad one."""
+    notify = {"to": [receiver.target], **AT_ONCE}
+    receiver.held.clear()
+    with Market(tmp_path, SHOP, notify=notify) as market:
+        poisoned(market)
+        market.start()
+        dead_letter(market, SHOP)
+        receiver.wait(lambda: receiver.arrived)
+        assert market.gateway.stop(3.0)
+        market.log.wait("notify.left_behind")
+        receiver.held.set()
+        for thread in threading.enumerate():
+            if thread.name == "gateway/bell":
+                thread.join(WAIT_S)
+        assert market.log.found("journal.command_refused") == []
+
+
+def test_an_address_that_cannot_be_used_here_is_a_matter_of_the_configuration(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Before anything runs."""
+
+    def unusable(*_: object, **__: object) -> None:
+        raise ValueError("no authorities; install ca-certificates")
+
+    monkeypatch.setattr("gateway.notify.heartbeat.HttpsClient", unusable)
+    settings = from_mapping({"notify": {"heartbeat": {"url": "https://h/hunter2"}}})
+    with pytest.raises(ConfigError, match=r"notify.heartbeat.url: no authorities"):
+        Gateway(settings)
