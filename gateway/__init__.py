@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from actors.messages import StateChanged
+    from actors.policy.alerts import Alert, AlertChanged
     from actors.ports.journal import Letter, Tally
     from actors.state import Cause, ConnectionState
     from actors.values import (
@@ -63,6 +64,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "actors.identity": ("CredentialsChanged",),
     "actors.messages": ("StateChanged",),
+    "actors.policy.alerts": ("Alert", "AlertChanged"),
     "actors.state": ("Cause", "ConnectionState"),
     "actors.ports.journal": ("Letter", "Tally"),
     "actors.values": (
@@ -118,6 +120,8 @@ __all__ = [
     "AccountExistsError",
     "AccountSettings",
     "AccountView",
+    "Alert",
+    "AlertChanged",
     "Cause",
     "ChatMessage",
     "ConfigError",

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import sys
 import threading
 from collections.abc import Iterator, Mapping, MutableMapping
@@ -31,6 +32,11 @@ StandardLog: TypeAlias = "logging.Logger | logging.LoggerAdapter[Any]"
 
 _STRANGERS_LEVEL = logging.WARNING
 _LEVELS = {name: getattr(logging, name.upper()) for name in ("debug", "info", "warning", "error")}
+_PARTS = re.compile(r"[/?&=@:#,;]")
+_HOST = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3}){3}|[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z]{2,}").fullmatch
+_LONG_PART = 8
+"""Characters; a shorter part of a URL that is a secret as a whole may be an ordinary word."""
+
 _STDLIB = logging.getLogger("gateway")
 _STDLIB.addHandler(logging.NullHandler())
 
@@ -72,6 +78,8 @@ def _secrets(settings: Settings) -> Iterator[str]:
         yield from _account_secrets(account)
     for sink in settings.sinks:
         yield from _named_secrets(sink.options)
+    for url in (*settings.notify.urls().values(), settings.notify.heartbeat.url or ""):
+        yield from _whole_url_secrets(url)
 
 
 def _account_secrets(account: AccountSettings) -> Iterator[str]:
@@ -97,6 +105,18 @@ def _named_secrets(values: Mapping[str, Any]) -> Iterator[str]:
                 yield from cookie_values(value)
         elif isinstance(value, str) and "://" in value:
             yield from _url_secrets(value)
+
+
+def _whole_url_secrets(url: str) -> Iterator[str]:
+    """Yield a URL that is a secret as a whole, and each part that may be repeated without it."""
+    yield url
+    rest = url.partition("://")[2]  # of these URLs no library splits each
+    userinfo, _, _ = rest.rpartition("@")
+    password = userinfo.partition(":")[2]
+    yield from filter(None, (userinfo, password, unquote(password)))
+    for part in _PARTS.split(rest):
+        if len(part) >= _LONG_PART and any(map(str.isdigit, part)) and not _HOST(part):
+            yield part
 
 
 def _url_secrets(url: str) -> Iterator[str]:
@@ -325,6 +345,32 @@ def unconfigure_strangers() -> None:
     root = logging.getLogger()
     for handler in [each for each in root.handlers if isinstance(each, _Forward)]:
         root.removeHandler(handler)
+
+
+@contextlib.contextmanager
+def overhearing(first: str, *others: str) -> Iterator[list[str]]:
+    """Keep what loggers of other libraries are told on this thread while a block runs.
+
+    Nobody else hears it. What the first one is told at WARNING and above is in the list.
+    """
+    said: list[str] = []
+    here = threading.get_ident()
+
+    def keep(record: logging.LogRecord) -> bool:
+        if record.thread != here:
+            return True
+        if record.name == first and record.levelno >= logging.WARNING:
+            said.append(record.getMessage())
+        return False
+
+    loggers = [logging.getLogger(name) for name in (first, *others)]
+    for logger in loggers:
+        logger.addFilter(keep)
+    try:
+        yield said
+    finally:
+        for logger in loggers:
+            logger.removeFilter(keep)
 
 
 def _renderer(form: str, stream: TextIO | None) -> Any:

@@ -80,6 +80,20 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     since_ms: int = 0
 
 
+class AlertChanged(msgspec.Struct, frozen=True, kw_only=True):
+    """An alert that began, or is over.
+
+    Attributes:
+        alert: Which, with its words of that moment.
+        over: False: it began. True: it is over.
+        at_ms: Our Unix time of the change.
+    """
+
+    alert: Alert
+    over: bool
+    at_ms: int
+
+
 Key: TypeAlias = tuple[str, AccountId | None, str | None]
 
 

@@ -178,6 +178,13 @@ class StorePaused(msgspec.Struct, frozen=True, kw_only=True):
     paused: bool
 
 
+class StoreKept(msgspec.Struct, frozen=True, kw_only=True):
+    """Keep a text of ours under a name, in place of the one before. Answer: None."""
+
+    name: str
+    text: str
+
+
 class OpenHold(msgspec.Struct, frozen=True, kw_only=True):
     """Note that events from a number on wait for a recovery. Answer: the hold that is open.
 
@@ -222,6 +229,7 @@ JournalCommand: TypeAlias = (
     | StorePast
     | NoteTime
     | StorePaused
+    | StoreKept
 )
 
 

@@ -287,5 +287,8 @@ class Journal(Protocol):
     def paused(self) -> Collection[AccountId]:
         """Return the accounts that a person paused and nobody resumed since."""
 
+    def kept_text(self, name: str) -> str | None:
+        """Return the text that was kept last under a name; None: there is none."""
+
     def close(self) -> None:
         """Flush, checkpoint and release the file. Idempotent."""

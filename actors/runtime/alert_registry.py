@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
-from actors.policy.alerts import Alert, Alerts
+import msgspec
+
+from actors.policy.alerts import Alert, AlertChanged, Alerts
 from actors.ports import Clock
 from actors.runtime.log import Log
 from actors.values import AccountId
@@ -25,8 +27,19 @@ class AlertRegistry:
         self._log = log
         self._alerts = Alerts()
         self._lock = threading.Lock()
+        self._hearers: list[Callable[[AlertChanged], None]] = []
         self.begun = 0
         """Alerts that began; it changes when there is a new one."""
+
+    def hear(self, hearer: Callable[[AlertChanged], None]) -> None:
+        """Have a function called with each change from now on, in the order of the changes.
+
+        Args:
+            hearer: Called on any thread with the lock held: it may only put the change down, and
+                must neither raise, wait, nor ask this registry.
+        """
+        with self._lock:
+            self._hearers.append(hearer)
 
     def __contains__(self, name: str) -> bool:
         with self._lock:
@@ -66,8 +79,11 @@ class AlertRegistry:
         """Begin an alert that was made elsewhere; see :meth:`say`."""
         until = None if for_s is None else self._clock.monotonic() + for_s
         with self._lock:
-            begins = self._alerts.begin(alert, self._clock.unix_ms(), until=until)
+            now_ms = self._clock.unix_ms()
+            begins = self._alerts.begin(alert, now_ms, until=until)
             self.begun += begins
+            if begins:
+                self._changed((msgspec.structs.replace(alert, since_ms=now_ms),), over=False)
         if begins:
             self._tell(alert, fields)
 
@@ -81,22 +97,35 @@ class AlertRegistry:
         """End the alert of that name; without a name all of the account but those of some names."""
         with self._lock:
             over = self._alerts.end(name=name, account=account, but=but)
+            self._changed(over, over=True)
         self._tell_over(over)
 
     def expire(self) -> None:
         """End the alerts whose time is up."""
         with self._lock:
             over = self._alerts.expire(self._clock.monotonic())
+            self._changed(over, over=True)
         self._tell_over(over)
 
     def match(self, found: Iterable[Alert]) -> None:
         """Replace the journal's alerts by those it has now; the others of them end."""
         with self._lock:
-            new, over = self._alerts.match(found, self._clock.unix_ms())
+            now_ms = self._clock.unix_ms()
+            new, over = self._alerts.match(found, now_ms)
             self.begun += len(new)
+            self._changed(over, over=True)
+            self._changed(
+                [msgspec.structs.replace(each, since_ms=now_ms) for each in new], over=False
+            )
         self._tell_over(over)
         for alert in new:
             self._tell(alert, {})
+
+    def _changed(self, alerts: Sequence[Alert], *, over: bool) -> None:
+        for alert in alerts if self._hearers else ():
+            change = AlertChanged(alert=alert, over=over, at_ms=self._clock.unix_ms())
+            for hearer in self._hearers:
+                hearer(change)
 
     def _tell(self, alert: Alert, fields: dict[str, Any]) -> None:
         told = {"detail": alert.detail, "next_step": alert.next_step}

@@ -23,6 +23,7 @@ def add_control(commands: Any) -> None:
     _add_outbox(commands, where)
     _add_journal(commands, where)
     _add_send(commands, where)
+    _add_notify(commands)
     tail = commands.add_parser("tail", parents=[where], help="events as they come")
     tail.add_argument("--account", type=name, help="only this account's")
     tail.add_argument("--count", type=number(1, MOST_EVENTS, whole=True), help="end after so many")
@@ -146,6 +147,13 @@ def _add_send(commands: Any, where: argparse.ArgumentParser) -> None:
     send.add_argument("--idempotency-key", type=name, metavar="KEY", help=told)
     told = "seconds to wait for the outcome (≤ 60)"
     send.add_argument("--wait", type=number(0, 60), default=0.0, metavar="S", help=told)
+
+
+def _add_notify(commands: Any) -> None:
+    notify = _group(commands, "notify", "the bell, which tells people of alerts (extra [notify])")
+    test = notify.add_parser("test", help="send a message to every target; 1 if one took none")
+    test.add_argument("-c", "--config", required=True, metavar="FILE", help="its configuration")
+    test.add_argument("--json", action="store_true", help="for programs")
 
 
 def _where() -> argparse.ArgumentParser:

@@ -9,6 +9,7 @@ from gateway.cli import logins, show
 from gateway.cli.paths import loaded
 from gateway.config import effective
 from gateway.errors import ConfigError
+from gateway.notify.courier import missing
 
 USAGE = 2
 
@@ -23,6 +24,8 @@ def main(arguments: argparse.Namespace) -> int:
         return USAGE
     notes = [*settings.notes]
     notes += (f"{arguments.config}: {told}" for told in logins.notes(settings))
+    if settings.notify.urls() and (told := missing()) is not None:
+        notes.append(f"{arguments.config}: notify.to: {told}")
     shown = effective(settings)
     if arguments.json:
         show.as_json(shown)

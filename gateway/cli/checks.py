@@ -29,6 +29,7 @@ from gateway.host.assembly import JOURNAL_FILE
 from gateway.journal import care
 from gateway.journal.files import opening
 from gateway.journal.files.lockfile import read_owner
+from gateway.notify.courier import missing
 from gateway.settings import Settings
 from gateway.transport import library
 from gateway.transport.tls import system_store_is_empty
@@ -81,6 +82,9 @@ def of_settings(settings: Settings) -> Iterator[Finding]:
     for told in logins.notes(settings):
         what, _, fix = told.partition("; ")
         yield Finding("credentials", Verdict.WARNING, what, fix)
+    if settings.notify.urls() and missing() is not None:
+        told = "notify.to is set, and the extra [notify] is not installed: nobody is told"
+        yield Finding("notify", Verdict.WRONG, told, extra("notify"))
     yield from _links(settings)
     yield from _descriptors(len(settings.accounts))
     if settings.durability == "memory":

@@ -9,11 +9,12 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from gateway import sinks
+from gateway import logs, sinks
 from gateway.config import load
 from gateway.credentials.store import store_of
 from gateway.errors import ConfigError
 from gateway.host import assembly
+from gateway.notify.courier import Courier, missing
 from gateway.settings import Settings
 
 
@@ -29,7 +30,7 @@ def loaded(file: str, *, parts: bool = True) -> Settings:
     """
     settings = load(file)
     problems = [*sinks.check(settings.sinks, source=file)]
-    made = (*_parts(settings), *_keys(settings)) if parts else ()
+    made = (*_parts(settings), *_keys(settings), *_targets(settings)) if parts else ()
     problems += [f"{file}: {told}" for told in (*made, *_folders(settings))]
     if problems:
         raise ConfigError(problems)
@@ -55,6 +56,18 @@ def _keys(settings: Settings) -> Sequence[str]:
     except ConfigError as error:
         return error.problems
     return ()
+
+
+def _targets(settings: Settings) -> Iterator[str]:
+    """Find URLs that apprise cannot use; each is named by its place only."""
+    urls = settings.notify.urls()
+    if not urls or missing() is not None:
+        return
+    courier = Courier(urls, mask=logs.redactor_of(settings).text)
+    for place in courier.places:
+        why = courier.problem(place)
+        if why is not None:
+            yield f"{place}: {why}"
 
 
 def _folders(settings: Settings) -> Iterator[str]:

@@ -8,16 +8,21 @@ from typing import Any
 
 from gateway.config.document import key_path
 from gateway.settings import AccountSettings, Record, SinkSettings
-from gateway.settings.record import masked
+from gateway.settings.notify import AlsoSettings
+from gateway.settings.record import key_in_file, masked
 
 _NOT_IN_FILES = "notes"
-_ELEMENTS: Mapping[str, type[Record]] = {"accounts": AccountSettings, "sinks": SinkSettings}
+_ELEMENTS: Mapping[str, type[Record]] = {
+    "accounts": AccountSettings,
+    "sinks": SinkSettings,
+    "also": AlsoSettings,
+}
 
 
 def shown(record: Record) -> dict[str, Any]:
     """Return every key, defaults filled in, secrets masked."""
     return {
-        key.name: _shown(type(record), key.name, getattr(record, key.name))
+        key_in_file(key.name): _shown(type(record), key.name, getattr(record, key.name))
         for key in dataclasses.fields(record)
         if key.name != _NOT_IN_FILES
     }
@@ -41,7 +46,7 @@ def changed(record: Record) -> dict[str, Any]:
     10,000 accounts differ in few of their keys, and each key that is read again costs.
     """
     return {
-        key.name: _read(getattr(record, key.name))
+        key_in_file(key.name): _read(getattr(record, key.name))
         for key in dataclasses.fields(record)
         if key.name != _NOT_IN_FILES and not _is_default(getattr(record, key.name), key.default)
     }

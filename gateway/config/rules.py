@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 
 from actors.sections import ORDERED
 from gateway.commands import page
-from gateway.config import pasted, texts
+from gateway.config import notifying, pasted, texts
 from gateway.config.document import key_path
 from gateway.config.problems import shown
 from gateway.errors import did_you_mean
@@ -60,6 +60,7 @@ def findings(
     if is_homeless(settings.data_dir):
         yield "data_dir", _HOMELESS
     yield from _key_file(settings.credentials.key_file)
+    yield from notifying.findings(settings.notify)
     yield from _ids(settings.accounts)
     for index, account in enumerate(settings.accounts):
         yield from _account(account, key_path("accounts", index), is_wrong)

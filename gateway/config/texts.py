@@ -16,6 +16,7 @@ from typing import Any
 from actors.sections import hints_of
 from gateway.config.document import key_path
 from gateway.settings import Record, SinkSettings
+from gateway.settings.record import key_in_file
 
 Finding = tuple[str, str]
 
@@ -37,7 +38,7 @@ def unfit(record: Record, path: str = "") -> Iterator[Finding]:
         return
     cls: Any = type(record)  # a class is hashable, whatever its instances are
     for name in _with_text(cls):
-        yield from _in(getattr(record, name), key_path(path, name))
+        yield from _in(getattr(record, name), key_path(path, key_in_file(name)))
 
 
 def half_letters(text: str) -> str | None:

@@ -20,14 +20,20 @@ from gateway.config.environment import FromEnvironment
 from gateway.config.problems import Problems, shown
 from gateway.errors import did_you_mean, nearest
 from gateway.redaction import is_secret_name, mask_url
-from gateway.settings.record import SECRET
+from gateway.settings.record import SECRET, key_in_file
 
 Partial = dict[str, Any]
 RecordT = TypeVar("RecordT", bound=Record)
 
 _WRONG: Final = object()
 _BOOLEANS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
-_UNITS = (("_per_s", "a second"), ("_s", "seconds"), ("_ms", "milliseconds"), ("_bytes", "bytes"))
+_UNITS = (
+    ("_per_s", "a second"),
+    ("_s", "seconds"),
+    ("_h", "hours"),
+    ("_ms", "milliseconds"),
+    ("_bytes", "bytes"),
+)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -85,12 +91,13 @@ class Reader:
         partial: Partial = {}
         for key, inner in value.items():
             where = key_path(path, str(key))
-            if key not in hints:
-                self._unknown(str(key), hints, path)
+            name = key if key in hints else f"{key}_"  # as the record has it
+            if name not in hints or key_in_file(name) != key:
+                self._unknown(str(key), [*map(key_in_file, hints)], path)
                 continue
-            right = self._value(hints[key], inner, where, key)
+            right = self._value(hints[name], inner, where, key)
             if right is not _WRONG:
-                partial[key] = right
+                partial[name] = right
         return partial
 
     def make(self, cls: type[RecordT], partial: Partial, path: str) -> RecordT:
@@ -110,9 +117,9 @@ class Reader:
         record = cls(**values)
         return self._made.setdefault(record, record)  # type: ignore[return-value]  # its own kind
 
-    def _unknown(self, key: str, hints: Mapping[str, Any], path: str) -> None:
-        near = nearest(key, hints)
-        told = f"did you mean {near!r}?" if near else f"known are {', '.join(hints)}"
+    def _unknown(self, key: str, known: Sequence[str], path: str) -> None:
+        near = nearest(key, known)
+        told = f"did you mean {near!r}?" if near else f"known are {', '.join(known)}"
         about = key_path(path, near) if near else None
         self._problems.add(key_path(path, key), f"unknown key; {told}", about=about)
 
@@ -138,10 +145,17 @@ class Reader:
         if not isinstance(value, (list, tuple)):
             return self._wrong(path, "a list", value, secret=is_secret_name(name))
         items = [
-            self._value(shape.inner, inner, key_path(path, index), name)
+            self._item(shape.inner, inner, key_path(path, index), name)
             for index, inner in enumerate(value)
         ]
         return _WRONG if any(item is _WRONG for item in items) else tuple(items)
+
+    def _item(self, hint: Any, value: Any, path: str, name: str) -> Any:
+        if not (isinstance(hint, type) and issubclass(hint, Record)):
+            return self._value(hint, value, path, name)
+        if not isinstance(value, Mapping):
+            return self._wrong(path, "a mapping (key: value)", value, secret=True)
+        return self.make(hint, self.keys(hints_of(hint), value, path), path)
 
     def _mapping(self, value: Any, path: str) -> Any:
         if value is None:

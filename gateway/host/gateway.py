@@ -22,6 +22,7 @@ from gateway.errors import ConfigError, ShuttingDownError, UnknownAccountError
 from gateway.events import note_name
 from gateway.host import answering, assembly, stopping
 from gateway.host.access import RunningJournal
+from gateway.host.announcing import AlertListener
 from gateway.host.calls import Calls
 from gateway.host.dead_letters import DeadLetters
 from gateway.host.handlers import Handlers
@@ -38,6 +39,7 @@ from gateway.host.sender import Sender
 from gateway.host.sends import Sends, SendTicket, Tickets
 from gateway.host.subscriptions import OnCrash, Session
 from gateway.host.subscriptions import check as check_wish
+from gateway.host.telling import Telling
 from gateway.host.undisturbed import run, undisturbed
 from gateway.settings import Settings
 from gateway.transport import library
@@ -125,6 +127,14 @@ class Gateway:
             forget=self._handlers.forget,
             redactor=self._redactor,
             heard=self._registry.credentials.heard,
+        )
+        self._telling = Telling(
+            settings.notify,
+            accounts=self.accounts,
+            hung=lambda: self.hung,
+            clock=self._clock,
+            redactor=self._redactor,
+            log=self._log,
         )
         self._handle: Handle = self._handlers
         self._observer: Observer = self._listeners
@@ -238,6 +248,18 @@ class Gateway:
         """
         return listeners.kept(self._listeners.on_credentials, listener)
 
+    def on_alert(self, listener: AlertListener) -> AlertListener:
+        """Call a function with each alert that begins, and with each that is over.
+
+        It gets an :class:`AlertChanged`, in the order of the changes, on one thread for all such
+        listeners; 256 changes wait for them, beyond which the oldest is left out
+        (``listener.left_out``). What it raises is logged as ``listener.failed``.
+
+        Raises:
+            TypeError: It is no function of one argument that a plain call runs.
+        """
+        return listeners.kept(self._telling.on_alert, listener)
+
     # --- life -------------------------------------------------------------------------
 
     @property
@@ -281,8 +303,10 @@ class Gateway:
                 log=self._log,
                 on_exhausted=partial(self._life.end, broken=True),
             )
+            self._telling.listen(system, journal)
             stopping.start_or_stop(system)
             self._system = system
+            self._telling.start()
             self._sinks.start(system.services.alerts)
             self._life.began(on_fork=self.accounts.forget_states)
             assembly.log_start(self._log, self._notes, accounts=len(self._plans))
@@ -335,7 +359,8 @@ class Gateway:
         """
         timeout = arguments.wait_s("timeout", timeout)
         self._life.here()
-        if handling() or any(runner.is_here for runner in self._sinks.runners):
+        here = [self._telling.is_here, *(runner.is_here for runner in self._sinks.runners)]
+        if handling() or any(here):
             self._life.stop_elsewhere(self.stop, timeout)
             return False
         return run(partial(self._stop, timeout), last=True)
@@ -345,6 +370,7 @@ class Gateway:
             self._life.stopping = True
             system, self._system = self._system, None
         self._life.end()
+        self._telling.end()
         timeout -= stopping.end_sign_ins(self._registry.credentials, timeout)
         if system is None:
             return self._life.wait_ended(timeout)
@@ -358,6 +384,7 @@ class Gateway:
         )
         self._calls.rest()
         survivors += self._sinks.stop(timeout * (1 - stopping.SHARE))
+        survivors += self._telling.stop(timeout * (1 - stopping.SHARE))
         self._log.info("gateway.stopped")
         self._life.ended(survivors=bool(survivors))
         return not survivors

@@ -18,6 +18,7 @@ from actors.ports.commands import (
     SettleEvents,
     StoreDelivery,
     StoreFrames,
+    StoreKept,
     StorePast,
     StorePaused,
 )
@@ -74,6 +75,8 @@ def run(work: Work, commands: Sequence[JournalCommand]) -> list[JournalAnswer]:
             notes.append(command)
         elif isinstance(command, StorePaused):
             pasts.pause(work, command)
+        elif isinstance(command, StoreKept):
+            pasts.keep(work, command)
         else:
             singles.append((place, command))
     if stores:

@@ -31,6 +31,7 @@ from actors.sections import (
 )
 from gateway.settings.account import AccountSettings, Credentials, EndpointSettings, TlsSettings
 from gateway.settings.listen import resolved_listen
+from gateway.settings.notify import NotifySettings
 from gateway.settings.paths import resolved
 from gateway.settings.record import Masked, Secret
 
@@ -49,6 +50,7 @@ __all__ = [
     "JournalSettings",
     "LimitSettings",
     "LogSettings",
+    "NotifySettings",
     "OutboxSettings",
     "ReconnectSettings",
     "Record",
@@ -137,6 +139,7 @@ class Settings(Masked):
     handlers: HandlerSettings = HandlerSettings()
     history: HistorySettings = HistorySettings()
     outbox: OutboxSettings = OutboxSettings()
+    notify: NotifySettings = NotifySettings()
     accounts: tuple[AccountSettings, ...] = ()
     sinks: tuple[SinkSettings, ...] = ()
     notes: tuple[str, ...] = field(default=(), compare=False)

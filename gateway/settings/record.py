@@ -28,6 +28,11 @@ class Masked(Record):
         return f"{type(self).__name__}({inside})"
 
 
+def key_in_file(name: str) -> str:
+    """Return a key as a file has it; Python reserves some words."""
+    return name.removesuffix("_")
+
+
 def secret_names(cls: type) -> tuple[str, ...]:
     """Return the keys of a record whose value is never shown."""
     return tuple(name for name, hint in hints_of(cls).items() if _is_marked(hint))
@@ -53,6 +58,8 @@ def masked(cls: type, name: str, value: Any) -> Any:
             }
         case list():
             return [masked(object, name, inner) for inner in value]
+        case tuple():
+            return tuple(masked(cls, name, inner) for inner in value)
         case _:
             return value
 

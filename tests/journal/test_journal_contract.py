@@ -20,6 +20,7 @@ from actors.ports.commands import (
     Settlement,
     StoreDelivery,
     StoreFrames,
+    StoreKept,
     StorePast,
     StorePaused,
 )
@@ -548,3 +549,11 @@ def test_a_pause_is_kept_until_it_is_taken_back(journal: AnyJournal) -> None:
     journal.commit([StorePaused(account="a", paused=False)])
     assert journal.paused() == {"b"}
     assert journal.pasts() == {"a": past(2)}
+
+
+def test_a_text_is_kept_until_another_takes_its_place(journal: AnyJournal) -> None:
+    """What the bell told, say; other names are other texts."""
+    assert journal.kept_text("notify") is None
+    journal.commit([StoreKept(name="notify", text="[1]"), StoreKept(name="other", text="铃")])
+    journal.commit([StoreKept(name="notify", text="[2]")])
+    assert (journal.kept_text("notify"), journal.kept_text("other")) == ("[2]", "铃")

@@ -113,6 +113,10 @@ class Disk:
         """Return what former lives left."""
         return self.kept.pasts()
 
+    def kept_text(self, name: str) -> str | None:
+        """Return a text."""
+        return self.kept.kept_text(name)
+
     def paused(self) -> Collection[AccountId]:
         """Return who is paused."""
         return self.kept.paused()

@@ -24,6 +24,8 @@ PUBLIC = frozenset({
     "http.hosts[]", "credentials.key_file",
     "accounts[].credentials.endpoints.mtop", "accounts[].credentials.endpoints.passport",
     "accounts[].credentials.endpoints.upload",
+    "notify.at_once[]", "notify.quiet.from_", "notify.quiet.to", "notify.quiet.but[]",
+    "notify.link",
     "notes[]", "sinks[].kind", "sinks[].options",
 })  # fmt: skip
 """Texts that may be shown: names, addresses and paths."""
@@ -34,6 +36,10 @@ OF_OTHER_KINDS = frozenset(
 """No account has these together with a token."""
 
 FORMS: Mapping[str, Any] = {
+    "notify.to[]": f"json://{PLANTED}-user:{PLANTED}-bell@127.0.0.1:1/{PLANTED}-path-1",
+    "notify.also[].alerts[]": "journal.*",
+    "notify.also[].to[]": f"tgram://123456789:{PLANTED}-of-a-bot-2/12345",
+    "notify.heartbeat.url": f"https://127.0.0.1:1/{PLANTED}-push-3?key={PLANTED}-key-4",
     "accounts[].url": f"wss://h/p?access_token={PLANTED}-url&sid={PLANTED}-sid",
     "accounts[].proxy": f"socks5://{PLANTED}-user:{PLANTED}%20proxy@127.0.0.1:1",
     "accounts[].headers": {

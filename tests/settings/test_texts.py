@@ -23,11 +23,14 @@ from gateway.settings import (
     CredentialSettings,
     EndpointSettings,
     HttpSettings,
+    NotifySettings,
     Record,
     Settings,
     SinkSettings,
     TlsSettings,
 )
+from gateway.settings.notify import AlsoSettings, HeartbeatUrlSettings, QuietSettings
+from gateway.settings.record import key_in_file
 
 HALF = os.fsdecode(b"caf\xe9")
 PLAIN = AccountSettings(id="a", platform="plain", url="ws://h/")
@@ -35,6 +38,10 @@ PLAIN = AccountSettings(id="a", platform="plain", url="ws://h/")
 
 def account(**keys: Any) -> Settings:
     return Settings(accounts=(dataclasses.replace(PLAIN, **keys),))
+
+
+def notify(**keys: Any) -> Settings:
+    return Settings(notify=NotifySettings(**keys))
 
 
 def everywhere(bad: str) -> dict[str, Settings]:
@@ -60,6 +67,21 @@ def everywhere(bad: str) -> dict[str, Settings]:
             "sinks[0].kind": Settings(sinks=(SinkSettings(kind=bad),)),
             "credentials.key_file": Settings(credentials=CredentialSettings(key_file=bad)),
             "sinks[0].path": Settings(sinks=(SinkSettings(kind="jsonl", options={"path": bad}),)),
+            "notify.to[0]": notify(to=(f"json://hunter2-{bad}",)),
+            "notify.also[0].to[0]": notify(
+                also=(AlsoSettings(alerts=("journal.*",), to=(f"json://hunter2-{bad}",)),)
+            ),
+            "notify.also[0].alerts[0]": notify(
+                also=(AlsoSettings(alerts=(bad,), to=("json://h",)),)
+            ),
+            "notify.at_once[0]": notify(at_once=(bad,)),
+            "notify.quiet.from": notify(quiet=QuietSettings(from_=bad, to="08:00")),
+            "notify.quiet.to": notify(quiet=QuietSettings(from_="08:00", to=bad)),
+            "notify.quiet.but[0]": notify(quiet=QuietSettings(but=(bad,))),
+            "notify.link": notify(link=f"https://h/{bad}"),
+            "notify.heartbeat.url": notify(
+                heartbeat=HeartbeatUrlSettings(url=f"https://h/hunter2-{bad}")
+            ),
             "accounts[0].id": account(id=bad),
             "accounts[0].platform": account(platform=bad),
             "accounts[0].url": account(url=f"ws://h/{bad}"),
@@ -94,7 +116,7 @@ def texts_of(cls: type[Record], path: str = "") -> set[str]:
     """Return the names of all keys of a record that take any text."""
     found: set[str] = set()
     for name, hint in cls.__annotations__.items():
-        where = f"{path}{name}"
+        where = f"{path}{key_in_file(name)}"
         if "str" in hint or "Secret" in hint:
             found.add(where)
         elif isinstance(getattr(cls(**_least(cls)), name), Record):

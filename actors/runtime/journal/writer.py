@@ -123,6 +123,11 @@ class JournalWriter:
         return self._journal.durable
 
     @property
+    def stopping(self) -> bool:
+        """Return whether :meth:`stop` was called: commands are refused from then on."""
+        return self._list.stopping
+
+    @property
     def counters(self) -> WriterCounters:
         """The counters as they are now."""
         return WriterCounters(

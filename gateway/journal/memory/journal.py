@@ -25,6 +25,7 @@ from actors.ports.commands import (
     Settlement,
     StoreDelivery,
     StoreFrames,
+    StoreKept,
     StorePast,
     StorePaused,
 )
@@ -68,6 +69,7 @@ class MemoryJournal:
         self._letters = MemoryLetters(now)
         self._pasts: dict[AccountId, Past] = {}
         self._paused: set[AccountId] = set()
+        self._kept: dict[str, str] = {}
 
     def numbers(self) -> Iterator[int]:
         """Return the source of ``lane_seq``; safe to draw from any thread."""
@@ -91,6 +93,10 @@ class MemoryJournal:
     def paused(self) -> frozenset[AccountId]:
         """Return the accounts that a person paused and nobody resumed since."""
         return frozenset(self._paused)
+
+    def kept_text(self, name: str) -> str | None:
+        """Return the text that was kept last under a name."""
+        return self._kept.get(name)
 
     def sends(self, query: SendQuery) -> Sequence[SendRecord]:
         """Return sends in the order they were accepted; of ended ones, the last 10,000."""
@@ -143,13 +149,18 @@ class MemoryJournal:
             return command.delivery
         if isinstance(command, MarkDelivery):
             return self._sends.mark(command)
-        if isinstance(command, OpenHold | CloseHold | StorePast | NoteTime | StorePaused):
+        if isinstance(
+            command, OpenHold | CloseHold | StorePast | NoteTime | StorePaused | StoreKept
+        ):
             return self._keep(command)
         return self._single(command)
 
     def _keep(
-        self, command: OpenHold | CloseHold | StorePast | NoteTime | StorePaused
+        self, command: OpenHold | CloseHold | StorePast | NoteTime | StorePaused | StoreKept
     ) -> int | HoldClosed | None:
+        if isinstance(command, StoreKept):
+            self._kept[command.name] = command.text
+            return None
         if isinstance(command, StorePaused):
             (self._paused.add if command.paused else self._paused.discard)(command.account)
             return None

@@ -186,6 +186,11 @@ class SqliteJournal:
         """Return the accounts that a person paused and nobody resumed since."""
         return frozenset(str(account) for (account,) in self._reader.fetch(pasts.PAUSED, ()))
 
+    def kept_text(self, name: str) -> str | None:
+        """Return the text that was kept last under a name."""
+        rows = self._reader.fetch(pasts.KEPT, (storable(pasts.kept_key(name)),))
+        return next((value for (value,) in rows if isinstance(value, str)), None)
+
     def recovery(self, account: AccountId) -> RecoveryRecord:
         """Return the account's cursor and its hold."""
         found = self._reader.rows(accounts.record, accounts.RECORD, accounts.record_key(account))

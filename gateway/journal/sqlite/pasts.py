@@ -1,4 +1,4 @@
-"""The carried failures of accounts: failures in a row, verdicts, waits that still run."""
+"""What later lives must know: failures of accounts in a row, pauses, and texts that we keep."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from actors.ports.commands import Past, StorePast, StorePaused
+from actors.ports.commands import Past, StoreKept, StorePast, StorePaused
 from actors.values import AccountId
 from gateway.journal.work import Work
 
@@ -25,6 +25,10 @@ _PAUSE: Final = (
     "INSERT INTO account_state(account, desired) VALUES(?,?) "
     "ON CONFLICT DO UPDATE SET desired=excluded.desired"
 )
+KEPT: Final = "SELECT value FROM log_meta WHERE key = ?"
+"""Query whose value is :func:`kept_key`."""
+
+_KEEP: Final = "INSERT OR REPLACE INTO log_meta(key, value) VALUES(?,?)"
 _PAST: Final = msgspec.json.Decoder(Past)
 
 
@@ -50,6 +54,16 @@ def store(work: Work, command: StorePast) -> None:
 def pause(work: Work, command: StorePaused) -> None:
     """Note what a person wants of an account."""
     work.one(_PAUSE, (command.account, "paused" if command.paused else None))
+
+
+def keep(work: Work, command: StoreKept) -> None:
+    """Keep a text."""
+    work.one(_KEEP, (kept_key(command.name), command.text))
+
+
+def kept_key(name: str) -> str:
+    """Return the key of ``log_meta`` under which a text is kept."""
+    return f"kept/{name}"
 
 
 def past_row(row: Sequence[Any]) -> tuple[AccountId, Past] | None:

@@ -1,0 +1,35 @@
+"""``notify test``: a message to every target of the bell, from this process."""
+
+from __future__ import annotations
+
+import argparse
+
+from gateway import logs
+from gateway.cli import NEGATIVE, show
+from gateway.cli.paths import loaded
+from gateway.errors import ConfigError
+from gateway.host.telling import spoken
+from gateway.notify.courier import Courier
+from gateway.notify.message import trial
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Send it, and say of each target whether it took it; 1 if one did not."""
+    settings = loaded(arguments.config, parts=False)
+    notify = settings.notify
+    if not notify.urls():
+        told = "notify.to: is empty, so that nobody is told; write URLs of apprise into it"
+        raise ConfigError([f"{arguments.config}: {told}"])
+    courier = Courier(notify.urls(), mask=logs.redactor_of(settings).text)
+    message = trial(spoken(notify), notify.link)
+    rows = []
+    for place in courier.places:
+        why = courier.send(place, message)
+        rows.append(
+            {"target": place, "service": courier.kind(place), "sent": why is None, "reason": why}
+        )
+        if not arguments.json:
+            show.line(f"{place}  {courier.kind(place)}  {'sent' if why is None else why}")
+    if arguments.json:
+        show.as_json({"targets": rows})
+    return 0 if all(row["sent"] for row in rows) else NEGATIVE

@@ -1,0 +1,197 @@
+"""Who hears of alerts besides the log: the host's listeners, the bell, a dead man's switch."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+from actors.ports import Clock
+from actors.ports.commands import StoreKept
+from actors.ports.journal import Journal
+from actors.ports.machine import MovedClock
+from actors.state import ConnectionState
+from actors.system import System
+from gateway.config.notifying import minute_of
+from gateway.errors import ConfigError
+from gateway.host.accounts import Accounts
+from gateway.host.announcing import AlertListener, Announcer
+from gateway.notify.bell import KEPT, Bell
+from gateway.notify.courier import Courier, missing
+from gateway.notify.heartbeat import Heartbeat
+from gateway.notify.rules import Rules
+from gateway.notify.words import Language, language_of
+from gateway.redaction import Redactor
+from gateway.settings import NotifySettings
+
+LEAST_S: Final = 0.5
+"""Seconds that each of them gets at least to end."""
+
+_LOCALES: Final = ("LC_ALL", "LC_MESSAGES", "LANG")
+
+
+class Telling:
+    """All that alerts are told to. Made before the start, used once.
+
+    Args:
+        settings: The section ``notify``.
+        accounts: Say how many are connected.
+        hung: Says what stands still; None: nothing does.
+        clock: Time.
+        redactor: Masks secrets.
+        log: A structlog logger.
+
+    Raises:
+        ConfigError: The address of the dead man's switch cannot be used on this machine.
+
+    Attributes:
+        on_alert: The host's listeners.
+    """
+
+    def __init__(
+        self,
+        settings: NotifySettings,
+        *,
+        accounts: Accounts,
+        hung: Callable[[], str | None],
+        clock: Clock,
+        redactor: Redactor,
+        log: Any,
+    ) -> None:
+        self.on_alert: list[AlertListener] = []
+        self._settings = settings
+        self._accounts = accounts
+        self._hung = hung
+        self._clock = clock
+        self._redactor = redactor
+        self._log = log
+        self._announcer = Announcer(self.on_alert, redactor, log)
+        self._bell: Bell | None = None
+        self._heartbeat = self._make_heartbeat()
+
+    @property
+    def is_here(self) -> bool:
+        """Return whether the calling thread is that of the host's listeners."""
+        return self._announcer.is_here
+
+    def listen(self, system: System, journal: Journal) -> None:
+        """Hear of every alert of a system that is not started yet."""
+        alerts = system.services.alerts
+        alerts.hear(self._announcer.hear)
+        if not self._settings.urls():
+            return
+        told = missing()
+        if told is not None:  # messages of customers matter more: it goes on without a bell
+            self._log.error("notify.unavailable", detail=told)
+            return
+        self._bell = self._make_bell(system, journal.kept_text(KEPT))
+        alerts.hear(self._bell.look)
+        if isinstance(self._clock, MovedClock):
+            self._clock.on_move(self._bell.look)
+
+    def start(self) -> None:
+        """Start the threads."""
+        self._announcer.start()
+        if self._bell is not None:
+            self._bell.start()
+        if self._heartbeat is not None:
+            self._heartbeat.start()
+
+    def end(self) -> None:
+        """Begin to stop what writes to the journal, and what says that all is well."""
+        if self._bell is not None:
+            self._bell.end()
+        if self._heartbeat is not None:
+            self._heartbeat.end()
+
+    def stop(self, timeout_s: float) -> list[str]:
+        """End; return the name of the listeners' thread if it did not in time.
+
+        A delivery or a request under way is left: both are bounded, and tell nobody else.
+        """
+        until = time.monotonic() + timeout_s
+        self._announcer.end()
+        for part in (self._bell, self._heartbeat):
+            if part is not None:
+                part.stop(max(LEAST_S, until - time.monotonic()))
+        return self._announcer.stop(max(LEAST_S, until - time.monotonic()))
+
+    def _make_heartbeat(self) -> Heartbeat | None:
+        beat = self._settings.heartbeat
+        if beat.url is None:
+            return None
+        try:
+            return Heartbeat(
+                beat.url,
+                beat.every_s,
+                alive=lambda: self._hung() is None,
+                counts=self._counts,
+                log=self._log,
+            )
+        except ValueError as error:  # it has no authorities to trust, say
+            raise ConfigError([f"notify.heartbeat.url: {error}"]) from error
+
+    def _make_bell(self, system: System, kept: str | None) -> Bell:
+        notify, writer = self._settings, system.services.writer
+
+        def keep(text: str) -> None:
+            if not writer.stopping:  # a delivery may outlast the journal
+                writer.submit(StoreKept(name=KEPT, text=text), _nothing)
+
+        return Bell(
+            rules_of(notify),
+            Courier(notify.urls(), mask=self._redactor.text),
+            chosen=chosen_of(notify),
+            alerts=system.services.alerts,
+            language=spoken(notify),
+            clock=self._clock,
+            log=self._log,
+            mask=self._redactor.text,
+            keep=keep,
+            kept=kept,
+            link=notify.link,
+        )
+
+    def _counts(self) -> tuple[int, int]:
+        """Return how many accounts are connected, and how many there are."""
+        states = [self._accounts[name].state for name in self._accounts]
+        return sum(state is ConnectionState.CONNECTED for state in states), len(states)
+
+
+def rules_of(notify: NotifySettings) -> Rules:
+    """Return the rules of the bell."""
+    quiet = notify.quiet
+    hours = None
+    if quiet.from_ is not None and quiet.to is not None:
+        hours = minute_of(quiet.from_), minute_of(quiet.to)
+    return Rules(
+        after_ms=round(notify.after_s * 1000),
+        at_once=notify.at_once,
+        quiet=hours,
+        but=quiet.but,
+        group_ms=round(notify.group_s * 1000),
+        per_hour=notify.per_hour,
+        again_ms=None if notify.again_h is None else round(notify.again_h * 3_600_000),
+        over=notify.over,
+    )
+
+
+def chosen_of(notify: NotifySettings) -> dict[str, tuple[str, ...]]:
+    """Return which alerts the targets of ``also`` get, by their places."""
+    return {
+        place: each.alerts
+        for nth, each in enumerate(notify.also)
+        for place in notify.urls()
+        if place.startswith(f"notify.also[{nth}].")
+    }
+
+
+def spoken(notify: NotifySettings) -> Language:
+    """Return the language of the messages: the one set, or that of the process."""
+    locale = next(filter(None, map(os.environ.get, _LOCALES)), None)
+    return notify.language or language_of(locale)
+
+
+def _nothing(_answer: object) -> None:
+    """Nobody waits for it."""
