@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import threading
 from functools import partial
 
 from gateway import logs, web
 from gateway.cli import hangup, heap
+from gateway.cli.managed import Managed
 from gateway.cli.paths import loaded
 from gateway.errors import ConfigError, SinkError
 from gateway.host.gateway import Gateway
+from gateway.service_manager import service_manager
 
 SWITCH_INTERVAL_S = 0.0005
 """Switch interval of the interpreter; shorter than the default, so that a busy handler delays no
@@ -39,6 +42,11 @@ def main(arguments: argparse.Namespace) -> int:
     try:
         log = logs.logger_for(None, logs.redactor_of(settings))
         with web.serving(gateway, log=log), hangup.reloading(gateway, log):
-            return gateway.run_forever()
+            manager = service_manager(
+                os.environ,
+                os.getpid(),
+                unheard=lambda reason: log.warning("service_manager.unheard", reason=reason),
+            )
+            return gateway.run_forever(None if manager is None else Managed(manager, gateway))
     finally:
         settle.cancel()
