@@ -126,7 +126,10 @@ def _add_journal(commands: Any, where: argparse.ArgumentParser) -> None:
     journal.add_parser("check", parents=[where], help="read it from end to end")
     backup = journal.add_parser("backup", parents=[where], help="copy it, in use or not")
     told = "a new file; of a running gateway: a name in backups/ of its data_dir"
-    backup.add_argument("target", nargs="?", help=told)
+    which = backup.add_mutually_exclusive_group()
+    which.add_argument("target", nargs="?", help=told)
+    told = "into backups/ of the data_dir, and delete all but the newest N made so"
+    which.add_argument("--keep", type=number(1, 1000, whole=True), metavar="N", help=told)
     for verb, told in (
         ("prune", "delete what is over"),
         ("repair", "move rows nobody can read to a file"),

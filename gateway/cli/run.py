@@ -13,6 +13,7 @@ from gateway.cli import hangup, heap
 from gateway.cli.managed import Managed
 from gateway.cli.paths import loaded
 from gateway.errors import ConfigError, SinkError
+from gateway.host import assembly
 from gateway.host.gateway import Gateway
 from gateway.service_manager import service_manager
 
@@ -33,14 +34,15 @@ def main(arguments: argparse.Namespace) -> int:
     )
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     try:
-        gateway = Gateway(settings, reread=read)
+        log = logs.logger_for(None, logs.redactor_of(settings))
+        opened = partial(assembly.journal, log=log, backup_first=arguments.backup_first)
+        gateway = Gateway(settings, journal=opened, reread=read)
     except SinkError as error:  # as wrong as a key that is misspelt
         raise ConfigError([str(error)]) from error
     settle = threading.Timer(SETTLE_AFTER_S, heap.settle)
     settle.daemon = True
     settle.start()
     try:
-        log = logs.logger_for(None, logs.redactor_of(settings))
         with web.serving(gateway, log=log), hangup.reloading(gateway, log):
             manager = service_manager(
                 os.environ,
