@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 from functools import partial
+from typing import Literal
 
 from gateway import logs, web
 from gateway.cli import hangup, heap
@@ -15,7 +16,9 @@ from gateway.cli.paths import loaded
 from gateway.errors import ConfigError, SinkError
 from gateway.host import assembly
 from gateway.host.gateway import Gateway
+from gateway.log_file import LogFile
 from gateway.service_manager import service_manager
+from gateway.settings import Settings
 
 SWITCH_INTERVAL_S = 0.0005
 """Switch interval of the interpreter; shorter than the default, so that a busy handler delays no
@@ -26,12 +29,12 @@ SETTLE_AFTER_S = 60.0
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Run until SIGINT or SIGTERM; SIGHUP reloads; logs go to stderr."""
+    """Run until SIGINT or SIGTERM; SIGHUP reloads; logs go to stderr or ``log.file``."""
     read = partial(loaded, arguments.config, parts=False)
     settings = read()
-    logs.configure(
-        settings.log.level, "json" if arguments.json else settings.log.format, settings=settings
-    )
+    form: Literal["console", "json"] = "json" if arguments.json else settings.log.format
+    file = _log_file(settings)
+    logs.configure(settings.log.level, form, settings=settings, stream=file)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     try:
         log = logs.logger_for(None, logs.redactor_of(settings))
@@ -52,3 +55,11 @@ def main(arguments: argparse.Namespace) -> int:
             return gateway.run_forever(None if manager is None else Managed(manager, gateway))
     finally:
         settle.cancel()
+
+
+def _log_file(settings: Settings) -> LogFile | None:
+    """Open the file of the log; whoever logs at the very end needs it, so nobody closes it."""
+    log = settings.log
+    if log.file is None:
+        return None
+    return LogFile(log.file, most_bytes=log.file_bytes, count=log.file_count)
