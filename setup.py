@@ -16,7 +16,15 @@ from setuptools import setup
 from setuptools.command.build_ext import build_ext
 from setuptools.command.build_py import build_py
 
-PAGES = ("docs/*.md", "docs/*.svg", "docs/adr/*.md", "config/*.y*ml", "examples/embed.py", "*.md")
+PAGES = (
+    "docs/*.md",
+    "docs/*.svg",
+    "docs/adr/*.md",
+    "config/*.y*ml",
+    "deploy/**/*",
+    "examples/embed.py",
+    "*.md",
+)
 """What an installed user is told to read; lies in the package as it does in the checkout."""
 
 
@@ -51,7 +59,8 @@ class BuildPackages(build_py):
 
     def _pages(self) -> list[tuple[Path, Path]]:
         there = Path(self.build_lib, "gateway", "_pages")
-        return [(page, there / page) for name in PAGES for page in sorted(Path().glob(name))]
+        found = [page for name in PAGES for page in sorted(Path().glob(name)) if page.is_file()]
+        return [(page, there / page) for page in found]
 
 
 readers = cythonize(

@@ -49,6 +49,11 @@ def add_init(commands: Any) -> None:
     told = "its WebSocket; goofish has its own, plain needs one"
     init.add_argument("--url", type=name, help=told)
     # Of the sign-in, all three; for tests.
+    service = init.add_mutually_exclusive_group()
+    told = "also a unit of systemd with these paths, xianyu-gateway.service"
+    service.add_argument("--unit", action="store_true", help=told)
+    told = "a configuration for a container, and compose.yaml"
+    service.add_argument("--compose", action="store_true", help=told)
     init.add_argument("--endpoints", type=name, help=argparse.SUPPRESS)
     init.add_argument("--json", action="store_true", help="what was done, for programs")
 
