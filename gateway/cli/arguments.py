@@ -26,9 +26,10 @@ def add_control(commands: Any) -> None:
     tail = commands.add_parser("tail", parents=[where], help="events as they come")
     tail.add_argument("--account", type=name, help="only this account's")
     tail.add_argument("--count", type=number(1, MOST_EVENTS, whole=True), help="end after so many")
-    commands.add_parser(
-        "doctor", parents=[where], help="look for what is wrong, and say what to do"
-    )
+    told = "look for what is wrong, and say what to do"
+    doctor = commands.add_parser("doctor", parents=[where], help=told)
+    told = "also dial each platform of -c FILE: name, TLS, upgrade; registers nobody"
+    doctor.add_argument("--dial", action="store_true", help=told)
 
 
 def add_init(commands: Any) -> None:
@@ -48,12 +49,12 @@ def add_init(commands: Any) -> None:
     init.add_argument("--platform", choices=("goofish", "plain"), default="goofish")
     told = "its WebSocket; goofish has its own, plain needs one"
     init.add_argument("--url", type=name, help=told)
-    # Of the sign-in, all three; for tests.
     service = init.add_mutually_exclusive_group()
     told = "also a unit of systemd with these paths, xianyu-gateway.service"
     service.add_argument("--unit", action="store_true", help=told)
     told = "a configuration for a container, and compose.yaml"
     service.add_argument("--compose", action="store_true", help=told)
+    # Of the sign-in, all three; for tests.
     init.add_argument("--endpoints", type=name, help=argparse.SUPPRESS)
     init.add_argument("--json", action="store_true", help="what was done, for programs")
 
