@@ -22,6 +22,7 @@ PAGES = (
     "docs/*.json",
     "docs/adr/*.md",
     "config/*.y*ml",
+    "deploy/**/*",
     "examples/embed.py",
     "*.md",
 )
@@ -59,7 +60,8 @@ class BuildPackages(build_py):
 
     def _pages(self) -> list[tuple[Path, Path]]:
         there = Path(self.build_lib, "gateway", "_pages")
-        return [(page, there / page) for name in PAGES for page in sorted(Path().glob(name))]
+        found = [page for name in PAGES for page in sorted(Path().glob(name)) if page.is_file()]
+        return [(page, there / page) for page in found]
 
 
 readers = cythonize(

@@ -70,6 +70,16 @@ def page_file(path: str) -> str:
     return os.path.join(root, *path.split("/"))  # noqa: PTH118
 
 
+def shipped(path: str) -> str:
+    """Return where a file that comes with every installation can be read, absolute.
+
+    Args:
+        path: In a checkout, e.g. ``deploy/compose.yaml``; one of ``PAGES`` in ``setup.py``.
+    """
+    there = os.path.dirname(_HERE) if _IN_CHECKOUT else os.path.join(_HERE, "_pages")  # noqa: PTH118, PTH120
+    return os.path.join(there, *path.split("/"))  # noqa: PTH118
+
+
 def extra(name: str) -> str:
     """Return how to add an extra to this installation.
 

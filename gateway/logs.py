@@ -17,7 +17,7 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping, MutableMapping
 from types import ModuleType
-from typing import Any, Literal, TextIO, TypeAlias
+from typing import Any, Literal, Protocol, TextIO, TypeAlias
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import structlog
@@ -297,12 +297,25 @@ def _as_text(
     return (f"{line}\n{exception}" if exception else line,), {"exc_info": False}
 
 
+class Stream(Protocol):
+    """As much of a text stream as is needed."""
+
+    def write(self, text: str, /) -> object:
+        """Append a text."""
+
+    def flush(self) -> None:
+        """Hand on what was written."""
+
+    def isatty(self) -> bool:
+        """Return whether a person reads it on a terminal."""
+
+
 def configure(
     level: Level = "info",
     format: Literal["console", "json"] = "console",  # noqa: A002 the name of the setting
     *,
     settings: Settings | None = None,
-    stream: TextIO | None = None,
+    stream: Stream | None = None,
 ) -> Redactor:
     """Set up logging for the whole process; the launcher's business alone.
 
@@ -373,7 +386,7 @@ def overhearing(first: str, *others: str) -> Iterator[list[str]]:
             logger.removeFilter(keep)
 
 
-def _renderer(form: str, stream: TextIO | None) -> Any:
+def _renderer(form: str, stream: Stream | None) -> Any:
     if form == "json":
         return structlog.processors.JSONRenderer(serializer=escaping.dumps)
     try:
@@ -390,7 +403,7 @@ class _Lines:
     It is its own factory: all loggers of a process share the one lock.
     """
 
-    def __init__(self, stream: TextIO | None) -> None:
+    def __init__(self, stream: Stream | None) -> None:
         self._stream = stream
         self._lock = threading.Lock()
 

@@ -68,6 +68,8 @@ def parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", help="run the accounts of a configuration file")
     run.add_argument("-c", "--config", required=True, metavar="FILE")
     run.add_argument("--json", action="store_true", help="logs as JSON lines")
+    told = "copy even a large journal before a new version of its schema"
+    run.add_argument("--backup-first", action="store_true", help=told)
 
     check = commands.add_parser("check", help="validate a configuration and show what it means")
     check.add_argument("-c", "--config", required=True, metavar="FILE")

@@ -27,9 +27,10 @@ def add_control(commands: Any) -> None:
     tail = commands.add_parser("tail", parents=[where], help="events as they come")
     tail.add_argument("--account", type=name, help="only this account's")
     tail.add_argument("--count", type=number(1, MOST_EVENTS, whole=True), help="end after so many")
-    commands.add_parser(
-        "doctor", parents=[where], help="look for what is wrong, and say what to do"
-    )
+    told = "look for what is wrong, and say what to do"
+    doctor = commands.add_parser("doctor", parents=[where], help=told)
+    told = "also dial each platform of -c FILE: name, TLS, upgrade; registers nobody"
+    doctor.add_argument("--dial", action="store_true", help=told)
 
 
 def add_init(commands: Any) -> None:
@@ -49,6 +50,11 @@ def add_init(commands: Any) -> None:
     init.add_argument("--platform", choices=("goofish", "plain"), default="goofish")
     told = "its WebSocket; goofish has its own, plain needs one"
     init.add_argument("--url", type=name, help=told)
+    service = init.add_mutually_exclusive_group()
+    told = "also a unit of systemd with these paths, xianyu-gateway.service"
+    service.add_argument("--unit", action="store_true", help=told)
+    told = "a configuration for a container, and compose.yaml"
+    service.add_argument("--compose", action="store_true", help=told)
     # Of the sign-in, all three; for tests.
     init.add_argument("--endpoints", type=name, help=argparse.SUPPRESS)
     init.add_argument("--json", action="store_true", help="what was done, for programs")
@@ -127,7 +133,10 @@ def _add_journal(commands: Any, where: argparse.ArgumentParser) -> None:
     journal.add_parser("check", parents=[where], help="read it from end to end")
     backup = journal.add_parser("backup", parents=[where], help="copy it, in use or not")
     told = "a new file; of a running gateway: a name in backups/ of its data_dir"
-    backup.add_argument("target", nargs="?", help=told)
+    which = backup.add_mutually_exclusive_group()
+    which.add_argument("target", nargs="?", help=told)
+    told = "into backups/ of the data_dir, and delete all but the newest N made so"
+    which.add_argument("--keep", type=number(1, 1000, whole=True), metavar="N", help=told)
     for verb, told in (
         ("prune", "delete what is over"),
         ("repair", "move rows nobody can read to a file"),

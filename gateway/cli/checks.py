@@ -19,9 +19,10 @@ from pathlib import Path
 
 from actors.ports.journal import JournalError
 from gateway import sinks
-from gateway.cli import logins
+from gateway.cli import logins, mounts
 from gateway.cli.credential_checks import of_credentials
 from gateway.cli.findings import Finding, Verdict
+from gateway.cli.journal_checks import of_disk, of_stopped
 from gateway.cli.paths import unusable
 from gateway.commands import command, extra
 from gateway.compiled import REMEDY, not_compiled
@@ -92,6 +93,7 @@ def of_settings(settings: Settings) -> Iterator[Finding]:
         yield Finding("journal", Verdict.WARNING, told, "set durability to full")
         return
     yield from _directory(Path(settings.data_dir))
+    yield from of_disk(Path(settings.data_dir), mounts.table())
     yield from of_credentials(settings)
     yield from _journal(settings)
 
@@ -201,6 +203,7 @@ def _journal(settings: Settings) -> Iterator[Finding]:
     else:
         size = path.stat().st_size / (1 << 20)
         yield Finding("journal", Verdict.FINE, f"{path} is sound ({size:.1f} MiB)")
+        yield from of_stopped(path)
 
 
 def _no_journal(path: Path) -> Finding:

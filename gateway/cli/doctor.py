@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from gateway.cli import show
 from gateway.cli.checks import of_machine, of_settings
 from gateway.cli.control import http_control
+from gateway.cli.dial_check import of_dials
 from gateway.cli.findings import Finding, Verdict
+from gateway.cli.journal_checks import of_running
 from gateway.commands import command
 from gateway.config import load
 from gateway.errors import ConfigError
@@ -20,6 +22,8 @@ _SIGNS = {Verdict.FINE: "ok  ", Verdict.WARNING: "warn", Verdict.WRONG: "FAIL"}
 
 def main(arguments: argparse.Namespace) -> int:
     """Print what was found; 1 if something is wrong, 0 with warnings."""
+    if arguments.dial and arguments.config is None:
+        raise ConfigError(["--dial: needs -c FILE, whose accounts say where to"])
     findings = list(of_machine())
     settings = None
     if arguments.config is not None:
@@ -32,7 +36,9 @@ def main(arguments: argparse.Namespace) -> int:
             findings.append(Finding("configuration", Verdict.FINE, arguments.config))
             findings += of_settings(settings)
     if arguments.config is None or settings is not None:
-        findings.append(_running(arguments, settings))
+        findings += _running(arguments, settings)
+    if arguments.dial and settings is not None:
+        findings += of_dials(settings)
     wrong = any(each.verdict is Verdict.WRONG for each in findings)
     if arguments.json:
         show.as_json({"ok": not wrong, "findings": [each.plain() for each in findings]})
@@ -51,24 +57,27 @@ def tell(findings: Iterable[Finding]) -> None:
             show.line(f"      → {each.next_step}")
 
 
-def _running(arguments: argparse.Namespace, settings: Settings | None) -> Finding:
-    """Look whether a gateway answers; none is no fault."""
+def _running(arguments: argparse.Namespace, settings: Settings | None) -> Iterator[Finding]:
+    """Look whether a gateway answers, and what needs a person there; none is no fault."""
     name = "gateway"
     try:
         control = http_control(arguments, settings)
         if control is None:
             fix = "set http.listen, so that it can be asked while it runs"
-            return Finding(name, Verdict.WARNING, "http.listen is not set", fix)
+            yield Finding(name, Verdict.WARNING, "http.listen is not set", fix)
+            return
         control.hail()
         told = control.ask("GET", "v1", "status")
+        detail = f"version {told['version']}, process {told['pid']}, answers at {control.url}"
+        if told["troubled"]:
+            fix = f"look at them: {command('accounts list')}"
+            yield Finding(name, Verdict.WARNING, f"{detail}; {told['troubled']} in trouble", fix)
+        else:
+            yield Finding(name, Verdict.FINE, detail)
+        yield from of_running(control)
     except Problem as problem:
         verdict = Verdict.FINE if problem.error == "not_running" else Verdict.WRONG
         fix = "" if verdict is Verdict.FINE else problem.next_step
-        return Finding(name, verdict, problem.detail, fix)
+        yield Finding(name, verdict, problem.detail, fix)
     except ConfigError as error:
-        return Finding(name, Verdict.WRONG, str(error), "correct what it names")
-    detail = f"version {told['version']}, process {told['pid']}, answers at {control.url}"
-    if told["troubled"]:
-        fix = f"look at them: {command('accounts list')}"
-        return Finding(name, Verdict.WARNING, f"{detail}; {told['troubled']} in trouble", fix)
-    return Finding(name, Verdict.FINE, detail)
+        yield Finding(name, Verdict.WRONG, str(error), "correct what it names")

@@ -14,7 +14,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from gateway.cli import INTERRUPTED, credentials, doctor, init_answers, init_files, show
+from gateway.cli import (
+    INTERRUPTED,
+    credentials,
+    doctor,
+    init_answers,
+    init_files,
+    init_service,
+    show,
+)
 from gateway.cli.checks import of_machine, of_settings
 from gateway.cli.control import FileControl
 from gateway.cli.findings import Finding, Verdict
@@ -38,6 +46,8 @@ def main(arguments: argparse.Namespace) -> int:
     init_files.write(answers)
     if not arguments.json:
         show.line(f"{answers.config} is written, and {answers.token}, which you alone may read")
+        if answers.service_file is not None:
+            show.line(f"{answers.service_file} is written")
     findings, settings = _looked_at(answers)
     if not arguments.json:
         doctor.tell(findings)
@@ -69,6 +79,9 @@ def _answered(arguments: argparse.Namespace) -> tuple[Answers, str | None]:
 
 def _looked_at(answers: Answers) -> tuple[list[Finding], Settings | None]:
     """Look at what was written as ``check`` and ``doctor`` do; nobody runs it yet."""
+    if answers.service == "compose":
+        told = f"{answers.config} names paths of the container, which are looked at there"
+        return [Finding("configuration", Verdict.FINE, told), *_port(answers)], None
     findings = [*of_machine()]
     try:
         settings = loaded(str(answers.config))
@@ -77,6 +90,10 @@ def _looked_at(answers: Answers) -> tuple[list[Finding], Settings | None]:
         findings.append(Finding("configuration", Verdict.WRONG, str(error), fix))
         return findings, None
     findings.append(Finding("configuration", Verdict.FINE, str(answers.config)))
+    if answers.service == "unit" and init_service.runner().ids.startswith("0:"):
+        told = f"{answers.service_file} runs it as root, whose files these are"
+        fix = "better: a user of its own, who runs init and owns the files"
+        findings.append(Finding("unit", Verdict.WARNING, told, fix))
     findings += [*of_settings(settings), *_port(answers)]
     return findings, settings
 
@@ -132,8 +149,11 @@ def _say_next(
 ) -> None:
     """Say what to type now."""
     config = _from_here(answers.config)
-    run, sign_in = start(config), []
-    if answers.platform == GOOFISH and not (login and login.get("done")):
+    file, sign_in = answers.service_file, []
+    service = [] if file is None else init_service.next_of(answers)
+    if answers.service == "compose" and answers.platform == GOOFISH:
+        sign_in = init_service.sign_in_of(answers)
+    elif answers.platform == GOOFISH and not (login and login.get("done")):
         scan = _of_account(answers, "accounts", "sign-in", "ACCOUNT", "--qr", "-c", config)
         sign_in = [runnable(*scan), runnable(*_to_paste(answers))]
     if arguments.json:
@@ -146,7 +166,8 @@ def _say_next(
                 "account": answers.account,
                 "doctor": {"ok": not wrong, "findings": [each.plain() for each in findings]},
                 "login": login,
-                "next": {"run": run, "sign_in": sign_in},
+                "service": None if file is None else str(file),
+                "next": {"run": start(config), "sign_in": sign_in, "service": service},
             }
         )
         return
@@ -155,7 +176,8 @@ def _say_next(
         for each in sign_in:
             show.line(f"  {each}")
     show.line("start it:")
-    show.line(f"  {run}")
+    for each in service or [start(config)]:
+        show.line(f"  {each}")
 
 
 def _to_paste(answers: Answers) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from gateway.cli import logins
+from gateway.cli import init_service, logins
 from gateway.cli.credentials import LARGEST_CHARS, pasted
 from gateway.cli.init_files import GOOFISH, GOOFISH_URL, Answers, settings_of
 from gateway.cli.paths import unusable
@@ -36,6 +36,10 @@ def refuse_together(arguments: argparse.Namespace) -> None:
         told.append("--url: is missing; --platform plain has no address of its own")
     if plain and arguments.cookie_file is not None:
         told.append("--cookie-file: --platform plain does not sign in; leave it out")
+    if arguments.compose and arguments.cookie_file is not None:
+        told.append("--cookie-file: with --compose it is not at hand yet; sign in once it runs")
+    if arguments.compose and arguments.data_dir is not None:
+        told.append("--data-dir: with --compose the data lies in a volume; leave it out")
     if not arguments.yes and arguments.cookie_file == "-":
         told.append("--cookie-file: - takes standard input, so nothing can be asked; add --yes")
     elif not arguments.yes and not sys.stdin.isatty():
@@ -63,7 +67,10 @@ def of_options(arguments: argparse.Namespace) -> Answers:
         listen=LISTEN if arguments.listen is None else arguments.listen,
         data_dir=folder.joinpath(*DATA) if data is None else _path("--data-dir", data),
         endpoints=None if plain else arguments.endpoints,
+        service="unit" if arguments.unit else "compose" if arguments.compose else None,
     )
+    if answers.service is not None:
+        init_service.text_of(answers, init_service.runner())
     refuse_unusable(answers)
     return answers
 
@@ -105,12 +112,12 @@ def asked(arguments: argparse.Namespace, answers: Answers) -> tuple[Answers, str
         told = "its address, ws://… or wss://…: "
         answers = _ask(told, answers, lambda said: replace(answers, url=said), needed=True)
     cookie = None
-    if arguments.platform == GOOFISH and arguments.cookie_file is None:
+    if answers.service != "compose" and answers.platform == GOOFISH and not arguments.cookie_file:
         cookie = _sign_in(answers)
     if arguments.listen is None:
         told = f"status and control at host:port [{answers.listen}]: "
         answers = _ask(told, answers, lambda said: replace(answers, listen=said))
-    if arguments.data_dir is None:
+    if arguments.data_dir is None and answers.service != "compose":
         told = f"folder of the messages [{answers.data_dir}]: "
         answers = _ask(
             told, answers, lambda said: replace(answers, data_dir=_path("--data-dir", said))

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from gateway.cli import init_service
+from gateway.cli.init_service import Service
 from gateway.commands import START, page
 from gateway.config import document, from_mapping
 from gateway.config.environment import is_text
@@ -48,6 +50,7 @@ class Answers:
         listen: ``host:port`` of the control over HTTP.
         data_dir: Where the journal lies.
         endpoints: Of the sign-in, if it is not the platform's own; for tests.
+        service: A file that starts it as a service, too; None: none.
     """
 
     folder: Path
@@ -57,6 +60,20 @@ class Answers:
     listen: str
     data_dir: Path
     endpoints: str | None = None
+    service: Service | None = None
+
+    @property
+    def service_file(self) -> Path | None:
+        """Return the file that starts it as a service."""
+        return None if self.service is None else self.folder / init_service.NAMES[self.service]
+
+    @property
+    def told(self) -> tuple[str, str, str]:
+        """Return what the configuration says: data_dir, http.listen and the token's file."""
+        if self.service == "compose":
+            inside = init_service
+            return inside.INSIDE_DATA, inside.INSIDE_LISTEN, inside.INSIDE_TOKEN
+        return str(self.data_dir), self.listen, str(self.token)
 
     @property
     def config(self) -> Path:
@@ -74,13 +91,17 @@ def text_of(answers: Answers) -> str:
     credentials: dict[str, object] = {"kind": GOOFISH}
     if answers.endpoints is not None:
         credentials["endpoints"] = dict.fromkeys(ENDPOINTS, answers.endpoints)
+    data_dir, listen, token = answers.told
+    contained = answers.service == "compose"
+    hosts = ["  hosts: [gateway]  # the name by which Prometheus asks"] if contained else []
     lines = [
         f"# Made by `{START} init`. No secret stands in this file.",
         f"# Every other key, with its default: {page('config/default.yaml')}",
-        f"data_dir: {_quoted(str(answers.data_dir))}",
+        f"data_dir: {_quoted(data_dir)}",
         "http:",
-        f"  listen: {_quoted(answers.listen)}",
-        f"  token: {json.dumps(_reference(answers.token), ensure_ascii=False)}",
+        f"  listen: {_quoted(listen)}",
+        f"  token: {json.dumps(f'${{file:{token}}}', ensure_ascii=False)}",
+        *hosts,
         "accounts:",
         f"  - id: {_quoted(answers.account)}",
         f"    platform: {answers.platform}",
@@ -91,7 +112,7 @@ def text_of(answers: Answers) -> str:
             '    headers: {Origin: "https://www.goofish.com"}',
             f"    credentials: {json.dumps(credentials)}",
         ]
-    events = _quoted(str(answers.data_dir / "events.jsonl"))
+    events = _quoted(f"{data_dir}{'/' if contained else os.sep}events.jsonl")
     return "\n".join([*lines, "sinks:", f"  - {{kind: jsonl, path: {events}}}", ""])
 
 
@@ -130,13 +151,13 @@ def refuse_existing(answers: Answers) -> None:
     Raises:
         Problem: It is there; names it and what to do.
     """
-    for path in (answers.config, answers.token):
-        if os.path.lexists(path):
+    for path in (answers.config, answers.token, answers.service_file):
+        if path is not None and os.path.lexists(path):
             raise _is_there(path)
 
 
 def write(answers: Answers) -> None:
-    """Write both files, readable by their owner alone; the configuration comes last.
+    """Write the files, readable by their owner alone; the configuration comes last.
 
     Raises:
         Problem: One of them is there, perhaps of another ``init`` at the same moment.
@@ -144,9 +165,14 @@ def write(answers: Answers) -> None:
     """
     refuse_existing(answers)
     made = _made(answers.folder)
-    token, text = f"{new_token()}\n", text_of(answers)
+    if answers.service == "unit":  # systemd makes no folder that it lets it write to
+        answers.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    files = {answers.token: f"{new_token()}\n".encode()}
+    if answers.service_file is not None:
+        files[answers.service_file] = init_service.text_of(answers, init_service.runner()).encode()
+    files[answers.config] = text_of(answers).encode()
     try:  # the configuration last: who sees it can use it
-        _publish({answers.token: token.encode(), answers.config: text.encode()})
+        _publish(files)
     except BaseException:
         for folder in made:
             with contextlib.suppress(OSError):  # somebody else put something there
@@ -228,7 +254,3 @@ def _is_there(path: Path) -> Problem:
 
 def _quoted(text: str) -> str:
     return json.dumps(text.replace("${", "$${"), ensure_ascii=False)
-
-
-def _reference(path: Path) -> str:
-    return f"${{file:{path}}}"

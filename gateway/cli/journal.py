@@ -46,7 +46,8 @@ def _told(control: Control, arguments: argparse.Namespace) -> Any:
     if isinstance(control, FileControl) and target is not None:
         with as_problems():
             return _copied(control, Path(target))
-    body = {} if target is None else {"name": target}
+    given = {"name": target, "keep": arguments.keep}
+    body = {key: value for key, value in given.items() if value is not None}
     return control.ask("POST", "v1", "journal", "backup", body=body, wait_s=LONGEST_S)
 
 

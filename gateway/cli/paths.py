@@ -76,15 +76,20 @@ def _folders(settings: Settings) -> Iterator[str]:
         why = unusable(Path(settings.data_dir))
         if why:
             yield f"data_dir: {why}; set it to a folder this user may write"
+    if settings.log.file is not None:
+        yield from _file("log.file", settings.log.file)
     for index, sink in enumerate(settings.sinks):
         path = sink.options.get("path")
         if not isinstance(path, str):
             continue
-        where = f"sinks[{index}].path"
-        if not path or Path(path).is_dir():
-            yield f"{where}: {path!r} is a folder; name a file"
-        elif why := unusable(Path(path).parent):
-            yield f"{where}: {why}; name a file in a folder this user may write"
+        yield from _file(f"sinks[{index}].path", path)
+
+
+def _file(where: str, path: str) -> Iterator[str]:
+    if not path or Path(path).is_dir():
+        yield f"{where}: {path!r} is a folder; name a file"
+    elif why := unusable(Path(path).parent):
+        yield f"{where}: {why}; name a file in a folder this user may write"
 
 
 def unusable(folder: Path) -> str | None:

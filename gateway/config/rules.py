@@ -60,6 +60,10 @@ def findings(
     if is_homeless(settings.data_dir):
         yield "data_dir", _HOMELESS
     yield from _key_file(settings.credentials.key_file)
+    if settings.log.file == "":
+        yield "log.file", "is empty; name a file, or leave it out: then the lines go to stderr"
+    if is_homeless(settings.log.file):
+        yield "log.file", _HOMELESS
     yield from notifying.findings(settings.notify)
     yield from _ids(settings.accounts)
     for index, account in enumerate(settings.accounts):

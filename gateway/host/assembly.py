@@ -42,8 +42,16 @@ _SECTIONS = [
 """Settings of an account that the kernel has under the same name."""
 
 
-def journal(settings: Settings, clock: Clock, log: Any = None) -> Journal:
+def journal(
+    settings: Settings, clock: Clock, log: Any = None, *, backup_first: bool = False
+) -> Journal:
     """Open the journal the settings name.
+
+    Args:
+        settings: Of the gateway.
+        clock: Time.
+        log: A structlog logger.
+        backup_first: Copy even a large file before its schema is brought up to date.
 
     Raises:
         JournalError: It cannot be opened; says why and what to do.
@@ -56,6 +64,7 @@ def journal(settings: Settings, clock: Clock, log: Any = None) -> Journal:
         clock=clock,
         limits=settings.journal,
         log=log,
+        backup_first=backup_first,
     )
 
 

@@ -14,6 +14,7 @@ from actors.policy.alerts import Alert
 from actors.ports import Clock, Handle
 from actors.ports.journal import Journal
 from actors.runtime.handlers.pool import handling
+from actors.runtime.pool.timers import Timers
 from actors.system import System
 from actors.values import AccountId, Event
 from gateway import arguments, listeners, logs, sinks
@@ -34,6 +35,7 @@ from gateway.host.observer import (
     RecoveryListener,
     StateListener,
 )
+from gateway.host.overseeing import Overseer, overseen
 from gateway.host.registry import Registry
 from gateway.host.sender import Sender
 from gateway.host.sends import Sends, SendTicket, Tickets
@@ -402,17 +404,26 @@ class Gateway:
         if self._life.parent is None:  # a child that leaves the block ends nothing
             self.stop()
 
-    def run_forever(self) -> int:
+    def run_forever(self, overseer: Overseer | None = None) -> int:
         """Run until SIGINT or SIGTERM, then stop in order. For scripts: takes the signals.
 
         A second signal ends the process at once. On another thread than the main one it takes no
         signals; :meth:`stop` ends it on any. More handlers that hang than are replaced, and a
         part of all accounts that keeps dying, end it in order, too: only a new process helps.
 
+        Args:
+            overseer: Hears of the start, of beats meanwhile, and of the stop; None: nobody does.
+
         Returns:
             Exit code: 0, or 70 if it gave up or threads survived.
         """
-        return self._life.run(self.start, self.stop)
+        if overseer is None:
+            return self._life.run(self.start, self.stop)
+        start, stop = overseen(overseer, start=self.start, stop=self.stop, timers=self._timers)
+        return self._life.run(start, stop)
+
+    def _timers(self) -> Timers | None:
+        return None if self._system is None else self._system.services.timers
 
     # --- sends ------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from actors import sections
 from actors.sections import (
@@ -28,6 +28,7 @@ from actors.sections import (
     RenewalSettings,
     RetrySettings,
     SendSettings,
+    Within,
 )
 from gateway.settings.account import AccountSettings, Credentials, EndpointSettings, TlsSettings
 from gateway.settings.listen import resolved_listen
@@ -66,10 +67,24 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class LogSettings(Masked):
-    """What the launcher logs, to stderr."""
+    """What the launcher logs.
+
+    Attributes:
+        level: What is below it is not logged.
+        format: For a person or for a program.
+        file: Where to; None: stderr. Resolved as ``data_dir`` is.
+        file_bytes: Size at which the file is rotated.
+        file_count: Rotated files that are kept.
+    """
 
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["console", "json"] = "console"
+    file: str | None = None
+    file_bytes: Annotated[int, Within(1 << 16, 1 << 40)] = 10 << 20
+    file_count: Annotated[int, Within(1, 1000)] = 5
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "file", resolved(self.file))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

@@ -16,6 +16,7 @@ from gateway.arguments import ID_CHARS, PRINTABLE
 from gateway.commands import command
 from gateway.errors import SendStateError, UnknownLetterError, UnknownSendError
 from gateway.host.dead_letters import told
+from gateway.journal.files import backups
 from gateway.platforms import registry
 from gateway.web import shapes
 from gateway.web.context import Answer, Context
@@ -27,9 +28,6 @@ MOST_NAME_BYTES = 200
 """File systems take 255, and SQLite adds the names of its own files to it."""
 
 _FILE_NAME = re.compile(r"(?!\.)[^/\\:*?\"<>|\x00-\x1f\x7f-\x9f]+")
-
-BACKUPS = "backups"
-"""Folder of the data directory that backups of a journal in use go to."""
 
 _LETTERS = f"list them: GET /v1/dead-letters, or {command('dead-letters list')}"
 _SENDS = f"list them: GET /v1/outbox, or {command('outbox list')}"
@@ -128,31 +126,52 @@ def journal_check(context: Context, _request: Request) -> Answer:
 
 
 class BackupBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What ``POST /v1/journal/backup`` takes: a file name in ``backups/`` of the data_dir."""
+    """What ``POST /v1/journal/backup`` takes.
+
+    Attributes:
+        name: A file name in ``backups/`` of the data_dir; None: one by its time.
+        keep: Delete all but so many of those that have their name by their time.
+    """
 
     name: (
         Annotated[str, msgspec.Meta(extra_json_schema={"pattern": f"^{_FILE_NAME.pattern}$"})]
         | None
     ) = None
+    keep: Annotated[int, msgspec.Meta(ge=1, le=backups.MOST_KEPT)] | None = None
 
 
 def journal_backup(context: Context, request: Request) -> Answer:
     """Copy the journal while it is in use; never over an existing file."""
-    journal = context.journal
-    name = request.json(BackupBody).name or time.strftime("journal-%Y%m%d-%H%M%S.sqlite3")
+    journal, body = context.journal, request.json(BackupBody)
+    if body.name is not None and body.keep is not None:
+        told = "keep deletes older backups with a name by their time, so name cannot be given, too"
+        raise bad_request(told, "leave one of them out")
+    name = body.name or backups.name_at(time.time_ns() // 1_000_000)
     if not _FILE_NAME.fullmatch(name) or len(name.encode()) > MOST_NAME_BYTES:
         told = f"name must be a file name of at most {MOST_NAME_BYTES} bytes, without a folder"
         raise bad_request(told, "it goes to backups/ of the data_dir; move it afterwards")
-    folder = Path(context.gateway.settings.data_dir) / BACKUPS
+    folder = Path(context.gateway.settings.data_dir) / backups.FOLDER
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     target = folder / name
     try:
-        report = journal.backup(target)
+        report = journal.backup(target, series=body.keep is not None)
     except FileExistsError:
         told = f"{target} is there already"
         raise Problem(409, "exists", told, "give another name") from None
     context.log.info("control.performed", verb="backup", path=str(target))
-    return Answer(body={"done": "backed up", "path": str(target), "report": shapes.plain(report)})
+    done = {"done": "backed up", "path": str(target), "report": shapes.plain(report)}
+    if body.keep is not None:
+        done["deleted"] = _without_older(target, body.keep)
+    return Answer(body=done)
+
+
+def _without_older(target: Path, keep: int) -> list[str]:
+    try:
+        return backups.drop_old(target, keep)
+    except OSError as error:
+        told = f"{target} is made, but {error.filename} cannot be deleted ({error.strerror})"
+        fix = f"change the owner or mode of {target.parent}"
+        raise Problem(409, "not_deleted", told, fix) from error
 
 
 def journal_prune(context: Context, _request: Request) -> Answer:

@@ -58,12 +58,13 @@ class FileCare:
         problems: list[str] = care.check(path)
         return {"ok": not problems, "problems": problems, "report": care.report(path)}
 
-    def backup(self, target: Any) -> Any:
-        """Copy it to a new file."""
+    def backup(self, target: Any, *, series: bool = False) -> Any:
+        """Copy it to a new file; ``series``: the next one is expected."""
         path, target = journal_path(self._settings), Path(target)
         if target.exists():
             raise FileExistsError(target)
-        return care.backup(path, target, clock=SystemClock())
+        spare = self._settings.journal.min_free_bytes
+        return care.backup(path, target, clock=SystemClock(), spare_bytes=spare, series=series)
 
     def prune(self) -> Any:
         """Delete what is over and past its retention."""

@@ -305,7 +305,14 @@ def test_the_journals_upkeep_needs_no_gateway(tmp_path: Path) -> None:
     assert code == 1
     assert "is there already" in err
     assert call("journal", "backup", "-c", file)[0] == 0
-    assert list((tmp_path / "data" / "backups").iterdir())
+    (made,) = (tmp_path / "data" / "backups").iterdir()
+    older = made.with_name("journal-20200101-000000.sqlite3")
+    made.rename(older)
+    code, out, _ = call("journal", "backup", "--keep", "1", "-c", file)
+    assert (code, str(older) in out, older.exists()) == (0, True, False)
+    for wrong in ("0", "x", "1.5", "9999"):
+        assert call("journal", "backup", "--keep", wrong, "-c", file)[0] == 2
+    assert call("journal", "backup", str(tmp_path / "c"), "--keep", "1", "-c", file)[0] == 2
     with contextlib.closing(sqlite3.connect(journal)) as connection, connection:
         connection.execute("INSERT INTO note VALUES('a','c','k',5,1)")
     code, out, _ = call("journal", "check", "-c", file)

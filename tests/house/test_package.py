@@ -24,7 +24,7 @@ from gateway.compiled import FRAMES, PUSHES
 
 ROOT = Path(__file__).parents[2]
 LIMIT_S = 100
-SOURCES = ("actors", "gateway", "config", "docs", "examples", "scripts")
+SOURCES = ("actors", "gateway", "config", "deploy", "docs", "examples", "scripts")
 NOT_COPIED = shutil.ignore_patterns("__pycache__", "*.so", "*.pyd")
 BUILD = "import sys; from setuptools import build_meta as it; print(getattr(it, sys.argv[1])({!r}))"
 PAGED = re.compile(r"^(docs|config|examples)/|^README")
@@ -137,6 +137,17 @@ def test_every_page_that_a_message_names_is_installed(installed: Path) -> None:
     assert [Path(each) for each in told] == [there / page for page in sorted(pages)]
 
 
+def test_an_installed_gateway_has_the_files_to_deploy_it(installed: Path, tmp_path: Path) -> None:
+    there = installed / "gateway" / "_pages"
+    for file in (ROOT / "deploy").rglob("*"):
+        if file.is_file():
+            copy = there / file.relative_to(ROOT)
+            assert copy.read_bytes() == file.read_bytes(), file
+    options = ["--yes", "--json", "--compose", "--listen", "127.0.0.1:0", "--dir", str(tmp_path)]
+    done = run(installed, "-m", "gateway", "init", *options)
+    assert "compose.yaml" in json.loads(done.stdout)["service"], done.stderr
+
+
 def test_messages_name_pages_by_where_they_are() -> None:
     """A bare ``docs/…`` in a message is right in a checkout only."""
     for path in (ROOT / "gateway").rglob("*.py"):
@@ -155,6 +166,7 @@ def test_the_sdist_has_all_that_a_wheel_needs_and_nothing_that_was_built(sdist: 
     with tarfile.open(sdist) as packed:
         names = {name.partition("/")[2] for name in packed.getnames()}
     wanted = {"LICENSE", "NOTICE", "CHANGELOG.md", "CONTRIBUTING.md", "setup.py"}
+    wanted |= {"deploy/compose.yaml", "deploy/systemd/xianyu-gateway.service"}
     wanted |= {"config/example.yaml", "examples/embed.py", "docs/adr", "scripts/run_gateway.py"}
     wanted |= {f"{module.replace('.', '/')}.pyx" for module in (FRAMES, PUSHES)}
     assert wanted <= names

@@ -21,7 +21,7 @@ PLANTED = "hunter2"
 PUBLIC = frozenset({
     "accounts[].id", "accounts[].platform", "accounts[].user_agent", "accounts[].tls.ca_file",
     "accounts[].credentials.user_id", "accounts[].tls.server_name", "data_dir", "http.listen",
-    "http.hosts[]", "credentials.key_file",
+    "http.hosts[]", "credentials.key_file", "log.file",
     "accounts[].credentials.endpoints.mtop", "accounts[].credentials.endpoints.passport",
     "accounts[].credentials.endpoints.upload",
     "notify.at_once[]", "notify.quiet.from_", "notify.quiet.to", "notify.quiet.but[]",

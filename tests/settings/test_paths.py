@@ -10,7 +10,7 @@ import pytest
 
 from gateway import ChatMessage, Gateway, Settings
 from gateway.config import from_mapping, validate
-from gateway.settings import AccountSettings, CredentialSettings, TlsSettings
+from gateway.settings import AccountSettings, CredentialSettings, LogSettings, TlsSettings
 from gateway.settings.paths import is_homeless, resolved
 from gateway.sinks.jsonl import JsonlSink
 from gateway.testing import Behaviour, FakePlatform
@@ -51,6 +51,7 @@ def test_every_path_of_settings_is_resolved(
     assert from_mapping({"credentials": {"key_file": "~/k"}}).credentials.key_file == str(
         home / "k"
     )
+    assert LogSettings(file="x.log").file == str(tmp_path / "x.log")
     sink = JsonlSink(path="~/events.jsonl")
     sink.close()
     assert (home / "events.jsonl").exists()
@@ -63,9 +64,14 @@ def test_a_home_of_nobody_is_no_directory_of_that_name() -> None:
     )
     credentials = CredentialSettings(key_file="~nobody-here/key")
     told = validate(
-        Settings(data_dir="~nobody-here/gw", credentials=credentials, accounts=(account,))
+        Settings(
+            data_dir="~nobody-here/gw",
+            log=LogSettings(file="~nobody-here/log"),
+            credentials=credentials,
+            accounts=(account,),
+        )
     )
-    assert len(told) == 3
+    assert len(told) == 4
     assert all("begins with ~ and nobody of that name" in each for each in told)
 
 
@@ -73,6 +79,8 @@ def test_no_key_file_is_no_empty_text() -> None:
     """A variable that is not set would leave everything unsealed without a word."""
     (told,) = validate(Settings(credentials=CredentialSettings(key_file="")))
     assert "credentials.key_file: is empty" in told
+    (told,) = validate(Settings(log=LogSettings(file="")))
+    assert "log.file: is empty" in told
 
 
 def test_a_working_directory_that_is_gone_is_no_crash(

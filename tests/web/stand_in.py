@@ -136,10 +136,10 @@ class Care(FileCare):
     def check(self) -> dict[str, Any]:
         return {"ok": True, "pending": 0}
 
-    def backup(self, target: Any) -> dict[str, Any]:
+    def backup(self, target: Any, *, series: bool = False) -> dict[str, Any]:
         with Path(target).open("xb") as file:
             file.write(b"copy")
-        return {"bytes": 4}
+        return {"bytes": 4, "series": series}
 
     def prune(self) -> dict[str, Any]:
         self.pruned += 1

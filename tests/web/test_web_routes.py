@@ -276,3 +276,24 @@ def test_the_pages_show_every_route() -> None:
         text = (ROOT / "docs" / page).read_text(encoding="utf-8")
         shown = re.findall(r"^\| `(GET|POST|PUT|DELETE) (/\S+)` \|", text, re.MULTILINE)
         assert sorted(shown) == sorted(TABLE), page
+
+
+def test_a_series_of_backups_keeps_the_newest(tmp_path: Path, serve_api: Serve) -> None:
+    api = serve_api(StandIn(tmp_path))
+    folder = tmp_path / "backups"
+    folder.mkdir()
+    for day in (1, 2):
+        (folder / f"journal-2026010{day}-000000.sqlite3").write_text("older")
+    (folder / "mine.sqlite3").write_text("by hand")
+    told = api.post("/v1/journal/backup", {"keep": 2})
+    assert told["report"]["series"] is True
+    assert told["deleted"] == [str(folder / "journal-20260101-000000.sqlite3")]
+    assert sorted(each.name for each in folder.iterdir()) == [
+        "journal-20260102-000000.sqlite3",
+        Path(told["path"]).name,
+        "mine.sqlite3",
+    ]
+    for keep in (0, -1, 1001, 1.5, "2", True):
+        assert refused(api, "POST", "/v1/journal/backup", {"keep": keep})[0] == 400
+    both = {"keep": 2, "name": "b.sqlite3"}
+    assert refused(api, "POST", "/v1/journal/backup", both) == (400, "bad_request")

@@ -42,7 +42,8 @@ def identify(connection: sqlite3.Connection, path: Path) -> int:
     if not schema.OLDEST <= version <= schema.VERSION:
         raise JournalError(
             f"{path} has journal schema {version}, this program knows {schema.VERSION}; "
-            "run the version that wrote it, or a newer one"
+            "run the version that wrote it, or a newer one, or put back the copy that was made "
+            "before (before-schema-… in backups beside it)"
         )
     return int(version)
 

@@ -37,7 +37,7 @@ from gateway import logs
 from gateway.journal import batch, migration, whereabouts
 from gateway.journal.files import opening
 from gateway.journal.rows import Value, storable, text
-from gateway.journal.schema import Status
+from gateway.journal.schema import VERSION, Status
 from gateway.journal.sqlite import (
     accounts,
     counters,
@@ -78,6 +78,7 @@ class SqliteJournal:
         clock: For the times noted in rows.
         limits: How long it keeps what is over, and how much it may take; by default everything.
         log: A structlog logger; None takes the package's polite default.
+        backup_first: Copy even a large file before its schema is brought up to date.
 
     Raises:
         JournalError: Used by another process, damaged, foreign, or cannot be written.
@@ -93,11 +94,12 @@ class SqliteJournal:
         clock: Clock,
         limits: JournalSettings = UNBOUNDED,
         log: Any = None,
+        backup_first: bool = False,
     ) -> None:
         self.path: Final = Path(path)
         self._clock = clock
         self._faults: Counter[str] = Counter()
-        log = logs.logger_for(log, Redactor())
+        self._log = log = logs.logger_for(log, Redactor())
         self._counts: Final = counters.Counts()
         self._upkeep: Final = Upkeep(self.path, limits, clock, log)
         self._notes: list[Note] = []
@@ -114,7 +116,7 @@ class SqliteJournal:
         )
         self._reader: Final = Reader(self._handle, self._counts, self._upkeep, clock, log)
         try:
-            self._numbers: Final = itertools.count(self._open() + 1)
+            self._numbers: Final = itertools.count(self._open(backup_first=backup_first) + 1)
             self._park_left_running()
         except BaseException:
             self._handle.close()
@@ -261,12 +263,12 @@ class SqliteJournal:
 
     # --- inside ---
 
-    def _open(self) -> int:
+    def _open(self, *, backup_first: bool) -> int:
         """Open, check and count; return the highest number ever used."""
         try:
             version, whole = self._handle.open()
             connection = self._handle.connected()
-            migration.migrate(connection, version)
+            self._migrate(connection, version, backup_first=backup_first)
             small = whole and self.path.stat().st_size <= SMALL_BYTES
             self._reader.set_aside(Depth.TYPES if small else Depth.START)
             clean = self._load_counts(connection)
@@ -283,6 +285,15 @@ class SqliteJournal:
                 "check the owner, mode and free space of its directory"
             ) from error
         return int(highest)
+
+    def _migrate(self, connection: sqlite3.Connection, version: int, *, backup_first: bool) -> None:
+        copy = migration.save_first(
+            self.path, version, whatever_size=backup_first, clock=self._clock
+        )
+        migration.migrate(connection, version)
+        if version != VERSION:
+            where = None if copy is None else str(copy)
+            self._log.info("journal.migrated", before=version, after=VERSION, backup=where)
 
     def _load_counts(self, connection: sqlite3.Connection) -> bool:
         try:

@@ -18,6 +18,8 @@ from actors.ports.commands import CloseHold, JournalCommand, StoreDelivery, Stor
 from actors.ports.journal import JournalFullError
 from actors.sections import JournalSettings
 from gateway.journal import schema
+from gateway.journal.files import backups
+from gateway.journal.files.backup import last_backup
 from gateway.journal.upkeep import quota
 from gateway.journal.upkeep.backlog import Backlog
 from gateway.journal.upkeep.checkpoint import Checkpointer
@@ -83,6 +85,7 @@ class Upkeep:
         self._weighing = False
         self._filling: Alert | None = None
         self._set_aside: Alert | None = None
+        self._backup_late: Alert | None = None
         self._calm_at = 0.0
         self._look_at = self._step_at = self._watch_at = float("-inf")
         self.concerns: tuple[Alert, ...] = ()
@@ -221,6 +224,8 @@ class Upkeep:
                 more = True
                 self._weighing = not self._backlog.step(connection, self._clock.unix_ms())
             if not more:
+                last = last_backup(self._path)
+                self._backup_late = backups.late(last, self._clock.unix_ms())
                 self._look(connection)
         except Exception as error:  # noqa: BLE001  # whatever a row holds, commits go on
             self._log.warning("journal.upkeep_failed", reason=_told(error))
@@ -229,7 +234,8 @@ class Upkeep:
         return more
 
     def _tell(self) -> None:
-        concerns = [each for each in (self._filling, self._set_aside) if each is not None]
+        found = (self._filling, self._set_aside, self._backup_late)
+        concerns = [each for each in found if each is not None]
         if self._letters is not Room.ENOUGH:
             concerns.append(quota.letters_alert(self._letters, self._letters_why))
         told = (*concerns, *self._backlog.found)
