@@ -16,6 +16,7 @@ from gateway.arguments import ID_CHARS
 from gateway.commands import command
 from gateway.errors import SendStateError, UnknownLetterError, UnknownSendError
 from gateway.host.dead_letters import told
+from gateway.journal.files.backup import BACKUPS
 from gateway.platforms import registry
 from gateway.web import shapes
 from gateway.web.context import Answer, Context
@@ -27,9 +28,6 @@ MOST_NAME_BYTES = 200
 """File systems take 255, and SQLite adds the names of its own files to it."""
 
 _FILE_NAME = re.compile(r"(?!\.)[^/\\:*?\"<>|\x00-\x1f\x7f-\x9f]+")
-
-BACKUPS = "backups"
-"""Folder of the data directory that backups of a journal in use go to."""
 
 _LETTERS = f"list them: GET /v1/dead-letters, or {command('dead-letters list')}"
 _SENDS = f"list them: GET /v1/outbox, or {command('outbox list')}"

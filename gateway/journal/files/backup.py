@@ -18,6 +18,12 @@ from gateway.journal.files import integrity, opening
 STEP_PAGES: Final = 1024
 """Pages copied between two calls of ``progress``; 4 MiB."""
 
+BACKUPS: Final = "backups"
+"""Folder of the data directory that backups of a journal in use go to."""
+
+UNFINISHED: Final = ".part"
+"""End of the name of a copy that is not whole yet."""
+
 
 class Backup(msgspec.Struct, frozen=True, kw_only=True):
     """A finished copy.
@@ -58,7 +64,7 @@ def backup(
     """
     if target.exists():
         raise JournalError(f"{target} exists and was left as it is; name a new file")
-    draft = opening.beside(target, ".part")
+    draft = opening.beside(target, UNFINISHED)
     draft.unlink(missing_ok=True)
     at_ms = clock.unix_ms()
     try:
@@ -110,7 +116,7 @@ def _copy(source: Path, draft: Path, progress: Callable[[int, int], None] | None
 def _note(source: Path, done: Backup) -> None:
     """Leave word beside the journal; its file is the writer's alone."""
     record = _record(source)
-    draft = opening.beside(record, ".part")
+    draft = opening.beside(record, UNFINISHED)
     draft.unlink(missing_ok=True)
     descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     with os.fdopen(descriptor, "wb") as file:
