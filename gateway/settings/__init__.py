@@ -48,6 +48,7 @@ __all__ = [
     "JournalSettings",
     "LimitSettings",
     "LogSettings",
+    "MetricsSettings",
     "OutboxSettings",
     "ReconnectSettings",
     "Record",
@@ -76,12 +77,26 @@ class HttpSettings(Masked):
     Attributes:
         listen: ``host:port``; None: off.
         token: Bearer token; required unless it listens on loopback.
+        metrics_token: Bearer token that opens the metrics and nothing else; None: there is none.
         hosts: Further names it is asked by, e.g. that of a reverse proxy.
     """
 
     listen: str | None = None
     token: Secret | None = None
+    metrics_token: Secret | None = None
     hosts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class MetricsSettings(Masked):
+    """What the metrics show.
+
+    Attributes:
+        per_account: Metrics with names of accounts: ``auto``: at ``/metrics`` up to 500 accounts,
+            and at ``/metrics/accounts``; ``always``: at both; ``never``: at neither.
+    """
+
+    per_account: Literal["auto", "always", "never"] = "auto"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +143,7 @@ class Settings(Masked):
     journal: JournalSettings = JournalSettings()
     log: LogSettings = LogSettings()
     http: HttpSettings = HttpSettings()
+    metrics: MetricsSettings = MetricsSettings()
     connect: ConnectSettings = ConnectSettings()
     credentials: CredentialSettings = CredentialSettings()
     handlers: HandlerSettings = HandlerSettings()

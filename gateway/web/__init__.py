@@ -74,7 +74,10 @@ def serve(gateway: Controlled, *, log: Any = None) -> Serving | None:
         raise ConfigError([f"http.listen: {http.listen} {told}"])
     log = logs.logger_for(log, logs.redactor_of(gateway.settings))
     context = Context(gateway, log)
-    application = Application(context, Guard(host.strip("[]"), http.token or None, http.hosts))
+    guard = Guard(
+        host.strip("[]"), http.token or None, http.hosts, metrics_token=http.metrics_token or None
+    )
+    application = Application(context, guard)
     try:
         server = HttpServer(application, host, int(port))
     except ImportError:

@@ -31,6 +31,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         name: What stands for ``<…>`` in the path; empty if nothing does.
         query: The parameters; the last of a name counts.
         body: As received.
+        accept: Header ``Accept``.
         gone: Returns True if the client went away, so that no one reads the answer.
     """
 
@@ -38,6 +39,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     name: str = ""
     query: Mapping[str, str] = {}
     body: bytes = b""
+    accept: str = ""
     gone: Callable[[], bool] = _never
 
     def __repr__(self) -> str:

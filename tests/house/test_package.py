@@ -211,7 +211,10 @@ def test_without_compiled_readers_it_works_and_says_so(installed: Path, tmp_path
     [
         ("", f"{sys.executable} -m pip install 'xianyu-gateway[http]'"),
         ("sys.modules['pip'] = None", f"uv pip install -p {sys.executable} 'xianyu-gateway[http]'"),
-        ("sys.prefix = {!r}", "pipx inject xianyu-gateway 'waitress<4,>=3.0.1'"),
+        (
+            "sys.prefix = {!r}",
+            "pipx inject xianyu-gateway 'waitress<4,>=3.0.1' 'prometheus-client>=0.21'",
+        ),
     ],
     ids=["pip", "uv", "pipx"],
 )
