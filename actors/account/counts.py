@@ -16,11 +16,11 @@ class AccountCounts:
         duplicates: Pushed copies of what the journal had. Same owner.
         recovered: New events that were read from history. Same owner.
         done: Events that were handled. Same owner.
-        ended: Events that ended otherwise, by how; None: none yet. Same owner.
+        ended: Events that ended otherwise, by value of how; None: none yet. Same owner.
         connects: Links whose registration was confirmed. Owner: the supervisor.
         recovered_whole: Recoveries that left no gap. Same owner.
         recovered_in_part: Those that may have left one. Same owner.
-        lost: Links that were confirmed and ended, by cause; None: none yet. Same owner.
+        lost: Confirmed links that ended, by value of the cause; None: none yet. Same owner.
     """
 
     __slots__ = (
@@ -38,8 +38,8 @@ class AccountCounts:
     def __init__(self) -> None:
         self.received = self.duplicates = self.recovered = self.done = 0
         self.connects = self.recovered_whole = self.recovered_in_part = 0
-        self.ended: dict[Disposition, int] | None = None
-        self.lost: dict[Cause, int] | None = None
+        self.ended: dict[str, int] | None = None
+        self.lost: dict[str, int] | None = None
 
     def settle(self, disposition: Disposition, events: int = 1) -> None:
         """Count events that ended alike; one that is tried again has not ended."""
@@ -47,7 +47,7 @@ class AccountCounts:
             self.done += events
         elif disposition is not Disposition.RETRY and events:
             ended = self.ended or {}
-            ended[disposition] = ended.get(disposition, 0) + events
+            ended[disposition.value] = ended.get(disposition.value, 0) + events
             self.ended = ended
 
     def recover(self, *, whole: bool) -> None:
@@ -61,5 +61,5 @@ class AccountCounts:
             self.connects += 1
         elif old is ConnectionState.CONNECTED:
             lost = self.lost or {}
-            lost[cause] = lost.get(cause, 0) + 1
+            lost[cause.value] = lost.get(cause.value, 0) + 1
             self.lost = lost

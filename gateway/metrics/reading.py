@@ -18,7 +18,7 @@ from actors.ports.journal import Standing
 from actors.runtime.journal.writer import WriterCounters
 from actors.state import ConnectionState
 from actors.system import System
-from actors.values import AccountId, Disposition
+from actors.values import AccountId
 from gateway.compiled import not_compiled
 from gateway.metrics import disk
 from gateway.settings import Settings
@@ -101,7 +101,7 @@ def accounts(source: Source, system: System | None) -> list[AccountRow]:
                 name,
                 int(state is ConnectionState.CONNECTED),
                 0 if count is None else count.received,
-                0 if count is None else sum(_settled(count).values()),
+                0 if count is None else _settled(count),
                 standing.pending,
                 standing.dead + standing.parked,
                 0 if count is None else count.connects,
@@ -111,13 +111,11 @@ def accounts(source: Source, system: System | None) -> list[AccountRow]:
     return rows
 
 
-def _settled(count: AccountCounts) -> dict[str, int]:
-    ended = count.ended or {}
-    return {
-        "done": count.done,
-        "ignored": ended.get(Disposition.IGNORED, 0),
-        "expired": ended.get(Disposition.EXPIRED, 0),
-    }
+def _settled(count: AccountCounts) -> int:
+    ended = count.ended
+    if ended is None:
+        return count.done
+    return count.done + ended.get("ignored", 0) + ended.get("expired", 0)
 
 
 def _of_accounts(source: Source, system: System | None) -> dict[str, Reading]:
@@ -125,10 +123,10 @@ def _of_accounts(source: Source, system: System | None) -> dict[str, Reading]:
     ended: Counter[str] = Counter()
     lost: Counter[str] = Counter()
     for count in counts:
-        for disposition, events in (count.ended or {}).copy().items():
-            ended[disposition.value] += events
-        for cause, links in (count.lost or {}).copy().items():
-            lost[cause.value] += links
+        for disposition, events in count.ended.copy().items() if count.ended else ():
+            ended[disposition] += events
+        for cause, links in count.lost.copy().items() if count.lost else ():
+            lost[cause] += links
     ended["done"] = sum([count.done for count in counts])
     return {
         "accounts": Counter([state.value for _, state in source.states()]),

@@ -24,7 +24,7 @@ from gateway.compiled import FRAMES, PUSHES
 
 ROOT = Path(__file__).parents[2]
 LIMIT_S = 100
-SOURCES = ("actors", "gateway", "config", "docs", "examples", "scripts")
+SOURCES = ("actors", "gateway", "config", "deploy", "docs", "examples", "scripts")
 NOT_COPIED = shutil.ignore_patterns("__pycache__", "*.so", "*.pyd")
 BUILD = "import sys; from setuptools import build_meta as it; print(getattr(it, sys.argv[1])({!r}))"
 PAGED = re.compile(r"^(docs|config|examples)/|^README")
@@ -156,6 +156,7 @@ def test_the_sdist_has_all_that_a_wheel_needs_and_nothing_that_was_built(sdist: 
         names = {name.partition("/")[2] for name in packed.getnames()}
     wanted = {"LICENSE", "NOTICE", "CHANGELOG.md", "CONTRIBUTING.md", "setup.py"}
     wanted |= {"config/example.yaml", "examples/embed.py", "docs/adr", "scripts/run_gateway.py"}
+    wanted |= {"deploy/prometheus/rules.yml", "deploy/grafana/gateway.json"}
     wanted |= {f"{module.replace('.', '/')}.pyx" for module in (FRAMES, PUSHES)}
     assert wanted <= names
     assert not [name for name in names if name.endswith((".so", ".pyd", ".c", ".pyc"))]

@@ -10,13 +10,13 @@ from typing import Final
 
 import prometheus_client
 import pytest
-from crowd import STATES, crowd
 from test_scrape import samples
 
 from gateway.metrics import text
 from gateway.metrics.collector import MOST_ACCOUNTS, Collector
 from gateway.metrics.families import ACCOUNT_FAMILIES, PREFIX
 from gateway.metrics.reading import AccountRow
+from scripts.bench.crowd import STATES, crowd
 
 MANY: Final = 10_000
 

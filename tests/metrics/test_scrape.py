@@ -180,6 +180,21 @@ def test_what_goes_wrong_is_counted(tmp_path: Path) -> None:
             assert scraper.value("http_requests_total", route=OTHER, code="4xx") == 1
 
 
+def test_what_a_person_ends_is_counted_once(tmp_path: Path) -> None:
+    """A send is queued while its account is paused; cancelled, it leaves no outbox to count it."""
+    with Market(tmp_path, "2201", http=LISTEN) as market:
+        market.start()
+        with scraped(market) as scraper:
+            market.gateway.accounts.pause("2201")
+            market.states.wait("2201", lambda each: each.new is ConnectionState.DISCONNECTED)
+            scraper.until("links_lost_total", 1, cause="pause")
+            ticket = market.gateway.send("2201", "c", "hello", to="77001")
+            scraper.until("sends_waiting", 1)
+            market.gateway.sends.cancel(ticket.outbox_id)
+            scraper.until("sends_ended_total", 1, outcome="cancelled")
+            scraper.until("sends_waiting", 0)
+
+
 def test_counters_outlive_an_account_and_the_stop(tmp_path: Path) -> None:
     """Else Prometheus would take it for a restart, and invent a burst when it grows again."""
     with Market(tmp_path, "2201", "2202") as market:

@@ -110,6 +110,7 @@ class Counts:
 
 
 def _standing(counts: Counter[str]) -> Standing:
-    dead, parked = counts["dead"], counts["parked"]
-    ended = counts["done"] + dead + counts["ignored"] + parked + counts["expired"]
-    return Standing(max(0, counts["stored"] - ended), dead, parked)
+    get = counts.get  # what is not there would call Python
+    dead, parked = get("dead", 0), get("parked", 0)
+    ended = get("done", 0) + dead + get("ignored", 0) + parked + get("expired", 0)
+    return Standing(max(0, get("stored", 0) - ended), dead, parked)

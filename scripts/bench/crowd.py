@@ -55,7 +55,7 @@ def crowd(folder: Path, accounts: int, *, per_account: str = "auto") -> Iterator
         counts.move(ConnectionState.CONNECTED, Cause.LINK_LOST, ConnectionState.RECONNECTING)
         services.seen[name] = CredentialsSeen(state="ready", good_until_s=clock.monotonic() + 900)
         services.alerts.say("letters.waiting", account=name, detail="one", next_step="look")
-        system.accounts._accounts[name] = Account(
+        system.accounts._accounts[name] = Account(  # noqa: SLF001  # without its actors
             plan=plan,
             services=services,
             peers=Peers(),
@@ -64,7 +64,8 @@ def crowd(folder: Path, accounts: int, *, per_account: str = "auto") -> Iterator
         )
     changes = {(name, "stored"): number + 2 for number, name in enumerate(names)}
     changes |= {(name, "done"): number for number, name in enumerate(names)}
-    journal._counts.apply(changes | {(name, "dead"): 1 for name in names})
+    changes |= {(name, "dead"): 1 for name in names}
+    journal._counts.apply(changes)  # noqa: SLF001  # without its rows
     states = [(name, STATES[number % len(STATES)]) for number, name in enumerate(names)]
     try:
         yield Source(
