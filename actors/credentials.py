@@ -45,6 +45,7 @@ from actors.policy.credentials import Flight, Now, Ready, Stuck
 from actors.ports import Clock, Dice, Kept, Mailbox, Renewal
 from actors.renewing import Egress, Threads, Workers
 from actors.runtime.alert_registry import AlertRegistry
+from actors.runtime.counts import TokenCounts
 from actors.runtime.log import Log
 from actors.runtime.pool.alarm import Alarm
 from actors.runtime.pool.pool import Pool
@@ -86,6 +87,7 @@ class CredentialsActor(SupervisedActor[CredentialsInbox]):
         seen: dict[AccountId, CredentialsSeen],
         mailbox: Mailbox[CredentialsInbox],
         threads: Threads,
+        counts: TokenCounts | None = None,
         supervisor: Mailbox[ActorDied] | None = None,
     ) -> None:
         super().__init__(pool, name="credentials", supervisor=supervisor)
@@ -99,6 +101,7 @@ class CredentialsActor(SupervisedActor[CredentialsInbox]):
         self._unloaded: deque[AccountId] = deque()
         self._egresses: dict[str, Egress] = {}
         self._threads = threads
+        self._counts = counts or TokenCounts()
         self._workers = Workers(settings.workers, threads)
         self._wakes: list[tuple[float, int, AccountId]] = []
         self._joined: list[Entry] = []  # in this turn
@@ -254,6 +257,7 @@ class CredentialsActor(SupervisedActor[CredentialsInbox]):
             self._news.stale(entry)
             return
         entry.job = None
+        self._counts.add(None if isinstance(result, Grant) else result, renewal.calls)
         if isinstance(result, Grant):
             self._news.renewed(entry, result, renewal, left_s, now)
         else:

@@ -6,6 +6,7 @@ Each granted dial is one short-lived thread; the gate bounds how many there are.
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 
 from actors.messages import (
     ActorDied,
@@ -25,6 +26,7 @@ from actors.policy import failures
 from actors.policy.circuit import Circuit, CircuitState
 from actors.policy.gate import ConnectGate, Line
 from actors.ports import Clock, Dialed, Dice, Mailbox
+from actors.runtime.counts import DialCounts
 from actors.runtime.pool.alarm import Alarm
 from actors.runtime.pool.pool import Pool
 from actors.runtime.pool.supervised import SupervisedActor
@@ -53,6 +55,7 @@ class DialingActor(SupervisedActor[DialingInbox]):
         dice: Dice,
         timers: Timers,
         mailbox: Mailbox[DialingInbox],
+        counts: DialCounts | None = None,
         supervisor: Mailbox[ActorDied] | None = None,
     ) -> None:
         super().__init__(pool, name="dialing", supervisor=supervisor)
@@ -60,6 +63,7 @@ class DialingActor(SupervisedActor[DialingInbox]):
         self._clock = clock
         self._dice = dice
         self._mailbox = mailbox
+        self._counts = counts or DialCounts()
         self._circuits: dict[str, Circuit] = {}
         self._waiting: dict[str, RequestDial] = {}
         self._barred: dict[str, Line] = {}
@@ -146,6 +150,7 @@ class DialingActor(SupervisedActor[DialingInbox]):
 
     def _ended(self, ended: DialEnded) -> None:
         self._gate.ended(ended.account)
+        self._counts.add(ended.failure, ended.phases)
         if ended.failure is not None and ended.failure.phase is Phase.CREDENTIALS:
             return  # the endpoint was not asked
         self._judge(ended.endpoint, ended.failure)
@@ -212,6 +217,7 @@ def _dial(request: RequestDial, dialing: Mailbox[DialingInbox]) -> None:
     """Run one attempt up to the open link. Thread body; whatever happens is told."""
     plan, generation = request.plan, request.generation
     failure: Failure | None
+    phases: Sequence[tuple[Phase, float]] = ()
     try:
         identity = request.identity or plan.identity()
         session = plan.platform.session(identity)
@@ -239,11 +245,12 @@ def _dial(request: RequestDial, dialing: Mailbox[DialingInbox]) -> None:
             )
         failure = result if isinstance(result, Failure) else None
         if not isinstance(result, Failure):
+            phases = result.phases
             opened = LinkDialed(generation=generation, session=session, dialed=result)
             if not request.connection.tell(opened):
                 result.sock.close()
     if failure is None:
-        _tell_ended(request, dialing, None)
+        _tell_ended(request, dialing, None, phases)
     else:
         _tell_failed(request, dialing, failure)
 
@@ -254,7 +261,10 @@ def _tell_failed(request: RequestDial, dialing: Mailbox[DialingInbox], failure: 
 
 
 def _tell_ended(
-    request: RequestDial, dialing: Mailbox[DialingInbox], failure: Failure | None
+    request: RequestDial,
+    dialing: Mailbox[DialingInbox],
+    failure: Failure | None,
+    phases: Sequence[tuple[Phase, float]] = (),
 ) -> None:
     dialing.tell(
         DialEnded(
@@ -262,5 +272,6 @@ def _tell_ended(
             generation=request.generation,
             endpoint=request.plan.dialer.endpoint,
             failure=failure,
+            phases=phases,
         )
     )

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from functools import partial
 
+from actors.account.counts import AccountCounts
 from actors.account.grant import look_after
 from actors.account.services import Account, CarriedState, Peers, Services
 from actors.account.supervisor import SupervisorActor
@@ -98,6 +99,7 @@ class AccountRegistry:
                 global_flow=self._global_flow,
             ),
             carried=CarriedState(self._pasts.pop(plan.account, None)),
+            counts=self._services.counts.setdefault(plan.account, AccountCounts()),
         )
         look_after(account)
         with self._lock:

@@ -222,6 +222,7 @@ class System:
                 dice=self._dice,
                 timers=services.timers,
                 mailbox=self._dialing,
+                counts=services.dials,
                 supervisor=Root(self._hear),
             )
             return
@@ -238,6 +239,7 @@ class System:
             seen=services.seen,
             mailbox=self._credentials,
             threads=self._renewing,
+            counts=services.tokens,
             supervisor=Root(self._hear),
         )
 

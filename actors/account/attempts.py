@@ -10,6 +10,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+import msgspec
+
 from actors.account.services import Account
 from actors.policy.attempts import (
     CRASH_LOOP,
@@ -74,6 +76,7 @@ class EventAttempts:
                 account.services.log.error(
                     "event.parked", account=account.name, reason="dispatcher_died", count=count
                 )
+            account.counts.settle(Disposition.PARKED, count)
             account.let_go(count)
 
         account.services.writer.submit(command, parked)
@@ -142,9 +145,15 @@ class EventAttempts:
     def admit(self, runs: Sequence[Run]) -> Sequence[Run]:
         """Return the runs as the handler pool takes them."""
         parking = self._account.services.parking
+        if self.earlier:
+            runs = [self._again(run) for run in runs]
         if self.wary or self._expiry is not None or (parking is not None and parking.active):
             return [self._admit(run) for run in runs]
         return runs
+
+    def _again(self, run: Run) -> Run:
+        again = run.events[0].event_id in self.earlier
+        return msgspec.structs.replace(run, again=True) if again else run
 
     def end(self, event: Event, outcome: Outcome) -> Settlement | None:
         """Return the settlement of an attempt that ended; None if it never began."""
@@ -178,10 +187,10 @@ class EventAttempts:
             if parks or to_be_noted(event, attempts, noted):
                 if place == 0:
                     admission = self._begin(lane, event, attempts, park=parks)
-                    return Run(lane=lane, events=events[:1], admit=admission)
+                    return Run(lane=lane, events=events[:1], admit=admission, again=run.again)
                 events = events[:place]
                 break
-        return Run(lane=lane, events=events, admit=self._expiry)
+        return Run(lane=lane, events=events, admit=self._expiry, again=run.again)
 
     def _begin(self, lane: str, event: Event, attempts: Attempts, *, park: bool) -> Admission:
         if park and event.lane_seq is not None:

@@ -229,6 +229,9 @@ class DispatcherActor(SupervisedActor[DispatcherInbox]):
 
         def committed(answer: JournalAnswer) -> None:
             deliveries: Sequence[Delivery] = answer  # type: ignore[assignment]  # its answer
+            account.counts.done += len(done)
+            for settlement in settlements:
+                account.counts.settle(settlement.outcome.disposition)
             account.let_go(ended)
             if deliveries:
                 account.peers.outbox.tell(DeliveriesStored(deliveries=deliveries))

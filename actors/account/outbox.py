@@ -109,7 +109,8 @@ class OutboxActor(SupervisedActor[OutboxInbox]):
             case _:
                 self.refuse(message)
         self._pump(now)
-        self._account.carried.unsent = self._box is not None
+        carried, box = self._account.carried, self._box
+        carried.unsent, carried.to_review = box is not None, 0 if box is None else box.to_review
 
     def stopped(self) -> None:
         """Leave no timer behind, and say what can be said of sends that have begun."""
@@ -166,7 +167,7 @@ class OutboxActor(SupervisedActor[OutboxInbox]):
         for delivery in deliveries:
             ends = until(delivery, now=now, now_ms=now_ms, accepted_at_ms=now_ms)
             if box.accept(delivery, until=sends.until(delivery.outbox_id, ends)):
-                sends.opened(account, delivery.outbox_id)
+                sends.opened(account, delivery.outbox_id, now)
 
     def _restore(self, restored: SendsRestored, now: float) -> None:
         if restored.records is None:
@@ -192,7 +193,8 @@ class OutboxActor(SupervisedActor[OutboxInbox]):
                 )
                 begun |= new
             if new:
-                sends.opened(name, delivery.outbox_id)
+                since = now - max(0, now_ms - accepted_at_ms) / 1000
+                sends.opened(name, delivery.outbox_id, since)
         if begun and self._session is not None:
             self._do(box.link_up(now, history=self._session.history is not None))
 
@@ -347,7 +349,7 @@ class OutboxActor(SupervisedActor[OutboxInbox]):
             services.log.warning(
                 _ENDED[result.outcome], account=account, outbox_id=outbox_id, reason=result.reason
             )
-        services.sends.ended(outbox_id)
+        services.sends.concluded(outbox_id, result.outcome, services.clock.monotonic())
         services.writer.submit(
             MarkDelivery(outbox_id=outbox_id, generation=self._generation, result=result),
             lambda _: services.observer.send_ended(account, outbox_id, result),

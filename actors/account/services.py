@@ -8,6 +8,7 @@ from typing import Generic, Protocol, TypeVar
 
 import msgspec
 
+from actors.account.counts import AccountCounts
 from actors.identity import CredentialsChanged, CredentialsSeen
 from actors.messages import (
     ConnectionInbox,
@@ -29,6 +30,7 @@ from actors.policy.sizes import Sizes
 from actors.ports import Clock, Dice, Mailbox, Session
 from actors.ports.commands import Past
 from actors.runtime.alert_registry import AlertRegistry
+from actors.runtime.counts import DialCounts, TokenCounts
 from actors.runtime.handlers.pool import HandlerPool
 from actors.runtime.journal.told import ToldTime
 from actors.runtime.journal.writer import JournalWriter
@@ -100,6 +102,10 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     sends: OpenSends = msgspec.field(default_factory=OpenSends)
     seen: dict[AccountId, CredentialsSeen] = msgspec.field(default_factory=dict)
     """How the credentials of accounts stand; the credentials actor writes, any thread reads."""
+    counts: dict[AccountId, AccountCounts] = msgspec.field(default_factory=dict)
+    """Of each account there was in this process; the registry adds, any thread reads."""
+    dials: DialCounts = msgspec.field(default_factory=DialCounts)
+    tokens: TokenCounts = msgspec.field(default_factory=TokenCounts)
     parking: Parking | None = None
     health: JournalHealth = msgspec.field(default_factory=JournalHealth)
     told: ToldTime = msgspec.field(default_factory=ToldTime)
@@ -169,6 +175,7 @@ class CarriedState:
         pushed_at_ms: Our Unix time of the last push; the decoder notes it.
         sizes: How much of history may be asked for at once; outbox and recovery note it.
         unsent: There are open sends; the outbox notes it.
+        to_review: Sends that wait for a person; the outbox notes it.
         unheard: Commands that came while no supervisor was alive, oldest first.
         begun: An earlier supervisor ran before.
         connects: It is linked, or will be by itself. If False, its history is not read again.
@@ -190,6 +197,7 @@ class CarriedState:
         "pushed_at_ms",
         "sizes",
         "state",
+        "to_review",
         "unheard",
         "unsent",
         "wanted",
@@ -203,6 +211,7 @@ class CarriedState:
         self.pushed_at_ms = 0
         self.sizes = Sizes()
         self.unsent = False
+        self.to_review = 0
         self.unheard: tuple[SupervisorCommand, ...] = ()
         self.begun = self.wanted = self.ending = False
         self.connects = True
@@ -216,6 +225,7 @@ class Account(msgspec.Struct, kw_only=True):
     Attributes:
         plan: Read anew at each use: the supervisor puts another in its place when a person gives
             other credentials. Nothing else here is ever replaced.
+        counts: What it did, over all its lives in this process.
         running: Events that parking handlers were given, by ``lane_seq``. Survives a restart of
             the dispatcher.
     """
@@ -225,6 +235,7 @@ class Account(msgspec.Struct, kw_only=True):
     peers: Peers
     flow: Flow
     carried: CarriedState = msgspec.field(default_factory=CarriedState)
+    counts: AccountCounts = msgspec.field(default_factory=AccountCounts)
     running: dict[int, Event] = msgspec.field(default_factory=dict)
 
     @property

@@ -64,10 +64,13 @@ class Storing:
         account.carried.pushed_at_ms = message.received_at_ms
         acks: list[Frame] = [push.ack for push in pushes if push.ack is not None]
         point = max([push.point for push in pushes])
+        offered = sum([len(push.events) for push in pushes])
         mentions = [event_id for push in pushes if push.mentions for event_id in push.mentions]
 
         def committed(answer: JournalAnswer) -> None:
             events: Sequence[Event] = answer  # type: ignore[assignment]  # StoreFrames' answer
+            account.counts.received += len(events)
+            account.counts.duplicates += offered - len(events)
             account.keep(len(events))
             account.flow.returned(taken, taken_bytes)
             if acks:
@@ -100,6 +103,7 @@ class Storing:
             ),
             committed,
             refused=refused,
+            rows=offered,
         )
 
     def put_back(self, message: PutBack) -> None:
@@ -147,6 +151,7 @@ class Storing:
         def committed(answer: JournalAnswer) -> None:
             closed = answer if isinstance(answer, HoldClosed) else None
             events: Sequence[Event] = closed.events if closed else answer  # type: ignore[assignment]  # the command's
+            account.counts.recovered += len(events)
             account.keep(len(events))
             if events:
                 account.peers.dispatcher.tell(EventsStored(events=events))

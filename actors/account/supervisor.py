@@ -101,6 +101,7 @@ class SupervisorActor(SupervisedActor[SupervisorInbox]):
                 if message.generation == self._generation:
                     self._children.begin_recovery(message)
             case RecoveryEnded():
+                self._account.counts.recover(whole=message.outcome.recovered)
                 self._children.end_recovery()
             case JournalHealthChanged():
                 self._journal_changed(failed=message.failed)
@@ -198,6 +199,7 @@ class SupervisorActor(SupervisedActor[SupervisorInbox]):
         if self._state is ConnectionState.FAILED:
             self._services.alerts.end("account.failed", account=self._account.name)
         self._state, self._generation = change.new, change.generation
+        self._account.counts.move(change.old, change.cause, change.new)
         reconnect = self._reconnect
         reconnect.left()
         match change.new:
@@ -243,6 +245,7 @@ class SupervisorActor(SupervisedActor[SupervisorInbox]):
         if died.name == "recovery" and delay_s is None:
             # The link stays, the gap is told, a later probe tries again.
             outcome = report_crashes(self._account)
+            self._account.counts.recover(whole=False)
             self._peers.connection.tell(RecoveryEnded(generation=self._generation, outcome=outcome))
             return
         if delay_s is None:
@@ -260,6 +263,7 @@ class SupervisorActor(SupervisedActor[SupervisorInbox]):
             return
         self._reconnect.left()
         old, self._state = self._state, ConnectionState.RECONNECTING
+        self._account.counts.move(old, Cause.CHILD_CRASHED, self._state)
         self._services.observer.state_changed(
             StateChanged(
                 account=self._account.name,

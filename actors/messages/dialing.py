@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 from actors.identity import Identity
@@ -46,12 +46,21 @@ class CancelDial(Control, frozen=True, kw_only=True, gc=False):
 
 
 class DialEnded(Control, frozen=True, kw_only=True, gc=False):
-    """A dial thread ended; ``failure`` is None if there is a link."""
+    """A dial thread ended.
+
+    Attributes:
+        account: Whose.
+        generation: Of the attempt.
+        endpoint: What was dialled.
+        failure: Why there is no link; None: there is one.
+        phases: Seconds each phase of a link took.
+    """
 
     account: str
     generation: Generation
     endpoint: str
     failure: Failure | None
+    phases: Sequence[tuple[Phase, float]] = ()
 
 
 class EndpointFailed(Message, frozen=True, kw_only=True, gc=False):

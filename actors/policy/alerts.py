@@ -117,6 +117,10 @@ class Alerts:
         """Return them all, or those of an account."""
         return [each for each in self._on.values() if account in (None, each.account)]
 
+    def names(self) -> list[str]:
+        """Return the name of each that is on; of one that begins meanwhile perhaps not."""
+        return [name for name, *_ in self._on.copy()]
+
     def begin(self, alert: Alert, now_ms: int, *, until: float | None = None) -> bool:
         """Note one; of one that is on already only the words and the end change.
 

@@ -26,11 +26,13 @@ class Run(msgspec.Struct, frozen=True, gc=False):
         events: Oldest first, at least one.
         admit: Asked on the handler thread before each event; what it returns ends the event
             without its handlers. None: all are handled.
+        again: The first was tried before.
     """
 
     lane: str
     events: Sequence[Event]
     admit: Callable[[Event], Outcome | None] | None = None
+    again: bool = False
 
 
 class Lanes:

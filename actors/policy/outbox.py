@@ -86,6 +86,11 @@ class Outbox:
         return None if self._looking is None else self._looking.send.delivery
 
     @property
+    def to_review(self) -> int:
+        """Return how many sends wait for a person."""
+        return len(self._reviewed)
+
+    @property
     def idle(self) -> bool:
         """Return whether it holds nothing, not even the key of a late answer."""
         return not (self._sends or self._mids or self._reviewed or self._claims)

@@ -193,6 +193,20 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return self.received == self.duplicates + ended + self.pending and self.pending >= 0
 
 
+class Standing(msgspec.Struct, frozen=True, gc=False):
+    """What of an account waits in the journal.
+
+    Attributes:
+        pending: Events that have not ended.
+        dead: Dead letters.
+        parked: Parked events.
+    """
+
+    pending: int
+    dead: int
+    parked: int
+
+
 class JournalError(GatewayError):
     """The journal could not carry out a command, and kept nothing of it."""
 
@@ -277,6 +291,18 @@ class Journal(Protocol):
 
     def tally(self, account: AccountId) -> Tally:
         """Return an account's counters as of the last commit. Any thread."""
+
+    def standings(self) -> Mapping[AccountId, Standing]:
+        """Return what waits, by account. Any thread, beside a commit.
+
+        No commit waits for it, so a number may be one commit older than its neighbour.
+        """
+
+    def oldest_ms(self) -> int | None:
+        """Return our Unix time when the oldest pending event came; None: none is known.
+
+        As of the last look, a minute ago at most. Any thread.
+        """
 
     def concerns(self) -> Sequence[Alert]:
         """Return what a person should look at, the same object until it changes. Any thread."""

@@ -50,6 +50,10 @@ class AlertRegistry:
         with self._lock:
             return self._alerts.on(account)
 
+    def names(self) -> list[str]:
+        """Return the name of each alert that is on; takes no lock."""
+        return self._alerts.names()
+
     def say(
         self,
         name: str,

@@ -6,9 +6,11 @@ import threading
 from collections import Counter
 from typing import Final
 
+from actors.policy.histogram import Histogram
 from actors.policy.rates import TokenBucket
 from actors.ports.errors import OverloadedError
 from actors.sections import OutboxSettings
+from actors.values import SendOutcome
 
 _DEFAULTS: Final = OutboxSettings()
 
@@ -40,6 +42,10 @@ class OpenSends:
         limit: Most open sends of the process.
         rate_per_s: Attempts a second, over all accounts.
         burst: Attempts at once after a quiet time.
+
+    Attributes:
+        outcomes: Sends that ended, by outcome.
+        took: How long it took from accepting a send to its outcome.
     """
 
     def __init__(
@@ -53,6 +59,9 @@ class OpenSends:
         self._bucket = TokenBucket(rate_per_s=rate_per_s, burst=burst)
         self._open: dict[str, str] = {}
         self._until: dict[str, float] = {}
+        self._since: dict[str, float] = {}
+        self.outcomes = dict.fromkeys(SendOutcome, 0)
+        self.took = Histogram()
         self._counts: Counter[str] = Counter()
         self._under_way: set[str] = set()
         self._closing = False
@@ -89,10 +98,18 @@ class OpenSends:
             self.refuse_full(account, limit)
             self._add(account, outbox_id)
 
-    def opened(self, account: str, outbox_id: str) -> None:
-        """Count a send that is stored, whoever accepted it; one that is counted stays so."""
+    def opened(self, account: str, outbox_id: str, since: float | None = None) -> None:
+        """Count a send that is stored, whoever accepted it; one that is counted stays so.
+
+        Args:
+            account: Whose.
+            outbox_id: Which.
+            since: Monotonic seconds when it was accepted; None: nobody wants to know.
+        """
         with self._changed:
             self._add(account, outbox_id)
+            if since is not None:
+                self._since.setdefault(outbox_id, since)
 
     def until(self, outbox_id: str, until: float) -> float:
         """Return when a send ends unsent, in monotonic seconds: what was said of it first.
@@ -102,11 +119,21 @@ class OpenSends:
         with self._changed:
             return self._until.setdefault(outbox_id, until)
 
+    def concluded(self, outbox_id: str, outcome: SendOutcome, now: float) -> None:
+        """Count an outcome, and the send no more."""
+        with self._changed:
+            self.outcomes[outcome] += 1
+            since = self._since.get(outbox_id)
+            if since is not None:
+                self.took.add(now - since)
+        self.ended(outbox_id)
+
     def ended(self, outbox_id: str, *, aside: bool = False) -> None:
         """Count it no more; ``aside``: it is open, and somebody may read it again."""
         with self._changed:
             if not aside:
                 self._until.pop(outbox_id, None)
+                self._since.pop(outbox_id, None)
             account = self._open.pop(outbox_id, None)
             if account is not None:
                 self._counts[account] -= 1

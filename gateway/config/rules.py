@@ -110,15 +110,14 @@ def warnings(settings: Settings) -> Iterator[Finding]:
 
 
 def _http(http: HttpSettings) -> Iterator[Finding]:
-    token = http.token or ""
-    if token and len(token) < SHORTEST_TOKEN:
-        told = f"has {len(token)} characters and can be guessed; at least {SHORTEST_TOKEN}"
-        yield (
-            "http.token",
-            f"{told}, e.g. of: python3 -c 'import secrets; print(secrets.token_hex())'",
-        )
-    elif not is_bearer(token):
-        yield "http.token", "holds blanks or letters that no header can carry; use a-z, A-Z, 0-9"
+    yield from _token("http.token", http.token or "")
+    yield from _token("http.metrics_token", http.metrics_token or "")
+    if http.metrics_token and not http.token:
+        told = "protects nothing while anybody may ask without http.token"
+        yield "http.metrics_token", f"{told}; set that, too"
+    elif http.metrics_token and http.metrics_token == http.token:
+        told = "is http.token, which opens everything"
+        yield "http.metrics_token", f"{told}; take another"
     if http.listen is None:
         return
     parsed = parse_listen(http.listen)
@@ -129,6 +128,14 @@ def _http(http: HttpSettings) -> Iterator[Finding]:
         listen = http.listen[-_LONGEST_ADDRESS:]
         told = f"is missing, and {listen} can be reached from other machines"
         yield "http.token", f"{told}; set a token of your own or listen on 127.0.0.1"
+
+
+def _token(key: str, token: str) -> Iterator[Finding]:
+    if token and len(token) < SHORTEST_TOKEN:
+        told = f"has {len(token)} characters and can be guessed; at least {SHORTEST_TOKEN}"
+        yield key, f"{told}, e.g. of: python3 -c 'import secrets; print(secrets.token_hex())'"
+    elif not is_bearer(token):
+        yield key, "holds blanks or letters that no header can carry; use a-z, A-Z, 0-9"
 
 
 def is_bearer(token: str) -> bool:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 from actors.messages import SendDropped
 from actors.ports.commands import CLOSED, JournalAnswer, JournalCommand
 from actors.ports.journal import CommandRefusedError, Journal
-from actors.values import AccountId
+from actors.values import AccountId, SendOutcome
 from gateway.errors import ShuttingDownError
 from gateway.journal.sqlite import dead_letters
 
@@ -44,7 +44,7 @@ class JournalAccess(Protocol):
     def replay(self, event_id: str) -> bool:
         """Make an event pending again, at the end of its lane; False if it is no letter."""
 
-    def send_dropped(self, account: AccountId, outbox_id: str) -> None:
+    def send_dropped(self, account: AccountId, outbox_id: str, outcome: SendOutcome) -> None:
         """Tell the outbox that a person has ended a send."""
 
 
@@ -78,9 +78,16 @@ class RunningJournal:
             letter.account, event_id, ANSWER_S
         )
 
-    def send_dropped(self, account: AccountId, outbox_id: str) -> None:
-        """Tell the account's outbox, if there is one."""
-        self._running().accounts.tell_outbox(account, SendDropped(outbox_id=outbox_id))
+    def send_dropped(self, account: AccountId, outbox_id: str, outcome: SendOutcome) -> None:
+        """Tell the account's outbox, if there is one.
+
+        What is resolved was counted when it ended as unknown; what is cancelled is counted here.
+        """
+        system = self._running()
+        if outcome is SendOutcome.CANCELLED:
+            services = system.services
+            services.sends.concluded(outbox_id, outcome, services.clock.monotonic())
+        system.accounts.tell_outbox(account, SendDropped(outbox_id=outbox_id))
 
 
 class StoppedJournal:
@@ -109,7 +116,7 @@ class StoppedJournal:
         with self._lock:
             return dead_letters.replay(self._journal, event_id)
 
-    def send_dropped(self, account: AccountId, outbox_id: str) -> None:
+    def send_dropped(self, account: AccountId, outbox_id: str, outcome: SendOutcome) -> None:
         """Nobody sends."""
 
     def close(self) -> None:

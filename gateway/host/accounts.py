@@ -226,6 +226,10 @@ class Accounts(Mapping[AccountId, AccountView]):
     def __len__(self) -> int:
         return len(self._views)
 
+    def states(self) -> list[tuple[AccountId, ConnectionState]]:
+        """Return where the connection of each account stands; takes no lock."""
+        return [(name, view.state) for name, view in self._views.copy().items()]
+
     def forget_states(self) -> None:
         """Tell that nothing is known any more: this is a child of the process that runs them."""
         for view in self._views.values():

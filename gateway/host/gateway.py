@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
@@ -43,6 +44,8 @@ from gateway.host.subscriptions import OnCrash, Session
 from gateway.host.subscriptions import check as check_wish
 from gateway.host.telling import Telling
 from gateway.host.undisturbed import run, undisturbed
+from gateway.metrics.collector import Collector
+from gateway.metrics.reading import Source
 from gateway.settings import Settings
 from gateway.transport import library
 
@@ -140,6 +143,8 @@ class Gateway:
         )
         self._handle: Handle = self._handlers
         self._observer: Observer = self._listeners
+        self._collecting = threading.Lock()
+        self._collector: Collector | None = None
 
     def _wrap(
         self, handle: Callable[[Handle], Handle], observer: Callable[[Observer], Observer]
@@ -322,6 +327,28 @@ class Gateway:
         the stop.
         """
         return self._registry.alerts(None)
+
+    @property
+    def collector(self) -> Collector:
+        """Return its metrics, for a registry of prometheus-client: ``registry.register(it)``.
+
+        ``/metrics`` has a registry of its own; nothing is added to the global one. Counters count
+        from the start and never fall.
+
+        Raises:
+            ConfigError: prometheus-client is not installed; says how to.
+        """
+        with self._collecting:
+            if self._collector is None:
+                self._collector = Collector(
+                    Source(
+                        system=lambda: self._system,
+                        states=self.accounts.states,
+                        storing=lambda: self.storing,
+                        settings=self.settings,
+                    )
+                )
+            return self._collector
 
     @property
     def log_lines_lost(self) -> int:

@@ -236,7 +236,7 @@ class Sends:
         after = self._find(outbox_id) or record
         if not held:
             raise SendStateError(outbox_id, after.state.value, wanted)
-        self._journal.send_dropped(record.delivery.account, outbox_id)
+        self._journal.send_dropped(record.delivery.account, outbox_id, result.outcome)
         self._tickets.end(outbox_id, result)
         return SendView.of(after)
 

@@ -51,6 +51,7 @@ __all__ = [
     "JournalSettings",
     "LimitSettings",
     "LogSettings",
+    "MetricsSettings",
     "NotifySettings",
     "OutboxSettings",
     "ReconnectSettings",
@@ -94,15 +95,29 @@ class HttpSettings(Masked):
     Attributes:
         listen: ``host:port``, or ``unix:PATH``, resolved as ``data_dir`` is; None: off.
         token: Bearer token; required unless it listens on loopback.
+        metrics_token: Bearer token that opens the metrics and nothing else; None: there is none.
         hosts: Further names it is asked by, e.g. that of a reverse proxy.
     """
 
     listen: str | None = None
     token: Secret | None = None
+    metrics_token: Secret | None = None
     hosts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "listen", resolved_listen(self.listen))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class MetricsSettings(Masked):
+    """What the metrics show.
+
+    Attributes:
+        per_account: Metrics with names of accounts: ``auto``: at ``/metrics`` up to 500 accounts,
+            and at ``/metrics/accounts``; ``always``: at both; ``never``: at neither.
+    """
+
+    per_account: Literal["auto", "always", "never"] = "auto"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +164,7 @@ class Settings(Masked):
     journal: JournalSettings = JournalSettings()
     log: LogSettings = LogSettings()
     http: HttpSettings = HttpSettings()
+    metrics: MetricsSettings = MetricsSettings()
     connect: ConnectSettings = ConnectSettings()
     credentials: CredentialSettings = CredentialSettings()
     handlers: HandlerSettings = HandlerSettings()

@@ -77,7 +77,8 @@ def serve(gateway: Controlled, *, log: Any = None) -> Serving | None:
     log = logs.logger_for(log, logs.redactor_of(gateway.settings))
     context = Context(gateway, log)
     host = listen.host.strip("[]") if isinstance(listen, Port) else "localhost"
-    application = Application(context, Guard(host, http.token or None, http.hosts))
+    guard = Guard(host, http.token or None, http.hosts, metrics_token=http.metrics_token or None)
+    application = Application(context, guard)
     try:
         listener = Listener(listen)
         try:

@@ -18,9 +18,9 @@ from gateway.host.send_view import SendView
 from gateway.journal.care import Report
 from gateway.journal.files.backup import Backup
 from gateway.journal.upkeep.retention import Pruned
-from gateway.web import credentials, description, joining, operations, records, sign_in
+from gateway.web import credentials, description, joining, metrics, operations, records, sign_in
 from gateway.web.context import Route
-from gateway.web.schemas import Also, Maybe, Named, OrNull
+from gateway.web.schemas import Also, Maybe, Named, OrNull, Text
 
 _EVENT_HINTS: Final = get_type_hints(PlatformEvent) | {"kind": str}
 
@@ -79,6 +79,8 @@ ANSWERS: Final[Mapping[Route, Mapping[int, Any]]] = {
     operations.livez: {200: {"status": str}},
     operations.readyz: {200: {"status": str}},
     operations.identity: {200: {"proof": OrNull(str)}},
+    metrics.show: {200: Text(("text/plain", metrics.OPENMETRICS))},
+    metrics.accounts: {200: Text(("text/plain",))},
     description.show: {200: Mapping[str, Any]},
     operations.status: {200: _STATUS},
     operations.stop: {200: {"done": str, "clean": bool}, 202: {"done": str}},

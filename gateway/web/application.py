@@ -11,6 +11,7 @@ import msgspec
 from gateway.commands import page
 from gateway.escaping import escaped
 from gateway.web import routes
+from gateway.web.asked import OTHER, Requests
 from gateway.web.context import Answer, Context
 from gateway.web.guard import Guard
 from gateway.web.problems import RETRY_S, Problem, of_exception
@@ -23,6 +24,7 @@ MOST_BODY_BYTES = 1 << 20
 """A longer body is refused, here and by the server."""
 
 _JSON = "application/json"
+_ROUTE = "gateway.route"
 _UNREADABLE = {
     413: ("too_large", "send less"),
     431: ("headers_too_large", "send shorter headers"),
@@ -61,6 +63,8 @@ class Application:
     def __init__(self, context: Context, guard: Guard) -> None:
         self._context = context
         self._guard = guard
+        self._requests = Requests(routes.LABELS)
+        context.collectors.append(self._requests)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Be a WSGI application (PEP 3333); never raises."""
@@ -69,14 +73,22 @@ class Application:
         except Exception as error:  # noqa: BLE001  # whatever it is, it is answered
             problem = of_exception(error) or self._unexpected(environ, error)
             answer = Answer(status=problem.status, body=problem.body())
-        body = escaped(msgspec.json.encode(answer.content(self._context.gateway.redact)))
-        headers = [*HEADERS, ("Content-Length", str(len(body)))]
+        self._requests.add(environ.get(_ROUTE, OTHER), answer.status)
+        body, headers = self._body_of(answer)
         if answer.status in _RETRY:
             headers.append(("Retry-After", str(RETRY_S)))
         if answer.status == HTTPStatus.UNAUTHORIZED:
             headers.append(("WWW-Authenticate", "Bearer"))
         start_response(f"{answer.status} {HTTPStatus(answer.status).phrase}", headers)
         return [body]
+
+    def _body_of(self, answer: Answer) -> tuple[bytes, list[tuple[str, str]]]:
+        if answer.content_type is None:
+            body = escaped(msgspec.json.encode(answer.content(self._context.gateway.redact)))
+            return body, [*HEADERS, ("Content-Length", str(len(body)))]
+        body = answer.body
+        headers = [("Content-Type", answer.content_type), *HEADERS[1:]]
+        return body, [*headers, ("Content-Length", str(len(body)))]
 
     def _answer(self, environ: Environ) -> Answer:
         self._guard.admit_page(
@@ -86,9 +98,11 @@ class Application:
         )
         path = str(environ.get("PATH_INFO", "")).encode("latin-1").decode("utf-8", "replace")
         if path not in routes.OPEN:
-            self._guard.admit_caller(environ.get("HTTP_AUTHORIZATION"))
+            metrics = path in routes.METRICS
+            self._guard.admit_caller(environ.get("HTTP_AUTHORIZATION"), metrics=metrics)
         method = str(environ["REQUEST_METHOD"])
         route, name = routes.find(method, path)
+        environ[_ROUTE] = routes.label(route, method, path)
         query = query_of(environ.get("QUERY_STRING", ""))
         if path not in routes.PROBES:
             routes.check_query(route, query)
@@ -102,6 +116,7 @@ class Application:
                 query=query,
                 body=body,
                 idempotency_key=_key(environ.get("HTTP_IDEMPOTENCY_KEY")),
+                accept=str(environ.get("HTTP_ACCEPT", "")),
                 gone=environ.get("waitress.client_disconnected", _never),
             ),
         )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import msgspec
 
 from gateway.errors import UnknownAccountError
+from gateway.web.asked import Requests
 from gateway.web.problems import Problem
 from gateway.web.request import Request
 from gateway.web.stopped import StoppedGateway
@@ -18,6 +19,8 @@ from gateway.web.tail import Tail
 from gateway.web.upkeep import FileCare
 
 if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+
     from gateway.host.gateway import Gateway
 
 Controlled: TypeAlias = "Gateway | StoppedGateway"
@@ -37,11 +40,13 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
         status: HTTP status.
         body: Plain values; secrets are masked when it is sent.
         unmasked: Put into the body as it is: what only this answer may show.
+        content_type: Of a body that is sent as it is, in bytes; None: it is sent as JSON.
     """
 
     status: int = 200
     body: Any
     unmasked: Mapping[str, Any] = {}
+    content_type: str | None = None
 
     def content(self, redact: Callable[[Any], Any]) -> Any:
         """Return what is sent."""
@@ -64,6 +69,8 @@ class Context:
         began_s: Monotonic time at which it was made.
         closing: Set when waiting requests should end.
         tail: The last events, for watchers.
+        collectors: What the server itself adds to the metrics.
+        registry: The metrics, once somebody has asked for them; ``registering`` guards it.
     """
 
     def __init__(self, gateway: Controlled, log: Any) -> None:
@@ -72,6 +79,9 @@ class Context:
         self.began_s = time.monotonic()
         self.closing = threading.Event()
         self.tail = Tail(gateway.tap, gateway.redact)
+        self.collectors: list[Requests] = []
+        self.registry: CollectorRegistry | None = None
+        self.registering = threading.Lock()
         self._waiting = threading.BoundedSemaphore(MOST_WAITING)
 
     @property

@@ -26,12 +26,21 @@ class Guard:
         host: Name or address the server listens on.
         token: What ``Authorization: Bearer`` must carry; None: nothing.
         hosts: Further names that may stand in ``Host``, e.g. of a reverse proxy.
+        metrics_token: Opens the metrics, too, and nothing else; None: there is none.
     """
 
-    def __init__(self, host: str, token: str | None, hosts: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        host: str,
+        token: str | None,
+        hosts: Iterable[str] = (),
+        *,
+        metrics_token: str | None = None,
+    ) -> None:
         self._loopback = is_loopback(host)
         self._names = _LOCAL_NAMES | {host.lower(), *(each.lower() for each in hosts)}
         self._token = None if token is None else _digest(token)
+        self._metrics_token = None if metrics_token is None else _digest(metrics_token)
 
     def admit_page(self, host: str | None, origin: str | None, fetch_site: str | None) -> None:
         """Refuse what a foreign page could have made.
@@ -62,8 +71,12 @@ class Guard:
                 "ask from a program, or from a page of this server",
             )
 
-    def admit_caller(self, authorization: str | None) -> None:
+    def admit_caller(self, authorization: str | None, *, metrics: bool = False) -> None:
         """Refuse a request without the token; takes the same time for any wrong one.
+
+        Args:
+            authorization: Header ``Authorization``.
+            metrics: It asks for metrics, which have a token of their own.
 
         Raises:
             Problem: 401.
@@ -71,7 +84,10 @@ class Guard:
         if self._token is None:
             return
         scheme, _, given = (authorization or "").partition(" ")
-        right = hmac.compare_digest(_digest(given.strip()), self._token)
+        digest = _digest(given.strip())
+        right = hmac.compare_digest(digest, self._token)
+        if metrics and self._metrics_token is not None:
+            right |= hmac.compare_digest(digest, self._metrics_token)
         if scheme.lower() != "bearer" or not right:
             raise Problem(
                 401,

@@ -18,7 +18,7 @@ from gateway.web import operations, records, routes
 from gateway.web.answers import ANSWERS
 from gateway.web.context import Route
 from gateway.web.request import LONGEST_WAIT_S, MOST_ROWS
-from gateway.web.schemas import Schema, Schemas
+from gateway.web.schemas import Schema, Schemas, Text
 
 
 def _words(states: type[ConnectionState | SendState]) -> Schema:
@@ -109,7 +109,7 @@ def _operation(method: str, path: str, route: Route, schemas: Schemas) -> dict[s
             **{
                 str(status): {
                     "description": HTTPStatus(status).phrase,
-                    "content": {"application/json": {"schema": schemas.of(shape)}},
+                    "content": _content(shape, schemas),
                 }
                 for status, shape in ANSWERS[route].items()
             },
@@ -133,6 +133,12 @@ def _operation(method: str, path: str, route: Route, schemas: Schemas) -> dict[s
     if path in routes.OPEN:
         operation["security"] = []
     return operation
+
+
+def _content(shape: Any, schemas: Schemas) -> dict[str, Any]:
+    if isinstance(shape, Text):
+        return {kind: {"schema": {"type": "string"}} for kind in shape.types}
+    return {"application/json": {"schema": schemas.of(shape)}}
 
 
 def _slug(method: str, path: str) -> str:

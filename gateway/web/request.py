@@ -32,6 +32,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         query: The parameters; the last of a name counts.
         body: As received.
         idempotency_key: The header of that name, without quotes; None: there is none.
+        accept: Header ``Accept``.
         gone: Returns True if the client went away, so that no one reads the answer.
     """
 
@@ -40,6 +41,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     query: Mapping[str, str] = {}
     body: bytes = b""
     idempotency_key: str | None = None
+    accept: str = ""
     gone: Callable[[], bool] = _never
 
     def __repr__(self) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from gateway.commands import page
-from gateway.web import credentials, description, joining, operations, records, sign_in
+from gateway.web import credentials, description, joining, metrics, operations, records, sign_in
 from gateway.web.context import Route
 from gateway.web.problems import Problem, bad_request
 
@@ -15,6 +15,8 @@ TABLE: Final[dict[tuple[str, str], Route]] = {
     ("GET", "/livez"): operations.livez,
     ("GET", "/healthz"): operations.livez,
     ("GET", "/readyz"): operations.readyz,
+    ("GET", "/metrics"): metrics.show,
+    ("GET", "/metrics/accounts"): metrics.accounts,
     ("GET", "/v1/identity"): operations.identity,
     ("GET", "/v1/openapi.json"): description.show,
     ("GET", "/v1/status"): operations.status,
@@ -78,6 +80,14 @@ PROBES: Final = frozenset({"/livez", "/healthz", "/readyz"})
 OPEN: Final = PROBES | {"/v1/identity"}
 """Paths that need no token: they tell alive, ready, and that we know the token."""
 
+METRICS: Final = frozenset({"/metrics", "/metrics/accounts"})
+"""Paths that ``http.metrics_token`` opens, too."""
+
+LABELS: Final = tuple(f"{method} {path}" for method, path in TABLE)
+"""Each route as the metrics name it."""
+
+_LABELS: Final = {route: label for label, route in zip(LABELS, TABLE.values(), strict=True)}
+
 _PATTERNS: Final = [
     (method, re.compile(re.sub(r"<\w+>", "(.+)", path)), route)
     for (method, path), route in TABLE.items()
@@ -101,6 +111,11 @@ def find(method: str, path: str) -> tuple[Route, str]:
         told = f"{path} takes {' or '.join(sorted(set(allowed)))}, not {method}"
         raise Problem(405, "method_not_allowed", told, f"see {page('docs/control.md')}")
     raise Problem(404, "unknown_path", f"there is no {path}", f"see {page('docs/control.md')}")
+
+
+def label(route: Route, method: str, path: str) -> str:
+    """Return which of :data:`LABELS` a request is; paths may share a route."""
+    return f"{method} {path}" if (method, path) in TABLE else _LABELS[route]
 
 
 def check_query(route: Route, query: Iterable[str]) -> None:

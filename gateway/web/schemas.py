@@ -42,6 +42,12 @@ class OrNull(msgspec.Struct, frozen=True):
     shape: Any
 
 
+class Text(msgspec.Struct, frozen=True):
+    """A body that is no JSON, of one of these types."""
+
+    types: tuple[str, ...]
+
+
 class Also(msgspec.Struct, frozen=True):
     """A type with further keys."""
 

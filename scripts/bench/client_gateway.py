@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
+import subprocess
 import sys
 import tempfile
 import threading
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Final
 
 # Loaded here, and not with the first account: what is there once is no account's memory.
 import websocket  # noqa: F401
 
 import gateway.platforms.goofish  # noqa: F401
-from gateway import ChatMessage, ConnectionState, Gateway
+from gateway import ChatMessage, ConnectionState, Gateway, web
 from gateway.config import from_mapping
 from scripts.bench.feed import token, user_id
 from scripts.bench.probe import Probe
 
 CONNECT_S = 120.0
+
+SCRAPER: Final = """
+import sys, time, urllib.request
+while True:
+    urllib.request.urlopen(sys.argv[1]).read()
+    time.sleep(1)
+"""
+"""Scrapes an address each second, as Prometheus would."""
 
 
 def configuration(probe: Probe, data_dir: str) -> dict[str, Any]:
@@ -38,7 +49,7 @@ def configuration(probe: Probe, data_dir: str) -> dict[str, Any]:
     return {
         "data_dir": data_dir,
         "durability": probe.spec["durability"],
-        "http": {"listen": None},
+        "http": {"listen": "127.0.0.1:0" if probe.spec.get("scrape") else None},
         "connect": {"rate_per_s": 100_000, "burst": 100_000, "max_in_flight": 64},
         "history": {"rate_per_s": 100_000, "burst": 100_000},
         "accounts": accounts,
@@ -74,16 +85,36 @@ def hold(gateway: Gateway, probe: Probe, left: CountDown) -> None:
     """
     gateway.start()
     try:
-        for name, account in gateway.accounts.items():
-            if not account.wait_for(ConnectionState.CONNECTED, CONNECT_S):
-                raise TimeoutError(f"{name} is not connected: {account.last_error}")
-        if not left.none.wait(CONNECT_S):
-            raise TimeoutError("the recoveries after registering did not end")
-        probe.ready()
-        sys.stdin.readline()
-        probe.report()
+        with scraped(gateway):
+            _hold(gateway, probe, left)
     finally:
         gateway.stop()
+
+
+@contextlib.contextmanager
+def scraped(gateway: Gateway) -> Iterator[None]:
+    """Have another process scrape the gateway each second, if it listens."""
+    with web.serving(gateway) as served:
+        if served is None:
+            yield
+            return
+        scraper = subprocess.Popen([sys.executable, "-c", SCRAPER, f"{served.url}/metrics"])
+        try:
+            yield
+        finally:
+            scraper.kill()
+            scraper.wait()
+
+
+def _hold(gateway: Gateway, probe: Probe, left: CountDown) -> None:
+    for name, account in gateway.accounts.items():
+        if not account.wait_for(ConnectionState.CONNECTED, CONNECT_S):
+            raise TimeoutError(f"{name} is not connected: {account.last_error}")
+    if not left.none.wait(CONNECT_S):
+        raise TimeoutError("the recoveries after registering did not end")
+    probe.ready()
+    sys.stdin.readline()
+    probe.report()
 
 
 def main() -> None:

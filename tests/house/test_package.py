@@ -168,6 +168,7 @@ def test_the_sdist_has_all_that_a_wheel_needs_and_nothing_that_was_built(sdist: 
     wanted = {"LICENSE", "NOTICE", "CHANGELOG.md", "CONTRIBUTING.md", "setup.py"}
     wanted |= {"deploy/compose.yaml", "deploy/systemd/xianyu-gateway.service"}
     wanted |= {"config/example.yaml", "examples/embed.py", "docs/adr", "scripts/run_gateway.py"}
+    wanted |= {"deploy/prometheus/rules.yml", "deploy/grafana/gateway.json"}
     wanted |= {f"{module.replace('.', '/')}.pyx" for module in (FRAMES, PUSHES)}
     assert wanted <= names
     assert not [name for name in names if name.endswith((".so", ".pyd", ".c", ".pyc"))]
@@ -223,7 +224,10 @@ def test_without_compiled_readers_it_works_and_says_so(installed: Path, tmp_path
     [
         ("", f"{sys.executable} -m pip install 'xianyu-gateway[http]'"),
         ("sys.modules['pip'] = None", f"uv pip install -p {sys.executable} 'xianyu-gateway[http]'"),
-        ("sys.prefix = {!r}", "pipx inject xianyu-gateway 'waitress<4,>=3.0.1'"),
+        (
+            "sys.prefix = {!r}",
+            "pipx inject xianyu-gateway 'waitress<4,>=3.0.1' 'prometheus-client>=0.21'",
+        ),
     ],
     ids=["pip", "uv", "pipx"],
 )

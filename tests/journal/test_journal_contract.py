@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
+import msgspec
 import pytest
 
 from actors.policy.retries import GiveUp, History
@@ -24,7 +25,7 @@ from actors.ports.commands import (
     StorePast,
     StorePaused,
 )
-from actors.ports.journal import SendQuery, Tally
+from actors.ports.journal import SendQuery, Standing, Tally
 from actors.runtime.clock import SystemClock
 from actors.values import (
     Content,
@@ -557,3 +558,37 @@ def test_a_text_is_kept_until_another_takes_its_place(journal: AnyJournal) -> No
     journal.commit([StoreKept(name="notify", text="[1]"), StoreKept(name="other", text="铃")])
     journal.commit([StoreKept(name="notify", text="[2]")])
     assert (journal.kept_text("notify"), journal.kept_text("other")) == ("[2]", "铃")
+
+
+def test_standings_say_what_waits(journal: AnyJournal) -> None:
+    """As the tally does, for who must not wait for a commit."""
+    (events,) = stored(journal, frames(journal, *[[(f"m{n}", "c1", n)] for n in range(4)]))
+    ends = (Disposition.DONE, Disposition.DEAD, Disposition.PARKED)
+    settlements = [
+        Settlement(event, Outcome(disposition=end, reason="x"))
+        for event, end in zip(events, ends, strict=False)
+    ]
+    journal.commit([SettleEvents(account="a", settlements=settlements)])
+    tally = journal.tally("a")
+    assert journal.standings() == {"a": Standing(tally.pending, tally.dead, tally.parked)}
+    assert journal.standings() == {"a": Standing(1, 1, 1)}
+
+
+def test_the_age_of_what_waits_is_known(journal: AnyJournal) -> None:
+    """On disk it is looked for in the steps of upkeep; as of the last round it is exact."""
+    assert journal.oldest_ms() is None
+    old, new = frames(journal, [("m1", "c1", 1)]), frames(journal, [("m2", "c1", 2)])
+    first, _ = stored(journal, old, msgspec.structs.replace(new, received_at_ms=2000))
+    look_round(journal)
+    assert journal.oldest_ms() == 1000
+    journal.commit([SettleEvents(account="a", settlements=(), done=first)])
+    look_round(journal)
+    assert journal.oldest_ms() == 2000
+
+
+def look_round(journal: AnyJournal) -> None:
+    """Have a journal on disk look at all that waits."""
+    if isinstance(journal, SqliteJournal):
+        connection, backlog = journal._handle.connected(), journal._upkeep._backlog
+        while backlog.step(connection, 3000):
+            pass

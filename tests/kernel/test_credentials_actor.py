@@ -125,6 +125,7 @@ class Desk:
             seen=services.seen,
             mailbox=self.mailbox,
             threads=Threads(),
+            counts=services.tokens,
         )
         return self.actor
 
@@ -236,6 +237,18 @@ def test_who_waits_for_a_failed_renewal_takes_no_slot_and_is_called_back(desk: D
     assert desk.supervisor.of(DialAllowed) == [DialAllowed(generation=1)]
     desk.ask(generation=2)
     assert desk.connection.of(GrantGiven)[0].generation == 2
+
+
+def test_calls_are_counted_by_verdict_over_the_lives_of_the_actor(desk: Desk) -> None:
+    """A total that began anew with each life would look like a burst of calls."""
+    desk.source().results = [REFUSED]
+    desk.ask()
+    desk.run()
+    desk.made()
+    desk.ask(generation=2)
+    desk.run()
+    calls = desk.bench.account.services.tokens.calls
+    assert {verdict: count for verdict, count in calls.items() if count} == {"network": 1, "ok": 1}
 
 
 def test_a_person_is_asked_once_and_the_platform_not_again(desk: Desk) -> None:

@@ -59,8 +59,10 @@ class SlowWriter:
         then: Callable[[JournalAnswer], None],
         *,
         refused: Callable[[str], None] | None = None,
+        rows: int | None = None,
     ) -> None:
         """Keep it."""
+        del rows
         self.waiting.append((command, then, refused))
 
     def commit(self) -> None:

@@ -89,6 +89,7 @@ class Hall:
             dice=bench.account.services.dice,
             timers=bench.timers,
             mailbox=bench.dialing,
+            counts=bench.account.services.dials,
         )
         return self.actor
 
@@ -264,6 +265,14 @@ def test_bad_credentials_say_nothing_about_the_endpoint(hall: Hall) -> None:
 
     hall.advance(1.0)
     assert hall.granted() == ["b"]
+
+
+def test_dials_are_counted_whether_the_endpoint_was_asked_or_not(hall: Hall) -> None:
+    hall.ended("a")
+    hall.ended("b", Failure(error_class=ErrorClass.NETWORK, reason="refused", phase=Phase.TCP))
+    hall.ended("c", Failure(error_class=ErrorClass.AUTH, reason="x", phase=Phase.CREDENTIALS))
+    ended = hall.bench.account.services.dials.ended
+    assert {result for result, count in ended.items() if count == 1} == {"ok", "network", "auth"}
 
 
 def test_no_thread_left_is_a_failed_attempt(hall: Hall) -> None:

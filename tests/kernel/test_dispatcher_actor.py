@@ -274,7 +274,7 @@ def test_durable_journal_paces_reading_itself(bench: Bench, *, refuse: bool) -> 
     floor.store(event(1))
     submitted: list[Any] = []
     bench.account.services.writer.submit = (  # type: ignore[method-assign]
-        lambda command, then, *, refused=None: submitted.append((command, then, refused))
+        lambda command, then, *, refused=None, **_: submitted.append((command, then, refused))
     )
 
     floor.ran("c1", (event(1), DONE))

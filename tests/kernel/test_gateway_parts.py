@@ -437,6 +437,22 @@ def test_open_sends_are_limited_by_account() -> None:
     assert sends.count("shop-a") == 2
 
 
+def test_outcomes_of_sends_are_counted_and_timed() -> None:
+    """A send that nobody timed is counted; what ended is not known any more."""
+    sends = OpenSends()
+    sends.opened("shop-a", "o-1", 10.0)
+    sends.opened("shop-a", "o-1", 11.0)
+    sends.concluded("o-1", SendOutcome.ACCEPTED, 10.5)
+    sends.reserve("shop-a", "o-2", 1)
+    sends.concluded("o-2", SendOutcome.REFUSED, 12.0)
+    sends.concluded("o-1", SendOutcome.CANCELLED, 99.0)
+
+    assert {outcome: count for outcome, count in sends.outcomes.items() if count} == {
+        SendOutcome.ACCEPTED: 1, SendOutcome.REFUSED: 1, SendOutcome.CANCELLED: 1,
+    }  # fmt: skip
+    assert (sends.took.sum_s, len(sends)) == (0.5, 0)
+
+
 def test_tickets_are_found_by_id() -> None:
     tickets = Tickets()
     first = tickets.open("o-1")

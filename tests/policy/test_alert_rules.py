@@ -148,3 +148,12 @@ def test_what_the_journal_refuses_is_told_with_its_reason() -> None:
     assert "3 frames" in alert.detail
     assert "ValueError: no" in alert.detail
     assert "journal check" in alert.next_step
+
+
+def test_names_are_those_of_all_that_are_on() -> None:
+    """One a lane: a metric shows how many."""
+    alerts = Alerts()
+    for account in ("a", "b"):
+        alerts.begin(Alert(name="letters.waiting", account=account), 1)
+    alerts.begin(Alert(name="journal.lost"), 1)
+    assert sorted(alerts.names()) == ["journal.lost", "letters.waiting", "letters.waiting"]

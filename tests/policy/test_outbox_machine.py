@@ -534,12 +534,16 @@ def test_platform_without_history() -> None:
     (ended,) = box.link_down()
     assert isinstance(ended, Ended)
     assert ended.result.reason == NEEDS_REVIEW
+    assert box.to_review == 1
     assert box.restore(send("s4", "c4"), until=UNTIL, first_ms=1, review=False)
     assert not box.restore(send("s4", "c4"), until=UNTIL, first_ms=1, review=False)
     (ended,) = box.link_up(1.0, history=False)
     assert isinstance(ended, Ended)
     assert ended.result.reason == NEEDS_REVIEW
+    assert box.to_review == 2
     assert box.look(1.0) is None
+    box.drop("s2")
+    assert box.to_review == 1
 
 
 def test_strict_lane() -> None:

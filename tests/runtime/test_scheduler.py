@@ -40,6 +40,7 @@ class Desk:
             alarm=self._alarm,
             wake=self._wake,
             spawn=self._spawn,
+            unix_ms=lambda: 5000,
         )
 
     def _alarm(self) -> None:
@@ -60,9 +61,9 @@ def desk() -> Desk:
     return Desk()
 
 
-def task(lane: str, count: int = 1) -> Task:
-    events: list[Any] = [Event(event_id=f"{lane} {n}") for n in range(count)]
-    return Task(lane, events, lambda _: DONE, Letters())
+def task(lane: str, count: int = 1, *, again: bool = False, **fields: Any) -> Task:
+    events: list[Any] = [Event(event_id=f"{lane} {n}", **fields) for n in range(count)]
+    return Task(lane, events, lambda _: DONE, Letters(), again)
 
 
 def finish(desk: Desk, worker: Worker, now: float) -> Task | None:
@@ -360,3 +361,65 @@ def test_withdrawing_cuts_the_run_at_hand_and_no_later_one(desk: Desk) -> None:
     scheduler.add(KEY, [task("x", 2)], 1.0)
     again = scheduler.find(worker, 1.0)
     assert finish(desk, worker, 1.000001) is again
+
+
+# --- what is measured -----------------------------------------------------------------
+
+
+def test_a_slice_is_measured_once(desk: Desk) -> None:
+    """Clocks and places cost more than a quick handler; its mean says as much."""
+    scheduler = desk.scheduler
+    scheduler.add(KEY, [task("x", received_at_ms=4990), task("y", received_at_ms=4998)], 0.0)
+    (worker,) = desk.spawned
+    scheduler.find(worker, 0.0)
+    finish(desk, worker, 0.001)
+    assert sum(scheduler.took.counts) == 0, "the slice goes on"
+    finish(desk, worker, 0.003)
+    assert scheduler.took.cumulative()[:2] == [0, 2], "1.5 ms each"
+    assert scheduler.took.sum_s == pytest.approx(0.003)
+    assert scheduler.waited.cumulative()[3:5] == [0, 2], "since the first was read, 10 ms ago"
+
+
+def test_a_slow_handler_is_measured_by_itself(desk: Desk) -> None:
+    """In the mean of quick ones it would be gone."""
+    scheduler = desk.scheduler
+    scheduler.add(KEY, [task(str(number)) for number in range(40)], 0.0)
+    (worker,) = desk.spawned
+    scheduler.find(worker, 0.0)
+    for number in range(1, 33):
+        finish(desk, worker, number / 4096)
+    finish(desk, worker, 3.0)
+    counts = scheduler.took.cumulative()
+    assert counts[0] == 32
+    assert counts[-1] == 33
+    assert counts[11] == 32, "nothing between 1 ms and 2 s"
+    assert counts[12] == 33
+    assert scheduler.took.sum_s == pytest.approx(3.0)
+
+
+def test_a_handler_that_is_given_up_is_measured(desk: Desk) -> None:
+    scheduler = desk.scheduler
+    scheduler.add(KEY, [task("x", received_at_ms=5000)], 0.0)
+    scheduler.find(desk.spawned[0], 0.0)
+    scheduler.inspect(DEADLINE_S)
+    assert scheduler.took.cumulative()[-1] == scheduler.waited.cumulative()[-1] == 1
+    assert scheduler.took.sum_s == DEADLINE_S
+
+
+@pytest.mark.parametrize("again", [{"again": True}, {"redelivered": True}])
+def test_what_was_tried_before_has_not_waited(desk: Desk, again: dict[str, bool]) -> None:
+    """The pauses between attempts would look like a gateway that is slow."""
+    scheduler = desk.scheduler
+    scheduler.add(KEY, [task("x", **again)], 0.0)
+    scheduler.find(desk.spawned[0], 0.0)
+    finish(desk, desk.spawned[0], 0.001)
+    assert sum(scheduler.waited.counts) == 0
+    assert sum(scheduler.took.counts) == 1
+
+
+def test_calls_of_the_host_are_no_events(desk: Desk) -> None:
+    scheduler = desk.scheduler
+    scheduler.add((True, "a"), [Task("a", (print,), lambda _: DONE, None)], 0.0)
+    scheduler.find(desk.spawned[0], 0.0)
+    finish(desk, desk.spawned[0], 1.0)
+    assert sum(scheduler.took.counts) == sum(scheduler.waited.counts) == 0

@@ -29,6 +29,7 @@ from actors.ports.journal import (
     RecoveryRecord,
     SendQuery,
     SendRecord,
+    Standing,
     Tally,
 )
 from actors.runtime.clock import SystemClock
@@ -105,6 +106,12 @@ class Disk:
 
     def concerns(self) -> Sequence[Alert]:
         return ()
+
+    def standings(self) -> Mapping[AccountId, Standing]:
+        return self.kept.standings()
+
+    def oldest_ms(self) -> int | None:
+        return self.kept.oldest_ms()
 
     def tally(self, account: AccountId) -> Tally:
         raise AssertionError(account)

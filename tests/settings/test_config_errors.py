@@ -222,6 +222,13 @@ def test_broken_yaml_names_line_and_column_and_quotes_nothing(
         ("http: {listen: 'h:99999'}", "http.listen: expected host:port"),
         ("http: {listen: '0.0.0.0:1'}", "http.token: is missing, and 0.0.0.0:1 can be reached"),
         ("http: {listen: 'example.com:1'}", "http.token: is missing"),
+        ("http: {metrics_token: 0123456789abcdef}", "http.metrics_token: protects nothing while"),
+        ("http: {metrics_token: short}", "http.metrics_token: has 5 characters and can be guessed"),
+        (
+            "http: {token: 0123456789abcdef, metrics_token: 0123456789abcdef}",
+            "http.metrics_token: is http.token, which opens everything",
+        ),
+        ("metrics: {per_account: sometimes}", "metrics.per_account"),
     ],
 )
 def test_a_file_of_the_wrong_shape_is_refused_in_words(

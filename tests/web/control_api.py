@@ -38,10 +38,11 @@ class Api:
         headers: dict[str, str] | None = None,
         raw: bytes | None = None,
     ) -> tuple[int, Any, dict[str, str]]:
-        """Return status, body and headers (in lower case) of an answer."""
+        """Return status, body and headers (in lower case) of an answer; metrics are text."""
         data = raw if raw is not None else None if body is None else msgspec.json.encode(body)
         status, answer, told = self._exchange(method, path, data, headers or {})
-        return status, msgspec.json.decode(answer), told
+        is_json = told["content-type"].startswith("application/json")
+        return status, msgspec.json.decode(answer) if is_json else answer.decode(), told
 
     def get_bytes(self, path: str) -> bytes:
         """Return the body of an answer as it came."""

@@ -98,6 +98,16 @@ def test_the_token_must_be_right(header: str | None, right: bool) -> None:  # no
     Guard("127.0.0.1", None).admit_caller(header)
 
 
+def test_the_token_of_metrics_is_for_metrics() -> None:
+    guard = Guard("127.0.0.1", "s3cret-token", metrics_token="m3trics-token")
+    guard.admit_caller("Bearer m3trics-token", metrics=True)
+    guard.admit_caller("Bearer s3cret-token", metrics=True)
+    for header, metrics in (("Bearer m3trics-token", False), (None, True), ("Bearer x", True)):
+        with pytest.raises(Problem) as caught:
+            guard.admit_caller(header, metrics=metrics)
+        assert caught.value.status == 401
+
+
 def test_names_and_addresses_are_told_apart() -> None:
     assert host_name("a:1") == "a"
     assert host_name("[::1]:1") == "::1"

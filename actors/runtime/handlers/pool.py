@@ -22,6 +22,7 @@ from queue import Empty
 from typing import Any, Final
 
 from actors.messages import LanesRan
+from actors.policy.histogram import Histogram
 from actors.policy.lanes import Run
 from actors.ports import Clock, Handle, Mailbox
 from actors.runtime.handlers.runs import RanLane, Task, tell_results
@@ -132,12 +133,30 @@ class HandlerPool:
             alarm=self._alarm.notify,
             wake=_wake,
             spawn=self._spawn,
+            unix_ms=clock.unix_ms,
         )
 
     @property
     def leaked(self) -> int:
         """Return the number of threads that were given up and are still in their handler."""
         return len(self._scheduler.lost)
+
+    @property
+    def threads(self) -> tuple[int, int, int]:
+        """Return how many threads run, idle and hang; no lock is taken, a moment may be mixed."""
+        scheduler = self._scheduler
+        idle = len(scheduler.idle)
+        return max(0, len(scheduler.workers) - idle), idle, len(scheduler.lost)
+
+    @property
+    def waited(self) -> Histogram:
+        """Return how long events had waited, from their read until a thread began with them."""
+        return self._scheduler.waited
+
+    @property
+    def took(self) -> Histogram:
+        """Return how long handlers took."""
+        return self._scheduler.took
 
     # --- any thread ------------------------------------------------------------------------
 
@@ -158,6 +177,7 @@ class HandlerPool:
                 run.events,
                 handle if run.admit is None else partial(_admitted, run.admit, handle),
                 reply_to,
+                run.again,
             )
             for run in runs
             if run.events

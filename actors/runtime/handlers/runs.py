@@ -53,13 +53,15 @@ class RanLane(msgspec.Struct, frozen=True, gc=False):
 class Task(msgspec.Struct, frozen=True, eq=False):
     """One run on its way: what to do with each item, and who wants to know.
 
-    ``reply_to`` is None for a call of the host's, whose only item is the function.
+    ``reply_to`` is None for a call of the host's, whose only item is the function. ``again``: the
+    first item was tried before.
     """
 
     lane: str
     items: Sequence[Any]
     do: Callable[[Any], Outcome]
     reply_to: Mailbox[LanesRan] | None
+    again: bool = False
 
 
 class Queue:

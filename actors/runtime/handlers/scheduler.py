@@ -17,6 +17,7 @@ from queue import SimpleQueue
 from typing import Final, TypeAlias
 
 from actors.messages import LanesRan
+from actors.policy.histogram import Histogram
 from actors.ports import Mailbox
 from actors.runtime.handlers.runs import Queue, RanLane, Task
 from actors.values import DONE, Disposition, Outcome
@@ -57,6 +58,7 @@ class Worker:
         lost: Given up; it is told by :func:`actors.runtime.handlers.pool.revoked`.
         results: Runs that ended and were not reported yet.
         results_since: When the first of them ended.
+        waited_s: How long the first event of the slice had waited; None: it was tried before.
         bell: Wakes the thread when it is idle.
         thread: The thread.
     """
@@ -75,6 +77,7 @@ class Worker:
         "stuck",
         "task",
         "thread",
+        "waited_s",
     )
 
     def __init__(self) -> None:
@@ -86,6 +89,7 @@ class Worker:
         self.cut = False
         self.stuck = False
         self.lost = False
+        self.waited_s: float | None = None
         self.results: Results = []
         self.bell: SimpleQueue[None] = SimpleQueue()
         self.thread: threading.Thread | None = None
@@ -122,6 +126,9 @@ class HandlerScheduler:
             it is warm, and the others may go when nobody needs them.
         stopping: No event is begun any more.
         look_at: Monotonic seconds at which :meth:`inspect` wants to be called; None: never.
+        waited: How long events had waited when their slice began, since they were read.
+        took: How long handlers took: those of :data:`REPORT_S` and longer each, others as the mean
+            of their slice.
     """
 
     def __init__(
@@ -135,6 +142,7 @@ class HandlerScheduler:
         alarm: Callable[[], None],
         wake: Callable[[Worker], None],
         spawn: Callable[[], Worker | None],
+        unix_ms: Callable[[], int],
     ) -> None:
         self.workers: set[Worker] = set()
         self.lost: set[Worker] = set()
@@ -152,6 +160,9 @@ class HandlerScheduler:
         self._leak_limit = leak_limit
         self._wake = wake
         self._spawn = spawn
+        self._unix_ms = unix_ms
+        self.waited = Histogram()
+        self.took = Histogram()
         self._queues: dict[tuple[bool, str], Queue] = {}
         self._ready: deque[Queue] = deque()
 
@@ -239,6 +250,8 @@ class HandlerScheduler:
             worker.queue = queue
             worker.handled = 0
             worker.since = worker.began = now
+            if task.reply_to is not None and not task.again and not task.items[0].redelivered:
+                worker.waited_s = (self._unix_ms() - task.items[0].received_at_ms) / 1000
             self._begin(worker, task)
             return task
         self._hot -= 1
@@ -271,6 +284,7 @@ class HandlerScheduler:
         if worker.stuck:
             worker.stuck = False
             self._hot += 1
+        last_s = now - worker.since
         worker.since = now
         worker.handled += 1
         worker.outcomes.append(outcome)
@@ -283,8 +297,22 @@ class HandlerScheduler:
         if not late and worker.handled < SLICE and (following := queue.take()) is not None:
             self._begin(worker, following)
             return following
+        if task.reply_to is not None:
+            self._measure(worker, last_s)
         self._depart(worker, queue)
         return None
+
+    def _measure(self, worker: Worker, last_s: float) -> None:
+        """Count the slice that ends now: once, and whoever was slow in it, which is the last."""
+        events, took_s = worker.handled, worker.since - worker.began
+        if worker.waited_s is not None:
+            self.waited.add(worker.waited_s, events)
+            worker.waited_s = None
+        if last_s >= REPORT_S:
+            self.took.add(last_s)
+            events, took_s = events - 1, took_s - last_s
+        if events:
+            self.took.add(took_s / events, events)
 
     def _end_run(
         self, worker: Worker, task: Task, queue: Queue, outcomes: Sequence[Outcome]
@@ -329,6 +357,9 @@ class HandlerScheduler:
             if worker.task is None:
                 continue
             if now - worker.since >= self._deadline_s:
+                last_s, worker.since, worker.handled = now - worker.since, now, worker.handled + 1
+                if worker.task.reply_to is not None:
+                    self._measure(worker, last_s)
                 results += self.give_up(worker, TIMED_OUT)
                 lost += 1
             elif worker.results and now - worker.results_since >= REPORT_S:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
+from actors.policy.histogram import Histogram
 from actors.ports import Clock
-from actors.ports.commands import CLOSED, JournalAnswer, JournalCommand
+from actors.ports.commands import CLOSED, JournalAnswer
 from actors.ports.journal import Journal, JournalError, JournalFullError
 from actors.runtime.journal.waiting import Waiting, Waitlist, closes, rows_of
 from actors.runtime.log import Log
@@ -32,11 +33,12 @@ class Commits:
 
     Attributes:
         stalled_since: Monotonic seconds of the first try of the commit that does not hold.
+        took: How long commits took that held.
     """
 
     __slots__ = (
         "_clock", "_healthy", "_journal", "_list", "_log", "_on_health", "commits", "failures",
-        "last_commit_s", "refused", "rows", "slow", "stalled_since",
+        "last_commit_s", "refused", "rows", "slow", "stalled_since", "took",
     )  # fmt: skip
 
     def __init__(
@@ -57,6 +59,7 @@ class Commits:
         self.stalled_since: float | None = None
         self.commits = self.rows = self.failures = self.refused = self.slow = 0
         self.last_commit_s = 0.0
+        self.took = Histogram()
 
     def store(self, batch: Sequence[Waiting]) -> None:
         """Commit, answer, and forget a batch; come back only then, or when giving up."""
@@ -85,6 +88,7 @@ class Commits:
             else:
                 self.last_commit_s = self._clock.monotonic() - begun
                 self.slow += self.last_commit_s > SLOW_COMMIT_S
+                self.took.add(self.last_commit_s)
                 self.stalled_since = None
                 self._answer(batch, answers)
                 return
@@ -152,16 +156,16 @@ class Commits:
         while self._list.reads:
             self._list.reads.popleft()()
 
-    def commit_one(self, command: JournalCommand) -> tuple[JournalAnswer, str | None]:
+    def commit_one(self, waiting: Waiting) -> tuple[JournalAnswer, str | None]:
         """Commit a command at once; return its answer, or why it was refused."""
         if self._list.stopping:
             return None, CLOSED
         try:
-            answer = self._journal.commit((command,))[0]
+            answer = self._journal.commit((waiting.command,))[0]
         except Exception as error:  # noqa: BLE001  # one bad command must not hurt its actor
             return None, reason_of(error)
         self.commits += 1
-        self.rows += rows_of(command)
+        self.rows += waiting.rows or rows_of(waiting.command)
         return answer, None
 
     def tell(self, then: Callable[[T], object], answer: T) -> None:

@@ -8,22 +8,24 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
 from typing import Final, TypeVar
 
 import msgspec
 
+from actors.policy.histogram import Histogram
 from actors.ports import Clock
 from actors.ports.commands import CLOSED, JournalAnswer, JournalCommand, StoreDelivery
 from actors.ports.errors import OverloadedError
-from actors.ports.journal import Journal, JournalError
+from actors.ports.journal import Journal, JournalError, Standing
 from actors.ports.storable import flaw
 from actors.runtime.journal.answer import Answer
 from actors.runtime.journal.commits import Commits, reason_of
 from actors.runtime.journal.waiting import Refused, Then, Waiting, Waitlist, presses, rows_of
 from actors.runtime.log import SILENT, Log
+from actors.values import AccountId
 
 T = TypeVar("T")
 
@@ -128,6 +130,11 @@ class JournalWriter:
         return self._list.stopping
 
     @property
+    def took(self) -> Histogram:
+        """Return how long commits took; of a journal that is not durable none is timed."""
+        return self._commits.took
+
+    @property
     def counters(self) -> WriterCounters:
         """The counters as they are now."""
         return WriterCounters(
@@ -139,6 +146,14 @@ class JournalWriter:
             last_commit_s=self._commits.last_commit_s,
             slow=self._commits.slow,
         )
+
+    def standings(self) -> Mapping[AccountId, Standing]:
+        """Return what waits in the journal, by account; no commit waits for it."""
+        return self._journal.standings()
+
+    def oldest_ms(self) -> int | None:
+        """Return our Unix time when the oldest pending event came, as the journal last looked."""
+        return self._journal.oldest_ms()
 
     def stalled_s(self, now: float) -> float:
         """Return the seconds since the first try of the commit that does not hold; 0: none."""
@@ -195,7 +210,12 @@ class JournalWriter:
         return [f"journal-writer: {left} commands were not stored"] if left else []
 
     def submit(
-        self, command: JournalCommand, then: Then, *, refused: Refused | None = None
+        self,
+        command: JournalCommand,
+        then: Then,
+        *,
+        refused: Refused | None = None,
+        rows: int | None = None,
     ) -> None:
         """Hand over a command. Never blocks on a disk.
 
@@ -207,6 +227,7 @@ class JournalWriter:
             refused: Called in place of ``then`` with a reason if the command can never be
                 stored (at once if :mod:`actors.ports.storable` sees it), or came after :meth:`stop`
                 (:data:`~actors.ports.commands.CLOSED`).
+            rows: Events in it, from a caller that has counted them; None: they are counted.
 
         Raises:
             OverloadedError: A send, while ``queue_limit`` commands wait. It is not accepted.
@@ -216,9 +237,10 @@ class JournalWriter:
             self._commits.refuse(Waiting(command, then, refused, 0, presses=False), wrong)
             return
         if not self._journal.durable:
-            self._inline(Waiting(command, then, refused, 0, presses=False))
+            self._inline(Waiting(command, then, refused, rows or 0, presses=False))
             return
-        waiting = Waiting(command, then, refused, rows_of(command), presses(command))
+        rows = rows_of(command) if rows is None else rows
+        waiting = Waiting(command, then, refused, rows, presses(command))
         line = self._list
         with line.wake:
             late = line.stopping
@@ -329,7 +351,7 @@ class JournalWriter:
     def _inline(self, waiting: Waiting) -> None:
         """Commit here and now; answers leave in order, whichever thread carries them."""
         with self._list.wake:
-            answer, reason = self._commits.commit_one(waiting.command)
+            answer, reason = self._commits.commit_one(waiting)
             if reason is None:
                 self._line.append(partial(self._commits.tell, waiting.then, answer))
             else:

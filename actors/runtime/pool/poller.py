@@ -45,6 +45,8 @@ class Poller:
         asleep: The leading thread waits, or is about to, and does not see the run queue.
         closed: It reads no more; every link is lost and every socket closed.
         turns: Grows with each turn.
+        frames: Whole messages it read.
+        read_bytes: Bytes it read.
     """
 
     def __init__(
@@ -70,9 +72,15 @@ class Poller:
         self._ended = threading.Event()
         self.asleep = False
         self.closed = False
-        self.turns = 0
+        self.turns = self.frames = self.read_bytes = self._written_bytes = 0
 
     # --- any thread ------------------------------------------------------------------------
+
+    @property
+    def written_bytes(self) -> int:
+        """Return the bytes the kernel took; a link that ends meanwhile may be missing once."""
+        ended = self._written_bytes
+        return ended + sum([link.bytes_out for link in self._links.copy()])
 
     def stop(self, timeout_s: float) -> list[str]:
         """End: every link is lost and every socket closed. Idempotent.
@@ -277,11 +285,14 @@ class Poller:
 
     def _read(self, link: Link, *, first: bool = False) -> None:
         """Read one turn's worth and hand it over; what ends the link comes last."""
+        before = link.bytes_in
         turn = read_turn(link, self._clock, first=first)
+        self.read_bytes += link.bytes_in - before
         if turn.more:
             self._unread[link] = None
         if turn.frames and link.failure is None:
             link.frames_in += len(turn.frames)
+            self.frames += len(turn.frames)
             size_bytes = sum(map(len, turn.frames))
             link.flow.taken(len(turn.frames), size_bytes)
             link.frames_to(
@@ -306,6 +317,7 @@ class Poller:
         told = link.finish(failure, last_words)
         if told is None:
             return
+        self._written_bytes += link.bytes_out
         try:
             link.ended_to(LinkEnded(generation=link.generation, failure=told))
         except Exception as error:  # noqa: BLE001  # one account must not end the others' links

@@ -24,6 +24,9 @@ _MIB: Final = 1 << 20
 STEP_PAGES: Final = 1024
 """Pages copied between two calls of ``progress``; 4 MiB."""
 
+UNFINISHED: Final = ".part"
+"""End of the name of a copy that is not whole yet."""
+
 
 class Backup(msgspec.Struct, frozen=True, kw_only=True):
     """A finished copy.
@@ -73,7 +76,7 @@ def backup(
     if target.exists():
         raise JournalError(f"{target} exists and was left as it is; name a new file")
     _must_fit(source, target, spare_bytes)
-    draft = opening.beside(target, ".part")
+    draft = opening.beside(target, UNFINISHED)
     draft.unlink(missing_ok=True)
     at_ms = clock.unix_ms()
     try:
@@ -157,7 +160,7 @@ def _no_room(target: Path, why: str) -> JournalError:
 def _note(source: Path, done: Backup) -> None:
     """Leave word beside the journal, whose file is the writer's alone; without it all is well."""
     record = _record(source)
-    draft = opening.beside(record, ".part")
+    draft = opening.beside(record, UNFINISHED)
     with contextlib.suppress(OSError):  # the copy is there
         draft.unlink(missing_ok=True)
         descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 from actors.ports.commands import BeginEvent, CloseHold, NoteTime
-from actors.ports.journal import Pending, PendingRows, Tally
+from actors.ports.journal import Pending, PendingRows, Standing, Tally
 from actors.values import Event, Frame, Position
 from gateway.journal.order import merge
 
@@ -103,6 +103,19 @@ class MemoryAccount:
             pending=len(self.pending) + len(self.running),
             **self.ended,
         )
+
+    def standing(self) -> Standing:
+        """Return what waits. Any thread."""
+        ended = self.ended
+        pending = len(self.pending) + len(self.running)
+        return Standing(pending, ended["dead"], ended["parked"])
+
+    def oldest_ms(self) -> int | None:
+        """Return our Unix time when the first pending event came. Any thread."""
+        try:
+            return next(iter(self.pending.values()), ("", 0, None))[2]
+        except RuntimeError:  # it was settled between the two; the next look sees it
+            return None
 
     def note_time(self, command: NoteTime) -> int | None:
         """Note the first contact; return the one that counts."""

@@ -35,6 +35,7 @@ from actors.ports.journal import (
     RecoveryRecord,
     SendQuery,
     SendRecord,
+    Standing,
     Tally,
 )
 from actors.runtime.clock import SystemClock
@@ -121,6 +122,15 @@ class MemoryJournal:
     def tally(self, account: AccountId) -> Tally:
         """Return the counters of an account."""
         return self._accounts[account].tally()
+
+    def standings(self) -> dict[AccountId, Standing]:
+        """Return what waits, by account. Any thread, beside a commit."""
+        return {account: each.standing() for account, each in dict(self._accounts).items()}
+
+    def oldest_ms(self) -> int | None:
+        """Return our Unix time when the oldest pending event came."""
+        times = [each.oldest_ms() for each in dict(self._accounts).values() if each.pending]
+        return min([each for each in times if each is not None], default=None)
 
     def recovery(self, account: AccountId) -> RecoveryRecord:
         """Return the account's cursor and its hold."""

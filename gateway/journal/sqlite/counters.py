@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 
 from actors.policy.alerts import Alert, letters_wait
-from actors.ports.journal import Tally
+from actors.ports.journal import Standing, Tally
 from gateway.journal.schema import Status
 
 _LETTERS: Final = frozenset({"dead", "parked"})
@@ -84,6 +84,10 @@ class Counts:
             **ended,
         )
 
+    def standings(self) -> dict[str, Standing]:
+        """Return what waits, by account, without the lock: no commit waits for who asks."""
+        return {account: _standing(each) for account, each in dict(self._counts).items()}
+
     def save(self, connection: sqlite3.Connection) -> None:
         """Leave them in the file with the word that it was stopped cleanly."""
         connection.execute(_ENDED, (msgspec.json.encode(self._counts).decode(),))
@@ -103,3 +107,10 @@ class Counts:
             self._counts[account][name] += count
         for account, count in connection.execute(_DUPLICATES):
             self._counts[account]["duplicates"] = count
+
+
+def _standing(counts: Counter[str]) -> Standing:
+    get = counts.get  # what is not there would call Python
+    dead, parked = get("dead", 0), get("parked", 0)
+    ended = get("done", 0) + dead + get("ignored", 0) + parked + get("expired", 0)
+    return Standing(max(0, get("stored", 0) - ended), dead, parked)

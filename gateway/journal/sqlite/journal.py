@@ -29,6 +29,7 @@ from actors.ports.journal import (
     RecoveryRecord,
     SendQuery,
     SendRecord,
+    Standing,
     Tally,
 )
 from actors.sections import JournalSettings
@@ -244,6 +245,14 @@ class SqliteJournal:
     def tally(self, account: AccountId) -> Tally:
         """Return the counters of an account, exactly, over the life of the file."""
         return self._counts.of(account)
+
+    def standings(self) -> dict[AccountId, Standing]:
+        """Return what waits, by account. Any thread, beside a commit."""
+        return self._counts.standings()
+
+    def oldest_ms(self) -> int | None:
+        """Return our Unix time when the oldest pending event came, as of the last round."""
+        return self._upkeep.oldest_ms
 
     def prune(self, budget_s: float = 0.05) -> Pruned:
         """Delete what may go, for so many seconds; call it again while there is ``more``."""

@@ -58,6 +58,8 @@ class Backlog:
 
     Attributes:
         found: What the last whole round found, an alert a lane.
+        oldest_ms: Our Unix time when the oldest event came that it saw; None: it saw none. What a
+            person put back is as new as that.
     """
 
     def __init__(self, limits: JournalSettings) -> None:
@@ -68,6 +70,8 @@ class Backlog:
         self._lanes: dict[str | bytes | None, _Lane] = {}
         self._finding: list[Alert] = []
         self.found: tuple[Alert, ...] = ()
+        self._oldest_ms: int | None = None
+        self.oldest_ms: int | None = None
 
     def step(self, connection: sqlite3.Connection, now_ms: int) -> bool:
         """Look a little further; False: a round is over.
@@ -82,6 +86,7 @@ class Backlog:
             (account,) = connection.execute(_NEXT, (self._after,)).fetchone()
             if account is None:
                 self.found, self._finding, self._after = tuple(self._finding), [], ""
+                self.oldest_ms, self._oldest_ms = self._oldest_ms, None
                 return False
             self._after = account
             if self._suspect(connection, account, now_ms):
@@ -92,6 +97,8 @@ class Backlog:
     def _suspect(self, connection: sqlite3.Connection, account: str, now_ms: int) -> bool:
         """Return whether any lane of an account can be too long or too old."""
         oldest = connection.execute(_OLDEST, (account,)).fetchone()
+        if oldest is not None and (self._oldest_ms is None or oldest[0] < self._oldest_ms):
+            self._oldest_ms = oldest[0]
         if oldest is not None and now_ms - oldest[0] >= RELIEF * self._limits.lane_alert_s * 1000:
             return True
         least = int(RELIEF * self._limits.lane_alert_events)

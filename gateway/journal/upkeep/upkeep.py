@@ -92,6 +92,11 @@ class Upkeep:
         self._commits = 0
         self._checkpointer = Checkpointer(path, log)
 
+    @property
+    def oldest_ms(self) -> int | None:
+        """Return our Unix time when the oldest pending event came, as of the last round."""
+        return self._backlog.oldest_ms
+
     def admit(self, connection: sqlite3.Connection, commands: Sequence[JournalCommand]) -> None:
         """Refuse what adds rows when there is no room, after trying to make some.
 
