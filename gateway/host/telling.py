@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from actors.ports import Clock
@@ -74,6 +74,11 @@ class Telling:
     def is_here(self) -> bool:
         """Return whether the calling thread is that of the host's listeners."""
         return self._announcer.is_here
+
+    @property
+    def rung(self) -> Mapping[str, int]:
+        """Return how many messages of the bell arrived, were tried in vain, and were left out."""
+        return {} if self._bell is None else self._bell.counts
 
     def listen(self, system: System, journal: Journal) -> None:
         """Hear of every alert of a system that is not started yet."""

@@ -16,11 +16,11 @@ PREFIX: Final = "xianyu_gateway_"
 ALERTS: Final = (
     "account.failed", "accounts.crashing", "credentials.expiring", "credentials.needs_human",
     "credentials.sign_in_due", "credentials.unsaved", "gateway.crashing",
-    "handler.pool_exhausted", "history.oversized", "journal.commit_slow", "journal.filling",
-    "journal.log_damaged", "journal.lost", "journal.refused", "journal.rescued",
+    "handler.pool_exhausted", "history.oversized", "journal.backup_late", "journal.commit_slow",
+    "journal.filling", "journal.log_damaged", "journal.lost", "journal.refused", "journal.rescued",
     "journal.rows_set_aside", "journal.unavailable", "lane.backlogged", "letters.filling",
     "letters.waiting", "link.failing", "link.flapping", "link.oversized", "link.untrusted",
-    "listener.behind", "sink.failing",
+    "listener.behind", "notify.failing", "sink.failing",
 )  # fmt: skip
 """Names of all alerts, as ``docs/limits.md`` has them."""
 
@@ -28,6 +28,9 @@ CAUSES: Final = tuple(
     cause.value for before, cause, *_ in TRANSITIONS if before is ConnectionState.CONNECTED
 )
 """Why a confirmed link ends."""
+
+RUNG: Final = ("ok", "failed", "left_out")
+"""As :data:`gateway.notify.bell.RESULTS` has them; a test compares."""
 
 CODES: Final = ("2xx", "3xx", "4xx", "5xx")
 """Classes of HTTP status."""
@@ -112,6 +115,7 @@ FAMILIES: Final = (
     _g("journal_bytes", "Size of the journal file and its log"),
     _g("journal_free_bytes", "Free space on its disk"),
     _g("journal_backup_age_seconds", "Age of the newest file in backups; absent without one"),
+    _c("notifications", "Tries to deliver messages of the bell, by result", result=RUNG),
 )
 """What :class:`gateway.metrics.collector.Collector` shows."""
 

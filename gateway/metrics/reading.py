@@ -40,12 +40,14 @@ class Source(NamedTuple):
         system: What runs; None before the start and after the stop.
         states: Where the connection of each account stands.
         storing: Whether work is taken and can be stored.
+        rung: Messages of the bell by what became of them.
         settings: Name the journal, and how accounts are shown.
     """
 
     system: Callable[[], System | None]
     states: Callable[[], Sequence[tuple[AccountId, ConnectionState]]]
     storing: Callable[[], bool]
+    rung: Callable[[], Mapping[str, int]]
     settings: Settings
 
 
@@ -80,6 +82,7 @@ def read(source: Source, system: System | None) -> dict[str, Reading]:
     """
     found = _of_disk(source, system) | _of_accounts(source, system)
     found["ready"] = int(source.storing())
+    found["notifications"] = source.rung()
     if system is not None:
         found |= _of_parts(system) | _of_journal(system)
     return found

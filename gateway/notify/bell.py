@@ -25,6 +25,9 @@ from gateway.notify.words import Language
 
 FAILING: Final = "notify.failing"
 
+RESULTS: Final = ("ok", "failed", "left_out")
+"""What becomes of a try to deliver a message, and of a message that waited too long."""
+
 KEPT: Final = "notify"
 """Name under which the journal keeps what was told."""
 
@@ -84,6 +87,9 @@ class Bell:
         keep: Has a later life know what was told; must not block.
         kept: What an earlier life had kept; None: nothing.
         link: Stands under each message.
+
+    Attributes:
+        counts: Messages by what became of them, each target by itself.
     """
 
     def __init__(
@@ -115,6 +121,7 @@ class Bell:
             place: Deliveries() for place in postman.places
         }
         self._reasons: dict[str, str] = {}
+        self.counts = dict.fromkeys(RESULTS, 0)
         self._on_the_way: set[Letter] = set()
         self._saved = kept or "[]"
         self._changed = threading.Condition()
@@ -228,7 +235,9 @@ class Bell:
             letter.arrived = True
             self._on_the_way.discard(letter)
             queue.went()
+            self.counts["ok"] += 1
         else:
+            self.counts["failed"] += 1
             self._reasons[place] = why
             self._log.warning("notify.delivery_failed", target=place, reason=why)
             given_up = queue.failed(now_ms)
@@ -238,6 +247,7 @@ class Bell:
             self._tell_failing()
 
     def _left_out(self, place: str, letter: Letter) -> None:
+        self.counts["left_out"] += 1
         self._on_the_way.discard(letter)
         self._log.error("notify.left_out", target=place, count=self._queues[place].left_out)
 

@@ -64,11 +64,18 @@ _KEY: Final = {
     "description": "the same key again sends nothing more and returns the first call's send",
     "schema": {"type": "string", "pattern": f"^[!-~]([ -~]{{0,{ID_CHARS - 2}}}[!-~])?$"},
 }
-_ONE_OF: Final = [
-    {"required": [one], "properties": {one: {"type": "string"}, other: {"type": "null"}}}
-    for one, other in (("text", "image_url"), ("image_url", "text"))
-]
-"""What a send carries; its struct cannot say so."""
+_RULES: Final[Mapping[type, Schema]] = {
+    operations.SendBody: {
+        "oneOf": [
+            {"required": [one], "properties": {one: {"type": "string"}, other: {"type": "null"}}}
+            for one, other in (("text", "image_url"), ("image_url", "text"))
+        ]
+    },
+    records.BackupBody: {
+        "anyOf": [{"properties": {name: {"type": "null"}}} for name in ("keep", "name")]
+    },
+}
+"""Of several keys together, which a struct cannot say."""
 
 
 def document() -> dict[str, Any]:
@@ -165,7 +172,8 @@ def _bodies() -> dict[str, Any]:
     _, found = msgspec.json.schema_components(structs, ref_template=reference)
     for schema in found.values():  # Python 3.13 takes the indent off a docstring, others do not
         schema["description"] = inspect.cleandoc(schema["description"])
-    found[operations.SendBody.__name__]["oneOf"] = _ONE_OF
+    for body, rules in _RULES.items():
+        found[body.__name__] |= rules
     return found
 
 

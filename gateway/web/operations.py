@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
 
@@ -20,7 +20,7 @@ from gateway.host.accounts import Accounts
 from gateway.web import proof, shapes
 from gateway.web.context import TURN_S, Answer, Context
 from gateway.web.problems import Problem, bad_request
-from gateway.web.request import Request, bounded_wait
+from gateway.web.request import LONGEST_WAIT_S, Request, bounded_wait
 from gateway.web.stopped import StoppedGateway, not_running
 
 MOST_TROUBLED = 20
@@ -155,10 +155,12 @@ def _verb(
 
 Id: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=ID_CHARS, pattern=PRINTABLE)]
 Text: TypeAlias = Annotated[str, msgspec.Meta(min_length=1)]
-Address: TypeAlias = Annotated[
-    str, msgspec.Meta(extra_json_schema={"pattern": r"^https?://[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*"})
-]
+_ADDRESS: Final = r"^https?://[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*(:[0-9]{1,4})?(/[!-~]*)?$"
+Address: TypeAlias = Annotated[str, msgspec.Meta(extra_json_schema={"pattern": _ADDRESS})]
 Pixels: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=PIXELS)]
+
+WAIT: Final = {"minimum": 0, "maximum": LONGEST_WAIT_S}
+"""Of the schema; a wait out of bounds is refused in words of its own."""
 
 LONGEST_EXPIRY_S = 366 * 86_400.0
 
@@ -180,7 +182,7 @@ class SendBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     height: Pixels = 0
     expires_s: Annotated[float, msgspec.Meta(ge=0, le=LONGEST_EXPIRY_S)] | None = None
     idempotency_key: Id | None = None
-    wait_s: float = 0.0
+    wait_s: Annotated[float, msgspec.Meta(extra_json_schema=WAIT)] = 0.0
 
 
 def send(context: Context, request: Request) -> Answer:
@@ -222,7 +224,8 @@ def send(context: Context, request: Request) -> Answer:
 def _key_of(body: SendBody, request: Request) -> str | None:
     header = request.idempotency_key
     if header is not None and body.idempotency_key not in (None, header):
-        raise bad_request("Idempotency-Key and idempotency_key differ; give one of them")
+        told = "Idempotency-Key and idempotency_key differ"
+        raise Problem(409, "two_keys", told, "give one of them")
     return body.idempotency_key if header is None else header
 
 

@@ -89,15 +89,27 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
             raise bounds_of_wait() from None
 
     def json(self, shape: type[ShapeT]) -> ShapeT:
-        """Read the body.
+        """Read the body; 1.0 is a whole number in JSON.
 
         Raises:
             Problem: 400; it is no such JSON. Says where, never what.
         """
         try:
-            return msgspec.json.decode(self.body or b"{}", type=shape)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            return msgspec.convert(_whole(msgspec.json.decode(self.body or b"{}")), shape)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise bad_request(f"the body is not as it should be: {_where(error)}") from None
+
+
+def _whole(value: Any) -> Any:
+    match value:
+        case float() if value.is_integer():
+            return int(value)
+        case dict():
+            return {key: _whole(inner) for key, inner in value.items()}
+        case list():
+            return [_whole(inner) for inner in value]
+        case _:
+            return value
 
 
 def bounded_wait(wait_s: float) -> float:
@@ -130,4 +142,6 @@ def query_of(text: str) -> dict[str, str]:
 
 def _where(error: Exception) -> Any:
     # msgspec names type and place, never the value; its syntax errors name a position.
+    if isinstance(error, RecursionError):
+        return "nested too deep"
     return error if isinstance(error, msgspec.MsgspecError) else "no UTF-8"

@@ -69,7 +69,11 @@ def crowd(folder: Path, accounts: int, *, per_account: str = "auto") -> Iterator
     states = [(name, STATES[number % len(STATES)]) for number, name in enumerate(names)]
     try:
         yield Source(
-            system=lambda: system, states=lambda: states, storing=lambda: True, settings=settings
+            system=lambda: system,
+            states=lambda: states,
+            storing=lambda: True,
+            rung=dict,
+            settings=settings,
         )
     finally:
         services.poller.stop(1.0)

@@ -14,9 +14,11 @@ from gateway.metrics.families import (
     ALERTS,
     FAMILIES,
     PREFIX,
+    RUNG,
     Family,
     http_requests,
 )
+from gateway.notify.bell import RESULTS
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 PAGES: Final = ("metrics.md", "metrics.zh-CN.md")
@@ -87,3 +89,7 @@ def test_only_names_of_accounts_are_open() -> None:
         for label, values in family.labels.items():
             assert (values is None) is (label == "account"), family.name
             assert values is None or len(values) <= 30 or label in UNLISTED, family.name
+
+
+def test_the_results_of_the_bell_are_those_it_has() -> None:
+    assert RUNG == RESULTS

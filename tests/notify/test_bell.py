@@ -142,6 +142,7 @@ def test_a_target_that_is_down_fails_after_three_tries_and_until_it_takes_one(
     assert "1 messages wait" in alert.detail
     assert len(ward.log.found("notify.failing")) == 1
     assert len(ward.log.found("notify.delivery_failed", target="t[0]")) == 3
+    assert (ward.bell.counts["failed"], ward.bell.counts["left_out"]) == (3, 0)
     receiver.status = 200
     ward.until(300)
     assert "shop-a" in receiver.bodies()[0]
