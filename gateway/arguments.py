@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
-from gateway.errors import did_you_mean
+from gateway.alike import did_you_mean
 
 ID_CHARS: Final = 512
 PRINTABLE: Final = r"^[^\x00-\x1f\x7f-\x9f]*[^\x00-\x20\x7f-\xa0][^\x00-\x1f\x7f-\x9f]*$"

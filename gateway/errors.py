@@ -26,40 +26,14 @@ neither a secret nor a payload. Errors that never leave the kernel live with the
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Sequence
-from typing import Final
+from collections.abc import Iterable
 
 from actors.ports import errors, journal
+from gateway.alike import did_you_mean, there_are
 
 GatewayError = errors.GatewayError
 JournalError = journal.JournalError
 OverloadedError = errors.OverloadedError
-
-_NAMES_TOLD: Final = 5
-"""Most names that an error lists: a gateway may have thousands of accounts."""
-
-
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """Return the known name that is most like ``name``, or None if none is near."""
-    by_lower = {right.lower(): right for right in known}
-    near = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
-    return by_lower[near[0]] if near else None
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return ``; did you mean 'x'?`` for the nearest known name, or nothing."""
-    near = nearest(name, known)
-    return f"; did you mean {near!r}?" if near else ""
-
-
-def _there_are(names: Sequence[str]) -> str:
-    """Return ``; there are 'a', 'b'`` for the first few names, and how many more there are."""
-    if not names:
-        return "; there are none"
-    more = len(names) - _NAMES_TOLD
-    told = ", ".join(repr(name) for name in names[:_NAMES_TOLD])
-    return f"; there {'is' if len(names) == 1 else 'are'} {told}{f' and {more} more' * (more > 0)}"
 
 
 class ConfigError(GatewayError, ValueError):
@@ -100,7 +74,7 @@ class UnknownAccountError(GatewayError, KeyError):
         super().__init__(account)
         self.account = account
         names = None if known is None else sorted(known)
-        self._which = "" if names is None else did_you_mean(account, names) or _there_are(names)
+        self._which = "" if names is None else did_you_mean(account, names) or there_are(names)
 
     def __str__(self) -> str:
         return f"no account {self.account!r}{self._which}"

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from actors.account.services import Account
 from actors.identity import Grant, Identity, Why
-from actors.messages import CancelGrant, GrantReported, RequestGrant, WatchCredentials
+from actors.messages import (
+    CancelGrant,
+    ForgetCredentials,
+    ForgetGrant,
+    GrantReported,
+    RequestGrant,
+    WatchCredentials,
+)
+from actors.plan import AccountPlan
 from actors.state import Cause
 from actors.values import ErrorClass, Failure, Generation
 
@@ -16,6 +24,14 @@ def look_after(account: Account) -> bool:
     keep = WatchCredentials(plan=account.plan, connection=account.peers.connection)
     account.services.credentials.tell(keep)
     return True
+
+
+def replace_credentials(account: Account, plan: AccountPlan) -> None:
+    """Give an account other credentials; its link stays until there is a token of them."""
+    account.plan = plan
+    if not look_after(account):
+        account.services.credentials.tell(ForgetCredentials(account=account.name))
+    account.peers.connection.tell(ForgetGrant())
 
 
 class GrantInUse:

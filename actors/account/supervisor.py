@@ -7,7 +7,7 @@ how often an actor may die in :mod:`actors.policy.windows`.
 from __future__ import annotations
 
 from actors.account.children import Children
-from actors.account.grant import look_after
+from actors.account.grant import replace_credentials
 from actors.account.reconnect import Reconnect, crash_loop
 from actors.account.recovery import report_crashes
 from actors.account.services import Account
@@ -18,8 +18,6 @@ from actors.messages import (
     DialAllowed,
     Drain,
     Drained,
-    ForgetCredentials,
-    ForgetGrant,
     Introduce,
     JournalHealthChanged,
     LinkCondemned,
@@ -179,11 +177,8 @@ class SupervisorActor(SupervisedActor[SupervisorInbox]):
         self._peers.connection.tell(Shut(for_good=for_good))
 
     def _replace_credentials(self, plan: AccountPlan) -> None:
-        self._account.plan = plan
         self._reconnect.forget()
-        if not look_after(self._account):
-            self._services.credentials.tell(ForgetCredentials(account=self._account.name))
-        self._peers.connection.tell(ForgetGrant())
+        replace_credentials(self._account, plan)
         self._reconnect.try_anew(self._state, wanted=self._wanted)
 
     def _journal_changed(self, *, failed: bool) -> None:

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from gateway.alike import nearest
 from gateway.commands import command, page
-from gateway.errors import nearest
 
 MARKS = frozenset({
     "APP_CONFIG", "COOKIES", "HEARTBEAT_INTERVAL", "HEARTBEAT_TIMEOUT", "MESSAGE_EXPIRE_TIME",

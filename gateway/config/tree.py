@@ -15,10 +15,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal, TypeVar
 
 from actors.sections import Record, Within, hints_of
+from gateway.alike import did_you_mean, nearest
 from gateway.config.document import key_path
 from gateway.config.environment import FromEnvironment
 from gateway.config.problems import Problems, shown
-from gateway.errors import did_you_mean, nearest
 from gateway.redaction import is_secret_name, mask_url
 from gateway.settings.record import SECRET, key_in_file
 

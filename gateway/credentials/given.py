@@ -6,6 +6,7 @@ used names the place, what was found there, and the next step, never a value.
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Callable, Iterable
 from typing import Any, Final, Protocol
 
@@ -28,8 +29,6 @@ LONGEST_LIFE_S: Final = 366 * 86_400.0
 
 LARGEST_BYTES: Final = 64 * 1024
 """Credentials are no larger; what is, is something else."""
-
-_BOM: Final = b"\xef\xbb\xbf"
 
 
 class Given(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -249,11 +248,9 @@ def parsed(text: bytes, where: str) -> Given:
         ValueError: It holds something else; names what, shows no value.
     """
     if len(text) > LARGEST_BYTES:
-        raise ValueError(
-            f"{where}: more than {LARGEST_BYTES // 1024} KiB, so it is something else; it should "
-            f"be {words.SHAPE}"
-        )
-    text = text.removeprefix(_BOM)  # as Notepad writes it
+        told = f"more than {LARGEST_BYTES // 1024} KiB, so it is something else"
+        raise ValueError(f"{where}: {told}; it should be {words.SHAPE}")
+    text = text.removeprefix(codecs.BOM_UTF8)  # as Notepad writes it
     if not text.strip():
         raise ValueError(f"{where}: it is empty; it should be {words.SHAPE}")
     try:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from gateway.errors import did_you_mean
+from gateway.alike import did_you_mean
 
 SHAPE: Final = '{"token": "…", "user_id": "…"}'
 """What is right, in short."""

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from actors.ports import Platform
-from gateway.errors import ConfigError, did_you_mean
+from gateway.alike import did_you_mean
+from gateway.errors import ConfigError
 from gateway.plugins import Plugins
 
 GROUP: Final = "xianyu_gateway.platforms"

@@ -11,6 +11,9 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+HOMELESS = "begins with ~ and nobody of that name has a home here; write the path in full, or ./~…"
+"""What is said of a path for which :func:`is_homeless` holds."""
+
 
 def resolved(path: T) -> T:
     """Return a path made absolute, with ``~`` and ``~user`` taken for a home directory.

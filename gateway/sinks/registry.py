@@ -7,10 +7,11 @@ import typing
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
+from gateway.alike import did_you_mean
 from gateway.config.document import key_path
 from gateway.config.problems import Problems, shown
 from gateway.config.tree import Partial, Reader
-from gateway.errors import ConfigError, SinkError, did_you_mean
+from gateway.errors import ConfigError, SinkError
 from gateway.plugins import Plugins
 from gateway.settings import SinkSettings
 from gateway.sinks.base import Sink

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from gateway.config import effective
-from gateway.config.rules import SHARED
+from gateway.config.credential_rules import SHARED
 from gateway.settings import AccountSettings, Credentials, Record, Settings
 
 FILE = Path("config", "default.yaml")

@@ -61,8 +61,7 @@ class MemoryJournal:
     def __init__(self, *, dedup_limit: int = 200_000, clock: Clock | None = None) -> None:
         now = (clock or SystemClock()).unix_ms
         self._generation_size = max(1, dedup_limit // 2)
-        self._recent: set[str] = set()
-        self._older: set[str] = set()
+        self._recent, self._older = set[str](), set[str]()
         self._numbers = itertools.count(1)
         self._accounts: defaultdict[str, MemoryAccount] = defaultdict(MemoryAccount)
         self._notes: dict[tuple[str, str, str], str] = {}  # by account, conversation and key

@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 import yaml
 
-from gateway.errors import did_you_mean
+from gateway.alike import did_you_mean
 from gateway.testing.faults.actions import Action
 from gateway.testing.faults.presets import PRESETS, When
 from gateway.testing.faults.rules import KINDS, Moment, Rule
