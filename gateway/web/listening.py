@@ -6,6 +6,7 @@ import contextlib
 import os
 import socket
 import stat
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -74,8 +75,9 @@ def _file(path: Path) -> socket.socket:
     """Return a socket at a path, in place of one that nobody listens on any more."""
     listener = socket.socket(_family(), socket.SOCK_STREAM)
     try:
-        with contextlib.suppress(OSError):  # where it works, nobody else sees it even for a moment
-            os.fchmod(listener.fileno(), _FIRST)
+        if sys.platform != "win32":
+            with contextlib.suppress(OSError):  # where it works, nobody else sees it for a moment
+                os.fchmod(listener.fileno(), _FIRST)
         _remove_left(path)
         listener.bind(str(path))
         path.chmod(MODE)
