@@ -3,7 +3,8 @@
 Needs nothing but Python 3.11: it makes ``.venv``, installs what is missing, and then runs
 format, lint, types, contracts, file lengths, the tests of the pure core with their coverage, and
 all other tests. ``--pythons`` runs the tests again on each other CPython of this machine, in
-``.venv-3.12`` and the like. The last line counts the checks.
+``.venv-3.12`` and the like; where ``CI`` is set, those of :data:`BRIEF` run on the newest. The last
+line counts the checks.
 """
 
 from __future__ import annotations
@@ -29,6 +30,12 @@ PURE = ("tests/policy", "tests/platforms")
 
 _REST = ("-n4", *[f"--ignore={path}" for path in PURE])
 """All others mostly wait, so more of them run at once than there are cores."""
+
+BRIEF = tuple(
+    f"tests/{name}"
+    for name in ("policy", "platforms", "kernel", "journal", "settings", "credentials", "cli")
+)
+"""What another Python would break first: syntax, libraries, SQLite, threads, processes."""
 
 WINDOWS = ("--platform", "win32", "--no-warn-unreachable", "actors", "gateway")
 """What we ship must type-check as on Windows, too: no call that only POSIX has, unguarded."""
@@ -71,6 +78,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Run all checks; sets itself up.")
     parser.add_argument("--fast", action="store_true", help="no coverage")
+    parser.add_argument("--brief", action="store_true", help="of the tests, a part of two minutes")
     parser.add_argument("--slow", action="store_true", help="also the tests marked slow")
     parser.add_argument(
         "--pythons", action="store_true", help="then the tests on every other CPython found, too"
@@ -90,6 +98,8 @@ def _steps(python: Path, arguments: argparse.Namespace) -> list[Step]:
         ("pure", module("pytest", *PURE, *_coverage(arguments), *_selection(arguments))),
         ("tests", module("pytest", *_REST, *_selection(arguments))),
     ]
+    if arguments.brief:
+        tests = [("brief", module("pytest", "-n4", *BRIEF, *_selection(arguments)))]
     if arguments.tests_in:
         return tests
     contracts = python.with_name("lint-imports.exe" if os.name == "nt" else "lint-imports")
@@ -101,18 +111,23 @@ def _steps(python: Path, arguments: argparse.Namespace) -> list[Step]:
         ("contracts", lambda: _run([str(contracts), "--no-logo"], quiet=True)),
         ("lengths", _lengths),
         *tests,
-        *(_on_others(arguments) if arguments.pythons else []),
+        *_on_others(arguments),
     ]
 
 
 def _on_others(arguments: argparse.Namespace) -> list[Step]:
-    """Return the fast form of the tests on each other Python, in an environment of its own."""
+    """Return the tests on other Pythons, each in an environment of its own."""
+    found = others()
+    words = ["--fast"]
+    if not arguments.pythons:
+        newest = sorted(found, key=_number)[-1:] if "CI" in os.environ else []
+        found, words = {version: found[version] for version in newest}, ["--brief"]
 
     def tests_on(version: str, python: str) -> Callable[[], bool]:
-        words = ["scripts/test.py", "--fast", "--tests-in", f".venv-{version}"]
-        return lambda: _run([python, *words, *(["-k", arguments.k] if arguments.k else [])])
+        command = [python, "scripts/test.py", *words, "--tests-in", f".venv-{version}"]
+        return lambda: _run([*command, *(["-k", arguments.k] if arguments.k else [])])
 
-    return [(f"on {version}", tests_on(version, found)) for version, found in others().items()]
+    return [(f"on {version}", tests_on(version, python)) for version, python in found.items()]
 
 
 def others(home: Path | None = None) -> dict[str, str]:
