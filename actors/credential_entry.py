@@ -26,13 +26,14 @@ class Entry:
         urgent: It does so before those who renew ahead of time.
         follows: Number of the job of the source it had before, which ends first; None: none.
         job: Number of the worker's job; None: none runs.
+        hung: Numbers of renewals that were given up and did not end yet.
         wanted: A person wants a renewal.
         wake_at: Monotonic seconds at which it is looked at again.
     """
 
     __slots__ = (
-        "connection", "follows", "job", "linked", "loaded", "plan", "policy", "queued", "request",
-        "urgent", "waits", "wake_at", "wanted",
+        "connection", "follows", "hung", "job", "linked", "loaded", "plan", "policy", "queued",
+        "request", "urgent", "waits", "wake_at", "wanted",
     )  # fmt: skip
 
     def __init__(self, plan: AccountPlan) -> None:
@@ -45,6 +46,7 @@ class Entry:
         self.loaded = self.queued = self.urgent = self.wanted = False
         self.job: int | None = None
         self.follows: int | None = None
+        self.hung: set[int] = set()
         self.wake_at: float | None = None
 
     @property

@@ -229,7 +229,10 @@ class CredentialsActor(SupervisedActor[CredentialsInbox]):
             return
         if entry.job == ended.job:
             self._take(entry, ended.flight, ended.renewal)
-        elif begun_here:  # of a source it has no more, or given up
+        elif ended.job in entry.hung:
+            entry.hung.remove(ended.job)
+            self._take_late(entry, ended.renewal)
+        elif begun_here:  # of a source it has no more
             self._news.stale(entry)
         else:
             self._inherit(entry, ended.renewal)
@@ -266,6 +269,16 @@ class CredentialsActor(SupervisedActor[CredentialsInbox]):
                 self._egress(entry.source.egress).slow_down(now.monotonic_s)
             if policy.stuck is not None:
                 self._mark(entry, policy.stuck)
+        self._look(entry)
+
+    def _take_late(self, entry: Entry, renewal: Renewal) -> None:
+        policy, now, result = entry.policy, self._now(), renewal.result
+        left_s, draw = policy.left_s(now), self._dice.random()
+        if not policy.late(result, now, lineage=renewal.lineage, draw=draw):
+            self._news.stale(entry)
+            return
+        assert isinstance(result, Grant)
+        self._news.renewed(entry, result, renewal, left_s, now)
         self._look(entry)
 
     # --- who waits --------------------------------------------------------------------
@@ -418,6 +431,7 @@ class CredentialsActor(SupervisedActor[CredentialsInbox]):
         if not entry.loaded:
             self._restore(entry, Kept(stuck=jobs.UNREADABLE))
         elif flight is not None:
+            entry.hung.add(job)
             self._take(entry, flight.number, Renewal(result=jobs.HUNG, calls=flight.calls))
 
     def _mark(self, entry: Entry, stuck: Failure) -> None:

@@ -301,12 +301,25 @@ class Credentials:
         self.flight = None
         self._lineage = lineage
         if isinstance(result, Grant):
-            self._take(result, now, draw)
-            self.failure = None
-            self._streak = 0
-            self._not_before = -math.inf
-            return True
-        self._fail(result, now, draw)
+            self._succeed(result, now, draw)
+        else:
+            self._fail(result, now, draw)
+        return True
+
+    def late(self, result: Grant | Failure, now: Now, *, lineage: int | None, draw: float) -> bool:
+        """Take the token of a renewal that was given up; its calls were counted then.
+
+        Its source brings none after its deadline: here the answer waited to be heard.
+
+        Returns:
+            False if it brings none, or a newer renewal or a person was before it.
+        """
+        older = lineage is not None and lineage < self._lineage
+        if self.flight is not None or older or not isinstance(result, Grant):
+            return False
+        if self.grant is not None and result.version <= self.grant.version:
+            return False
+        self._succeed(result, now, draw)
         return True
 
     def refused(self, version: int, *, suspect: bool = False) -> None:
@@ -318,6 +331,12 @@ class Credentials:
             self._refused = Why.SUSPECT if suspect else Why.REFUSED
 
     # --- inside -----------------------------------------------------------------------
+
+    def _succeed(self, grant: Grant, now: Now, draw: float) -> None:
+        self._take(grant, now, draw)
+        self.failure = None
+        self._streak = 0
+        self._not_before = -math.inf
 
     def _take(self, grant: Grant, now: Now, draw: float) -> None:
         self.grant, self._refused = grant, None

@@ -109,7 +109,8 @@ def test_any_value_in_any_row_of_the_last_life(
 
 def test_an_event_its_frame_no_longer_has_is_a_dead_letter(tmp_path: Path) -> None:
     """A newer reader may see fewer events in a frame: a person must learn of the promise."""
-    with Market(tmp_path, SHOP) as market:
+    patient = {"handlers": {"retry_delays_s": [60, 60]}}  # it is stopped before the second try
+    with Market(tmp_path, SHOP, defaults=patient) as market:
         entered, leave = threading.Event(), threading.Event()
 
         def wait(event: ChatMessage) -> None:

@@ -25,6 +25,8 @@ from actors.sections import RenewalSettings
 from actors.values import ErrorClass, Failure
 
 NAME = "a"
+DEADLINE_S = 30.0
+LATE = -1
 OVERTAKEN = Failure(error_class=ErrorClass.OTHER, reason="overtaken")
 
 
@@ -115,8 +117,9 @@ class Interleaved(RuleBasedStateMachine):
         plan = msgspec.structs.replace(self.desk.plans[NAME], source=self.login, renewal=rules)
         self.desk.plans[NAME] = plan
         self.link = Link(self.desk, self.login)
-        self.begun: dict[int, int] = {}
+        self.begun: dict[int, tuple[int, float]] = {}
         self.given = 0
+        self.passed_s = 0.0
         self.link.ask()
         self.desk.run(1)  # a store that hangs needs a person
         self.note()
@@ -161,7 +164,9 @@ class Interleaved(RuleBasedStateMachine):
         """A thread is done, whichever began first; nobody has heard of it yet."""
         which = min(which, len(self.desk.threads) - 1)
         _, job = self.desk.threads.pop(which)
-        self.login.working = self.begun.pop(id(job), self.login.lineage)
+        lineage, since_s = self.begun.pop(id(job), (self.login.lineage, self.passed_s))
+        # A source looks at its deadline, and brings no token after it.
+        self.login.working = lineage if self.passed_s - since_s < DEADLINE_S else LATE
         job()
         self.note()
 
@@ -216,15 +221,16 @@ class Interleaved(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([0.5, 2.0, 32.0, 70.0]))
     def time_passes(self, seconds: float) -> None:
-        """B21: with 32 s whatever is under way is given up."""
+        """B21: with 32 s whatever is under way is given up, and comes too late."""
         self.bench.advance(seconds)
+        self.passed_s += seconds
         self.note()
 
     def note(self) -> None:
         """Remember which login each thread began with."""
         for _, job in self.desk.threads:
-            self.begun.setdefault(id(job), self.login.lineage)
+            self.begun.setdefault(id(job), (self.login.lineage, self.passed_s))
 
 
 TestInterleaved = Interleaved.TestCase
-TestInterleaved.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
+TestInterleaved.settings = settings(max_examples=1500, stateful_step_count=40, deadline=None)

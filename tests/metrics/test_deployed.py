@@ -62,18 +62,22 @@ def named(expression: str) -> set[str]:
     return set(re.findall(rf"\b(?:{PREFIX}\w+|process_\w+|up\b)", bare))
 
 
+TESTS = ("rules.test.yml", "rules.week.test.yml")
+
+
 def test_promtool_takes_rules_and_example() -> None:
     assert f"{len(rules())} rules found" in promtool("check", "rules", "rules.yml", cwd=PROMETHEUS)
     promtool("check", "config", "prometheus.yml", cwd=PROMETHEUS)
 
 
 def test_promtool_runs_the_tests_of_the_rules() -> None:
-    assert "SUCCESS" in promtool("test", "rules", "rules.test.yml", cwd=PROMETHEUS)
+    assert promtool("test", "rules", *TESTS, cwd=PROMETHEUS).count("SUCCESS") == len(TESTS)
 
 
 def test_each_rule_has_a_test_that_fires_and_one_that_does_not() -> None:
-    read = yaml.safe_load((PROMETHEUS / "rules.test.yml").read_text("utf-8"))
-    cases = [case for test in read["tests"] for case in test["alert_rule_test"]]
+    read = [yaml.safe_load((PROMETHEUS / name).read_text("utf-8")) for name in TESTS]
+    tests = [test for each in read for test in each["tests"]]
+    cases = [case for test in tests for case in test["alert_rule_test"]]
     for fires in (True, False):
         tested = {case["alertname"] for case in cases if bool(case["exp_alerts"]) is fires}
         assert tested == {rule["alert"] for rule in rules()}, fires

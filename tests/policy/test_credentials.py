@@ -512,3 +512,28 @@ def test_a_refusal_says_when_there_is_a_call_again() -> None:
     refusal = budget.refused_until(754.0)
     assert refusal.reason == budget.BUDGET_SPENT.reason
     assert "in 13 min" in refusal.detail
+
+
+def test_a_token_that_was_heard_of_too_late_is_used() -> None:
+    """The renewal was given up while its answer waited; nothing newer is known."""
+    credentials = Credentials(RULES)
+    flight = begun(credentials, at(0))
+    assert end(credentials, flight, NETWORK, at(31)), "given up"
+    assert credentials.late(grant(1, born_s=5), at(32), lineage=1, draw=MIDDLE)
+    assert credentials.ask(at(32)) == Ready(grant(1, born_s=5))
+    assert credentials.failure is None
+
+
+@pytest.mark.row("B21", "its grant is dropped")
+def test_a_late_token_that_was_overtaken_is_dropped() -> None:
+    credentials = with_grant()
+    assert not credentials.late(NETWORK, at(40), lineage=None, draw=MIDDLE), "it brings none"
+    assert not credentials.late(grant(1), at(40), lineage=None, draw=MIDDLE), "no newer one"
+    assert credentials.late(grant(2, born_s=40), at(40), lineage=None, draw=MIDDLE)
+    credentials.restore(
+        at(41), grant=grant(3, born_s=41), lineage=7, stuck=None, calls_ms=[], draw=MIDDLE
+    )
+    assert not credentials.late(grant(4), at(42), lineage=6, draw=MIDDLE), "an older lineage"
+    assert credentials.renew(at(200)) is not None
+    assert not credentials.late(grant(5), at(201), lineage=7, draw=MIDDLE), "another is under way"
+    assert credentials.grant == grant(3, born_s=41)
