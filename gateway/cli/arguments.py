@@ -43,6 +43,8 @@ def add_init(commands: Any) -> None:
     init.add_argument("--account", type=name, metavar="ID", help=told)
     told = "holds the Cookie header of www.goofish.com/im; - is stdin"
     init.add_argument("--cookie-file", metavar="FILE", help=told)
+    told = "holds a URL of apprise that is told of trouble; - is stdin"
+    init.add_argument("--bell-file", metavar="FILE", help=told)
     told = "of the control over HTTP (default 127.0.0.1:8760)"
     init.add_argument("--listen", type=name, metavar="HOST:PORT", help=told)
     told = "where the journal lies (default var/gateway in --dir)"

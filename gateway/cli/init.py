@@ -156,6 +156,7 @@ def _say_next(
     elif answers.platform == GOOFISH and not (login and login.get("done")):
         scan = _of_account(answers, "accounts", "sign-in", "ACCOUNT", "--qr", "-c", config)
         sign_in = [runnable(*scan), runnable(*_to_paste(answers))]
+    bell = None if answers.bell is None else runnable("notify", "test", "-c", config)
     if arguments.json:
         wrong = any(each.verdict is Verdict.WRONG for each in findings)
         show.as_json(
@@ -167,7 +168,12 @@ def _say_next(
                 "doctor": {"ok": not wrong, "findings": [each.plain() for each in findings]},
                 "login": login,
                 "service": None if file is None else str(file),
-                "next": {"run": start(config), "sign_in": sign_in, "service": service},
+                "next": {
+                    "run": start(config),
+                    "sign_in": sign_in,
+                    "service": service,
+                    "bell": bell,
+                },
             }
         )
         return
@@ -175,6 +181,9 @@ def _say_next(
         show.line("sign it in, before or while it runs; by a code to scan, or by a cookie:")
         for each in sign_in:
             show.line(f"  {each}")
+    if bell is not None:
+        show.line("try whom it tells of trouble:")
+        show.line(f"  {bell}")
     show.line("start it:")
     for each in service or [start(config)]:
         show.line(f"  {each}")

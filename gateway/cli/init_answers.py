@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import getpass
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -40,8 +41,13 @@ def refuse_together(arguments: argparse.Namespace) -> None:
         told.append("--cookie-file: with --compose it is not at hand yet; sign in once it runs")
     if arguments.compose and arguments.data_dir is not None:
         told.append("--data-dir: with --compose the data lies in a volume; leave it out")
-    if not arguments.yes and arguments.cookie_file == "-":
-        told.append("--cookie-file: - takes standard input, so nothing can be asked; add --yes")
+    if arguments.compose and arguments.bell_file is not None:
+        told.append("--bell-file: with --compose write notify.to into gateway.yaml yourself")
+    given = [arguments.cookie_file, arguments.bell_file].count("-")
+    if given > 1:
+        told.append("--bell-file: standard input is that of --cookie-file; name a file")
+    elif not arguments.yes and given:
+        told.append("- takes standard input, so nothing can be asked; add --yes")
     elif not arguments.yes and not sys.stdin.isatty():
         told.append("standard input is no terminal, so nothing can be asked; add --yes")
     if told:
@@ -68,6 +74,7 @@ def of_options(arguments: argparse.Namespace) -> Answers:
         data_dir=folder.joinpath(*DATA) if data is None else _path("--data-dir", data),
         endpoints=None if plain else arguments.endpoints,
         service="unit" if arguments.unit else "compose" if arguments.compose else None,
+        bell=None if arguments.bell_file is None else _bell(arguments.bell_file),
     )
     if answers.service is not None:
         init_service.text_of(answers, init_service.runner())
@@ -122,15 +129,23 @@ def asked(arguments: argparse.Namespace, answers: Answers) -> tuple[Answers, str
         answers = _ask(
             told, answers, lambda said: replace(answers, data_dir=_path("--data-dir", said))
         )
+    if arguments.bell_file is None and answers.service != "compose":
+        told = "whom to tell of trouble, a URL of apprise such as ntfy://… (not shown) [nobody]: "
+        answers = _ask(told, answers, lambda said: replace(answers, bell=said), ask=_hidden)
     return answers, cookie
 
 
 def _ask(
-    told: str, before: Answers, given: Callable[[str], Answers], *, needed: bool = False
+    told: str,
+    before: Answers,
+    given: Callable[[str], Answers],
+    *,
+    needed: bool = False,
+    ask: Callable[[str], str] | None = None,
 ) -> Answers:
     """Ask until the answer can be used; an empty one leaves what is there."""
     while True:
-        said = _line(told)
+        said = (ask or _line)(told)
         if not said and needed:
             continue
         if not said:
@@ -174,6 +189,19 @@ def _line(told: str) -> str:
     sys.stderr.write(told)  # standard output is for the result
     sys.stderr.flush()
     return input().strip()
+
+
+def _hidden(told: str) -> str:
+    return getpass.getpass(told, stream=sys.stderr).strip()
+
+
+def _bell(file: str) -> str:
+    """Return the URL in a file, as an editor writes it.
+
+    Raises:
+        Problem: It cannot be read.
+    """
+    return pasted(file, option="--bell-file").removeprefix("\ufeff").strip()
 
 
 def _say(told: str) -> None:

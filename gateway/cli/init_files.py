@@ -7,7 +7,7 @@ import json
 import os
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +24,7 @@ from gateway.web.problems import Problem
 
 CONFIG: Final = "gateway.yaml"
 TOKEN: Final = "http.token"  # noqa: S105  # the file's name
+BELL: Final = "bell.url"
 
 GOOFISH: Final = "goofish"
 GOOFISH_URL: Final = "wss://wss-goofish.dingtalk.com/"
@@ -34,6 +35,7 @@ _OPTIONS: Final = {
     "accounts[0].url": "--url",
     "http.listen": "--listen",
     "data_dir": "--data-dir",
+    "notify.to[0]": "--bell-file",
 }
 """What a person gave, by its place in the file."""
 
@@ -51,6 +53,7 @@ class Answers:
         data_dir: Where the journal lies.
         endpoints: Of the sign-in, if it is not the platform's own; for tests.
         service: A file that starts it as a service, too; None: none.
+        bell: A URL of apprise to be told at, a secret; None: nobody is told.
     """
 
     folder: Path
@@ -61,6 +64,12 @@ class Answers:
     data_dir: Path
     endpoints: str | None = None
     service: Service | None = None
+    bell: str | None = field(default=None, repr=False)
+
+    @property
+    def bell_file(self) -> Path | None:
+        """Return the file of the URL to be told at."""
+        return None if self.bell is None else self.folder / BELL
 
     @property
     def service_file(self) -> Path | None:
@@ -112,6 +121,9 @@ def text_of(answers: Answers) -> str:
             '    headers: {Origin: "https://www.goofish.com"}',
             f"    credentials: {json.dumps(credentials)}",
         ]
+    if answers.bell_file is not None:
+        place = json.dumps(f"${{file:{answers.bell_file}}}", ensure_ascii=False)
+        lines += ["notify:", f"  to: [{place}]"]
     events = _quoted(f"{data_dir}{'/' if contained else os.sep}events.jsonl")
     return "\n".join([*lines, "sinks:", f"  - {{kind: jsonl, path: {events}}}", ""])
 
@@ -128,6 +140,8 @@ def settings_of(answers: Answers) -> Settings:
     try:
         values: Any = document.parse(text_of(answers), source=CONFIG).value
         values["http"]["token"] = new_token()  # that of the file is not made yet
+        if answers.bell is not None:
+            values["notify"]["to"] = [answers.bell]
         return from_mapping(values, source=CONFIG, environment={})
     except ConfigError as error:
         raise ConfigError([_by_option(each) for each in error.problems]) from None
@@ -151,7 +165,7 @@ def refuse_existing(answers: Answers) -> None:
     Raises:
         Problem: It is there; names it and what to do.
     """
-    for path in (answers.config, answers.token, answers.service_file):
+    for path in (answers.config, answers.token, answers.bell_file, answers.service_file):
         if path is not None and os.path.lexists(path):
             raise _is_there(path)
 
@@ -168,6 +182,8 @@ def write(answers: Answers) -> None:
     if answers.service == "unit":  # systemd makes no folder that it lets it write to
         answers.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     files = {answers.token: f"{new_token()}\n".encode()}
+    if answers.bell_file is not None:
+        files[answers.bell_file] = f"{answers.bell}\n".encode()
     if answers.service_file is not None:
         files[answers.service_file] = init_service.text_of(answers, init_service.runner()).encode()
     files[answers.config] = text_of(answers).encode()

@@ -91,6 +91,25 @@ def test_what_is_written_is_what_was_said_and_holds_no_secret() -> None:
         assert {each.stat().st_mode & 0o777 for each in Path().iterdir()} == {0o600}
 
 
+def test_whom_it_tells_of_trouble_is_a_secret_of_its_own() -> None:
+    Path("url").write_text("\ufeffjson://127.0.0.1:9/secret-topic\n", "utf-8")
+    told = made("--listen", listen(), "--bell-file", "url")
+    assert "notify test -c gateway.yaml" in told["next"]["bell"]
+    assert Path("bell.url").read_text("utf-8") == "json://127.0.0.1:9/secret-topic\n"
+    if os.name == "posix":
+        assert Path("bell.url").stat().st_mode & 0o777 == 0o600
+    assert "secret-topic" not in Path("gateway.yaml").read_text("utf-8")
+    assert load("gateway.yaml").notify.urls() == {"notify.to[0]": "json://127.0.0.1:9/secret-topic"}
+    assert "secret-topic" not in str(told)
+
+
+@pytest.mark.parametrize("url", ["", "no-url", "json://h\njson://i"])
+def test_what_nobody_can_be_told_at_is_refused(url: str) -> None:
+    file = Path("..") / "url"
+    file.write_text(url, "utf-8")
+    assert "--bell-file" in refused("--bell-file", str(file))
+
+
 def test_nothing_is_written_over(tmp_path: Path) -> None:
     for name in (init_files.CONFIG, init_files.TOKEN):
         folder = tmp_path / name

@@ -52,15 +52,20 @@ def _set_up(*options: str, cookie: str, listen: str) -> None:
             ("not shown): ", f"{cookie}\n"),
             ("[127.0.0.1:8760]: ", f"{listen}\n"),
             ("var/gateway]: ", "\n"),
+            ("[nobody]: ", "no-url\n"),
+            ("--bell-file: ", ""),
+            ("[nobody]: ", "json://127.0.0.1:9/secret-topic\n"),
             ("the platform gave a token", ""),
         ):
             terminal.wait_for(asks)
             terminal.types(answer)
         assert terminal.ended() == 0, terminal.said
+        assert "secret-topic" not in terminal.said
+        assert "notify test -c" in terminal.said
 
 
 @pytest.mark.parametrize("leaves", ["\x04", "signal"], ids=["ctrl-d", "ctrl-c"])
-@pytest.mark.parametrize("asks", ["[shop-a]: ", "not shown): ", "var/gateway]: "])
+@pytest.mark.parametrize("asks", ["[shop-a]: ", "not shown): ", "var/gateway]: ", "[nobody]: "])
 def test_whoever_leaves_the_questions_leaves_nothing_behind(asks: str, leaves: str) -> None:
     with contextlib.closing(terminal_of("--dir", "new")) as terminal:
         _answer_until(terminal, asks)
@@ -83,6 +88,7 @@ def _answer_until(terminal: Terminal, asks: str) -> None:
         ("[2]: ", way),
         ("not shown): " if way == "1\n" else ":8760]: ", "\n"),
         ("var/gateway]: ", "\n"),
+        ("[nobody]: ", "\n"),
     ):
         terminal.wait_for(each)
         if each == asks:
