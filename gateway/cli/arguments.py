@@ -100,6 +100,7 @@ def _add_accounts(commands: Any, where: argparse.ArgumentParser) -> None:
     sign_in = accounts.add_parser("sign-in", parents=[where], help="by a code that a phone scans")
     sign_in.add_argument("account", type=name)
     sign_in.add_argument("--qr", action="store_true", help="draw the code here (extra [qr])")
+    sign_in.add_argument("--cancel", action="store_true", help="end the one that goes on")
 
 
 def _add_letters(commands: Any, where: argparse.ArgumentParser) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Iterator
 
 from gateway.cli.findings import Finding, Verdict
@@ -23,6 +25,7 @@ def of_credentials(settings: Settings) -> Iterator[Finding]:
         what, _, fix = str(error).partition("; ")
         yield Finding(NAME, Verdict.WRONG, what, fix or "correct it")
         return
+    yield from _directory(store, settings)
     sealed_by: dict[str | None, list[str]] = {}
     for account in kept:
         try:
@@ -32,6 +35,25 @@ def of_credentials(settings: Settings) -> Iterator[Finding]:
             what, _, fix = str(error).partition("; ")
             yield Finding(NAME, Verdict.WRONG, f"{account}: {what}", fix or SIGN_IN_AGAIN)
     yield from _sealing(store, sealed_by)
+
+
+def _directory(store: FileStore, settings: Settings) -> Iterator[Finding]:
+    """Look whether new credentials can be kept, and what is left of accounts that are no more."""
+    folder = store.directory
+    if not folder.is_dir():
+        return
+    if not os.access(folder, os.W_OK | os.X_OK):
+        told = f"{folder} cannot be written to, so that new credentials live in memory only"
+        yield Finding(NAME, Verdict.WRONG, told, "change its owner or mode, or its file system")
+    mine = {store.path(each.id).name for each in settings.accounts}
+    with contextlib.suppress(OSError):
+        left = sorted(each.name for each in folder.iterdir() if each.name not in mine)
+        if left:
+            many = (
+                f"{len(left)} files of no account ({', '.join(left[:3])}{', …' * (len(left) > 3)})"
+            )
+            fix = "delete them if nobody needs these logins any more; they hold secrets"
+            yield Finding(NAME, Verdict.WARNING, f"{folder} holds {many}", fix)
 
 
 def _sealing(store: FileStore, sealed_by: dict[str | None, list[str]]) -> Iterator[Finding]:

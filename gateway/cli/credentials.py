@@ -77,8 +77,18 @@ def pasted(file: str | None, *, option: str) -> str:
         option: That names a file, for messages.
 
     Raises:
-        Problem: It cannot be read, or the terminal cut it.
+        Problem: It cannot be read, is not UTF-8, or the terminal cut it.
     """
+    try:
+        read = _read(file, option)
+    except UnicodeError:
+        told = "what was pasted holds bytes that are not UTF-8"
+        raise Problem(400, "not_text", told, "copy it again, as text") from None
+    # What a locale could not read stands as half a letter, which nothing can send.
+    return read.encode("utf-8", "replace").decode()
+
+
+def _read(file: str | None, option: str) -> str:
     if file is not None and file != "-":
         try:
             with Path(file).open(encoding="utf-8", errors="replace") as opened:
@@ -124,6 +134,13 @@ def told_of(account: str, done: dict[str, Any]) -> str:
     return f"{account} has a new login, user {user_id}; the platform gave a token"
 
 
+def _unchanged(found: dict[str, Any]) -> str:
+    """Return why nothing is new although nothing failed."""
+    if found["state"] == "ready":
+        return f"{found['kind']} gives the same token as before; change it there"
+    return str(found["state"])
+
+
 def _renewed(account: str, before: int, found: dict[str, Any], *, json: bool) -> int:
     done = found["version"] > before
     if json:
@@ -131,5 +148,5 @@ def _renewed(account: str, before: int, found: dict[str, Any], *, json: bool) ->
     elif done:
         show.line(f"{account} has a new token, good for {found['expires_in_s'] / 3600:.1f} h")
     else:
-        show.line(f"{account} was not renewed: {found['detail'] or found['state']}")
+        show.line(f"{account} was not renewed: {found['detail'] or _unchanged(found)}")
     return 0 if done else 1

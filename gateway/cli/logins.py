@@ -7,10 +7,12 @@ login may be pasted: what is found is no error.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from actors.ports import CredentialSource
 from actors.runtime.clock import SystemClock
 from actors.values import Failure
+from gateway import regular_files
 from gateway.credentials.given import GivenSource
 from gateway.credentials.registry import Surroundings, source_of
 from gateway.credentials.store import MemoryStore
@@ -23,9 +25,20 @@ def notes(settings: Settings) -> Iterator[str]:
     for index, account in enumerate(settings.accounts):
         source = source_of(account, around) if account.enabled else None
         told = None if source is None else _lacking(account, source)
+        told = told or _open_to_others(account)
         if told:
             where = f"accounts[{index}].credentials of account {account.id}"
             yield f"{where}: {told.removesuffix('.')}"
+
+
+def _open_to_others(account: AccountSettings) -> str | None:
+    """Return what is wrong with a file of credentials that others can read or change."""
+    path = account.credentials.path if account.credentials.kind == "file" else None
+    try:
+        lax = path is not None and regular_files.is_open_to_others(Path(path).stat())
+    except OSError:
+        return None
+    return f"others may read or change {path}; chmod 600 {path}" if lax else None
 
 
 def refused(account: AccountSettings, cookie: str) -> str | None:

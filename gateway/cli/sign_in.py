@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import signal
 import sys
 import threading
 from typing import Any, Final
@@ -37,6 +38,11 @@ _HALVES: Final = {
 
 def main(arguments: argparse.Namespace) -> int:
     """Sign one account in; 0 if it is."""
+    if arguments.cancel:
+        return _cancel(arguments)
+    for name in ("SIGTERM", "SIGHUP"):  # as Ctrl-C: nobody sees the code any more
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.default_int_handler)
     teller = _Teller(arguments.account, draw=arguments.qr, json=arguments.json)
     with open_control(arguments, file_too=True) as control:
         path = ("v1", "accounts", arguments.account, "sign-in")
@@ -59,6 +65,16 @@ def main(arguments: argparse.Namespace) -> int:
     if found["state"] == "done":
         return 0
     return INTERRUPTED if interrupted else NEGATIVE
+
+
+def _cancel(arguments: argparse.Namespace) -> int:
+    with open_control(arguments, file_too=True) as control:
+        found = control.ask("DELETE", "v1", "accounts", arguments.account, "sign-in")
+    if arguments.json:
+        show.as_json(found)
+    else:
+        show.line(f"{arguments.account}: {found['state']}")
+    return 0
 
 
 def _next(control: Control, path: tuple[str, ...], seen: int) -> dict[str, Any]:

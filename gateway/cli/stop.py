@@ -20,6 +20,6 @@ def main(arguments: argparse.Namespace) -> int:
     elif told["clean"]:
         show.line("stopped; all is stored")
     else:
-        told = "gateway.threads_survived, credentials.lost"
-        show.line(f"stopped, but not in order; its log says why: {told}")
+        names = "gateway.threads_survived, credentials.lost"
+        show.line(f"stopped, but not in order; its log says why: {names}")
     return 0 if told.get("clean", not arguments.wait) else 1

@@ -77,7 +77,8 @@ class Keeping:
             self._store.write(stored)
         except StoreError as error:
             self._look_ahead(stored, unsaved=True)
-            self._tell_unsaved(f"{error}")
+            if _is_login(stored):  # else nothing is lost that a person gave or the platform
+                self._tell_unsaved(f"{error}")
         else:
             self._look_ahead(stored)
             if before is not None:
@@ -130,6 +131,7 @@ class Keeping:
             self._ahead = NOTHING_AHEAD
             return
         step = f"sign in again: run {to_sign_in(self._name)}, or {to_paste(self._name)}"
+        unsaved = unsaved and _is_login(stored)
         self._ahead = Outlook(unsaved=unsaved, login_ends_ms=ends_ms, to_sign_in=step)
 
     def learn(self, stored: Stored) -> None:
@@ -139,3 +141,7 @@ class Keeping:
     def hide(self, what: str, secrets: Iterable[str]) -> None:
         """Have no log show these either; ``what`` names them, its earlier ones are forgotten."""
         self._learn(f"{self._owner}/{what}", secrets)
+
+
+def _is_login(stored: Stored) -> bool:
+    return stored.token is not None or bool(stored.cookies)

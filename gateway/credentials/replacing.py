@@ -90,7 +90,9 @@ def put_in_place(
     after, doubt = _proven(source, source.begun_anew(before, jar, user_id))
     if doubt is not None and (doubt.reason in REFUSED or _works(before)):
         kept = "; what was kept stays" if before is not None and before.cookies else ""
-        raise CredentialsRefusedError(doubt.reason, f"{doubt.detail.rstrip('.')}{kept}.")
+        told = "The login that was given is over" if doubt.reason == "login_over" else ""
+        told = told or doubt.detail.rstrip(".")
+        raise CredentialsRefusedError(doubt.reason, f"{told}{kept}.")
     newest = source.stored()
     if newest is not None:  # a renewal may have gone on meanwhile
         after = msgspec.structs.replace(

@@ -7,6 +7,8 @@ never written over; only what a person gives puts it aside. With a key each file
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import os
 import secrets
 import threading
@@ -29,6 +31,7 @@ LARGEST_BYTES: Final = 1 << 20
 """A file above this is none of ours."""
 
 _DRAFT_DIGITS: Final = 8
+_MOST_NAME: Final = 180
 _ASIDE: Final = "a new login keeps this file aside"
 
 
@@ -155,10 +158,13 @@ class FileStore:
     Args:
         directory: Made at the first write; its parent is the journal's.
         sealer: Seals what is written; None: nothing does.
+
+    Attributes:
+        directory: The same.
     """
 
     def __init__(self, directory: Path, sealer: Sealer | None = None) -> None:
-        self._directory = directory
+        self.directory = directory
         self._sealer = sealer
         self._lock = threading.Lock()
         self._swept = False
@@ -166,8 +172,11 @@ class FileStore:
 
     def path(self, account: AccountId) -> Path:
         """Return the file of an account; its name is percent-encoded."""
-        name = quote(account, safe="")
-        return self._directory / f"{name.replace('.', '%2E')}.json"
+        name = quote(account, safe="").replace(".", "%2E")
+        if len(name) > _MOST_NAME:  # a letter may take twelve of the 255 that file systems have
+            digest = hashlib.sha256(account.encode()).hexdigest()[:32]
+            name = f"{name[: _MOST_NAME - len(digest) - 1]}-{digest}"
+        return self.directory / f"{name}.json"
 
     def read(self, account: AccountId) -> Stored | None:
         """Return what is kept; None: nothing.
@@ -250,20 +259,21 @@ class FileStore:
             draft.replace(path)
             sync_directory(path)
         except OSError as error:
-            draft.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # nothing can be changed there
+                draft.unlink(missing_ok=True)
             raise StoreError(
                 f"the credentials of account {stored.account} cannot be stored in {path} "
                 f"({error.strerror}); free the disk, or make the directory writable"
             ) from error
 
     def _prepare(self) -> None:
-        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if os.name == "posix" and self._directory.stat().st_mode & 0o077:
-            self._directory.chmod(0o700)
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if os.name == "posix" and self.directory.stat().st_mode & 0o077:
+            self.directory.chmod(0o700)
         if (
             not self._swept
         ):  # before the first draft of this process: those there are a killed one's
-            for left in self._directory.glob(f".*.json.{'[0-9a-f]' * _DRAFT_DIGITS}"):
+            for left in self.directory.glob(f".*.json.{'[0-9a-f]' * _DRAFT_DIGITS}"):
                 left.unlink(missing_ok=True)
             self._swept = True
 

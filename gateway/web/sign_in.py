@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from gateway.commands import command
 from gateway.credentials.shapes import SignInShown
 from gateway.errors import CredentialsRefusedError
 from gateway.web import codes, shapes
@@ -23,7 +24,10 @@ def begin(context: Context, request: Request) -> Answer:
         shown = context.gateway.credentials.sign_in(request.name)
     except CredentialsRefusedError as error:
         if error.reason == "busy":
-            raise problem_of(error, "DELETE to this address cancels it") from error
+            cancel = command("accounts sign-in ACCOUNT --cancel -c FILE")
+            raise problem_of(
+                error, f"DELETE to this address cancels it, as {cancel} does"
+            ) from error
         raise problem_of(error) from error
     context.log.info("control.performed", verb="begin sign-in", account=request.name)
     return _answer(shown, status=202)

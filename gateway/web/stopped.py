@@ -92,6 +92,9 @@ class StoppedGateway:
         Raises:
             JournalError: A gateway has it open, or it cannot be read.
         """
+        if self.settings.durability == "memory":
+            told = "durability is memory: nothing is kept without a running gateway"
+            raise Problem(409, "no_journal", told, "start it, then ask again; or set durability")
         self._open(make=True)
         if self._desk is None:
             keeper = _Keeper(self.settings, self._redactor)

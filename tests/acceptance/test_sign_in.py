@@ -561,8 +561,11 @@ def test_the_command_tells_programs_each_change(shopkeepers: Make) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="there is no SIGINT for one process on Windows")
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 @pytest.mark.parametrize("running", [True, False])
-def test_ctrl_c_cancels(shopkeepers: Make, tmp_path: Path, *, running: bool) -> None:
+def test_ctrl_c_and_the_end_of_the_terminal_cancel(
+    shopkeepers: Make, tmp_path: Path, *, running: bool, name: str
+) -> None:
     keeper = shopkeepers(cookie="")
     file = tmp_path / "g.yaml"
     file.write_text(json.dumps(keeper.config))
@@ -584,12 +587,25 @@ def test_ctrl_c_cancels(shopkeepers: Make, tmp_path: Path, *, running: bool) -> 
             code, _, said = call("accounts", "sign-in", SHOP, *where)
             assert code == 1
             assert ("being signed in already" if running else "in use") in said
-            process.send_signal(signal.SIGINT)
+            process.send_signal(getattr(signal, name))
             out, err = process.communicate(timeout=WAIT_S)
     assert (process.returncode, err) == (130, "")
     assert "(cancelled)" in out
     assert not keeper.calls()
     assert not running or until(keeper.gateway.credentials, "cancelled").reason is None
+    keeper.web.check()
+
+
+def test_one_that_was_left_behind_is_cancelled_by_name(shopkeepers: Make) -> None:
+    """As after kill -9 of the command."""
+    keeper = listening(shopkeepers(cookie=""))
+    with served(keeper) as url:
+        keeper.gateway.credentials.sign_in(SHOP)
+        code, _, said = call("accounts", "sign-in", SHOP, "--url", url)
+        assert code == 1
+        assert "--cancel" in said
+        code, out, _ = call("accounts", "sign-in", SHOP, "--cancel", "--url", url)
+        assert (code, "cancelled" in out) == (0, True)
     keeper.web.check()
 
 

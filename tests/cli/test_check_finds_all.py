@@ -79,6 +79,7 @@ def test_what_a_login_lacks_is_noted_without_asking_anybody(
 
 def test_a_login_that_lacks_nothing_is_not_noted(tmp_path: Path) -> None:
     (tmp_path / "own.json").write_text('{"token": "token-1", "user_id": "2201"}')
+    (tmp_path / "own.json").chmod(0o600)
     curl = "curl 'https://www.goofish.com/im' -H 'cookie: unb=2201; cookie2=v'"
     for credentials in (
         "{kind: goofish}",

@@ -21,6 +21,7 @@ from stand_in import TOKEN, StandIn
 
 from actors.runtime.clock import SystemClock
 from actors.state import ConnectionState
+from gateway.cli import main
 from gateway.journal.sqlite import dead_letters
 from gateway.journal.sqlite.journal import SqliteJournal
 from gateway.testing import FakePlatform
@@ -543,3 +544,44 @@ def test_a_program_that_took_the_port_is_not_told_the_token(tmp_path: Path) -> N
     thread.join(LIMIT_S)
     assert len(heard) == 2, "one question each: the challenge"
     assert all(TOKEN.encode() not in each and b"/v1/identity" in each for each in heard)
+
+
+def test_a_stop_that_was_not_in_order_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Unclean:
+        def ask(self, *_: object, **__: object) -> dict[str, object]:
+            return {"done": "stopped", "clean": False}
+
+    @contextlib.contextmanager
+    def found(_: object) -> Iterator[Unclean]:
+        yield Unclean()
+
+    monkeypatch.setattr("gateway.cli.stop.open_control", found)
+    assert main(["stop"]) == 1
+    assert "not in order" in capsys.readouterr().out
+
+
+def test_doctor_looks_at_the_folder_of_the_logins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "g.yaml"
+    token = tmp_path / "token.json"
+    token.write_text('{"token": "x"}')
+    token.chmod(0o666)
+    given = f"{{kind: file, path: {token}}}"
+    account = f"{{id: a, platform: plain, url: 'wss://h', credentials: {given}}}"
+    file.write_text(f"data_dir: {tmp_path}\naccounts: [{account}]\n")
+    folder = tmp_path / "credentials"
+    folder.mkdir(mode=0o700)
+    (folder / "gone.json").write_text("{}")
+    told = call("doctor", "-c", str(file))[1]
+    assert "1 files of no account (gone.json)" in told
+    assert f"chmod 600 {token}" in told
+    (folder / "gone.json").unlink()
+    token.chmod(0o600)
+    access = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: path != folder and access(path, mode))
+    told = call("doctor", "-c", str(file))[1]
+    assert f"FAIL  credentials: {folder} cannot be written to" in told
+    assert "chmod 600" not in told

@@ -266,3 +266,34 @@ def test_demo_shows_states_events_and_replies() -> None:
     assert "history complete, " in out
     assert "(recovered)" in out
     assert "0 lost" in out
+
+
+NOWHERE = (
+    "{mtop: 'http://127.0.0.1:9', passport: 'http://127.0.0.1:9', upload: 'http://127.0.0.1:9'}"
+)
+
+
+def login_of(folder: Path, durability: str = "full") -> str:
+    """Return a configuration of an account that asks nobody."""
+    file = folder / "g.yaml"
+    file.write_text(
+        f"data_dir: {folder}\ndurability: {durability}\naccounts:\n"
+        "  - {id: shop-a, url: 'wss://127.0.0.1:9', "
+        f"credentials: {{kind: goofish, endpoints: {NOWHERE}}}}}\n"
+    )
+    return str(file)
+
+
+@pytest.mark.parametrize("locale", ["C.UTF-8", "C"])
+def test_bytes_that_are_no_text_are_no_traceback(tmp_path: Path, locale: str) -> None:
+    bad = b"unb=2202; cookie2=a\xffb"
+    set_it = ("accounts", "credentials", "set", "shop-a", "-c", login_of(tmp_path), "--file", "-")
+    code, out, err = run(*set_it, stdin=bad, LC_ALL=locale, PYTHONUTF8="0")
+    assert (code, "Traceback" in out + err) == (1, False), err
+
+
+def test_what_keeps_nothing_takes_no_login(tmp_path: Path) -> None:
+    set_it = ("accounts", "credentials", "set", "shop-a", "--file", "-")
+    code, out, err = run(*set_it, "-c", login_of(tmp_path, "memory"), stdin=b"unb=1; cookie2=x")
+    assert (code, out) == (1, "")
+    assert "durability is memory" in err

@@ -119,6 +119,17 @@ def test_a_person_sees_when_it_ends() -> None:
         assert shown(settings, login, None, now_ms=now_ms, now_s=0.0).login_ends_in_s == left_s
 
 
+def test_nobody_is_told_of_a_login_that_never_was() -> None:
+    """The disk is full, and nobody has signed in yet: there is nothing to lose."""
+    told = Told()
+    told.store.full = True
+    told.keeping.keep(Stored(account="shop-a", calls_ms=(NOW,)))
+    assert (told.unsaved, told.keeping.outlook.unsaved) == ([], False)
+    kept = told.keeping.stored()
+    assert kept is not None
+    assert kept.calls_ms == (NOW,), "the budget counts on"
+
+
 @pytest.mark.parametrize("account", ["shop-a", "-shop", "--qr", "店 1", "it's"])
 def test_the_printed_command_is_taken_by_our_own_parser(account: str) -> None:
     """A name that looks like an option is still a name."""

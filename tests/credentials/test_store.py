@@ -323,3 +323,33 @@ def test_drafts_of_a_killed_process_go_with_the_next_write(tmp_path: Path) -> No
     FileStore(tmp_path).write(WHOLE)
     assert not any(each.exists() for each in drafts)
     assert all(each.exists() for each in others)
+
+
+def test_the_longest_names_there_may_be_are_files_of_their_own(tmp_path: Path) -> None:
+    """64 letters of which each takes twelve in a name of a file; two that begin alike are two."""
+    store = FileStore(tmp_path)
+    names = ["店" * 64, "店" * 63 + "铺", "𠮷" * 64, "a" * 64]
+    for version, name in enumerate(names):
+        store.write(msgspec.structs.replace(WHOLE, account=name, version=version))
+        store.replace(msgspec.structs.replace(WHOLE, account=name, version=version))
+    assert [store.read(name).version for name in names] == [0, 1, 2, 3]  # type: ignore[union-attr]
+    assert store.path("a" * 64).name == f"{'a' * 64}.json", "short ones are as they were"
+    assert max(len(each.name) for each in tmp_path.iterdir()) < 200
+
+
+def test_a_directory_where_nothing_can_be_changed_is_a_store_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file system that is read-only by now does not take the draft back, either."""
+
+    def read_only(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    store = FileStore(tmp_path)
+    store.write(WHOLE)
+    for name in ("replace", "unlink"):
+        monkeypatch.setattr(Path, name, read_only)
+    monkeypatch.setattr(own_files, "write", read_only)
+    for keep in (store.write, store.replace):
+        with pytest.raises(StoreError, match="cannot be stored"):
+            keep(WHOLE)

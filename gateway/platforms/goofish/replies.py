@@ -98,7 +98,7 @@ def _by_code(reply: Reply) -> Failure:
                 reply,
                 ErrorClass.AUTH,
                 "token_refused",
-                "the token is bad or expired; a new one goes into credentials.token",
+                "the token is bad or expired; with kind: static write a new one into the settings",
             )
         case 403:
             return _failure(
