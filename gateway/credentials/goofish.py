@@ -99,8 +99,8 @@ class GoofishSource(Keeping):
             self._look_ahead(stored, unsaved=self._unsaved is not None)
         else:
             begun = self._seeded(stored)
-        if isinstance(begun, Failure):
-            return Kept(stuck=begun)
+        if isinstance(begun, Failure):  # it stands in the settings: no retry changes it
+            return Kept(stuck=needs_human(begun.reason, begun.detail))
         self.learn(begun)
         return self.kept(begun)
 

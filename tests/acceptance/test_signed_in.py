@@ -288,3 +288,26 @@ def test_no_secret_is_in_the_log(shopkeepers: Make) -> None:
     for secret in secrets:
         assert str(secret) == "2201" or str(secret) not in said
     assert keeper.gateway.redact(stored.token) == "***"
+
+
+def test_a_cookie_of_another_user_waits_for_a_person_and_takes_nothing_away(
+    shopkeepers: Make,
+) -> None:
+    """No retry changes what stands in the settings; once it is mended the stored token will do."""
+    keeper = shopkeepers()
+    keeper.gateway.start()
+    keeper.wait(ConnectionState.CONNECTED)
+    keeper.gateway.stop(10.0)
+    calls, own = keeper.calls(), keeper.config["accounts"][0]["credentials"]["cookie"]
+    keeper.config["accounts"][0]["credentials"]["cookie"] = "unb=9; cookie2=of-somebody-else"
+    keeper.made().start()
+    keeper.wait(ConnectionState.FAILED)
+    failure = keeper.gateway.accounts["shop-a"].last_error
+    assert failure is not None
+    assert failure.reason == "wrong_account"
+    keeper.gateway.stop(10.0)
+    keeper.config["accounts"][0]["credentials"]["cookie"] = own
+    keeper.made().start()
+    keeper.wait(ConnectionState.CONNECTED)
+    assert keeper.calls() == calls
+    keeper.web.check()
