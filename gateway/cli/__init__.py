@@ -14,7 +14,7 @@ try:
     import contextlib
     import importlib
     from collections.abc import Sequence
-    from typing import Any
+    from typing import Any, NoReturn
 
     from gateway.cli import streams
     from gateway.cli.arguments import add_control, add_init, number
@@ -41,6 +41,18 @@ class _Parser(argparse.ArgumentParser):
     def print_help(self, file: Any = None) -> None:
         """Print the help; argparse itself would pass over a failure to write it."""
         (file or sys.stdout).write(self.format_help())
+
+    def error(self, message: str) -> NoReturn:
+        """Say it and exit; a word too many may be a secret that was pasted as an argument."""
+        told, colon, words = message.partition("unrecognized arguments: ")
+        if colon:
+            message = f"{told}{colon}{' '.join(map(_cut, words.split()))}"
+        super().error(message)
+
+
+def _cut(word: str) -> str:
+    name, equals, _ = word.partition("=")
+    return f"{name[:16]}…" if equals or len(word) > 16 else word
 
 
 class _Version(argparse.Action):

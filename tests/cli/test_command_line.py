@@ -297,3 +297,14 @@ def test_what_keeps_nothing_takes_no_login(tmp_path: Path) -> None:
     code, out, err = run(*set_it, "-c", login_of(tmp_path, "memory"), stdin=b"unb=1; cookie2=x")
     assert (code, out) == (1, "")
     assert "durability is memory" in err
+
+
+def test_a_secret_that_was_pasted_as_an_argument_is_not_said_again(tmp_path: Path) -> None:
+    cookie = "unb=2202; cookie2=hunter2hunter2hunter2"
+    set_it = ("accounts", "credentials", "set", "shop-a", "-c", login_of(tmp_path))
+    for pasted in ((cookie,), tuple(cookie.split()), ("hunter2hunter2hunter2",)):
+        code, out, err = run(*set_it, *pasted)
+        assert (code, out) == (2, "")
+        assert "unrecognized arguments" in err
+        assert "hunter2hunter2hunter2" not in err
+    assert "unrecognized arguments: foo --bar…" in run("status", "foo", "--bar=1")[2]
