@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import os
 
 from gateway import logs
 from gateway.cli import NEGATIVE, show
 from gateway.cli.paths import loaded
 from gateway.errors import ConfigError
-from gateway.host.telling import spoken
 from gateway.notify.courier import Courier
 from gateway.notify.message import trial
+from gateway.words import spoken
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -21,7 +22,7 @@ def main(arguments: argparse.Namespace) -> int:
         told = "notify.to: is empty, so that nobody is told; write URLs of apprise into it"
         raise ConfigError([f"{arguments.config}: {told}"])
     courier = Courier(notify.urls(), mask=logs.redactor_of(settings).text)
-    message = trial(spoken(notify), notify.link)
+    message = trial(spoken(notify.language, settings.language, environment=os.environ), notify.link)
     rows = []
     for place in courier.places:
         why = courier.send(place, message)

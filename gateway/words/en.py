@@ -42,6 +42,10 @@ ALERTS: Final[Mapping[str, tuple[str, str]]] = {
         "A message of the history is too large; what lies behind it is not read again.",
         "Raise `limits` of the account if you expect such messages.",
     ),
+    "journal.backup_late": (
+        "The last backup of the journal is old.",
+        "Look why its timer does not run, then make one with `journal backup`.",
+    ),
     "journal.commit_slow": (
         "The disk is slow: a commit takes longer than two seconds.",
         "Look at the disk; nothing is acknowledged until the commit holds.",

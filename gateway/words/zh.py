@@ -42,6 +42,10 @@ ALERTS: Final[Mapping[str, tuple[str, str]]] = {
         "历史里有一条消息过大，它之后的内容不会补读。",
         "若这种消息属于正常，请调大该账号的 `limits`。",
     ),
+    "journal.backup_late": (
+        "消息日志库很久没有备份了。",
+        "查明定时器为何没有运行，然后用 `journal backup` 备份一次。",
+    ),
     "journal.commit_slow": (
         "磁盘很慢：一次提交超过两秒。",
         "检查磁盘；提交完成之前不会回执任何消息。",
