@@ -27,6 +27,8 @@ CHINESE: Final[Mapping[str, str]] = {
     "NEXT RETRY S": "几秒后重试",
     "DEAD LETTERS": "死信",
     "LAST ERROR": "最近的错误",
+    # of `notify test`
+    "sent": "已送达",
     # states of an account
     "disconnected": "未连接",
     "connecting": "连接中",

@@ -20,7 +20,8 @@ ROOT: Final = Path(__file__).parents[2]
 SOURCES: Final = (
     *("actors/account/reconnect.py", "actors/account/recovery.py", "actors/credential_news.py"),
     *("actors/policy/alerts.py", "actors/policy/failures.py", "actors/sign_in_due.py"),
-    "actors/watch.py",
+    *("actors/dialing.py", "actors/runtime/journal/answer.py", "actors/runtime/links/link.py"),
+    *("actors/runtime/links/reading.py", "actors/runtime/pool/poller.py", "actors/watch.py"),
     *("gateway/alike.py", "gateway/commands.py", "gateway/compiled.py", "gateway/plugins.py"),
     *("gateway/cli/accounts.py", "gateway/cli/check.py", "gateway/cli/checks.py"),
     *("gateway/cli/control.py", "gateway/cli/credential_checks.py", "gateway/cli/dial_check.py"),
@@ -33,17 +34,21 @@ SOURCES: Final = (
     *("gateway/credentials/goofish.py", "gateway/credentials/keeping.py"),
     *("gateway/credentials/keys.py", "gateway/credentials/meanings.py"),
     *("gateway/credentials/own_files.py", "gateway/credentials/sealing.py"),
-    "gateway/credentials/store.py",
+    *("gateway/credentials/replacing.py", "gateway/credentials/store.py"),
     *("gateway/host/calls.py", "gateway/host/registry.py", "gateway/host/telling.py"),
     *("gateway/journal/care.py", "gateway/journal/wal.py", "gateway/journal/whereabouts.py"),
     *("gateway/journal/files/backups.py", "gateway/journal/files/integrity.py"),
     *("gateway/journal/files/lock.py", "gateway/journal/files/lockfile.py"),
     *("gateway/journal/files/opening.py", "gateway/journal/upkeep/backlog.py"),
     *("gateway/journal/upkeep/quota.py", "gateway/journal/upkeep/upkeep.py"),
+    *("gateway/journal/sqlite/handle.py", "gateway/journal/sqlite/journal.py"),
     *("gateway/notify/bell.py", "gateway/notify/courier.py"),
-    *("gateway/platforms/goofish/pasted_cookies.py", "gateway/platforms/registry.py"),
+    *("gateway/platforms/goofish/pasted_cookies.py", "gateway/platforms/goofish/replies.py"),
+    "gateway/platforms/registry.py",
     *("gateway/settings/addresses.py", "gateway/settings/paths.py"),
     *("gateway/sinks/all.py", "gateway/sinks/callable.py", "gateway/sinks/registry.py"),
+    *("gateway/transport/frames.py", "gateway/transport/https.py", "gateway/transport/proxy.py"),
+    *("gateway/transport/rfc6455.py", "gateway/transport/upgrade.py"),
     *("gateway/transport/errors.py", "gateway/transport/library.py", "gateway/transport/tls.py"),
     "gateway/web/guard.py",
     *("gateway/web/problems.py", "gateway/web/stopped.py", "gateway/web/upkeep.py"),
@@ -57,10 +62,16 @@ NOT_SAID: Final = frozenset(
     (
         *("Mapping[str, tuple[EntryPoint, ...]]", 'extra == "{}"', "openssl rand -base64 32"),
         *("accounts.add takes AccountSettings, not {}", "accounts.reload takes Settings, not {}"),
+        *("CONNECT {} HTTP/1.1", "Proxy-Authorization: Basic {}", "Connection: Upgrade\r"),
+        *("HTTP/1.1 101 Switching Protocols\r", "Upgrade: websocket\r", "connect limit"),
+        *("device id or appkey is not equal", "session remove", "answer without messageId"),
+        *("a ping or pong carries at most 125 bytes, not {}", "close code {} may not be sent"),
+        *("use 1000 or 3000 to 4999", "the method must be GET or POST"),
+        *("headers: a value holds half of a letter", "url: it holds half of a letter"),
         *('{"token": "…", "user_id": "…"}', "signal {} does not end a session: keep the link"),
     )
 )
-"""Code, commands, and errors of callers."""
+"""Code, commands, bytes on a wire, words of a platform, and errors of callers."""
 
 MADE_UP: Final = frozenset(
     (
