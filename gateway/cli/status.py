@@ -54,7 +54,7 @@ def _tell(told: Mapping[str, Any], tongue: Tongue) -> None:
         details(told["troubled_accounts"], "reconnecting", tongue=tongue)
     for alert in told["latest_alerts"]:
         whose = " ".join(filter(None, (alert["account"], alert["lane"])))
-        since = tongue.text(f"{alert['name']} since {show.moment(alert['since_ms'])}")
+        since = f"{alert['name']} {tongue.label('since')} {show.moment(alert['since_ms'])}"
         show.line("")
         show.line(f"{since}  {whose}".rstrip())
         for each in _words_of(alert, tongue):

@@ -15,6 +15,7 @@ CHINESE: Final[Mapping[str, str]] = {
     "paused": "已暂停",
     "in trouble": "有麻烦",
     "alerts": "告警",
+    "since": "自",
     "yes": "是",
     "no": "否",
     "none": "无",

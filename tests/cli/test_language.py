@@ -93,7 +93,7 @@ def test_status_tells_at_night_what_to_do() -> None:
     assert "1 已放弃" in lines[4]
     what, step = WORDS["zh-CN"].alerts["letters.waiting"]
     at = next(nth for nth, line in enumerate(lines) if line.startswith("letters.waiting 自 "))
-    assert lines[at].endswith(" 起  a")
+    assert lines[at].endswith("  a")
     assert lines[at + 1 : at + 4] == [
         f"  {what}",
         "  2 条死信和 0 条搁置的事件等人处理",

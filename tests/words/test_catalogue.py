@@ -19,7 +19,8 @@ ROOT: Final = Path(__file__).parents[2]
 
 SOURCES: Final = (
     *("actors/account/reconnect.py", "actors/account/recovery.py", "actors/credential_news.py"),
-    *("actors/policy/alerts.py", "actors/policy/failures.py", "actors/sign_in_due.py"),
+    *("actors/policy/alerts.py", "actors/policy/budget.py", "actors/policy/failures.py"),
+    *("actors/renewal_jobs.py", "actors/sign_in_due.py"),
     *("actors/dialing.py", "actors/runtime/journal/answer.py", "actors/runtime/links/link.py"),
     *("actors/runtime/links/reading.py", "actors/runtime/pool/poller.py", "actors/watch.py"),
     *("gateway/alike.py", "gateway/commands.py", "gateway/compiled.py", "gateway/plugins.py"),

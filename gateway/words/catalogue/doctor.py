@@ -15,6 +15,7 @@ CHINESE: Final[Mapping[str, str]] = {
     "change it if it is not meant so": "如非本意，请修改",
     "change its owner or mode": "修改它的属主或权限",
     "change its owner or mode, or set another": "修改它的属主或权限，或另设一个",
+    "chmod 700 {}": "运行 chmod 700 {}",
     "correct it": "请改正",
     "correct the owner or mode of the file, or sign the account in again": "改正该文件的属主或权限，或让该账号重新登录",
     "correct the path or its mode": "改正路径或它的权限",

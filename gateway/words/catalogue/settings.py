@@ -121,6 +121,7 @@ CHINESE: Final[Mapping[str, str]] = {
     "write the name alone, without ${…}: A_TOKEN": "只写名字，不带 ${…}：A_TOKEN",
     "write the path itself, ~/ is the home directory": "请直接写路径，~/ 是主目录",
     "write the secret into it": "把秘密写进去",
+    "write URLs of apprise into it": "请写入 apprise 的 URL",
     "YAML wants spaces there": "YAML 要求用空格",
     "{} is no name of a file": "{} 不是文件名",
     "{} is no name of a file: {}": "{} 不是文件名：{}",
