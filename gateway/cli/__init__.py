@@ -140,14 +140,21 @@ def _main(argv: Sequence[str] | None) -> int:
     try:
         return int(module.main(arguments))
     except ConfigError as error:
-        print(error, file=sys.stderr)  # noqa: T201  # the command line prints
+        print(_spoken(error, arguments), file=sys.stderr)  # noqa: T201  # the command line prints
         return USAGE
     except Problem as problem:
-        _say(problem)
+        _say(_spoken(problem, arguments))
         return _code(problem.status)
     except (GatewayError, JournalError) as error:
-        _say(error)
+        _say(_spoken(error, arguments))
         return INTERNAL_FAILURE
+
+
+def _spoken(error: object, arguments: argparse.Namespace) -> str:
+    """Return what went wrong in the language of whoever reads it."""
+    from gateway.cli import speaking  # noqa: PLC0415  # not for --help
+
+    return speaking.of(arguments).text(str(error))
 
 
 def _say(error: object) -> None:

@@ -6,8 +6,9 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
-from gateway.cli import credentials, joining, show, sign_in
+from gateway.cli import credentials, joining, show, sign_in, speaking
 from gateway.cli.control import Control, open_control
+from gateway.cli.speaking import Tongue
 from gateway.web.request import MOST_ROWS
 
 MOST_DETAILS = 10
@@ -37,9 +38,11 @@ def main(arguments: argparse.Namespace) -> int:
             if arguments.json:
                 show.as_json({"accounts": rows})
             else:
+                tongue = speaking.of(arguments)
                 seen = [row | {"paused": row.get("paused") or None} for row in rows]
-                show.table(seen, COLUMNS, empty="no accounts")
-                details(rows, "reconnecting", "failed")
+                empty = tongue.text("no accounts")
+                show.table(spoken_states(seen, tongue), COLUMNS, empty=empty, say=tongue.label)
+                details(rows, "reconnecting", "failed", tongue=tongue)
             return 0
         if arguments.action == "add":
             return joining.add(control, arguments.file, json=arguments.json)
@@ -53,14 +56,20 @@ def main(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def details(rows: Sequence[dict[str, Any]], *states: str) -> None:
+def spoken_states(rows: Sequence[dict[str, Any]], tongue: Tongue) -> list[dict[str, Any]]:
+    """Return the same rows, their states in a language."""
+    return [row | {"state": tongue.label(row["state"])} for row in rows]
+
+
+def details(rows: Sequence[dict[str, Any]], *states: str, tongue: Tongue) -> None:
     """Print what is wrong with the accounts in these states, in a sentence each."""
     wrong = [row for row in rows if row["state"] in states and row["last_error"]]
     for row in wrong[:MOST_DETAILS]:
         detail = row["last_error"]["detail"]
-        show.line(detail if row["id"] in detail else f"{row['id']}: {detail}")
+        told = tongue.text(detail)
+        show.line(told if row["id"] in detail else f"{row['id']}: {told}")
     if len(wrong) > MOST_DETAILS:
-        show.line(f"and {len(wrong) - MOST_DETAILS} more; --json has them all")
+        show.line(tongue.text(f"and {len(wrong) - MOST_DETAILS} more; --json has them all"))
 
 
 def _all(control: Control, state: str | None) -> list[dict[str, Any]]:

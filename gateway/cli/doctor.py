@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable, Iterator
 
-from gateway.cli import show
+from gateway.cli import show, speaking
 from gateway.cli.checks import of_machine, of_settings
 from gateway.cli.control import http_control
 from gateway.cli.dial_check import of_dials
 from gateway.cli.findings import Finding, Verdict
 from gateway.cli.journal_checks import of_running
+from gateway.cli.speaking import ENGLISH, Tongue
 from gateway.commands import command
 from gateway.config import load
 from gateway.errors import ConfigError
@@ -43,18 +44,19 @@ def main(arguments: argparse.Namespace) -> int:
     if arguments.json:
         show.as_json({"ok": not wrong, "findings": [each.plain() for each in findings]})
     else:
-        tell(findings)
+        tell(findings, speaking.of(arguments))
     return 1 if wrong else 0
 
 
-def tell(findings: Iterable[Finding]) -> None:
+def tell(findings: Iterable[Finding], tongue: Tongue = ENGLISH) -> None:
     """Print findings for a person."""
     for each in findings:
-        show.line(f"{_SIGNS[each.verdict]}  {each.name}: {each.detail.splitlines()[0]}")
-        for more in each.detail.splitlines()[1:]:
-            show.line(f"      {more}")
+        first, *more = tongue.text(each.detail).splitlines()
+        show.line(f"{tongue.label(_SIGNS[each.verdict])}  {tongue.label(each.name)}: {first}")
+        for line in more:
+            show.line(f"      {line}")
         if each.next_step:
-            show.line(f"      → {each.next_step}")
+            show.line(f"      → {tongue.text(each.next_step)}")
 
 
 def _running(arguments: argparse.Namespace, settings: Settings | None) -> Iterator[Finding]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import os
 
 from gateway import logs
-from gateway.cli import NEGATIVE, show
+from gateway.cli import NEGATIVE, show, speaking
 from gateway.cli.paths import loaded
 from gateway.errors import ConfigError
-from gateway.host.telling import spoken
 from gateway.notify.courier import Courier
 from gateway.notify.message import trial
+from gateway.words import spoken
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -21,7 +22,8 @@ def main(arguments: argparse.Namespace) -> int:
         told = "notify.to: is empty, so that nobody is told; write URLs of apprise into it"
         raise ConfigError([f"{arguments.config}: {told}"])
     courier = Courier(notify.urls(), mask=logs.redactor_of(settings).text)
-    message = trial(spoken(notify), notify.link)
+    message = trial(spoken(notify.language, settings.language, environment=os.environ), notify.link)
+    tongue = speaking.of(arguments)
     rows = []
     for place in courier.places:
         why = courier.send(place, message)
@@ -29,7 +31,8 @@ def main(arguments: argparse.Namespace) -> int:
             {"target": place, "service": courier.kind(place), "sent": why is None, "reason": why}
         )
         if not arguments.json:
-            show.line(f"{place}  {courier.kind(place)}  {'sent' if why is None else why}")
+            told = tongue.label("sent") if why is None else tongue.text(why)
+            show.line(f"{place}  {courier.kind(place)}  {told}")
     if arguments.json:
         show.as_json({"targets": rows})
     return 0 if all(row["sent"] for row in rows) else NEGATIVE

@@ -3,50 +3,77 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
-from gateway.cli import show
-from gateway.cli.accounts import COLUMNS, details
+from gateway.cli import show, speaking
+from gateway.cli.accounts import COLUMNS, details, spoken_states
 from gateway.cli.control import open_control
+from gateway.cli.speaking import Tongue
+from gateway.words import WORDS, Language
+
+_COUNTED: Final[Mapping[Language, tuple[str, str, str, str]]] = {
+    "en": ("FAILED account", "alert", "s", ", "),
+    "zh-CN": ("个账号已放弃（FAILED）", "条告警", "", "，"),
+}
+"""What is counted, what many of them end with, and what stands between two."""
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Print it; 1 if something needs a person, or the gateway is stopping."""
     with open_control(arguments) as control:
         told = control.ask("GET", "v1", "status")
-    needed = needs_a_person(told)
     if arguments.json:
         show.as_json(told)
     else:
-        states = " · ".join(f"{count} {name}" for name, count in told["states"].items() if count)
-        show.pairs(
-            {
-                "needs a person": needed or "no",
-                "gateway": f"{told['version']}, process {told['pid']}, up {told['uptime_s']:.0f} s",
-                "running": told["running"],
-                "journal": f"{told['data_dir']} ({told['durability']})",
-                "accounts": f"{told['accounts']}: {states}" if states else "none",
-                "paused": told["paused"],
-                "in trouble": told["troubled"],
-                "alerts": told["alerts"],
-            }
-        )
-        if told["troubled_accounts"]:
-            show.line("")
-            show.table(told["troubled_accounts"], COLUMNS, empty="")
-            details(told["troubled_accounts"], "reconnecting")
-        for alert in told["latest_alerts"]:
-            whose = " ".join(filter(None, (alert["account"], alert["lane"])))
-            show.line("")
-            show.line(f"{alert['name']} since {show.moment(alert['since_ms'])}  {whose}".rstrip())
-            show.line(f"  {alert['detail']}")
-            show.line(f"  {alert['next_step']}")
-    return 1 if needed or not told["running"] else 0
+        _tell(told, speaking.of(arguments))
+    return 1 if needs_a_person(told) or not told["running"] else 0
 
 
-def needs_a_person(told: Mapping[str, Any]) -> str:
+def _tell(told: Mapping[str, Any], tongue: Tongue) -> None:
+    states = told["states"].items()
+    counted = " · ".join(f"{count} {tongue.label(name)}" for name, count in states if count)
+    about = f"{told['version']}, process {told['pid']}, up {told['uptime_s']:.0f} s"
+    show.pairs(
+        {
+            "needs a person": needs_a_person(told, tongue.language) or tongue.label("no"),
+            "gateway": tongue.text(about),
+            "running": told["running"],
+            "journal": f"{told['data_dir']} ({told['durability']})",
+            "accounts": f"{told['accounts']}: {counted}" if counted else tongue.label("none"),
+            "paused": told["paused"],
+            "in trouble": told["troubled"],
+            "alerts": told["alerts"],
+        },
+        tongue.label,
+    )
+    if told["troubled_accounts"]:
+        show.line("")
+        rows = spoken_states(told["troubled_accounts"], tongue)
+        show.table(rows, COLUMNS, empty="", say=tongue.label)
+        details(told["troubled_accounts"], "reconnecting", tongue=tongue)
+    for alert in told["latest_alerts"]:
+        whose = " ".join(filter(None, (alert["account"], alert["lane"])))
+        since = f"{alert['name']} {tongue.label('since')} {show.moment(alert['since_ms'])}"
+        show.line("")
+        show.line(f"{since}  {whose}".rstrip())
+        for each in _words_of(alert, tongue):
+            show.line(f"  {each}")
+
+
+def _words_of(alert: Mapping[str, Any], tongue: Tongue) -> Iterator[str]:
+    """Yield what an alert means, its own words with their numbers, and what to do."""
+    detail, step = tongue.text(alert["detail"]), tongue.text(alert["next_step"])
+    known = None if tongue.language == "en" else WORDS[tongue.language].alerts.get(alert["name"])
+    if known is not None:
+        what, step = known
+        yield what
+    yield detail
+    yield step
+
+
+def needs_a_person(told: Mapping[str, Any], language: Language = "en") -> str:
     """Return what of a status needs a person, in a few words; empty: nothing does."""
-    failed, alerts = told["states"].get("failed", 0), told["alerts"]
-    counted = [(failed, "FAILED account"), (alerts, "alert")]
-    return ", ".join(f"{count} {what}{'s' * (count != 1)}" for count, what in counted if count)
+    account, alert, many, between = _COUNTED[language]
+    counts = [(told["states"].get("failed", 0), account), (told["alerts"], alert)]
+    return between.join(f"{count} {what}{many * (count != 1)}" for count, what in counts if count)

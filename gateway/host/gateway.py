@@ -135,6 +135,7 @@ class Gateway(Sending):
         )
         self._telling = Telling(
             settings.notify,
+            language=settings.language,
             accounts=self.accounts,
             hung=lambda: self.hung,
             clock=self._clock,

@@ -21,14 +21,12 @@ from gateway.notify.bell import KEPT, Bell
 from gateway.notify.courier import Courier, missing
 from gateway.notify.heartbeat import Heartbeat
 from gateway.notify.rules import Rules
-from gateway.notify.words import Language, language_of
 from gateway.redaction import Redactor
 from gateway.settings import NotifySettings
+from gateway.words import Language, spoken
 
 LEAST_S: Final = 0.5
 """Seconds that each of them gets at least to end."""
-
-_LOCALES: Final = ("LC_ALL", "LC_MESSAGES", "LANG")
 
 
 class Telling:
@@ -36,6 +34,7 @@ class Telling:
 
     Args:
         settings: The section ``notify``.
+        language: Of the gateway; None: that of the process.
         accounts: Say how many are connected.
         hung: Says what stands still; None: nothing does.
         clock: Time.
@@ -53,6 +52,7 @@ class Telling:
         self,
         settings: NotifySettings,
         *,
+        language: Language | None,
         accounts: Accounts,
         hung: Callable[[], str | None],
         clock: Clock,
@@ -61,6 +61,7 @@ class Telling:
     ) -> None:
         self.on_alert: list[AlertListener] = []
         self._settings = settings
+        self._language: Language | None = language
         self._accounts = accounts
         self._hung = hung
         self._clock = clock
@@ -149,7 +150,7 @@ class Telling:
             Courier(notify.urls(), mask=self._redactor.text),
             chosen=chosen_of(notify),
             alerts=system.services.alerts,
-            language=spoken(notify),
+            language=spoken(notify.language, self._language, environment=os.environ),
             clock=self._clock,
             log=self._log,
             mask=self._redactor.text,
@@ -190,12 +191,6 @@ def chosen_of(notify: NotifySettings) -> dict[str, tuple[str, ...]]:
         for place in notify.urls()
         if place.startswith(f"notify.also[{nth}].")
     }
-
-
-def spoken(notify: NotifySettings) -> Language:
-    """Return the language of the messages: the one set, or that of the process."""
-    locale = next(filter(None, map(os.environ.get, _LOCALES)), None)
-    return notify.language or language_of(locale)
 
 
 def _nothing(_answer: object) -> None:

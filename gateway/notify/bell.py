@@ -21,7 +21,7 @@ from gateway.notify.deliveries import Deliveries
 from gateway.notify.message import Message, render
 from gateway.notify.occasions import Bulletin, Item, Told
 from gateway.notify.rules import Ringing, Rules, matches
-from gateway.notify.words import Language
+from gateway.words import Language
 
 FAILING: Final = "notify.failing"
 

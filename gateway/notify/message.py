@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from gateway.notify.occasions import Item
-from gateway.notify.words import WORDS, Language
+from gateway.words import WORDS, Language
 
 MOST_ITEMS: Final = 10
 """Matters of one message that are told in words; of the others their number."""

@@ -35,6 +35,7 @@ from gateway.settings.listen import resolved_listen
 from gateway.settings.notify import NotifySettings
 from gateway.settings.paths import resolved
 from gateway.settings.record import Masked, Secret
+from gateway.words import Language
 
 __all__ = [
     "AccountSettings",
@@ -153,12 +154,15 @@ class Settings(Masked):
     """The settings of a gateway.
 
     Attributes:
+        language: Of what is said to the operator; None: that of the process (``LANG``), English
+            unless it is Chinese. Logs and JSON are English.
         data_dir: The journal lives here; ``~`` is a home directory. It is relative to the
             working directory of the moment when the settings are made.
         durability: ``full`` (fsync each group commit), ``normal`` or ``memory``.
         notes: What the loader wants a person to know; no key of the file.
     """
 
+    language: Language | None = None
     data_dir: str = "var/gateway"
     durability: Literal["full", "normal", "memory"] = "full"
     journal: JournalSettings = JournalSettings()

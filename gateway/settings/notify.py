@@ -6,10 +6,11 @@ Only data. A key that Python reserves has a ``_`` behind it here, and none in a 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Final, Literal, TypeAlias
+from typing import Annotated, Final, TypeAlias
 
 from actors.sections import Record, Wait, Within
 from gateway.settings.record import Masked, Secret
+from gateway.words import Language
 
 Group: TypeAlias = Annotated[float, Within(0.0, 3600.0)]
 PerHour: TypeAlias = Annotated[int, Within(1, 3600)]
@@ -68,7 +69,7 @@ class NotifySettings(Masked):
     Attributes:
         to: URLs of apprise; each is a secret as a whole. Empty: nobody is told.
         also: Others, who are told of some alerts.
-        language: None: that of the process (``LANG``); English unless it is Chinese.
+        language: None: ``language`` of the gateway.
         after_s: What ends sooner is not told.
         at_once: Alerts that are told without that wait; ``journal.*`` takes all of a kind.
         quiet: Hours in which only some alerts are told.
@@ -82,7 +83,7 @@ class NotifySettings(Masked):
 
     to: tuple[Secret, ...] = ()
     also: tuple[AlsoSettings, ...] = ()
-    language: Literal["zh-CN", "en"] | None = None
+    language: Language | None = None
     after_s: Wait = 120.0
     at_once: tuple[str, ...] = AT_ONCE
     quiet: QuietSettings = QuietSettings()

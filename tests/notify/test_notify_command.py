@@ -48,6 +48,30 @@ def test_it_says_of_each_target_whether_the_message_went(tmp_path: Path) -> None
         assert code == 0
 
 
+@pytest.mark.parametrize(
+    ("top", "own", "told"),
+    [
+        ("zh-CN", None, "这是一条通知测试，没有任何问题。"),
+        ("zh-CN", "en", "This is a test of the bell. Nothing is wrong."),
+        ("en", None, "This is a test of the bell. Nothing is wrong."),
+        (None, "zh-CN", "这是一条通知测试，没有任何问题。"),
+    ],
+)
+def test_the_bell_speaks_the_language_of_the_gateway_unless_it_has_its_own(
+    top: str | None, own: str | None, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("LC_ALL", "LC_MESSAGES"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("LANG", "C")
+    with receiving() as receiver:
+        path = Path(config(tmp_path, to=[receiver.target], language=own))
+        path.write_text(f"language: {top or 'null'}\n{path.read_text('utf-8')}", "utf-8")
+        code, out, err = call("notify", "test", "-c", str(path))
+        assert (code, err) == (0, "")
+        assert receiver.bodies() == [told]
+        assert out.strip().endswith("已送达" if top == "zh-CN" else "sent")
+
+
 def test_without_targets_it_is_a_question_of_the_configuration(tmp_path: Path) -> None:
     code, _, err = call("notify", "test", "-c", config(tmp_path))
     assert code == 2

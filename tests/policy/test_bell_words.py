@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from gateway.notify.message import MOST_ITEMS, lasted, render, trial
 from gateway.notify.occasions import Item
-from gateway.notify.words import WORDS, Language, language_of
-from gateway.notify.words import en as english
-from gateway.notify.words import zh as chinese
+from gateway.words import WORDS, Language, language_of
+from gateway.words import en as english
+from gateway.words import zh as chinese
 
 ROOT = Path(__file__).parents[2]
 ITEM = Item(

@@ -1,0 +1,55 @@
+"""Words for people, in their language. Pure.
+
+``en`` and ``zh`` have those of alerts and of the bell, with the same keys and placeholders;
+``labels`` those of tables; ``catalogue`` the sentences of commands, which ``translating`` finds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, Literal, NamedTuple, TypeAlias, get_args
+
+from gateway.words import en, zh
+
+Language: TypeAlias = Literal["zh-CN", "en"]
+
+LANGUAGES: Final[tuple[Language, ...]] = get_args(Language)
+
+_LOCALES: Final = ("LC_ALL", "LC_MESSAGES", "LANG")
+"""Variables that name the language of a process; the first that is set counts."""
+
+
+class Words(NamedTuple):
+    """One language.
+
+    Attributes:
+        alerts: What it means, in a sentence, and what to do, by the name of the alert.
+        phrases: The other texts of a message.
+    """
+
+    alerts: Mapping[str, tuple[str, str]]
+    phrases: Mapping[str, str]
+
+
+WORDS: Final[Mapping[Language, Words]] = {
+    "en": Words(en.ALERTS, en.PHRASES),
+    "zh-CN": Words(zh.ALERTS, zh.PHRASES),
+}
+
+
+def language_of(locale: str | None) -> Language:
+    """Return the language for a value of ``LANG``: ``zh_CN.UTF-8``."""
+    return "zh-CN" if (locale or "").lower().startswith("zh") else "en"
+
+
+def spoken(*chosen: Language | None, environment: Mapping[str, str]) -> Language:
+    """Return the language to speak.
+
+    Args:
+        chosen: Settings, the one that counts first; None: it is not set.
+        environment: Of the process; counts if nothing is set.
+    """
+    for each in chosen:
+        if each is not None:
+            return each
+    return language_of(next(filter(None, map(environment.get, _LOCALES)), None))
