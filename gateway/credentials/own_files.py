@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 from pathlib import Path
+from urllib.parse import quote
 
+from actors.values import AccountId
 from gateway import regular_files
+
+_MOST_NAME = 180
 
 
 class NoFileError(OSError):
@@ -15,6 +20,15 @@ class NoFileError(OSError):
 
 class NotOursError(Exception):
     """A file is not ours alone; says which, why and what to do."""
+
+
+def name_of(account: AccountId) -> str:
+    """Return a name that every file system takes, of this account alone; without an ending."""
+    name = quote(account, safe="").replace(".", "%2E")
+    if len(name) > _MOST_NAME:  # a letter may take twelve of the 255 there are
+        digest = hashlib.sha256(account.encode()).hexdigest()[:32]
+        name = f"{name[: _MOST_NAME - len(digest) - 1]}-{digest}"
+    return name
 
 
 def read(path: Path, *, most_bytes: int, follow: bool) -> tuple[os.stat_result, bytes]:

@@ -8,14 +8,12 @@ never written over; only what a person gives puts it aside. With a key each file
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import secrets
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, Protocol
-from urllib.parse import quote
 
 import msgspec
 
@@ -31,7 +29,6 @@ LARGEST_BYTES: Final = 1 << 20
 """A file above this is none of ours."""
 
 _DRAFT_DIGITS: Final = 8
-_MOST_NAME: Final = 180
 _ASIDE: Final = "a new login keeps this file aside"
 
 
@@ -172,11 +169,7 @@ class FileStore:
 
     def path(self, account: AccountId) -> Path:
         """Return the file of an account; its name is percent-encoded."""
-        name = quote(account, safe="").replace(".", "%2E")
-        if len(name) > _MOST_NAME:  # a letter may take twelve of the 255 that file systems have
-            digest = hashlib.sha256(account.encode()).hexdigest()[:32]
-            name = f"{name[: _MOST_NAME - len(digest) - 1]}-{digest}"
-        return self.directory / f"{name}.json"
+        return self.directory / f"{own_files.name_of(account)}.json"
 
     def read(self, account: AccountId) -> Stored | None:
         """Return what is kept; None: nothing.
