@@ -31,13 +31,13 @@ from actors.messages import (
 )
 from actors.policy.attempts import UNDECODABLE, pause_s
 from actors.policy.lanes import Lanes
+from actors.policy.reasons import UNSTORABLE
 from actors.ports.commands import CLOSED, JournalAnswer, SettleEvents, Settlement
 from actors.runtime.handlers.pool import RanLane
 from actors.runtime.pool.pool import Pool
 from actors.runtime.pool.supervised import SupervisedActor
 from actors.values import DONE, Delivery, Disposition, Event, Outcome
 
-UNSTORABLE = "unstorable"
 """Begin of the reason of an event whose settlement the journal cannot store."""
 
 BEGIN_AGAIN_S = 1.0

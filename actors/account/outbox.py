@@ -26,9 +26,10 @@ from actors.messages import (
     SendDropped,
     SendsRestored,
 )
+from actors.policy import reasons
 from actors.policy.outbox import Outbox
 from actors.policy.rates import TokenBucket
-from actors.policy.sends import NEEDS_REVIEW, UNWRITTEN, Doubted, Ended, Requeued, Send, Step, until
+from actors.policy.sends import Doubted, Ended, Requeued, Send, Step, until
 from actors.ports import Session
 from actors.ports.commands import JournalAnswer, MarkDelivery
 from actors.ports.journal import Journal, SendQuery
@@ -39,7 +40,7 @@ from actors.runtime.pool.supervised import SupervisedActor
 from actors.runtime.quotas import Pace
 from actors.values import Delivery, Reply, Request, SendOutcome, SendResult, SendState
 
-INTERRUPTED: Final = SendResult(outcome=SendOutcome.UNKNOWN, reason="interrupted")
+INTERRUPTED: Final = SendResult(outcome=SendOutcome.UNKNOWN, reason=reasons.INTERRUPTED)
 
 REREAD_S: Final = 1.0
 """Pause before the journal is asked again what is open."""
@@ -140,7 +141,7 @@ class OutboxActor(SupervisedActor[OutboxInbox]):
         for send in box.tried():
             outbox_id = send.delivery.outbox_id
             if send.state is SendState.SENDING and not send.written:
-                self._requeued(outbox_id, send.mid, UNWRITTEN)
+                self._requeued(outbox_id, send.mid, reasons.UNWRITTEN)
             elif not send.review:
                 begun.append(send)
         for outbox_id in box.ids():
@@ -186,7 +187,7 @@ class OutboxActor(SupervisedActor[OutboxInbox]):
             if record.state is SendState.QUEUED:
                 new = box.accept(delivery, until=ends)
             else:
-                review = record.reason == NEEDS_REVIEW
+                review = record.reason == reasons.NEEDS_REVIEW
                 self._resume(box.find(delivery.outbox_id))
                 new = box.restore(
                     delivery, until=ends, first_ms=record.first_platform_ms, review=review
@@ -294,7 +295,7 @@ class OutboxActor(SupervisedActor[OutboxInbox]):
             self._do(box.refuse(stored.outbox_id, str(error)))
             return
         except Exception as error:  # noqa: BLE001  # a codec's; the next life would meet it again
-            self._do(box.refuse(stored.outbox_id, f"unsendable: {type(error).__name__}"))
+            self._do(box.refuse(stored.outbox_id, f"{reasons.UNSENDABLE}: {type(error).__name__}"))
             return
         if isinstance(request, Request):
             box.handed(stored.outbox_id, key=request.mid, now=now)

@@ -12,23 +12,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from actors.policy import reasons
 from actors.sections import RetrySettings
 from actors.values import Attempts, Disposition, Event, Outcome
 
 SUSPECTS: Final = 16
 """Most events of a lane that may have been in a handler when a process ended: one run."""
 
-CRASH_LOOP: Final = Outcome(disposition=Disposition.DEAD, reason="crash_loop")
+CRASH_LOOP: Final = Outcome(disposition=Disposition.DEAD, reason=reasons.CRASH_LOOP)
 EXPIRED: Final = Outcome(disposition=Disposition.EXPIRED, reason="expired")
-STALE: Final = Outcome(disposition=Disposition.PARKED, reason="stale")
-STALE_NOTICE: Final = Outcome(disposition=Disposition.EXPIRED, reason="stale")
+STALE: Final = Outcome(disposition=Disposition.PARKED, reason=reasons.STALE)
+STALE_NOTICE: Final = Outcome(disposition=Disposition.EXPIRED, reason=reasons.STALE)
 """Expired, not parked: a platform repeats old notices at each connection, and parked ones would
 hide messages of people."""
 
 PAST: Final = Outcome(disposition=Disposition.IGNORED, reason="before_first_contact")
 """The event is older than the account's first contact; its conversation counts as over."""
 
-UNDECODABLE: Final = Outcome(disposition=Disposition.DEAD, reason="undecodable")
+UNDECODABLE: Final = Outcome(disposition=Disposition.DEAD, reason=reasons.UNDECODABLE)
 """This version of the reader makes no event of a frame that an earlier version decoded."""
 
 PUSHED_LATE_MS: Final = 600_000

@@ -12,8 +12,8 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 
 from actors.policy.platform_time import NOTHING_TOLD
+from actors.policy.reasons import ABSENT, LINK_LOST, NO_ANSWER, UNCONFIRMED, UNWRITTEN
 from actors.policy.sends import (
-    ABSENT,
     BLAME,
     DOUBT_MS,
     EXPIRED,
@@ -23,8 +23,6 @@ from actors.policy.sends import (
     PAGES,
     REVIEW,
     SLACK_MS,
-    UNCONFIRMED,
-    UNWRITTEN,
     ClaimedIds,
     Doubted,
     Ended,
@@ -186,7 +184,7 @@ class Outbox:
                 if not send.written:
                     steps += self._requeue(send, UNWRITTEN)
                     continue
-                steps += self._doubt(send, "link_lost_before_answer", None)
+                steps += self._doubt(send, LINK_LOST, None)
         return steps
 
     # --- an attempt -------------------------------------------------------------------
@@ -250,7 +248,7 @@ class Outbox:
             return []  # an older attempt's refusal says nothing about the younger one
         if result.outcome is SendOutcome.UNKNOWN:
             if send.state is SendState.SENDING:
-                return self._doubt(send, result.reason or "no_answer", now)
+                return self._doubt(send, result.reason or NO_ANSWER, now)
             return []
         return self._end(send, result)
 
@@ -390,7 +388,7 @@ class Outbox:
             steps += self._looked(looking.send, now, absent=False)
         for send in self._heads():
             if send.state is SendState.SENDING and _past(send.due, now):
-                steps += self._doubt(send, "no_answer", now)
+                steps += self._doubt(send, NO_ANSWER, now)
             elif send.state is SendState.UNKNOWN and not send.review and _past(send.review_at, now):
                 steps += self._review(send)
         for queue in list(self._lanes.values()):

@@ -10,6 +10,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
+from actors.policy import reasons
 from actors.values import Delivery, SendOutcome, SendResult, SendState
 
 LATE_S: Final = 600.0
@@ -25,18 +26,6 @@ DOUBT_MS: Final = 900_000
 PAGES: Final = 20
 """Most pages of history one look reads."""
 
-UNWRITTEN: Final = "unwritten"
-"""Not a byte of the attempt left."""
-
-ABSENT: Final = "absent"
-"""The platform's history has proven that the attempt did not arrive."""
-
-NEEDS_REVIEW: Final = "needs_review"
-"""Reason of an UNKNOWN that only a person can resolve."""
-
-UNCONFIRMED: Final = "platform_does_not_confirm"
-"""Reason of UNKNOWN on a platform that answers no sends: nothing will ever be known."""
-
 BLAME: Final = 4
 """This much blame ends a send that did not arrive: the peer's close frame is 2, a link that just
 broke is 1; from the second time on the send was the only one under way."""
@@ -48,12 +37,10 @@ CLAIM_S: Final = 1800.0
 """Seconds a claimed id is remembered: at least this long, at most three times as long. The
 clock stops while a send is in doubt."""
 
-EXPIRED: Final = SendResult(outcome=SendOutcome.EXPIRED, reason="expired_before_sending")
-EXPIRED_ABSENT: Final = SendResult(
-    outcome=SendOutcome.EXPIRED, reason="expired_after_proven_absent"
-)
-HUNG_UP: Final = SendResult(outcome=SendOutcome.REFUSED, reason="link_closed_by_platform")
-REVIEW: Final = SendResult(outcome=SendOutcome.UNKNOWN, reason=NEEDS_REVIEW)
+EXPIRED: Final = SendResult(outcome=SendOutcome.EXPIRED, reason=reasons.EXPIRED)
+EXPIRED_ABSENT: Final = SendResult(outcome=SendOutcome.EXPIRED, reason=reasons.EXPIRED_ABSENT)
+HUNG_UP: Final = SendResult(outcome=SendOutcome.REFUSED, reason=reasons.HUNG_UP)
+REVIEW: Final = SendResult(outcome=SendOutcome.UNKNOWN, reason=reasons.NEEDS_REVIEW)
 
 
 class Send:
@@ -144,7 +131,7 @@ class Doubted(msgspec.Struct, frozen=True, gc=False):
 
 
 class Requeued(msgspec.Struct, frozen=True, gc=False):
-    """The send waits again: note it, with the reason (:data:`UNWRITTEN`, :data:`ABSENT`)."""
+    """The send waits again: note it, with the reason (:data:`reasons.UNWRITTEN`, ``ABSENT``)."""
 
     delivery: Delivery
     mid: str

@@ -120,7 +120,7 @@ class MarkDelivery(msgspec.Struct, frozen=True, kw_only=True):
             attempt that is meant.
         result: Set when the send ended; UNKNOWN leaves the row open for reconciling.
         requeued: Set when it waits again, with why: ``UNWRITTEN`` or ``ABSENT`` of
-            :mod:`actors.policy.sends`.
+            :mod:`actors.policy.reasons`.
         by_hand: A person says so, of a send that is UNKNOWN.
         platform_ms: The platform's Unix time when an attempt begins; None: it is not known.
     """

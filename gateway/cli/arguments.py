@@ -10,6 +10,8 @@ STATES = ("disconnected", "connecting", "connected", "reconnecting", "failed", "
 SEND_STATES = ("queued", "sending", "unknown", "accepted", "refused", "expired", "cancelled")
 """As :class:`ConnectionState` and :class:`SendState` name them; a test compares."""
 
+SHELLS = ("bash", "zsh", "tcsh")
+
 MOST_EVENTS = 1_000_000_000
 
 
@@ -31,6 +33,8 @@ def add_control(commands: Any) -> None:
     doctor = commands.add_parser("doctor", parents=[where], help=told)
     told = "also dial each platform of -c FILE: name, TLS, upgrade; registers nobody"
     doctor.add_argument("--dial", action="store_true", help=told)
+    told = "print what lets a shell complete xianyu-gateway"
+    commands.add_parser("completions", help=told).add_argument("shell", choices=SHELLS)
 
 
 def add_init(commands: Any) -> None:

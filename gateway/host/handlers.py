@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
+from actors.policy import reasons
 from actors.runtime.handlers.pool import revoked
 from actors.runtime.pool import forks
 from actors.values import DONE, AccountId, Content, Delivery, Disposition, Event, Outcome
@@ -36,7 +37,7 @@ from gateway.sinks.runner import SinkRunner
 MOST_KEPT = 10_000
 """Most events between two attempts that are remembered; each lane has one at most."""
 
-_TIMED_OUT = Outcome(disposition=Disposition.DEAD, reason="handler_timed_out")
+_TIMED_OUT = Outcome(disposition=Disposition.DEAD, reason=reasons.TIMED_OUT)
 
 IGNORED = Outcome(disposition=Disposition.IGNORED, reason="no_handler")
 

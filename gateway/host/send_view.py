@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from actors.policy.sends import NEEDS_REVIEW
+from actors.policy.reasons import NEEDS_REVIEW
 from actors.ports.journal import SendRecord
 from actors.values import AccountId, SendOutcome, SendResult, SendState
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Final
 
+from actors.policy import reasons
 from actors.ports.commands import MarkDelivery
 from actors.ports.journal import SendQuery, SendRecord
 from actors.values import AccountId, Delivery, SendOutcome, SendResult, SendState
@@ -15,7 +16,7 @@ from gateway.host.send_view import SendView, result_of
 from gateway.host.undisturbed import undisturbed
 from gateway.journal.sqlite import outbox
 
-PENDING = SendResult(outcome=SendOutcome.UNKNOWN, reason="pending")
+PENDING = SendResult(outcome=SendOutcome.UNKNOWN, reason=reasons.PENDING)
 """Result of :meth:`SendTicket.result` at its timeout; the send itself goes on."""
 
 MOST_LISTED: Final = 1_000_000

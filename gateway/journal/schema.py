@@ -54,9 +54,6 @@ class SendState(enum.IntEnum):
 TOLD: Final = "platform_ms"
 """Key of ``log_meta``: what the platform's clock said last."""
 
-UNKNOWN_EFFECT: Final = "unknown_effect"
-"""Reason of an event that may have been handled."""
-
 
 class FrameKind(enum.IntEnum):
     """The encoding of ``inbox.raw``."""

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.cli.arguments import SHELLS
 from gateway.compiled import FRAMES, PUSHES
 
 ROOT = Path(__file__).parents[2]
@@ -170,6 +171,7 @@ def test_the_sdist_has_all_that_a_wheel_needs_and_nothing_that_was_built(sdist: 
     wanted |= {"config/example.yaml", "examples/embed.py", "docs/adr", "scripts/run_gateway.py"}
     wanted |= {"deploy/prometheus/rules.yml", "deploy/grafana/gateway.json"}
     wanted |= {f"{module.replace('.', '/')}.pyx" for module in (FRAMES, PUSHES)}
+    wanted |= {f"gateway/_completions/{shell}" for shell in SHELLS}
     assert wanted <= names
     assert not [name for name in names if name.endswith((".so", ".pyd", ".c", ".pyc"))]
 
@@ -188,6 +190,7 @@ def test_the_metadata_is_what_an_index_shows(wheel: Path) -> None:
         names = packed.namelist()
         (name,) = [name for name in names if name.endswith(".dist-info/METADATA")]
         told = email.parser.Parser().parsestr(packed.read(name).decode())
+    assert {f"gateway/_completions/{shell}" for shell in SHELLS} <= set(names)
     assert told["License-Expression"] == "Apache-2.0"
     assert told.get_all("License-File") == ["LICENSE", "NOTICE"]
     for file in ("LICENSE", "NOTICE"):

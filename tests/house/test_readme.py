@@ -17,7 +17,7 @@ from gateway.testing import FakePlatform
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-EMBEDDED, CLIENT = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+BOT, EMBEDDED, CLIENT = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 (ACCOUNT,) = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
 LIMIT_S = 20.0
 
@@ -32,6 +32,13 @@ def started(directory: Path, *arguments: str, **more: str) -> subprocess.Popen[s
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+def test_the_first_bot_answers(tmp_path: Path) -> None:
+    """The first thing a developer runs, without account or network."""
+    with started(tmp_path, "-c", BOT) as bot:
+        said, errors = bot.communicate(timeout=LIMIT_S)
+    assert (bot.returncode, said) == (0, "收到：还在吗？\n"), errors
 
 
 @pytest.mark.skipif(os.name == "nt", reason="SIGINT cannot be sent to a child alone on Windows")

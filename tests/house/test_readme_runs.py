@@ -5,18 +5,48 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
+import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from receiver import receiving
 from websockets.sync.server import ServerConnection, serve
 
 from gateway.testing import Behaviour, FakePlatform
 
 ROOT = Path(__file__).parents[2]
 PAGES = ["README.md", "README.zh-CN.md"]
+
+
+ENDS = {"doctor": (0, 1), "tail": (0, 130)}
+"""Exit codes that are fine: doctor has remarks about this machine, tail is interrupted."""
+
+
+def started(folder: Path, words: str) -> subprocess.Popen[str]:
+    """Start ``xianyu-gateway`` in a folder."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "gateway", *words.split()],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def _watch(tail: subprocess.Popen[str], say: Callable[[], object]) -> None:
+    """See a message arrive, and press Ctrl-C."""
+    assert tail.stderr is not None
+    assert tail.stdout is not None
+    assert "watching" in tail.stderr.readline()
+    say()
+    assert "还在吗？" in tail.stdout.readline()
+    tail.send_signal(signal.SIGINT)
 
 
 def blocks(page: str, language: str) -> list[str]:
@@ -105,6 +135,39 @@ def test_every_command_it_names_exists(page: str) -> None:
     shown = gateway("--help").stdout
     for name in named:
         assert re.search(rf"\b{name}\b", shown), name
+
+
+@pytest.mark.skipif(os.name == "nt", reason="SIGINT cannot be sent to a child alone on Windows")
+def test_what_an_operator_types_for_months_works(tmp_path: Path) -> None:
+    """Each command of the section, in its order, on a gateway that runs."""
+    page = (ROOT / "README.md").read_text("utf-8").partition("## Run it for months")[2]
+    lines = re.findall(r"^python3 scripts/run_gateway\.py (.*?) +#", page, re.MULTILINE)
+    assert [line.split()[0] for line in lines][-1] == "stop"
+    with FakePlatform(Behaviour()) as fake, receiving() as receiver:
+        shop = fake.account("2201")
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            listen = f"127.0.0.1:{server.getsockname()[1]}"
+        keys = {"http": {"listen": listen}, "notify": {"to": [receiver.target]}}
+        fake.config_file(tmp_path, durability="full", data_dir=str(tmp_path / "data"), **keys)
+        with started(tmp_path, "run -c gateway.yaml") as running:
+            try:
+                shop.wait_registered(20.0)
+                for line in lines:
+                    with started(tmp_path, line) as typed:
+                        try:
+                            if line.startswith("tail"):
+                                _watch(typed, lambda: shop.buyer("3301").says("还在吗？"))
+                            told, errors = typed.communicate(timeout=30.0)
+                        finally:
+                            typed.kill()
+                    assert typed.returncode in ENDS.get(line.split()[0], (0,)), told + errors
+                    assert "Traceback" not in errors
+                told, errors = running.communicate(timeout=30.0)
+            finally:
+                running.kill()
+        assert running.returncode == 0, errors
+        assert receiver.messages
+        assert list((tmp_path / "data" / "backups").iterdir())
 
 
 @pytest.mark.slow

@@ -11,8 +11,8 @@ from typing import TypeAlias
 import msgspec
 import pytest
 
+from actors.policy.reasons import ABSENT, UNCONFIRMED, UNWRITTEN
 from actors.policy.retries import GiveUp, History
-from actors.policy.sends import ABSENT, UNCONFIRMED, UNWRITTEN
 from actors.ports.commands import (
     JournalCommand,
     MarkDelivery,

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from actors.policy.sends import ABSENT
+from actors.policy.reasons import ABSENT
 from actors.ports.commands import (
     BeginEvent,
     DropEvent,

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from actors.policy.sends import ABSENT
+from actors.policy.reasons import ABSENT
 from actors.ports.commands import MarkDelivery, SettleEvents, Settlement, StoreDelivery, StoreFrames
 from actors.ports.journal import JournalError
 from actors.runtime.clock import SystemClock

@@ -23,7 +23,8 @@ from actors.messages import (
     OwnStored,
     SendDropped,
 )
-from actors.policy.sends import CLAIM_S, NEEDS_REVIEW, UNWRITTEN
+from actors.policy.reasons import NEEDS_REVIEW, UNWRITTEN
+from actors.policy.sends import CLAIM_S
 from actors.ports.commands import MarkDelivery, StoreDelivery
 from actors.ports.journal import JournalError, SendQuery, SendRecord
 from actors.runtime.journal.writer import JournalWriter

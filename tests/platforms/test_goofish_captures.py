@@ -13,7 +13,7 @@ from actors.values import Decoded, Event, SignalKind
 from gateway.events import UndecodableEvent, as_dict
 from gateway.platforms import get
 from gateway.platforms.goofish import decode_any, decode_entry, decode_history, facts
-from gateway.platforms.goofish.lenient import NO_ENTRIES
+from gateway.platforms.goofish.subtypes import NO_ENTRIES
 from tests.platforms.goofish_captures import INDEX, items, new_session, read
 
 REMARKS = {"text_note", "create_time_note", "note", "action"}

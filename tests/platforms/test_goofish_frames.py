@@ -14,7 +14,7 @@ from actors.values import Event, SignalKind
 from gateway.events import ChatMessage
 from gateway.platforms import get
 from gateway.platforms.goofish import decode_any, decode_entry
-from gateway.platforms.goofish.lenient import NO_ENTRIES
+from gateway.platforms.goofish.subtypes import NO_ENTRIES
 from tests.platforms.goofish_captures import chat_value, new_session, read
 
 TEXT_CONTENT = '{"contentType":1,"text":{"text":"在吗"}}'

@@ -8,18 +8,15 @@ from hypothesis import strategies as st
 
 from actors.policy.outbox import Outbox
 from actors.policy.platform_time import PlatformTime
+from actors.policy.reasons import ABSENT, NEEDS_REVIEW, UNCONFIRMED, UNWRITTEN
 from actors.policy.sends import (
-    ABSENT,
     CLAIM_S,
     DOUBT_MS,
     HUNG_UP,
     LATE_S,
     MOST_CLAIMED,
-    NEEDS_REVIEW,
     PAGES,
     SLACK_MS,
-    UNCONFIRMED,
-    UNWRITTEN,
     Doubted,
     Ended,
     Look,

@@ -17,15 +17,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from actors.policy.outbox import Outbox
 from actors.policy.platform_time import PlatformTime
 from actors.policy.rates import TokenBucket
-from actors.policy.sends import (
-    ABSENT,
-    NEEDS_REVIEW,
-    Doubted,
-    Ended,
-    PageRead,
-    Requeued,
-    Step,
-)
+from actors.policy.reasons import ABSENT, NEEDS_REVIEW
+from actors.policy.sends import Doubted, Ended, PageRead, Requeued, Step
 from actors.sections import SendSettings
 from actors.values import Content, Delivery, SendOutcome, SendResult, SendState
 

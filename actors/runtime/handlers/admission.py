@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
+from actors.policy import reasons
 from actors.policy.attempts import UNTRIED, AttemptRules, verdict
 from actors.policy.platform_time import PlatformTime
 from actors.ports import Clock
@@ -23,7 +24,7 @@ BEGIN_S: Final = 5.0
 NOT_BEGUN: Final = Outcome(disposition=Disposition.RETRY, reason="journal_unavailable")
 """The journal did not answer: no handler ran, and no attempt is counted."""
 
-UNKNOWN_EFFECT: Final = Outcome(disposition=Disposition.PARKED, reason="unknown_effect")
+UNKNOWN_EFFECT: Final = Outcome(disposition=Disposition.PARKED, reason=reasons.UNKNOWN_EFFECT)
 
 
 class Admission:

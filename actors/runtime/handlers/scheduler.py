@@ -17,6 +17,7 @@ from queue import SimpleQueue
 from typing import Final, TypeAlias
 
 from actors.messages import LanesRan
+from actors.policy import reasons
 from actors.policy.histogram import Histogram
 from actors.ports import Mailbox
 from actors.runtime.handlers.runs import Queue, RanLane, Task
@@ -38,7 +39,7 @@ STARVED_S: Final = 0.015
 """A worker without progress for this long counts as stuck while threads wait for the GIL (three
 switch intervals). Below, it may only be waiting for the GIL."""
 
-TIMED_OUT: Final = Outcome(disposition=Disposition.DEAD, reason="handler_timed_out")
+TIMED_OUT: Final = Outcome(disposition=Disposition.DEAD, reason=reasons.TIMED_OUT)
 
 Results: TypeAlias = list[tuple[Mailbox[LanesRan], RanLane]]
 

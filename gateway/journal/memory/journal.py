@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 from actors.policy.alerts import Alert
+from actors.policy.reasons import UNKNOWN_EFFECT
 from actors.ports import Clock
 from actors.ports.commands import (
     BeginEvent,
@@ -44,7 +45,6 @@ from gateway.journal.memory.account import MemoryAccount, Origin
 from gateway.journal.memory.letters import MemoryLetters
 from gateway.journal.memory.outbox import MemorySends
 from gateway.journal.order import arrange, in_order
-from gateway.journal.schema import UNKNOWN_EFFECT
 
 
 class MemoryJournal:

@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from actors.policy.sends import UNCONFIRMED, UNWRITTEN
+from actors.policy.reasons import UNCONFIRMED, UNWRITTEN
 from actors.ports.commands import MarkDelivery
 from actors.ports.journal import SendQuery, SendRecord
 from actors.values import Delivery, SendOutcome, SendState

@@ -13,11 +13,12 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, Final
 
+from actors.policy.reasons import UNKNOWN_EFFECT
 from actors.ports.commands import BeginEvent, DropEvent, ParkEvents, ReplayEvent
 from actors.ports.journal import Journal, Letter
 from actors.values import AccountId, Frame
 from gateway.journal.rows import Statement, Value, storable, text
-from gateway.journal.schema import UNKNOWN_EFFECT, Flag, FrameKind, Status
+from gateway.journal.schema import Flag, FrameKind, Status
 from gateway.journal.work import Work
 
 RUNNING: Final = "running"

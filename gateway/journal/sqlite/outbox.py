@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from actors.policy.sends import UNCONFIRMED
+from actors.policy.reasons import BY_HAND, UNCONFIRMED
 from actors.ports.commands import MarkDelivery
 from actors.ports.journal import Journal, SendQuery, SendRecord
 from actors.values import Content, Delivery, SendOutcome, SendResult
@@ -73,8 +73,6 @@ _SHOWN: Final = {
     SendState.FAILED: State.UNKNOWN,
 }
 _NEVER_LEFT: Final = frozenset({SendState.EXPIRED, SendState.CANCELLED})
-BY_HAND: Final = "by_hand"
-"""Reason of a send that a person resolved."""
 
 
 def accept(work: Work, deliveries: Sequence[Delivery]) -> None:

@@ -33,7 +33,7 @@ cdef enum:
     MOST_ENTRIES = 128      # of one package
     MOST_DIGITS = 18        # of a number that is read
     LONGEST = 1 << 20       # payload.MAX_CHARS
-    TEXT = 1                # messages.TEXT
+    TEXT = 1                # subtypes.TEXT
     NEAR = 8192             # bytes of a frame that need no memory of their own
 
 include "_usual_json.pxi"

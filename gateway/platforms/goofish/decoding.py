@@ -17,6 +17,7 @@ from gateway.platforms.goofish.frames import FrameReader
 from gateway.platforms.goofish.history import read_models
 from gateway.platforms.goofish.identity import Arrival
 from gateway.platforms.goofish.payload import UndecodableError, check_depth, unpack, unpack_json
+from gateway.platforms.goofish.subtypes import MALFORMED, NO_DATA
 
 
 class _Shape(msgspec.Struct, gc=False):
@@ -114,7 +115,7 @@ def _decode_object(text: str) -> Iterator[dict[str, Any]]:
         check_depth(text)
         shape = _decode_shape(text)
     except (ValueError, RecursionError):
-        yield _line(undecodable(_fault(text), text, _NOBODY, subtype="malformed_frame"))
+        yield _line(undecodable(_fault(text), text, _NOBODY, subtype=MALFORMED))
         return
     answers = shape.headers is not UNSET and shape.body is not UNSET  # some have no code
     if shape.lwp is not UNSET or shape.code is not UNSET or shape.message is not UNSET or answers:
@@ -130,7 +131,7 @@ def _decode_object(text: str) -> Iterator[dict[str, Any]]:
 def _decode_frame(text: str, shape: _Shape) -> Iterator[dict[str, Any]]:
     decoded = _decode(text)
     if decoded.fault is not None:
-        yield _line(undecodable(decoded.fault, text, _NOBODY, subtype="malformed_frame"))
+        yield _line(undecodable(decoded.fault, text, _NOBODY, subtype=MALFORMED))
     elif decoded.reply is not None:
         yield from map(_line, _history_of(decoded.reply))
     else:
@@ -157,7 +158,7 @@ def _entry_event(text: str, shape: _Shape) -> Event:
     data = _value(shape.data)
     if isinstance(data, str):
         return decode_entry(data)
-    return undecodable("no_data_field", text, _NOBODY, subtype="no_data_field")
+    return undecodable(NO_DATA, text, _NOBODY, subtype=NO_DATA)
 
 
 def _parts(text: str) -> Sequence[str] | None:

@@ -24,9 +24,17 @@ from gateway.platforms.goofish.messages import message_event, pushed_message
 from gateway.platforms.goofish.order_words import is_unknown, of_reminder
 from gateway.platforms.goofish.orders import read_trade
 from gateway.platforms.goofish.payload import UndecodableError, unpack
-
-MARKER = "new_message_marker"
-"""Subtype of an entry that says no more than: something about this message."""
+from gateway.platforms.goofish.subtypes import (
+    AROUSE,
+    EXTENSION,
+    MARKER,
+    ORDER,
+    READ,
+    REMINDER,
+    TYPING,
+    UNDECODABLE,
+    UNKNOWN,
+)
 
 
 def read_entry(data: str, arrival: Arrival) -> PlatformEvent:
@@ -49,9 +57,9 @@ def read_value(value: Any, data: str, arrival: Arrival) -> PlatformEvent:
         or _about_conversation(value, data, arrival)
         or UnknownEvent(
             **base(arrival, data),
-            event_id=by_content(arrival, "unknown", data),
+            event_id=by_content(arrival, UNKNOWN, data),
             weak_id=True,
-            subtype="unknown",
+            subtype=UNKNOWN,
         )
     )
 
@@ -74,7 +82,7 @@ def unknown_words(events: Sequence[Event]) -> tuple[str, ...]:
 
 
 def undecodable(
-    reason: str, raw: str, arrival: Arrival, *, subtype: str = "undecodable", repeats: bool = False
+    reason: str, raw: str, arrival: Arrival, *, subtype: str = UNDECODABLE, repeats: bool = False
 ) -> UndecodableEvent:
     """Return the event of something that cannot be read; it keeps all of it.
 
@@ -135,7 +143,7 @@ def _read_one(value: Any, data: str, arrival: Arrival) -> PlatformEvent:
     return UserInteraction(
         **base(arrival, data),
         event_id=about_message(arrival, message_id, "read", integer(at(value, 2)), when),
-        subtype="read_receipt",
+        subtype=READ,
         message_id=message_id,
         conversation_id=ident(at(value, 4)),
         occurred_at_ms=when,
@@ -149,9 +157,9 @@ def _read_many(value: Any, data: str, arrival: Arrival) -> PlatformEvent | None:
     when = integer(at(value, 5))
     return UserInteraction(
         **base(arrival, data),
-        event_id=by_content(arrival, "read_receipt", conversation_id, when, data),
+        event_id=by_content(arrival, READ, conversation_id, when, data),
         weak_id=True,
-        subtype="read_receipt",
+        subtype=READ,
         conversation_id=conversation_id,
         occurred_at_ms=when,
     )
@@ -163,9 +171,9 @@ def _typing(signals: list[Any], data: str, arrival: Arrival) -> PlatformEvent | 
         return None
     return UserInteraction(
         **base(arrival, data),
-        event_id=by_content(arrival, "typing", data, repeats=True),
+        event_id=by_content(arrival, TYPING, data, repeats=True),
         weak_id=True,
-        subtype="typing",
+        subtype=TYPING,
         conversation_id=conversation_id,
     )
 
@@ -183,7 +191,7 @@ def _extension_update(value: Any, data: str, arrival: Arrival) -> PlatformEvent:
         **base(arrival, data),
         event_id=by_content(arrival, "update", message_id, conversation_id, when, data),
         weak_id=True,
-        subtype="message_extension_update",
+        subtype=EXTENSION,
         message_id=message_id,
         conversation_id=conversation_id,
         occurred_at_ms=when,
@@ -219,7 +227,7 @@ def _about_conversation(value: Any, data: str, arrival: Arrival) -> PlatformEven
     order_id = plain_id(at(told, "orderId"))
     if reminder is None and order_id is None:
         return None
-    subtype = "order_context" if reminder is None else "red_reminder"
+    subtype = ORDER if reminder is None else REMINDER
     return OrderStatusChanged(
         **base(arrival, data),
         event_id=by_content(arrival, subtype, conversation_id, when, data),
@@ -247,9 +255,9 @@ def _arouse(value: Any, data: str, arrival: Arrival) -> PlatformEvent | None:
     return SystemNotification(
         **base(arrival, data),
         # The same ones come again at every connection (protocol 8).
-        event_id=by_content(arrival, "session_arouse", conversation_id, when, data),
+        event_id=by_content(arrival, AROUSE, conversation_id, when, data),
         weak_id=True,
-        subtype="session_arouse",
+        subtype=AROUSE,
         conversation_id=conversation_id,
         occurred_at_ms=when,
         item_id=plain_id(at(session, "extensions", "itemId")),

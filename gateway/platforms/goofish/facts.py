@@ -9,9 +9,10 @@ from typing import Any
 
 from actors.values import Event
 from gateway.platforms.goofish.fields import at, ident, plain_id, text
-from gateway.platforms.goofish.messages import TEXT, Message, history_message, pushed_message
+from gateway.platforms.goofish.messages import Message, history_message, pushed_message
 from gateway.platforms.goofish.orders import inner, task_name, update_key
 from gateway.platforms.goofish.payload import UndecodableError, unpack
+from gateway.platforms.goofish.subtypes import TEXT
 
 
 def facts(event: Event) -> dict[str, Any]:

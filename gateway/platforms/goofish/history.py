@@ -18,9 +18,7 @@ from gateway.platforms.goofish.payload import (
     unpack,
     unpack_json,
 )
-
-BAD_PAGE = "history_page"
-"""Subtype of the one event that keeps a page that cannot be read."""
+from gateway.platforms.goofish.subtypes import BAD_PAGE, UNKNOWN
 
 
 class _History(msgspec.Struct, gc=False):
@@ -69,7 +67,7 @@ def read_model(model: str, arrival: Arrival) -> PlatformEvent:
         return message_event(message, model, arrival)
     return UnknownEvent(
         **base(arrival, model),
-        event_id=by_content(arrival, "unknown", model),
+        event_id=by_content(arrival, UNKNOWN, model),
         weak_id=True,
-        subtype="unknown",
+        subtype=UNKNOWN,
     )

@@ -20,14 +20,13 @@ from gateway.platforms.goofish.fields import at, integer, plain_id, text
 from gateway.platforms.goofish.history import read_model
 from gateway.platforms.goofish.identity import Arrival, by_content
 from gateway.platforms.goofish.payload import check_depth, mending, unpack_json
+from gateway.platforms.goofish.subtypes import KICKOUT, NO_DATA, NO_ENTRIES, REMOVED
 
 _KICKS = {
-    "/push/kickout": (SignalKind.KICKED, "kickout"),
-    "/push/kickoutV2": (SignalKind.KICKED, "kickout"),
-    "/s/session/remove": (SignalKind.SESSION_REMOVED, "session_removed"),
+    "/push/kickout": (SignalKind.KICKED, KICKOUT),
+    "/push/kickoutV2": (SignalKind.KICKED, KICKOUT),
+    "/s/session/remove": (SignalKind.SESSION_REMOVED, REMOVED),
 }
-NO_ENTRIES = "no_entry_list"
-"""Subtype of a push that should have entries and has none to be read."""
 
 _DETAIL_CHARS = 100
 _OK, _REFUSED = 200, 400
@@ -215,7 +214,7 @@ def _entry(entry: Raw, arrival: Arrival) -> Event:
     if type(data) is str:
         return read_entry(data, arrival)
     raw = str(entry, "utf-8")
-    return undecodable("no_data_field", raw, arrival, subtype="no_data_field", repeats=True)
+    return undecodable(NO_DATA, raw, arrival, subtype=NO_DATA, repeats=True)
 
 
 def _by_body(arrival: Arrival, what: str, envelope: _Envelope) -> str:

@@ -9,34 +9,12 @@ from typing import Any
 
 import msgspec
 
-from gateway.events import ChatMessage, OrderStatusChanged, PlatformEvent, SystemNotification
+from gateway.events import OrderStatusChanged, PlatformEvent
 from gateway.platforms.goofish.fields import at, ident, integer, plain_id, query, session_type, text
 from gateway.platforms.goofish.identity import Arrival, by_content, of_message
-from gateway.platforms.goofish.orders import (
-    DYNAMIC_CARD,
-    TIP,
-    TRADE_CARD,
-    Trade,
-    inner,
-    read_trade,
-)
+from gateway.platforms.goofish.orders import Trade, inner, read_trade
 from gateway.platforms.goofish.payload import check_depth
-
-TEXT = 1
-
-_SUBTYPES = {
-    TEXT: "text",
-    2: "image",
-    3: "audio",
-    4: "video",
-    5: "expression",
-    6: "text_card",
-    7: "item_card",
-    TIP: "tip",
-    25: "order_card",
-    TRADE_CARD: "trade_card",
-    DYNAMIC_CARD: "dynamic_card",
-}
+from gateway.platforms.goofish.subtypes import TEXT, of_content
 
 
 class _Text(msgspec.Struct, frozen=True, gc=False):
@@ -127,7 +105,8 @@ def message_event(message: Message, raw: str, arrival: Arrival) -> PlatformEvent
         content_type = integer(at(content, "contentType"))
     extension = message.extension
     trade = read_trade(extension, content, message.summary)
-    kind, nick, trade = _classify(content_type, extension, trade)
+    subtype, usual = of_content(content_type)
+    kind, nick, trade = _classify(usual, extension, trade)
     strong = message.message_id is not None
     return kind(
         account=arrival.account,
@@ -142,7 +121,7 @@ def message_event(message: Message, raw: str, arrival: Arrival) -> PlatformEvent
         own=arrival.user_id is not None and message.sender_id == arrival.user_id,
         recovered=arrival.recovered,
         raw=raw,
-        subtype=_SUBTYPES.get(content_type or 0) or f"content_type_{content_type}",
+        subtype=subtype,
         message_id=message.message_id,
         sender_id=message.sender_id,
         sender_nick=nick,
@@ -160,14 +139,14 @@ def message_event(message: Message, raw: str, arrival: Arrival) -> PlatformEvent
 
 
 def _classify(
-    content_type: int | None, extension: Any, trade: Trade
+    usual: type[PlatformEvent], extension: Any, trade: Trade
 ) -> tuple[type[PlatformEvent], str | None, Trade]:
     """Return the class, the sender's nick and what of the order marks counts."""
-    if trade.marked or content_type in (TRADE_CARD, DYNAMIC_CARD):
+    if trade.marked or usual is OrderStatusChanged:
         # The title of a trade entry is a heading, not a name (protocol 12.1).
         return OrderStatusChanged, None, trade
     nick = text(at(extension, "reminderTitle")) or text(at(extension, "senderNick")) or None
-    return SystemNotification if content_type == TIP else ChatMessage, nick, Trade()
+    return usual, nick, Trade()
 
 
 def _summary(value: Any, extension: Any) -> str | None:

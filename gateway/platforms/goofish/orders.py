@@ -19,9 +19,6 @@ from gateway.platforms.goofish.order_words import (
 )
 from gateway.platforms.goofish.payload import mending, unpack_json
 
-TIP = 14
-TRADE_CARD = 26
-DYNAMIC_CARD = 32
 _UPDATE = "_CONTENT_MAP_UPDATE_PRE_dxCard.item.main.exContent."
 
 

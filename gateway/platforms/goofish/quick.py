@@ -16,8 +16,9 @@ from actors.values import Decoded, Event, Frame
 from gateway.events import ChatMessage
 from gateway.platforms.goofish.envelope import PACKAGES, decode_headers, decode_push
 from gateway.platforms.goofish.fields import SESSION_TYPES, SUFFIX, query
-from gateway.platforms.goofish.messages import TEXT, decode_text
+from gateway.platforms.goofish.messages import decode_text
 from gateway.platforms.goofish.payload import BROKEN, MAX_CHARS, check_depth, unpack_msgpack
+from gateway.platforms.goofish.subtypes import TEXT
 
 _UNLIKE = (KeyError, IndexError, TypeError, AttributeError, *BROKEN)
 _convert = msgspec.convert

@@ -23,16 +23,17 @@ from actors.values import (
 )
 from gateway.events import ChatMessage
 from gateway.platforms.goofish.fields import at, ident, integer, plain_id, text
-from gateway.platforms.goofish.history import BAD_PAGE, own_images, read_models
+from gateway.platforms.goofish.history import own_images, read_models
 from gateway.platforms.goofish.identity import Arrival
 from gateway.platforms.goofish.payload import mending, unpack_json
+from gateway.platforms.goofish.send_reasons import NO_MESSAGE_ID, THROTTLED, of_code
+from gateway.platforms.goofish.subtypes import BAD_PAGE, IMAGE
 
 OK = 200
 _SERVER_ERRORS = 500
-_THROTTLED = "400600001"
-_RETRY_THROTTLED_S = 3.0
-_REASON_CHARS = 100
-_SHORT_BYTES = 1024
+_THROTTLED_CODE = "400600001"
+_RETRY_THROTTLED_CODE_S = 3.0
+_REASON_CHARS, _SHORT_BYTES = 100, 1024
 _LEAST_MS, _MOST_MS = 10**12, 10**13  # 2001 to 2286: anything else is no time in milliseconds
 
 _BY_WORDS = (
@@ -74,13 +75,13 @@ def judge_registration(reply: Reply, user_id: str) -> Failure | None:
     if reply.code == OK:
         return _wrong_user(reply, user_id)
     body = _body(reply)
-    if at(body, "code") == _THROTTLED:
+    if at(body, "code") == _THROTTLED_CODE:
         return _failure(
             reply,
             ErrorClass.SERVER_OVERLOAD,
             "throttled",
             "the platform asks to slow down",
-            retry_after_s=_RETRY_THROTTLED_S,
+            retry_after_s=_RETRY_THROTTLED_CODE_S,
         )
     # One code, 401, stands for a bad token, a wrong device and too many connections. Only
     # words tell them apart (protocol 5), so here, and nowhere else, words are looked at.
@@ -150,16 +151,16 @@ def judge_send(reply: Reply) -> SendResult:
     message_id = plain_id(at(body, "messageId"))
     if reply.code == OK and message_id is not None:
         return SendResult(outcome=SendOutcome.ACCEPTED, message_id=message_id)
-    reason = _reason(body)
-    if at(body, "code") == _THROTTLED:
-        return SendResult(outcome=SendOutcome.REFUSED, reason=reason or "throttled", throttled=True)
+    reason, coded = _reason(body), of_code(reply.code)
+    if at(body, "code") == _THROTTLED_CODE:
+        return SendResult(outcome=SendOutcome.REFUSED, reason=reason or THROTTLED, throttled=True)
     if reply.code >= _SERVER_ERRORS:
-        return SendResult(outcome=SendOutcome.UNKNOWN, reason=reason or f"code_{reply.code}")
+        return SendResult(outcome=SendOutcome.UNKNOWN, reason=reason or coded)
     if reply.code != OK:
-        return SendResult(outcome=SendOutcome.REFUSED, reason=reason or f"code_{reply.code}")
+        return SendResult(outcome=SendOutcome.REFUSED, reason=reason or coded)
     if reason is not None:
         return SendResult(outcome=SendOutcome.REFUSED, reason=reason)
-    return SendResult(outcome=SendOutcome.UNKNOWN, reason="answer without messageId")
+    return SendResult(outcome=SendOutcome.UNKNOWN, reason=NO_MESSAGE_ID)
 
 
 def match_own(event: Event, delivery: Delivery) -> str | None:
@@ -175,7 +176,7 @@ def match_own(event: Event, delivery: Delivery) -> str | None:
         return event.message_id if event.text == content.text else None
     # The address stands in the content as JSON text, inside what came: a history model
     # (base64 in JSON) or the entry of a push.
-    urls = own_images(str(event.raw)) if event.subtype == "image" else ()
+    urls = own_images(str(event.raw)) if event.subtype == IMAGE else ()
     return event.message_id if content.image_url in urls else None
 
 
