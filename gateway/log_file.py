@@ -40,6 +40,7 @@ class LogFile(io.TextIOBase):
 
     def __init__(self, path: str, *, most_bytes: int, count: int) -> None:
         try:
+            Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # as a sink does
             self._handler = _Rotated(path, most_bytes, count)
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or error

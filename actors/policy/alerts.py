@@ -33,6 +33,9 @@ CROWD_WINDOW_S: Final = 60.0
 JOURNAL_FILLING: Final = "journal.filling"
 """Name of the alert that stops reading history."""
 
+NO_ROOM: Final = "no_room"
+"""Why of :data:`JOURNAL_FILLING` once nothing is stored any more."""
+
 JOURNAL_LOST: Final = "journal.lost"
 """Name of the alert of a journal whose files were moved or deleted; the journal may repair that
 itself."""

@@ -41,6 +41,8 @@ def refuse_together(arguments: argparse.Namespace) -> None:
         told.append("--cookie-file: with --compose it is not at hand yet; sign in once it runs")
     if arguments.compose and arguments.data_dir is not None:
         told.append("--data-dir: with --compose the data lies in a volume; leave it out")
+    if arguments.compose and (arguments.listen or "").startswith("unix:"):
+        told.append("--listen: with --compose name the port of the host, e.g. 127.0.0.1:8760")
     if arguments.compose and arguments.bell_file is not None:
         told.append("--bell-file: with --compose write notify.to into gateway.yaml yourself")
     given = [arguments.cookie_file, arguments.bell_file].count("-")

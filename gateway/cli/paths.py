@@ -16,6 +16,7 @@ from gateway.errors import ConfigError
 from gateway.host import assembly
 from gateway.notify.courier import Courier, missing
 from gateway.settings import Settings
+from gateway.settings.listen import SocketFile, parse_listen
 
 
 def loaded(file: str, *, parts: bool = True) -> Settings:
@@ -31,7 +32,7 @@ def loaded(file: str, *, parts: bool = True) -> Settings:
     settings = load(file)
     problems = [*sinks.check(settings.sinks, source=file)]
     made = (*_parts(settings), *_keys(settings), *_targets(settings)) if parts else ()
-    problems += [f"{file}: {told}" for told in (*made, *_folders(settings))]
+    problems += [f"{file}: {told}" for told in (*made, *_folders(settings, Path(file)))]
     if problems:
         raise ConfigError(problems)
     return settings
@@ -70,7 +71,7 @@ def _targets(settings: Settings) -> Iterator[str]:
             yield f"{place}: {why}"
 
 
-def _folders(settings: Settings) -> Iterator[str]:
+def _folders(settings: Settings, config: Path) -> Iterator[str]:
     """Find where nothing can be written."""
     if settings.durability != "memory":
         why = unusable(Path(settings.data_dir))
@@ -78,11 +79,33 @@ def _folders(settings: Settings) -> Iterator[str]:
             yield f"data_dir: {why}; set it to a folder this user may write"
     if settings.log.file is not None:
         yield from _file("log.file", settings.log.file)
+        yield from _log_file(Path(settings.log.file), settings, config)
+    listen = parse_listen(settings.http.listen or "")
+    if isinstance(listen, SocketFile):
+        yield from _socket_file(Path(listen.path))
     for index, sink in enumerate(settings.sinks):
         path = sink.options.get("path")
         if not isinstance(path, str):
             continue
         yield from _file(f"sinks[{index}].path", path)
+
+
+def _log_file(path: Path, settings: Settings, config: Path) -> Iterator[str]:
+    """Find a log that would be written into a file of the gateway's."""
+    journal = Path(settings.data_dir) / assembly.JOURNAL_FILE
+    if path.name.startswith(journal.name) and path.parent == journal.parent:
+        yield f"log.file: {path} is the journal's; name a file of its own"
+    elif path.exists() and config.exists() and path.samefile(config):
+        yield f"log.file: {path} is the configuration; name a file of its own"
+
+
+def _socket_file(path: Path) -> Iterator[str]:
+    if not path.parent.is_dir():
+        yield f"http.listen: there is no folder {path.parent}; make it, or name another"
+    elif path.exists() and not path.is_socket():
+        yield f"http.listen: {path} is there and no socket; move it away, or name another"
+    elif why := unusable(path.parent):
+        yield f"http.listen: {why}; name a path in a folder this user may write"
 
 
 def _file(where: str, path: str) -> Iterator[str]:

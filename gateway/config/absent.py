@@ -9,9 +9,11 @@ from typing import Any, Final
 from gateway.config.document import key_path
 
 _OF_ACCOUNT: Final = r"(accounts\[\d+\]|defaults)\.(credentials\.|headers\.|proxy$|url$)"
-_MAY_BE_LEFT_OUT: Final = re.compile(rf"http\.token$|{_OF_ACCOUNT}|(sinks\[\d+\]|notify)(?=\.|$)")
+_MAY_BE_LEFT_OUT: Final = re.compile(
+    rf"http\.(metrics_)?token$|{_OF_ACCOUNT}|(sinks\[\d+\]|notify)(?=\.|$)"
+)
 _SECTION: Final = re.compile(
-    r"(sinks\[\d+\]|notify|(accounts\[\d+\]|defaults)\.credentials)(?=\.|$)"
+    r"(http(?=\.(metrics_)?token$)|sinks\[\d+\]|notify|(accounts\[\d+\]|defaults)\.credentials)(?=\.|$)"
 )
 """What is judged as a whole: without one of its keys another may look wrong."""
 

@@ -95,8 +95,11 @@ class AccountView:
     def next_retry_s(self) -> float | None:
         """Return the delay before the attempt, as it was drawn.
 
-        Of an account that waits for a token it is what is left until the next renewal.
+        Of an account that waits for a token it is what is left until the next renewal. One that is
+        FAILED has none.
         """
+        if self.state is ConnectionState.FAILED:
+            return None
         return self._desk.next_renewal_s(self.id) if self._waits_for_token else self._delay_s
 
     @property

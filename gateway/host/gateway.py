@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from actors.account.services import Observer
+from actors.policy import alerts
 from actors.policy.alerts import Alert
 from actors.ports import Clock, Handle
 from actors.ports.journal import Journal
@@ -366,7 +367,9 @@ class Gateway(Sending):
     def storing(self) -> bool:
         """Whether it runs and its journal takes what comes."""
         system = self._system
-        return self.running and system is not None and not system.services.health.down
+        if not self.running or system is None or system.services.health.down:
+            return False
+        return not any(each.why == alerts.NO_ROOM for each in system.services.alerts.on())
 
     @property
     def ready(self) -> bool:

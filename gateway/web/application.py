@@ -14,7 +14,7 @@ from gateway.web import routes
 from gateway.web.asked import OTHER, Requests
 from gateway.web.context import Answer, Context
 from gateway.web.guard import Guard
-from gateway.web.problems import RETRY_S, Problem, of_exception
+from gateway.web.problems import RETRY_S, Problem, bad_request, of_exception
 from gateway.web.request import Request, query_of
 
 Environ: TypeAlias = dict[str, Any]
@@ -137,7 +137,13 @@ def _never() -> bool:
 
 
 def _key(header: str | None) -> str | None:
-    """Return the key of a header: as it is, or the string in quotes that the draft asks for."""
+    """Return the key of a header: as it is, or the string in quotes that the draft asks for.
+
+    Raises:
+        Problem: 400; it is not ASCII: clients do not agree on what other bytes are.
+    """
+    if header is not None and not header.isascii():
+        raise bad_request("Idempotency-Key holds letters that are not ASCII")
     if header is not None and len(header) > 1 and header[0] == header[-1] == '"':
         return header[1:-1]
     return header

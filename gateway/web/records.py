@@ -146,7 +146,7 @@ def journal_backup(context: Context, request: Request) -> Answer:
     if body.name is not None and body.keep is not None:
         told = "keep deletes older backups with a name by their time, so name cannot be given, too"
         raise bad_request(told, "leave one of them out")
-    name = body.name or backups.name_at(time.time_ns() // 1_000_000)
+    name = body.name or backups.name_at(time.time_ns() // 1_000_000, series=body.keep is not None)
     if not _FILE_NAME.fullmatch(name) or len(name.encode()) > MOST_NAME_BYTES:
         told = f"name must be a file name of at most {MOST_NAME_BYTES} bytes, without a folder"
         raise bad_request(told, "it goes to backups/ of the data_dir; move it afterwards")
@@ -157,7 +157,8 @@ def journal_backup(context: Context, request: Request) -> Answer:
         report = journal.backup(target, series=body.keep is not None)
     except FileExistsError:
         told = f"{target} is there already"
-        raise Problem(409, "exists", told, "give another name") from None
+        fix = "give another name" if body.name else "ask again in a second"
+        raise Problem(409, "exists", told, fix) from None
     context.log.info("control.performed", verb="backup", path=str(target))
     done = {"done": "backed up", "path": str(target), "report": shapes.plain(report)}
     if body.keep is not None:

@@ -5,7 +5,9 @@ Opening it takes the journal's lock, so it is never touched beside a running gat
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from actors.policy.alerts import Alert
@@ -23,6 +25,8 @@ from gateway.host.credentials import CredentialDesk
 from gateway.host.dead_letters import DeadLetters
 from gateway.host.sends import Sends, SendTicket, Tickets
 from gateway.host.undisturbed import run
+from gateway.journal import schema
+from gateway.journal.files import opening
 from gateway.redaction import Redactor
 from gateway.settings import AccountSettings, Settings
 from gateway.web.problems import Problem
@@ -134,8 +138,25 @@ class StoppedGateway:
         if self._journal is None:
             if not make:
                 journal_path(self.settings)
+            self._refuse_older()
             self._journal = StoppedJournal(assembly.journal(self.settings, SystemClock()))
         return self._journal
+
+    def _refuse_older(self) -> None:
+        """Refuse a journal that would be brought up to date: only a start does that, with a copy.
+
+        Raises:
+            Problem: 409; names its schema, and what to do.
+        """
+        path = Path(self.settings.data_dir) / assembly.JOURNAL_FILE
+        if self.settings.durability == "memory" or not path.is_file():
+            return
+        with contextlib.closing(opening.reader(path)) as connection:
+            (found,) = connection.execute("PRAGMA user_version").fetchone()
+        if 0 < found < schema.VERSION:
+            told = f"{path} has journal schema {found}, this version writes {schema.VERSION}"
+            fix = "start the gateway once, which copies it and brings it up to date"
+            raise Problem(409, "older_journal", told, fix)
 
     def _nobody(self) -> NoReturn:
         raise not_running(f"on {self.settings.data_dir}")

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from market import WAIT_S
+from market import WAIT_S, Market
 from sick_disk import (
     OTHER,
     SHOP,
@@ -275,3 +275,12 @@ def test_an_account_that_is_added_meanwhile_waits(tmp_path: Path) -> None:
         market.connected(OTHER)
         market.serves(OTHER)
         assert len(market.shops[OTHER].sessions) == 1
+
+
+def test_a_disk_with_too_little_room_is_not_ready_before_the_first_message(tmp_path: Path) -> None:
+    """A load balancer asks before there is anything to store; nobody has waited for it then."""
+    with Market(tmp_path, SHOP, journal={"min_free_bytes": 1 << 49}) as market:
+        market.gateway.start()
+        market.log.wait("journal.filling")
+        assert market.gateway.ready
+        assert not market.gateway.storing

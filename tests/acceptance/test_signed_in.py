@@ -305,6 +305,7 @@ def test_a_cookie_of_another_user_waits_for_a_person_and_takes_nothing_away(
     failure = keeper.gateway.accounts["shop-a"].last_error
     assert failure is not None
     assert failure.reason == "wrong_account"
+    assert keeper.gateway.accounts["shop-a"].next_retry_s is None
     keeper.gateway.stop(10.0)
     keeper.config["accounts"][0]["credentials"]["cookie"] = own
     keeper.made().start()

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from commands import call
 
+from gateway.log_file import LogFile
+
 POSIX = pytest.mark.skipif(os.name == "nt", reason="paths of POSIX")
 
 
@@ -89,3 +91,29 @@ def test_a_login_that_lacks_nothing_is_not_noted(tmp_path: Path) -> None:
         "{kind: http, url: 'https://tokens.example.invalid/'}",
     ):
         assert "shop-a" not in told_of_credentials(credentials, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        ("log: {file: '{dir}/g.yaml'}", "log.file: {dir}/g.yaml is the configuration"),
+        ("log: {file: '{dir}/journal.sqlite3-wal'}", "journal.sqlite3-wal is the journal's"),
+        ("log: {file: '{dir}/g.yaml/x.log'}", "log.file: {dir}/g.yaml is no folder"),
+        ("http: {listen: 'unix:{dir}/none/s'}", "http.listen: there is no folder {dir}/none"),
+        ("http: {listen: 'unix:{dir}/g.yaml'}", "http.listen: {dir}/g.yaml is there and no socket"),
+        ("http: {listen: 'unix:{dir}'}", "http.listen: {dir} is there and no socket"),
+    ],
+)
+def test_a_log_and_a_socket_have_a_place_of_their_own(tmp_path: Path, keys: str, told: str) -> None:
+    """`run` would refuse it, or write log lines into a file of the gateway's."""
+    file = tmp_path / "g.yaml"
+    file.write_text(f"data_dir: {tmp_path}\n{keys.replace('{dir}', str(tmp_path))}\n")
+    code, _, err = call("check", "-c", str(file))
+    assert code == 2
+    assert told.replace("{dir}", str(tmp_path)) in err
+
+
+def test_a_log_may_lie_in_a_folder_that_is_new(tmp_path: Path) -> None:
+    path = tmp_path / "var" / "log" / "gateway.log"
+    LogFile(str(path), most_bytes=1000, count=1).close()
+    assert path.exists()

@@ -22,6 +22,7 @@ from stand_in import TOKEN, StandIn
 from actors.runtime.clock import SystemClock
 from actors.state import ConnectionState
 from gateway.cli import main
+from gateway.journal import schema
 from gateway.journal.sqlite import dead_letters
 from gateway.journal.sqlite.journal import SqliteJournal
 from gateway.testing import FakePlatform
@@ -307,7 +308,7 @@ def test_the_journals_upkeep_needs_no_gateway(tmp_path: Path) -> None:
     assert "is there already" in err
     assert call("journal", "backup", "-c", file)[0] == 0
     (made,) = (tmp_path / "data" / "backups").iterdir()
-    older = made.with_name("journal-20200101-000000.sqlite3")
+    older = made.with_name("series-20200101-000000.sqlite3")
     made.rename(older)
     code, out, _ = call("journal", "backup", "--keep", "1", "-c", file)
     assert (code, str(older) in out, older.exists()) == (0, True, False)
@@ -585,3 +586,25 @@ def test_doctor_looks_at_the_folder_of_the_logins(
     told = call("doctor", "-c", str(file))[1]
     assert f"FAIL  credentials: {folder} cannot be written to" in told
     assert "chmod 600" not in told
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["outbox list", "dead-letters list", "accounts reset a", "accounts credentials show a"],
+)
+def test_who_looks_at_an_older_journal_does_not_change_it(tmp_path: Path, command: str) -> None:
+    """The older version could not read it any more; only a start makes a copy before."""
+    path = tmp_path / "journal.sqlite3"
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        schema.create(connection, 0, version=3)
+    file = tmp_path / "g.yaml"
+    file.write_text(
+        f"data_dir: {tmp_path}\naccounts:\n"
+        "  - {id: a, url: 'wss://127.0.0.1:9', credentials: {kind: goofish}}\n"
+    )
+    code, out, err = call(*command.split(), "-c", str(file))
+    assert (code, out) == (1, ""), err
+    assert "journal schema 3" in err
+    assert "start the gateway once" in err
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (3,)

@@ -110,6 +110,10 @@ def test_what_nobody_can_be_told_at_is_refused(url: str) -> None:
     assert "--bell-file" in refused("--bell-file", str(file))
 
 
+def test_a_container_listens_on_a_port() -> None:
+    assert "--listen" in refused("--compose", "--listen", "unix:/tmp/x.sock")
+
+
 def test_nothing_is_written_over(tmp_path: Path) -> None:
     for name in (init_files.CONFIG, init_files.TOKEN):
         folder = tmp_path / name

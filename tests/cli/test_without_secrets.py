@@ -15,10 +15,10 @@ from gateway.config import load
 from gateway.journal.sqlite.journal import SqliteJournal
 from gateway.web import serving
 
-NAMES = ("GW_TOKEN", "GW_COOKIE", "GW_PROXY", "GW_HOOK")
+NAMES = ("GW_TOKEN", "GW_METRICS", "GW_COOKIE", "GW_PROXY", "GW_HOOK")
 FILE = """\
 data_dir: {folder}
-http: {{listen: "{listen}", token: "${{GW_TOKEN}}"}}
+http: {{listen: "{listen}", token: "${{GW_TOKEN}}", metrics_token: "${{GW_METRICS}}"}}
 accounts:
   - id: shop-a
     url: wss://127.0.0.1:9/
@@ -68,7 +68,7 @@ def test_what_starts_or_stores_wants_each_of_them(file: str, command: str) -> No
     code, _, err = call(*command.split(), "-c", file)
     assert code == 2
     wanted = [f"variable {name} is not set" for name in NAMES]
-    assert [each in err for each in (*wanted, "gone cannot be read")] == [True] * 5
+    assert [each in err for each in (*wanted, "gone cannot be read")] == [True] * 6
 
 
 def test_doctor_says_which_are_missing_and_looks_at_the_rest(file: str) -> None:
@@ -77,7 +77,7 @@ def test_doctor_says_which_are_missing_and_looks_at_the_rest(file: str) -> None:
     told = [each for each in findings if each["detail"].endswith("a start needs it")]
     assert code == 0, findings
     assert {each["verdict"] for each in told} == {"warning"}
-    assert [any(name in each["detail"] for each in told) for name in NAMES] == [True] * 4
+    assert [any(name in each["detail"] for each in told) for name in NAMES] == [True] * 5
     assert "journal" in {each["name"] for each in findings}
 
 
@@ -96,3 +96,11 @@ def test_what_is_missing_is_no_token(tmp_path: Path) -> None:
     settings = load(path, secrets=False, environment={})
     assert settings.http.token is None
     assert load(path, secrets=False, environment={"GW_TOKEN": TOKEN}).http.token == TOKEN
+
+
+@pytest.mark.parametrize("there", ["GW_TOKEN", "GW_METRICS"])
+def test_one_of_two_tokens_may_be_missing(tmp_path: Path, there: str) -> None:
+    path = tmp_path / "gateway.yaml"
+    path.write_text('http: {token: "${GW_TOKEN}", metrics_token: "${GW_METRICS}"}\n', "utf-8")
+    http = load(path, secrets=False, environment={there: TOKEN}).http
+    assert [http.token, http.metrics_token].count(None) == 1

@@ -22,8 +22,8 @@ from gateway.journal.files import backup, backups, integrity, opening
 from gateway.journal.sqlite.journal import SqliteJournal
 
 FOREIGN = (
-    "journal-20260101-000000.sqlite3.bak",
-    "journal-2026-01-01.sqlite3",
+    "series-20260101-000000.sqlite3.bak",
+    "series-2026-01-01.sqlite3",
     "before-schema-2.sqlite3",
     "mine.sqlite3",
 )
@@ -37,7 +37,7 @@ class Log(Lines):
 
 def series(folder: Path, *days: int) -> list[Path]:
     """Make files that look like backups of these days."""
-    found = [folder / backups.name_at(day * DAY_MS) for day in days]
+    found = [folder / backups.name_at(day * DAY_MS, series=True) for day in days]
     for each in found:
         each.write_text("copy")
     return found
@@ -54,14 +54,14 @@ def test_the_newest_of_its_own_names_are_kept_and_nothing_else_is_touched(tmp_pa
     made = series(tmp_path, 1, 2, 3, 4)
     for name in FOREIGN:
         (tmp_path / name).write_text("not ours")
-    (tmp_path / backups.name_at(0)).mkdir()
-    link = tmp_path / backups.name_at(DAY_MS // 2)
+    (tmp_path / backups.name_at(0, series=True)).mkdir()
+    link = tmp_path / backups.name_at(DAY_MS // 2, series=True)
     if os.name == "posix":
         link.symlink_to(made[3])
     assert backups.drop_old(made[3], 2) == [str(made[1]), str(made[0])]
     assert [each.exists() for each in made] == [False, False, True, True]
     assert set(FOREIGN) <= set(names(tmp_path))
-    assert (tmp_path / backups.name_at(0)).is_dir()
+    assert (tmp_path / backups.name_at(0, series=True)).is_dir()
     assert link.is_symlink() or os.name != "posix"
 
 

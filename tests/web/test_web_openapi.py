@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any, Literal
+from urllib.request import Request, urlopen
 
+import msgspec
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
@@ -71,6 +73,15 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
         assert serving is not None
         yield serving
         serving.stop()
+
+
+def test_the_server_gives_the_whole_file(served: Serving) -> None:
+    """No name in it is taken for a secret."""
+    asked = Request(f"{served.url}/v1/openapi.json", headers={"Authorization": f"Bearer {TOKEN}"})
+    with urlopen(asked, timeout=10) as answer:
+        assert msgspec.json.encode(msgspec.json.decode(answer.read())) == msgspec.json.encode(
+            DOCUMENT
+        )
 
 
 def _refuse(_event: ChatMessage) -> None:

@@ -283,15 +283,17 @@ def test_a_series_of_backups_keeps_the_newest(tmp_path: Path, serve_api: Serve) 
     folder = tmp_path / "backups"
     folder.mkdir()
     for day in (1, 2):
-        (folder / f"journal-2026010{day}-000000.sqlite3").write_text("older")
+        (folder / f"series-2026010{day}-000000.sqlite3").write_text("older")
+    by_hand = Path(api.post("/v1/journal/backup")["path"])
     (folder / "mine.sqlite3").write_text("by hand")
     told = api.post("/v1/journal/backup", {"keep": 2})
     assert told["report"]["series"] is True
-    assert told["deleted"] == [str(folder / "journal-20260101-000000.sqlite3")]
+    assert told["deleted"] == [str(folder / "series-20260101-000000.sqlite3")]
     assert sorted(each.name for each in folder.iterdir()) == [
-        "journal-20260102-000000.sqlite3",
-        Path(told["path"]).name,
+        by_hand.name,
         "mine.sqlite3",
+        "series-20260102-000000.sqlite3",
+        Path(told["path"]).name,
     ]
     for keep in (0, -1, 1001, 1.5, "2", True):
         assert refused(api, "POST", "/v1/journal/backup", {"keep": keep})[0] == 400

@@ -24,16 +24,17 @@ MOST_KEPT: Final = 1000
 LATE_MS: Final = 3 * 86_400_000
 """So old the last backup of a series may be."""
 
-SERIES: Final = re.compile(r"journal-\d{8}-\d{6}\.sqlite3")
+SERIES: Final = re.compile(r"series-\d{8}-\d{6}\.sqlite3")
 """Names of a series; they sort by time."""
 
 BEFORE_SCHEMA: Final = re.compile(r"before-schema-\d+(-\d+)?\.sqlite3")
 BEFORE_SCHEMA_KEPT: Final = 2
 
 
-def name_at(unix_ms: int) -> str:
-    """Return the name of a backup of a series, by its time (UTC)."""
-    return time.strftime("journal-%Y%m%d-%H%M%S.sqlite3", time.gmtime(unix_ms / 1000))
+def name_at(unix_ms: int, *, series: bool) -> str:
+    """Return the name of a backup by its time (UTC): one of a series, or one that stays."""
+    kind = "series" if series else "journal"
+    return time.strftime(f"{kind}-%Y%m%d-%H%M%S.sqlite3", time.gmtime(unix_ms / 1000))
 
 
 def drop_old(newest: Path, keep: int) -> list[str]:

@@ -6,7 +6,7 @@ import enum
 from collections.abc import Sequence
 from typing import Final
 
-from actors.policy.alerts import JOURNAL_FILLING, Alert
+from actors.policy.alerts import JOURNAL_FILLING, NO_ROOM, Alert
 from actors.sections import JournalSettings
 from gateway.commands import command
 
@@ -63,10 +63,11 @@ def room(limits: JournalSettings, *, used_bytes: int, free_bytes: int | None) ->
     return Room.ENOUGH, ""
 
 
-def filling(why: str) -> Alert:
-    """Return the alert of a journal whose room gets scarce."""
+def filling(why: str, room: Room) -> Alert:
+    """Return the alert of a journal whose room gets scarce, or is over."""
     what, _, next_step = why.partition("; ")
-    return Alert(name=JOURNAL_FILLING, detail=what, next_step=next_step)
+    full = NO_ROOM if room is Room.NONE else ""
+    return Alert(name=JOURNAL_FILLING, detail=what, next_step=next_step, why=full)
 
 
 def letters_room(limits: JournalSettings, *, letter_bytes: int) -> tuple[Room, str]:

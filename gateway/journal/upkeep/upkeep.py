@@ -205,7 +205,10 @@ class Upkeep:
         if self._room not in (Room.ENOUGH, before):
             self._step_at = float("-inf")
         if self._room is not Room.ENOUGH:
-            self._filling, self._calm_at = quota.filling(self._why), self._look_at + CALM_S
+            self._filling, self._calm_at = (
+                quota.filling(self._why, self._room),
+                self._look_at + CALM_S,
+            )
         elif self._look_at >= self._calm_at:
             self._filling = None
         if self._letters is not Room.ENOUGH:

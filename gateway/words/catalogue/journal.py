@@ -82,4 +82,6 @@ CHINESE: Final[Mapping[str, str]] = {
     "{} is not a journal of this program and was left as it is": "{} 不是本程序的日志库，没有动它",
     "{} row {} is set aside: {}": "{} 的行 {} 已放到一边：{}",
     "{} row {}: {}": "{} 的行 {}：{}",
+    "start the gateway once, which copies it and brings it up to date": "启动一次网关：它会先复制，再升级",
+    "{} has journal schema {}, this version writes {}": "{} 的日志库结构是 {}，本版本写的是 {}",
 }

@@ -130,4 +130,12 @@ CHINESE: Final[Mapping[str, str]] = {
     "{} is not read: {}": "不读 {}：{}",
     "{} names no environment variable": "{} 没有写环境变量",
     "{} shows it as today's": "{} 会按现在的格式显示它",
+    "http.listen: there is no folder {}": "http.listen: 没有文件夹 {}",
+    "http.listen: {} is there and no socket": "http.listen: {} 已存在，且不是套接字",
+    "log.file: {} is the configuration": "log.file: {} 是配置文件",
+    "log.file: {} is the journal's": "log.file: {} 是日志库的文件",
+    "make it, or name another": "请建好它，或换一个",
+    "move it away, or name another": "请移走它，或换一个",
+    "name a file of its own": "请另取一个文件",
+    "name a path in a folder this user may write": "请取一个此用户可写的文件夹里的路径",
 }
