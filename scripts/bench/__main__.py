@@ -50,7 +50,7 @@ def progress(text: str) -> None:
 
 def numbers(text: str) -> list[int]:
     """Read a list of counts; empty text gives none."""
-    return [int(part) for part in text.split(",") if part]
+    return [int(part) for part in text.split(",") if part.strip() not in ("", "0")]
 
 
 def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
