@@ -116,7 +116,23 @@ class Gateway(Sending):
             handler_s=settings.handlers.deadline_s,
             mask=self._redactor.text,
         )
-        self._sender = Sender(self._registry, self._tickets, self.sends, self._clock, images=images)
+        self._telling = Telling(
+            settings.notify,
+            language=settings.language,
+            accounts=self.accounts,
+            hung=lambda: self.hung,
+            clock=self._clock,
+            redactor=self._redactor,
+            log=self._log,
+        )
+        self._sender = Sender(
+            self._registry,
+            self._tickets,
+            self.sends,
+            self._clock,
+            images=images,
+            sent=self._telling.sent,
+        )
         self._sinks = sinks.Sinks(settings.sinks, log=self._log, mask=self._redactor.text)
         self._handlers = Handlers(
             self._sinks.runners,
@@ -133,15 +149,6 @@ class Gateway(Sending):
             forget=self._handlers.forget,
             redactor=self._redactor,
             heard=self._registry.credentials.heard,
-        )
-        self._telling = Telling(
-            settings.notify,
-            language=settings.language,
-            accounts=self.accounts,
-            hung=lambda: self.hung,
-            clock=self._clock,
-            redactor=self._redactor,
-            log=self._log,
         )
         self._handle: Handle = self._handlers
         self._observer: Observer = self._listeners
@@ -306,7 +313,7 @@ class Gateway(Sending):
                 self.settings,
                 journal,
                 handlers=self._handlers,
-                handle=self._handle,
+                handle=self._telling.around(self._handle),
                 observer=self._observer,
                 clock=self._clock,
                 log=self._log,

@@ -85,15 +85,24 @@ class Sender:
         sends: Those there are.
         clock: Time.
         images: Uploads the files of images.
+        sent: Called with account and conversation of each send that is accepted.
     """
 
     def __init__(
-        self, registry: Registry, tickets: Tickets, sends: Sends, clock: Clock, *, images: Images
+        self,
+        registry: Registry,
+        tickets: Tickets,
+        sends: Sends,
+        clock: Clock,
+        *,
+        images: Images,
+        sent: Callable[[AccountId, str], None],
     ) -> None:
         self._registry = registry
         self._tickets = tickets
         self._clock = clock
         self._images = images
+        self._sent = sent
         self._ids = ClientIds(clock.unix_ms)
         self._keyed = keyed.KeyedSends(sends, registry.running)
 
@@ -143,10 +152,12 @@ class Sender:
         delivery = self._delivery(account, conversation, content, to=to, expires_s=expires_s)
         accept = partial(_accept, system, self._tickets, limit)
         try:
-            return accept(delivery) if key is None else self._keyed.once(key, delivery, accept)
+            ticket = accept(delivery) if key is None else self._keyed.once(key, delivery, accept)
         except KeyError:  # it was removed, or all are: a stop began
             self._registry.running()
             raise UnknownAccountError(account, list(plans)) from None
+        self._sent(account, conversation)
+        return ticket
 
     def reply(self, event: Event, content: Content) -> Delivery:
         """Make the send of a reply, which leaves with the settlement of its event.

@@ -7,16 +7,18 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from actors.ports import Clock
+from actors.ports import Clock, Handle
 from actors.ports.commands import StoreKept
 from actors.ports.journal import Journal
 from actors.ports.machine import MovedClock
 from actors.state import ConnectionState
 from actors.system import System
+from actors.values import AccountId
 from gateway.config.notifying import minute_of
 from gateway.errors import ConfigError
 from gateway.host.accounts import Accounts
 from gateway.host.announcing import AlertListener, Announcer
+from gateway.host.unanswered import UnansweredWatch
 from gateway.notify.bell import KEPT, Bell
 from gateway.notify.courier import Courier, missing
 from gateway.notify.heartbeat import Heartbeat
@@ -68,6 +70,7 @@ class Telling:
         self._redactor = redactor
         self._log = log
         self._announcer = Announcer(self.on_alert, redactor, log)
+        self._unanswered = self._make_unanswered()
         self._bell: Bell | None = None
         self._heartbeat = self._make_heartbeat()
 
@@ -81,10 +84,21 @@ class Telling:
         """Return how many messages of the bell arrived, were tried in vain, and were left out."""
         return {} if self._bell is None else self._bell.counts
 
+    def around(self, handle: Handle) -> Handle:
+        """Return what is to handle events: the same, heard by who looks for buyers that wait."""
+        return handle if self._unanswered is None else self._unanswered.around(handle)
+
+    def sent(self, account: AccountId, conversation: str) -> None:
+        """Hear that the host sends something in a conversation."""
+        if self._unanswered is not None:
+            self._unanswered.sent(account, conversation)
+
     def listen(self, system: System, journal: Journal) -> None:
         """Hear of every alert of a system that is not started yet."""
         alerts = system.services.alerts
         alerts.hear(self._announcer.hear)
+        if self._unanswered is not None:
+            self._unanswered.begin(system.services.timers, alerts)
         if not self._settings.urls():
             return
         told = missing()
@@ -106,10 +120,9 @@ class Telling:
 
     def end(self) -> None:
         """Begin to stop what writes to the journal, and what says that all is well."""
-        if self._bell is not None:
-            self._bell.end()
-        if self._heartbeat is not None:
-            self._heartbeat.end()
+        for part in (self._unanswered, self._bell, self._heartbeat):
+            if part is not None:
+                part.end()
 
     def stop(self, timeout_s: float) -> list[str]:
         """End; return the name of the listeners' thread if it did not in time.
@@ -122,6 +135,13 @@ class Telling:
             if part is not None:
                 part.stop(max(LEAST_S, until - time.monotonic()))
         return self._announcer.stop(max(LEAST_S, until - time.monotonic()))
+
+    def _make_unanswered(self) -> UnansweredWatch | None:
+        minutes = self._settings.unanswered_min
+        if minutes is None:
+            return None
+        known = self._accounts.__contains__
+        return UnansweredWatch(minutes, clock=self._clock, is_known=known)
 
     def _make_heartbeat(self) -> Heartbeat | None:
         beat = self._settings.heartbeat

@@ -14,8 +14,8 @@ Kind: TypeAlias = Literal["counter", "gauge", "histogram", "info"]
 PREFIX: Final = "xianyu_gateway_"
 
 ALERTS: Final = (
-    "account.failed", "accounts.crashing", "credentials.expiring", "credentials.needs_human",
-    "credentials.sign_in_due", "credentials.unsaved", "gateway.crashing",
+    "account.failed", "accounts.crashing", "answer.overdue", "credentials.expiring",
+    "credentials.needs_human", "credentials.sign_in_due", "credentials.unsaved", "gateway.crashing",
     "handler.pool_exhausted", "history.oversized", "journal.backup_late", "journal.commit_slow",
     "journal.filling", "journal.log_damaged", "journal.lost", "journal.refused", "journal.rescued",
     "journal.rows_set_aside", "journal.unavailable", "lane.backlogged", "letters.filling",

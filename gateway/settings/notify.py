@@ -15,6 +15,7 @@ from gateway.words import Language
 Group: TypeAlias = Annotated[float, Within(0.0, 3600.0)]
 PerHour: TypeAlias = Annotated[int, Within(1, 3600)]
 Hours: TypeAlias = Annotated[float, Within(1.0, 8760.0)]
+Minutes: TypeAlias = Annotated[float, Within(1.0, 10_080.0)]
 Every: TypeAlias = Annotated[float, Within(10.0, 86_400.0)]
 
 AT_ONCE: Final = ("account.failed", "journal.unavailable", "gateway.crashing")
@@ -77,6 +78,8 @@ class NotifySettings(Masked):
         per_hour: Messages in an hour at most; the next one tells all that came meanwhile.
         again_h: Hours after which an alert that is still on is told once more; None: never.
         over: Tell when what was told is over.
+        unanswered_min: Minutes a buyer may wait for an answer before the alert ``answer.overdue``,
+            which is for the log and the status, too; None: nobody looks.
         link: Address of the gateway's page, put under each message.
         heartbeat: A dead man's switch.
     """
@@ -91,6 +94,7 @@ class NotifySettings(Masked):
     per_hour: PerHour = 12
     again_h: Hours | None = 12.0
     over: bool = True
+    unanswered_min: Minutes | None = None
     link: str | None = None
     heartbeat: HeartbeatUrlSettings = HeartbeatUrlSettings()
 

@@ -14,6 +14,10 @@ ALERTS: Final[Mapping[str, tuple[str, str]]] = {
         "Many accounts crashed within a minute; they reconnect slowly.",
         "It is no single account's fault: see `actor.died` in the log and report it.",
     ),
+    "answer.overdue": (
+        "Buyers wait for an answer.",
+        "Answer them, or see why the bot did not.",
+    ),
     "credentials.expiring": (
         "The token ends within the hour and could not be renewed.",
         "Look whether the network and the platform can be reached; it is tried again.",

@@ -14,6 +14,10 @@ ALERTS: Final[Mapping[str, tuple[str, str]]] = {
         "一分钟内有许多账号崩溃，正在慢慢重连。",
         "这不是某一个账号的问题：查看日志中的 `actor.died` 并反馈。",
     ),
+    "answer.overdue": (
+        "有买家在等回复。",
+        "请回复他们，或查明机器人为何没有回答。",
+    ),
     "credentials.expiring": (
         "令牌一小时内到期，且未能续期。",
         "检查网络和平台是否可达；会自动再试。",

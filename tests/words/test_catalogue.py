@@ -23,6 +23,7 @@ SOURCES: Final = (
     *("actors/renewal_jobs.py", "actors/sign_in_due.py"),
     *("actors/dialing.py", "actors/runtime/journal/answer.py", "actors/runtime/links/link.py"),
     *("actors/runtime/links/reading.py", "actors/runtime/pool/poller.py", "actors/watch.py"),
+    "gateway/host/unanswered.py",
     *("gateway/alike.py", "gateway/commands.py", "gateway/compiled.py", "gateway/plugins.py"),
     *("gateway/cli/accounts.py", "gateway/cli/check.py", "gateway/cli/checks.py"),
     *("gateway/cli/control.py", "gateway/cli/credential_checks.py", "gateway/cli/dial_check.py"),

@@ -71,4 +71,6 @@ CHINESE: Final[Mapping[str, str]] = {
     "{} handlers hang, more than are replaced": "{} 个处理函数卡住，超过了可替换的数量",
     "{} messages wait": "{} 条消息在等待",
     "{} of {} accounts failed by crashes within a minute": "一分钟内 {1} 个账号中有 {0} 个因崩溃而失败",
+    "{} buyers have waited longer than {} minutes for an answer": "{} 个买家等回复已超过 {} 分钟",
+    "answer them, or see why the bot did not": "请回复他们，或查明机器人为何没有回答",
 }
