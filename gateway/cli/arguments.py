@@ -69,6 +69,7 @@ def add_init(commands: Any) -> None:
 def _add_life(commands: Any, where: argparse.ArgumentParser) -> None:
     health = commands.add_parser("health", help="0 if it is alive, 1 if not; for containers")
     health.add_argument("--url", help="its address (or XIANYU_GATEWAY_URL)")
+    health.add_argument("--json", action="store_true", help="for programs")
     told = "take changed credentials over from its configuration"
     commands.add_parser("reload", parents=[where], help=told)
     stop = commands.add_parser("stop", parents=[where], help="stop a running gateway in order")

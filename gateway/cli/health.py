@@ -8,6 +8,7 @@ import os
 import sys
 from typing import Final
 
+from gateway.cli import NEGATIVE, USAGE
 from gateway.cli.exchange import opener
 
 DEFAULT_URL: Final = "http://127.0.0.1:8760"
@@ -19,6 +20,9 @@ ANSWER_S: Final = 5.0
 def main(arguments: argparse.Namespace) -> int:
     """Print what it says; 1 if it is not alive, or nobody answers."""
     url = arguments.url or os.environ.get("XIANYU_GATEWAY_URL") or DEFAULT_URL
+    if not url.startswith(("http://", "https://", "unix:")):
+        sys.stderr.write("the address is none; write http://host:port, or unix:PATH\n")
+        return USAGE
     try:
         opened, path = opener(url)
         connection = opened(ANSWER_S)
@@ -30,6 +34,10 @@ def main(arguments: argparse.Namespace) -> int:
             connection.close()
     except (OSError, ValueError, http.client.HTTPException) as error:
         sys.stderr.write(f"no answer at {url}: {error}\n")
-        return 1
-    sys.stdout.write("alive\n" if alive else f"not alive: {said.decode('utf-8', 'replace')}\n")
-    return 0 if alive else 1
+        return NEGATIVE
+    if arguments.json:
+        sys.stdout.write('{"alive": true}\n' if alive else '{"alive": false}\n')
+    else:
+        told = f"not alive: {said.decode('utf-8', 'replace')}"
+        sys.stdout.write("alive\n" if alive else f"{told}\n")
+    return 0 if alive else NEGATIVE

@@ -106,6 +106,8 @@ def test_the_commands_add_resolve_and_stop(
         assert call("accounts", "remove", "shop-b", "--url", api.served.url)[0] == 0
 
         assert call("health", "--url", api.served.url)[:2] == (0, "alive\n")
+        assert call("health", "--json", "--url", api.served.url)[:2] == (0, '{"alive": true}\n')
+        assert call("health", "--url", "nonsense")[:2] == (2, "")
         code, out, _ = call("stop", "--url", api.served.url, "--wait", "30")
         assert (code, out) == (0, "stopped; all is stored\n")
         assert not market.gateway.running
