@@ -9,7 +9,6 @@ tables are drawn from the unions named ``…Inbox`` in ``actors``: what an actor
 
 from __future__ import annotations
 
-import argparse
 import ast
 import configparser
 import importlib.util
@@ -26,7 +25,8 @@ from typing import Any, Final, NamedTuple, Union, get_args, get_origin
 ROOT: Final = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from scripts.environment import launch  # noqa: E402  # found through the line above
+from scripts import drawing  # noqa: E402  # found through the line above
+from scripts.environment import launch  # noqa: E402
 
 DOCS: Final = ROOT / "docs"
 COMMAND: Final = "python3 scripts/draw_architecture.py"
@@ -358,18 +358,9 @@ def drawn() -> dict[Path, str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write or compare the files; give the exit code."""
-    parser = argparse.ArgumentParser(description="Draw the picture and tables of the architecture.")
-    parser.add_argument("--check", action="store_true", help="compare only; exit 1 on a difference")
-    options = parser.parse_args(arguments)
-    stale = False
-    for path, text in drawn().items():
-        if not options.check:
-            path.write_text(text, encoding="utf-8")
-        elif not path.exists() or path.read_text("utf-8") != text:
-            stale = True
-            print(f"{path} is not what the house says: run {COMMAND}", file=sys.stderr)
-    return 1 if stale else 0
+    """Write or compare; return the exit code."""
+    told = "Draw the picture and tables of the architecture."
+    return drawing.main(arguments, drawn, told=told, script="draw_architecture.py")
 
 
 if __name__ == "__main__":

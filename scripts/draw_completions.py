@@ -22,6 +22,7 @@ sys.path.insert(0, str(ROOT))
 from gateway.cli import parser as make  # noqa: E402  # found through the line above
 from gateway.cli.arguments import SHELLS  # noqa: E402
 from gateway.cli.completions import FOLDER  # noqa: E402
+from scripts import drawing  # noqa: E402
 
 COMMAND: Final = "xianyu-gateway"
 _COMPLETE: Final = {"FILE": shtab.FILE, "DIR": shtab.DIRECTORY}
@@ -47,18 +48,14 @@ def _actions(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write or compare; give the exit code."""
-    parser = argparse.ArgumentParser(description="Draw gateway/_completions from the parser.")
-    parser.add_argument("--check", action="store_true", help="compare only; exit 1 on a difference")
-    check, stale = parser.parse_args(arguments).check, False
-    for shell in SHELLS:
-        path, text = FOLDER / shell, drawn(shell)
-        if not check:
-            path.write_text(text, encoding="utf-8")
-        elif not path.exists() or path.read_text("utf-8") != text:
-            stale = True
-            print(f"{path} is stale: run scripts/draw_completions.py", file=sys.stderr)
-    return 1 if stale else 0
+    """Write or compare; return the exit code."""
+    told = "Draw gateway/_completions from the parser."
+    return drawing.main(
+        arguments,
+        lambda: {FOLDER / shell: drawn(shell) for shell in SHELLS},
+        told=told,
+        script="draw_completions.py",
+    )
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ is not what they say.
 
 from __future__ import annotations
 
-import argparse
 import functools
 import itertools
 import json
@@ -34,6 +33,7 @@ from gateway.platforms.goofish.identity import Arrival  # noqa: E402
 from gateway.platforms.goofish.order_words import ALONG, TABLE  # noqa: E402
 from gateway.platforms.goofish.replies import judge_send  # noqa: E402
 from gateway.platforms.goofish.subtypes import SUBTYPES, row_of  # noqa: E402
+from scripts import drawing  # noqa: E402
 from scripts import event_words as words  # noqa: E402
 
 DOCS = ROOT / "docs"
@@ -253,18 +253,9 @@ def pages() -> dict[Path, str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write or compare the pages; give the exit code."""
-    parser = argparse.ArgumentParser(description="Draw docs/events.md from code and captures.")
-    parser.add_argument("--check", action="store_true", help="compare only; exit 1 on a difference")
-    options = parser.parse_args(arguments)
-    stale = False
-    for path, drawn in pages().items():
-        if not options.check:
-            path.write_text(drawn, encoding="utf-8")
-        elif not path.exists() or path.read_text(encoding="utf-8") != drawn:
-            stale = True
-            print(f"{path} is not what the code says: run scripts/draw_events.py", file=sys.stderr)
-    return 1 if stale else 0
+    """Write or compare; return the exit code."""
+    told = "Draw docs/events.md from code and captures."
+    return drawing.main(arguments, pages, told=told, script="draw_events.py")
 
 
 if __name__ == "__main__":

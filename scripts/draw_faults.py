@@ -21,10 +21,12 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tests" / "matrix" / "kit"))
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "matrix" / "kit")]
 
 from chinese import CHINESE  # noqa: E402  # found through the line above
 from rows import ELSEWHERE, ROWS  # noqa: E402  # found through the line above
+
+from scripts import drawing  # noqa: E402
 
 PAGE: Final = ROOT / "docs" / "faults.md"
 TWIN: Final = ROOT / "docs" / "faults.zh-CN.md"
@@ -158,16 +160,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("the suite failed: the pages are left as they were", file=sys.stderr)
         return 1
     measured = json.loads(MEASURED.read_text("utf-8")) if MEASURED.exists() else {}
-    stale = False
-    for path, drawn in pages(measured).items():
-        if not options.check:
-            path.write_text(drawn, encoding="utf-8")
-        elif not path.exists() or path.read_text(encoding="utf-8") != drawn:
-            stale = True
-            print(f"{path} is not what the suite says: run scripts/draw_faults.py", file=sys.stderr)
+    code = drawing.publish(pages(measured), check=options.check, script="draw_faults.py")
     for text in sorted(untranslated()):
         print(f"English on the Chinese page: {text!r}", file=sys.stderr)
-    return 1 if stale else 0
+    return code
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ With --check nothing is written; exit code 1 if the file is not what the tables 
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from gateway.web import description, openapi  # noqa: E402  # found through the line above
+from scripts import drawing  # noqa: E402
 
 FILE = ROOT / description.FILE
 
@@ -28,16 +28,9 @@ def drawn() -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write or compare; return 1 if it differs."""
-    parser = argparse.ArgumentParser(description="write docs/openapi.json from the routes")
-    parser.add_argument("--check", action="store_true", help="compare, write nothing")
-    if parser.parse_args(arguments).check:
-        same = FILE.exists() and FILE.read_text("utf-8") == drawn()
-        if not same:
-            sys.stderr.write("docs/openapi.json is out of date: run scripts/draw_openapi.py\n")
-        return 0 if same else 1
-    FILE.write_text(drawn(), "utf-8")
-    return 0
+    """Write or compare; return the exit code."""
+    told = "Write docs/openapi.json from the routes."
+    return drawing.main(arguments, lambda: {FILE: drawn()}, told=told, script="draw_openapi.py")
 
 
 if __name__ == "__main__":

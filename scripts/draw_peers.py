@@ -8,7 +8,6 @@ if a page is not what the suite says.
 
 from __future__ import annotations
 
-import argparse
 import ast
 import sys
 from collections import defaultdict
@@ -17,6 +16,10 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 ROOT: Final = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from scripts import drawing  # noqa: E402  # found through the line above
+
 DOCS: Final = ROOT / "docs"
 
 
@@ -188,22 +191,14 @@ def page(name: str) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write or compare the pages; give the exit code."""
-    parser = argparse.ArgumentParser(description="Draw docs/peers.md and its Chinese twin.")
-    parser.add_argument("--check", action="store_true", help="compare only; exit 1 on a difference")
-    options = parser.parse_args(arguments)
-    stale = [name for name in PAGES if _read(DOCS / name) != page(name)]
-    if not options.check:
-        for name in stale:
-            (DOCS / name).write_text(page(name), encoding="utf-8")
-    elif stale:
-        print(f"{', '.join(stale)}: run scripts/draw_peers.py", file=sys.stderr)
-        return 1
-    return 0
-
-
-def _read(path: Path) -> str | None:
-    return path.read_text(encoding="utf-8") if path.exists() else None
+    """Write or compare; return the exit code."""
+    told = "Draw docs/peers.md and its Chinese twin."
+    return drawing.main(
+        arguments,
+        lambda: {DOCS / name: page(name) for name in PAGES},
+        told=told,
+        script="draw_peers.py",
+    )
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ With --check nothing is written; exit code 1 if a page is not what the table say
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from actors.state import TRANSITIONS, Row  # noqa: E402  # found through the line above
+from scripts import drawing  # noqa: E402
 
 DOCS = ROOT / "docs"
 
@@ -115,18 +115,9 @@ def pages(rows: Sequence[Row]) -> dict[Path, str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write or compare the pages; give the exit code."""
-    parser = argparse.ArgumentParser(description="Draw docs/states.md from the transition table.")
-    parser.add_argument("--check", action="store_true", help="compare only; exit 1 on a difference")
-    options = parser.parse_args(arguments)
-    stale = False
-    for path, drawn in pages(TRANSITIONS).items():
-        if not options.check:
-            path.write_text(drawn, encoding="utf-8")
-        elif not path.exists() or path.read_text(encoding="utf-8") != drawn:
-            stale = True
-            print(f"{path} is not what the table says: run scripts/draw_states.py", file=sys.stderr)
-    return 1 if stale else 0
+    """Write or compare; return the exit code."""
+    told = "Draw docs/states.md from the transition table."
+    return drawing.main(arguments, lambda: pages(TRANSITIONS), told=told, script="draw_states.py")
 
 
 if __name__ == "__main__":
