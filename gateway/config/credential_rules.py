@@ -9,11 +9,10 @@ from gateway.alike import did_you_mean
 from gateway.commands import page
 from gateway.config import pasted
 from gateway.config.document import key_path
+from gateway.config.findings import Finding, of_address
 from gateway.config.problems import shown
 from gateway.settings import AccountSettings, Credentials, addresses
 from gateway.settings.paths import HOMELESS, is_homeless
-
-Finding = tuple[str, str]
 
 KINDS = {
     "static": ("token", "device_id", "cookie"),
@@ -73,7 +72,7 @@ def findings(account: AccountSettings, path: str) -> Iterator[Finding]:
     if kind == "python" and call.isprintable() and call and not _CALL.fullmatch(call):
         yield f"{path}.call", f"expected module:function, got {shown(call)}"
     if kind == "http" and credentials.url:
-        yield from address_findings(addresses.parse_http, credentials.url, f"{path}.url")
+        yield from of_address(addresses.parse_http, credentials.url, f"{path}.url")
     if kind == "goofish" and account.platform != "goofish":
         told = f"goofish signs in to the platform goofish, not to {account.platform}"
         others = sorted(KINDS.keys() - {"goofish"})
@@ -81,9 +80,7 @@ def findings(account: AccountSettings, path: str) -> Iterator[Finding]:
     if kind == "goofish":
         for key in ("mtop", "passport", "upload"):
             where = f"{path}.endpoints.{key}"
-            yield from address_findings(
-                addresses.parse_http, getattr(credentials.endpoints, key), where
-            )
+            yield from of_address(addresses.parse_http, getattr(credentials.endpoints, key), where)
     if account.platform == "goofish" and account.enabled and not foreign:
         yield from _goofish(credentials, path)
 
@@ -110,13 +107,3 @@ def _goofish(credentials: Credentials, path: str) -> Iterator[Finding]:
     elif credentials.user_id and pasted.users_of(credentials.cookie) - {credentials.user_id}:
         told = "its unb is another user than user_id"
         yield f"{path}.cookie", f"{told}; copy both while logged in as the same one"
-
-
-def address_findings(parse: Callable[[str], object], address: str, path: str) -> Iterator[Finding]:
-    """Yield what a parser of addresses refuses."""
-    try:
-        parse(address)
-    except addresses.AddressError as error:
-        yield path, error.in_file
-    except UnicodeError:  # half of a letter; that is told of every text
-        return

@@ -6,15 +6,14 @@ No text here repeats a URL of apprise: it is a secret as a whole.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from gateway.config.document import key_path
+from gateway.config.findings import Finding, of_address
 from gateway.config.problems import shown
 from gateway.settings import NotifySettings, addresses
 from gateway.settings.notify import QuietSettings
-
-Finding = tuple[str, str]
 
 MOST_TARGETS: Final = 16
 """URLs of apprise in all; each takes its turn on the one thread of the bell."""
@@ -46,9 +45,9 @@ def findings(notify: NotifySettings) -> Iterator[Finding]:
     yield from _patterns(notify.at_once, "notify.at_once")
     yield from _quiet(notify.quiet)
     if notify.link is not None:
-        yield from _address(_parse_link, notify.link, "notify.link")
+        yield from of_address(_parse_link, notify.link, "notify.link")
     if notify.heartbeat.url is not None:
-        yield from _address(addresses.parse_http, notify.heartbeat.url, "notify.heartbeat.url")
+        yield from of_address(addresses.parse_http, notify.heartbeat.url, "notify.heartbeat.url")
 
 
 def minute_of(time: str) -> int:
@@ -79,12 +78,3 @@ def _quiet(quiet: QuietSettings) -> Iterator[Finding]:
 
 def _parse_link(url: str) -> object:
     return addresses.split(url, ("http", "https"), "https://host/")
-
-
-def _address(parse: Callable[[str], object], address: str, path: str) -> Iterator[Finding]:
-    try:
-        parse(address)
-    except addresses.AddressError as error:
-        yield path, error.in_file
-    except UnicodeError:  # half of a letter; that is told of every text
-        return

@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Protocol
 
-Finding = tuple[str, str]
+from gateway.config.findings import Finding
 
 BREAK = re.compile(r"[\r\n\0]")
 """Characters that end a header too early."""

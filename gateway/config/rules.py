@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterator
 from actors.sections import ORDERED
 from gateway.commands import page
 from gateway.config import credential_rules, notifying, pasted, texts
-from gateway.config.credential_rules import SHARED, address_findings
+from gateway.config.credential_rules import SHARED
 from gateway.config.document import key_path
+from gateway.config.findings import Finding, of_address
 from gateway.config.problems import shown
 from gateway.settings import (
     AccountSettings,
@@ -26,9 +27,6 @@ from gateway.settings import (
 )
 from gateway.settings.listen import MOST_PATH_BYTES, is_of_this_machine, parse_listen
 from gateway.settings.paths import HOMELESS, is_homeless
-
-Finding = tuple[str, str]
-
 
 _SECTIONS = [key.name for key in dataclasses.fields(AccountSettings)]
 _LONGEST_ID = 64
@@ -173,9 +171,9 @@ def _account(
 ) -> Iterator[Finding]:
     if is_homeless(account.tls.ca_file):
         yield f"{path}.tls.ca_file", HOMELESS
-    yield from address_findings(addresses.parse_target, account.url, f"{path}.url")
+    yield from of_address(addresses.parse_target, account.url, f"{path}.url")
     if account.proxy is not None:
-        yield from address_findings(addresses.parse_proxy, account.proxy, f"{path}.proxy")
+        yield from of_address(addresses.parse_proxy, account.proxy, f"{path}.proxy")
     yield from _headers(account, path)
     if not credential_rules.is_unknown(account.credentials, path, is_wrong):
         yield from credential_rules.findings(account, f"{path}.credentials")

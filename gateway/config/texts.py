@@ -15,10 +15,9 @@ from typing import Any
 
 from actors.sections import hints_of
 from gateway.config.document import key_path
+from gateway.config.findings import Finding
 from gateway.settings import Record, SinkSettings
 from gateway.settings.record import key_in_file
-
-Finding = tuple[str, str]
 
 _HALF = re.compile(r"[\ud800-\udfff]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
