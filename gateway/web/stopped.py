@@ -26,7 +26,7 @@ from gateway.host.dead_letters import DeadLetters
 from gateway.host.sends import Sends, SendTicket, Tickets
 from gateway.host.undisturbed import run
 from gateway.journal import schema
-from gateway.journal.files import opening
+from gateway.journal.files import integrity, opening
 from gateway.redaction import Redactor
 from gateway.settings import AccountSettings, Settings
 from gateway.web.problems import Problem
@@ -152,8 +152,8 @@ class StoppedGateway:
         if self.settings.durability == "memory" or not path.is_file():
             return
         with contextlib.closing(opening.reader(path)) as connection:
-            (found,) = connection.execute("PRAGMA user_version").fetchone()
-        if 0 < found < schema.VERSION:
+            found = integrity.identify(connection, path)
+        if found < schema.VERSION:
             told = f"{path} has journal schema {found}, this version writes {schema.VERSION}"
             fix = "start the gateway once, which copies it and brings it up to date"
             raise Problem(409, "older_journal", told, fix)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pytest
 from market import WAIT_S, Market
 from watch import Stopwatch
 
@@ -17,6 +22,23 @@ SHOP, OTHER = "2201", "2202"
 LIMIT_S = 0.4
 VOID = "into the void " * 1000
 """A message that needs pages of its own."""
+
+
+@contextlib.contextmanager
+def small_disk_at(place: Path, *, mib: int) -> Iterator[Path]:
+    """Mount a file system of so many MiB; the test is skipped where that is not allowed."""
+    if os.name != "posix" or os.geteuid() != 0 or not shutil.which("mount"):
+        pytest.skip("needs root and mount")
+    place.mkdir()
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={mib}m,mode=700", "tmpfs", str(place)], check=False
+    )
+    if made.returncode:
+        pytest.skip("mount is not allowed here")
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", str(place)], check=True)
 
 
 def market_in(directory: Path, *names: str, durability: str = "normal", **journal: int) -> Market:

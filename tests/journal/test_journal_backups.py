@@ -7,12 +7,12 @@ import errno
 import os
 import shutil
 import sqlite3
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from ledger import DAY_MS, Calendar, Lines, opened, rows, store
+from sick_disk import small_disk_at
 from test_journal_alerts import looked
 from test_journal_start import shape, version_1
 
@@ -109,19 +109,8 @@ def test_a_series_that_stops_is_told_after_three_days(tmp_path: Path) -> None:
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """Yield a file system of 1 MiB."""
-    if os.name != "posix" or os.geteuid() != 0 or not shutil.which("mount"):
-        pytest.skip("needs root and mount")
-    place = tmp_path / "small"
-    place.mkdir()
-    made = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m,mode=700", "tmpfs", str(place)], check=False
-    )
-    if made.returncode:
-        pytest.skip("mount is not allowed here")
-    try:
+    with small_disk_at(tmp_path / "small", mib=1) as place:
         yield place
-    finally:
-        subprocess.run(["umount", str(place)], check=True)
 
 
 def filled(path: Path) -> SqliteJournal:
