@@ -113,16 +113,28 @@ def _value(hint: Any, where: str) -> Any:
     return f"{PLANTED}-{where}" if hint is str else None
 
 
-def all_texts() -> Iterator[tuple[str, str]]:
-    """Yield type and ``repr`` and ``str`` of every living object of ours, and what it holds."""
-    seen: set[int] = set()
+class Heap:
+    """The objects of ours that a test makes: what earlier tests left alive is not looked at."""
+
+    def __init__(self) -> None:
+        gc.collect()
+        self._before = {id(value): value for value in _ours()}
+
+    def texts(self) -> Iterator[tuple[str, str]]:
+        """Yield type and ``repr`` and ``str`` of every living object, and what it holds."""
+        seen = set(self._before)
+        for value in _ours():
+            if id(value) not in seen:
+                seen.add(id(value))
+                kind = f"{type(value).__module__}.{type(value).__qualname__}"
+                yield kind, f"{value!r} {value!s}"
+
+
+def _ours() -> Iterator[object]:
     for tracked in gc.get_objects():
-        for value in (tracked, *(gc.get_referents(tracked) if _is_ours(tracked) else ())):
-            if id(value) in seen or not _is_ours(value):
-                continue
-            seen.add(id(value))
-            kind = f"{type(value).__module__}.{type(value).__qualname__}"
-            yield kind, f"{value!r} {value!s}"
+        if _is_ours(tracked):
+            yield tracked
+            yield from filter(_is_ours, gc.get_referents(tracked))
 
 
 def _is_ours(value: object) -> bool:

@@ -20,7 +20,7 @@ import pytest
 import structlog
 from control_api import Api
 from market import HASTE, WAIT_S, Log, States, merged
-from planting import PLANTED, all_texts
+from planting import PLANTED, Heap
 
 from actors.state import ConnectionState
 from gateway import ChatMessage, Gateway, WebSocketClient, logs
@@ -42,6 +42,11 @@ def logging_as_before() -> Iterator[None]:
     yield
     logs.unconfigure_strangers()
     structlog.reset_defaults()
+
+
+@pytest.fixture
+def heap() -> Heap:
+    return Heap()
 
 
 def shop_of(fake: FakePlatform, user_id: str) -> Shop:
@@ -75,7 +80,7 @@ def repeating(user_id: str) -> list[Rule]:
     ]
 
 
-def run_under_faults(directory: Path, log: Any, said: list[str]) -> None:
+def run_under_faults(directory: Path, log: Any, said: list[str], heap: Heap) -> None:
     """Connect through every repeating fault, exchange messages, break handlers and listeners."""
     states = States()
     with FakePlatform(Behaviour(backlog="push")) as fake:
@@ -124,7 +129,7 @@ def run_under_faults(directory: Path, log: Any, said: list[str]) -> None:
             said += [f"{view!r} {view.last_error!r}" for view in gateway.accounts.values()]
             said += [repr(gateway), str(gateway), repr(gateway.settings), *map(repr, results)]
             said += [repr(change) for change in list(states.changes)]
-            said += living()
+            said += living(heap)
         for file in sorted(directory.rglob("*")):
             said.append(file.read_bytes().decode("utf-8", "replace"))
         reasons = {change.failure.reason for change in states.of(WELL) if change.failure}
@@ -150,10 +155,10 @@ def over_http(gateway: Gateway, log: Any, outbox_id: str) -> list[str]:
     return told
 
 
-def living() -> list[str]:
+def living(heap: Heap) -> list[str]:
     """Return what living objects tell; the kernel's own failures are masked where they leave it."""
     kernel_only = "actors.values.Failure"
-    found = [(kind, text) for kind, text in all_texts() if kind != kernel_only]
+    found = [(kind, text) for kind, text in heap.texts() if kind != kernel_only]
     assert len(found) > 20
     return [f"{kind}: {text}" for kind, text in found if PLANTED in text]
 
@@ -165,30 +170,30 @@ def leaks(said: list[str]) -> list[str]:
 @pytest.mark.peer(19)
 @pytest.mark.parametrize("form", ["console", "json"])
 def test_a_gateway_under_faults_tells_no_secret(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str], form: Literal["console", "json"]
+    tmp_path: Path, heap: Heap, capfd: pytest.CaptureFixture[str], form: Literal["console", "json"]
 ) -> None:
     out = io.StringIO()
     logs.configure("debug", form, stream=out)  # it learns the accounts from the gateway alone
     said: list[str] = []
 
-    run_under_faults(tmp_path, None, said)
+    run_under_faults(tmp_path, None, said, heap)
 
     said += [out.getvalue(), *capfd.readouterr()]
     assert "reconnect.scheduled" in out.getvalue()
     assert leaks(said) == []
 
 
-def test_a_host_s_own_logger_is_told_no_secret(tmp_path: Path) -> None:
+def test_a_host_s_own_logger_is_told_no_secret(tmp_path: Path, heap: Heap) -> None:
     log = Log()
     said: list[str] = []
 
-    run_under_faults(tmp_path, log, said)
+    run_under_faults(tmp_path, log, said, heap)
 
     assert log.found("reconnect.scheduled")
     assert leaks([*said, repr(log.lines)]) == []
 
 
-def test_a_client_tells_no_secret() -> None:
+def test_a_client_tells_no_secret(heap: Heap) -> None:
     """A refusal that repeats the cookie, a bad handler, and the object itself."""
     token = f"{PLANTED}-bearer"
     log = Log()
@@ -214,7 +219,7 @@ def test_a_client_tells_no_secret() -> None:
         assert client.send('{"lwp":"/!","headers":{"mid":"1 0"}}')
         assert client.receive(WAIT_S) is None
         told += [repr(client), repr(client.last_error), repr(client.websocket)]
-        told += living()
+        told += living(heap)
         assert client.connect()
         assert client.send('{"lwp":"/!","headers":{"mid":"2 0"}}')
         client.run()

@@ -14,7 +14,7 @@ from urllib.parse import quote
 import pytest
 from control_api import Api
 from market import WAIT_S
-from planting import PLANTED
+from planting import PLANTED, Heap
 from shopkeeper import Make, Shopkeeper
 from test_secrets_in_flight import leaks, living
 
@@ -65,6 +65,7 @@ def repeated(secret: str) -> Iterator[AnyWebAction]:
 
 
 def test_no_shape_of_a_cookie_is_shown(shopkeepers: Make, tmp_path: Path) -> None:
+    heap = Heap()
     keeper = shopkeepers(
         WebBehaviour(per_hour=None, per_day=None), min_gap_s=0.0, per_hour=1000, per_day=1000
     )
@@ -103,7 +104,7 @@ def test_no_shape_of_a_cookie_is_shown(shopkeepers: Make, tmp_path: Path) -> Non
         with pytest.raises(CredentialsRefusedError) as refused:
             gateway.accounts["shop-a"].set_credentials(pasted)
         said.append(f"{refused.value!r} {refused.value}")
-    said += told_by(keeper, tmp_path)
+    said += told_by(keeper, tmp_path, heap)
     assert "p3" in repr(gateway.accounts["shop-a"].credentials), "they were kept: it shows names"
     assert len(keeper.log.found("credentials.renewal_failed")) >= len(VALUES)
     assert keeper.log.found("handler.failed")
@@ -112,14 +113,14 @@ def test_no_shape_of_a_cookie_is_shown(shopkeepers: Make, tmp_path: Path) -> Non
     assert [each for each in shown if VALUES[11] in each] == []
 
 
-def told_by(keeper: Shopkeeper, directory: Path) -> list[str]:
+def told_by(keeper: Shopkeeper, directory: Path, heap: Heap) -> list[str]:
     """Return all that a running gateway shows: answers, objects, alerts, files but the store."""
     gateway = keeper.gateway
     told = over_http(keeper)
     held = Request(method="PUT", name="shop-a", body=HEADER.encode())  # among what lives
     told += [repr(alert) for alert in gateway.alerts]
     told += [f"{gateway!r} {gateway.settings!r}", *map(repr, threading.enumerate())]
-    told += living()
+    told += living(heap)
     assert held.body
     for path in sorted(directory.rglob("*")):
         if path.is_file() and path.parent.name != "credentials":
