@@ -26,7 +26,7 @@ from gateway.cli import (
 from gateway.cli.checks import of_machine, of_settings
 from gateway.cli.control import FileControl
 from gateway.cli.findings import Finding, Verdict
-from gateway.cli.init_files import GOOFISH, Answers
+from gateway.cli.init_plan import GOOFISH, Answers
 from gateway.cli.paths import loaded
 from gateway.commands import runnable, start
 from gateway.errors import ConfigError

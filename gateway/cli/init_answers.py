@@ -12,7 +12,8 @@ from typing import Final
 
 from gateway.cli import init_service, logins
 from gateway.cli.credentials import LARGEST_CHARS, pasted
-from gateway.cli.init_files import GOOFISH, GOOFISH_URL, Answers, settings_of
+from gateway.cli.init_files import settings_of
+from gateway.cli.init_plan import GOOFISH, GOOFISH_URL, Answers
 from gateway.cli.paths import unusable
 from gateway.cli.show import clean
 from gateway.errors import ConfigError

@@ -7,12 +7,11 @@ import json
 import os
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from gateway.cli import init_service
-from gateway.cli.init_service import Service
+from gateway.cli.init_plan import CONFIG, GOOFISH, Answers
 from gateway.commands import START, page
 from gateway.config import document, from_mapping
 from gateway.config.environment import is_text
@@ -22,12 +21,6 @@ from gateway.journal.files.opening import sync_directory
 from gateway.settings import Settings
 from gateway.web.problems import Problem
 
-CONFIG: Final = "gateway.yaml"
-TOKEN: Final = "http.token"  # noqa: S105  # the file's name
-BELL: Final = "bell.url"
-
-GOOFISH: Final = "goofish"
-GOOFISH_URL: Final = "wss://wss-goofish.dingtalk.com/"
 ENDPOINTS: Final = ("mtop", "passport", "upload")
 
 _OPTIONS: Final = {
@@ -38,61 +31,6 @@ _OPTIONS: Final = {
     "notify.to[0]": "--bell-file",
 }
 """What a person gave, by its place in the file."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answers:
-    """What a configuration is made of.
-
-    Attributes:
-        folder: Where the files go.
-        account: Our name of it.
-        platform: ``goofish`` or ``plain``.
-        url: Its address.
-        listen: ``host:port`` of the control over HTTP.
-        data_dir: Where the journal lies.
-        endpoints: Of the sign-in, if it is not the platform's own; for tests.
-        service: A file that starts it as a service, too; None: none.
-        bell: A URL of apprise to be told at, a secret; None: nobody is told.
-    """
-
-    folder: Path
-    account: str
-    platform: str
-    url: str
-    listen: str
-    data_dir: Path
-    endpoints: str | None = None
-    service: Service | None = None
-    bell: str | None = field(default=None, repr=False)
-
-    @property
-    def bell_file(self) -> Path | None:
-        """Return the file of the URL to be told at."""
-        return None if self.bell is None else self.folder / BELL
-
-    @property
-    def service_file(self) -> Path | None:
-        """Return the file that starts it as a service."""
-        return None if self.service is None else self.folder / init_service.NAMES[self.service]
-
-    @property
-    def told(self) -> tuple[str, str, str]:
-        """Return what the configuration says: data_dir, http.listen and the token's file."""
-        if self.service == "compose":
-            inside = init_service
-            return inside.INSIDE_DATA, inside.INSIDE_LISTEN, inside.INSIDE_TOKEN
-        return str(self.data_dir), self.listen, str(self.token)
-
-    @property
-    def config(self) -> Path:
-        """Return the file of the configuration."""
-        return self.folder / CONFIG
-
-    @property
-    def token(self) -> Path:
-        """Return the file of ``http.token``, as ``--token-file`` takes it, too."""
-        return self.folder / TOKEN
 
 
 def text_of(answers: Answers) -> str:

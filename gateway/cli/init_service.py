@@ -8,25 +8,14 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import Final
 
+from gateway.cli.init_plan import (
+    INSIDE_CONFIG,
+    Answers,
+)
 from gateway.commands import page, shipped
 from gateway.errors import ConfigError
-
-if TYPE_CHECKING:
-    from gateway.cli.init_files import Answers
-
-Service: TypeAlias = Literal["unit", "compose"]
-
-NAMES: Final[dict[Service, str]] = {"unit": "xianyu-gateway.service", "compose": "compose.yaml"}
-"""What the file is called."""
-
-INSIDE_FOLDER: Final = "/config"
-INSIDE_CONFIG: Final = f"{INSIDE_FOLDER}/gateway.yaml"
-INSIDE_DATA: Final = "/data/gateway"
-INSIDE_LISTEN: Final = "0.0.0.0:8760"  # of the container, which publishes what was asked for
-INSIDE_TOKEN: Final = "/run/secrets/http.token"  # noqa: S105  # the path of a file
-"""Paths and address within the container."""
 
 _HOMES: Final = ("/home", "/root", "/run/user")
 _TEMPORARY: Final = ("/tmp", "/var/tmp")  # noqa: S108  # nothing is written there

@@ -9,17 +9,19 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from gateway.alike import did_you_mean
 from gateway.config.document import key_path
 from gateway.config.findings import Finding, of_address
 from gateway.config.problems import shown
 from gateway.settings import NotifySettings, addresses
 from gateway.settings.notify import QuietSettings
+from gateway.words.en import ALERTS
 
 MOST_TARGETS: Final = 16
 """URLs of apprise in all; each takes its turn on the one thread of the bell."""
 
 _TIME: Final = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]").fullmatch
-_PATTERN: Final = re.compile(r"[a-z_]+\.([a-z_]+|\*)|\*").fullmatch
+_KNOWN: Final = frozenset({"*", *ALERTS, *(f"{name.partition('.')[0]}.*" for name in ALERTS)})
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://.").match
 
 
@@ -57,8 +59,9 @@ def minute_of(time: str) -> int:
 
 def _patterns(patterns: Sequence[str], path: str) -> Iterator[Finding]:
     for index, pattern in enumerate(patterns):
-        if not _PATTERN(pattern):
-            told = f"expected the name of an alert or all of a kind, got {shown(pattern)}"
+        if pattern not in _KNOWN:
+            near = did_you_mean(pattern, sorted(_KNOWN))
+            told = f"expected the name of an alert or all of a kind, got {shown(pattern)}{near}"
             yield key_path(path, index), f"{told}; write e.g. account.failed or journal.*"
 
 

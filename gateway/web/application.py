@@ -140,10 +140,13 @@ def _key(header: str | None) -> str | None:
     """Return the key of a header: as it is, or the string in quotes that the draft asks for.
 
     Raises:
-        Problem: 400; it is not ASCII: clients do not agree on what other bytes are.
+        Problem: 400; it is not ASCII: clients do not agree on what other bytes are. Or it has a
+            comma before a space: two headers of that name arrive so, as one.
     """
     if header is not None and not header.isascii():
         raise bad_request("Idempotency-Key holds letters that are not ASCII")
+    if header is not None and ", " in header:
+        raise bad_request("Idempotency-Key is given twice, or holds a comma before a space")
     if header is not None and len(header) > 1 and header[0] == header[-1] == '"':
         return header[1:-1]
     return header

@@ -62,7 +62,7 @@ _KEY: Final = {
     "in": "header",
     "required": False,
     "description": "the same key again sends nothing more and returns the first call's send",
-    "schema": {"type": "string", "pattern": f"^[!-~]([ -~]{{0,{ID_CHARS - 2}}}[!-~])?$"},
+    "schema": {"type": "string", "pattern": f"^(?!.*, )[!-~]([ -~]{{0,{ID_CHARS - 2}}}[!-~])?$"},
 }
 _RULES: Final[Mapping[type, Schema]] = {
     operations.SendBody: {

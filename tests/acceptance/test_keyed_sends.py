@@ -138,6 +138,7 @@ def test_over_http_the_header_is_the_key(tmp_path: Path) -> None:
             assert ask("order 42", text="y")[0] == 422
             assert ask("order 42", idempotency_key="z")[0] == 409
             assert ask("\xe9")[0] == 400
+            assert ask("order 42, order 43")[0] == 400  # as two headers arrive
             assert ask(None)[1]["outbox_id"] != first["outbox_id"]
         finally:
             served.stop()

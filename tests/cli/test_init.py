@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from commands import call, free_port
 
-from gateway.cli import init_files
+from gateway.cli import init_plan
 from gateway.config import load
 from gateway.testing import FakePlatform, FakeWeb
 from gateway.testing.web.seller import Seller
@@ -115,7 +115,7 @@ def test_a_container_listens_on_a_port() -> None:
 
 
 def test_nothing_is_written_over(tmp_path: Path) -> None:
-    for name in (init_files.CONFIG, init_files.TOKEN):
+    for name in (init_plan.CONFIG, init_plan.TOKEN):
         folder = tmp_path / name
         folder.mkdir()
         there = folder / name

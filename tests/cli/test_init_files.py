@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from commands import call
 
-from gateway.cli import init_files
+from gateway.cli import init_files, init_plan
 from gateway.config import load
 from gateway.credentials import own_files
 from gateway.web.problems import Problem
@@ -21,7 +21,7 @@ def test_of_many_at_once_one_wins_and_the_rest_are_refused(tmp_path: Path) -> No
     """Each of them has looked already and found nothing there."""
     together = threading.Barrier(8)
     ended: list[str] = []
-    answers = init_files.Answers(
+    answers = init_plan.Answers(
         folder=tmp_path / "new" / "one",
         account="a",
         platform="plain",

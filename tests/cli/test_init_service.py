@@ -16,7 +16,7 @@ import pytest
 import yaml
 from commands import call, free_port
 
-from gateway.cli import init_files, init_service
+from gateway.cli import init_files, init_plan, init_service
 from gateway.cli.init_service import Runner
 from gateway.config import from_mapping
 from gateway.errors import ConfigError
@@ -28,12 +28,12 @@ ROOT = Path(__file__).parents[2]
 BY = Runner(user="shop", ids="1000:1000", program=["/opt/x/bin/xianyu-gateway"], python_path=None)
 
 
-def answers(folder: Path, service: init_service.Service, **keys: Any) -> init_files.Answers:
-    given = init_files.Answers(
+def answers(folder: Path, service: init_plan.Service, **keys: Any) -> init_plan.Answers:
+    given = init_plan.Answers(
         folder=folder,
         account="shop-a",
         platform="goofish",
-        url=init_files.GOOFISH_URL,
+        url=init_plan.GOOFISH_URL,
         listen="127.0.0.1:9001",
         data_dir=folder / "data",
         service=service,
@@ -112,7 +112,7 @@ def test_systemd_reads_odd_paths_as_they_are(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("service", ["unit", "compose"])
-def test_a_path_that_no_such_file_can_say_is_refused(service: init_service.Service) -> None:
+def test_a_path_that_no_such_file_can_say_is_refused(service: init_plan.Service) -> None:
     with pytest.raises(ConfigError, match="line breaks"):
         init_service.text_of(answers(Path("/srv/a\nUser=root"), service), BY)
 
@@ -155,9 +155,9 @@ def test_an_installed_wheel_has_nothing_to_build_from(
 
 @pytest.mark.parametrize("service", ["unit", "compose"])
 def test_all_files_or_none_are_written_and_nothing_is_written_over(
-    service: init_service.Service, tmp_path: Path
+    service: init_plan.Service, tmp_path: Path
 ) -> None:
-    folder, name = tmp_path / "gw", init_service.NAMES[service]
+    folder, name = tmp_path / "gw", init_plan.NAMES[service]
     listen = f"127.0.0.1:{free_port()}"
     options = ("init", "--yes", "--json", f"--{service}", "--dir", str(folder), "--listen", listen)
     folder.mkdir()

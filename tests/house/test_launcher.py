@@ -17,7 +17,7 @@ import pytest
 from commands import free_port
 from terminal import Terminal
 
-from gateway.cli import init_files
+from gateway.cli import init_plan
 from gateway.testing import FakePlatform, FakeWeb
 from scripts import environment, run_gateway
 from scripts.test import PYTHONS, others
@@ -122,7 +122,7 @@ def test_without_anything_it_says_what_init_would_do(checkout: Path, tmp_path: P
     assert "installing" not in done.stderr, "nobody has said yes"
     (tmp_path / run_gateway._CONFIG).touch()
     assert "run_gateway.py -c gateway.yaml" in run(checkout, cwd=tmp_path).stderr
-    assert run_gateway._CONFIG == init_files.CONFIG
+    assert run_gateway._CONFIG == init_plan.CONFIG
 
 
 @POSIX

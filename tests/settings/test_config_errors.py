@@ -118,6 +118,24 @@ def test_a_wrong_key_is_told_by_name_place_and_remedy(tmp_path: Path, keys: str,
     assert told in only(tmp_path, account(keys))
 
 
+@pytest.mark.parametrize("key", ["at_once", "quiet.but", "also[0].alerts"])
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [("acount.failed", "account.failed"), ("jurnal.*", "journal.*"), ("*.failed", "")],
+)
+def test_an_alert_that_does_not_exist_is_told(
+    tmp_path: Path, key: str, name: str, near: str
+) -> None:
+    lines = {
+        "at_once": f'notify: {{at_once: ["{name}"]}}',
+        "quiet.but": f'notify: {{quiet: {{but: ["{name}"]}}}}',
+        "also[0].alerts": f'notify: {{also: [{{alerts: ["{name}"], to: ["json://h"]}}]}}',
+    }
+    told = only(tmp_path, f"{lines[key]}\n")
+    assert f"notify.{key}[0]: expected the name of an alert or all of a kind, got '{name}'" in told
+    assert near in told
+
+
 @pytest.mark.parametrize(
     ("url", "told"),
     [
