@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from actors.messages import StateChanged
 from actors.ports import Clock
@@ -27,7 +27,7 @@ CROWD = tuple(str(2202 + number) for number in range(49))
 """Neighbours of a sick account: whatever becomes of it, they keep their first session."""
 
 HASTE: dict[str, Any] = {
-    "heartbeat": {"interval_s": 0.2, "reply_timeout_s": 0.2, "probe_timeout_s": 0.2},
+    "heartbeat": {"interval_s": 0.2, "reply_timeout_s": 0.5, "probe_timeout_s": 0.5},
     "handlers": {"retry_delays_s": [0.01, 0.01]},
     "send": {"rate_per_s": 1000, "burst": 1000, "reply_s": 0.5, "recheck_s": 0.1},
     "deadlines": {"close_s": 0.5, "register_s": 1.0, "upgrade_s": 1.0, "tls_s": 1.0, "tcp_s": 1.0},
@@ -57,6 +57,9 @@ HASTE: dict[str, Any] = {
     },
 }
 
+
+SILENT_S: Final = float(sum(HASTE["heartbeat"].values()))
+"""Interval, answer and probe of the heartbeat: a link may be silent as long as that."""
 
 PATIENCE: dict[str, Any] = {
     "heartbeat": {"interval_s": 0.5, "reply_timeout_s": 0.5, "probe_timeout_s": 9.0},

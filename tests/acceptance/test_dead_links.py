@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from market import CROWD, WAIT_S, Market, held_up
+from market import CROWD, SILENT_S, WAIT_S, Market, held_up
 from watch import Stopwatch
 
 from actors.state import Cause
@@ -15,8 +15,6 @@ from gateway import ChatMessage
 from gateway.testing import Behaviour, Rule, faults
 
 SICK, WELL = "2201", CROWD
-FOUND_S = 0.2 + 0.2 + 0.2
-"""Interval, answer and probe of the scaled heartbeat."""
 
 
 @pytest.mark.row("N10", "heartbeat_dead within interval, answer and probe")
@@ -28,7 +26,7 @@ def test_a_silent_peer_is_left(tmp_path: Path, stopwatch: Stopwatch) -> None:
         market.fake.inject(faults.silent(account=SICK, connection=1))
         stopwatch.start()
         change = market.states.wait(SICK, lambda change: change.cause is Cause.HEARTBEAT_DEAD)
-        stopwatch.detected(FOUND_S)
+        stopwatch.detected(SILENT_S)
         assert change.failure is not None
         market.shops[SICK].wait_registered(sessions=2)
         stopwatch.recovered(1.0)
@@ -47,7 +45,7 @@ def test_unanswered_heartbeats_end_a_link_that_pushes(tmp_path: Path, stopwatch:
         for number in range(5):
             market.shops[SICK].buyer("77001").says(str(number))
         market.states.wait(SICK, lambda change: change.cause is Cause.HEARTBEAT_DEAD)
-        stopwatch.detected(2 * FOUND_S)
+        stopwatch.detected(2 * SILENT_S)
         market.shops[SICK].wait_registered(sessions=2)
         stopwatch.recovered(1.0)
         assert market.ledger.wait(5, SICK) == list("01234")

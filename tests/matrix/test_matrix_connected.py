@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import trustme
-from market import Market
+from market import SILENT_S, Market
 from rows import row
 from stage import SICK, WELL, Open, S, back, delays, given_up, lost, untouched
 from watch import Stopwatch
@@ -26,8 +26,8 @@ from gateway.testing import Behaviour, ConnectionLog, FakePlatform, FaultProxy, 
 from gateway.testing.faults.actions import AnyAction
 from gateway.testing.platform.handshake import frame
 
-FOUND_S = 0.2 + 0.2 + 0.2 + 1.0
-"""Interval, answer and probe of the scaled heartbeat, and a second for a busy machine."""
+FOUND_S = SILENT_S + 1.0
+"""With a second for a busy machine."""
 
 
 def end(stopwatch: Stopwatch, deed: Callable[[], object]) -> None:

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
-from market import CROWD, WAIT_S, Held, Market, held_up
+from market import CROWD, SILENT_S, WAIT_S, Held, Market, held_up
 from rows import row
 from stage import SICK, WELL, Open, S, delays, untouched
 from watch import Stopwatch
@@ -20,8 +20,6 @@ from gateway import ChatMessage, OverloadedError, SendTicket
 from gateway.testing import Behaviour
 
 QUIET = Behaviour(backlog="push", echo=False)
-DEAD_AFTER_S = 0.2 + 0.2 + 0.2
-"""Interval, answer and probe of the scaled heartbeat."""
 
 
 def holding(market: Market) -> AbstractContextManager[Held]:
@@ -77,7 +75,7 @@ def test_we_stop_reading(stage: Open) -> None:
         assert held.entered.acquire(timeout=WAIT_S)
         market.fake.wait(lambda: flow.full, WAIT_S, "the pause")
         a_while(market)
-        assert flow.stopped_s(flow._monotonic()) > DEAD_AFTER_S
+        assert flow.stopped_s(flow._monotonic()) > SILENT_S
         assert market.states.of(SICK)[-1].new is S.CONNECTED
         held.release.set()
         assert market.ledger.wait(100, SICK) == [f"flood {number}" for number in range(100)]
