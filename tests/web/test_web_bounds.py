@@ -21,7 +21,7 @@ from gateway.settings.listen import Port
 from gateway.web import ExtraMissingError, serve, serving
 from gateway.web.application import MOST_BODY_BYTES, refusal
 from gateway.web.listening import Listener
-from gateway.web.server import MOST_HEADER_BYTES, HttpServer
+from gateway.web.server import MOST_HEADER_BYTES, THREADS, HttpServer
 
 serve_api = control_api.serve_api
 
@@ -313,3 +313,33 @@ def test_many_descriptors_are_no_obstacle(tmp_path: Path, serve_api: Serve) -> N
         for each in held:
             each.close()
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_requests_that_wait_for_a_thread_are_no_news(caplog: pytest.LogCaptureFixture) -> None:
+    """Waitress warns of each; a page asks for many things at once, and has them soon."""
+    let_go, waiting = threading.Event(), threading.Semaphore(0)
+
+    def slow(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        waiting.release()
+        assert let_go.wait(WAIT_S)
+        return hello(environ, start_response)
+
+    server = HttpServer(slow, Listener(Port(host="127.0.0.1", port=0)))
+    server.start()
+    asked: list[socket.socket] = []
+    try:
+        for _ in range(THREADS + 4):
+            connection = socket.create_connection(address_of(server), WAIT_S)
+            asked.append(connection)
+            connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        for _ in range(THREADS):
+            assert waiting.acquire(timeout=WAIT_S)
+        let_go.set()
+        for connection in asked:
+            assert b"200 OK" in connection.recv(100)
+    finally:
+        let_go.set()
+        for connection in asked:
+            connection.close()
+        assert server.stop()
+    assert caplog.records == []
