@@ -10,6 +10,7 @@ from gateway.cli import credentials, joining, show, sign_in, speaking
 from gateway.cli.control import Control, open_control
 from gateway.cli.speaking import Tongue
 from gateway.web.request import MOST_ROWS
+from gateway.words import WORDS
 
 MOST_DETAILS = 10
 """Accounts of which a sentence is printed."""
@@ -62,12 +63,14 @@ def spoken_states(rows: Sequence[dict[str, Any]], tongue: Tongue) -> list[dict[s
 
 
 def details(rows: Sequence[dict[str, Any]], *states: str, tongue: Tongue) -> None:
-    """Print what is wrong with the accounts in these states, in a sentence each."""
+    """Print what is wrong with the accounts in these states, and what to do, if anything."""
     wrong = [row for row in rows if row["state"] in states and row["last_error"]]
     for row in wrong[:MOST_DETAILS]:
         detail = row["last_error"]["detail"]
         told = tongue.text(detail)
         show.line(told if row["id"] in detail else f"{row['id']}: {told}")
+        if row["advice"]["action"]:
+            show.line(f"  {WORDS[tongue.language].advice[row['advice']['key']][1]}")
     if len(wrong) > MOST_DETAILS:
         show.line(tongue.text(f"and {len(wrong) - MOST_DETAILS} more; --json has them all"))
 

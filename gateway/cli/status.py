@@ -10,7 +10,7 @@ from gateway.cli import show, speaking
 from gateway.cli.accounts import COLUMNS, details, spoken_states
 from gateway.cli.control import open_control
 from gateway.cli.speaking import Tongue
-from gateway.words import WORDS, Language
+from gateway.words import Language, of_alert
 
 _COUNTED: Final[Mapping[Language, tuple[str, str, str, str]]] = {
     "en": ("FAILED account", "alert", "s", ", "),
@@ -64,7 +64,8 @@ def _tell(told: Mapping[str, Any], tongue: Tongue) -> None:
 def _words_of(alert: Mapping[str, Any], tongue: Tongue) -> Iterator[str]:
     """Yield what an alert means, its own words with their numbers, and what to do."""
     detail, step = tongue.text(alert["detail"]), tongue.text(alert["next_step"])
-    known = None if tongue.language == "en" else WORDS[tongue.language].alerts.get(alert["name"])
+    english = tongue.language == "en"
+    known = None if english else of_alert(alert["name"], alert["why"], tongue.language)
     if known is not None:
         what, step = known
         yield what

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
-from msgspec import structs
-
 from actors.messages import StateChanged
 from actors.policy.alerts import Alert
 from actors.ports.journal import Tally
@@ -15,35 +13,13 @@ from actors.values import AccountId, Failure
 from gateway import arguments
 from gateway.credentials.shapes import CredentialsShown
 from gateway.errors import UnknownAccountError
+from gateway.host.advice import Advice, advise
 from gateway.host.credentials import CredentialDesk
 from gateway.host.reloading import Reloaded
 from gateway.host.undisturbed import Bell
-from gateway.redaction import Redactor
-
-
-def masked_failure(failure: Failure, redactor: Redactor) -> Failure:
-    """Return a failure without our secrets; a server may repeat one in its words."""
-    detail, said = redactor.text(failure.detail), redactor.text(failure.close_reason)
-    if (detail, said) == (failure.detail, failure.close_reason):
-        return failure
-    return structs.replace(failure, detail=detail, close_reason=said)
-
 
 _PLACES: Final = {state: place for place, state in enumerate(ConnectionState)}
 """Position of each state in a list: thousands of dicts would take twice the bytes."""
-
-
-def masked_change(change: StateChanged, redactor: Redactor) -> StateChanged:
-    """Return a change whose failure tells no secret of ours."""
-    if change.failure is None:
-        return change
-    failure = masked_failure(change.failure, redactor)
-    return change if failure is change.failure else structs.replace(change, failure=failure)
-
-
-def masked_alert(alert: Alert, redactor: Redactor) -> Alert:
-    """Return an alert whose words tell no secret of ours."""
-    return structs.replace(alert, detail=redactor.text(alert.detail))
 
 
 class AccountView:
@@ -53,6 +29,7 @@ class AccountView:
         id: Its name.
         state: Where its connection stands now.
         since_ms: Our Unix time of the last change.
+        cause: Of the last change; None: there was none.
         attempt: Number of the attempt that is waited for or made; 0 when all is well.
         paused: A person paused it, perhaps in an earlier process, and has not resumed it since.
     """
@@ -73,7 +50,8 @@ class AccountView:
         self.since_ms = 0
         self.generation = 0
         self._failure: Failure | None = None
-        self._cause: Cause | None = None
+        self.cause: Cause | None = None
+        self._why: str | None = None
         self.attempt = 0
         self._delay_s: float | None = None
         self.dead_letters = 0
@@ -90,6 +68,18 @@ class AccountView:
         """
         seen = self._desk.seen(self.id) if self._waits_for_token else None
         return self._failure if seen is None or seen.failure is None else seen.failure
+
+    @property
+    def advice(self) -> Advice:
+        """Return what its standing means, and which verb helps."""
+        failure = self.last_error
+        return advise(
+            self.state,
+            cause=self.cause,
+            why=self._why,
+            error_class=None if failure is None else failure.error_class,
+            paused=self.paused,
+        )
 
     @property
     def next_retry_s(self) -> float | None:
@@ -166,7 +156,7 @@ class AccountView:
     @property
     def _waits_for_token(self) -> bool:
         reconnecting = self.state is ConnectionState.RECONNECTING
-        return reconnecting and self._cause is Cause.GRANT_AWAITED
+        return reconnecting and self.cause is Cause.GRANT_AWAITED
 
     def retries(self, attempt: int, delay_s: float) -> None:
         """Take over when the next attempt is due; called by the kernel."""
@@ -174,7 +164,7 @@ class AccountView:
 
     def apply(self, change: StateChanged) -> None:
         """Take a change over; called by the kernel, in order."""
-        self.state, self._cause = change.new, change.cause
+        self.state, self.cause, self._why = change.new, change.cause, change.why
         self.since_ms = change.at_ms
         self.generation = change.generation
         self._changes += 1

@@ -16,7 +16,7 @@ from msgspec import structs
 from actors.policy.alerts import AlertChanged
 from actors.runtime.pool import forks
 from gateway import listeners
-from gateway.host.accounts import masked_alert
+from gateway.host.masking import masked_alert
 from gateway.redaction import Redactor
 
 AlertListener = Callable[[AlertChanged], None]

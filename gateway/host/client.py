@@ -25,9 +25,9 @@ from actors.sections import ConnectSettings, Delays, FlowSettings, HeartbeatSett
 from actors.state import ConnectionState
 from actors.values import ErrorClass, Failure, Frame
 from gateway import arguments, listeners, logs
-from gateway.host.accounts import masked_failure
 from gateway.host.life import watch_forks
 from gateway.host.line import Line
+from gateway.host.masking import masked_failure
 from gateway.host.undisturbed import run
 from gateway.platforms.plain import Plain
 from gateway.settings import TlsSettings

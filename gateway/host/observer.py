@@ -10,8 +10,9 @@ from actors.account.services import Observer
 from actors.identity import CredentialsChanged
 from actors.messages import StateChanged
 from actors.values import AccountId, Event, Recovered, SendResult
-from gateway.host.accounts import Accounts, masked_change
+from gateway.host.accounts import Accounts
 from gateway.host.calls import Calls
+from gateway.host.masking import masked_change
 from gateway.host.sends import Tickets
 from gateway.redaction import Redactor
 

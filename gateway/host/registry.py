@@ -21,9 +21,10 @@ from gateway.credentials.store import store_of
 from gateway.errors import AccountExistsError, ConfigError, UnknownAccountError
 from gateway.host import assembly, reloading
 from gateway.host.access import JournalAccess
-from gateway.host.accounts import Accounts, AccountView, masked_alert
+from gateway.host.accounts import Accounts, AccountView
 from gateway.host.credentials import CredentialDesk
 from gateway.host.life import Life
+from gateway.host.masking import masked_alert
 from gateway.host.reloading import Reloaded
 from gateway.host.undisturbed import undisturbed
 from gateway.redaction import Redactor

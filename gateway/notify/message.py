@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from gateway.notify.occasions import Item
-from gateway.words import WORDS, Language
+from gateway.words import WORDS, Language, of_alert
 
 MOST_ITEMS: Final = 10
 """Matters of one message that are told in words; of the others their number."""
@@ -104,10 +104,9 @@ def _subject(item: Item, language: Language) -> str:
 def _lines(
     item: Item, language: Language, now_ms: int, moment: Callable[[int], str]
 ) -> Iterator[str]:
-    words = WORDS[language]
-    phrases = words.phrases
+    phrases = WORDS[language].phrases
     unknown = (phrases["unknown"].format(name=item.name), phrases["look"])
-    what, step = words.alerts.get(item.name, unknown)
+    what, step = of_alert(item.name, item.why, language) or unknown
     until_ms = now_ms if item.ended_ms is None else item.ended_ms
     yield phrases[item.kind].format(
         subject=_subject(item, language),

@@ -12,6 +12,7 @@ from actors.state import ConnectionState
 from actors.values import ErrorClass, Phase, SendResult
 from gateway.credentials.shapes import CredentialsShown, SignInShown
 from gateway.events import FIELDS, PlatformEvent
+from gateway.host.advice import Action
 from gateway.host.dead_letters import TOLD
 from gateway.host.reloading import Reloaded
 from gateway.host.send_view import SendView
@@ -27,6 +28,9 @@ _EVENT_HINTS: Final = get_type_hints(PlatformEvent) | {"kind": str}
 _FAILURE: Final = Named(
     "Failure", {"error_class": ErrorClass, "reason": str, "detail": str, "phase": Phase}
 )
+_ADVICE: Final = Named(
+    "Advice", {"key": str, "means": str, "next_step": str, "action": OrNull(Action)}
+)
 _ACCOUNT: Final = Named(
     "Account",
     {
@@ -36,6 +40,7 @@ _ACCOUNT: Final = Named(
         "attempt": int,
         "next_retry_s": OrNull(float),
         "last_error": OrNull(_FAILURE),
+        "advice": _ADVICE,
         "paused": bool,
         "generation": int,
         "dead_letters": int,

@@ -6,7 +6,6 @@ costs a descriptor for some seconds, never a thread.
 
 from __future__ import annotations
 
-import logging
 import select
 import threading
 import time
@@ -32,10 +31,14 @@ LIFE_S: Final = 120.0
 STOP_S: Final = 5.0
 _TURN_S: Final = 1.0
 
-_UNHEARD: Final = logging.Logger("waitress.queue", logging.ERROR)  # noqa: LOG001  # not the host's
-"""waitress warns of each request that waits for a thread; they are bounded, and no news."""
-
 Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
+
+
+class _Unheard:
+    """Takes waitress' warning of each request that waits for a thread; they are no news."""
+
+    def warning(self, *_words: object) -> None:
+        """Leave it out."""
 
 
 class HttpServer:
@@ -95,7 +98,7 @@ class HttpServer:
             channel_request_lookahead=1,
         )
         self._server.channel_class = _channel_class()
-        self._server.task_dispatcher.queue_logger = _UNHEARD
+        self._server.task_dispatcher.queue_logger = _Unheard()
         self._thread = threading.Thread(target=self._run, name="http", daemon=True)
 
     def start(self) -> None:

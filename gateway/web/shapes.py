@@ -15,6 +15,7 @@ from actors.state import ConnectionState
 from actors.values import Event
 from gateway.events import as_dict
 from gateway.host.accounts import AccountView
+from gateway.words import WORDS
 
 HEALTHY = frozenset({ConnectionState.CONNECTED, ConnectionState.CLOSED})
 
@@ -45,7 +46,8 @@ def plain(value: Any) -> Any:  # noqa: PLR0911  # a case a kind of value
 
 def account(view: AccountView) -> dict[str, Any]:
     """Return one account."""
-    failure = view.last_error
+    failure, advice = view.last_error, view.advice
+    means, next_step = WORDS["en"].advice[advice.key]
     return {
         "id": view.id,
         "state": view.state.value,
@@ -59,6 +61,12 @@ def account(view: AccountView) -> dict[str, Any]:
             "reason": failure.reason,
             "detail": failure.detail,
             "phase": failure.phase.value,
+        },
+        "advice": {
+            "key": advice.key,
+            "means": means,
+            "next_step": next_step,
+            "action": plain(advice.action),
         },
         "paused": view.paused,
         "generation": view.generation,

@@ -10,8 +10,13 @@ from collections.abc import Mapping
 from typing import Final, Literal, NamedTuple, TypeAlias, get_args
 
 from gateway.words import en, zh
+from gateway.words.advice import en as advice_en
+from gateway.words.advice import zh as advice_zh
 
 Language: TypeAlias = Literal["zh-CN", "en"]
+
+GAVE_UP: Final = "account.failed"
+"""The alert whose cause says what helps."""
 
 LANGUAGES: Final[tuple[Language, ...]] = get_args(Language)
 
@@ -25,16 +30,32 @@ class Words(NamedTuple):
     Attributes:
         alerts: What it means, in a sentence, and what to do, by the name of the alert.
         phrases: The other texts of a message.
+        advice: The same of an account's standing, by the key of :mod:`gateway.host.advice`.
     """
 
     alerts: Mapping[str, tuple[str, str]]
     phrases: Mapping[str, str]
+    advice: Mapping[str, tuple[str, str]]
 
 
 WORDS: Final[Mapping[Language, Words]] = {
-    "en": Words(en.ALERTS, en.PHRASES),
-    "zh-CN": Words(zh.ALERTS, zh.PHRASES),
+    "en": Words(en.ALERTS, en.PHRASES, advice_en.ADVICE),
+    "zh-CN": Words(zh.ALERTS, zh.PHRASES, advice_zh.ADVICE),
 }
+
+
+def of_alert(name: str, why: str, language: Language) -> tuple[str, str] | None:
+    """Return what an alert means and what to do; None: nobody wrote that down.
+
+    Args:
+        name: Of the alert.
+        why: As the alert has it; of an account that gave up it says what helps.
+        language: Of the words.
+    """
+    words = WORDS[language]
+    if name == GAVE_UP and f"failed.{why}" in words.advice:
+        return words.advice[f"failed.{why}"]
+    return words.alerts.get(name)
 
 
 def language_of(locale: str | None) -> Language:

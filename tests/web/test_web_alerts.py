@@ -37,6 +37,7 @@ def test_alerts_are_in_the_status_and_with_their_account(
         code, told, _ = call("status")
         assert (code, "1 FAILED account, 1 alert" in told) == (1, True)
         assert "account.failed since" in told
+        assert alert["next_step"] == "Sign in again, or paste a new cookie."
         assert alert["next_step"] in told
         market.gateway.stop(5.0)
         assert market.gateway.alerts == ()

@@ -1,0 +1,80 @@
+"""Why an account stands where it does, and what a person does about it: a table. Pure.
+
+The words are :mod:`gateway.words.advice`; a test asks for every way into every state.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Final
+
+import msgspec
+
+from actors.state import Cause, ConnectionState
+from actors.values import ErrorClass
+from gateway.words.advice import en
+
+
+class Action(enum.Enum):
+    """The one verb that helps."""
+
+    SIGN_IN = "sign_in"
+    RESET = "reset"
+    RESUME = "resume"
+
+
+class Advice(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person is told.
+
+    Attributes:
+        key: Of :data:`gateway.words.advice.ADVICE`.
+        action: What helps; None: nothing of ours.
+    """
+
+    key: str
+    action: Action | None = None
+
+
+SIGN_IN: Final = frozenset({
+    "failed.auth", "failed.needs_human", "failed.session_removed", "reconnecting.needs_human",
+})  # fmt: skip
+"""Where a new login helps."""
+
+_SAYS_MORE: Final = frozenset({
+    Cause.GRANT_AWAITED, Cause.CIRCUIT_OPEN, Cause.MAX_AGE, Cause.RESET, Cause.HEARTBEAT_DEAD,
+    Cause.ZOMBIE, Cause.BACKPRESSURE, Cause.CHILD_CRASHED, Cause.JOURNAL_DOWN, Cause.LEASE_LOST,
+})  # fmt: skip
+"""Causes that say more than the class of the failure."""
+
+
+def advise(
+    state: ConnectionState,
+    *,
+    cause: Cause | None = None,
+    why: str | None = None,
+    error_class: ErrorClass | None = None,
+    paused: bool = False,
+) -> Advice:
+    """Return what an account's standing means.
+
+    Args:
+        state: Where its connection stands.
+        cause: By which it came there; None: it never moved.
+        why: Why it was given up, as :class:`actors.policy.retries.GiveUp` has it.
+        error_class: Of the failure that belongs to it; None: there is none.
+        paused: A person paused it.
+    """
+    if state is ConnectionState.DISCONNECTED and (paused or cause is Cause.PAUSE):
+        return Advice(key="paused", action=Action.RESUME)
+    key = state.value
+    for more in (why, _told(cause), None if error_class is None else error_class.value):
+        if more is not None and f"{state.value}.{more}" in en.ADVICE:
+            key = f"{state.value}.{more}"
+            break
+    if key in SIGN_IN:
+        return Advice(key=key, action=Action.SIGN_IN)
+    return Advice(key=key, action=Action.RESET if state is ConnectionState.FAILED else None)
+
+
+def _told(cause: Cause | None) -> str | None:
+    return cause.value if cause in _SAYS_MORE and cause is not None else None

@@ -1,0 +1,34 @@
+"""What the kernel tells, without secrets of ours: a server may repeat one in its words. Pure."""
+
+from __future__ import annotations
+
+from msgspec import structs
+
+from actors.messages import StateChanged
+from actors.policy.alerts import Alert
+from actors.values import Failure
+from gateway.redaction import Redactor
+from gateway.words import GAVE_UP, of_alert
+
+
+def masked_failure(failure: Failure, redactor: Redactor) -> Failure:
+    """Return a failure without our secrets."""
+    detail, said = redactor.text(failure.detail), redactor.text(failure.close_reason)
+    if (detail, said) == (failure.detail, failure.close_reason):
+        return failure
+    return structs.replace(failure, detail=detail, close_reason=said)
+
+
+def masked_change(change: StateChanged, redactor: Redactor) -> StateChanged:
+    """Return a change whose failure tells no secret of ours."""
+    if change.failure is None:
+        return change
+    failure = masked_failure(change.failure, redactor)
+    return change if failure is change.failure else structs.replace(change, failure=failure)
+
+
+def masked_alert(alert: Alert, redactor: Redactor) -> Alert:
+    """Return an alert whose words tell no secret of ours, with the step that helps."""
+    said = of_alert(alert.name, alert.why, "en") if alert.name == GAVE_UP else None
+    step = alert.next_step if said is None else said[1]
+    return structs.replace(alert, detail=redactor.text(alert.detail), next_step=step)
