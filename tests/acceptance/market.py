@@ -333,12 +333,12 @@ def account_of(shop: Shop) -> dict[str, Any]:
 
 
 def merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Lay one tree over another."""
-    result = dict(under)
-    for key, value in over.items():
-        below = result.get(key)
-        if isinstance(below, Mapping) and isinstance(value, Mapping):
-            result[key] = merged(below, value)
+    """Lay one tree over another; who changes the result changes neither."""
+    result: dict[str, Any] = {}
+    for key, value in {**under, **over}.items():
+        below = under.get(key)
+        if isinstance(value, Mapping):
+            result[key] = merged(below if isinstance(below, Mapping) else {}, value)
         else:
             result[key] = value
     return result
