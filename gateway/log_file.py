@@ -38,6 +38,8 @@ class LogFile(io.TextIOBase):
         ConfigError: It cannot be opened; says why and what to do.
     """
 
+    _handler: _Rotated | None = None  # also of one that could not be opened, which Python closes
+
     def __init__(self, path: str, *, most_bytes: int, count: int) -> None:
         try:
             Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # as a sink does
@@ -49,14 +51,16 @@ class LogFile(io.TextIOBase):
 
     def write(self, text: str) -> int:
         """Append whole lines; one that cannot be written is lost, and nothing else."""
-        record = logging.makeLogRecord({"msg": "%s", "args": (text.removesuffix("\n"),)})
-        self._handler.handle(record)
+        if self._handler is not None:
+            line = text.removesuffix("\n")
+            self._handler.handle(logging.makeLogRecord({"msg": "%s", "args": (line,)}))
         return len(text)
 
     def close(self) -> None:
         """Close the file; what its disk did not take is lost. Idempotent."""
-        with contextlib.suppress(OSError):
-            self._handler.close()
+        if self._handler is not None:
+            with contextlib.suppress(OSError):
+                self._handler.close()
         super().close()
 
 

@@ -32,6 +32,10 @@ ACCOUNTS = ("2201", "2202")
 BUYERS = 4
 """Conversations of an account at a time."""
 
+MOST_AGAIN = 10 * len(ACCOUNTS) * BUYERS
+"""After one kill. Most of them had ended, but the journal had not written that yet: one a lane on a
+quiet machine, several where its thread waits for a core."""
+
 RUNNING = 4
 """So many handlers of an account may run at once (``handlers.per_account``)."""
 
@@ -313,7 +317,7 @@ def random_kills(
         breaches.append(f"{verdict.again} events were handled again though they were to be parked")
     if verdict.most_running > len(ACCOUNTS) * RUNNING:
         breaches.append(f"{verdict.most_running} handlers ran at one kill, by what came again")
-    if verdict.most_again > 2 * len(ACCOUNTS) * BUYERS:  # one a lane; two crowds may overlap
+    if verdict.most_again > MOST_AGAIN:
         breaches.append(f"{verdict.most_again} events were handled again after one kill")
     return verdict, breaches
 
