@@ -85,9 +85,9 @@ def test_a_message_says_who_what_since_when_and_what_to_do() -> None:
     message = render([ITEM], language="en", now_ms=60_000, moment=moment, link="https://gw.example")
     assert message.title == "shop-a: needs you"
     assert message.body.splitlines() == [
-        "shop-a: The account gave up and stays offline.",
+        "shop-a: A part of the account keeps crashing.",
         "  since T0 · account.failed crash_loop",
-        "  What to do: See why on the page or with `status`, mend it, then reset the account.",
+        "  What to do: Report it with `actor.died` of the log, then reset the account.",
         "https://gw.example",
     ]
     assert not message.over
@@ -98,7 +98,7 @@ def test_the_end_of_something_says_how_long_it_took() -> None:
     message = render([over], language="zh-CN", now_ms=10**9, moment=moment)
     assert message.title == "shop-a：已恢复"
     assert message.body.splitlines() == [
-        "shop-a：已恢复，历时 14 分钟：账号已放弃重试，保持离线。",
+        "shop-a：已恢复，历时 14 分钟：账号的一个部件反复崩溃。",
         "  自 T0 · 共 3 次 · account.failed crash_loop",
     ]
     assert message.over
