@@ -30,12 +30,12 @@ HASTE: dict[str, Any] = {
     "heartbeat": {"interval_s": 0.2, "reply_timeout_s": 0.5, "probe_timeout_s": 0.5},
     "handlers": {"retry_delays_s": [0.01, 0.01]},
     "send": {"rate_per_s": 1000, "burst": 1000, "reply_s": 0.5, "recheck_s": 0.1},
-    "deadlines": {"close_s": 0.5, "register_s": 1.0, "upgrade_s": 1.0, "tls_s": 1.0, "tcp_s": 1.0},
+    "deadlines": {"close_s": 0.5, "register_s": 2.0, "upgrade_s": 2.0, "tls_s": 2.0, "tcp_s": 2.0},
     "recovery": {
         "rate_per_s": 1000,
         "burst": 1000,
         "retry_s": 0.01,
-        "reply_s": 0.5,
+        "reply_s": 2.0,
         "first_contact": "deliver",  # what buyers say before the start is part of most stories
     },
     "reconnect": {

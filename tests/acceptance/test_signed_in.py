@@ -145,7 +145,9 @@ def test_a_refused_token_is_renewed_at_once(shopkeepers: Make, stopwatch: Stopwa
 def test_a_token_that_expires_is_renewed_while_the_link_stands(shopkeepers: Make) -> None:
     """Three times: planned reconnects only, nothing lost, nothing twice, and the old link mute."""
     keeper = shopkeepers(
-        WebBehaviour(new_token_mutes_old_link=True, token_life_s=1200.0), manual=True
+        # A step of manual time is some milliseconds of the threads' own.
+        WebBehaviour(new_token_mutes_old_link=True, token_life_s=1200.0, register_within_s=600.0),
+        manual=True,
     )
     states: list[Cause] = []
     keeper.gateway.on_state(lambda change: states.append(change.cause))
