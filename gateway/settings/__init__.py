@@ -55,6 +55,7 @@ __all__ = [
     "MetricsSettings",
     "NotifySettings",
     "OutboxSettings",
+    "ReadingSettings",
     "ReconnectSettings",
     "Record",
     "RecoverySettings",
@@ -121,6 +122,21 @@ class MetricsSettings(Masked):
     per_account: Literal["auto", "always", "never"] = "auto"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class ReadingSettings(Masked):
+    """The reading copy: what was said, for the page. Off where ``http.listen`` is null.
+
+    Attributes:
+        keep_days: What was said is kept so long; the journal keeps it by ``journal.retention``.
+        max_bytes: Beyond, the oldest is deleted.
+        events_per_s: So many are read of a journal that is ahead, at most.
+    """
+
+    keep_days: Annotated[float, Within(0.01, 3_660.0)] = 30.0
+    max_bytes: Annotated[int, Within(1 << 20, 1 << 44)] = 4 << 30
+    events_per_s: Annotated[float, Within(1.0, 1_000_000.0)] = 2_000.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CredentialSettings(sections.CredentialSettings):
     """How all accounts renew their credentials, and how they are kept.
@@ -169,6 +185,7 @@ class Settings(Masked):
     log: LogSettings = LogSettings()
     http: HttpSettings = HttpSettings()
     metrics: MetricsSettings = MetricsSettings()
+    reading: ReadingSettings = ReadingSettings()
     connect: ConnectSettings = ConnectSettings()
     credentials: CredentialSettings = CredentialSettings()
     handlers: HandlerSettings = HandlerSettings()

@@ -127,6 +127,11 @@ def state_of(result: SendResult) -> SendState:
     return _STATE[result.outcome]
 
 
+def shown(stored: SendState) -> State:
+    """Return a row's state as it is shown."""
+    return _SHOWN[stored]
+
+
 def select(query: SendQuery) -> tuple[str, list[str | int]]:
     """Return SQL and values for the sends that are asked for; :func:`record` reads the rows."""
     conditions: list[str] = []
@@ -154,7 +159,7 @@ def record(row: Sequence[Any]) -> SendRecord:
     *sent, state, reason, message_id, attempts, first_ms, platform_ms, accepted_at, ended_at = row
     return SendRecord(
         delivery=_delivery(sent),
-        state=_SHOWN[SendState(state)],
+        state=shown(SendState(state)),
         reason=reason,
         message_id=message_id,
         attempts=attempts,

@@ -14,7 +14,8 @@ from typing import Final, TypeAlias
 from actors.ports.journal import Pending, PendingRows
 from actors.values import Frame
 from gateway.journal.rows import Statement, Value, text
-from gateway.journal.schema import Flag, FrameKind
+from gateway.journal.schema import Flag
+from gateway.journal.sqlite.following import frame_of
 
 PAGE_BYTES: Final = 1 << 20
 """Bytes of frames at which a page ends; the frame that reaches them is whole."""
@@ -103,7 +104,7 @@ def _frames(
     for query, part in chain(_FRAMES.parts(numbers[:1]), _FRAMES.parts(numbers[1:])):
         for raw_id, kind, received_at_ms, raw in connection.execute(query, part):
             unread.discard(raw_id)
-            frame = _frame(raw, kind)
+            frame = frame_of(raw, kind)
             if frame is None:
                 continue
             frames[raw_id] = frame, received_at_ms
@@ -112,13 +113,3 @@ def _frames(
                 return frames, unread
         unread.difference_update(part)
     return frames, unread
-
-
-def _frame(raw: object, kind: int) -> Frame | None:
-    """Return a frame as it came; None if what is stored is none."""
-    if not isinstance(raw, str | bytes):
-        return None
-    try:
-        return raw if kind != FrameKind.TEXT else text(raw)
-    except UnicodeDecodeError:
-        return None
