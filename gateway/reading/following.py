@@ -134,6 +134,9 @@ class Follower:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
+            if not self._journal_path.exists():  # the gateway is about to start
+                self._stopping.wait(LOOK_S)
+                continue
             try:
                 self._follow()
             except (sqlite3.Error, OSError, JournalError) as error:

@@ -6,6 +6,7 @@ Each call opens the file, reads, and closes it: a copy that is built anew is ano
 from __future__ import annotations
 
 import contextlib
+import re
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
@@ -133,6 +134,23 @@ ORDER BY at DESC, place DESC LIMIT :n
 """
 
 
+_FOUND: Final = """
+SELECT f.account, f.lane, n.nick, f.at, f.own, f.text FROM (
+  SELECT account, lane, at, own, text, message_id FROM said
+    WHERE seq IN (SELECT rowid FROM words WHERE words MATCH :w) {whose}
+  UNION ALL
+  SELECT account, lane, at, 1, text, message_id FROM sent
+    WHERE position IN (SELECT rowid FROM sent_words WHERE sent_words MATCH :w) {whose}
+    AND NOT EXISTS (SELECT 1 FROM said AS s WHERE s.account=sent.account AND s.own=1
+      AND s.message_id=sent.message_id)
+) AS f LEFT JOIN lane AS n ON n.account=f.account AND n.lane=f.lane
+ORDER BY f.at DESC LIMIT :n
+"""
+_FOUND_SHORT: Final = re.sub(
+    r"\w+ IN \(SELECT rowid FROM \w+ WHERE \w+ MATCH :w\)", r"text LIKE :w ESCAPE '\\'", _FOUND
+)
+
+
 class Queries:
     """Reads a copy. Any thread.
 
@@ -225,17 +243,12 @@ class Queries:
             account: Only of this; None: of all.
             limit: How many at most.
         """
-        whose = "" if account is None else "AND s.account=:a "
-        if len(words) < LEAST_TRIGRAM:
-            where = "s.text LIKE :w ESCAPE '\\'"
-            wanted = "%" + words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
-        else:
-            where = "s.seq IN (SELECT rowid FROM words WHERE words MATCH :w)"
-            wanted = '"' + words.replace('"', '""') + '"'
-        query = (
-            "SELECT s.account, s.lane, n.nick, s.at, s.own, s.text FROM said AS s "  # noqa: S608  # ours
-            "LEFT JOIN lane AS n ON n.account=s.account AND n.lane=s.lane "
-            f"WHERE {where} {whose}ORDER BY s.at DESC LIMIT :n"
+        short = len(words) < LEAST_TRIGRAM
+        pattern = re.sub(r"([\\%_])", r"\\\1", words)
+        quoted = words.replace('"', '""')
+        wanted = f"%{pattern}%" if short else f'"{quoted}"'
+        query = (_FOUND_SHORT if short else _FOUND).replace(
+            "{whose}", "" if account is None else "AND account=:a"
         )
         rows = self._rows(query, {"w": wanted, "a": account, "n": min(limit, MOST_ROWS)})
         return [

@@ -57,6 +57,8 @@ CREATE TABLE state(
 CREATE INDEX state_of ON state(account, at);
 CREATE VIRTUAL TABLE words USING fts5(
   text, content='said', content_rowid='seq', tokenize='trigram');
+CREATE VIRTUAL TABLE sent_words USING fts5(
+  text, content='sent', content_rowid='position', tokenize='trigram');
 """
 
 

@@ -15,13 +15,15 @@ DAY_MS: Final = 86_400_000
 PART: Final = 5_000
 """Lines deleted in one transaction."""
 
+MERGED_PAGES: Final = 2_000
+"""Pages of the index of words that are written anew at a time: what was deleted lies in it."""
+
 _OLD: Final = (
-    ("sent", "at<? AND ended=1", 1),
     ("lane", "at<?", 1),
     ("state", "at<?", 1),
     ("minute", "minute<?", MINUTE_MS),
 )
-"""Tables besides ``said``: what is old in each, and the unit of its time in ms."""
+"""Tables without words: what is old in each, and the unit of its time in ms."""
 
 
 def delete_old(copy: sqlite3.Connection, settings: ReadingSettings, now_ms: int) -> bool:
@@ -38,7 +40,10 @@ def delete_old(copy: sqlite3.Connection, settings: ReadingSettings, now_ms: int)
     where, values = ("1", ()) if full else ("at<?", (before_ms,))
     copy.execute("BEGIN IMMEDIATE")
     try:
-        deleted = forget(copy, where, values, PART)
+        deleted = [forget(copy, table, where, values, PART) for table in ("said", "sent")]
+        for words in ("words", "sent_words") if full else ():
+            merge = f"INSERT INTO {words}({words}, rank) VALUES('merge', ?)"  # ours
+            copy.execute(merge, (-MERGED_PAGES,))
         for table, old, unit in _OLD:
             query = f"DELETE FROM {table} WHERE {old}"  # noqa: S608  # ours
             copy.execute(query, (before_ms // unit,))
@@ -46,7 +51,7 @@ def delete_old(copy: sqlite3.Connection, settings: ReadingSettings, now_ms: int)
     except BaseException:
         copy.rollback()
         raise
-    return deleted == PART
+    return PART in deleted
 
 
 def size_of(copy: sqlite3.Connection) -> int:
@@ -75,23 +80,23 @@ def purge(path: Path, account: str, before_ms: int | None = None) -> int:
     try:
         copy.execute("PRAGMA secure_delete=ON").fetchall()
         before = before_ms if before_ms is not None else 1 << 62
-        total = deleted = 0
-        while total == 0 or deleted == PART:
+        whose, values = "account=? AND at<?", (account, before)
+        total, more = 0, True
+        while more:
             copy.execute("BEGIN IMMEDIATE")
             try:
-                deleted = forget(copy, "account=? AND at<?", (account, before), PART)
-                if deleted < PART:
-                    for table in ("sent", "lane", "state"):
-                        query = f"DELETE FROM {table} WHERE account=? AND at<?"  # noqa: S608  # ours
-                        copy.execute(query, (account, before))
-                    copy.execute("INSERT INTO words(words) VALUES('optimize')")
+                deleted = [forget(copy, table, whose, values, PART) for table in ("said", "sent")]
+                more = PART in deleted
+                if not more:
+                    for table in ("lane", "state"):
+                        copy.execute(f"DELETE FROM {table} WHERE {whose}", values)  # noqa: S608  # ours
+                    for words in ("words", "sent_words"):
+                        copy.execute(f"INSERT INTO {words}({words}) VALUES('optimize')")  # ours
                 copy.execute("COMMIT")
             except BaseException:
                 copy.rollback()
                 raise
-            total += deleted
-            if not deleted:
-                break
+            total += sum(deleted)
         copy.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     finally:
         copy.close()

@@ -18,7 +18,12 @@ _SAID: Final = (
     "message_id,flags) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)"
 )
 _WORDS: Final = "INSERT INTO words(rowid,text) VALUES(?,?)"
-_FORGET_WORDS: Final = "INSERT INTO words(words,rowid,text) VALUES('delete',?,?)"
+_SENT_WORDS: Final = "INSERT INTO sent_words(rowid,text) VALUES(?,?)"
+_FORGET: Final = {
+    "said": ("seq", "INSERT INTO words(words,rowid,text) VALUES('delete',?,?)"),
+    "sent": ("position", "INSERT INTO sent_words(sent_words,rowid,text) VALUES('delete',?,?)"),
+}
+"""Tables with words: their key, and what takes a text out of the index."""
 _LANE: Final = (
     "INSERT INTO lane(account,lane,peer,nick,item,at,text,own) VALUES(?,?,?,?,?,?,?,?) "
     "ON CONFLICT(account,lane) DO UPDATE SET peer=coalesce(excluded.peer,peer), "
@@ -29,11 +34,11 @@ _LANE: Final = (
 # Since when the first question is open that came after our last word.
 _WAITS: Final = (
     "UPDATE lane SET waits_since=(SELECT min(at) FROM said WHERE account=:a AND lane=:l "
-    "AND flags&{asks} AND at>=max("
+    "AND flags&:asks AND at>=max("
     "coalesce((SELECT max(at) FROM said WHERE account=:a AND lane=:l AND own=1),0),"
     "coalesce((SELECT max(at) FROM sent WHERE account=:a AND lane=:l AND "
     "state IN ('queued','sending','accepted')),0))) WHERE account=:a AND lane=:l"
-).format(asks=ASKS)
+)
 _COUNT: Final = (
     "INSERT INTO minute(account,minute,{name}) VALUES(?,?,?) "
     "ON CONFLICT(account,minute) DO UPDATE SET {name}={how}"
@@ -111,7 +116,7 @@ def write_said(copy: sqlite3.Connection, lines: Iterable[Said]) -> int:
         if not line.own and line.kind == "chat_message":
             copy.execute(_RECEIVED, (line.account, line.received_at_ms // MINUTE_MS, 1))
     for account, lane in touched:
-        copy.execute(_WAITS, {"a": account, "l": lane})
+        copy.execute(_WAITS, {"a": account, "l": lane, "asks": ASKS})
     return new
 
 
@@ -127,7 +132,9 @@ def write_sent(copy: sqlite3.Connection, rows: Iterable[Sent]) -> None:
                 row.reason, row.message_id, row.event_id, ended,
             ),
         )  # fmt: skip
-        copy.execute(_WAITS, {"a": row.account, "l": row.lane})
+        if before is None and row.text is not None:
+            copy.execute(_SENT_WORDS, (row.position, row.text))
+        copy.execute(_WAITS, {"a": row.account, "l": row.lane, "asks": ASKS})
         if ended and row.state == "accepted" and not (before and before[0]):
             _count_answer(copy, row)
 
@@ -141,19 +148,24 @@ def write_moves(copy: sqlite3.Connection, moves: Iterable[Moved]) -> None:
             copy.execute(_RECONNECTS, (move.account, move.at_ms // MINUTE_MS, 1))
 
 
-def forget(copy: sqlite3.Connection, where: str, values: tuple[object, ...], limit: int) -> int:
-    """Delete lines, with their words; return how many.
+def forget(
+    copy: sqlite3.Connection, table: str, where: str, values: tuple[object, ...], limit: int
+) -> int:
+    """Delete the oldest rows of ``said`` or ``sent``, with their words; return how many.
 
     Args:
         copy: Where.
-        where: A condition on ``said``, SQL of ours.
+        table: Which of the two.
+        where: A condition, SQL of ours.
         values: Of its places.
         limit: How many at most.
     """
-    query = f"SELECT seq, text FROM said WHERE {where} ORDER BY at LIMIT ?"  # noqa: S608  # ours
+    key, forget_words = _FORGET[table]
+    query = f"SELECT {key}, text FROM {table} WHERE {where} ORDER BY at LIMIT ?"  # noqa: S608  # ours
     rows = copy.execute(query, (*values, limit)).fetchall()
-    copy.executemany(_FORGET_WORDS, [(seq, text) for seq, text in rows if text is not None])
-    copy.executemany("DELETE FROM said WHERE seq=?", [(seq,) for seq, _ in rows])
+    copy.executemany(forget_words, [(number, text) for number, text in rows if text is not None])
+    delete = f"DELETE FROM {table} WHERE {key}=?"  # noqa: S608  # the same
+    copy.executemany(delete, [(number,) for number, _ in rows])
     return len(rows)
 
 

@@ -95,6 +95,15 @@ class Buyer:
         with self.shop.host.lock:
             return self._push(self.writes(text, conversation=conversation), conversation)
 
+    def hears(self, text: str, *, conversation: str | None = None) -> Sent:
+        """Let the shop's owner answer on a device of his own, and push that."""
+        with self.shop.host.lock:
+            owner = self.shop.user_id
+            entry = self._keep(
+                text_content(text), text, kind=1, conversation=conversation, sender=owner
+            )
+            return self._push(entry, conversation)
+
     def shows(
         self, url: str, *, width: int = 1080, height: int = 1920, conversation: str | None = None
     ) -> Sent:
@@ -165,7 +174,15 @@ class Buyer:
         host = self.shop.host
         self.shop.push([marker(self.conversation().id, message_id, host.engine.unix_ms())])
 
-    def _keep(self, content: str, summary: str, *, kind: int, conversation: str | None) -> Entry:
+    def _keep(
+        self,
+        content: str,
+        summary: str,
+        *,
+        kind: int,
+        conversation: str | None,
+        sender: str | None = None,
+    ) -> Entry:
         host, account = self.shop.host, self.shop.account
         with host.lock:
             model = host.engine.model
@@ -173,12 +190,12 @@ class Buyer:
             message = Message(
                 message_id=model.ids.message(),
                 conversation_id=talk.id,
-                sender_id=self.user_id,
+                sender_id=sender or self.user_id,
                 created_at_ms=account.tick(host.engine.unix_ms()),
                 content=content,
                 content_type=kind,
                 summary=summary,
-                nick=self.nick,
+                nick=self.nick if sender is None else "",
                 business_id=model.ids.business(),
                 item_id=self.item_id,
                 system=self.system,
