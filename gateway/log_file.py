@@ -38,29 +38,26 @@ class LogFile(io.TextIOBase):
         ConfigError: It cannot be opened; says why and what to do.
     """
 
-    _handler: _Rotated | None = None  # also of one that could not be opened, which Python closes
-
     def __init__(self, path: str, *, most_bytes: int, count: int) -> None:
         try:
             Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # as a sink does
             self._handler = _Rotated(path, most_bytes, count)
         except (OSError, ValueError) as error:
+            super().close()  # as Python would, by the close() below, once nobody holds it
             why = getattr(error, "strerror", None) or error
             fix = "name a file in a folder this user may write, or leave it out: stderr"
             raise ConfigError([f"log.file: {path} cannot be opened ({why}); {fix}"]) from error
 
     def write(self, text: str) -> int:
         """Append whole lines; one that cannot be written is lost, and nothing else."""
-        if self._handler is not None:
-            line = text.removesuffix("\n")
-            self._handler.handle(logging.makeLogRecord({"msg": "%s", "args": (line,)}))
+        record = logging.makeLogRecord({"msg": "%s", "args": (text.removesuffix("\n"),)})
+        self._handler.handle(record)
         return len(text)
 
     def close(self) -> None:
         """Close the file; what its disk did not take is lost. Idempotent."""
-        if self._handler is not None:
-            with contextlib.suppress(OSError):
-                self._handler.close()
+        with contextlib.suppress(OSError):
+            self._handler.close()
         super().close()
 
 

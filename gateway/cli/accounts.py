@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gateway.cli import credentials, joining, show, sign_in, speaking
@@ -69,10 +69,23 @@ def details(rows: Sequence[dict[str, Any]], *states: str, tongue: Tongue) -> Non
         detail = row["last_error"]["detail"]
         told = tongue.text(detail)
         show.line(told if row["id"] in detail else f"{row['id']}: {told}")
-        if row["advice"]["action"]:
-            show.line(f"  {WORDS[tongue.language].advice[row['advice']['key']][1]}")
+        step = _step(row, tongue)
+        if step:
+            show.line(f"  {step}")
     if len(wrong) > MOST_DETAILS:
         show.line(tongue.text(f"and {len(wrong) - MOST_DETAILS} more; --json has them all"))
+
+
+def _step(row: Mapping[str, Any], tongue: Tongue) -> str:
+    """Return what helps an account, in our words or else in the gateway's; empty: nothing does.
+
+    The gateway may be of another version: an older one gives no advice, a newer one more of it.
+    """
+    advice = row.get("advice")
+    if not advice or not advice["action"]:
+        return ""
+    known = WORDS[tongue.language].advice.get(advice["key"])
+    return str(advice["next_step"]) if known is None else known[1]
 
 
 def _all(control: Control, state: str | None) -> list[dict[str, Any]]:

@@ -10,10 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from gateway.cli.init_plan import (
-    INSIDE_CONFIG,
-    Answers,
-)
+from gateway.cli.init_plan import INSIDE_CONFIG, Answers
 from gateway.commands import page, shipped
 from gateway.errors import ConfigError
 

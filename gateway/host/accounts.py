@@ -29,7 +29,6 @@ class AccountView:
         id: Its name.
         state: Where its connection stands now.
         since_ms: Our Unix time of the last change.
-        cause: Of the last change; None: there was none.
         attempt: Number of the attempt that is waited for or made; 0 when all is well.
         paused: A person paused it, perhaps in an earlier process, and has not resumed it since.
     """
@@ -50,7 +49,7 @@ class AccountView:
         self.since_ms = 0
         self.generation = 0
         self._failure: Failure | None = None
-        self.cause: Cause | None = None
+        self._cause: Cause | None = None
         self._why: str | None = None
         self.attempt = 0
         self._delay_s: float | None = None
@@ -75,7 +74,7 @@ class AccountView:
         failure = self.last_error
         return advise(
             self.state,
-            cause=self.cause,
+            cause=self._cause,
             why=self._why,
             error_class=None if failure is None else failure.error_class,
             paused=self.paused,
@@ -156,7 +155,7 @@ class AccountView:
     @property
     def _waits_for_token(self) -> bool:
         reconnecting = self.state is ConnectionState.RECONNECTING
-        return reconnecting and self.cause is Cause.GRANT_AWAITED
+        return reconnecting and self._cause is Cause.GRANT_AWAITED
 
     def retries(self, attempt: int, delay_s: float) -> None:
         """Take over when the next attempt is due; called by the kernel."""
@@ -164,7 +163,7 @@ class AccountView:
 
     def apply(self, change: StateChanged) -> None:
         """Take a change over; called by the kernel, in order."""
-        self.state, self.cause, self._why = change.new, change.cause, change.why
+        self.state, self._cause, self._why = change.new, change.cause, change.why
         self.since_ms = change.at_ms
         self.generation = change.generation
         self._changes += 1

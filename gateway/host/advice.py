@@ -40,12 +40,6 @@ SIGN_IN: Final = frozenset({
 })  # fmt: skip
 """Where a new login helps."""
 
-_SAYS_MORE: Final = frozenset({
-    Cause.GRANT_AWAITED, Cause.CIRCUIT_OPEN, Cause.MAX_AGE, Cause.RESET, Cause.HEARTBEAT_DEAD,
-    Cause.ZOMBIE, Cause.BACKPRESSURE, Cause.CHILD_CRASHED, Cause.JOURNAL_DOWN, Cause.LEASE_LOST,
-})  # fmt: skip
-"""Causes that say more than the class of the failure."""
-
 
 def advise(
     state: ConnectionState,
@@ -66,15 +60,11 @@ def advise(
     """
     if state is ConnectionState.DISCONNECTED and (paused or cause is Cause.PAUSE):
         return Advice(key="paused", action=Action.RESUME)
-    key = state.value
-    for more in (why, _told(cause), None if error_class is None else error_class.value):
-        if more is not None and f"{state.value}.{more}" in en.ADVICE:
-            key = f"{state.value}.{more}"
-            break
+    # A kick has its class: one for our own silence is no other login's.
+    by = None if cause in (None, Cause.KICKED) else cause.value
+    reasons = (why, by, None if error_class is None else error_class.value)
+    keys = (f"{state.value}.{reason}" for reason in reasons if reason is not None)
+    key = next((each for each in keys if each in en.ADVICE), state.value)
     if key in SIGN_IN:
         return Advice(key=key, action=Action.SIGN_IN)
     return Advice(key=key, action=Action.RESET if state is ConnectionState.FAILED else None)
-
-
-def _told(cause: Cause | None) -> str | None:
-    return cause.value if cause in _SAYS_MORE and cause is not None else None

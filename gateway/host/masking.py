@@ -1,4 +1,4 @@
-"""What the kernel tells, without secrets of ours: a server may repeat one in its words. Pure."""
+"""What the kernel tells, as it may be shown: a server may repeat a secret of ours. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from actors.messages import StateChanged
 from actors.policy.alerts import Alert
 from actors.values import Failure
 from gateway.redaction import Redactor
-from gateway.words import GAVE_UP, of_alert
+from gateway.words import of_verdict
 
 
 def masked_failure(failure: Failure, redactor: Redactor) -> Failure:
@@ -29,6 +29,6 @@ def masked_change(change: StateChanged, redactor: Redactor) -> StateChanged:
 
 def masked_alert(alert: Alert, redactor: Redactor) -> Alert:
     """Return an alert whose words tell no secret of ours, with the step that helps."""
-    said = of_alert(alert.name, alert.why, "en") if alert.name == GAVE_UP else None
+    said = of_verdict(alert.name, alert.why, "en")
     step = alert.next_step if said is None else said[1]
     return structs.replace(alert, detail=redactor.text(alert.detail), next_step=step)

@@ -44,18 +44,26 @@ WORDS: Final[Mapping[Language, Words]] = {
 }
 
 
+def of_verdict(name: str, why: str, language: Language) -> tuple[str, str] | None:
+    """Return what the alert of an account that gave up means and what helps; None: it is another.
+
+    Args:
+        name: Of the alert.
+        why: As the alert has it.
+        language: Of the words.
+    """
+    return WORDS[language].advice.get(f"failed.{why}") if name == GAVE_UP else None
+
+
 def of_alert(name: str, why: str, language: Language) -> tuple[str, str] | None:
     """Return what an alert means and what to do; None: nobody wrote that down.
 
     Args:
         name: Of the alert.
-        why: As the alert has it; of an account that gave up it says what helps.
+        why: As the alert has it.
         language: Of the words.
     """
-    words = WORDS[language]
-    if name == GAVE_UP and f"failed.{why}" in words.advice:
-        return words.advice[f"failed.{why}"]
-    return words.alerts.get(name)
+    return of_verdict(name, why, language) or WORDS[language].alerts.get(name)
 
 
 def language_of(locale: str | None) -> Language:

@@ -13,12 +13,6 @@ import pytest
 import gateway
 
 ROOT = Path(__file__).parents[2]
-MODULES = sorted(
-    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-    for package in ("actors", "gateway")
-    for path in (ROOT / package).rglob("*.py")
-    if path.name != "__main__.py"
-)
 
 
 def python(code: str) -> str:

@@ -116,9 +116,7 @@ def test_a_rotation_that_fails_goes_on_in_the_same_file(
                 file.write(f"line {number:02}\n")
         assert len(path.read_text().splitlines()) == 50
         assert names(tmp_path) == ["gw.log"]
-        handler = file._handler
-        assert handler is not None
-        handler._rests_until = 0.0
+        file._handler._rests_until = 0.0
         file.write("after\n")
     assert path.read_text() == "after\n"
 
