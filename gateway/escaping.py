@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from typing import Any
 
 _TEXT = re.compile(
@@ -21,6 +22,10 @@ _BYTES = re.compile(
 """The same in UTF-8; none of these begins within another character."""
 
 
+_MOVES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+"""Categories of Unicode: what is no letter, mark, number, sign or space."""
+
+
 def dumps(value: Any, **options: Any) -> str:
     """Return a value as JSON, letters as they are."""
     return _TEXT.sub(_escape, json.dumps(value, ensure_ascii=False, **options))
@@ -29,6 +34,13 @@ def dumps(value: Any, **options: Any) -> str:
 def escaped(encoded: bytes) -> bytes:
     """Return JSON in UTF-8 with the same escapes."""
     return _BYTES.sub(lambda found: _escaped(found[0].decode()).encode(), encoded)
+
+
+def clean(text: str) -> str:
+    """Return a text in which a mark stands for what moves a cursor, hides or turns text."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join("\ufffd" if unicodedata.category(each) in _MOVES else each for each in text)
 
 
 def _escape(found: re.Match[str]) -> str:

@@ -21,10 +21,10 @@ import msgspec
 from actors.ports.journal import JournalError
 from gateway import logs
 from gateway.cli.exchange import MOST_BYTES, TooLongError, exchange, opener
-from gateway.cli.show import clean
 from gateway.cli.whom import TOKEN, token_of, url_of
 from gateway.config import load
 from gateway.errors import ConfigError
+from gateway.escaping import clean
 from gateway.redaction import mask_url
 from gateway.settings import Settings
 from gateway.settings.listen import PREFIX

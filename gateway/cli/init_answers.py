@@ -15,8 +15,8 @@ from gateway.cli.credentials import LARGEST_CHARS, pasted
 from gateway.cli.init_files import settings_of
 from gateway.cli.init_plan import GOOFISH, GOOFISH_URL, Answers
 from gateway.cli.paths import unusable
-from gateway.cli.show import clean
 from gateway.errors import ConfigError
+from gateway.escaping import clean
 from gateway.web.problems import Problem
 
 ACCOUNT: Final = "shop-a"

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gateway import escaping
+from gateway.escaping import clean
 
 WIDEST = 48
 """Columns of one cell at most; the rest is cut."""
@@ -97,14 +98,6 @@ def cell(name: str, value: Any, say: Callable[[str], str] = _as_it_is) -> str:
 def moment(at_ms: int) -> str:
     """Return a Unix time as local time."""
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at_ms / 1000))
-
-
-def clean(text: str) -> str:
-    """Replace everything that moves a cursor, hides text or turns its direction."""
-    return "".join(
-        "\ufffd" if unicodedata.category(each) in {"Cc", "Cf", "Cs", "Zl", "Zp"} else each
-        for each in text
-    )
 
 
 def cut(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from actors.messages import StateChanged
@@ -185,11 +185,13 @@ class Accounts(Mapping[AccountId, AccountView]):
         verb: Callable[[str, AccountId], None],
         tally: Callable[[AccountId], Tally] = lambda _: Tally(),
         alerts: Callable[[AccountId], Sequence[Alert]] = lambda _: (),
+        to_review: Callable[[], Mapping[AccountId, int]] = dict,
         look: Callable[[], None] = lambda: None,
         desk: CredentialDesk,
         reload: Callable[[object], Reloaded] = lambda _: Reloaded(),
     ) -> None:
         self._look = look
+        self._to_review = to_review
         self._reload = reload
         self._tally = tally
         self._alerts = alerts
@@ -218,9 +220,17 @@ class Accounts(Mapping[AccountId, AccountView]):
     def __len__(self) -> int:
         return len(self._views)
 
+    def views(self) -> Iterable[AccountView]:
+        """Return all accounts as they are now; takes no lock."""
+        return self._views.copy().values()
+
     def states(self) -> list[tuple[AccountId, ConnectionState]]:
         """Return where the connection of each account stands; takes no lock."""
         return [(name, view.state) for name, view in self._views.copy().items()]
+
+    def to_review(self) -> Mapping[AccountId, int]:
+        """Return how many sends wait for a person, of the accounts that have any."""
+        return self._to_review()
 
     def forget_states(self) -> None:
         """Tell that nothing is known any more: this is a child of the process that runs them."""

@@ -99,6 +99,7 @@ class Registry:
             verb=self._verb,
             tally=self._tally,
             alerts=self.alerts,
+            to_review=self._to_review,
             look=life.here,
         )
         for account in settings.accounts:
@@ -140,6 +141,11 @@ class Registry:
             return ()
         self._life.here()
         return [masked_alert(each, self._redactor) for each in system.services.alerts.on(account)]
+
+    def _to_review(self) -> dict[AccountId, int]:
+        system = self.system()
+        accounts = () if system is None else system.accounts.all()
+        return {each.name: each.carried.to_review for each in accounts if each.carried.to_review}
 
     @undisturbed
     def _tally(self, account: AccountId) -> Tally:

@@ -21,7 +21,9 @@ from gateway.web.application import Application
 from gateway.web.context import Context, Controlled
 from gateway.web.guard import Guard
 from gateway.web.listening import Listener
+from gateway.web.pages.site import Site
 from gateway.web.server import HttpServer
+from gateway.web.stopped import StoppedGateway
 
 __all__ = ["Serving", "serve", "serving"]
 
@@ -78,8 +80,9 @@ def serve(gateway: Controlled, *, log: Any = None) -> Serving | None:
     context = Context(gateway, log)
     host = listen.host.strip("[]") if isinstance(listen, Port) else "localhost"
     guard = Guard(host, http.token or None, http.hosts, metrics_token=http.metrics_token or None)
-    application = Application(context, guard)
     try:
+        site = None if isinstance(gateway, StoppedGateway) else Site(context, guard, gateway)
+        application = Application(context, guard, site)
         listener = Listener(listen)
         try:
             server = HttpServer(application, listener)

@@ -14,6 +14,8 @@ from gateway.web import routes
 from gateway.web.asked import OTHER, Requests
 from gateway.web.context import Answer, Context
 from gateway.web.guard import Guard
+from gateway.web.pages import table
+from gateway.web.pages.site import Site
 from gateway.web.problems import RETRY_S, Problem, bad_request, of_exception
 from gateway.web.request import Request, query_of
 
@@ -58,12 +60,14 @@ class Application:
     Args:
         context: What routes are given.
         guard: Lets requests in.
+        site: The pages; None: there are none.
     """
 
-    def __init__(self, context: Context, guard: Guard) -> None:
+    def __init__(self, context: Context, guard: Guard, site: Site | None = None) -> None:
         self._context = context
         self._guard = guard
-        self._requests = Requests(routes.LABELS)
+        self._site = site
+        self._requests = Requests((*routes.LABELS, *table.LABELS))
         context.collectors.append(self._requests)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -80,15 +84,16 @@ class Application:
         if answer.status == HTTPStatus.UNAUTHORIZED:
             headers.append(("WWW-Authenticate", "Bearer"))
         start_response(f"{answer.status} {HTTPStatus(answer.status).phrase}", headers)
-        return [body]
+        return body
 
-    def _body_of(self, answer: Answer) -> tuple[bytes, list[tuple[str, str]]]:
+    def _body_of(self, answer: Answer) -> tuple[Iterable[bytes], list[tuple[str, str]]]:
         if answer.content_type is None:
             body = escaped(msgspec.json.encode(answer.content(self._context.gateway.redact)))
-            return body, [*HEADERS, ("Content-Length", str(len(body)))]
-        body = answer.body
-        headers = [("Content-Type", answer.content_type), *HEADERS[1:]]
-        return body, [*headers, ("Content-Length", str(len(body)))]
+            return [body], [*HEADERS, ("Content-Length", str(len(body)))]
+        headers = dict(HEADERS) | dict(answer.headers) | {"Content-Type": answer.content_type}
+        if not isinstance(answer.body, bytes):  # lines that come as they are made
+            return answer.body, list(headers.items())
+        return [answer.body], [*headers.items(), ("Content-Length", str(len(answer.body)))]
 
     def _answer(self, environ: Environ) -> Answer:
         self._guard.admit_page(
@@ -97,6 +102,9 @@ class Application:
             environ.get("HTTP_SEC_FETCH_SITE"),
         )
         path = str(environ.get("PATH_INFO", "")).encode("latin-1").decode("utf-8", "replace")
+        if self._site is not None and not routes.is_ours(path):
+            environ[_ROUTE] = self._site.label(environ) or OTHER
+            return self._site.answer(environ, lambda kind: _body(environ, kind))
         if path not in routes.OPEN:
             metrics = path in routes.METRICS
             self._guard.admit_caller(environ.get("HTTP_AUTHORIZATION"), metrics=metrics)
@@ -152,14 +160,15 @@ def _key(header: str | None) -> str | None:
     return header
 
 
-def _body(environ: Environ) -> bytes:
+def _body(environ: Environ, kind: str = _JSON) -> bytes:
     length = int(environ.get("CONTENT_LENGTH") or 0)
     if length > MOST_BODY_BYTES:
         told = f"the body is longer than {MOST_BODY_BYTES} bytes"
         raise Problem(413, "too_large", told, "send less")
     if not length:
         return b""
-    if str(environ.get("CONTENT_TYPE", "")).partition(";")[0].strip().lower() != _JSON:
-        raise Problem(415, "not_json", "the body is not declared JSON", f"Content-Type: {_JSON}")
+    if str(environ.get("CONTENT_TYPE", "")).partition(";")[0].strip().lower() != kind:
+        name = "JSON" if kind == _JSON else "a form"
+        raise Problem(415, "not_json", f"the body is not declared {name}", f"Content-Type: {kind}")
     body: bytes = environ["wsgi.input"].read(length)
     return body

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
@@ -40,13 +40,15 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
         status: HTTP status.
         body: Plain values; secrets are masked when it is sent.
         unmasked: Put into the body as it is: what only this answer may show.
-        content_type: Of a body that is sent as it is, in bytes; None: it is sent as JSON.
+        content_type: Of a body that is sent as it is; None: it is sent as JSON.
+        headers: Further headers; they replace those of the same name.
     """
 
     status: int = 200
     body: Any
     unmasked: Mapping[str, Any] = {}
     content_type: str | None = None
+    headers: Sequence[tuple[str, str]] = ()
 
     def content(self, redact: Callable[[Any], Any]) -> Any:
         """Return what is sent."""
@@ -82,6 +84,7 @@ class Context:
         self.collectors: list[Requests] = []
         self.registry: CollectorRegistry | None = None
         self.registering = threading.Lock()
+        self.reading: Any = None
         self._waiting = threading.BoundedSemaphore(MOST_WAITING)
 
     @property

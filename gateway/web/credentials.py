@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from actors.values import AccountId
 from gateway.commands import page
 from gateway.errors import CredentialsRefusedError
 from gateway.web import shapes
@@ -31,14 +32,17 @@ def show(context: Context, request: Request) -> Answer:
 
 def put(context: Context, request: Request) -> Answer:
     """Put a new login in place, once the platform gave a token for it."""
-    cookie = request.json(CookieBody).cookie
+    return replaced(context, request.name, request.json(CookieBody).cookie)
+
+
+def replaced(context: Context, account: AccountId, cookie: str) -> Answer:
+    """Put the login of a cookie in place, and return how it stands then."""
     try:
-        replaced = context.gateway.credentials.replace(request.name, cookie)
+        doubt = context.gateway.credentials.replace(account, cookie).doubt
     except CredentialsRefusedError as error:
         raise problem_of(error) from error
-    context.log.info("control.performed", verb="set credentials", account=request.name)
-    doubt = replaced.doubt
-    shown = context.gateway.credentials.show(request.name)
+    context.log.info("control.performed", verb="set credentials", account=account)
+    shown = context.gateway.credentials.show(account)
     return Answer(
         body={
             "done": "replaced",

@@ -7,16 +7,34 @@ hide ``Origin``, and it does not know the token.
 
 from __future__ import annotations
 
+import enum
 import hashlib
 import hmac
 import ipaddress
 from collections.abc import Iterable
+from typing import Any
 from urllib.parse import urlsplit
+
+import msgspec
 
 from gateway.settings.addresses import is_loopback
 from gateway.web.problems import Problem, bad_request
 
 _LOCAL_NAMES = frozenset({"localhost"})
+
+
+class Role(enum.Enum):
+    """What a caller may do."""
+
+    OWNER = "owner"
+    VIEWER = "viewer"
+
+
+class Caller(msgspec.Struct, frozen=True, kw_only=True):
+    """Who asks."""
+
+    role: Role
+    who: str
 
 
 class Guard:
@@ -95,6 +113,10 @@ class Guard:
                 "the token is missing or wrong",
                 "give http.token as a bearer; commands: --token-file or XIANYU_GATEWAY_TOKEN",
             )
+
+    def caller_of(self, environ: Any) -> Caller:
+        self.admit_caller(environ.get("HTTP_AUTHORIZATION"))
+        return Caller(role=Role.OWNER, who="local")
 
     def _is_ours(self, host: str) -> bool:
         name = host_name(host)

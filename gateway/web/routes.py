@@ -83,6 +83,9 @@ OPEN: Final = PROBES | {"/v1/identity"}
 METRICS: Final = frozenset({"/metrics", "/metrics/accounts"})
 """Paths that ``http.metrics_token`` opens, too."""
 
+API: Final = "/v1/"
+"""Begin of the paths of the API; what is neither there nor in :data:`TABLE` is a page."""
+
 LABELS: Final = tuple(f"{method} {path}" for method, path in TABLE)
 """Each route as the metrics name it."""
 
@@ -111,6 +114,11 @@ def find(method: str, path: str) -> tuple[Route, str]:
         told = f"{path} takes {' or '.join(sorted(set(allowed)))}, not {method}"
         raise Problem(405, "method_not_allowed", told, f"see {page('docs/control.md')}")
     raise Problem(404, "unknown_path", f"there is no {path}", f"see {page('docs/control.md')}")
+
+
+def is_ours(path: str) -> bool:
+    """Return whether a path belongs to the API, whether there is such a route or not."""
+    return path.startswith(API) or path in PROBES or path in METRICS
 
 
 def label(route: Route, method: str, path: str) -> str:

@@ -16,8 +16,9 @@ from gateway.web import application
 from gateway.web.application import MOST_BODY_BYTES
 from gateway.web.context import MOST_WAITING
 from gateway.web.listening import Listener
+from gateway.web.pages.hints import MOST_STREAMS
 
-THREADS: Final = MOST_WAITING + 2
+THREADS: Final = MOST_STREAMS + MOST_WAITING + 2
 """Two are always left for questions that do not wait."""
 
 MOST_CONNECTIONS: Final = 100

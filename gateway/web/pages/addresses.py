@@ -1,0 +1,54 @@
+"""Addresses of pages: a name is one segment of a path, whatever stands in it. Pure."""
+
+from __future__ import annotations
+
+from urllib.parse import quote, unquote, urlsplit
+
+from actors.values import AccountId
+
+_MARK = "~"
+"""Before a name that a browser would take for a step of the path, and before one that begins so."""
+
+
+def segment(name: str) -> str:
+    """Return a name as one segment of a path.
+
+    Browsers resolve ``.`` and ``..``, so those are marked.
+    """
+    marked = not name.strip(".") or name.startswith(_MARK)
+    return (_MARK if marked else "") + quote(name, safe="")
+
+
+def name_of(part: str) -> str:
+    """Return the name that a segment stands for.
+
+    Raises:
+        UnicodeDecodeError: It is no UTF-8.
+    """
+    return unquote(part, errors="strict").removeprefix(_MARK)
+
+
+def parts_of(uri: str) -> tuple[str, ...]:
+    """Return the segments of an address as they were asked for, still quoted.
+
+    Raises:
+        ValueError: It is none.
+    """
+    path = urlsplit(f"//host{uri}" if uri.startswith("/") else uri).path
+    return tuple(path.strip("/").split("/")) if path.strip("/") else ()
+
+
+def account(name: AccountId, *behind: str) -> str:
+    """Return the address of an account, or of a verb of it."""
+    return "/".join(("/accounts", segment(name), *behind))
+
+
+def chat(name: AccountId, lane: str, *behind: str) -> str:
+    """Return the address of a conversation, or of a verb of it."""
+    return "/".join(("/chats", segment(name), segment(lane), *behind))
+
+
+def within(to: str) -> str:
+    """Return an address of this server as it was given; ``/`` if it is another's."""
+    plain = to.isascii() and to.isprintable() and "\\" not in to
+    return to if plain and to.startswith("/") and not to.startswith("//") else "/"

@@ -1,0 +1,157 @@
+"""Renders pages with Jinja2.
+
+Every value passes the redactor, loses what moves or hides text, and is escaped. A template that
+names what is not there fails.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from actors.state import ConnectionState
+from gateway.escaping import clean
+from gateway.web.pages import addresses, charts
+from gateway.web.pages.assets import Assets
+from gateway.web.pages.words import WORDS
+from gateway.words import WORDS as SHARED
+from gateway.words import Language, of_alert
+
+TEMPLATES: Final = Path(__file__).with_name("templates")
+
+_UNITS: Final = (("days", 86_400), ("hours", 3_600), ("minutes", 60), ("seconds", 1))
+
+
+class Renderer:
+    """Turns a template and its data into HTML. Any thread.
+
+    Args:
+        redact: Masks secrets in a text.
+        assets: Addresses of what templates refer to.
+
+    Raises:
+        ImportError: Jinja2 is not installed.
+    """
+
+    def __init__(self, redact: Callable[[str], str], assets: Assets) -> None:
+        # The extra may be missing, and every module imports without it.
+        import jinja2  # noqa: PLC0415
+        import markupsafe  # noqa: PLC0415
+
+        self._markup = markupsafe.Markup
+        self._redact = redact
+        self._environment = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(TEMPLATES),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            finalize=self._shown,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+        )
+        self._environment.globals.update(
+            asset=lambda name: self._markup(assets.url(name)),
+            account_url=lambda *parts: self._markup(addresses.account(*parts)),
+            chat_url=lambda *parts: self._markup(addresses.chat(*parts)),
+            bars=charts.bars,
+            States=ConnectionState,
+        )
+        self._environment.filters.update(
+            lines=_lines,
+            own=self._markup,
+            own_text=markupsafe.escape,
+        )
+
+    def page(
+        self, template: str, data: Mapping[str, Any], *, language: Language, now_ms: int
+    ) -> str:
+        """Return a page.
+
+        Args:
+            template: Its file.
+            data: What it shows.
+            language: Of its words.
+            now_ms: Our Unix time.
+        """
+        tongue = Tongue(language, now_ms, self._markup)
+        return self._environment.get_template(template).render(
+            data,
+            t=tongue.text,
+            lang=language,
+            now_ms=now_ms,
+            moment=tongue.moment,
+            ago=tongue.ago,
+            lasted=tongue.lasted,
+            advice=tongue.advice,
+            alert=tongue.alert,
+            said=tongue.said,
+        )
+
+    def _shown(self, value: Any) -> Any:
+        if not isinstance(value, str) or hasattr(value, "__html__"):
+            return value
+        return "\n".join(map(clean, self._redact(value).split("\n")))
+
+
+class Tongue:
+    """Says things in one language.
+
+    Args:
+        language: Which.
+        now_ms: Our Unix time, for what is said of a time.
+        markup: Marks a text as HTML.
+    """
+
+    def __init__(self, language: Language, now_ms: int, markup: Callable[[str], str]) -> None:
+        self._language = language
+        self._now_ms = now_ms
+        self._markup = markup
+
+    def text(self, key: str, **values: Any) -> str:
+        """Return words; a template fails on a key that is not there."""
+        return WORDS[self._language][key].format(**values)
+
+    def moment(self, at_ms: int) -> str:
+        """Return a time as an element that the script shows in the zone of the visitor."""
+        at = datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="seconds")
+        local = time.localtime(at_ms / 1000)
+        today = time.localtime(self._now_ms / 1000)[:3] == local[:3]
+        shown = time.strftime("%H:%M" if today else "%m-%d %H:%M", local)
+        return self._markup(f'<time datetime="{at}">{shown}</time>')
+
+    def ago(self, at_ms: int) -> str:
+        """Return how long ago something was."""
+        return self.text("ago", lasted=self.lasted((self._now_ms - at_ms) / 1000))
+
+    def lasted(self, seconds: float) -> str:
+        """Return a time span, in its largest unit."""
+        whole = max(0, round(seconds))
+        for unit, length in _UNITS:
+            if whole >= length or length == 1:
+                count = whole // length
+                one = "one_" if count == 1 else ""
+                return self.text(f"{one}{unit}", count=count)
+        raise AssertionError("a second is the last unit")
+
+    def advice(self, key: str) -> tuple[str, str]:
+        """Return what an account's standing means, and what to do."""
+        return SHARED[self._language].advice[key]
+
+    def alert(self, name: str, why: str) -> tuple[str, str]:
+        """Return what an alert means and what to do; its name where nobody wrote that down."""
+        return of_alert(name, why, self._language) or (name, "")
+
+    def said(self, english: str) -> str:
+        """Return a sentence of a refusal; what has no translation stays English."""
+        if self._language == "en":
+            return english
+        from gateway.words.chinese import CATALOGUE  # noqa: PLC0415  # costs some memory
+
+        return CATALOGUE.text(english)
+
+
+def _lines(text: str) -> Sequence[str]:
+    return text.split("\n")

@@ -1,0 +1,91 @@
+// Keeps an open page fresh: hints of the server, times in the visitor's zone, and whether the
+// gateway still answers. Everything works without it.
+"use strict";
+(() => {
+  const body = document.body;
+  const lost = document.getElementById("lost");
+  const COALESCE_MS = 150, PROBE_MS = 2000, POLL_MS = 5000;
+  const pending = new Set();
+  let timer = 0, source = null, answered = true;
+
+  const fire = (kinds) => {
+    for (const kind of kinds) pending.add(kind);
+    if (timer) return;
+    timer = setTimeout(() => {
+      timer = 0;
+      for (const kind of pending) body.dispatchEvent(new CustomEvent(`hint-${kind}`));
+      pending.clear();
+    }, COALESCE_MS);
+  };
+  const all = () => fire(["accounts", "alerts", "chats", "waiting"]);
+
+  const localise = (root) => {
+    for (const each of root.querySelectorAll("time[datetime]")) {
+      const at = new Date(each.dateTime);
+      const today = at.toDateString() === new Date().toDateString();
+      const day = today ? {} : { month: "2-digit", day: "2-digit" };
+      each.textContent = at.toLocaleString(document.documentElement.lang, {
+        hour: "2-digit", minute: "2-digit", hour12: false, ...day,
+      });
+      each.title = at.toLocaleString(document.documentElement.lang);
+    }
+  };
+
+  const told = (alive) => {
+    if (alive === answered) return;
+    answered = alive;
+    lost.hidden = alive;
+    if (alive) all();
+  };
+
+  const listen = () => {
+    if (source || document.hidden || !body.dataset.stream) return;
+    source = new EventSource(body.dataset.stream);
+    source.onopen = () => told(true);
+    source.onmessage = (event) => {
+      if (event.data !== "open") fire(event.data.split(" "));
+    };
+    source.onerror = () => {
+      source.close();
+      source = null;
+    };
+  };
+
+  const probe = async () => {
+    if (document.hidden) return;
+    if (source && source.readyState === EventSource.OPEN) return;
+    try {
+      const answer = await fetch("/livez", { cache: "no-store", signal: AbortSignal.timeout(PROBE_MS) });
+      if (answer.status >= 500) throw new Error("it hangs");
+      told(true);
+    } catch {
+      told(false);
+      return;
+    }
+    listen();
+  };
+
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) {
+      if (source) source.close();
+      source = null;
+    } else {
+      probe();
+      all();
+    }
+  });
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    const question = (event.submitter && event.submitter.dataset.ask) || form.dataset.ask;
+    if (question && !confirm(question)) event.preventDefault();
+  });
+  document.addEventListener("htmx:afterSwap", () => localise(document));
+  window.addEventListener("pagehide", () => source && source.close());
+
+  localise(document);
+  if (body.dataset.stream) {
+    listen();
+    setInterval(probe, PROBE_MS);
+    setInterval(() => { if (answered && !source) all(); }, POLL_MS);
+  }
+})();

@@ -1,0 +1,11 @@
+"""Words of the pages, in each language; the same keys and places in all. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from gateway.web.pages.words import en, zh
+from gateway.words import Language
+
+WORDS: Final[Mapping[Language, Mapping[str, str]]] = {"en": en.WORDS, "zh-CN": zh.WORDS}
