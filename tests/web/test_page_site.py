@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -29,7 +28,7 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 @pytest.fixture
-def api(serve_api: Serve, tmp_path: Path) -> Iterator[Api]:
+def api(serve_api: Serve, tmp_path: Path) -> Api:
     gateway = Gateway(
         from_mapping(
             {
@@ -48,7 +47,7 @@ def api(serve_api: Serve, tmp_path: Path) -> Iterator[Api]:
             }
         )
     )
-    yield serve_api(gateway)
+    return serve_api(gateway)
 
 
 def page(api: Api, path: str, **headers: str) -> str:
@@ -109,12 +108,10 @@ def test_the_language_can_be_chosen(api: Api) -> None:
 def test_large_answers_are_gzipped_where_that_is_taken(api: Api) -> None:
     _, plain, told = api.ask("GET", "/")
     assert "content-encoding" not in told
+    asked = f"GET / HTTP/1.1\r\nHost: {api.address[0]}:{api.address[1]}\r\n"
     connection = api.connect()
     try:
-        host = f"{api.address[0]}:{api.address[1]}"
-        connection.sendall(
-            f"GET / HTTP/1.1\r\nHost: {host}\r\nAccept-Encoding: gzip\r\nConnection: close\r\n\r\n".encode()
-        )
+        connection.sendall(f"{asked}Accept-Encoding: gzip\r\nConnection: close\r\n\r\n".encode())
         answer = b"".join(iter(lambda: connection.recv(65536), b""))
     finally:
         connection.close()
@@ -137,7 +134,7 @@ def test_what_a_page_refers_to_is_there_and_kept(api: Api) -> None:
 
 
 def _raw(api: Api, url: str) -> tuple[int, bytes, dict[str, str]]:
-    return api._exchange("GET", url, None, {})  # noqa: SLF001  # images are no text
+    return api._exchange("GET", url, None, {})
 
 
 def test_files_of_others_are_what_was_published() -> None:

@@ -86,8 +86,8 @@ class Site:
             return _packed(environ, asset.body, asset.content_type, _KEPT, asset.packed)
         visit: Visit | None = None
         try:
-            page, visit = self._visit(environ, body)
-            shown = page(visit)
+            show, visit = self._visit(environ, body)
+            shown = show(visit)
         except Exception as error:  # whatever it is, it is shown
             problem = of_exception(error)
             if problem is None:
