@@ -13,9 +13,10 @@ from gateway.escaping import escaped
 from gateway.web import routes
 from gateway.web.asked import OTHER, Requests
 from gateway.web.context import Answer, Context
-from gateway.web.guard import Guard
+from gateway.web.guard import Guard, Head
 from gateway.web.problems import RETRY_S, Problem, bad_request, of_exception
 from gateway.web.request import Request, query_of
+from gateway.web.sessions import set_cookie
 
 Environ: TypeAlias = dict[str, Any]
 StartResponse: TypeAlias = Callable[[str, list[tuple[str, str]]], object]
@@ -25,6 +26,7 @@ MOST_BODY_BYTES = 1 << 20
 
 _JSON = "application/json"
 _ROUTE = "gateway.route"
+_COOKIE = "gateway.cookie"
 _UNREADABLE = {
     413: ("too_large", "send less"),
     431: ("headers_too_large", "send shorter headers"),
@@ -68,17 +70,21 @@ class Application:
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Be a WSGI application (PEP 3333); never raises."""
+        retry_s = RETRY_S
         try:
             answer = self._answer(environ)
         except Exception as error:  # noqa: BLE001  # whatever it is, it is answered
             problem = of_exception(error) or self._unexpected(environ, error)
+            retry_s = problem.retry_s
             answer = Answer(status=problem.status, body=problem.body())
         self._requests.add(environ.get(_ROUTE, OTHER), answer.status)
         body, headers = self._body_of(answer)
         if answer.status in _RETRY:
-            headers.append(("Retry-After", str(RETRY_S)))
+            headers.append(("Retry-After", str(retry_s)))
         if answer.status == HTTPStatus.UNAUTHORIZED:
             headers.append(("WWW-Authenticate", "Bearer"))
+        if _COOKIE in environ:
+            headers.append(("Set-Cookie", environ[_COOKIE]))
         start_response(f"{answer.status} {HTTPStatus(answer.status).phrase}", headers)
         return [body]
 
@@ -91,25 +97,28 @@ class Application:
         return body, [*headers, ("Content-Length", str(len(body)))]
 
     def _answer(self, environ: Environ) -> Answer:
-        self._guard.admit_page(
-            environ.get("HTTP_HOST"),
-            environ.get("HTTP_ORIGIN"),
-            environ.get("HTTP_SEC_FETCH_SITE"),
-        )
         path = str(environ.get("PATH_INFO", "")).encode("latin-1").decode("utf-8", "replace")
+        head = Head.of(environ, path)
+        self._guard.admit_page(head)
+        caller, context = None, self._context
         if path not in routes.OPEN:
-            metrics = path in routes.METRICS
-            self._guard.admit_caller(environ.get("HTTP_AUTHORIZATION"), metrics=metrics)
-        method = str(environ["REQUEST_METHOD"])
+            caller = self._guard.caller_of(head, metrics=path in routes.METRICS)
+            context = context.asked_by(caller)
+            if caller.fresh is not None:
+                secure = self._guard.is_secure(head)
+                environ[_COOKIE] = set_cookie(caller.fresh, secure=secure)
+        method = head.method
         route, name = routes.find(method, path)
         environ[_ROUTE] = routes.label(route, method, path)
+        if caller is not None:
+            self._guard.must(caller, routes.need(route))
         query = query_of(environ.get("QUERY_STRING", ""))
         if path not in routes.PROBES:
             routes.check_query(route, query)
         body = _body(environ)
         routes.check_body(route, body)
         return route(
-            self._context,
+            context,
             Request(
                 method=method,
                 name=name,
@@ -117,6 +126,7 @@ class Application:
                 body=body,
                 idempotency_key=_key(environ.get("HTTP_IDEMPOTENCY_KEY")),
                 accept=str(environ.get("HTTP_ACCEPT", "")),
+                caller=caller,
                 gone=environ.get("waitress.client_disconnected", _never),
             ),
         )
