@@ -83,8 +83,8 @@ class Application:
             headers.append(("Retry-After", str(retry_s)))
         if answer.status == HTTPStatus.UNAUTHORIZED:
             headers.append(("WWW-Authenticate", "Bearer"))
-        if _COOKIE in environ:
-            headers.append(("Set-Cookie", environ[_COOKIE]))
+        if _COOKIE in environ:  # first: what a route sets itself, e.g. to sign out, counts
+            headers.insert(0, ("Set-Cookie", environ[_COOKIE]))
         start_response(f"{answer.status} {HTTPStatus(answer.status).phrase}", headers)
         return [body]
 
@@ -100,12 +100,12 @@ class Application:
         path = str(environ.get("PATH_INFO", "")).encode("latin-1").decode("utf-8", "replace")
         head = Head.of(environ, path)
         self._guard.admit_page(head)
+        secure = self._guard.is_secure(head)
         caller, context = None, self._context
         if path not in routes.OPEN:
             caller = self._guard.caller_of(head, metrics=path in routes.METRICS)
             context = context.asked_by(caller)
             if caller.fresh is not None:
-                secure = self._guard.is_secure(head)
                 environ[_COOKIE] = set_cookie(caller.fresh, secure=secure)
         method = head.method
         route, name = routes.find(method, path)
@@ -127,6 +127,8 @@ class Application:
                 idempotency_key=_key(environ.get("HTTP_IDEMPOTENCY_KEY")),
                 accept=str(environ.get("HTTP_ACCEPT", "")),
                 caller=caller,
+                address=head.address,
+                secure=secure,
                 gone=environ.get("waitress.client_disconnected", _never),
             ),
         )

@@ -35,6 +35,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         idempotency_key: The header of that name, without quotes; None: there is none.
         accept: Header ``Accept``.
         caller: Who asks; None where everybody may, and for a command on the files of a gateway.
+        address: Of the other end of the connection; ``localhost`` where it has none.
+        secure: It came by TLS, to us or to a proxy that we know.
         gone: Returns True if the client went away, so that no one reads the answer.
     """
 
@@ -45,6 +47,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     idempotency_key: str | None = None
     accept: str = ""
     caller: Caller | None = None
+    address: str = "localhost"
+    secure: bool = False
     gone: Callable[[], bool] = _never
 
     def __repr__(self) -> str:

@@ -171,6 +171,13 @@ def test_a_session_is_of_the_role_of_its_token_and_tells_no_secret() -> None:
     assert first.who != second.who
 
 
+def test_the_token_of_metrics_begins_no_session_and_is_no_guess() -> None:
+    ours = Guard("127.0.0.1", TOKEN, metrics_token="the-token-of-metrics")
+    for _ in range(MOST + 1):
+        assert refusal(lambda: ours.sign_in("the-token-of-metrics", HOME)) == (401, "unauthorized")
+    assert ours.sign_in(TOKEN, HOME)[0].role is Role.OWNER
+
+
 def test_a_session_ends_after_seven_days_that_nobody_used_it() -> None:
     clock = Clock()
     ours = guard(clock)
