@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
     from gateway.host.gateway import Gateway
+    from gateway.reading.keeping import Reading
 
 Controlled: TypeAlias = "Gateway | StoppedGateway"
 """What is controlled."""
@@ -76,6 +77,7 @@ class Context:
         closing: Set when waiting requests should end.
         tail: The last events, for watchers.
         collectors: What the server itself adds to the metrics.
+        reading: What was said, for people to read; None: nothing is copied.
         registries: The metrics, once somebody has asked for them; ``registering`` guards it.
     """
 
@@ -89,7 +91,7 @@ class Context:
         self.collectors: list[Requests] = []
         self.registries: list[CollectorRegistry] = []
         self.registering = threading.Lock()
-        self.reading: Any = None
+        self.reading: Reading | None = None
         self._waiting = threading.BoundedSemaphore(MOST_WAITING)
 
     def asked_by(self, caller: Caller) -> Context:
