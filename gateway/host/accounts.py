@@ -16,6 +16,7 @@ from gateway.errors import UnknownAccountError
 from gateway.host.advice import Advice, advise
 from gateway.host.credentials import CredentialDesk
 from gateway.host.reloading import Reloaded
+from gateway.host.takeover import TakeOverDesk
 from gateway.host.undisturbed import Bell
 
 _PLACES: Final = {state: place for place, state in enumerate(ConnectionState)}
@@ -187,6 +188,7 @@ class Accounts(Mapping[AccountId, AccountView]):
         alerts: Callable[[AccountId], Sequence[Alert]] = lambda _: (),
         look: Callable[[], None] = lambda: None,
         desk: CredentialDesk,
+        takeovers: TakeOverDesk,
         reload: Callable[[object], Reloaded] = lambda _: Reloaded(),
     ) -> None:
         self._look = look
@@ -198,6 +200,7 @@ class Accounts(Mapping[AccountId, AccountView]):
         self._add = add
         self._verb = verb
         self._desk = desk
+        self._takeovers = takeovers
 
     def __getitem__(self, account: AccountId) -> AccountView:
         self._look()
@@ -279,3 +282,20 @@ class Accounts(Mapping[AccountId, AccountView]):
     def reset(self, account: AccountId) -> None:
         """Forget failures; a FAILED account tries again."""
         self._verb("reset", arguments.account(account))
+
+    def take_over(self, account: AccountId, conversation: str, minutes: int) -> int | None:
+        """Answer a conversation yourself: only handlers with ``taken_over=True`` and sinks get it.
+
+        Args:
+            account: Whose conversation.
+            conversation: Its id.
+            minutes: From now on, up to 10,080, whatever held before; 0 hands it back.
+
+        Returns:
+            Our Unix time in ms at which it ends; None: it was handed back.
+        """
+        return self._takeovers.take(self[account].id, conversation, minutes)
+
+    def taken_over(self, account: AccountId) -> Mapping[str, int]:
+        """Return the conversations that a person answers now, and until when (our Unix ms)."""
+        return self._takeovers.taken(self[account].id)

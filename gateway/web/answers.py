@@ -19,7 +19,16 @@ from gateway.host.send_view import SendView
 from gateway.journal.care import Report
 from gateway.journal.files.backup import Backup
 from gateway.journal.upkeep.retention import Pruned
-from gateway.web import credentials, description, joining, metrics, operations, records, sign_in
+from gateway.web import (
+    credentials,
+    description,
+    joining,
+    metrics,
+    operations,
+    records,
+    sign_in,
+    takeover,
+)
 from gateway.web.context import Route
 from gateway.web.schemas import Also, Maybe, Named, OrNull, Text
 
@@ -113,6 +122,16 @@ ANSWERS: Final[Mapping[Route, Mapping[int, Any]]] = {
     sign_in.begin: {202: _SIGN_IN},
     sign_in.show: {200: _SIGN_IN},
     sign_in.cancel: {200: _SIGN_IN},
+    takeover.take: {
+        200: {"done": str, "account": str, "conversation": str, "until_ms": OrNull(int)}
+    },
+    takeover.show: {
+        200: {
+            "account": str,
+            "taken_over": [{"conversation": str, "until_ms": int}],
+            "count": int,
+        }
+    },
     records.dead_letters_list: {200: {"dead_letters": list[Letter]}},
     records.dead_letters_show: {200: _DEAD_LETTER},
     records.dead_letters_replay: {200: {"done": str, "event_id": str}},

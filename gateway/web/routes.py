@@ -7,7 +7,16 @@ from collections.abc import Iterable
 from typing import Final
 
 from gateway.commands import page
-from gateway.web import credentials, description, joining, metrics, operations, records, sign_in
+from gateway.web import (
+    credentials,
+    description,
+    joining,
+    metrics,
+    operations,
+    records,
+    sign_in,
+    takeover,
+)
 from gateway.web.context import Route
 from gateway.web.problems import Problem, bad_request
 
@@ -33,6 +42,8 @@ TABLE: Final[dict[tuple[str, str], Route]] = {
     ("POST", "/v1/accounts/<account>/pause"): operations.account_pause,
     ("POST", "/v1/accounts/<account>/resume"): operations.account_resume,
     ("POST", "/v1/accounts/<account>/reset"): operations.account_reset,
+    ("POST", "/v1/accounts/<account>/takeover"): takeover.take,
+    ("GET", "/v1/accounts/<account>/takeover"): takeover.show,
     ("GET", "/v1/accounts/<account>"): operations.account_show,
     ("DELETE", "/v1/accounts/<account>"): joining.remove,
     ("POST", "/v1/send"): operations.send,
@@ -58,6 +69,7 @@ QUERY: Final[dict[Route, tuple[str, ...]]] = {
     sign_in.show: ("seen", "wait_s"),
     operations.accounts_list: ("state", "limit", "after"),
     operations.events: ("after", "account", "limit", "wait_s"),
+    takeover.show: ("limit",),
     records.dead_letters_list: ("account", "limit"),
     records.outbox_list: ("account", "state", "limit"),
 }
@@ -66,6 +78,7 @@ QUERY: Final[dict[Route, tuple[str, ...]]] = {
 BODIES: Final[dict[Route, type]] = {
     credentials.put: credentials.CookieBody,
     joining.add: dict,
+    takeover.take: takeover.TakeOverBody,
     operations.send: operations.SendBody,
     records.outbox_resolve: records.ResolveBody,
     records.journal_backup: records.BackupBody,
