@@ -284,15 +284,14 @@ class Accounts(Mapping[AccountId, AccountView]):
         self._verb("reset", arguments.account(account))
 
     def take_over(self, account: AccountId, conversation: str, minutes: int) -> int | None:
-        """Answer a conversation yourself: only handlers with ``taken_over=True`` and sinks get it.
+        """Answer a conversation yourself; return until when (our Unix ms), None once handed back.
+
+        Meanwhile only handlers with ``taken_over=True`` and sinks get what is said in it.
 
         Args:
-            account: Whose conversation.
+            account: Whose.
             conversation: Its id.
             minutes: From now on, up to 10,080, whatever held before; 0 hands it back.
-
-        Returns:
-            Our Unix time in ms at which it ends; None: it was handed back.
         """
         return self._takeovers.take(self[account].id, conversation, minutes)
 

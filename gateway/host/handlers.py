@@ -128,7 +128,11 @@ class Handlers:
         tap = self.tap
         if tap is not None:
             self._show(tap, event)
-        found = self._wanting(key_of(event))
+        session = getattr(event, "session_type", None)
+        key = (type(event), event.account, event.own, session, event.taken_over)
+        found = self._cache.get(key)
+        if found is None:
+            found = self._wanting(key)
         subscriptions, alone, _ = found
         if alone is None or self._kept:
             return self._handle_each(event, subscriptions)

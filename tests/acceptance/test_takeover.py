@@ -21,6 +21,7 @@ from actors.runtime.clock import SystemClock
 from actors.runtime.takeovers import TakeOvers
 from actors.values import SendOutcome
 from gateway import ChatMessage
+from gateway.errors import ShuttingDownError, UnknownAccountError
 from gateway.testing import Behaviour, FakePlatform, Rule, faults
 from gateway.testing.platform.shapes import text_content
 
@@ -359,6 +360,45 @@ def test_sinks_get_it_with_the_flag(tmp_path: Path) -> None:
         market.gateway.stop(5.0)
         lines = [json.loads(line) for line in path.read_text().splitlines()]
         assert {line["text"]: line["taken_over"] for line in lines} == {"a": True, "b": False}
+
+
+@pytest.mark.parametrize(
+    ("account", "conversation", "minutes", "wrong"),
+    [
+        (SHOP, "", 1, ValueError),
+        (SHOP, 7, 1, TypeError),
+        (SHOP, None, 1, TypeError),
+        (SHOP, "c1", -1, ValueError),
+        (SHOP, "c1", 10_081, ValueError),
+        (SHOP, "c1", 1.5, TypeError),
+        (SHOP, "c1", True, TypeError),
+        ("nobody", "c1", 1, UnknownAccountError),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_in_the_call(
+    tmp_path: Path, account: Any, conversation: Any, minutes: Any, wrong: type[Exception]
+) -> None:
+    with Market(tmp_path, SHOP) as market:
+        market.gateway.start()
+        with pytest.raises(wrong):
+            market.gateway.accounts.take_over(account, conversation, minutes)
+        assert market.gateway.accounts.taken_over(SHOP) == {}
+
+
+def test_nobody_takes_over_what_does_not_run(tmp_path: Path) -> None:
+    with Market(tmp_path, SHOP) as market:
+        accounts = market.gateway.accounts
+        with pytest.raises(ShuttingDownError):
+            accounts.take_over(SHOP, "c1", 1)
+        market.gateway.start()
+        market.gateway.stop(5.0)
+        with pytest.raises(ShuttingDownError):
+            accounts.take_over(SHOP, "c1", 1)
+        with pytest.raises(ShuttingDownError):
+            accounts.taken_over(SHOP)
+        wish: Any = "yes"
+        with pytest.raises(TypeError, match="taken_over"):
+            market.gateway.on(ChatMessage, taken_over=wish)
 
 
 CHILD = """

@@ -179,9 +179,8 @@ class MemoryJournal:
             held_from = self._accounts[command.account].close_hold(command)
             return HoldClosed(events=events, held_from=held_from)
         if isinstance(command, StorePast):
-            if command.past is None:
-                self._pasts.pop(command.account, None)
-            else:
+            self._pasts.pop(command.account, None)
+            if command.past is not None:
                 self._pasts[command.account] = command.past
             return None
         kept = self._accounts[command.account]
