@@ -52,6 +52,7 @@ class TakeOvers:
         self._unix_ms = unix_ms
         self._log = log
         self._until: dict[_Lane, int] = {}
+        self._handed_back: dict[_Lane, int] = {}  # when a person did it, for as long as it matters
         self._unclear: Counter[_Lane] = Counter()
         self._clear_at = 64
         self._changed = threading.Condition()
@@ -129,8 +130,14 @@ class TakeOvers:
     # --- changed ----------------------------------------------------------------------
 
     def prolong(self, account: AccountId, lane: str, until_ms: int) -> None:
-        """Take a conversation over because of an own message; one that lasts longer stays."""
+        """Take a conversation over because of an own message; one that lasts longer stays.
+
+        A message from before a person handed it back, which is known only now, does nothing.
+        """
         with self._changed:
+            handed_ms = self._handed_back.get((account, lane))
+            if handed_ms is not None and until_ms - self.auto_ms <= handed_ms:
+                return
             before_ms = self.until(account, lane)
             if before_ms is None or before_ms < until_ms:
                 self._set(account, lane, until_ms, by="own_message", new=before_ms is None)
@@ -156,6 +163,8 @@ class TakeOvers:
         until_ms = self._unix_ms() + minutes * MINUTE_MS if minutes else None
         with self._changed:
             if until_ms is None:
+                self._forget_over()
+                self._handed_back[account, lane] = self._unix_ms()
                 kept = self._hand_back(account, lane)
             else:
                 kept = self._set(account, lane, until_ms, by="person", new=True)
@@ -196,6 +205,8 @@ class TakeOvers:
         for account, lane in [key for key, until in self._until.items() if until <= now_ms]:
             del self._until[account, lane]
             self._keep(account, lane, None)
+        for key in [key for key, at in self._handed_back.items() if at + self.auto_ms <= now_ms]:
+            del self._handed_back[key]
         self._clear_at = max(64, 2 * len(self._until))
 
     def _note(self) -> None:

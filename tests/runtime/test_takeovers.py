@@ -71,6 +71,23 @@ def test_an_own_message_prolongs_and_never_shortens() -> None:
     assert taken.until("a", "c") == time.now_ms + MINUTE_MS
 
 
+def test_what_was_said_before_the_hand_back_is_over() -> None:
+    """A send was open, so that nobody knew who had said it; then the person handed it back."""
+    time = Time()
+    taken, _ = owner(time)
+    said_ms = time.now_ms
+    taken.take("a", "c", 1, 1.0)
+    time.now_ms += 10
+    taken.take("a", "c", 0, 1.0)
+    taken.prolong("a", "c", said_ms + taken.auto_ms)
+    assert taken.of("a") == {}
+    taken.prolong("a", "c", time.now_ms + 1 + taken.auto_ms)
+    assert taken.of("a") == {"c": time.now_ms + 1 + taken.auto_ms}
+    time.now_ms += taken.auto_ms
+    assert taken.of("a").keys() == {"c"}
+    assert not taken._handed_back
+
+
 @pytest.mark.parametrize("lane", ["c", "c/d", '"]', "店", "\ud800", "x" * 5000])
 def test_another_life_goes_on_with_it(lane: str) -> None:
     time = Time()
