@@ -48,6 +48,7 @@ class SendQuery(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     Attributes:
         outbox_id: That one.
         account: Of that account.
+        conversation_id: Of that conversation.
         state: In that state.
         open_only: Not ended.
         among_last: Search only this many of the sends accepted last.
@@ -57,6 +58,7 @@ class SendQuery(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     outbox_id: str | None = None
     account: AccountId | None = None
+    conversation_id: str | None = None
     state: SendState | None = None
     open_only: bool = False
     among_last: int | None = None
@@ -313,8 +315,8 @@ class Journal(Protocol):
     def paused(self) -> Collection[AccountId]:
         """Return the accounts that a person paused and nobody resumed since."""
 
-    def kept_text(self, name: str) -> str | None:
-        """Return the text that was kept last under a name; None: there is none."""
+    def kept_texts(self, prefix: str) -> Mapping[str, str]:
+        """Return the texts that are kept under names that begin so, by name."""
 
     def close(self) -> None:
         """Flush, checkpoint and release the file. Idempotent."""

@@ -14,6 +14,9 @@ SHELLS = ("bash", "zsh", "tcsh")
 
 MOST_EVENTS = 1_000_000_000
 
+MOST_MINUTES = 10_080
+"""As :data:`actors.sections.MOST_TAKEN_MINUTES`; a test compares."""
+
 
 def add_control(commands: Any) -> None:
     """Add them to the subparsers of the command line."""
@@ -93,6 +96,13 @@ def _add_accounts(commands: Any, where: argparse.ArgumentParser) -> None:
         ("remove", "close its link and forget it, until the next start"),
     ):
         accounts.add_parser(verb, parents=[where], help=told).add_argument("account", type=name)
+    told = "answer a conversation yourself; handlers get nothing of it"
+    one = accounts.add_parser("take-over", parents=[where], help=told)
+    one.add_argument("account", type=name)
+    one.add_argument("conversation", type=name)
+    told = "from now on (default 30, ≤ 10,080); 0 hands it back"
+    minutes = number(0, MOST_MINUTES, whole=True)
+    one.add_argument("--minutes", type=minutes, default=30, metavar="N", help=told)
     one = accounts.add_parser("add", parents=[where], help="start one more, until it stops")
     one.add_argument("file", metavar="FILE", help="an entry of accounts, in YAML; - is stdin")
 

@@ -28,6 +28,7 @@ from actors.sections import (
     RenewalSettings,
     RetrySettings,
     SendSettings,
+    TakeoverSettings,
     Within,
 )
 from gateway.settings.account import AccountSettings, Credentials, EndpointSettings, TlsSettings
@@ -64,6 +65,7 @@ __all__ = [
     "SendSettings",
     "Settings",
     "SinkSettings",
+    "TakeoverSettings",
     "TlsSettings",
 ]
 
@@ -195,6 +197,7 @@ class Settings(Masked):
     handlers: HandlerSettings = HandlerSettings()
     history: HistorySettings = HistorySettings()
     outbox: OutboxSettings = OutboxSettings()
+    takeover: TakeoverSettings = TakeoverSettings()
     notify: NotifySettings = NotifySettings()
     accounts: tuple[AccountSettings, ...] = ()
     sinks: tuple[SinkSettings, ...] = ()

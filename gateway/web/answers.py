@@ -28,6 +28,7 @@ from gateway.web import (
     operations,
     records,
     sign_in,
+    takeover,
 )
 from gateway.web.context import Route
 from gateway.web.schemas import Also, Maybe, Named, OrNull, Text
@@ -123,6 +124,16 @@ ANSWERS: Final[Mapping[Route, Mapping[int, Any]]] = {
     sign_in.begin: {202: _SIGN_IN},
     sign_in.show: {200: _SIGN_IN},
     sign_in.cancel: {200: _SIGN_IN},
+    takeover.take: {
+        200: {"done": str, "account": str, "conversation": str, "until_ms": OrNull(int)}
+    },
+    takeover.show: {
+        200: {
+            "account": str,
+            "taken_over": [{"conversation": str, "until_ms": int}],
+            "count": int,
+        }
+    },
     records.dead_letters_list: {200: {"dead_letters": list[Letter]}},
     records.dead_letters_show: {200: _DEAD_LETTER},
     records.dead_letters_replay: {200: {"done": str, "event_id": str}},

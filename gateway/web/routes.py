@@ -16,6 +16,7 @@ from gateway.web import (
     operations,
     records,
     sign_in,
+    takeover,
 )
 from gateway.web.callers import Need
 from gateway.web.context import Route
@@ -44,6 +45,8 @@ TABLE: Final[dict[tuple[str, str], Route]] = {
     ("POST", "/v1/accounts/<account>/pause"): operations.account_pause,
     ("POST", "/v1/accounts/<account>/resume"): operations.account_resume,
     ("POST", "/v1/accounts/<account>/reset"): operations.account_reset,
+    ("POST", "/v1/accounts/<account>/takeover"): takeover.take,
+    ("GET", "/v1/accounts/<account>/takeover"): takeover.show,
     ("GET", "/v1/accounts/<account>"): operations.account_show,
     ("DELETE", "/v1/accounts/<account>"): joining.remove,
     ("POST", "/v1/send"): operations.send,
@@ -69,6 +72,7 @@ QUERY: Final[dict[Route, tuple[str, ...]]] = {
     sign_in.show: ("seen", "wait_s"),
     operations.accounts_list: ("state", "limit", "after"),
     operations.events: ("after", "account", "limit", "wait_s"),
+    takeover.show: ("limit",),
     records.dead_letters_list: ("account", "limit"),
     records.outbox_list: ("account", "state", "limit"),
 }
@@ -77,6 +81,7 @@ QUERY: Final[dict[Route, tuple[str, ...]]] = {
 BODIES: Final[dict[Route, type]] = {
     credentials.put: credentials.CookieBody,
     joining.add: dict,
+    takeover.take: takeover.TakeOverBody,
     operations.send: operations.SendBody,
     records.outbox_resolve: records.ResolveBody,
     records.journal_backup: records.BackupBody,
@@ -97,7 +102,7 @@ NEEDS: Final[dict[Route, Need]] = {
         (
             *(metrics.show, metrics.accounts, description.show),
             *(operations.status, operations.accounts_list, operations.account_show),
-            *(records.dead_letters_list, records.journal_check),
+            *(records.dead_letters_list, records.journal_check, takeover.show),
         ),
         Need.LOOK,
     ),

@@ -120,9 +120,9 @@ class Disk:
         """Return what former lives left."""
         return self.kept.pasts()
 
-    def kept_text(self, name: str) -> str | None:
-        """Return a text."""
-        return self.kept.kept_text(name)
+    def kept_texts(self, prefix: str) -> Mapping[str, str]:
+        """Return texts."""
+        return self.kept.kept_texts(prefix)
 
     def paused(self) -> Collection[AccountId]:
         """Return who is paused."""

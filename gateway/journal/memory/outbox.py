@@ -118,6 +118,7 @@ def _is_open(record: SendRecord) -> bool:
 def _fits(record: SendRecord, query: SendQuery) -> bool:
     return (
         query.account in (None, record.delivery.account)
+        and query.conversation_id in (None, record.delivery.conversation_id)
         and query.state in (None, record.state)
         and (not query.open_only or _is_open(record))
     )

@@ -189,10 +189,10 @@ class SqliteJournal:
         """Return the accounts that a person paused and nobody resumed since."""
         return frozenset(str(account) for (account,) in self._reader.fetch(pasts.PAUSED, ()))
 
-    def kept_text(self, name: str) -> str | None:
-        """Return the text that was kept last under a name."""
-        rows = self._reader.fetch(pasts.KEPT, (storable(pasts.kept_key(name)),))
-        return next((value for (value,) in rows if isinstance(value, str)), None)
+    def kept_texts(self, prefix: str) -> dict[str, str]:
+        """Return the texts whose names begin so, by name."""
+        rows = self._reader.fetch(pasts.KEPT, pasts.kept_below(prefix))
+        return {str(key).removeprefix(pasts.kept_key("")): str(value) for key, value in rows}
 
     def recovery(self, account: AccountId) -> RecoveryRecord:
         """Return the account's cursor and its hold."""

@@ -16,7 +16,7 @@ from actors.ports.commands import MarkDelivery
 from actors.ports.journal import Journal, SendQuery, SendRecord
 from actors.values import Content, Delivery, SendOutcome, SendResult
 from actors.values import SendState as State
-from gateway.journal.rows import Statement, Value, text
+from gateway.journal.rows import Statement, Value, storable, text
 from gateway.journal.schema import SendState
 from gateway.journal.work import Work
 
@@ -132,13 +132,14 @@ def shown(stored: SendState) -> State:
     return _SHOWN[stored]
 
 
-def select(query: SendQuery) -> tuple[str, list[str | int]]:
+def select(query: SendQuery) -> tuple[str, list[Value]]:
     """Return SQL and values for the sends that are asked for; :func:`record` reads the rows."""
     conditions: list[str] = []
-    values: list[str | int] = []
+    values: list[Value] = []
     for condition, value in (
         ("outbox_id=?", query.outbox_id),
         ("account=?", query.account),
+        ("lane=?", storable(query.conversation_id)),
         ("position>(SELECT coalesce(max(position),0) FROM outbox)-?", query.among_last),
     ):
         if value is not None:
