@@ -215,7 +215,7 @@ def test_what_each_route_needs_is_decided() -> None:
     looked = {
         *("/metrics", "/metrics/accounts", "/v1/openapi.json", "/v1/status", "/v1/accounts"),
         *("/v1/accounts/<account>", "/v1/dead-letters", "/v1/journal/check"),
-        "/v1/accounts/<account>/takeover",,
+        "/v1/accounts/<account>/takeover",
     }
     read = {"/v1/events", "/v1/dead-letters/<event_id>", "/v1/outbox", "/v1/outbox/<outbox_id>"}
     for (method, path), route in TABLE.items():
