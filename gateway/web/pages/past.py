@@ -8,7 +8,16 @@ from typing import Final, TypeVar
 import msgspec
 
 from actors.values import AccountId
-from gateway.reading.queries import Change, CopyUnreadableError, Minute, Queries, Totals
+from gateway.reading.queries import (
+    Change,
+    Conversation,
+    CopyUnreadableError,
+    Found,
+    Line,
+    Minute,
+    Queries,
+    Totals,
+)
 from gateway.web.context import Context
 
 T = TypeVar("T")
@@ -59,6 +68,58 @@ def changes(
 def before(context: Context, name: AccountId, at_ms: int) -> str | None:
     """Return the state an account was in at a time; None: nobody knows."""
     return _asked(context, lambda queries: queries.state_at(name, at_ms))
+
+
+def standing(context: Context) -> str:
+    """Return how the reading copy stands: ``off_memory off failed behind fine``."""
+    if context.reading is None:
+        return "off_memory" if context.gateway.settings.durability == "memory" else "off"
+    state = context.reading.state
+    if state.failure is not None:
+        return "failed"
+    return "behind" if state.behind else "fine"
+
+
+def conversations(
+    context: Context,
+    account: AccountId | None = None,
+    *,
+    waiting: bool = False,
+    before: tuple[int, AccountId, str] | None = None,
+    limit: int = 50,
+) -> Sequence[Conversation] | None:
+    """Return conversations, the newest first; None: nobody knows."""
+    return _asked(
+        context,
+        lambda queries: queries.conversations(account, waiting=waiting, before=before, limit=limit),
+    )
+
+
+def conversation(context: Context, account: AccountId, lane: str) -> Conversation | None:
+    """Return a conversation; None: nothing was said in it, or nobody knows."""
+    return _asked(context, lambda queries: queries.conversation(account, lane))
+
+
+def transcript(
+    context: Context,
+    account: AccountId,
+    lane: str,
+    *,
+    before: tuple[int, int] | None = None,
+    limit: int = 100,
+) -> Sequence[Line] | None:
+    """Return lines of a conversation, the oldest first; None: nobody knows."""
+    return _asked(
+        context,
+        lambda queries: queries.transcript(account, lane, before=before, limit=limit),
+    )
+
+
+def search(
+    context: Context, words: str, account: AccountId | None, limit: int
+) -> Sequence[Found] | None:
+    """Return the newest lines with a text in them; None: nobody knows."""
+    return _asked(context, lambda queries: queries.search(words, account, limit))
 
 
 def _asked(context: Context, ask: Callable[[Queries], T]) -> T | None:

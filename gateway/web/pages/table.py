@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from gateway.web.pages import account, home, public
+from gateway.web.pages import account, home, machine, public, waiting
 from gateway.web.pages.visit import Page, Visit
 from gateway.web.problems import Problem
 
@@ -21,6 +21,18 @@ PAGES: Final[dict[tuple[str, str], Page]] = {
     ("POST", "/accounts/<account>/credentials"): account.paste,
     ("POST", "/accounts/<account>/sign-in"): account.sign_in,
     ("POST", "/accounts/<account>/sign-in/cancel"): account.cancel_sign_in,
+    ("GET", "/waiting"): waiting.show,
+    ("POST", "/waiting"): waiting.choose,
+    ("GET", "/waiting/letters/<event_id>"): waiting.letter,
+    ("POST", "/waiting/letters/<event_id>/replay"): waiting.replay,
+    ("POST", "/waiting/letters/<event_id>/drop"): waiting.drop,
+    ("GET", "/waiting/sends/<outbox_id>"): waiting.send,
+    ("POST", "/waiting/sends/<outbox_id>/arrived"): waiting.arrived,
+    ("POST", "/waiting/sends/<outbox_id>/missing"): waiting.missing,
+    ("GET", "/machine"): machine.show,
+    ("POST", "/machine/backup"): machine.backup,
+    ("POST", "/accounts/pause-all"): machine.pause_all,
+    ("POST", "/accounts/resume-all"): machine.resume_all,
     ("GET", "/sign-in"): public.sign_in,
     ("POST", "/sign-in"): public.sign_in_now,
     ("POST", "/sign-out"): public.sign_out,
