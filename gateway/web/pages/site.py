@@ -19,6 +19,7 @@ from gateway.web.pages.assets import Assets
 from gateway.web.pages.hints import Hints
 from gateway.web.pages.rendering import Renderer
 from gateway.web.pages.visit import Shown, Visit
+from gateway.web.pages.words import WORDS
 from gateway.web.problems import Problem, bad_request, of_exception
 from gateway.web.request import query_of
 from gateway.words import LANGUAGES, Language, language_of, spoken
@@ -85,8 +86,8 @@ class Site:
             return _packed(environ, asset.body, asset.content_type, _KEPT, asset.packed)
         visit: Visit | None = None
         try:
-            page, visit = self._visit(environ, body)
-            shown = page(visit)
+            show, visit = self._visit(environ, body)
+            shown = show(visit)
         except Exception as error:  # whatever it is, it is shown
             problem = of_exception(error)
             if problem is None:
@@ -183,7 +184,7 @@ class Site:
             "can_sign_out": known and visit is not None and visit.caller is not None
             and visit.caller.who != "local",
             "waiting_count": glance.waiting(self._context) if known else 0,
-            "done": visit.query.get("done", "") if visit is not None else "",
+            "done": "" if visit is None else _done(visit),
         }  # fmt: skip
         language = self._language(environ) if visit is None else visit.language
         return self._renderer.page(
@@ -197,6 +198,12 @@ class Site:
 
     def _rang(self, _change: AlertChanged) -> None:
         self.hints.hint("alerts", "waiting")
+
+
+def _done(visit: Visit) -> str:
+    """Return the key of the words that say what was just done; empty if there are none."""
+    key = visit.query.get("done", "")
+    return key if f"done.{key}" in WORDS["en"] else ""
 
 
 def _uri(environ: Environ) -> str:
