@@ -24,6 +24,7 @@ def add_control(commands: Any) -> None:
     _add_letters(commands, where)
     _add_outbox(commands, where)
     _add_journal(commands, where)
+    _add_reading(commands)
     _add_send(commands, where)
     _add_notify(commands)
     tail = commands.add_parser("tail", parents=[where], help="events as they come")
@@ -153,6 +154,18 @@ def _add_journal(commands: Any, where: argparse.ArgumentParser) -> None:
         journal.add_parser(verb, parents=[where], help=f"{told} (stopped gateway)")
 
 
+def _add_reading(commands: Any) -> None:
+    reading = _group(commands, "reading", "the copy of what was said, for the page; a file")
+    shown = reading.add_parser("show", help="its size, what it holds, how far it is behind")
+    purge = reading.add_parser("purge", help="forget what was said to and by an account")
+    purge.add_argument("--account", type=name, required=True, help="whose")
+    told = "only what was said before: 2026-11-28, or 2026-11-28T14:30 by the clock of this machine"
+    purge.add_argument("--before", type=moment_ms, metavar="DATE", help=told)
+    for each in (shown, purge):
+        each.add_argument("-c", "--config", required=True, metavar="FILE", help="its configuration")
+        each.add_argument("--json", action="store_true", help="for programs")
+
+
 def _add_send(commands: Any, where: argparse.ArgumentParser) -> None:
     told = "send a text; 1 if it was not accepted"
     send = commands.add_parser("send", parents=[where], help=told)
@@ -195,6 +208,20 @@ def name(text: str) -> str:
     if not text.strip():
         raise argparse.ArgumentTypeError("it is empty; is the variable set?")
     return text
+
+
+def moment_ms(text: str) -> int:
+    """Return the Unix time of a date, or of a date with a time; in the local zone if it has none.
+
+    A date means its begin.
+    """
+    from datetime import datetime  # noqa: PLC0415  # not for --help
+
+    try:
+        return round(datetime.fromisoformat(text).timestamp() * 1000)
+    except (ValueError, OverflowError, OSError):
+        told = "expected a date such as 2026-11-28, or with a time: 2026-11-28T14:30"
+        raise argparse.ArgumentTypeError(told) from None
 
 
 def number(least: float, most: float, *, whole: bool = False) -> Callable[[str], float]:

@@ -25,6 +25,7 @@ from gateway.journal import care
 from gateway.journal.files import opening
 from gateway.journal.files.lockfile import read_owner
 from gateway.notify.courier import missing
+from gateway.reading import schema
 from gateway.settings import Settings
 from gateway.web.checks import nearest, of_descriptors, of_directory, of_links
 from gateway.web.findings import Finding, Verdict
@@ -60,7 +61,15 @@ def of_settings(settings: Settings) -> Iterator[Finding]:
     yield from _directory(Path(settings.data_dir))
     yield from of_disk(Path(settings.data_dir), mounts.table())
     yield from of_credentials(settings)
+    yield from _reading(Path(settings.data_dir) / schema.FILE)
     yield from _journal(settings)
+
+
+def _reading(path: Path) -> Iterator[Finding]:
+    """Look whether the name of the reading copy is taken; it is built anew whatever else is."""
+    if path.exists() and not schema.is_ours(path):
+        told = f"{path} is another program's database, so nothing is copied for the page"
+        yield Finding("reading", Verdict.WRONG, told, "move it away")
 
 
 def _directory(folder: Path) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ from typing import Final
 from actors.messages import StateChanged
 from actors.policy.alerts import Alert
 from actors.ports.journal import Tally
+from actors.ports.platform import Reader
 from actors.state import Cause, ConnectionState
 from actors.values import AccountId, Failure
 from gateway import arguments
@@ -176,7 +177,11 @@ class AccountView:
 
 
 class Accounts(Mapping[AccountId, AccountView]):
-    """The accounts by name, with the verbs. All verbs are thread-safe and idempotent."""
+    """The accounts by name, with the verbs. All verbs are thread-safe and idempotent.
+
+    Attributes:
+        reader: Returns what reads an account's stored frames; None of one that is not there.
+    """
 
     def __init__(
         self,
@@ -189,7 +194,9 @@ class Accounts(Mapping[AccountId, AccountView]):
         look: Callable[[], None] = lambda: None,
         desk: CredentialDesk,
         reload: Callable[[object], Reloaded] = lambda _: Reloaded(),
+        reader: Callable[[AccountId], Reader | None] = lambda _: None,
     ) -> None:
+        self.reader = reader
         self._look = look
         self._to_review = to_review
         self._reload = reload

@@ -11,6 +11,7 @@ from actors.policy.alerts import Alert
 from actors.ports import Clock
 from actors.ports.commands import StorePaused
 from actors.ports.journal import Journal, Tally
+from actors.ports.platform import Reader
 from actors.registry import AccountRegistry
 from actors.system import System
 from actors.values import AccountId
@@ -101,6 +102,7 @@ class Registry:
             alerts=self.alerts,
             to_review=self._to_review,
             look=life.here,
+            reader=self._reader,
         )
         for account in settings.accounts:
             self._register(account)
@@ -160,6 +162,10 @@ class Registry:
         """Have an account try again whose credentials were replaced."""
         if self.system() is not None:
             self._verb("reset", account)
+
+    def _reader(self, account: AccountId) -> Reader | None:
+        plan = self.plans.get(account)
+        return None if plan is None else plan.platform.reader(account, plan.user_id)
 
     def _learn(self, account: AccountId, secrets: Iterable[str]) -> None:
         self._redactor.learn(secrets, of=f"credentials/{account}")

@@ -127,7 +127,7 @@ class ReadingSettings(Masked):
     """The reading copy: what was said, for the page. Off where ``http.listen`` is null.
 
     Attributes:
-        keep_days: What was said is kept so long; the journal keeps it by ``journal.retention``.
+        keep_days: What was said is kept so long; the journal has its own ``retention_days``.
         max_bytes: Beyond, the oldest is deleted.
         events_per_s: So many are read of a journal that is ahead, at most.
     """

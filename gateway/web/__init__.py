@@ -17,6 +17,7 @@ from gateway import logs
 from gateway.commands import extra
 from gateway.errors import ConfigError
 from gateway.settings.listen import Listen, Port, SocketFile, is_of_this_machine, parse_listen
+from gateway.web import reading
 from gateway.web.application import Application
 from gateway.web.context import Context, Controlled
 from gateway.web.guard import Guard
@@ -37,21 +38,24 @@ class Serving:
 
     Attributes:
         url: Where.
+        reading: What was said, for people to read; None: nothing is copied.
     """
 
     def __init__(self, server: HttpServer, context: Context) -> None:
         self._server = server
         self._context = context
         self.url = server.url
+        self.reading = context.reading
 
     def stop(self) -> bool:
         """Stop answering; requests that wait are answered with what there is. Idempotent.
 
         Returns:
-            True if every thread ended within 5 s.
+            True if every thread ended within 5 s each.
         """
         self._context.close()
-        return self._server.stop()
+        copied = self.reading is None or self.reading.stop()
+        return self._server.stop() and copied
 
 
 def serve(gateway: Controlled, *, log: Any = None) -> Serving | None:
@@ -95,6 +99,9 @@ def serve(gateway: Controlled, *, log: Any = None) -> Serving | None:
     except OSError as error:
         told = f"cannot listen on {http.listen} ({error.strerror or error})"
         raise ConfigError([f"http.listen: {told}; {_remedy(error, listen)}"]) from error
+    context.reading = reading.begin(gateway, log)
+    if site is not None and context.reading is not None:
+        context.reading.heard(lambda: site.hints.hint("chats"))
     server.start()
     log.info("control.listening", url=server.url)
     return Serving(server, context)

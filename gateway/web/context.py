@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
     from gateway.host.gateway import Gateway
+    from gateway.reading.keeping import Reading
 
 Controlled: TypeAlias = "Gateway | StoppedGateway"
 """What is controlled."""
@@ -72,6 +73,7 @@ class Context:
         closing: Set when waiting requests should end.
         tail: The last events, for watchers.
         collectors: What the server itself adds to the metrics.
+        reading: What was said, for people to read; None: nothing is copied.
         registry: The metrics, once somebody has asked for them; ``registering`` guards it.
     """
 
@@ -82,9 +84,9 @@ class Context:
         self.closing = threading.Event()
         self.tail = Tail(gateway.tap, gateway.redact)
         self.collectors: list[Requests] = []
+        self.reading: Reading | None = None
         self.registry: CollectorRegistry | None = None
         self.registering = threading.Lock()
-        self.reading: Any = None
         self._waiting = threading.BoundedSemaphore(MOST_WAITING)
 
     @property

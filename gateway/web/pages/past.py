@@ -8,16 +8,8 @@ from typing import Final, TypeVar
 import msgspec
 
 from actors.values import AccountId
-from gateway.reading.queries import (
-    Change,
-    Conversation,
-    CopyUnreadableError,
-    Found,
-    Line,
-    Minute,
-    Queries,
-    Totals,
-)
+from gateway.reading.answers import Change, Conversation, Found, Line, Minute, Totals
+from gateway.reading.queries import CopyUnreadableError, Queries
 from gateway.web.context import Context
 
 T = TypeVar("T")
