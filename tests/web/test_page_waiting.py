@@ -170,6 +170,8 @@ def test_a_form_that_makes_no_sense_does_nothing(market: Market, serve_api: Serv
         (f"/waiting?send={'x' * 600}", 400),
         ("/waiting?send=%07", 400),
         ("/waiting?account=%00", 200),
+        ("/waiting/letters/%ed%a0%80", 400),
+        ("/waiting/sends/%ed%a0%80", 400),
         ("/waiting/letters/%ff", 400),
         ("/waiting/letters/nothing", 404),
         ("/waiting/sends/nothing", 404),

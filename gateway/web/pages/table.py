@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from gateway.web.pages import account, home, machine, public, waiting
+from gateway.web.pages import account, chat, chats, home, machine, public, taking_over, waiting
 from gateway.web.pages.visit import Page, Visit
 from gateway.web.problems import Problem
 
@@ -29,6 +29,13 @@ PAGES: Final[dict[tuple[str, str], Page]] = {
     ("GET", "/waiting/sends/<outbox_id>"): waiting.send,
     ("POST", "/waiting/sends/<outbox_id>/arrived"): waiting.arrived,
     ("POST", "/waiting/sends/<outbox_id>/missing"): waiting.missing,
+    ("GET", "/chats"): chats.show,
+    ("GET", "/chats/<account>"): chats.show,
+    ("GET", "/chats/<account>/<conversation>"): chat.show,
+    ("GET", "/chats/<account>/<conversation>/send"): chat.back,
+    ("POST", "/chats/<account>/<conversation>/send"): chat.send,
+    ("POST", "/chats/<account>/<conversation>/take-over"): taking_over.take_over,
+    ("POST", "/chats/<account>/<conversation>/hand-back"): taking_over.hand_back,
     ("GET", "/machine"): machine.show,
     ("POST", "/machine/backup"): machine.backup,
     ("POST", "/accounts/pause-all"): machine.pause_all,
