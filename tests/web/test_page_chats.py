@@ -156,6 +156,43 @@ def test_a_transcript_tells_who_said_what_and_what_became_of_it(
     assert order.index("ask 1") < order.index("answer to ask 1") < order.index("forbidden")
 
 
+def test_an_echo_does_not_make_a_person_a_bot(tmp_path: Path, serve_api: Serve) -> None:
+    http = {"listen": "127.0.0.1:0"}
+    behaviour = Behaviour(backlog="push", echo=True)
+    with Market(tmp_path, SHOP, behaviour=behaviour, http=http) as market:
+
+        @market.gateway.on(ChatMessage, own=True)
+        def answer(event: ChatMessage) -> None:
+            market.ledger(event)
+            if event.text == "ask":
+                event.reply("answer")
+
+        market.start()
+        reader = Reader(serve_api(market.gateway, log=market.log))
+        lane = lane_of(market)
+        market.shops[SHOP].buyer("77001").says("ask")
+        market.gateway.send(SHOP, lane, "by hand", to="77001").result(WAIT_S)
+        market.ledger.wait(3)  # the echoes are in the journal
+        path = addresses.chat(SHOP, lane)
+        page = reader.until(
+            path,
+            lambda page: (
+                page.text.count("Arrived") == 2 and echoed(reader, lane) == {"by hand", "answer"}
+            ),
+        )
+        said = bubbles(page)
+        assert "Sent by hand or by a program" in said["mine", "by hand"]
+        assert "Bot" in said["mine", "answer"]
+        assert page.html.count("bubble mine") == 2
+
+
+def echoed(reader: Reader, lane: str) -> set[str | None]:
+    """Return the own messages that the copy has from the platform."""
+    assert reader.context.reading is not None
+    lines = reader.context.reading.queries.transcript(SHOP, lane)
+    return {line.text for line in lines if line.own and line.key % 2 == 0}
+
+
 def bubbles(page: Seen) -> Mapping[tuple[str, str], str]:
     """Return what stands beneath each bubble, by whose it is and its text."""
     found = {}
@@ -244,7 +281,7 @@ def test_older_lines_are_loaded_each_once(
     for number in range(8):
         buyer.says(f"number {number}")
     page = reader.until(path, lambda page: "number 7" in page.text)
-    shown = []
+    shown: list[str] = []
     while True:
         serious(page)
         shown = [*re.findall(r"number \d", page.text), *shown]

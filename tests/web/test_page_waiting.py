@@ -189,6 +189,35 @@ def test_a_form_that_makes_no_sense_does_nothing(market: Market, serve_api: Serv
         assert browser.get(path).status == 405
 
 
+def test_what_is_left_when_the_time_is_over_is_told(
+    market: Market, serve_api: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_letters(market, "one", "two")
+    monkeypatch.setattr(waiting, "LONGEST_S", -1.0)
+    browser = Browser(serve_api(market.gateway, log=market.log))
+    chosen = list(map(addresses.segment, letters(market)))
+    after = browser.post("/waiting", {"letter": chosen, "verb": "dropped"})
+    assert "Dropped: 0." in after.text
+    assert "Not tried: 2. Press the button again." in after.text
+    assert len(letters(market)) == 2
+
+
+def test_a_secret_in_what_is_shown_is_masked_before_it_is_cut(
+    market: Market, serve_api: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "MOST_CHARS", 400)
+    monkeypatch.setattr(waiting, "_REDACTED", 20_000)
+    token = market.shops[SHOP].token
+    with_letters(market, "w" * (200 - len(token) // 2) + f" {token}", f"mine is {token}")
+    browser = Browser(serve_api(market.gateway, log=market.log))
+    pages = [browser.get(path) for path in ("/waiting", *map(addresses.letter, letters(market)))]
+    for page in pages:
+        assert page.status == 200
+        assert token[: len(token) // 2 - 1] not in page.html, "nor a part of it"
+    assert "mine is" in pages[0].text
+    assert "more characters are not shown" in pages[1].text
+
+
 @pytest.mark.parametrize(
     ("verb", "state"), [("arrived", SendState.ACCEPTED), ("missing", SendState.REFUSED)]
 )

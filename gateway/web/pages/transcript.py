@@ -78,7 +78,7 @@ def _answers_below(lines: Sequence[Line]) -> list[Line]:
     held: defaultdict[str, list[Line]] = defaultdict(list)
     ordered: list[Line] = []
     for line in lines:
-        if line.answers is not None and line.answers in asked:
+        if line.own and line.answers is not None and line.answers in asked:
             held[line.answers].append(line)
             continue
         ordered.append(line)
