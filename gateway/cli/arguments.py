@@ -27,6 +27,11 @@ def add_control(commands: Any) -> None:
     _add_reading(commands)
     _add_send(commands, where)
     _add_notify(commands)
+    told = "a link that signs a browser in once, with its QR code"
+    link = commands.add_parser("sign-in-link", parents=[where], help=told)
+    link.add_argument("--viewer", action="store_true", help="who may look and change nothing")
+    told = "as a browser reaches the gateway, e.g. https://gw.example"
+    link.add_argument("--base", type=name, metavar="URL", help=told)
     tail = commands.add_parser("tail", parents=[where], help="events as they come")
     tail.add_argument("--account", type=name, help="only this account's")
     tail.add_argument("--count", type=number(1, MOST_EVENTS, whole=True), help="end after so many")

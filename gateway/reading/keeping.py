@@ -14,6 +14,7 @@ from gateway import listeners
 from gateway.journal.files.opening import JOURNAL_FILE
 from gateway.reading import schema
 from gateway.reading.following import Follower, State
+from gateway.reading.overview import Overview
 from gateway.reading.queries import Queries
 from gateway.settings import Settings
 
@@ -31,7 +32,8 @@ class Reading:
         log: A structlog logger.
 
     Attributes:
-        queries: What can be asked.
+        queries: What can be asked of conversations.
+        overview: What can be asked of all at a glance.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class Reading:
     ) -> None:
         folder = Path(settings.data_dir)
         self.queries = Queries(folder / schema.FILE)
+        self.overview = Overview(folder / schema.FILE)
         self._listeners: list[Callable[[], None]] = []
         self._log = log
         self._follower = Follower(

@@ -5,25 +5,19 @@ Each call opens the file, reads, and closes it: a copy that is built anew is ano
 
 from __future__ import annotations
 
-import contextlib
 import re
-import sqlite3
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from actors.values import AccountId
 from gateway import arguments
-from gateway.reading import schema
-from gateway.reading.answers import Change, Conversation, Found, Line, Minute
+from gateway.reading.answers import Conversation, Found, Line
+from gateway.reading.asking import most, rows
 from gateway.reading.messages import legible
-from gateway.reading.writing import MINUTE_MS
 
 LEAST_TRIGRAM: Final = 3
 """Characters of a word that the index of words can find; shorter ones are looked for by reading."""
-
-MOST_ROWS: Final = 1_000
 
 MOST_SHOWN: Final = 10_000
 """Characters of a line of a transcript; one that is longer ends in an ellipsis."""
@@ -33,12 +27,6 @@ MOST_SOUGHT: Final = 200
 
 AROUND: Final = 100
 """Characters shown before what was found; after it some more."""
-
-ANSWER_S: Final = 5.0
-"""Seconds a question may take."""
-
-PATIENT_STEPS: Final = 50_000
-"""Steps of SQLite's machine between two looks at the clock."""
 
 _NO_BOUND: Final = 1 << 62
 
@@ -139,7 +127,7 @@ class Queries:
             values += (before[0], *before)
         order = "waits_since" if waiting else "at DESC, account DESC, lane DESC"
         query = f"{_CONVERSATIONS} WHERE {' AND '.join(conditions)} ORDER BY {order} LIMIT ?"
-        return [_conversation(row) for row in self._rows(query, (*values, _most(limit)))]
+        return [_conversation(row) for row in rows(self._path, query, (*values, most(limit)))]
 
     def conversation(self, account: AccountId, lane: str) -> Conversation | None:
         """Return one conversation; None: nothing was said in it.
@@ -149,7 +137,7 @@ class Queries:
         """
         query = f"{_CONVERSATIONS} WHERE account=? AND lane=?"
         values = arguments.account(account), legible(lane)
-        return next(map(_conversation, self._rows(query, values)), None)
+        return next(map(_conversation, rows(self._path, query, values)), None)
 
     def transcript(
         self,
@@ -172,11 +160,11 @@ class Queries:
             CopyUnreadableError: There is no copy, or it cannot be read just now.
         """
         at_ms, key = (_NO_BOUND, 0) if before is None else before
-        rows = self._rows(
+        found = rows(self._path,
             _LINES,
             {
                 "a": arguments.account(account), "l": legible(lane), "b": at_ms, "k": key,
-                "n": _most(limit), "s": MOST_SHOWN + 1,
+                "n": most(limit), "s": MOST_SHOWN + 1,
             },
         )  # fmt: skip
         return [
@@ -188,7 +176,7 @@ class Queries:
             for (
                 at, own, kind, subtype, who, text, flags, outbox_id, event_id, state, reason,
                 place, answers
-            ) in reversed(rows)
+            ) in reversed(found)
         ]  # fmt: skip
 
     def search(self, words: str, account: AccountId | None = None, limit: int = 50) -> list[Found]:
@@ -218,65 +206,12 @@ class Queries:
         values = {
             "w": f"%{pattern}%" if short else f'"{quoted}"',
             "a": None if account is None else arguments.account(account),
-            "n": _most(limit), "q": sought, "r": AROUND, "s": 3 * AROUND,
+            "n": most(limit), "q": sought, "r": AROUND, "s": 3 * AROUND,
         }  # fmt: skip
         return [
             Found(account=account_, lane=lane, nick=nick, at_ms=at, own=bool(own), text=text)
-            for account_, lane, nick, at, own, text in self._rows(query, values)
+            for account_, lane, nick, at, own, text in rows(self._path, query, values)
         ]
-
-    def minutes(self, account: AccountId | None, since_ms: int) -> list[Minute]:
-        """Return the minutes in which something happened, the oldest first.
-
-        Args:
-            account: Of this; None: of all together.
-            since_ms: Our Unix time.
-
-        Raises:
-            CopyUnreadableError: There is no copy, or it cannot be read just now.
-        """
-        table, whose = ("total", "") if account is None else ("minute", "AND account=:a ")
-        query = (
-            "SELECT minute, received, answered, reconnects, slowest "  # noqa: S608  # ours
-            f"FROM {table} WHERE minute>=:m {whose}ORDER BY minute"
-        )
-        whom = None if account is None else arguments.account(account)
-        return [
-            Minute(
-                minute=minute, received=received, answered=answered, reconnects=reconnects,
-                slowest_ms=slowest,
-            )
-            for minute, received, answered, reconnects, slowest in self._rows(
-                query, {"m": since_ms // MINUTE_MS, "a": whom}
-            )
-        ]  # fmt: skip
-
-    def changes(self, account: AccountId, *, since_ms: int = 0, limit: int = 20) -> list[Change]:
-        """Return changes of an account's state, the newest first.
-
-        Raises:
-            CopyUnreadableError: There is no copy, or it cannot be read just now.
-        """
-        query = (
-            "SELECT at, state, cause, why, reason, detail FROM state "
-            "WHERE account=? AND at>=? ORDER BY at DESC, number DESC LIMIT ?"
-        )
-        values = arguments.account(account), since_ms, _most(limit)
-        return [
-            Change(at_ms=at, state=state, cause=cause, why=why, reason=reason, detail=detail)
-            for at, state, cause, why, reason, detail in self._rows(query, values)
-        ]
-
-    def _rows(self, query: str, values: Any) -> Sequence[Any]:
-        until_s = time.monotonic() + ANSWER_S
-        try:
-            with contextlib.closing(schema.connect(self._path, read_only=True)) as copy:
-                copy.set_progress_handler(lambda: time.monotonic() > until_s, PATIENT_STEPS)
-                return copy.execute(query, values).fetchall()
-        except (sqlite3.Error, schema.DamagedError) as error:
-            if time.monotonic() > until_s:
-                raise CopyUnreadableError(f"the answer took longer than {ANSWER_S:g} s") from error
-            raise CopyUnreadableError(str(error)) from error
 
 
 def _conversation(row: Sequence[Any]) -> Conversation:
@@ -287,13 +222,5 @@ def _conversation(row: Sequence[Any]) -> Conversation:
     )  # fmt: skip
 
 
-def _most(limit: object) -> int:
-    return arguments.whole("limit", limit, least=1, most=MOST_ROWS)
-
-
 def _cut(text: str | None) -> str | None:
     return text if text is None or len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}…"
-
-
-class CopyUnreadableError(Exception):
-    """There is no reading copy, or it cannot be read just now; it is built anew by itself."""

@@ -98,12 +98,16 @@ class HttpSettings(Masked):
         listen: ``host:port``, or ``unix:PATH``, resolved as ``data_dir`` is; None: off.
         token: Bearer token; required unless it listens on loopback.
         metrics_token: Bearer token that opens the metrics and nothing else; None: there is none.
+        viewer_token: Bearer token of those who may look and change nothing; None: there is none.
+        viewer_chats: They may see what buyers wrote, too.
         hosts: Further names it is asked by, e.g. that of a reverse proxy.
     """
 
     listen: str | None = None
     token: Secret | None = None
     metrics_token: Secret | None = None
+    viewer_token: Secret | None = None
+    viewer_chats: bool = False
     hosts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

@@ -19,7 +19,16 @@ from gateway.host.send_view import SendView
 from gateway.journal.care import Report
 from gateway.journal.files.backup import Backup
 from gateway.journal.upkeep.retention import Pruned
-from gateway.web import credentials, description, joining, metrics, operations, records, sign_in
+from gateway.web import (
+    access,
+    credentials,
+    description,
+    joining,
+    metrics,
+    operations,
+    records,
+    sign_in,
+)
 from gateway.web.context import Route
 from gateway.web.schemas import Also, Maybe, Named, OrNull, Text
 
@@ -83,12 +92,13 @@ _IN_OUTBOX: Final = {"outbox_id": str, "outcome": NoneType}
 ANSWERS: Final[Mapping[Route, Mapping[int, Any]]] = {
     operations.livez: {200: {"status": str}},
     operations.readyz: {200: {"status": str}},
-    operations.identity: {200: {"proof": OrNull(str)}},
+    operations.identity: {200: {"proof": OrNull(str), "viewer_proof": OrNull(str)}},
     metrics.show: {200: Text(("text/plain", metrics.OPENMETRICS))},
     metrics.accounts: {200: Text(("text/plain",))},
     description.show: {200: Mapping[str, Any]},
     operations.status: {200: _STATUS},
     operations.stop: {200: {"done": str, "clean": bool}, 202: {"done": str}},
+    access.make_link: {201: {"role": str, "code": str, "path": str, "expires_s": int}},
     operations.accounts_list: {200: {"accounts": [_ACCOUNT], "next": OrNull(str)}},
     operations.account_show: {200: _ACCOUNT},
     operations.account_pause: {200: _MOVED},

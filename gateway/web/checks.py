@@ -44,7 +44,7 @@ def of_machine() -> Iterator[Finding]:
         yield Finding("websocket", Verdict.WRONG, what, fix)
     else:
         yield Finding("websocket", Verdict.FINE, "the library is there, and nothing shadows it")
-    if importlib.util.find_spec("waitress") is None:
+    if None in map(importlib.util.find_spec, ("waitress", "itsdangerous", "jinja2")):
         told = "the extra [http] is not installed; a running gateway could not be asked"
         yield Finding("http", Verdict.WARNING, told, extra("http"))
     else:

@@ -13,8 +13,10 @@ from market import WAIT_S, Log, Market
 
 from actors.runtime.clock import SystemClock
 from gateway.reading import schema
+from gateway.reading.asking import CopyUnreadableError
 from gateway.reading.following import Follower
-from gateway.reading.queries import CopyUnreadableError, Queries
+from gateway.reading.overview import Overview
+from gateway.reading.queries import Queries
 from gateway.settings import ReadingSettings
 
 T = TypeVar("T")
@@ -41,6 +43,7 @@ class Following:
         )
         market.gateway.on_state(self.follower.moved)
         self.queries = Queries(self.path)
+        self.overview = Overview(self.path)
 
     def _heard(self) -> None:
         with self._changed:

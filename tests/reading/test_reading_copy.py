@@ -60,10 +60,10 @@ def test_a_conversation_is_read_as_it_was_held(market: Market, tmp_path: Path) -
             )
         assert queries.search("ask", OTHER) == []
         (minute,) = following.until(
-            lambda: queries.minutes(SHOP, 0)[-1:], lambda found: found[0].answered == 1
+            lambda: following.overview.minutes(SHOP, 0)[-1:], lambda found: found[0].answered == 1
         )
         assert (minute.received, minute.reconnects) == (2, 0)
-        assert [change.state for change in queries.changes(SHOP)][:1] == ["connected"]
+        assert [change.state for change in following.overview.changes(SHOP)][:1] == ["connected"]
         assert following.path.stat().st_mode & 0o777 == 0o600
 
 

@@ -17,6 +17,7 @@ from gateway.journal.sqlite import following
 from gateway.platforms import registry
 from gateway.reading import schema
 from gateway.reading.copying import SETTLED_S, Copying
+from gateway.reading.overview import Overview
 from gateway.reading.queries import Queries
 
 NOW_MS = 1_700_000_000_000
@@ -34,6 +35,7 @@ class Rig:
         self.reader = {"a": reader}.get
         self.copying = Copying(self.reading, self.copy, self.reader)
         self.queries = Queries(folder / schema.FILE)
+        self.overview = Overview(folder / schema.FILE)
         self.now_s = 1000.0
 
     def event(self, number: int, text: str, **other: Any) -> None:

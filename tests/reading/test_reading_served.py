@@ -69,7 +69,7 @@ def test_a_served_gateway_keeps_a_copy(market: Market, tmp_path: Path) -> None:
         assert market.log.wait("listener.failed")
         ear.end()
         ear.end()
-        assert [each.state for each in reading.queries.changes(SHOP)][:1] == ["connected"]
+        assert [each.state for each in reading.overview.changes(SHOP)][:1] == ["connected"]
     names = [each.name for each in threading.enumerate()]
     assert "gateway/reading" not in names
     assert schema.kept(schema.connect(tmp_path / schema.FILE, read_only=True))["closed"] == 1

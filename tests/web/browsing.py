@@ -48,10 +48,12 @@ class Browser:
     Args:
         api: Where.
         language: What is wished for.
+        token: Who visits; None: the owner.
     """
 
-    def __init__(self, api: Api, language: str = "en") -> None:
+    def __init__(self, api: Api, language: str = "en", *, token: str | None = None) -> None:
         self._api = api
+        self._token = token or api.token
         self._language = language
 
     def get(self, path: str) -> Seen:
@@ -67,8 +69,9 @@ class Browser:
         headers = {"Accept-Language": self._language}
         if body is not None:
             headers["Content-Type"] = FORM
-        if self._api.token:
-            headers["Authorization"] = f"Bearer {self._api.token}"
+            headers["Origin"] = self._api.served.url
+        if self._token:
+            headers["Authorization"] = f"Bearer {self._token}"
         try:
             connection.request(method, path, body, headers)
             answer = connection.getresponse()

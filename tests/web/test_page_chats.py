@@ -19,12 +19,12 @@ from actors.state import ConnectionState
 from gateway import ChatMessage
 from gateway.testing import Behaviour, Rule, faults
 from gateway.web.context import Context
-from gateway.web.guard import Caller, Guard, Role
 from gateway.web.pages import addresses, chat, chats, taking_over
 
 serve_api = control_api.serve_api
 
 SHOP, OTHER = "2201", "2202"
+OWNER, VIEWER = "owner-of-all-of-this", "viewer-of-some-of-this"
 EVIL = "\x1b[31m<script>alert(1)</script>\u202egnp.exe مرحبا"
 SEND = "/r/MessageSend/*"
 HISTORY = "/r/MessageManager/listUserMessages"
@@ -65,7 +65,7 @@ class Reader:
 
 @pytest.fixture
 def market(tmp_path: Path) -> Iterator[Market]:
-    http = {"listen": "127.0.0.1:0"}
+    http = {"listen": "127.0.0.1:0", "token": OWNER, "viewer_token": VIEWER}
     overrides = {SHOP: {"send": {"review_s": 0.3}}}
     behaviour = Behaviour(backlog="push", echo=False)
     with Market(
@@ -399,12 +399,8 @@ def test_without_a_copy_it_says_why(tmp_path: Path, serve_api: Serve) -> None:
             serious(page)
 
 
-def test_who_may_not_read_chats_gets_none(
-    market: Market, serve_api: Serve, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Guard, "caller_of", lambda *_: Caller(role=Role.VIEWER, who="viewer"))
-    monkeypatch.setattr("gateway.web.pages.visit.Visit.may_read_chats", False)
-    browser = Browser(serve_api(market.gateway, log=market.log))
+def test_who_may_not_read_chats_gets_none(market: Market, serve_api: Serve) -> None:
+    browser = Browser(serve_api(market.gateway, log=market.log), token=VIEWER)
     for path in ("/chats", f"/chats/{SHOP}", f"/chats/{SHOP}/c", "/chats?q=x"):
         assert browser.get(path).status == 403
     assert browser.post(f"/chats/{SHOP}/c/send", {"text": "x", "key": "k"}).status == 403
@@ -447,3 +443,23 @@ def test_a_person_takes_over_and_hands_back(
     assert engine.until == {}
     assert "silent here" not in again.text
     assert len(market.log.found("control.performed", account=SHOP)) == 2
+
+
+def test_a_viewer_may_be_let_read_and_writes_nothing(tmp_path: Path, serve_api: Serve) -> None:
+    http = {
+        "listen": "127.0.0.1:0", "token": OWNER, "viewer_token": VIEWER, "viewer_chats": True,
+    }  # fmt: skip
+    with Market(tmp_path, SHOP, behaviour=Behaviour(backlog="push"), http=http) as market:
+        market.listen()
+        market.start()
+        reader = Reader(serve_api(market.gateway, log=market.log))
+        path = addresses.chat(SHOP, lane_of(market))
+        market.shops[SHOP].buyer("77001").says("还在吗")
+        reader.until(path, lambda page: "还在吗" in page.text)
+        viewer = Browser(reader.api, token=VIEWER)
+        page = viewer.get(path)
+        serious(page)
+        assert "还在吗" in page.text
+        assert f"{path}/send#latest" not in page.forms()
+        assert viewer.post(f"{path}/send", {"text": "x", "key": "k"}).status == 403
+        assert market.shops[SHOP].sent == []

@@ -17,12 +17,12 @@ from market import WAIT_S, Market
 from actors.values import SendOutcome, SendState
 from gateway import ChatMessage
 from gateway.testing import Behaviour, Rule, faults
-from gateway.web.guard import Caller, Guard, Role
 from gateway.web.pages import addresses, waiting
 
 serve_api = control_api.serve_api
 
 SHOP, OTHER = "2201", "2202"
+OWNER, VIEWER = "owner-of-all-of-this", "viewer-of-some-of-this"
 EVIL = "\x1b[31m<script>alert(1)</script>\u202egnp.exe & 'quoted' \"twice\""
 SEND = "/r/MessageSend/*"
 HISTORY = "/r/MessageManager/listUserMessages"
@@ -44,7 +44,7 @@ class Counter:
 @pytest.fixture
 def market(tmp_path: Path) -> Iterator[Market]:
     behaviour = Behaviour(backlog="push", echo=False)
-    http = {"listen": "127.0.0.1:0"}
+    http = {"listen": "127.0.0.1:0", "token": OWNER, "viewer_token": VIEWER}
     overrides = {SHOP: {"send": {"review_s": 0.3}}}
     with Market(
         tmp_path, SHOP, OTHER, behaviour=behaviour, overrides=overrides, http=http
@@ -248,14 +248,10 @@ def test_what_nobody_can_tell_is_told_by_a_person(
     assert addresses.send(outbox_id, "arrived") not in ended.forms()
 
 
-def test_who_may_look_sees_no_words(
-    market: Market, serve_api: Serve, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_who_may_look_sees_no_words(market: Market, serve_api: Serve) -> None:
     with_letters(market, "my address is 5 Elm Road")
     outbox_id = unknown_send(market, "the code is 4711")
-    monkeypatch.setattr(Guard, "caller_of", lambda *_: Caller(role=Role.VIEWER, who="viewer"))
-    monkeypatch.setattr("gateway.web.pages.visit.Visit.may_read_chats", False)
-    browser = Browser(serve_api(market.gateway, log=market.log))
+    browser = Browser(serve_api(market.gateway, log=market.log), token=VIEWER)
     (letter,) = letters(market)
     for path in ("/waiting", addresses.letter(letter), addresses.send(outbox_id)):
         page = browser.get(path)

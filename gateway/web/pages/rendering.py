@@ -141,6 +141,8 @@ class Tongue:
 
     def lasted(self, seconds: float) -> str:
         """Return a time span, in its largest unit."""
+        if 0 < seconds < 1:
+            return self.text("milliseconds", count=round(seconds * 1000))
         whole = max(0, round(seconds))
         for unit, length in _UNITS:
             if whole >= length or length == 1:

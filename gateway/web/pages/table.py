@@ -7,8 +7,9 @@ from typing import Final
 
 import msgspec
 
+from gateway.web.callers import Need
 from gateway.web.pages import account, chat, chats, home, machine, public, taking_over, waiting
-from gateway.web.pages.visit import Page, Visit
+from gateway.web.pages.visit import Page
 from gateway.web.problems import Problem
 
 PAGES: Final[dict[tuple[str, str], Page]] = {
@@ -67,28 +68,22 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         names: The segments that stand for ``<…>``, still quoted.
+        need: What it needs of its visitor; None: nobody must be signed in.
     """
 
     page: Page
     label: str
     names: tuple[str, ...]
-    needs_caller: bool
+    need: Need | None
 
-    def check(self, visit: Visit) -> None:
-        """Refuse who may not.
 
-        Raises:
-            Problem: 403; says what may be done instead.
-        """
-        method, _, path = self.label.partition(" ")
-        if not self.needs_caller or visit.may_act:
-            return
-        if method != "GET":
-            told = "whoever is signed in to look may change nothing"
-            raise Problem(403, "not_allowed", told, "sign in with http.token")
-        if path.startswith(CHATS) and not visit.may_read_chats:
-            told = "whoever is signed in to look may not read chats"
-            raise Problem(403, "not_allowed", told, "set http.viewer_chats, or use http.token")
+def need(method: str, path: str) -> Need | None:
+    """Return what a page needs of its visitor; None: nobody must be signed in."""
+    if (method, path) in PUBLIC:
+        return None
+    if method != "GET":
+        return Need.ACT
+    return Need.READ if path.startswith(CHATS) else Need.LOOK
 
 
 def find(method: str, parts: Sequence[str]) -> Found:
@@ -107,7 +102,7 @@ def find(method: str, parts: Sequence[str]) -> Found:
                 page=page,
                 label=f"{method} {path}",
                 names=names,
-                needs_caller=(method, path) not in PUBLIC,
+                need=need(method, path),
             )
         others.append(its_method)
     if others:

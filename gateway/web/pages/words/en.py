@@ -24,6 +24,7 @@ WORDS: Final[Mapping[str, str]] = {
     "one_hours": "{count} hour",
     "minutes": "{count} minutes",
     "one_minutes": "{count} minute",
+    "milliseconds": "{count} ms",
     "seconds": "{count} seconds",
     "one_seconds": "{count} second",
     "since": "for {lasted}",

@@ -24,6 +24,7 @@ WORDS: Final[Mapping[str, str]] = {
     "one_hours": "{count} 小时",
     "minutes": "{count} 分钟",
     "one_minutes": "{count} 分钟",
+    "milliseconds": "{count} 毫秒",
     "seconds": "{count} 秒",
     "one_seconds": "{count} 秒",
     "since": "已持续 {lasted}",
