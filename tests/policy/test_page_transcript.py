@@ -67,6 +67,7 @@ def test_what_has_no_text_is_named() -> None:
 def test_marks_and_lines_between() -> None:
     (bubble,) = bubbles([line(flags=LATE | RECOVERED, kind="order_status")])
     assert (bubble.late, bubble.recovered, bubble.note) == (True, True, True)
+    assert bubbles([line(kind="order_status", text=None)]) == [], "it says nothing"
     (plain,) = bubbles([line()])
     assert (plain.late, plain.recovered, plain.note) == (False, False, False)
 

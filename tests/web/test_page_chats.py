@@ -13,6 +13,7 @@ import control_api
 import pytest
 from browsing import Browser, Seen, serious
 from control_api import Api, Serve
+from gallery import gallery
 from market import WAIT_S, Market
 
 from actors.state import ConnectionState
@@ -143,7 +144,7 @@ def test_a_transcript_tells_who_said_what_and_what_became_of_it(
     assert "Written on a device" in said["mine", "I wrote this on my phone"]
     assert "Sent by hand or by a program" in said["mine", "forbidden"]
     assert "Not sent" in said["mine", "forbidden"]
-    assert "Nobody knows" in said["mine", "lost"]
+    assert "Outcome unknown" in said["mine", "lost"]
     assert addresses.send(lost.outbox_id) in page.links(), "there it is decided"
     assert "alert(1)" in page.text
     assert "<script>alert" not in page.html
@@ -184,6 +185,26 @@ def test_an_echo_does_not_make_a_person_a_bot(tmp_path: Path, serve_api: Serve) 
         assert "Sent by hand or by a program" in said["mine", "by hand"]
         assert "Bot" in said["mine", "answer"]
         assert page.html.count("bubble mine") == 2
+
+
+def test_an_account_that_is_known_by_its_login_knows_its_own_words(
+    tmp_path: Path, serve_api: Serve
+) -> None:
+    """The settings name no user: what the owner writes on a phone is no question of a buyer."""
+    http = {"listen": "127.0.0.1:0"}
+    with gallery(tmp_path, http=http) as market:
+        market.listen()
+        market.start()
+        assert market.gateway.settings.accounts[0].credentials.user_id is None
+        reader = Reader(serve_api(market.gateway, log=market.log))
+        buyer = market.shops[SHOP].buyer("77001")
+        buyer.says("还在吗")
+        buyer.hears("on my phone")
+        page = reader.until(
+            addresses.chat(SHOP, lane_of(market)), lambda page: "on my phone" in page.text
+        )
+        assert "Written on a device" in bubbles(page)["mine", "on my phone"]
+        assert "Nobody waits" in reader.browser.get("/chats?waiting=1").text
 
 
 def echoed(reader: Reader, lane: str) -> set[str | None]:

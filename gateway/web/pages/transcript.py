@@ -63,7 +63,7 @@ def bubbles(lines: Sequence[Line], sent: SendView | None = None) -> list[Bubble]
         lines: Of a conversation.
         sent: What was just sent there; it is shown even if the copy has not got it yet.
     """
-    shown = [_of_line(line) for line in _answers_below(lines)]
+    shown = [_of_line(line) for line in _answers_below(lines) if line.text or not _is_note(line)]
     if sent is not None and sent.outbox_id not in {line.outbox_id for line in lines}:
         shown.append(_of_send(sent))
     return shown
@@ -93,7 +93,7 @@ def _of_line(line: Line) -> Bubble:
     media = line.subtype if line.subtype in MEDIA else "other"
     return Bubble(
         key=f"{line.at_ms}.{line.key}",
-        note=line.kind != "chat_message",
+        note=_is_note(line),
         own=line.own,
         who=line.who,
         author=_author(line),
@@ -107,6 +107,10 @@ def _of_line(line: Line) -> Bubble:
         state=line.state,
         reason=line.reason,
     )
+
+
+def _is_note(line: Line) -> bool:
+    return line.kind != "chat_message"
 
 
 def _author(line: Line) -> Author:

@@ -68,7 +68,7 @@ WORDS: Final[Mapping[str, str]] = {
     "send.parked": "Perhaps handled",
     "send.queued": "Waits to be sent",
     "send.sending": "Being sent",
-    "send.unknown": "Nobody knows whether it arrived",
+    "send.unknown": "Outcome unknown",
     "send.accepted": "Arrived",
     "send.refused": "Not sent",
     "send.expired": "Too late to be sent",

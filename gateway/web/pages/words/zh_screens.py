@@ -64,7 +64,7 @@ WORDS: Final[Mapping[str, str]] = {
     "send.parked": "可能已处理",
     "send.queued": "等待发送",
     "send.sending": "正在发送",
-    "send.unknown": "不知是否送达",
+    "send.unknown": "结果不明",
     "send.accepted": "已送达",
     "send.refused": "未发送",
     "send.expired": "过期未发",
