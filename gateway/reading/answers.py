@@ -89,13 +89,6 @@ class Minute(msgspec.Struct, frozen=True, kw_only=True):
     slowest_ms: int
 
 
-class Totals(msgspec.Struct, frozen=True, kw_only=True):
-    """Counts of all accounts together."""
-
-    received: int
-    answered: int
-
-
 class Change(msgspec.Struct, frozen=True, kw_only=True):
     """A change of an account's state."""
 
