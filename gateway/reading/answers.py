@@ -41,6 +41,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
         event_id: What it is; of a send what it answers.
         state: Of our send.
         reason: Of that state.
+        answers: The event that our send answers; None: it answers none, or is no send of ours.
     """
 
     key: int
@@ -55,6 +56,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     event_id: str | None
     state: str | None
     reason: str | None
+    answers: str | None = None
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):

@@ -176,7 +176,10 @@ class Copying:
                     frame, came_ms = frames.get(row.raw_id, (None, 0))
                     read[key] = _decoded(readers[row.account], frame, row.raw_id, came_ms)
                 if row.place < len(read[key]):
-                    event = msgspec.structs.replace(read[key][row.place], lane_seq=row.number)
+                    event = read[key][row.place]
+                    # Who an account is may be known from its login only, which no reader has.
+                    own = event.own or row.own
+                    event = msgspec.structs.replace(event, lane_seq=row.number, own=own)
                     line = said(event, late=row.late)
                     if line is not None:
                         lines.append(line)

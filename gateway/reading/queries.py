@@ -37,18 +37,18 @@ _CONVERSATIONS: Final = (
 # A send of ours whose echo has come is one line with it: the platform's, with our outcome.
 _LINES: Final = """
 SELECT at, own, kind, subtype, who, substr(text, 1, :s), flags, sent_id, event_id, state, reason,
-  place FROM (SELECT * FROM (
+  place, answers FROM (SELECT * FROM (
   SELECT s.at AS at, s.own AS own, s.kind AS kind, s.subtype AS subtype, s.who AS who,
     s.text AS text, s.flags AS flags, o.outbox_id AS sent_id,
     coalesce(o.event_id, s.event_id) AS event_id, o.state AS state, o.reason AS reason,
-    s.seq * 2 AS place
+    s.seq * 2 AS place, o.event_id AS answers
   FROM said AS s LEFT JOIN sent AS o ON s.own=1 AND o.account=s.account AND o.lane=s.lane
     AND o.message_id=s.message_id
   WHERE s.account=:a AND s.lane=:l AND s.at<=:b AND (s.at<:b OR s.seq*2<:k)
   ORDER BY s.at DESC, s.seq DESC LIMIT :n)
   UNION ALL SELECT * FROM (
   SELECT o.at, 1, 'chat_message', NULL, NULL, o.text, 0, o.outbox_id, o.event_id, o.state,
-    o.reason, o.number * 2 + 1
+    o.reason, o.number * 2 + 1, o.event_id
   FROM sent AS o WHERE o.account=:a AND o.lane=:l AND o.at<=:b AND (o.at<:b OR o.number*2+1<:k)
     AND NOT EXISTS (
     SELECT 1 FROM said AS s WHERE s.account=o.account AND s.lane=o.lane AND s.own=1
@@ -171,10 +171,11 @@ class Queries:
             Line(
                 key=place, at_ms=at, own=bool(own), kind=kind, subtype=subtype, who=who,
                 text=_cut(text), flags=flags, outbox_id=outbox_id, event_id=event_id, state=state,
-                reason=reason,
+                reason=reason, answers=answers,
             )
             for (
-                at, own, kind, subtype, who, text, flags, outbox_id, event_id, state, reason, place
+                at, own, kind, subtype, who, text, flags, outbox_id, event_id, state, reason,
+                place, answers
             ) in reversed(found)
         ]  # fmt: skip
 

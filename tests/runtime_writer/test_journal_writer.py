@@ -95,8 +95,15 @@ class Disk:
         """Return what is known."""
         return self.kept.known(account, event_ids)
 
-    def letters(self, account: AccountId | None, limit: int) -> Sequence[Letter]:
-        raise AssertionError((account, limit))
+    def letters(
+        self,
+        account: AccountId | None,
+        limit: int,
+        *,
+        before: tuple[int, int] | None = None,
+        frames: int = 0,
+    ) -> Sequence[Letter]:
+        raise AssertionError((account, limit, before, frames))
 
     def letter(self, event_id: str) -> Letter | None:
         raise AssertionError(event_id)

@@ -39,7 +39,7 @@ def test_what_templates_ask_for_is_there() -> None:
 
 def test_no_words_are_for_nobody() -> None:
     # A key is named whole, or made of a prefix that a source names and a value.
-    prefixes = set(re.findall(r"[\"']([a-z_]+\.)[\"'] ~", TEXT)) | {"verdict.one_"}
+    prefixes = set(re.findall(r"[\"']([a-z_.]+\.)[\"'] ~", TEXT)) | {"verdict.one_", "reason."}
     named = set(re.findall(r"[\"']([a-z_.]+)[\"']", TEXT))
     units = {"days", "hours", "minutes", "seconds"}
     left = {

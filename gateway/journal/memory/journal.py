@@ -105,9 +105,16 @@ class MemoryJournal:
         """Return sends in the order they were accepted; of ended ones, the last 10,000."""
         return self._sends.find(query)
 
-    def letters(self, account: AccountId | None, limit: int) -> Sequence[Letter]:
+    def letters(
+        self,
+        account: AccountId | None,
+        limit: int,
+        *,
+        before: tuple[int, int] | None = None,
+        frames: int = 0,
+    ) -> Sequence[Letter]:
         """Return dead and parked events, the newest first."""
-        return self._letters.newest(account, limit)
+        return self._letters.newest(account, limit, before, frames)
 
     def letter(self, event_id: str) -> Letter | None:
         """Return one of them with its frame."""

@@ -47,6 +47,7 @@ class EventRow(NamedTuple):
         number: Its ``lane_seq``.
         raw_id: Its frame; 0 where the row cannot be read.
         place: Which of the frame's events it is.
+        own: The account said it, as was known when it came.
     """
 
     number: int
@@ -54,6 +55,7 @@ class EventRow(NamedTuple):
     place: int
     account: str
     late: bool
+    own: bool
 
 
 class SendRow(NamedTuple):
@@ -120,8 +122,9 @@ def _event(row: Sequence[Any]) -> EventRow:
     number, raw_id, index, account, flags = row
     whole = all(isinstance(each, int) for each in (raw_id, index, flags))
     if not whole or not isinstance(account, str) or index < 0:
-        return EventRow(number, 0, 0, "", late=False)
-    return EventRow(number, raw_id, index, account, late=bool(flags & Flag.LATE))
+        return EventRow(number, 0, 0, "", late=False, own=False)
+    late, own = bool(flags & Flag.LATE), bool(flags & Flag.OWN)
+    return EventRow(number, raw_id, index, account, late=late, own=own)
 
 
 def frames(

@@ -216,11 +216,18 @@ class SqliteJournal:
         """Return sends in the order they were accepted."""
         return self._reader.rows(outbox.record, *outbox.select(query))
 
-    def letters(self, account: AccountId | None, limit: int) -> Sequence[Letter]:
+    def letters(
+        self,
+        account: AccountId | None,
+        limit: int,
+        *,
+        before: tuple[int, int] | None = None,
+        frames: int = 0,
+    ) -> Sequence[Letter]:
         """Return dead and parked events, the newest first."""
-        return self._reader.rows(
-            dead_letters.letter_row, dead_letters.LIST, (account is None, account, limit)
-        )
+        at_ms, number = before or (dead_letters.NEVER, 0)
+        asked = (frames, frames, account is None, account, at_ms, number, limit)
+        return self._reader.rows(dead_letters.letter_row, dead_letters.LIST, asked)
 
     def letter(self, event_id: str) -> Letter | None:
         """Return one of them with its frame."""

@@ -141,6 +141,8 @@ def select(query: SendQuery) -> tuple[str, list[Value]]:
         ("account=?", query.account),
         ("lane=?", storable(query.conversation_id)),
         ("position>(SELECT coalesce(max(position),0) FROM outbox)-?", query.among_last),
+        ("reason=?", query.reason),
+        ("position<coalesce((SELECT position FROM outbox WHERE outbox_id=?),1<<62)", query.before),
     ):
         if value is not None:
             conditions.append(condition)
@@ -152,6 +154,12 @@ def select(query: SendQuery) -> tuple[str, list[Value]]:
         conditions.append(f"state IN ({','.join(numbers)})")
     where = " AND ".join(conditions) or "1"
     order = "DESC" if query.newest_first else "ASC"
+    if query.open_only and query.newest_first:  # few are open: else all that ended are read
+        where = (
+            f"position IN (SELECT position FROM outbox INDEXED BY outbox_open WHERE {where} "  # noqa: S608  # ours
+            "ORDER BY position DESC LIMIT ?)"
+        )
+        values.append(query.limit)
     return f"{_RECORDS}{where} ORDER BY position {order} LIMIT ?", [*values, query.limit]
 
 

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple, TypeVar
 import msgspec
 
 from actors.values import AccountId
-from gateway.reading.answers import Change, Minute
+from gateway.reading.answers import Change, Conversation, Found, Line, Minute
 from gateway.reading.asking import CopyUnreadableError
 from gateway.reading.keeping import Reading
 from gateway.web.context import Context
@@ -74,6 +74,60 @@ def changes(
 def before(context: Context, name: AccountId, at_ms: int) -> str | None:
     """Return the state an account was in at a time; None: nobody knows."""
     return _asked(context, lambda reading: reading.overview.state_at(name, at_ms))
+
+
+def standing(context: Context) -> str:
+    """Return how the reading copy stands: ``off_memory off failed behind fine``."""
+    if context.reading is None:
+        return "off_memory" if context.gateway.settings.durability == "memory" else "off"
+    state = context.reading.state
+    if state.failure is not None:
+        return "failed"
+    return "behind" if state.behind else "fine"
+
+
+def conversations(
+    context: Context,
+    account: AccountId | None = None,
+    *,
+    waiting: bool = False,
+    before: tuple[int, AccountId, str] | None = None,
+    limit: int = 50,
+) -> Sequence[Conversation] | None:
+    """Return conversations, the newest first; None: nobody knows."""
+    return _asked(
+        context,
+        lambda reading: reading.queries.conversations(
+            account, waiting=waiting, before=before, limit=limit
+        ),
+    )
+
+
+def conversation(context: Context, account: AccountId, lane: str) -> Conversation | None:
+    """Return a conversation; None: nothing was said in it, or nobody knows."""
+    return _asked(context, lambda reading: reading.queries.conversation(account, lane))
+
+
+def transcript(
+    context: Context,
+    account: AccountId,
+    lane: str,
+    *,
+    before: tuple[int, int] | None = None,
+    limit: int = 100,
+) -> Sequence[Line] | None:
+    """Return lines of a conversation, the oldest first; None: nobody knows."""
+    return _asked(
+        context,
+        lambda reading: reading.queries.transcript(account, lane, before=before, limit=limit),
+    )
+
+
+def search(
+    context: Context, words: str, account: AccountId | None, limit: int
+) -> Sequence[Found] | None:
+    """Return the newest lines with a text in them; None: nobody knows."""
+    return _asked(context, lambda reading: reading.queries.search(words, account, limit))
 
 
 def _asked(context: Context, ask: Callable[[Reading], T]) -> T | None:

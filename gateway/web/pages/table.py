@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from gateway.web.callers import Need
-from gateway.web.pages import account, home, public
+from gateway.web.pages import account, chat, chats, home, machine, public, taking_over, waiting
 from gateway.web.pages.visit import Page
 from gateway.web.problems import Problem
 
@@ -22,6 +22,25 @@ PAGES: Final[dict[tuple[str, str], Page]] = {
     ("POST", "/accounts/<account>/credentials"): account.paste,
     ("POST", "/accounts/<account>/sign-in"): account.sign_in,
     ("POST", "/accounts/<account>/sign-in/cancel"): account.cancel_sign_in,
+    ("GET", "/waiting"): waiting.show,
+    ("POST", "/waiting"): waiting.choose,
+    ("GET", "/waiting/letters/<event_id>"): waiting.letter,
+    ("POST", "/waiting/letters/<event_id>/replay"): waiting.replay,
+    ("POST", "/waiting/letters/<event_id>/drop"): waiting.drop,
+    ("GET", "/waiting/sends/<outbox_id>"): waiting.send,
+    ("POST", "/waiting/sends/<outbox_id>/arrived"): waiting.arrived,
+    ("POST", "/waiting/sends/<outbox_id>/missing"): waiting.missing,
+    ("GET", "/chats"): chats.show,
+    ("GET", "/chats/<account>"): chats.show,
+    ("GET", "/chats/<account>/<conversation>"): chat.show,
+    ("GET", "/chats/<account>/<conversation>/send"): chat.back,
+    ("POST", "/chats/<account>/<conversation>/send"): chat.send,
+    ("POST", "/chats/<account>/<conversation>/take-over"): taking_over.take_over,
+    ("POST", "/chats/<account>/<conversation>/hand-back"): taking_over.hand_back,
+    ("GET", "/machine"): machine.show,
+    ("POST", "/machine/backup"): machine.backup,
+    ("POST", "/accounts/pause-all"): machine.pause_all,
+    ("POST", "/accounts/resume-all"): machine.resume_all,
     ("GET", "/sign-in"): public.sign_in,
     ("POST", "/sign-in"): public.sign_in_now,
     ("POST", "/sign-out"): public.sign_out,
