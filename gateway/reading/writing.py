@@ -44,7 +44,8 @@ _LANE = Statement(
     "at=max(at,excluded.at) RETURNING account, lane, waits_since",
 )
 # Since when the first question is open that came after our last word. What we said is dated by the
-# platform's clock, as questions are; a send of ours by our own, as their coming is.
+# platform's clock, as questions are; a send of ours by our own, as their coming is. A question may
+# be answered in the millisecond in which it came.
 _WAITS: Final = """
 UPDATE lane SET waits_since=(
   SELECT min(s.at) FROM said AS s, (SELECT
@@ -52,7 +53,8 @@ UPDATE lane SET waits_since=(
     coalesce((SELECT max(at) FROM sent WHERE account=:a AND lane=:l
       AND state IN ('queued','sending','accepted')), 0) AS sent) AS last
   WHERE s.account=:a AND s.lane=:l AND s.flags&:asks AND s.at>=max(last.own, last.sent-:apart)
-    AND s.came>=last.sent)
+    AND s.came>=last.sent AND NOT EXISTS (SELECT 1 FROM sent AS o WHERE o.account=:a
+      AND o.lane=:l AND o.at=last.sent AND o.at=s.came AND o.event_id=s.event_id))
 WHERE account=:a AND lane=:l
 """
 _COUNT: Final = (

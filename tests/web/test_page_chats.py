@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
@@ -20,7 +20,7 @@ from actors.state import ConnectionState
 from gateway import ChatMessage
 from gateway.testing import Behaviour, Rule, faults
 from gateway.web.context import Context
-from gateway.web.pages import addresses, chat, chats, taking_over
+from gateway.web.pages import addresses, chat, chats
 
 serve_api = control_api.serve_api
 
@@ -214,7 +214,7 @@ def echoed(reader: Reader, lane: str) -> set[str | None]:
     return {line.text for line in lines if line.own and line.key % 2 == 0}
 
 
-def bubbles(page: Seen) -> Mapping[tuple[str, str], str]:
+def bubbles(page: Seen) -> dict[tuple[str, str], str]:
     """Return what stands beneath each bubble, by whose it is and its text."""
     found = {}
     for whose, inner in re.findall(
@@ -382,8 +382,6 @@ def test_addresses_that_make_no_sense(market: Market, serve_api: Serve) -> None:
         page = browser.get(path)
         assert page.status == status, (path, page.text)
         serious(page)
-    for path in (f"/chats/{SHOP}/c/take-over", f"/chats/{SHOP}/c/hand-back"):
-        assert browser.post(path).status == 409, "until something takes over"
     assert browser.post("/chats/never-was/c/take-over").status == 404
 
 
@@ -427,43 +425,23 @@ def test_who_may_not_read_chats_gets_none(market: Market, serve_api: Serve) -> N
     assert browser.post(f"/chats/{SHOP}/c/send", {"text": "x", "key": "k"}).status == 403
 
 
-class Engine:
-    """Takes conversations over, as the engine is expected to."""
-
-    def __init__(self) -> None:
-        self.until: dict[tuple[str, str], int] = {}
-
-    def take_over(self, account: str, conversation: str, minutes: int) -> int | None:
-        if not minutes:
-            self.until.pop((account, conversation), None)
-            return None
-        until = self.until[account, conversation] = int(time.time() * 1000) + minutes * 60_000
-        return until
-
-    def taken_over(self, account: str) -> Mapping[str, int]:
-        return {lane: until for (name, lane), until in self.until.items() if name == account}
-
-
-def test_a_person_takes_over_and_hands_back(
-    market: Market, serve_api: Serve, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The engine comes from elsewhere; the page is driven against what it is expected to do."""
-    engine = Engine()
+def test_a_person_takes_over_and_hands_back(market: Market, serve_api: Serve) -> None:
     reader = Reader(serve_api(market.gateway, log=market.log))
-    path = addresses.chat(SHOP, lane_of(market))
-    market.shops[SHOP].buyer("77001").says("还在吗")
-    page = reader.until(path, lambda page: "还在吗" in page.text)
-    assert "Take over" not in page.text, "nothing that does nothing is offered"
-    monkeypatch.setattr(taking_over, "engine", lambda _: engine)
-    assert f"{path}/take-over" in reader.browser.get(path).forms()
+    path, shop = addresses.chat(SHOP, lane_of(market)), market.shops[SHOP]
+    shop.buyer("77001").says("还在吗")
+    reader.until(path, lambda page: "还在吗" in page.text)
     after = reader.browser.post(f"{path}/take-over")
-    assert engine.taken_over(SHOP).keys() == {lane_of(market)}
+    assert market.gateway.accounts.taken_over(SHOP).keys() == {lane_of(market)}
     assert "The bot is silent here until" in after.text
-    assert f"{path}/hand-back" in after.forms()
+    shop.buyer("77001").says("ask 1")
+    reader.until(path, lambda page: "ask 1" in page.text)
     again = reader.browser.post(f"{path}/hand-back")
-    assert engine.until == {}
+    assert market.gateway.accounts.taken_over(SHOP) == {}
     assert "silent here" not in again.text
-    assert len(market.log.found("control.performed", account=SHOP)) == 2
+    shop.buyer("77001").says("ask 2")
+    # Of one conversation all is handled in order: nothing of ask 1 comes later.
+    assert [each.text for each in shop.wait_sent(1)] == ["answer to ask 2"]
+    assert len(market.log.found("control.performed", verb="takeover", account=SHOP)) == 2
 
 
 def test_a_viewer_may_be_let_read_and_writes_nothing(tmp_path: Path, serve_api: Serve) -> None:

@@ -83,11 +83,14 @@ def _sent(visit: Visit, text: str, key: str) -> str:
         told = f"{view.id} is not online, so nothing can be sent"
         raise Problem(409, "offline", told, "see on its page what helps")
     talk = past.conversation(visit.context, view.id, lane)
+    if talk is None or talk.peer is None:
+        told = "nothing tells yet who the buyer of this conversation is"
+        raise Problem(409, "no_addressee", told, "answer once they have written")
     body = operations.SendBody(
         account=view.id,
         conversation=lane,
         text=text,
-        to=None if talk is None else talk.peer,
+        to=talk.peer,
         idempotency_key=key,
         wait_s=WAIT_S,
     )
@@ -127,7 +130,6 @@ def _shown(
             "newest": before is None,
             "there": there,
             "silent_until_ms": taking_over.until_ms(context, account, lane) if there else None,
-            "can_take_over": there and taking_over.engine(context) is not None,
             "minutes": taking_over.MINUTES,
             "most_written": MOST_WRITTEN,
             "draft": draft,
