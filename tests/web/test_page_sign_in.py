@@ -128,3 +128,18 @@ def test_a_link_is_good_once_and_not_by_looking_at_it(api: Api) -> None:
     status, body, _ = form(api, "/sign-in", code=link["code"])
     assert status == 401
     assert "this link is over" in body
+
+
+def test_the_machine_makes_a_link_for_a_phone(api: Api) -> None:
+    owner = signed_in(api, OWNER)
+    assert 'action="/machine/sign-in-link"' in get(api, "/machine", owner)[1]
+    status, body, _ = form(api, "/machine/sign-in-link", owner)
+    assert status == 200
+    assert "<svg" in body
+    found = re.search(r"http://127\.0\.0\.1:\d+/sign-in\?code=([\w-]+)", body)
+    assert found is not None
+    status, _, told = form(api, "/sign-in", code=found[1])
+    assert status == 303
+    assert get(api, "/", told["set-cookie"].partition(";")[0])[0] == 200
+    viewer = signed_in(api, VIEWER)
+    assert form(api, "/machine/sign-in-link", viewer)[0] == 403

@@ -22,7 +22,7 @@ from gateway.host.accounts import AccountView
 from gateway.journal.files.backups import FOLDER
 from gateway.metrics import disk
 from gateway.settings import Settings
-from gateway.web import checks, records
+from gateway.web import access, checks, codes, records
 from gateway.web.context import Answer
 from gateway.web.findings import Finding, Verdict
 from gateway.web.pages import past
@@ -84,6 +84,16 @@ def backup(visit: Visit) -> Answer:
     """Copy the journal while it is in use."""
     answer = records.journal_backup(visit.context, Request(body=b"{}"))
     return moved(f"/machine?{urlencode({'made': Path(answer.body['path']).name})}")
+
+
+def sign_in_link(visit: Visit) -> Shown:
+    """Make a link that signs a phone in, and show it this once."""
+    made = access.make_link(visit.context, Request(body=b"{}"))
+    url = f"{visit.base}{made.unmasked['path']}"
+    return Shown(
+        template="sign_in_link.html",
+        data={"url": url, "svg": codes.svg(url), "left_s": made.body["expires_s"]},
+    )
 
 
 def pause_all(visit: Visit) -> Answer:

@@ -147,6 +147,7 @@ class Site:
             context = context.asked_by(caller)
         query = query_of(environ.get("QUERY_STRING", ""))
         form = _fields(body(_FORM)) if method == "POST" else {}
+        secure = self._guard.is_secure(head)
         visit = Visit(
             context=context,
             guard=self._guard,
@@ -158,9 +159,10 @@ class Site:
             query=query,
             form=form,
             here=_here(environ),
+            base=f"{'https' if secure else 'http'}://{head.host}",
             now_ms=time.time_ns() // 1_000_000,
             address=head.address,
-            secure=self._guard.is_secure(head),
+            secure=secure,
             gone=environ.get("waitress.client_disconnected", lambda: False),
         )
         return found.page, visit

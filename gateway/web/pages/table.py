@@ -39,6 +39,7 @@ PAGES: Final[dict[tuple[str, str], Page]] = {
     ("POST", "/chats/<account>/<conversation>/hand-back"): taking_over.hand_back,
     ("GET", "/machine"): machine.show,
     ("POST", "/machine/backup"): machine.backup,
+    ("POST", "/machine/sign-in-link"): machine.sign_in_link,
     ("POST", "/accounts/pause-all"): machine.pause_all,
     ("POST", "/accounts/resume-all"): machine.resume_all,
     ("GET", "/sign-in"): public.sign_in,

@@ -24,6 +24,7 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
         query: The parameters; the last of a name counts.
         form: The fields that were sent; a name may have several.
         here: The address that was asked for, for a way back.
+        base: Scheme, name and port under which the visitor asks.
         now_ms: Our Unix time.
         address: Where the visitor is.
         secure: The request came by TLS.
@@ -40,6 +41,7 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     query: Mapping[str, str]
     form: Mapping[str, Sequence[str]]
     here: str
+    base: str
     now_ms: int
     address: str
     secure: bool
