@@ -186,6 +186,6 @@ WORDS: Final[Mapping[str, str]] = {
     "done.taken_over": "机器人已静默。",
     "done.handed_back": "机器人恢复回复。",
     "machine.link": "让手机登录",
-    "machine.link_how": "用手机扫描此码，或在手机上打开这个地址。只能用一次，{lasted}内有效。",
+    "machine.link_how": "请用手机扫描此码，或打开此地址。只能用一次，{lasted}内有效。",
     "machine.link_do": "为手机显示登录链接",
 }
