@@ -89,6 +89,7 @@ class Renderer:
             moment=tongue.moment,
             ago=tongue.ago,
             lasted=tongue.lasted,
+            took=tongue.took,
             advice=tongue.advice,
             alert=tongue.alert,
             why=tongue.why,
@@ -141,8 +142,6 @@ class Tongue:
 
     def lasted(self, seconds: float) -> str:
         """Return a time span, in its largest unit."""
-        if 0 < seconds < 1:
-            return self.text("milliseconds", count=round(seconds * 1000))
         whole = max(0, round(seconds))
         for unit, length in _UNITS:
             if whole >= length or length == 1:
@@ -150,6 +149,12 @@ class Tongue:
                 one = "one_" if count == 1 else ""
                 return self.text(f"{one}{unit}", count=count)
         raise AssertionError("a second is the last unit")
+
+    def took(self, seconds: float) -> str:
+        """Return how long something took, in milliseconds below a second."""
+        if seconds >= 1:
+            return self.lasted(seconds)
+        return self.text("milliseconds", count=round(seconds * 1000))
 
     def advice(self, key: str) -> tuple[str, str]:
         """Return what an account's standing means, and what to do."""

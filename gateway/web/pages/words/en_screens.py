@@ -198,6 +198,6 @@ WORDS: Final[Mapping[str, str]] = {
     "done.taken_over": "The bot is silent now.",
     "done.handed_back": "The bot answers again.",
     "machine.link": "Sign a phone in",
-    "machine.link_how": "Scan this code with the phone, or open the address there. Once, for {lasted}.",
+    "machine.link_how": "Scan this code with the phone, or open this address. Once, for {lasted}.",
     "machine.link_do": "Show a link for a phone",
 }
