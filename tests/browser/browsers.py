@@ -120,9 +120,9 @@ class Tab:
         return answer
 
     def press(self, label: str) -> None:
-        """Press the button of this label, and wait for the page it leads to."""
+        """Press the first button of this label, and wait for the page it leads to."""
         with self.page.expect_navigation(wait_until="load"):
-            self.page.get_by_role("button", name=label, exact=True).click()
+            self.page.get_by_role("button", name=label, exact=True).first.click()
 
     def text(self, selector: str = "main") -> str:
         """Return what stands in an element."""

@@ -64,16 +64,17 @@ class Street:
     def seller(self, name: str, user_id: str, cookie: str | None = "") -> dict[str, Any]:
         """Return an account that signs in by itself; ``cookie=None``: it has nothing to."""
         endpoints = dict.fromkeys(("mtop", "passport", "upload"), self.web.url)
-        known = self.web.seller(user_id).cookie if cookie == "" else cookie
+        person = self.web.seller(user_id)
+        known = person.cookie if cookie == "" else cookie
         credentials = {"kind": "goofish", "cookie": known, "endpoints": endpoints}
         return {"id": name, "url": self.fake.account(user_id).url, "credentials": credentials}
 
-    def gateway(self, *accounts: Mapping[str, Any], token: str | None = None) -> Gateway:
+    def gateway(self, *accounts: Mapping[str, Any], **http: Any) -> Gateway:
         """Return a gateway that is not started; it is stopped at the end."""
         config: dict[str, Any] = {
             "data_dir": str(self._directory / "data"),
             "durability": "normal",
-            "http": {"listen": "127.0.0.1:0", "token": token},
+            "http": {"listen": "127.0.0.1:0", **http},
             "connect": {"rate_per_s": 1000, "burst": 1000, "deadline_s": 20.0},
             "history": {"rate_per_s": 10_000, "burst": 10_000},
             "defaults": HASTE,

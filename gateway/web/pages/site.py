@@ -43,7 +43,8 @@ POLICY: Final = (
 HEADERS: Final = (
     ("Cache-Control", "no-store"),
     ("X-Content-Type-Options", "nosniff"),
-    ("Referrer-Policy", "no-referrer"),
+    # With no-referrer browsers send "Origin: null" with our own forms.
+    ("Referrer-Policy", "same-origin"),
     ("Content-Security-Policy", POLICY),
 )
 _KEPT: Final = (
