@@ -9,33 +9,23 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
-from importlib import metadata, resources
+from importlib import resources
 from itertools import product
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 import pytest
 
+from scripts.chromium import ARGUMENTS, SIZES, program
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page, Response
 
 WAIT_MS: Final = 20_000
-REMEDY: Final = "apt-get install --no-install-recommends chromium fonts-wqy-microhei"
 _LEAST_AXE: Final = (4, 10)
-
-ARGUMENTS: Final = (
-    "--no-sandbox",  # it refuses to start as root otherwise
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 
 RULES: Final = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
 COLOURS: Final = ("color-contrast", "link-in-text-block")
@@ -51,7 +41,6 @@ class Look(NamedTuple):
         return "-".join(self)
 
 
-SIZES: Final = {"phone": (390, 844), "wide": (1280, 800)}
 SCHEMES: Final[tuple[Literal["light"], Literal["dark"]]] = ("light", "dark")
 LOOKS: Final = tuple(Look(*each) for each in product(SIZES, ("zh-CN", "en")))
 PHONE: Final = Look("phone", "zh-CN")
@@ -72,17 +61,6 @@ def browser() -> Iterator[Browser]:
         launched = playwright.chromium.launch(executable_path=found, args=list(ARGUMENTS))
         yield launched
         launched.close()
-
-
-def program() -> tuple[str | None, str]:
-    """Return the path of the browser, or why there is none and what to do."""
-    for library in ("playwright", "axe-playwright-python"):
-        try:
-            metadata.version(library)
-        except metadata.PackageNotFoundError:
-            return None, f"{library} is not installed; run: pip install -e '.[browser]'"
-    found = shutil.which("chromium")
-    return found, "" if found else f"chromium is not installed; run as root: {REMEDY}"
 
 
 @cache

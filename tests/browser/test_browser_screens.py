@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Final
 import browsers
 import pytest
 import stages
-from browsers import LOOKS, PHONE, SIZES, Look
+from browsers import LOOKS, PHONE, Look
 from stages import ODD, Stage
 
 from gateway.web.guard import Guard
 from gateway.web.pages import addresses
 from gateway.web.pages.table import PAGES
+from scripts.chromium import SIZES
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
