@@ -29,7 +29,7 @@ SCREENS: Final = {
         ("well", "/"),
         ("trouble", "/?done=paused"),
         ("many", "/"),
-        ("many", "/?q=shop-1&state=connected&page=1"),
+        ("many", "/?q=shop-14&state=connected&page=1"),
         ("empty", "/"),
     ),
     "/accounts/<account>": (
