@@ -1,4 +1,4 @@
-"""Takes the pictures of the page for the README and ``docs/page.md``.
+"""Takes the pictures of the page for its documentation and the READMEs.
 
 ``python scripts/draw_page.py`` runs the demo's three shops in a fixed state and photographs each
 screen in both languages; a screen that is not there yet is left out, with a word. Needs the extras
