@@ -37,6 +37,9 @@ Count: TypeAlias = Annotated[int, Within(1, 1_000_000)]
 Bytes: TypeAlias = Annotated[int, Within(126, 1 << 30)]
 """Bytes, above the size of a control frame (125, RFC 6455 5.5)."""
 
+MOST_TAKEN_MINUTES: Final = 10_080
+"""Minutes for which a conversation may be taken over at once: a week."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
@@ -397,6 +400,18 @@ class OutboxSettings(Record):
     limit: Count = 100_000
     rate_per_s: Rate = 50.0
     burst: Count = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeoverSettings(Record):
+    """A person answers a conversation himself, and the handlers are quiet.
+
+    Attributes:
+        auto_minutes: So long after a message that somebody wrote as the account, on a phone say;
+            0: only when a person asks for it.
+    """
+
+    auto_minutes: Annotated[int, Within(0, MOST_TAKEN_MINUTES)] = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

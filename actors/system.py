@@ -39,6 +39,7 @@ from actors.runtime.pool.poller import Poller
 from actors.runtime.pool.pool import Pool
 from actors.runtime.pool.timers import Timers
 from actors.runtime.quotas import OpenSends, SharedRate
+from actors.runtime.takeovers import KEPT, TakeOvers
 from actors.sections import CredentialSettings, HandlerSettings, HistorySettings, JournalSettings
 from actors.values import Event, Outcome
 from actors.watch import LEAKED, Watch
@@ -67,6 +68,7 @@ class System:
         history: How fast history is read, over all accounts.
         renewals: How all accounts renew their credentials.
         sends: Bounds and rate of all outboxes together.
+        takeovers: Conversations that a person answers himself.
         journal_limit_s: Seconds without a commit that holds; then every link is left.
         dice_seed: Fixes the dice; None takes entropy.
         given_up: Returns the outcome of an event whose handler hangs; None: it is dead.
@@ -94,6 +96,7 @@ class System:
         history: HistorySettings = _HISTORY,
         renewals: CredentialSettings = _RENEWALS,
         sends: OpenSends | None = None,
+        takeovers: TakeOvers | None = None,
         journal_limit_s: float = _JOURNAL.limit_s,
         dice_seed: int | None = None,
         parking: Parking | None = None,
@@ -107,7 +110,7 @@ class System:
         self._renewals = renewals
         self._renewing = Threads()
         try:
-            pasts = journal.pasts()
+            pasts, kept = journal.pasts(), journal.kept_texts(KEPT)
         except BaseException:
             journal.close()
             raise
@@ -140,8 +143,10 @@ class System:
             observer=observer,
             history_rate=SharedRate(rate_per_s=history.rate_per_s, burst=history.burst),
             sends=OpenSends() if sends is None else sends,  # an empty one is falsy
+            takeovers=takeovers or TakeOvers(),
             parking=parking,
         )
+        self.services.takeovers.begin(writer, kept)
         self.accounts = AccountRegistry(self.services, pasts)
         self.watch = Watch(
             self.services,

@@ -83,6 +83,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         notice: It is no message of a person, so it may be dropped once stale; set per class.
+        said: Somebody said it; set per class.
         account: Account that received it.
         event_id: Identity, unique over all accounts and stable over redelivery.
         conversation_id: The lane; None where the thing belongs to no conversation.
@@ -95,11 +96,13 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
         redelivered: A handler may have seen it before a crash.
         recovered: Read from history, not pushed.
         late: A newer event of the lane was handled before.
+        taken_over: A person answers the conversation himself; as of when handlers and sinks got it.
         raw: The entry as it arrived, for replay and for handlers that know better.
     """
 
     kind: ClassVar[str] = "unknown"
     notice: ClassVar[bool] = False
+    said: ClassVar[bool] = False
 
     account: AccountId = ""
     event_id: str = ""
@@ -112,6 +115,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     redelivered: bool = False
     recovered: bool = False
     late: bool = False
+    taken_over: bool = False
     raw: str | bytes = ""
 
 

@@ -188,6 +188,7 @@ class ChatMessage(PlatformEvent, frozen=True, gc=False):
     """A message of another user, or of the account itself."""
 
     kind: ClassVar[str] = "chat_message"
+    said: ClassVar[bool] = True
 
 
 class OrderStatusChanged(PlatformEvent, frozen=True, gc=False):
@@ -254,6 +255,7 @@ FIELDS = (
     "redelivered",
     "recovered",
     "late",
+    "taken_over",
 )
 _WITH_RAW = frozenset({UnknownEvent.kind, UndecodableEvent.kind})
 _encode = msgspec.json.Encoder().encode

@@ -10,6 +10,7 @@ masked before anything is rendered, and nothing that goes wrong in the host's lo
 from __future__ import annotations
 
 import contextlib
+import copy
 import logging
 import os
 import re
@@ -214,14 +215,13 @@ class GuardedLog:
         redactor: Masks before anything else; None: the logger does so itself.
     """
 
-    __slots__ = ("_log", "_lost", "_redactor")
+    __slots__ = ("_bound", "_log", "_lost", "_redactor")
 
-    def __init__(
-        self, log: Any, redactor: Redactor | None = None, *, lost: list[int] | None = None
-    ) -> None:
+    def __init__(self, log: Any, redactor: Redactor | None = None) -> None:
         self._log = log
         self._redactor = redactor
-        self._lost = [0] if lost is None else lost
+        self._lost = [0]
+        self._bound: dict[str, Any] = {}
 
     @property
     def lost(self) -> int:
@@ -230,7 +230,9 @@ class GuardedLog:
 
     def bind(self, **fields: Any) -> GuardedLog:
         """Return one whose lines have these fields, too."""
-        return GuardedLog(self._log.bind(**fields), self._redactor, lost=self._lost)
+        bound = copy.copy(self)  # not the log's own bind(): not every log has one
+        bound._bound = self._bound | fields  # noqa: SLF001  # one of ours
+        return bound
 
     def debug(self, event: str, **fields: Any) -> None:
         """Log a detail."""
@@ -258,6 +260,7 @@ class GuardedLog:
             return
         _here.logging = True
         try:
+            fields = self._bound | fields
             if self._redactor is not None:
                 fields = dict(self._redactor(None, "", {"event": event, **fields}))
                 event = fields.pop("event")

@@ -7,7 +7,6 @@ Then the time of a scrape with 10,000 accounts; the goal is 50 ms for ``/metrics
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import sys
 import tempfile
@@ -21,10 +20,10 @@ import prometheus_client
 
 from gateway.metrics import text
 from gateway.metrics.collector import Collector
+from scripts.bench.beside import compare, options_of
 from scripts.bench.crowd import crowd
-from scripts.bench.harness import Client, Load, run
+from scripts.bench.harness import Client
 
-GOAL = 0.97
 GOAL_MS = 50.0
 
 
@@ -33,27 +32,12 @@ def client(durability: str, *, scrape: bool) -> Client:
     return Client(
         name="scraped" if scrape else "off",
         module="scripts.bench.client_gateway",
-        options={"durability": durability, "scrape": scrape},
+        options={
+            "durability": durability,
+            "listen": True,
+            "page": "/metrics" if scrape else None,
+        },
     )
-
-
-def throughput(options: argparse.Namespace, durability: str) -> list[tuple[float, float]]:
-    """Return, of each round, the ratios of events a second and of CPU an event."""
-    load = Load(accounts=options.accounts, events=options.events)
-    ratios: list[tuple[float, float]] = []
-    for number in range(options.rounds):
-        got = {}
-        for scrape in (False, True) if number % 2 else (True, False):
-            one = client(durability, scrape=scrape)
-            got[scrape] = run(one, load, directory=options.dir, pin=True)
-        on, off = got[True], got[False]
-        ratios.append((on.events_s / off.events_s, on.cpu_us / off.cpu_us))
-        print(
-            f"{durability} round {number + 1}: off {off.events_s:.0f}/s {off.cpu_us:.2f} us, "
-            f"scraped {on.events_s:.0f}/s {on.cpu_us:.2f} us",
-            file=sys.stderr,
-        )
-    return ratios
 
 
 def fastest_ms(what: Callable[[], object], times: int = 15) -> tuple[float, float]:
@@ -68,23 +52,12 @@ def fastest_ms(what: Callable[[], object], times: int = 15) -> tuple[float, floa
 
 def main() -> int:
     """Run the rounds and print the tables."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=6)
-    parser.add_argument("--accounts", type=int, default=100)
-    parser.add_argument("--events", type=int, default=300_000, help="a run")
-    parser.add_argument("--durability", default="memory,full", help="of the gateway; '': none")
+    parser = options_of(__doc__, durability="memory,full")
     parser.add_argument("--many", type=int, default=10_000, help="accounts of a scrape; 0: none")
-    parser.add_argument("--dir", default=tempfile.gettempdir(), help="where journals go")
     options = parser.parse_args()
     for durability in filter(None, options.durability.split(",")):
-        ratios = throughput(options, durability)
-        speed = statistics.median([each for each, _ in ratios])
-        cpu = statistics.median([each for _, each in ratios])
-        verdict = "reached" if speed >= GOAL else "missed"
-        print(
-            f"{durability}: scraped beside off, median of {len(ratios)} rounds: "
-            f"events/s {speed:.3f} (goal {GOAL}, {verdict}), CPU an event {cpu:.3f}"
-        )
+        off, on = client(durability, scrape=False), client(durability, scrape=True)
+        print(f"{durability}: {compare(off, on, options)}")
     if options.many:
         with (
             tempfile.TemporaryDirectory(dir=options.dir) as folder,

@@ -242,6 +242,7 @@ class DecoderActor(SupervisedActor[DecoderInbox]):
             events.append(event)
             if row.attempts or row.crashes or row.replayed:
                 attempts[event.event_id] = Attempts(row.attempts, row.crashes, row.replayed)
+        self._storing.tell_own([event for event in events if event.redelivered])
         self._account.peers.dispatcher.tell(
             EventsRestored(
                 events=events,

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
+from actors.account.attribution import Attribution
 from actors.account.reconcile import Reconcile
 from actors.account.services import Account
 from actors.messages import (
@@ -22,6 +23,7 @@ from actors.messages import (
     LinkOpened,
     OutboxDue,
     OutboxInbox,
+    OwnSendsRead,
     OwnStored,
     SendDropped,
     SendsRestored,
@@ -67,6 +69,7 @@ class OutboxActor(SupervisedActor[OutboxInbox]):
         self._lost = 0
         self._pace: Pace | None = None
         self._reconcile = Reconcile(account, self._do)
+        self._attribution: Attribution | None = None  # only while it is unclear who wrote
         self._alarm = Alarm[OutboxDue](account.services.timers, account.peers.outbox)
 
     def started(self) -> None:
@@ -101,6 +104,11 @@ class OutboxActor(SupervisedActor[OutboxInbox]):
             case OwnStored():
                 if self._box is not None:
                     self._reconcile.seen(self._box, message.events)
+                self._attribution = self._attribution or Attribution(self._account)
+                self._attribution.hear(self._box, message.events)
+            case OwnSendsRead():
+                if self._attribution is not None:
+                    self._attribution.take(self._box, self._session, message, now)
             case ClaimsRead():
                 self._reconcile.take_claims(self._box, message)
             case SendDropped():
@@ -109,6 +117,10 @@ class OutboxActor(SupervisedActor[OutboxInbox]):
                 self._due(now)
             case _:
                 self.refuse(message)
+        if self._attribution is not None:
+            self._attribution.look_again(self._box, now)
+            if self._attribution.idle:
+                self._attribution = None
         self._pump(now)
         carried, box = self._account.carried, self._box
         carried.unsent, carried.to_review = box is not None, 0 if box is None else box.to_review
@@ -134,6 +146,8 @@ class OutboxActor(SupervisedActor[OutboxInbox]):
     def _leave(self) -> list[Send]:
         """Put back what no byte was written of; return the rest of what has begun."""
         self._alarm.clear()
+        if self._attribution is not None:
+            self._attribution.forget()
         box, self._box = self._box, None
         if box is None:
             return []

@@ -120,8 +120,8 @@ class Reconcile:
             return
         for event in events:
             send = box.unresolved(event.conversation_id)
-            if send is None or event.occurred_at_ms is None:
-                continue
+            if send is None or event.occurred_at_ms is None or event.recovered:
+                continue  # what a recovery found is found by a look, too
             message_id = session.echoed(event, send.delivery)
             if message_id is None:
                 continue

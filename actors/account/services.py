@@ -41,6 +41,7 @@ from actors.runtime.pool.poller import Poller
 from actors.runtime.pool.pool import Pool
 from actors.runtime.pool.timers import Timers
 from actors.runtime.quotas import OpenSends, SharedRate
+from actors.runtime.takeovers import TakeOvers
 from actors.state import ConnectionState
 from actors.values import AccountId, Event, Generation, Recovered, SendResult
 
@@ -100,6 +101,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     observer: Observer
     history_rate: SharedRate
     sends: OpenSends = msgspec.field(default_factory=OpenSends)
+    takeovers: TakeOvers = msgspec.field(default_factory=TakeOvers)
     seen: dict[AccountId, CredentialsSeen] = msgspec.field(default_factory=dict)
     """How the credentials of accounts stand; the credentials actor writes, any thread reads."""
     counts: dict[AccountId, AccountCounts] = msgspec.field(default_factory=dict)

@@ -28,6 +28,7 @@ from actors.messages import (
     WriteAcks,
 )
 from actors.policy.alerts import REFUSED_S, storage_refused
+from actors.policy.takeover import may_begin
 from actors.ports.commands import (
     CLOSED,
     CloseHold,
@@ -78,10 +79,8 @@ class Storing:
                     WriteAcks(generation=generation, acks=acks, point=point)
                 )
             if events:
+                self.tell_own(events)
                 account.peers.dispatcher.tell(EventsStored(events=events))
-                own = [event for event in events if event.own]
-                if own:
-                    account.peers.outbox.tell(OwnStored(events=own))
             if mentions:
                 account.peers.connection.tell(
                     MessagesMentioned(generation=generation, event_ids=mentions)
@@ -105,6 +104,17 @@ class Storing:
             refused=refused,
             rows=offered,
         )
+
+    def tell_own(self, events: Sequence[Event]) -> None:
+        """Tell the outbox what the account said, before handlers get what was said after it."""
+        own = [event for event in events if event.own]
+        if not own:
+            return
+        account, takeovers = self._account, self._account.services.takeovers
+        if takeovers.auto_ms:
+            for event in filter(may_begin, own):
+                takeovers.doubt(account.name, event.conversation_id or "")
+        account.peers.outbox.tell(OwnStored(events=own))
 
     def put_back(self, message: PutBack) -> None:
         """Number an event anew, after everything that was stored before."""
@@ -154,6 +164,7 @@ class Storing:
             account.counts.recovered += len(events)
             account.keep(len(events))
             if events:
+                self.tell_own(events)
                 account.peers.dispatcher.tell(EventsStored(events=events))
             if closed is not None and closed.held_from is not None:
                 account.peers.dispatcher.tell(LanesReleased(held_from=closed.held_from))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 from actors.messages.base import Message
@@ -53,6 +53,18 @@ class ClaimsRead(Message, frozen=True, kw_only=True, gc=False):
     claimed: Sequence[str] | None
 
 
+class OwnSendsRead(Message, frozen=True, kw_only=True, gc=False):
+    """What was sent in the conversations of own messages that nothing explained so far.
+
+    Attributes:
+        event_ids: The messages.
+        records: Sends by conversation, the newest first; None: the journal cannot say now.
+    """
+
+    event_ids: Sequence[str]
+    records: Mapping[str, Sequence[SendRecord]] | None
+
+
 class SendDropped(Message, frozen=True, kw_only=True, gc=False):
     """A send was ended elsewhere: cancelled, or resolved by hand."""
 
@@ -72,6 +84,7 @@ OutboxInbox: TypeAlias = (
     | AttemptStored
     | OwnStored
     | ClaimsRead
+    | OwnSendsRead
     | SendDropped
     | OutboxDue
 )

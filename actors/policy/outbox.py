@@ -132,6 +132,10 @@ class Outbox:
         """Know these server ids as those of our own sends."""
         self._claims.add(message_ids)
 
+    def is_ours(self, message_id: str) -> bool:
+        """Return whether a server id is known to be that of a send of ours."""
+        return message_id in self._claims
+
     def drop(self, outbox_id: str) -> bool:
         """Forget a send that somebody else has ended; False: it is not here."""
         self._reviewed.pop(outbox_id, None)

@@ -179,10 +179,10 @@ class StorePaused(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StoreKept(msgspec.Struct, frozen=True, kw_only=True):
-    """Keep a text of ours under a name, in place of the one before. Answer: None."""
+    """Keep a text of ours under a name, in place of the one before; None: none. Answer: None."""
 
     name: str
-    text: str
+    text: str | None
 
 
 class OpenHold(msgspec.Struct, frozen=True, kw_only=True):

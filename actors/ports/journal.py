@@ -48,18 +48,24 @@ class SendQuery(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     Attributes:
         outbox_id: That one.
         account: Of that account.
+        conversation_id: Of that conversation.
         state: In that state.
         open_only: Not ended.
         among_last: Search only this many of the sends accepted last.
+        reason: With this reason.
+        before: Accepted before the send of this id.
         newest_first: Newest first; else in the order they were accepted.
         limit: Most sends to return.
     """
 
     outbox_id: str | None = None
     account: AccountId | None = None
+    conversation_id: str | None = None
     state: SendState | None = None
     open_only: bool = False
     among_last: int | None = None
+    reason: str | None = None
+    before: str | None = None
     newest_first: bool = False
     limit: int = 100_000
 
@@ -144,7 +150,7 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True):
         attempts: How often handlers failed.
         at_ms: Our Unix time when it was put there.
         received_at_ms: Our Unix time when it came.
-        frame: The frame it came in; None in a list.
+        frame: The frame it came in; None where it was not asked for.
         index: Which of the frame's events.
     """
 
@@ -280,8 +286,22 @@ class Journal(Protocol):
     def sends(self, query: SendQuery) -> Sequence[SendRecord]:
         """Return sends in the order they were accepted."""
 
-    def letters(self, account: AccountId | None, limit: int) -> Sequence[Letter]:
-        """Return dead and parked events, the newest first, of one account or of all."""
+    def letters(
+        self,
+        account: AccountId | None,
+        limit: int,
+        *,
+        before: tuple[int, int] | None = None,
+        frames: int = 0,
+    ) -> Sequence[Letter]:
+        """Return dead and parked events, the newest first, of one account or of all.
+
+        Args:
+            account: Whose; None: of all.
+            limit: How many at most.
+            before: Only those behind the one of this ``at_ms`` and ``lane_seq``.
+            frames: Give frames of at most so many characters or bytes, too.
+        """
 
     def letter(self, event_id: str) -> Letter | None:
         """Return one of them with its frame; None if it is not among them."""
@@ -313,8 +333,8 @@ class Journal(Protocol):
     def paused(self) -> Collection[AccountId]:
         """Return the accounts that a person paused and nobody resumed since."""
 
-    def kept_text(self, name: str) -> str | None:
-        """Return the text that was kept last under a name; None: there is none."""
+    def kept_texts(self, prefix: str) -> Mapping[str, str]:
+        """Return the texts that are kept under names that begin so, by name."""
 
     def close(self) -> None:
         """Flush, checkpoint and release the file. Idempotent."""

@@ -49,12 +49,22 @@ def main(arguments: argparse.Namespace) -> int:
             return joining.add(control, arguments.file, json=arguments.json)
         if arguments.action == "remove":
             return joining.remove(control, arguments.account, json=arguments.json)
-        told = control.ask("POST", "v1", "accounts", arguments.account, arguments.action)
+        if arguments.action == "take-over":
+            told = _take_over(control, arguments)
+            line = f"{arguments.conversation} of {arguments.account} {told['done']}"
+        else:
+            told = control.ask("POST", "v1", "accounts", arguments.account, arguments.action)
+            line = f"{arguments.account} {told['done']}; it was {told['account']['state']}"
     if arguments.json:
         show.as_json(told)
     else:
-        show.line(f"{arguments.account} {told['done']}; it was {told['account']['state']}")
+        show.line(line)
     return 0
+
+
+def _take_over(control: Control, arguments: argparse.Namespace) -> Any:
+    body = {"conversation": arguments.conversation, "minutes": arguments.minutes}
+    return control.ask("POST", "v1", "accounts", arguments.account, "takeover", body=body)
 
 
 def spoken_states(rows: Sequence[dict[str, Any]], tongue: Tongue) -> list[dict[str, Any]]:

@@ -14,6 +14,9 @@ SHELLS = ("bash", "zsh", "tcsh")
 
 MOST_EVENTS = 1_000_000_000
 
+MOST_MINUTES = 10_080
+"""As :data:`actors.sections.MOST_TAKEN_MINUTES`; a test compares."""
+
 
 def add_control(commands: Any) -> None:
     """Add them to the subparsers of the command line."""
@@ -24,8 +27,14 @@ def add_control(commands: Any) -> None:
     _add_letters(commands, where)
     _add_outbox(commands, where)
     _add_journal(commands, where)
+    _add_reading(commands)
     _add_send(commands, where)
     _add_notify(commands)
+    told = "a link that signs a browser in once, with its QR code"
+    link = commands.add_parser("sign-in-link", parents=[where], help=told)
+    link.add_argument("--viewer", action="store_true", help="who may look and change nothing")
+    told = "as a browser reaches the gateway, e.g. https://gw.example"
+    link.add_argument("--base", type=name, metavar="URL", help=told)
     tail = commands.add_parser("tail", parents=[where], help="events as they come")
     tail.add_argument("--account", type=name, help="only this account's")
     tail.add_argument("--count", type=number(1, MOST_EVENTS, whole=True), help="end after so many")
@@ -87,6 +96,13 @@ def _add_accounts(commands: Any, where: argparse.ArgumentParser) -> None:
         ("remove", "close its link and forget it, until the next start"),
     ):
         accounts.add_parser(verb, parents=[where], help=told).add_argument("account", type=name)
+    told = "answer a conversation yourself; handlers get nothing of it"
+    one = accounts.add_parser("take-over", parents=[where], help=told)
+    one.add_argument("account", type=name)
+    one.add_argument("conversation", type=name)
+    told = "from now on (default 30, ≤ 10,080); 0 hands it back"
+    minutes = number(0, MOST_MINUTES, whole=True)
+    one.add_argument("--minutes", type=minutes, default=30, metavar="N", help=told)
     one = accounts.add_parser("add", parents=[where], help="start one more, until it stops")
     one.add_argument("file", metavar="FILE", help="an entry of accounts, in YAML; - is stdin")
 
@@ -153,6 +169,18 @@ def _add_journal(commands: Any, where: argparse.ArgumentParser) -> None:
         journal.add_parser(verb, parents=[where], help=f"{told} (stopped gateway)")
 
 
+def _add_reading(commands: Any) -> None:
+    reading = _group(commands, "reading", "the copy of what was said, for the page; a file")
+    shown = reading.add_parser("show", help="its size, what it holds, how far it is behind")
+    purge = reading.add_parser("purge", help="forget what was said to and by an account")
+    purge.add_argument("--account", type=name, required=True, help="whose")
+    told = "only what was said before: 2026-11-28, or 2026-11-28T14:30 by the clock of this machine"
+    purge.add_argument("--before", type=moment_ms, metavar="DATE", help=told)
+    for each in (shown, purge):
+        each.add_argument("-c", "--config", required=True, metavar="FILE", help="its configuration")
+        each.add_argument("--json", action="store_true", help="for programs")
+
+
 def _add_send(commands: Any, where: argparse.ArgumentParser) -> None:
     told = "send a text; 1 if it was not accepted"
     send = commands.add_parser("send", parents=[where], help=told)
@@ -195,6 +223,20 @@ def name(text: str) -> str:
     if not text.strip():
         raise argparse.ArgumentTypeError("it is empty; is the variable set?")
     return text
+
+
+def moment_ms(text: str) -> int:
+    """Return the Unix time of a date, or of a date with a time; in the local zone if it has none.
+
+    A date means its begin.
+    """
+    from datetime import datetime  # noqa: PLC0415  # not for --help
+
+    try:
+        return round(datetime.fromisoformat(text).timestamp() * 1000)
+    except (ValueError, OverflowError, OSError):
+        told = "expected a date such as 2026-11-28, or with a time: 2026-11-28T14:30"
+        raise argparse.ArgumentTypeError(told) from None
 
 
 def number(least: float, most: float, *, whole: bool = False) -> Callable[[str], float]:

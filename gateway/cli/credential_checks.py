@@ -6,11 +6,11 @@ import contextlib
 import os
 from collections.abc import Iterator
 
-from gateway.cli.findings import Finding, Verdict
 from gateway.commands import command
 from gateway.credentials.store import FileStore, StoreError, file_store
 from gateway.errors import ConfigError
 from gateway.settings import Settings
+from gateway.web.findings import Finding, Verdict
 
 NAME = "credentials"
 SIGN_IN_AGAIN = "correct the owner or mode of the file, or sign the account in again"

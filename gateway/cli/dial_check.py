@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from actors.plan import AccountPlan
 from actors.values import Failure, Phase
-from gateway.cli.findings import Finding, Verdict
 from gateway.host import assembly
 from gateway.settings import Settings
+from gateway.web.findings import Finding, Verdict
 
 MOST_ENDPOINTS = 20
 """Each takes ``connect.deadline_s`` at worst."""

@@ -6,16 +6,17 @@ import argparse
 from collections.abc import Iterable, Iterator
 
 from gateway.cli import show, speaking
-from gateway.cli.checks import of_machine, of_settings
+from gateway.cli.checks import of_settings
 from gateway.cli.control import http_control
 from gateway.cli.dial_check import of_dials
-from gateway.cli.findings import Finding, Verdict
 from gateway.cli.journal_checks import of_running
 from gateway.cli.speaking import ENGLISH, Tongue
 from gateway.commands import command
 from gateway.config import load
 from gateway.errors import ConfigError
 from gateway.settings import Settings
+from gateway.web.checks import of_machine
+from gateway.web.findings import Finding, Verdict
 from gateway.web.problems import Problem
 
 _SIGNS = {Verdict.FINE: "ok  ", Verdict.WARNING: "warn", Verdict.WRONG: "FAIL"}

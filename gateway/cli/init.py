@@ -23,15 +23,16 @@ from gateway.cli import (
     init_service,
     show,
 )
-from gateway.cli.checks import of_machine, of_settings
+from gateway.cli.checks import of_settings
 from gateway.cli.control import FileControl
-from gateway.cli.findings import Finding, Verdict
 from gateway.cli.init_plan import GOOFISH, Answers
 from gateway.cli.paths import loaded
 from gateway.commands import runnable, start
 from gateway.errors import ConfigError
 from gateway.settings import Settings
 from gateway.settings.listen import SocketFile, parse_listen
+from gateway.web.checks import of_machine
+from gateway.web.findings import Finding, Verdict
 from gateway.web.problems import Problem
 from gateway.web.stopped import StoppedGateway
 

@@ -12,10 +12,10 @@ from typing import Any, Protocol
 
 from actors.ports.journal import JournalError
 from gateway.cli import mounts
-from gateway.cli.findings import Finding, Verdict
 from gateway.commands import command
 from gateway.journal import care
 from gateway.journal.files import backups, opening
+from gateway.web.findings import Finding, Verdict
 
 MOST = 1000
 """Dead letters that a running gateway is asked for."""

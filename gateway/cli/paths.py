@@ -15,6 +15,7 @@ from gateway.credentials.store import store_of
 from gateway.errors import ConfigError
 from gateway.host import assembly
 from gateway.notify.courier import Courier, missing
+from gateway.reading import schema
 from gateway.settings import Settings
 from gateway.settings.listen import SocketFile, parse_listen
 
@@ -92,9 +93,11 @@ def _folders(settings: Settings, config: Path) -> Iterator[str]:
 
 def _log_file(path: Path, settings: Settings, config: Path) -> Iterator[str]:
     """Find a log that would be written into a file of the gateway's."""
-    journal = Path(settings.data_dir) / assembly.JOURNAL_FILE
-    if path.name.startswith(journal.name) and path.parent == journal.parent:
+    here = path.parent == Path(settings.data_dir)
+    if here and path.name.startswith(assembly.JOURNAL_FILE):
         yield f"log.file: {path} is the journal's; name a file of its own"
+    elif here and path.name.startswith(schema.FILE):
+        yield f"log.file: {path} is the reading copy's; name a file of its own"
     elif path.exists() and config.exists() and path.samefile(config):
         yield f"log.file: {path} is the configuration; name a file of its own"
 

@@ -53,6 +53,23 @@ def url_of(given: str | None, environment: Mapping[str, str]) -> str:
     raise ConfigError([f"{URL if given is None else '--url'}: {told}"])
 
 
+def base_of(url: str) -> str:
+    """Return the address of a page, checked, without a name, a password and a slash at its end.
+
+    Args:
+        url: ``http://…`` or ``https://…``, as ``--base`` has it.
+
+    Raises:
+        ConfigError: It is none.
+    """
+    try:
+        parts = split(url, {"http", "https"}, _EXAMPLE)
+    except AddressError as error:
+        raise ConfigError([f"--base: {error.in_file}"]) from None
+    place = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://{place}{parts.path.rstrip('/')}"
+
+
 def token_of(file: str | None, environment: Mapping[str, str]) -> str | None:
     """Return the token that is given, checked; None if none is.
 

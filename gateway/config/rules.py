@@ -104,13 +104,16 @@ def warnings(settings: Settings) -> Iterator[Finding]:
 
 def _http(http: HttpSettings) -> Iterator[Finding]:
     yield from _token("http.token", http.token or "")
-    yield from _token("http.metrics_token", http.metrics_token or "")
-    if http.metrics_token and not http.token:
-        told = "protects nothing while anybody may ask without http.token"
-        yield "http.metrics_token", f"{told}; set that, too"
-    elif http.metrics_token and http.metrics_token == http.token:
-        told = "is http.token, which opens everything"
-        yield "http.metrics_token", f"{told}; take another"
+    lesser = {"metrics_token": http.metrics_token, "viewer_token": http.viewer_token}
+    for name, token in lesser.items():
+        yield from _token(f"http.{name}", token or "")
+        if token and not http.token:
+            told = "protects nothing while anybody may ask without http.token"
+            yield f"http.{name}", f"{told}; set that, too"
+        elif token and token == http.token:
+            yield f"http.{name}", "is http.token, which opens everything; take another"
+    if http.viewer_token and http.viewer_token == http.metrics_token:
+        yield "http.viewer_token", "is http.metrics_token, which opens metrics only; take another"
     if http.listen is None:
         return
     parsed = parse_listen(http.listen)

@@ -8,6 +8,7 @@ from typing import Final
 from actors.messages import StateChanged
 from actors.policy.alerts import Alert
 from actors.ports.journal import Tally
+from actors.ports.platform import Reader
 from actors.state import Cause, ConnectionState
 from actors.values import AccountId, Failure
 from gateway import arguments
@@ -16,6 +17,7 @@ from gateway.errors import UnknownAccountError
 from gateway.host.advice import Advice, advise
 from gateway.host.credentials import CredentialDesk
 from gateway.host.reloading import Reloaded
+from gateway.host.takeover import TakeOverDesk
 from gateway.host.undisturbed import Bell
 
 _PLACES: Final = {state: place for place, state in enumerate(ConnectionState)}
@@ -176,7 +178,11 @@ class AccountView:
 
 
 class Accounts(Mapping[AccountId, AccountView]):
-    """The accounts by name, with the verbs. All verbs are thread-safe and idempotent."""
+    """The accounts by name, with the verbs. All verbs are thread-safe and idempotent.
+
+    Attributes:
+        reader: Returns what reads an account's stored frames; None of one that is not there.
+    """
 
     def __init__(
         self,
@@ -188,8 +194,11 @@ class Accounts(Mapping[AccountId, AccountView]):
         to_review: Callable[[], Mapping[AccountId, int]] = dict,
         look: Callable[[], None] = lambda: None,
         desk: CredentialDesk,
+        takeovers: TakeOverDesk,
         reload: Callable[[object], Reloaded] = lambda _: Reloaded(),
+        reader: Callable[[AccountId], Reader | None] = lambda _: None,
     ) -> None:
+        self.reader = reader
         self._look = look
         self._to_review = to_review
         self._reload = reload
@@ -200,6 +209,7 @@ class Accounts(Mapping[AccountId, AccountView]):
         self._add = add
         self._verb = verb
         self._desk = desk
+        self._takeovers = takeovers
 
     def __getitem__(self, account: AccountId) -> AccountView:
         self._look()
@@ -289,3 +299,19 @@ class Accounts(Mapping[AccountId, AccountView]):
     def reset(self, account: AccountId) -> None:
         """Forget failures; a FAILED account tries again."""
         self._verb("reset", arguments.account(account))
+
+    def take_over(self, account: AccountId, conversation: str, minutes: int) -> int | None:
+        """Answer a conversation yourself; return until when (our Unix ms), None once handed back.
+
+        Meanwhile only handlers with ``taken_over=True`` and sinks get what is said in it.
+
+        Args:
+            account: Whose.
+            conversation: Its id.
+            minutes: From now on, up to 10,080, whatever held before; 0 hands it back.
+        """
+        return self._takeovers.take(self[account].id, conversation, minutes)
+
+    def taken_over(self, account: AccountId) -> Mapping[str, int]:
+        """Return the conversations that a person answers now, and until when (our Unix ms)."""
+        return self._takeovers.taken(self[account].id)

@@ -84,7 +84,7 @@ def system(
     Args:
         settings: Of the gateway.
         journal: Open.
-        handlers: Know which events are parked, and what was given up.
+        handlers: Know which events are parked, what was given up, and what is taken over.
         handle: Gets the events.
         observer: Hears what happens.
         clock: Time.
@@ -107,6 +107,7 @@ def system(
         history=settings.history,
         renewals=settings.credentials,
         sends=OpenSends(limit=outbox.limit, rate_per_s=outbox.rate_per_s, burst=outbox.burst),
+        takeovers=handlers.takeovers,
         parking=handlers,
         given_up=handlers.given_up,
         journal_limit_s=settings.journal.limit_s,

@@ -69,6 +69,29 @@ class DeadLetters:
         return self._journal.read(lambda journal: journal.letters(account, limit))
 
     @undisturbed
+    def page(
+        self,
+        account: AccountId | None,
+        limit: int,
+        *,
+        before: tuple[int, int] | None = None,
+        frames: int = 0,
+    ) -> Sequence[Letter]:
+        """Return a page of dead and parked events, the newest first.
+
+        Args:
+            account: Only this account's; None: of all, removed ones included.
+            limit: How many at most.
+            before: ``at_ms`` and ``lane_seq`` of the last one of the page before; None: the first.
+            frames: Give frames of at most so many characters or bytes, too.
+        """
+        account = None if account is None else arguments.account(account)
+        limit = arguments.whole("limit", limit, least=0, most=MOST_LISTED)
+        return self._journal.read(
+            lambda journal: journal.letters(account, limit, before=before, frames=frames)
+        )
+
+    @undisturbed
     def show(self, event_id: str) -> Letter:
         """Return one with the frame it came in.
 

@@ -41,7 +41,7 @@ from gateway.host.registry import Registry
 from gateway.host.sender import Sender
 from gateway.host.sending import Sending
 from gateway.host.sends import Sends, Tickets
-from gateway.host.subscriptions import OnCrash, Session
+from gateway.host.subscriptions import OnCrash, Session, Wish
 from gateway.host.subscriptions import check as check_wish
 from gateway.host.telling import Telling
 from gateway.host.undisturbed import run, undisturbed
@@ -141,6 +141,7 @@ class Gateway(Sending):
             upload=self._sender.upload,
             log=self._log,
             mask=self._redactor.text,
+            takeovers=self._registry.takeovers,
         )
         self._listeners = GatewayObserver(
             accounts=self.accounts,
@@ -181,6 +182,7 @@ class Gateway(Sending):
         own: bool = False,
         on_crash: OnCrash = "redeliver",
         sessions: Collection[Session] | None = None,
+        taken_over: bool = False,
     ) -> Callable[[Callable[[EventT], None]], Callable[[EventT], None]]:
         """Decorate a function that takes one event of this type.
 
@@ -197,6 +199,8 @@ class Gateway(Sending):
                 None: private ones, so that nobody answers a group or the platform's helper
                 unasked, and orders and notifications wherever they are told. What does not
                 say its kind counts as private. Sinks get all.
+            taken_over: Also what is said in conversations that a person answers himself
+                (:meth:`Accounts.take_over`); off, so that no bot talks in between.
 
         Raises:
             TypeError: No event class, no function of one argument, or one whose body would
@@ -204,14 +208,15 @@ class Gateway(Sending):
             UnknownAccountError: No such account was configured or added; add it first.
             ValueError: ``on_crash`` or ``sessions`` is none of the words there are.
         """
-        check_wish(event_type, account=account, own=own, on_crash=on_crash, sessions=sessions)
+        wish = Wish(
+            account=account, own=own, on_crash=on_crash, sessions=sessions, taken_over=taken_over
+        )
+        check_wish(event_type, **wish)
         if account is not None and account not in self._registry.heard_of:
             raise UnknownAccountError(account, list(self._plans))
 
         def decorate(handler: Callable[[EventT], None]) -> Callable[[EventT], None]:
-            self._handlers.add(
-                event_type, handler, account=account, own=own, on_crash=on_crash, sessions=sessions
-            )
+            self._handlers.add(event_type, handler, **wish)
             return handler
 
         return decorate

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Collection, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Unpack
+
+import msgspec
 
 from actors.policy import reasons
 from actors.runtime.handlers.pool import revoked
 from actors.runtime.pool import forks
-from actors.values import DONE, AccountId, Content, Delivery, Disposition, Event, Outcome
+from actors.runtime.takeovers import TakeOvers
+from actors.values import DONE, Content, Delivery, Disposition, Event, Outcome
 from gateway import arguments, images, listeners
 from gateway.delivering import anybody, deliver, leave_to_parent
 from gateway.host.handled import Handled
@@ -23,10 +26,9 @@ from gateway.host.life import watch_forks
 from gateway.host.subscriptions import (
     Handler,
     Key,
-    OnCrash,
-    Session,
     Subscription,
     Wanted,
+    Wish,
     check,
     key_of,
     wanted,
@@ -53,10 +55,12 @@ class Handlers:
         log: A structlog logger, told of each failure with its traceback; None: nobody is, and
             what an event's only handler raises passes.
         mask: Masks secrets in what an exception says.
+        takeovers: Know which conversations a person answers; None: none.
 
     Attributes:
         active: Some handler wants its events parked.
         tap: Is shown each event before its handlers.
+        takeovers: Know which conversations a person answers.
         on_failure: Is told what a handler raised; for tests without the machinery.
     """
 
@@ -69,8 +73,10 @@ class Handlers:
         upload: Callable[[Event, str], Content] = images.nowhere,
         log: Any = None,
         mask: Callable[[str], str] = str,
+        takeovers: TakeOvers | None = None,
     ) -> None:
         self.active = False
+        self.takeovers = takeovers or TakeOvers()
         self.tap: Callable[[Event], object] | None = None
         self.on_failure: Callable[[BaseException], None] | None = None
         self._subscriptions: list[Subscription] = []
@@ -90,43 +96,26 @@ class Handlers:
         """Hear that this is a child: what it answers would be lost without a word."""
         leave_to_parent(os.getppid())
 
-    def add(
-        self,
-        event_type: type[Event],
-        handler: Handler,
-        *,
-        account: AccountId | None = None,
-        own: bool = False,
-        on_crash: OnCrash = "redeliver",
-        sessions: Collection[Session] | None = None,
-    ) -> None:
+    def add(self, event_type: type[Event], handler: Handler, **wish: Unpack[Wish]) -> None:
         """Want events of a type and its subtypes.
 
         Args:
             event_type: ``Event`` wants everything.
             handler: Called with the event; may block, raise and reply.
-            account: Only this account's; None: every account's.
-            own: Also what the account itself wrote, on whatever device.
-            on_crash: ``park``: an event of which nobody knows what this handler did is kept for
-                a person, and no handler gets it again; costs a commit before each event.
-            sessions: Kinds of conversations; what does not say its kind counts as private. None:
-                private ones, and orders and notifications of every kind.
+            wish: Which of them.
 
         Raises:
             TypeError: Not an event class, or not a function of one argument that a plain call
-                runs; ``own`` is no bool, ``account`` no text.
+                runs; ``own`` or ``taken_over`` is no bool, ``account`` no text.
             ValueError: ``on_crash`` is neither ``redeliver`` nor ``park``, or there is no such kind
                 of session.
         """
-        check(event_type, account=account, own=own, on_crash=on_crash, sessions=sessions)
+        check(event_type, **wish)
         listeners.listener("the handler", handler, takes=1)
-        park = on_crash == "park"
-        subscription = Subscription(
-            event_type, handler, account, own=own, park=park, sessions=sessions
-        )
+        subscription = Subscription(event_type, handler, **wish)
         self._subscriptions.append(subscription)
         self._cache.clear()
-        self.active = self.active or park
+        self.active = self.active or subscription.park
 
     def parks(self, event: Event) -> bool:
         """Return whether a handler that wants the event wants it parked."""
@@ -134,10 +123,13 @@ class Handlers:
 
     def __call__(self, event: Event) -> Outcome:
         """Run every handler and sink that wants the event, in the order they were added."""
+        if self.takeovers.busy:
+            event = self._as_it_stands(event)
         tap = self.tap
         if tap is not None:
             self._show(tap, event)
-        key = (type(event), event.account, event.own, getattr(event, "session_type", None))
+        session = getattr(event, "session_type", None)
+        key = (type(event), event.account, event.own, session, event.taken_over)
         found = self._cache.get(key)
         if found is None:
             found = self._wanting(key)
@@ -166,7 +158,7 @@ class Handlers:
         The handlers that were not called yet have their turn in a further try; what the ones
         before left is not lost with the one that hangs.
         """
-        subscriptions = self._wanting(key_of(event)).subscriptions
+        subscriptions = self._wanting(key_of(self._as_it_stands(event))).subscriptions
         kept = self._kept.get(event.event_id)
         hung = subscriptions[0] if len(subscriptions) == 1 else None
         if kept is not None:
@@ -194,6 +186,17 @@ class Handlers:
         """Forget an event that is over: if it comes again, every handler gets it."""
         self._kept.pop(event.event_id, None)
 
+    def _as_it_stands(self, event: Event) -> Event:
+        """Return the event, marked if a person answers its conversation now."""
+        lane = event.conversation_id
+        if lane is None or not self.takeovers.holds(event.account, lane):
+            return event
+        return msgspec.structs.replace(event, taken_over=True)
+
+    def _would_get(self, event: Event) -> bool:
+        """Return whether a handler wants an event, but for the person."""
+        return bool(self._wanting((*key_of(event)[:-1], False)).subscriptions)
+
     def _wanting(self, key: Key) -> Wanted:
         found = self._cache.get(key)
         if found is None:
@@ -217,7 +220,7 @@ class Handlers:
         kept = self._kept.get(event.event_id)
         if kept is None:
             if not subscriptions and not self._sinks:
-                return IGNORED
+                return DONE if event.taken_over and self._would_get(event) else IGNORED
             kept = Handled()
             kept.entries = [(sink, sink.take(event)) for sink in self._sinks]
             self._keep(event, kept)

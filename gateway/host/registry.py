@@ -11,7 +11,9 @@ from actors.policy.alerts import Alert
 from actors.ports import Clock
 from actors.ports.commands import StorePaused
 from actors.ports.journal import Journal, Tally
+from actors.ports.platform import Reader
 from actors.registry import AccountRegistry
+from actors.runtime.takeovers import TakeOvers
 from actors.system import System
 from actors.values import AccountId
 from gateway import arguments, logs
@@ -26,6 +28,7 @@ from gateway.host.credentials import CredentialDesk
 from gateway.host.life import Life
 from gateway.host.masking import masked_alert
 from gateway.host.reloading import Reloaded
+from gateway.host.takeover import TakeOverDesk
 from gateway.host.undisturbed import undisturbed
 from gateway.redaction import Redactor
 from gateway.settings import AccountSettings, Settings
@@ -58,6 +61,7 @@ class Registry:
         lock: Held while an account comes or goes, and while the gateway starts or stops.
         accounts: As the host sees them.
         credentials: Of the accounts, for a person.
+        takeovers: Conversations that a person answers himself.
         plans: Of the accounts there are.
         system: Gives the running system, or None.
         heard_of: All that ever were, those that were removed, too.
@@ -92,6 +96,9 @@ class Registry:
         self.heard_of: set[AccountId] = set()
         self._settings_of: dict[AccountId, AccountSettings] = {}
         self.credentials = CredentialDesk(self, self._reset_failed, log)
+        self.takeovers = TakeOvers(
+            auto_minutes=settings.takeover.auto_minutes, unix_ms=clock.unix_ms, log=log
+        )
         self.accounts = Accounts(
             desk=self.credentials,
             add=self._add,
@@ -100,7 +107,9 @@ class Registry:
             tally=self._tally,
             alerts=self.alerts,
             to_review=self._to_review,
+            takeovers=TakeOverDesk(self.takeovers, self.running),
             look=life.here,
+            reader=self._reader,
         )
         for account in settings.accounts:
             self._register(account)
@@ -160,6 +169,10 @@ class Registry:
         """Have an account try again whose credentials were replaced."""
         if self.system() is not None:
             self._verb("reset", account)
+
+    def _reader(self, account: AccountId) -> Reader | None:
+        plan = self.plans.get(account)
+        return None if plan is None else plan.platform.reader(account, plan.user_id)
 
     def _learn(self, account: AccountId, secrets: Iterable[str]) -> None:
         self._redactor.learn(secrets, of=f"credentials/{account}")

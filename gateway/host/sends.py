@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, TypeAlias
 
 from actors.policy import reasons
 from actors.ports.commands import MarkDelivery
@@ -21,6 +22,8 @@ PENDING = SendResult(outcome=SendOutcome.UNKNOWN, reason=reasons.PENDING)
 
 MOST_LISTED: Final = 1_000_000
 """Most sends in one list."""
+
+_Views: TypeAlias = list[SendView]  # within the class, ``list`` is its method
 
 _SEEN: Final = [SendOutcome.ACCEPTED.value, SendOutcome.REFUSED.value]
 """What a person can see in a conversation."""
@@ -145,8 +148,29 @@ class Sends:
             newest_first=True,
             limit=arguments.whole("limit", limit, least=0, most=MOST_LISTED),
         )
-        records = self._journal.read(lambda journal: journal.sends(query))
-        return [SendView.of(each) for each in records]
+        return self._list(query)
+
+    @undisturbed
+    def to_review(
+        self, account: AccountId | None, limit: int, *, before: str | None = None
+    ) -> Sequence[SendView]:
+        """Return sends whose outcome only a person can tell, the newest first.
+
+        Args:
+            account: Only this account's; None: of all.
+            limit: How many at most.
+            before: Id of the last one of the page before; None: the first.
+        """
+        query = SendQuery(
+            account=None if account is None else arguments.account(account),
+            state=SendState.UNKNOWN,
+            open_only=True,
+            reason=reasons.NEEDS_REVIEW,
+            before=None if before is None else _outbox_id(before),
+            newest_first=True,
+            limit=arguments.whole("limit", limit, least=0, most=MOST_LISTED),
+        )
+        return self._list(query)
 
     @undisturbed
     def cancel(self, outbox_id: str) -> SendView:
@@ -225,6 +249,10 @@ class Sends:
         if result is not None:
             self._tickets.end(outbox_id, result)
         return record.delivery, ticket
+
+    def _list(self, query: SendQuery) -> _Views:
+        records = self._journal.read(lambda journal: journal.sends(query))
+        return [SendView.of(each) for each in records]
 
     def _end(self, note: MarkDelivery, wanted: str) -> SendView:
         """Let the journal decide, then tell the account's outbox."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Collection, Iterable
-from typing import Any, Literal, NamedTuple, TypeAlias, get_args
+from typing import Any, Literal, NamedTuple, TypeAlias, TypedDict, Unpack, get_args
 
 from actors.values import AccountId, Event
 from gateway import arguments
@@ -22,7 +22,28 @@ _TOLD_BY_THE_PLATFORM = (OrderStatusChanged, SystemNotification)
 """Events that every subscription gets from every kind of conversation: a shop must not miss them,
 and no handler answers a group because of them."""
 
-Key: TypeAlias = tuple[type[Event], AccountId, bool, str | None]
+
+class Wish(TypedDict, total=False):
+    """Which events a handler wants, besides their type.
+
+    Attributes:
+        account: Only this account's; None: every account's.
+        own: Also what the account itself wrote, on whatever device.
+        on_crash: ``park``: an event of which nobody knows what this handler did is kept for a
+            person, and no handler gets it again; costs a commit before each event.
+        sessions: Kinds of conversations; what does not say its kind counts as private. None:
+            private ones, and orders and notifications of every kind.
+        taken_over: Also what is said while a person answers himself.
+    """
+
+    account: AccountId | None
+    own: bool
+    on_crash: OnCrash
+    sessions: Collection[Session] | None
+    taken_over: bool
+
+
+Key: TypeAlias = tuple[type[Event], AccountId, bool, str | None, bool]
 """What decides which subscriptions want an event."""
 
 
@@ -33,6 +54,7 @@ def check(
     own: object = False,
     on_crash: object = "redeliver",
     sessions: object = None,
+    taken_over: object = False,
 ) -> None:
     """Check what a handler is to be added with; see :meth:`Handlers.add` for what is raised."""
     if not (isinstance(event_type, type) and issubclass(event_type, Event)):
@@ -43,6 +65,7 @@ def check(
         )
     arguments.optional_identifier("account", account)
     arguments.flag("own", own)
+    arguments.flag("taken_over", taken_over)
     arguments.choice("on_crash", on_crash, get_args(OnCrash))
     if sessions is None:
         return
@@ -70,24 +93,17 @@ def _told(value: object) -> str:
 class Subscription:
     """A handler with its arguments; see :meth:`gateway.host.handlers.Handlers.add`."""
 
-    __slots__ = ("account", "event_type", "handler", "own", "park", "sessions")
+    __slots__ = ("account", "event_type", "handler", "own", "park", "sessions", "taken_over")
 
-    def __init__(
-        self,
-        event_type: type[Event],
-        handler: Handler,
-        account: AccountId | None,
-        *,
-        own: bool,
-        park: bool,
-        sessions: Collection[Session] | None,
-    ) -> None:
+    def __init__(self, event_type: type[Event], handler: Handler, **wish: Unpack[Wish]) -> None:
+        sessions = wish.get("sessions")
         self.sessions = None if sessions is None else frozenset[str](sessions)
         self.event_type = event_type
         self.handler = handler
-        self.account = account
-        self.own = own
-        self.park = park
+        self.account = wish.get("account")
+        self.own = wish.get("own", False)
+        self.park = wish.get("on_crash") == "park"
+        self.taken_over = wish.get("taken_over", False)
 
     def wants(
         self,
@@ -95,6 +111,7 @@ class Subscription:
         account: AccountId,
         own: bool,  # noqa: FBT001  # a key
         session: str | None,
+        taken_over: bool,  # noqa: FBT001  # the same
     ) -> bool:
         """Return whether events of a :data:`Key` are for it."""
         session = session or "private"
@@ -107,12 +124,14 @@ class Subscription:
             and issubclass(event_type, self.event_type)
             and self.account in (None, account)
             and (self.own or not own)
+            and (self.taken_over or not taken_over)
         )
 
 
 def key_of(event: Event) -> Key:
     """Return what decides which subscriptions want an event."""
-    return (type(event), event.account, event.own, getattr(event, "session_type", None))
+    session = getattr(event, "session_type", None)
+    return (type(event), event.account, event.own, session, event.taken_over)
 
 
 class Wanted(NamedTuple):

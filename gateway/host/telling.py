@@ -105,7 +105,7 @@ class Telling:
         if told is not None:  # messages of customers matter more: it goes on without a bell
             self._log.error("notify.unavailable", detail=told)
             return
-        self._bell = self._make_bell(system, journal.kept_text(KEPT))
+        self._bell = self._make_bell(system, journal.kept_texts(KEPT).get(KEPT))
         alerts.hear(self._bell.look)
         if isinstance(self._clock, MovedClock):
             self._clock.on_move(self._bell.look)

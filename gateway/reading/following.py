@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -19,9 +20,11 @@ from actors.ports.platform import Reader
 from actors.state import Cause, ConnectionState
 from actors.values import AccountId
 from gateway.journal.sqlite import following
+from gateway.journal.upkeep.upkeep import free_bytes
 from gateway.reading import schema, upkeep
-from gateway.reading.copying import Copying
-from gateway.reading.writing import Moved, write_moves
+from gateway.reading.copying import Copied, Copying
+from gateway.reading.messages import legible
+from gateway.reading.writing import Moved
 from gateway.settings import ReadingSettings
 
 THREAD: Final = "gateway/reading"
@@ -32,8 +35,15 @@ LOOK_S: Final = 1.0
 AGAIN_S: Final = 15.0
 """Seconds to wait after a failure."""
 
-CHECK_S: Final = 60.0
-"""Seconds between two looks whether the files are those that were opened."""
+READ_AGAIN_BYTES: Final = 256 << 20
+"""A copy up to this size is read from end to end when it is opened, a larger one only where the
+last life did not close it."""
+
+LEAST_SHARE: Final = 0.1
+"""Of ``events_per_s``: so fast it goes on while the process needs a core for itself."""
+
+PATIENT_STEPS: Final = 100_000
+"""Steps of SQLite's machine between two looks whether to stop."""
 
 UPKEEP_S: Final = 600.0
 """Seconds between two deletions of what is old."""
@@ -47,11 +57,13 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         behind: It has not reached the end of the journal.
+        behind_events: Events of the journal that it does not have yet, at most.
         failure: Why it does not go on; None: it does.
         built_ms: Our Unix time when it was begun anew in this process; None: it was not.
     """
 
     behind: bool = True
+    behind_events: int = 0
     failure: str | None = None
     built_ms: int | None = None
 
@@ -63,10 +75,17 @@ class Follower:
         journal: The journal's file.
         path: The copy's.
         settings: How much, how long, how fast.
+        min_free_bytes: With less free on its disk it writes nothing: that room is the journal's.
         reader: Returns what reads the frames of an account; None: nobody can.
+        ready: Whether the journal is open; until then, and when it is not any more, it is left
+            alone.
         clock: Time.
         log: A structlog logger.
-        heard: Called after something new was written, on this thread.
+        heard: Called after something new was written, on this thread. Must not raise.
+        again_s: Seconds to wait after a failure.
+
+    Attributes:
+        state: How the copy stands.
     """
 
     def __init__(
@@ -75,18 +94,26 @@ class Follower:
         path: Path,
         settings: ReadingSettings,
         *,
+        min_free_bytes: int = 0,
         reader: Callable[[AccountId], Reader | None],
+        ready: Callable[[], bool] = lambda: True,
         clock: Clock,
         log: Any,
         heard: Callable[[], None] = lambda: None,
+        again_s: float = AGAIN_S,
     ) -> None:
         self._journal_path = journal
         self._path = path
         self._settings = settings
+        self.min_free_bytes = min_free_bytes
         self._reader = reader
+        self._ready = ready
+        self._again_s = again_s
+        self._damaged = False
         self._clock = clock
         self._log = log
         self._heard = heard
+        self._share = _Share()
         self._moves: deque[Moved] = deque(maxlen=MOST_MOVES)
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -105,8 +132,8 @@ class Follower:
                 state=change.new.value,
                 cause=change.cause.value,
                 why=change.why,
-                reason=None if failure is None else failure.reason,
-                detail=None if failure is None else failure.detail,
+                reason=None if failure is None else legible(failure.reason),
+                detail=None if failure is None or not failure.detail else legible(failure.detail),
                 lost=lost and change.new is ConnectionState.RECONNECTING
                 and change.cause is not Cause.MAX_AGE,
             )
@@ -134,98 +161,152 @@ class Follower:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            if not self._journal_path.exists():  # the gateway is about to start
+            if not self._ready() or not self._journal_path.exists():
                 self._stopping.wait(LOOK_S)
                 continue
             try:
                 self._follow()
-            except (sqlite3.Error, OSError, JournalError) as error:
-                self._fails(error)
-                self._stopping.wait(AGAIN_S)
+            except Exception as error:  # noqa: BLE001  # whatever the files hold, it goes on
+                if self._stopping.is_set():
+                    return
+                self._damaged = self._damaged or isinstance(error, schema.DamagedError)
+                self._fails(f"{type(error).__name__}: {error}")
+                self._stopping.wait(self._again_s)
 
-    def _fails(self, error: Exception) -> None:
-        told = f"{type(error).__name__}: {error}"
+    def _fails(self, told: str) -> None:
         if self.state.failure is None:
-            self._log.warning("reading.failed", reason=told, again_s=AGAIN_S)
+            self._log.warning("reading.failed", reason=told, again_s=self._again_s)
         self.state = msgspec.structs.replace(self.state, failure=told)
+
+    def _works(self) -> None:
+        if self.state.failure is not None:
+            self._log.info("reading.recovered")
+            self.state = msgspec.structs.replace(self.state, failure=None)
 
     def _follow(self) -> None:
         """Copy until the end, or until one of the files is not what was opened any more."""
+        if not self._has_room():
+            self._stopping.wait(LOOK_S)
+            return
         with (
             contextlib.closing(following.connect(self._journal_path)) as journal,
             contextlib.closing(self._opened(journal)) as copy,
         ):
-            if self.state.failure is not None:
-                self._log.info("reading.recovered")
-            self.state = msgspec.structs.replace(self.state, failure=None)
+            copy.set_progress_handler(self._stopping.is_set, PATIENT_STEPS)
             self._copy(journal, copy)
+            copy.set_progress_handler(None, 0)
+            schema.keep(copy, closed=1)
 
     def _copy(self, journal: sqlite3.Connection, copy: sqlite3.Connection) -> None:
         copying = Copying(journal, copy, self._reader)
         opened = _file_of(self._journal_path), _file_of(self._path)
-        check_at = self._clock.monotonic() + CHECK_S
         upkeep_at = self._clock.monotonic()
-        while not self._stopping.is_set():
-            self._write_moves(copy)
-            done = copying.step(self._clock.unix_ms())
-            if self.state.behind != done.more:
-                self.state = msgspec.structs.replace(self.state, behind=done.more)
-            if done.new:
-                self._heard()
+        while not self._stopping.is_set() and self._ready():
+            if (_file_of(self._journal_path), _file_of(self._path)) != opened:
+                return
+            if not self._has_room():
+                self._stopping.wait(LOOK_S)
+                continue
+            done = self._step(copying)
+            self._works()
             now = self._clock.monotonic()
             if now >= upkeep_at:
                 more = upkeep.delete_old(copy, self._settings, self._clock.unix_ms())
                 upkeep_at = now if more else now + UPKEEP_S
-            if now >= check_at:
-                if (_file_of(self._journal_path), _file_of(self._path)) != opened:
-                    return
-                check_at = now + CHECK_S
-            pace_s = done.events / self._settings.events_per_s
+            pace_s = done.read / self._settings.events_per_s / self._share.left()
             self._stopping.wait(pace_s if done.more else LOOK_S)
 
-    def _write_moves(self, copy: sqlite3.Connection) -> None:
+    def _step(self, copying: Copying) -> Copied:
         moves = [self._moves.popleft() for _ in range(len(self._moves))]
-        if moves:
-            copy.execute("BEGIN IMMEDIATE")
-            try:
-                write_moves(copy, moves)
-                copy.execute("COMMIT")
-            except BaseException:
-                copy.rollback()
-                raise
+        try:
+            done = copying.step(self._clock.unix_ms(), self._clock.monotonic(), moves)
+        except BaseException:
+            room = MOST_MOVES - len(self._moves)
+            self._moves.extendleft(reversed(moves[len(moves) - min(room, len(moves)) :]))
+            raise
+        self.state = msgspec.structs.replace(
+            self.state, behind=done.more, behind_events=done.behind
+        )
+        if done.written:
+            self._heard()
+        return done
+
+    def _has_room(self) -> bool:
+        """Return whether its disk has more free than the journal wants for itself."""
+        free = free_bytes(self._path)
+        if free is None or free >= self.min_free_bytes:
+            return True
+        self._fails(
+            f"its disk has {free >> 20} MiB free, journal.min_free_bytes is "
+            f"{self.min_free_bytes >> 20} MiB"
+        )
+        return False
 
     def _opened(self, journal: sqlite3.Connection) -> sqlite3.Connection:
         """Open the copy of this journal; one that is damaged or of another is built anew."""
         whose = following.identity(journal)
         if self._path.exists():
-            copy = self._usable(whose, following.newest(journal))
-            if copy is not None:
-                return copy
             if not schema.is_ours(self._path):
                 raise JournalError(f"{self._path} is another program's database; move it away")
+            copy, why = self._usable(whose, following.newest(journal))
+            if copy is not None:
+                schema.keep(copy, closed=0)
+                return copy
             schema.delete(self._path)
-            self._log.warning("reading.built_anew", path=str(self._path))
+            self._log.warning("reading.built_anew", path=str(self._path), reason=why)
         copy = schema.create(self._path)
-        copy.execute("INSERT INTO about VALUES('journal', ?)", (whose,))
-        self.state = msgspec.structs.replace(self.state, built_ms=self._clock.unix_ms())
+        schema.keep(copy, journal=whose)
+        self._damaged = False
+        now_ms = self._clock.unix_ms()
+        self.state = msgspec.structs.replace(self.state, built_ms=now_ms, behind=True)
         return copy
 
-    def _usable(self, whose: str, newest: int) -> sqlite3.Connection | None:
-        """Return the copy that is there; None: it is not to be used."""
+    def _usable(self, whose: str, newest: int) -> tuple[sqlite3.Connection | None, str]:
+        """Return the copy that is there; None: it is not to be used, and why."""
+        if self._damaged:
+            return None, "it is damaged"
         try:
             copy = schema.connect(self._path)
-        except sqlite3.Error:
-            return None
+        except schema.DamagedError:
+            return None, "it is damaged"
         try:
-            if schema.is_sound(copy):
-                about = dict(copy.execute("SELECT key, value FROM about").fetchall())
-                (last,) = copy.execute("SELECT coalesce(max(seq), 0) FROM said").fetchone()
-                if about.get("journal") == whose and last <= newest:
-                    return copy
-        except sqlite3.DatabaseError:
-            pass
+            why = self._problem(copy, whose, newest)
+        except schema.DamagedError:
+            why = "it is damaged"
+        except BaseException:
+            copy.close()
+            raise
+        if why is None:
+            return copy, ""
         copy.close()
+        return None, why
+
+    def _problem(self, copy: sqlite3.Connection, whose: str, newest: int) -> str | None:
+        copy.set_progress_handler(self._stopping.is_set, PATIENT_STEPS)
+        small = self._path.stat().st_size <= READ_AGAIN_BYTES
+        why = schema.problem(copy, whole=small)
+        if why is not None:
+            return why
+        about = schema.kept(copy)
+        if not small and not about.get("closed"):
+            schema.problem(copy, whole=True)
+        if about.get("journal") != whose or int(about.get("floor", 0)) > newest:
+            return "it is of another journal"
         return None
+
+
+class _Share:
+    """How much of a core the other threads of this process leave; on the copying thread."""
+
+    def __init__(self) -> None:
+        self._before = 0.0, 0.0
+
+    def left(self) -> float:
+        """Return the share since the last question, :data:`LEAST_SHARE` at least."""
+        now = time.monotonic(), time.process_time() - time.thread_time()
+        passed_s, busy_s = now[0] - self._before[0], now[1] - self._before[1]
+        self._before = now
+        return max(LEAST_SHARE, min(1.0, 1.0 - busy_s / max(passed_s, 1e-6)))
 
 
 def _file_of(path: Path) -> tuple[int, int] | None:

@@ -7,14 +7,24 @@ from typing import Final
 import msgspec
 
 from actors.values import AccountId, Event
+from gateway.journal import rows
 
 MOST_CHARS: Final = 100_000
-"""Of one text; a page shows less, the journal has it whole."""
+"""Of one text; the journal has it whole."""
+
+MOST_OF_NAME: Final = 500
+"""Characters of a name, and of whatever else is said beside the text."""
+
+AHEAD_MS: Final = 86_400_000
+"""What the platform dates later than this after it came, was said when it came."""
 
 LATE: Final = 1
 RECOVERED: Final = 2
 ASKS: Final = 4
 """Bits of :attr:`Said.flags`."""
+
+_WORDS: Final = ("text", "summary", "order_text")
+"""What a line says: the first of them that an event has."""
 
 _KINDS: Final = frozenset({"chat_message", "order_status", "system_notification"})
 
@@ -58,7 +68,7 @@ def said(event: Event, *, late: bool) -> Said | None:
     """
     if event.conversation_id is None or event.kind not in _KINDS or event.lane_seq is None:
         return None
-    words = _of(event, "text") or _of(event, "summary") or _of(event, "order_text")
+    words = next(filter(None, (_of(event, each, MOST_CHARS) for each in _WORDS)), None)
     private = _of(event, "session_type") in (None, "private")
     message = event.kind == "chat_message"
     asks = message and private and not event.own
@@ -67,7 +77,7 @@ def said(event: Event, *, late: bool) -> Said | None:
         account=event.account,
         lane=legible(event.conversation_id),
         event_id=legible(event.event_id),
-        at_ms=event.occurred_at_ms or event.received_at_ms,
+        at_ms=_when(event.occurred_at_ms, event.received_at_ms),
         received_at_ms=event.received_at_ms,
         own=event.own,
         kind=event.kind,
@@ -75,17 +85,26 @@ def said(event: Event, *, late: bool) -> Said | None:
         who=_of(event, "sender_nick"),
         peer=None if event.own or not message else _of(event, "sender_id"),
         item=_of(event, "item_id"),
-        text=None if words is None else words[:MOST_CHARS],
+        text=words,
         message_id=_of(event, "message_id"),
         flags=LATE * late + RECOVERED * event.recovered + ASKS * asks,
     )
 
 
 def legible(text: str) -> str:
-    """Return a text that UTF-8 can say; half of a character is escaped."""
-    return text.encode("utf-8", "backslashreplace").decode()
+    """Return a text that UTF-8 can say and SQL reads to its end.
+
+    Half of a character is escaped, and a NUL shown as U+2400.
+    """
+    return (rows.legible(text) or "").replace("\0", "\u2400")
 
 
-def _of(event: Event, name: str) -> str | None:
+def _when(occurred_at_ms: int | None, received_at_ms: int) -> int:
+    if not occurred_at_ms or not 0 < occurred_at_ms <= received_at_ms + AHEAD_MS:
+        return received_at_ms
+    return occurred_at_ms
+
+
+def _of(event: Event, name: str, most: int = MOST_OF_NAME) -> str | None:
     value = getattr(event, name, None)
-    return legible(value) if isinstance(value, str) and value else None
+    return legible(value[:most]) if isinstance(value, str) and value else None

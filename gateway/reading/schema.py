@@ -1,7 +1,8 @@
 """Tables of the reading copy. Knows SQL, no thread.
 
 ``said``: one message, ours or a buyer's; ``sent``: one row of the outbox; ``lane``: one
-conversation, its last word and since when it waits; ``minute``: counts; ``state``: changes.
+conversation, its last word and since when it waits; ``minute``, ``total``: counts of an account,
+of all; ``state``: changes.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -32,9 +34,9 @@ CREATE INDEX said_lane ON said(account, lane, at, seq);
 CREATE INDEX said_at ON said(at);
 CREATE INDEX said_message ON said(account, message_id) WHERE own = 1;
 CREATE TABLE sent(
-  position INTEGER PRIMARY KEY, outbox_id TEXT NOT NULL, account TEXT NOT NULL,
-  lane TEXT NOT NULL, at INTEGER NOT NULL, text TEXT, state TEXT NOT NULL, reason TEXT,
-  message_id TEXT, event_id TEXT, ended INTEGER NOT NULL);
+  number INTEGER PRIMARY KEY, position INTEGER NOT NULL, outbox_id TEXT NOT NULL UNIQUE,
+  account TEXT NOT NULL, lane TEXT NOT NULL, at INTEGER NOT NULL, text TEXT, state TEXT NOT NULL,
+  reason TEXT, message_id TEXT, event_id TEXT, ended INTEGER NOT NULL);
 CREATE INDEX sent_lane ON sent(account, lane, at);
 CREATE INDEX sent_message ON sent(account, message_id);
 CREATE INDEX sent_open ON sent(position) WHERE ended = 0;
@@ -46,20 +48,36 @@ CREATE TABLE lane(
 CREATE INDEX lane_of ON lane(account, at);
 CREATE INDEX lane_at ON lane(at);
 CREATE INDEX lane_waits ON lane(waits_since) WHERE waits_since IS NOT NULL;
+CREATE INDEX lane_waits_of ON lane(account, waits_since) WHERE waits_since IS NOT NULL;
 CREATE TABLE minute(
   account TEXT NOT NULL, minute INTEGER NOT NULL, received INTEGER NOT NULL DEFAULT 0,
   answered INTEGER NOT NULL DEFAULT 0, reconnects INTEGER NOT NULL DEFAULT 0,
   slowest INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY(account, minute)) WITHOUT ROWID;
+CREATE INDEX minute_at ON minute(minute);
+CREATE TABLE total(
+  minute INTEGER PRIMARY KEY, received INTEGER NOT NULL DEFAULT 0,
+  answered INTEGER NOT NULL DEFAULT 0, reconnects INTEGER NOT NULL DEFAULT 0,
+  slowest INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE state(
   account TEXT NOT NULL, at INTEGER NOT NULL, state TEXT NOT NULL, cause TEXT NOT NULL,
   why TEXT, reason TEXT, detail TEXT, number INTEGER PRIMARY KEY);
 CREATE INDEX state_of ON state(account, at);
+CREATE INDEX state_at ON state(at);
 CREATE VIRTUAL TABLE words USING fts5(
   text, content='said', content_rowid='seq', tokenize='trigram');
 CREATE VIRTUAL TABLE sent_words USING fts5(
-  text, content='sent', content_rowid='position', tokenize='trigram');
+  text, content='sent', content_rowid='number', tokenize='trigram');
 """
+
+
+# Nothing is lost with it: what a power cut damages is built anew.
+_PRAGMAS: Final = (
+    "synchronous=OFF",
+    "temp_store=MEMORY",
+    "cache_size=-8192",
+    f"journal_size_limit={64 << 20}",
+)
 
 
 def is_ours(path: Path) -> bool:
@@ -101,6 +119,7 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     """Open a copy that exists; any thread may use it, one at a time.
 
     Raises:
+        DamagedError: It is damaged.
         sqlite3.Error: It cannot be opened.
     """
     mode = "ro" if read_only else "rw"
@@ -111,20 +130,83 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
         timeout=5.0,
         check_same_thread=False,
     )
-    # Nothing is lost with it: what a power cut damages is built anew.
-    for pragma in ("synchronous=OFF", "temp_store=MEMORY", "cache_size=-8192"):
-        connection.execute(f"PRAGMA {pragma}").fetchall()
+    try:
+        with guarded():
+            for pragma in _PRAGMAS:
+                connection.execute(f"PRAGMA {pragma}").fetchall()
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
-def is_sound(connection: sqlite3.Connection) -> bool:
-    """Return whether a file is a copy of this version that SQLite can read."""
+class DamagedError(Exception):
+    """SQLite found something in the copy that cannot be right."""
+
+
+@contextlib.contextmanager
+def guarded() -> Iterator[None]:
+    """Tell damage of a copy from other errors.
+
+    Raises:
+        DamagedError: Instead of the error of SQLite that says so.
+    """
     try:
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        (check,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-    except sqlite3.DatabaseError:
-        return False
-    return bool(version == VERSION and check == "ok")
+        yield
+    except sqlite3.DatabaseError as error:
+        code = getattr(error, "sqlite_errorcode", None)
+        if code is None or code & 0xFF not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            raise
+        raise DamagedError(str(error)) from error
+
+
+@contextlib.contextmanager
+def transaction(copy: sqlite3.Connection) -> Iterator[None]:
+    """Write all of it or nothing.
+
+    Raises:
+        DamagedError: The copy is damaged.
+        sqlite3.Error: It cannot be written.
+    """
+    with guarded():
+        copy.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            copy.execute("COMMIT")
+        except BaseException:
+            copy.rollback()
+            raise
+
+
+def problem(copy: sqlite3.Connection, *, whole: bool) -> str | None:
+    """Return why a file is no copy to go on with; None: it is one.
+
+    Args:
+        copy: The file.
+        whole: Read all of it, which takes a second for some hundred MiB.
+
+    Raises:
+        DamagedError: It is damaged.
+        sqlite3.Error: It cannot be read just now.
+    """
+    with guarded():
+        if copy.execute("PRAGMA user_version").fetchone() != (VERSION,):
+            return "it is of another version"
+        if whole and copy.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+            raise DamagedError("its pages contradict each other")
+    return None
+
+
+def kept(copy: sqlite3.Connection) -> dict[str, int | str]:
+    """Return what a copy tells of itself."""
+    with guarded():
+        return dict(copy.execute("SELECT key, value FROM about").fetchall())
+
+
+def keep(copy: sqlite3.Connection, **values: int | str) -> None:
+    """Note what a copy tells of itself."""
+    with guarded():
+        copy.executemany("INSERT OR REPLACE INTO about VALUES(?,?)", values.items())
 
 
 def delete(path: Path) -> None:

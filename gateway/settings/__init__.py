@@ -28,6 +28,7 @@ from actors.sections import (
     RenewalSettings,
     RetrySettings,
     SendSettings,
+    TakeoverSettings,
     Within,
 )
 from gateway.settings.account import AccountSettings, Credentials, EndpointSettings, TlsSettings
@@ -64,6 +65,7 @@ __all__ = [
     "SendSettings",
     "Settings",
     "SinkSettings",
+    "TakeoverSettings",
     "TlsSettings",
 ]
 
@@ -98,12 +100,16 @@ class HttpSettings(Masked):
         listen: ``host:port``, or ``unix:PATH``, resolved as ``data_dir`` is; None: off.
         token: Bearer token; required unless it listens on loopback.
         metrics_token: Bearer token that opens the metrics and nothing else; None: there is none.
+        viewer_token: Bearer token of those who may look and change nothing; None: there is none.
+        viewer_chats: They may see what buyers wrote, too.
         hosts: Further names it is asked by, e.g. that of a reverse proxy.
     """
 
     listen: str | None = None
     token: Secret | None = None
     metrics_token: Secret | None = None
+    viewer_token: Secret | None = None
+    viewer_chats: bool = False
     hosts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -127,7 +133,7 @@ class ReadingSettings(Masked):
     """The reading copy: what was said, for the page. Off where ``http.listen`` is null.
 
     Attributes:
-        keep_days: What was said is kept so long; the journal keeps it by ``journal.retention``.
+        keep_days: What was said is kept so long; the journal has its own ``retention_days``.
         max_bytes: Beyond, the oldest is deleted.
         events_per_s: So many are read of a journal that is ahead, at most.
     """
@@ -191,6 +197,7 @@ class Settings(Masked):
     handlers: HandlerSettings = HandlerSettings()
     history: HistorySettings = HistorySettings()
     outbox: OutboxSettings = OutboxSettings()
+    takeover: TakeoverSettings = TakeoverSettings()
     notify: NotifySettings = NotifySettings()
     accounts: tuple[AccountSettings, ...] = ()
     sinks: tuple[SinkSettings, ...] = ()

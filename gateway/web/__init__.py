@@ -11,12 +11,15 @@ import contextlib
 import errno
 import socket
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from gateway import logs
 from gateway.commands import extra
 from gateway.errors import ConfigError
+from gateway.settings import HttpSettings
 from gateway.settings.listen import Listen, Port, SocketFile, is_of_this_machine, parse_listen
+from gateway.web import reading
 from gateway.web.application import Application
 from gateway.web.context import Context, Controlled
 from gateway.web.guard import Guard
@@ -37,21 +40,24 @@ class Serving:
 
     Attributes:
         url: Where.
+        reading: What was said, for people to read; None: nothing is copied.
     """
 
     def __init__(self, server: HttpServer, context: Context) -> None:
         self._server = server
         self._context = context
         self.url = server.url
+        self.reading = context.reading
 
     def stop(self) -> bool:
         """Stop answering; requests that wait are answered with what there is. Idempotent.
 
         Returns:
-            True if every thread ended within 5 s.
+            True if every thread ended within 5 s each.
         """
         self._context.close()
-        return self._server.stop()
+        copied = self.reading is None or self.reading.stop()
+        return self._server.stop() and copied
 
 
 def serve(gateway: Controlled, *, log: Any = None) -> Serving | None:
@@ -66,7 +72,7 @@ def serve(gateway: Controlled, *, log: Any = None) -> Serving | None:
 
     Raises:
         ConfigError: It cannot listen there, or the token is missing beyond loopback.
-        ExtraMissingError: waitress is not installed.
+        ExtraMissingError: The extra ``[http]`` is not installed.
     """
     http = gateway.settings.http
     if http.listen is None:
@@ -77,10 +83,9 @@ def serve(gateway: Controlled, *, log: Any = None) -> Serving | None:
         told = "can be reached from other machines; set http.token, or listen on 127.0.0.1"
         raise ConfigError([f"http.listen: {http.listen} {told}"])
     log = logs.logger_for(log, logs.redactor_of(gateway.settings))
-    context = Context(gateway, log)
-    host = listen.host.strip("[]") if isinstance(listen, Port) else "localhost"
-    guard = Guard(host, http.token or None, http.hosts, metrics_token=http.metrics_token or None)
     try:
+        guard = _guard(http, listen, log)
+        context = Context(gateway, log, guard)
         site = None if isinstance(gateway, StoppedGateway) else Site(context, guard, gateway)
         application = Application(context, guard, site)
         listener = Listener(listen)
@@ -95,9 +100,25 @@ def serve(gateway: Controlled, *, log: Any = None) -> Serving | None:
     except OSError as error:
         told = f"cannot listen on {http.listen} ({error.strerror or error})"
         raise ConfigError([f"http.listen: {told}; {_remedy(error, listen)}"]) from error
+    context.reading = reading.begin(gateway, log)
+    if site is not None and context.reading is not None:
+        context.reading.heard(partial(site.hints.hint, "chats"))
     server.start()
     log.info("control.listening", url=server.url)
     return Serving(server, context)
+
+
+def _guard(http: HttpSettings, listen: Listen, log: Any) -> Guard:
+    host = listen.host.strip("[]") if isinstance(listen, Port) else "localhost"
+    return Guard(
+        host,
+        http.token or None,
+        http.hosts,
+        metrics_token=http.metrics_token or None,
+        viewer_token=http.viewer_token or None,
+        viewer_chats=http.viewer_chats,
+        refused=lambda address: log.warning("control.refused", address=address),
+    )
 
 
 def _remedy(error: OSError, listen: Listen) -> str:

@@ -19,7 +19,17 @@ from gateway.host.send_view import SendView
 from gateway.journal.care import Report
 from gateway.journal.files.backup import Backup
 from gateway.journal.upkeep.retention import Pruned
-from gateway.web import credentials, description, joining, metrics, operations, records, sign_in
+from gateway.web import (
+    access,
+    credentials,
+    description,
+    joining,
+    metrics,
+    operations,
+    records,
+    sign_in,
+    takeover,
+)
 from gateway.web.context import Route
 from gateway.web.schemas import Also, Maybe, Named, OrNull, Text
 
@@ -83,12 +93,13 @@ _IN_OUTBOX: Final = {"outbox_id": str, "outcome": NoneType}
 ANSWERS: Final[Mapping[Route, Mapping[int, Any]]] = {
     operations.livez: {200: {"status": str}},
     operations.readyz: {200: {"status": str}},
-    operations.identity: {200: {"proof": OrNull(str)}},
+    operations.identity: {200: {"proof": OrNull(str), "viewer_proof": OrNull(str)}},
     metrics.show: {200: Text(("text/plain", metrics.OPENMETRICS))},
     metrics.accounts: {200: Text(("text/plain",))},
     description.show: {200: Mapping[str, Any]},
     operations.status: {200: _STATUS},
     operations.stop: {200: {"done": str, "clean": bool}, 202: {"done": str}},
+    access.make_link: {201: {"role": str, "code": str, "path": str, "expires_s": int}},
     operations.accounts_list: {200: {"accounts": [_ACCOUNT], "next": OrNull(str)}},
     operations.account_show: {200: _ACCOUNT},
     operations.account_pause: {200: _MOVED},
@@ -113,6 +124,16 @@ ANSWERS: Final[Mapping[Route, Mapping[int, Any]]] = {
     sign_in.begin: {202: _SIGN_IN},
     sign_in.show: {200: _SIGN_IN},
     sign_in.cancel: {200: _SIGN_IN},
+    takeover.take: {
+        200: {"done": str, "account": str, "conversation": str, "until_ms": OrNull(int)}
+    },
+    takeover.show: {
+        200: {
+            "account": str,
+            "taken_over": [{"conversation": str, "until_ms": int}],
+            "count": int,
+        }
+    },
     records.dead_letters_list: {200: {"dead_letters": list[Letter]}},
     records.dead_letters_show: {200: _DEAD_LETTER},
     records.dead_letters_replay: {200: {"done": str, "event_id": str}},

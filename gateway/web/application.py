@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from http import HTTPStatus
 from typing import Any, TypeAlias
 
@@ -13,11 +14,12 @@ from gateway.escaping import escaped
 from gateway.web import routes
 from gateway.web.asked import OTHER, Requests
 from gateway.web.context import Answer, Context
-from gateway.web.guard import Guard
+from gateway.web.guard import Caller, Guard, Head
 from gateway.web.pages import table
 from gateway.web.pages.site import Site
 from gateway.web.problems import RETRY_S, Problem, bad_request, of_exception
 from gateway.web.request import Request, query_of
+from gateway.web.sessions import set_cookie
 
 Environ: TypeAlias = dict[str, Any]
 StartResponse: TypeAlias = Callable[[str, list[tuple[str, str]]], object]
@@ -27,6 +29,7 @@ MOST_BODY_BYTES = 1 << 20
 
 _JSON = "application/json"
 _ROUTE = "gateway.route"
+_COOKIE = "gateway.cookie"
 _UNREADABLE = {
     413: ("too_large", "send less"),
     431: ("headers_too_large", "send shorter headers"),
@@ -72,17 +75,21 @@ class Application:
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Be a WSGI application (PEP 3333); never raises."""
+        retry_s = RETRY_S
         try:
             answer = self._answer(environ)
         except Exception as error:  # noqa: BLE001  # whatever it is, it is answered
             problem = of_exception(error) or self._unexpected(environ, error)
+            retry_s = problem.retry_s
             answer = Answer(status=problem.status, body=problem.body())
         self._requests.add(environ.get(_ROUTE, OTHER), answer.status)
         body, headers = self._body_of(answer)
         if answer.status in _RETRY:
-            headers.append(("Retry-After", str(RETRY_S)))
+            headers.append(("Retry-After", str(retry_s)))
         if answer.status == HTTPStatus.UNAUTHORIZED:
             headers.append(("WWW-Authenticate", "Bearer"))
+        if _COOKIE in environ:  # first: what a route sets itself, e.g. to sign out, counts
+            headers.insert(0, ("Set-Cookie", environ[_COOKIE]))
         start_response(f"{answer.status} {HTTPStatus(answer.status).phrase}", headers)
         return body
 
@@ -96,28 +103,33 @@ class Application:
         return [answer.body], [*headers.items(), ("Content-Length", str(len(answer.body)))]
 
     def _answer(self, environ: Environ) -> Answer:
-        self._guard.admit_page(
-            environ.get("HTTP_HOST"),
-            environ.get("HTTP_ORIGIN"),
-            environ.get("HTTP_SEC_FETCH_SITE"),
-        )
         path = str(environ.get("PATH_INFO", "")).encode("latin-1").decode("utf-8", "replace")
-        if self._site is not None and not routes.is_ours(path):
+        head = Head.of(environ, path)
+        self._guard.admit_page(head)
+        if self._site is not None and head.is_page and path not in routes.PROBES:
             environ[_ROUTE] = self._site.label(environ) or OTHER
-            return self._site.answer(environ, lambda kind: _body(environ, kind))
+            return self._site.answer(
+                environ,
+                head,
+                admitted=partial(self._caller_of, environ, head),
+                body=partial(_body, environ),
+            )
+        caller, context = None, self._context
         if path not in routes.OPEN:
-            metrics = path in routes.METRICS
-            self._guard.admit_caller(environ.get("HTTP_AUTHORIZATION"), metrics=metrics)
-        method = str(environ["REQUEST_METHOD"])
+            caller = self._caller_of(environ, head, metrics=path in routes.METRICS)
+            context = context.asked_by(caller)
+        method = head.method
         route, name = routes.find(method, path)
         environ[_ROUTE] = routes.label(route, method, path)
+        if caller is not None:
+            self._guard.must(caller, routes.need(route))
         query = query_of(environ.get("QUERY_STRING", ""))
         if path not in routes.PROBES:
             routes.check_query(route, query)
         body = _body(environ)
         routes.check_body(route, body)
         return route(
-            self._context,
+            context,
             Request(
                 method=method,
                 name=name,
@@ -125,9 +137,20 @@ class Application:
                 body=body,
                 idempotency_key=_key(environ.get("HTTP_IDEMPOTENCY_KEY")),
                 accept=str(environ.get("HTTP_ACCEPT", "")),
+                caller=caller,
+                address=head.address,
+                secure=self._guard.is_secure(head),
                 gone=environ.get("waitress.client_disconnected", _never),
             ),
         )
+
+    def _caller_of(self, environ: Environ, head: Head, *, metrics: bool = False) -> Caller:
+        """Return who asks, and have the answer renew the cookie where that is due."""
+        caller = self._guard.caller_of(head, metrics=metrics)
+        if caller.fresh is not None:
+            secure = self._guard.is_secure(head)
+            environ[_COOKIE] = set_cookie(caller.fresh, secure=secure)
+        return caller
 
     def _unexpected(self, environ: Environ, error: Exception) -> Problem:
         """Log an unexpected error; the answer shows nothing of it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,6 +13,8 @@ import msgspec
 
 from gateway.errors import UnknownAccountError
 from gateway.web.asked import Requests
+from gateway.web.callers import Caller
+from gateway.web.guard import Guard
 from gateway.web.problems import Problem
 from gateway.web.request import Request
 from gateway.web.stopped import StoppedGateway
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
     from gateway.host.gateway import Gateway
+    from gateway.reading.keeping import Reading
 
 Controlled: TypeAlias = "Gateway | StoppedGateway"
 """What is controlled."""
@@ -66,26 +70,35 @@ class Context:
     Args:
         gateway: What is controlled.
         log: A structlog logger.
+        guard: Lets requests in; None: whoever is given it was let in.
 
     Attributes:
         began_s: Monotonic time at which it was made.
         closing: Set when waiting requests should end.
         tail: The last events, for watchers.
         collectors: What the server itself adds to the metrics.
-        registry: The metrics, once somebody has asked for them; ``registering`` guards it.
+        reading: What was said, for people to read; None: nothing is copied.
+        registries: The metrics, once somebody has asked for them; ``registering`` guards it.
     """
 
-    def __init__(self, gateway: Controlled, log: Any) -> None:
+    def __init__(self, gateway: Controlled, log: Any, guard: Guard | None = None) -> None:
         self.gateway = gateway
         self.log = log
+        self.guard = guard or Guard("localhost", None)
         self.began_s = time.monotonic()
         self.closing = threading.Event()
         self.tail = Tail(gateway.tap, gateway.redact)
         self.collectors: list[Requests] = []
-        self.registry: CollectorRegistry | None = None
+        self.registries: list[CollectorRegistry] = []
         self.registering = threading.Lock()
-        self.reading: Any = None
+        self.reading: Reading | None = None
         self._waiting = threading.BoundedSemaphore(MOST_WAITING)
+
+    def asked_by(self, caller: Caller) -> Context:
+        """Return the same for one request: what it logs says who asked."""
+        mine = copy.copy(self)
+        mine.log = self.log.bind(who=caller.who)
+        return mine
 
     @property
     def journal(self) -> FileCare:

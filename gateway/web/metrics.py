@@ -49,7 +49,7 @@ def _registry(context: Context) -> CollectorRegistry:
     """Return the registry of this server; made at the first scrape, and never the global one."""
     collector = _collector(context)
     with context.registering:
-        if context.registry is None:
+        if not context.registries:
             from prometheus_client import (  # noqa: PLC0415  # the extra may be missing
                 CollectorRegistry,
                 ProcessCollector,
@@ -60,5 +60,5 @@ def _registry(context: Context) -> CollectorRegistry:
             for each in context.collectors:
                 registry.register(each)
             ProcessCollector(registry=registry)
-            context.registry = registry
-        return context.registry
+            context.registries.append(registry)
+        return context.registries[0]

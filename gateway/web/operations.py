@@ -41,12 +41,15 @@ def livez(context: Context, _request: Request) -> Answer:
 
 
 def identity(context: Context, request: Request) -> Answer:
-    """Prove knowledge of ``http.token`` to a client that has not sent it."""
+    """Prove knowledge of the tokens to a client that has not sent one."""
     challenge = request.text("challenge") or ""
     if not proof.is_challenge(challenge):
         raise bad_request("challenge must be 32 to 128 hexadecimal digits")
-    token = context.gateway.settings.http.token
-    return Answer(body={"proof": proof.proof(token, challenge) if token else None})
+    http = context.gateway.settings.http
+    known = {"proof": http.token, "viewer_proof": http.viewer_token}
+    return Answer(
+        body={name: proof.proof(each, challenge) if each else None for name, each in known.items()}
+    )
 
 
 def readyz(context: Context, _request: Request) -> Answer:

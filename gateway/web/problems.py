@@ -54,14 +54,18 @@ class Problem(GatewayError):  # noqa: N818  # RFC 9457 calls it so
         error: Constant in snake_case.
         detail: What is wrong, in a sentence; no secret, no payload.
         next_step: What a person can do about it.
+        retry_s: ``Retry-After`` if it may work later, in seconds.
     """
 
-    def __init__(self, status: int, error: str, detail: str, next_step: str) -> None:
+    def __init__(
+        self, status: int, error: str, detail: str, next_step: str, *, retry_s: int = RETRY_S
+    ) -> None:
         super().__init__(status, error, detail, next_step)
         self.status = status
         self.error = error
         self.detail = detail
         self.next_step = next_step
+        self.retry_s = retry_s
 
     def __str__(self) -> str:
         return f"{self.detail}\n  → {self.next_step}"

@@ -12,7 +12,7 @@ import hmac
 import re
 
 _ROUNDS = 100_000
-"""Iterations of the hash: the cost of each guess of the token from a proof."""
+"""Iterations of the hash: the cost of each guess of the token from a proof or a cookie."""
 
 _CHALLENGE = re.compile(r"[0-9a-fA-F]{32,128}")
 
@@ -24,9 +24,11 @@ def is_challenge(text: str) -> bool:
 
 def proof(token: str, challenge: str) -> str:
     """Return the answer to a challenge, which takes the token to compute."""
-    return hmac.new(_key(token), challenge.encode(), hashlib.sha256).hexdigest()
+    key = stretched(token, b"xianyu-gateway control")
+    return hmac.new(key, challenge.encode(), hashlib.sha256).hexdigest()
 
 
-@functools.lru_cache(maxsize=8)
-def _key(token: str) -> bytes:
-    return hashlib.pbkdf2_hmac("sha256", token.encode(), b"xianyu-gateway control", _ROUNDS)
+@functools.lru_cache(maxsize=16)
+def stretched(token: str, purpose: bytes) -> bytes:
+    """Return a key made of a token for one purpose; it costs as much as a guess should."""
+    return hashlib.pbkdf2_hmac("sha256", token.encode(), purpose, _ROUNDS)

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+from gateway.web.callers import Caller
 from gateway.web.problems import Problem, bad_request
 
 ShapeT = TypeVar("ShapeT")
@@ -33,6 +34,9 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         body: As received.
         idempotency_key: The header of that name, without quotes; None: there is none.
         accept: Header ``Accept``.
+        caller: Who asks; None where everybody may, and for a command on the files of a gateway.
+        address: Of the other end of the connection; ``localhost`` where it has none.
+        secure: It came by TLS, to us or to a proxy that we know.
         gone: Returns True if the client went away, so that no one reads the answer.
     """
 
@@ -42,6 +46,9 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes = b""
     idempotency_key: str | None = None
     accept: str = ""
+    caller: Caller | None = None
+    address: str = "localhost"
+    secure: bool = False
     gone: Callable[[], bool] = _never
 
     def __repr__(self) -> str:

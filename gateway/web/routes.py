@@ -7,7 +7,18 @@ from collections.abc import Iterable
 from typing import Final
 
 from gateway.commands import page
-from gateway.web import credentials, description, joining, metrics, operations, records, sign_in
+from gateway.web import (
+    access,
+    credentials,
+    description,
+    joining,
+    metrics,
+    operations,
+    records,
+    sign_in,
+    takeover,
+)
+from gateway.web.callers import Need
 from gateway.web.context import Route
 from gateway.web.problems import Problem, bad_request
 
@@ -22,6 +33,7 @@ TABLE: Final[dict[tuple[str, str], Route]] = {
     ("GET", "/v1/status"): operations.status,
     ("POST", "/v1/reload"): credentials.reload,
     ("POST", "/v1/stop"): operations.stop,
+    ("POST", "/v1/sign-in-links"): access.make_link,
     ("POST", "/v1/accounts"): joining.add,
     ("GET", "/v1/accounts"): operations.accounts_list,
     ("GET", "/v1/accounts/<account>/credentials"): credentials.show,
@@ -33,6 +45,8 @@ TABLE: Final[dict[tuple[str, str], Route]] = {
     ("POST", "/v1/accounts/<account>/pause"): operations.account_pause,
     ("POST", "/v1/accounts/<account>/resume"): operations.account_resume,
     ("POST", "/v1/accounts/<account>/reset"): operations.account_reset,
+    ("POST", "/v1/accounts/<account>/takeover"): takeover.take,
+    ("GET", "/v1/accounts/<account>/takeover"): takeover.show,
     ("GET", "/v1/accounts/<account>"): operations.account_show,
     ("DELETE", "/v1/accounts/<account>"): joining.remove,
     ("POST", "/v1/send"): operations.send,
@@ -58,6 +72,7 @@ QUERY: Final[dict[Route, tuple[str, ...]]] = {
     sign_in.show: ("seen", "wait_s"),
     operations.accounts_list: ("state", "limit", "after"),
     operations.events: ("after", "account", "limit", "wait_s"),
+    takeover.show: ("limit",),
     records.dead_letters_list: ("account", "limit"),
     records.outbox_list: ("account", "state", "limit"),
 }
@@ -66,13 +81,15 @@ QUERY: Final[dict[Route, tuple[str, ...]]] = {
 BODIES: Final[dict[Route, type]] = {
     credentials.put: credentials.CookieBody,
     joining.add: dict,
+    takeover.take: takeover.TakeOverBody,
     operations.send: operations.SendBody,
     records.outbox_resolve: records.ResolveBody,
     records.journal_backup: records.BackupBody,
+    access.make_link: access.LinkBody,
 }
 """What a route reads as its body; others take none."""
 
-REQUIRED_BODIES: Final = frozenset(BODIES.values()) - {records.BackupBody}
+REQUIRED_BODIES: Final = frozenset(BODIES.values()) - {records.BackupBody, access.LinkBody}
 
 PROBES: Final = frozenset({"/livez", "/healthz", "/readyz"})
 """Asked by machines, which may add anything to an address."""
@@ -80,11 +97,28 @@ PROBES: Final = frozenset({"/livez", "/healthz", "/readyz"})
 OPEN: Final = PROBES | {"/v1/identity"}
 """Paths that need no token: they tell alive, ready, and that we know the token."""
 
+NEEDS: Final[dict[Route, Need]] = {
+    **dict.fromkeys(
+        (
+            *(metrics.show, metrics.accounts, description.show),
+            *(operations.status, operations.accounts_list, operations.account_show),
+            *(records.dead_letters_list, records.journal_check, takeover.show),
+        ),
+        Need.LOOK,
+    ),
+    **dict.fromkeys(
+        (
+            *(operations.events, records.dead_letters_show),
+            *(records.outbox_list, records.outbox_show),
+        ),
+        Need.READ,
+    ),
+}
+"""What a route needs of its caller; what is not named needs the owner. For paths in
+:data:`OPEN` nobody asks."""
+
 METRICS: Final = frozenset({"/metrics", "/metrics/accounts"})
 """Paths that ``http.metrics_token`` opens, too."""
-
-API: Final = "/v1/"
-"""Begin of the paths of the API; what is neither there nor in :data:`TABLE` is a page."""
 
 LABELS: Final = tuple(f"{method} {path}" for method, path in TABLE)
 """Each route as the metrics name it."""
@@ -116,9 +150,9 @@ def find(method: str, path: str) -> tuple[Route, str]:
     raise Problem(404, "unknown_path", f"there is no {path}", f"see {page('docs/control.md')}")
 
 
-def is_ours(path: str) -> bool:
-    """Return whether a path belongs to the API, whether there is such a route or not."""
-    return path.startswith(API) or path in PROBES or path in METRICS
+def need(route: Route) -> Need:
+    """Return what a route needs of its caller."""
+    return NEEDS.get(route, Need.ACT)
 
 
 def label(route: Route, method: str, path: str) -> str:

@@ -94,7 +94,8 @@ class HttpServer:
             channel_timeout=max(1, int(request_s)),
             cleanup_interval=1,
             log_socket_errors=False,
-            clear_untrusted_proxy_headers=True,
+            # X-Forwarded-Proto must arrive, for Guard.is_secure; nothing else reads any of them.
+            clear_untrusted_proxy_headers=False,
             # Without it nobody reads while a request is answered, so nobody hears the end.
             channel_request_lookahead=1,
         )

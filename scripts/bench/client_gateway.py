@@ -27,7 +27,7 @@ while True:
     urllib.request.urlopen(sys.argv[1]).read()
     time.sleep(1)
 """
-"""Scrapes an address each second, as Prometheus would."""
+"""Asks for an address each second, as Prometheus would."""
 
 
 def configuration(probe: Probe, data_dir: str) -> dict[str, Any]:
@@ -49,7 +49,7 @@ def configuration(probe: Probe, data_dir: str) -> dict[str, Any]:
     return {
         "data_dir": data_dir,
         "durability": probe.spec["durability"],
-        "http": {"listen": "127.0.0.1:0" if probe.spec.get("scrape") else None},
+        "http": {"listen": "127.0.0.1:0" if probe.spec.get("listen") else None},
         "connect": {"rate_per_s": 100_000, "burst": 100_000, "max_in_flight": 64},
         "history": {"rate_per_s": 100_000, "burst": 100_000},
         "accounts": accounts,
@@ -85,20 +85,20 @@ def hold(gateway: Gateway, probe: Probe, left: CountDown) -> None:
     """
     gateway.start()
     try:
-        with scraped(gateway):
+        with scraped(gateway, probe.spec.get("page")):
             _hold(gateway, probe, left)
     finally:
         gateway.stop()
 
 
 @contextlib.contextmanager
-def scraped(gateway: Gateway) -> Iterator[None]:
-    """Have another process scrape the gateway each second, if it listens."""
+def scraped(gateway: Gateway, page: str | None) -> Iterator[None]:
+    """Let the gateway listen if it is to, and another process ask for a page each second."""
     with web.serving(gateway) as served:
-        if served is None:
+        if served is None or page is None:
             yield
             return
-        scraper = subprocess.Popen([sys.executable, "-c", SCRAPER, f"{served.url}/metrics"])
+        scraper = subprocess.Popen([sys.executable, "-c", SCRAPER, f"{served.url}{page}"])
         try:
             yield
         finally:

@@ -19,13 +19,13 @@ from market import Market
 from actors.runtime.clock import SystemClock
 from gateway import ChatMessage
 from gateway.cli import mounts
-from gateway.cli.findings import Verdict
 from gateway.cli.journal_checks import of_disk
 from gateway.cli.mounts import Mount, mount_of
 from gateway.journal.files import backup
 from gateway.journal.sqlite.journal import SqliteJournal
 from gateway.testing import Behaviour, FakePlatform
 from gateway.web import serving
+from gateway.web.findings import Verdict
 
 SHOP = "2201"
 

@@ -229,7 +229,10 @@ def test_without_compiled_readers_it_works_and_says_so(installed: Path, tmp_path
         ("sys.modules['pip'] = None", f"uv pip install -p {sys.executable} 'xianyu-gateway[http]'"),
         (
             "sys.prefix = {!r}",
-            "pipx inject xianyu-gateway 'waitress<4,>=3.0.1' 'prometheus-client>=0.21'",
+            (
+                "pipx inject xianyu-gateway 'waitress<4,>=3.0.1' 'prometheus-client>=0.21' "
+                "'itsdangerous>=2.2' 'jinja2>=3.1.6'"
+            ),
         ),
     ],
     ids=["pip", "uv", "pipx"],

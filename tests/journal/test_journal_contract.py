@@ -554,10 +554,14 @@ def test_a_pause_is_kept_until_it_is_taken_back(journal: AnyJournal) -> None:
 
 def test_a_text_is_kept_until_another_takes_its_place(journal: AnyJournal) -> None:
     """What the bell told, say; other names are other texts."""
-    assert journal.kept_text("notify") is None
+    assert not journal.kept_texts("notify")
     journal.commit([StoreKept(name="notify", text="[1]"), StoreKept(name="other", text="铃")])
     journal.commit([StoreKept(name="notify", text="[2]")])
-    assert (journal.kept_text("notify"), journal.kept_text("other")) == ("[2]", "铃")
+    journal.commit([StoreKept(name="notify/2", text="店"), StoreKept(name="notes", text="")])
+    assert journal.kept_texts("notify") == {"notify": "[2]", "notify/2": "店"}
+    assert journal.kept_texts("other") == {"other": "铃"}
+    journal.commit([StoreKept(name="notify", text=None), StoreKept(name="never", text=None)])
+    assert journal.kept_texts("n") == {"notify/2": "店", "notes": ""}
 
 
 def test_standings_say_what_waits(journal: AnyJournal) -> None:

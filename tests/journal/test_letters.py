@@ -164,6 +164,24 @@ def test_list_gives_the_newest_of_one_account_or_all(journal: AnyJournal) -> Non
     assert len(journal.letters(None, 2)) == 2
 
 
+def test_pages_give_each_once_with_frames_that_are_short(journal: AnyJournal) -> None:
+    for name in "12345":
+        settle(journal, store(journal, name, account="ab"[int(name) % 2])[0])
+    (running,) = store(journal, "6")
+    assert begin(journal, running)
+    shown: list[str] = []
+    before: tuple[int, int] | None = None
+    while page := journal.letters(None, 2, before=before, frames=7):
+        shown += [each.event_id.partition("/")[2] for each in page]
+        assert [each.frame for each in page] == [f"帧 {each.event_id}"[:7] for each in page]
+        before = page[-1].at_ms, page[-1].lane_seq
+    assert shown == [*"54321"]
+    (first,) = journal.letters("b", 1, frames=4)
+    assert (first.event_id, first.frame) == ("b/5", None), "a frame that is longer is left out"
+    behind = journal.letters("b", 9, before=(first.at_ms, first.lane_seq))
+    assert [each.event_id for each in behind] == ["b/3", "b/1"]
+
+
 @pytest.mark.parametrize("parked", [False, True])
 def test_replayed_event_goes_to_the_end_of_its_lane(journal: AnyJournal, *, parked: bool) -> None:
     first, second = store(journal, "m1", "m2")

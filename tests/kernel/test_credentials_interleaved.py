@@ -26,6 +26,9 @@ from actors.values import ErrorClass, Failure
 
 NAME = "a"
 DEADLINE_S = 30.0
+MOST_TURNS = 60
+"""Of 70 s each: renewals that hung one after the other are tried again after half an hour."""
+
 LATE = -1
 OVERTAKEN = Failure(error_class=ErrorClass.OTHER, reason="overtaken")
 
@@ -131,7 +134,7 @@ class Interleaved(RuleBasedStateMachine):
         try:
             self.rest()
             self.link.lose()  # or nobody could know that its token is over
-            for _ in range(10):
+            for _ in range(MOST_TURNS):
                 self.rest()
                 self.desk.advance(70.0)
             self.rest()

@@ -12,6 +12,7 @@ from workbench import Bench
 
 from actors.messages import StateChanged
 from actors.runtime.quotas import OpenSends
+from actors.runtime.takeovers import TakeOvers
 from actors.state import Cause, ConnectionState
 from actors.values import (
     DONE,
@@ -30,6 +31,7 @@ from gateway.host.credentials import CredentialDesk
 from gateway.host.handlers import IGNORED, Handlers
 from gateway.host.sender import ClientIds
 from gateway.host.sends import PENDING, SendTicket, Tickets
+from gateway.host.takeover import TakeOverDesk
 from gateway.host.undisturbed import Bell
 
 S = ConnectionState
@@ -60,7 +62,12 @@ class Book:
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, object]] = []
-        self.accounts = Accounts(desk=cast("CredentialDesk", None), add=self.add, verb=self.verb)
+        self.accounts = Accounts(
+            desk=cast("CredentialDesk", None),
+            takeovers=TakeOverDesk(TakeOvers(), bool),
+            add=self.add,
+            verb=self.verb,
+        )
 
     def add(self, settings: object) -> AccountView:
         """Keep it."""

@@ -38,7 +38,7 @@ DESIGN_6 = [
         "received_at_ms",
         "lane_seq",
     ),
-    *("redelivered", "recovered", "late"),
+    *("redelivered", "recovered", "late", "taken_over"),
 ]
 
 
@@ -86,6 +86,7 @@ def test_none_is_left_out() -> None:
         "redelivered": False,
         "recovered": False,
         "late": False,
+        "taken_over": False,
         "raw": "x",
     }
 

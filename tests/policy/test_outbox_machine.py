@@ -642,6 +642,7 @@ def test_claims_outlive_their_send() -> None:
     yes = SendResult(outcome=SendOutcome.ACCEPTED, message_id="p1")
     box.answered("m1", yes, 11.0)
     assert not box.idle
+    assert (box.is_ours("p1"), box.is_ours("p2")) == (True, False)
     assert box.accept(send("s2", text="s1"), until=UNTIL)
     attempt(box, "s2", "m2", now=11.0)
     box.expire(21.0)

@@ -15,7 +15,7 @@ SECTIONS = [
     for each in vars(sections).values()
     if isinstance(each, type) and issubclass(each, Record) and each is not Record
 ]
-UNITS = ("_s", "_bytes", "_per_s", "_days")
+UNITS = ("_s", "_bytes", "_per_s", "_minutes", "_days")
 COUNTED = {
     "burst", "crash_limit", "early_share", "flapping_spread", "high", "jitter",
     "lane_alert_events", "late_share", "limit", "low", "max_attempts", "max_fragments",

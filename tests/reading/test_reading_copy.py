@@ -3,83 +3,18 @@
 from __future__ import annotations
 
 import sqlite3
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
-from market import WAIT_S, Log, Market
+from followers import followed
+from market import Market
 
-from actors.runtime.clock import SystemClock
 from gateway import ChatMessage
-from gateway.platforms import registry
 from gateway.reading import schema, upkeep
-from gateway.reading.following import Follower
-from gateway.reading.queries import CopyUnreadableError, Queries
 from gateway.settings import ReadingSettings
 
 SHOP, OTHER = "2201", "2202"
-T = TypeVar("T")
-
-
-class Following:
-    """A follower of a market's journal."""
-
-    def __init__(self, market: Market, directory: Path) -> None:
-        self.path = directory / schema.FILE
-        self.log = Log()
-        self._changed = threading.Condition()
-        self.looks = 0
-        accounts = {each.id: each for each in market.gateway.settings.accounts}
-        self.follower = Follower(
-            directory / "journal.sqlite3",
-            self.path,
-            ReadingSettings(),
-            reader=lambda name: registry.get(accounts[name].platform).reader(
-                name, accounts[name].credentials.user_id
-            ),
-            clock=SystemClock(),
-            log=self.log,
-            heard=self._heard,
-        )
-        market.gateway.on_state(self.follower.moved)
-        self.queries = Queries(self.path)
-
-    def _heard(self) -> None:
-        with self._changed:
-            self.looks += 1
-            self._changed.notify_all()
-
-    def until(self, read: Callable[[], T], right: Callable[[T], bool]) -> T:
-        """Ask again, each time something new was written, until the answer is right."""
-        ends = time.monotonic() + WAIT_S
-        found: T | None
-        while True:
-            with self._changed:
-                seen = self.looks
-            try:
-                found = read()
-            except CopyUnreadableError:
-                found = None  # there is none yet
-            if found is not None and right(found):
-                return found
-            with self._changed:
-                left_s = ends - time.monotonic()
-                assert left_s > 0, (found, self.follower.state, self.log.lines)
-                self._changed.wait_for(lambda: self.looks > seen, min(left_s, 0.3))  # noqa: B023
-
-
-@contextmanager
-def followed(market: Market, directory: Path) -> Iterator[Following]:
-    following = Following(market, directory)
-    following.follower.start()
-    try:
-        yield following
-    finally:
-        assert following.follower.stop(WAIT_S) == []
 
 
 @pytest.fixture
@@ -125,10 +60,10 @@ def test_a_conversation_is_read_as_it_was_held(market: Market, tmp_path: Path) -
             )
         assert queries.search("ask", OTHER) == []
         (minute,) = following.until(
-            lambda: queries.minutes(SHOP, 0)[-1:], lambda found: found[0].answered == 1
+            lambda: following.overview.minutes(SHOP, 0)[-1:], lambda found: found[0].answered == 1
         )
         assert (minute.received, minute.reconnects) == (2, 0)
-        assert [change.state for change in queries.changes(SHOP)][:1] == ["connected"]
+        assert [change.state for change in following.overview.changes(SHOP)][:1] == ["connected"]
         assert following.path.stat().st_mode & 0o777 == 0o600
 
 
@@ -162,7 +97,7 @@ def test_a_copy_is_built_anew_when_it_is_damaged(market: Market, tmp_path: Path)
         file.truncate(size // 2 + 4096)
     with followed(market, tmp_path) as again:
         buyer.says("two")
-        again.until(again.queries.conversations, lambda found: found[0].text == "two")
+        again.until(again.queries.conversations, lambda found: [x.text for x in found] == ["two"])
         lane = again.queries.conversations()[0].lane
         assert [line.text for line in again.queries.transcript(SHOP, lane)] == ["one", "two"]
         assert again.log.found("reading.built_anew")

@@ -95,8 +95,15 @@ class Disk:
         """Return what is known."""
         return self.kept.known(account, event_ids)
 
-    def letters(self, account: AccountId | None, limit: int) -> Sequence[Letter]:
-        raise AssertionError((account, limit))
+    def letters(
+        self,
+        account: AccountId | None,
+        limit: int,
+        *,
+        before: tuple[int, int] | None = None,
+        frames: int = 0,
+    ) -> Sequence[Letter]:
+        raise AssertionError((account, limit, before, frames))
 
     def letter(self, event_id: str) -> Letter | None:
         raise AssertionError(event_id)
@@ -120,9 +127,9 @@ class Disk:
         """Return what former lives left."""
         return self.kept.pasts()
 
-    def kept_text(self, name: str) -> str | None:
-        """Return a text."""
-        return self.kept.kept_text(name)
+    def kept_texts(self, prefix: str) -> Mapping[str, str]:
+        """Return texts."""
+        return self.kept.kept_texts(prefix)
 
     def paused(self) -> Collection[AccountId]:
         """Return who is paused."""

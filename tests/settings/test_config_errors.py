@@ -246,6 +246,18 @@ def test_broken_yaml_names_line_and_column_and_quotes_nothing(
             "http: {token: 0123456789abcdef, metrics_token: 0123456789abcdef}",
             "http.metrics_token: is http.token, which opens everything",
         ),
+        ("http: {viewer_token: 0123456789abcdef}", "http.viewer_token: protects nothing while"),
+        ("http: {viewer_token: short}", "http.viewer_token: has 5 characters and can be guessed"),
+        ("http: {viewer_token: 'a token with blanks'}", "http.viewer_token: holds blanks"),
+        (
+            "http: {token: 0123456789abcdef, viewer_token: 0123456789abcdef}",
+            "http.viewer_token: is http.token, which opens everything",
+        ),
+        (
+            "http: {token: 0123456789abcdef, viewer_token: &t abcdefghijklmnop, metrics_token: *t}",
+            "http.viewer_token: is http.metrics_token, which opens metrics only",
+        ),
+        ("http: {viewer_chats: 1}", "http.viewer_chats"),
         ("metrics: {per_account: sometimes}", "metrics.per_account"),
     ],
 )

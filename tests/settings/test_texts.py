@@ -65,6 +65,7 @@ def everywhere(bad: str) -> dict[str, Settings]:
             "http.listen": Settings(http=HttpSettings(listen=f"127.0.0.1{bad}:1")),
             "http.token": Settings(http=HttpSettings(token=f"hunter2-hunter2-{bad}")),
             "http.metrics_token": Settings(http=HttpSettings(metrics_token=f"hunter2-{bad}")),
+            "http.viewer_token": Settings(http=HttpSettings(viewer_token=f"hunter2-{bad}")),
             "http.hosts[0]": Settings(http=HttpSettings(hosts=(bad,))),
             "sinks[0].kind": Settings(sinks=(SinkSettings(kind=bad),)),
             "log.file": Settings(log=LogSettings(file=bad)),

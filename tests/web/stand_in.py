@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from actors.ports.commands import DropEvent, JournalCommand, MarkDelivery, ReplayEvent
 from actors.ports.journal import Letter, SendQuery, SendRecord
+from actors.runtime.takeovers import TakeOvers
 from actors.state import ConnectionState
 from actors.values import (
     Content,
@@ -27,6 +28,7 @@ from gateway.host.access import StoppedJournal
 from gateway.host.accounts import Accounts
 from gateway.host.credentials import CredentialDesk
 from gateway.host.sends import SendTicket
+from gateway.host.takeover import TakeOverDesk
 from gateway.settings import Settings
 from gateway.web.stopped import StoppedGateway
 from gateway.web.upkeep import FileCare
@@ -170,6 +172,7 @@ class StandIn(StoppedGateway):
         self.verbs: list[tuple[str, str]] = []
         self._accounts = Accounts(
             desk=cast("CredentialDesk", None),
+            takeovers=TakeOverDesk(TakeOvers(unix_ms=lambda: 1_000_000), bool),
             add=self._none,
             verb=lambda *verb: self.verbs.append(verb),
         )

@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 
 from gateway.settings.addresses import is_loopback
-from gateway.web.guard import Guard, host_name
+from gateway.web.callers import Need, Role
+from gateway.web.guard import Guard
+from gateway.web.head import Head
+from gateway.web.origins import host_name
 from gateway.web.problems import Problem
 
 
@@ -14,7 +17,7 @@ def refusal(
 ) -> int:
     """Return the status a page's request is refused with; 0 if it is let in."""
     try:
-        guard.admit_page(host, origin, site)
+        guard.admit_page(Head(path="/v1/status", host=host, origin=origin, site=site))
     except Problem as problem:
         return problem.status
     return 0
@@ -65,6 +68,7 @@ def test_beyond_loopback_any_address_is_a_host_and_no_foreign_name() -> None:
         ("null", None, 403),
         ("", None, 403),
         (None, "cross-site", 403),
+        (None, "same-site", 403),
     ],
 )
 def test_foreign_pages_are_refused(origin: str | None, site: str | None, status: int) -> None:
@@ -87,24 +91,27 @@ def test_foreign_pages_are_refused(origin: str | None, site: str | None, status:
     ],
 )
 def test_the_token_must_be_right(header: str | None, right: bool) -> None:  # noqa: FBT001
-    guard = Guard("127.0.0.1", "s3cret-token")
+    guard, head = Guard("127.0.0.1", "s3cret-token"), Head(authorization=header)
     if right:
-        guard.admit_caller(header)
+        caller = guard.caller_of(head)
+        assert (caller.role, caller.who) == (Role.OWNER, "token")
     else:
         with pytest.raises(Problem) as caught:
-            guard.admit_caller(header)
+            guard.caller_of(head)
         assert caught.value.status == 401
         assert "s3cret" not in str(caught.value)
-    Guard("127.0.0.1", None).admit_caller(header)
+    caller = Guard("127.0.0.1", None).caller_of(head)
+    assert (caller.role, caller.who) == (Role.OWNER, "local")
 
 
 def test_the_token_of_metrics_is_for_metrics() -> None:
     guard = Guard("127.0.0.1", "s3cret-token", metrics_token="m3trics-token")
-    guard.admit_caller("Bearer m3trics-token", metrics=True)
-    guard.admit_caller("Bearer s3cret-token", metrics=True)
+    caller = guard.caller_of(Head(authorization="Bearer m3trics-token"), metrics=True)
+    assert not guard.may(caller, Need.ACT)
+    guard.caller_of(Head(authorization="Bearer s3cret-token"), metrics=True)
     for header, metrics in (("Bearer m3trics-token", False), (None, True), ("Bearer x", True)):
         with pytest.raises(Problem) as caught:
-            guard.admit_caller(header, metrics=metrics)
+            guard.caller_of(Head(authorization=header), metrics=metrics)
         assert caught.value.status == 401
 
 

@@ -52,7 +52,7 @@ SOURCES: Final = (
     *("gateway/transport/frames.py", "gateway/transport/https.py", "gateway/transport/proxy.py"),
     *("gateway/transport/rfc6455.py", "gateway/transport/upgrade.py"),
     *("gateway/transport/errors.py", "gateway/transport/library.py", "gateway/transport/tls.py"),
-    "gateway/web/guard.py",
+    *("gateway/web/checks.py", "gateway/web/guard.py", "gateway/web/origins.py"),
     *("gateway/web/problems.py", "gateway/web/stopped.py", "gateway/web/upkeep.py"),
 )
 """Where sentences are made that these commands print."""

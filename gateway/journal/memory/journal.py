@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeAlias
 
 from actors.policy.alerts import Alert
 from actors.policy.reasons import UNKNOWN_EFFECT
@@ -45,6 +46,8 @@ from gateway.journal.memory.account import MemoryAccount, Origin
 from gateway.journal.memory.letters import MemoryLetters
 from gateway.journal.memory.outbox import MemorySends
 from gateway.journal.order import arrange, in_order
+
+_Keeping: TypeAlias = OpenHold | CloseHold | StorePast | NoteTime | StorePaused | StoreKept
 
 
 class MemoryJournal:
@@ -94,17 +97,24 @@ class MemoryJournal:
         """Return the accounts that a person paused and nobody resumed since."""
         return frozenset(self._paused)
 
-    def kept_text(self, name: str) -> str | None:
-        """Return the text that was kept last under a name."""
-        return self._kept.get(name)
+    def kept_texts(self, prefix: str) -> dict[str, str]:
+        """Return the texts whose names begin so, by name."""
+        return {name: text for name, text in self._kept.items() if name.startswith(prefix)}
 
     def sends(self, query: SendQuery) -> Sequence[SendRecord]:
         """Return sends in the order they were accepted; of ended ones, the last 10,000."""
         return self._sends.find(query)
 
-    def letters(self, account: AccountId | None, limit: int) -> Sequence[Letter]:
+    def letters(
+        self,
+        account: AccountId | None,
+        limit: int,
+        *,
+        before: tuple[int, int] | None = None,
+        frames: int = 0,
+    ) -> Sequence[Letter]:
         """Return dead and parked events, the newest first."""
-        return self._letters.newest(account, limit)
+        return self._letters.newest(account, limit, before, frames)
 
     def letter(self, event_id: str) -> Letter | None:
         """Return one of them with its frame."""
@@ -158,17 +168,15 @@ class MemoryJournal:
             return command.delivery
         if isinstance(command, MarkDelivery):
             return self._sends.mark(command)
-        if isinstance(
-            command, OpenHold | CloseHold | StorePast | NoteTime | StorePaused | StoreKept
-        ):
+        if isinstance(command, _Keeping):
             return self._keep(command)
         return self._single(command)
 
-    def _keep(
-        self, command: OpenHold | CloseHold | StorePast | NoteTime | StorePaused | StoreKept
-    ) -> int | HoldClosed | None:
+    def _keep(self, command: _Keeping) -> int | HoldClosed | None:
         if isinstance(command, StoreKept):
-            self._kept[command.name] = command.text
+            self._kept.pop(command.name, None)
+            if command.text is not None:
+                self._kept[command.name] = command.text
             return None
         if isinstance(command, StorePaused):
             (self._paused.add if command.paused else self._paused.discard)(command.account)
@@ -178,9 +186,8 @@ class MemoryJournal:
             held_from = self._accounts[command.account].close_hold(command)
             return HoldClosed(events=events, held_from=held_from)
         if isinstance(command, StorePast):
-            if command.past is None:
-                self._pasts.pop(command.account, None)
-            else:
+            self._pasts.pop(command.account, None)
+            if command.past is not None:
                 self._pasts[command.account] = command.past
             return None
         kept = self._accounts[command.account]

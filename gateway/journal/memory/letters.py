@@ -62,14 +62,26 @@ class MemoryLetters:
         self._changed = True
         return self._letters.pop(event_id, None)
 
-    def newest(self, account: AccountId | None, limit: int) -> Sequence[Letter]:
-        """Return letters of an account, or of all if it is None, without their frames."""
+    def newest(
+        self,
+        account: AccountId | None,
+        limit: int,
+        before: tuple[int, int] | None = None,
+        frames: int = 0,
+    ) -> Sequence[Letter]:
+        """Return letters of an account, or of all if it is None; frames that are not longer."""
         found = [
-            msgspec.structs.replace(letter, frame=None)
-            for letter in reversed(self._letters.values())
-            if account in (None, letter.account)
+            letter
+            for letter in self._letters.values()
+            if account in (None, letter.account) and (before is None or _place(letter) < before)
         ]
-        return found[:limit]
+        found.sort(key=_place, reverse=True)
+        return [
+            letter
+            if letter.frame is None or len(letter.frame) <= frames
+            else msgspec.structs.replace(letter, frame=None)
+            for letter in found[:limit]
+        ]
 
     def get(self, event_id: str) -> Letter | None:
         """Return a letter with its frame."""
@@ -84,3 +96,7 @@ class MemoryLetters:
             counts = ((name, found[name, "dead"], found[name, "parked"]) for name in names)
             self._alerts = letters_wait(counts)
         return self._alerts
+
+
+def _place(letter: Letter) -> tuple[int, int]:
+    return letter.at_ms, letter.lane_seq

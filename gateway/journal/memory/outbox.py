@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import takewhile
 from typing import Final
 
 import msgspec
@@ -55,11 +56,14 @@ class MemorySends:
 
     def find(self, query: SendQuery) -> list[SendRecord]:
         """Return the sends that are asked for."""
-        records = (
+        records: Iterable[SendRecord] = (
             self._records.values()
             if query.outbox_id is None
             else [each for each in (self._records.get(query.outbox_id),) if each is not None]
         )
+        if query.before is not None:
+            until = query.before
+            records = takewhile(lambda each: each.delivery.outbox_id != until, records)
         found = [each for each in records if _fits(each, query)]
         if query.newest_first:
             found.reverse()
@@ -118,6 +122,8 @@ def _is_open(record: SendRecord) -> bool:
 def _fits(record: SendRecord, query: SendQuery) -> bool:
     return (
         query.account in (None, record.delivery.account)
+        and query.conversation_id in (None, record.delivery.conversation_id)
         and query.state in (None, record.state)
+        and query.reason in (None, record.reason)
         and (not query.open_only or _is_open(record))
     )

@@ -24,6 +24,8 @@ from gateway.journal.work import Work
 RUNNING: Final = "running"
 """``dead_letter.reason`` of an event that is in a handler, neither dead nor parked."""
 
+NEVER: Final = (1 << 63) - 1
+"""A time after all others."""
 
 PUT = Statement(
     "INSERT OR REPLACE INTO dead_letter(lane_seq,account,event_id,reason,at) VALUES", "(?,?,?,?,?)"
@@ -53,8 +55,12 @@ _LETTER: Final = (
     "FROM dead_letter AS d JOIN event USING(lane_seq) JOIN inbox USING(raw_id) "
     "WHERE event.status IN (3,4) AND {which}"
 )
+# Those that are wanted are chosen among narrow rows; only these are looked up.
 LIST: Final = _LETTER.format(
-    raw="NULL", which="(? OR d.account=?) ORDER BY d.at DESC, lane_seq DESC LIMIT ?"
+    raw="CASE WHEN ?>0 AND length(inbox.raw)<=? THEN inbox.raw END",
+    which=f"lane_seq IN (SELECT lane_seq FROM dead_letter WHERE reason IS NOT '{RUNNING}' "  # noqa: S608  # ours
+    "AND (? OR account=?) AND (at,lane_seq)<(?,?) ORDER BY at DESC, lane_seq DESC LIMIT ?) "
+    "ORDER BY d.at DESC, lane_seq DESC",
 )
 SHOW: Final = _LETTER.format(raw="inbox.raw", which="d.event_id=?")
 """Queries that :func:`letter_row` reads."""
@@ -120,7 +126,7 @@ def left_running(connection: sqlite3.Connection) -> list[ParkEvents]:
 
 
 def letter_row(row: Sequence[Any]) -> Letter:
-    """Read a row of :data:`LIST` or, with its frame, of :data:`SHOW`."""
+    """Read a row of :data:`LIST` or of :data:`SHOW`."""
     event_id, account, lane, number, status, reason, attempts, at, came, index, kind, raw = row
     frame: Frame | None = raw if raw is None or kind != FrameKind.TEXT else text(raw)
     return Letter(

@@ -6,6 +6,7 @@ number may be there sooner than a lower one. So who follows looks again at what 
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -19,9 +20,10 @@ from gateway.journal.rows import Statement, text
 from gateway.journal.schema import APPLICATION_ID, Flag, FrameKind
 from gateway.journal.schema import SendState as Stored
 from gateway.journal.sqlite.outbox import shown
+from gateway.journal.unreadable.sound import HIGHEST
 
 _ROWS: Final = (
-    "SELECT lane_seq, raw_id, idx, account, flags FROM event WHERE lane_seq>? "
+    "SELECT lane_seq, raw_id, idx, account, flags FROM event WHERE lane_seq BETWEEN ? AND ? "
     "ORDER BY lane_seq LIMIT ?"
 )
 _FRAMES = Statement("SELECT raw_id, kind, received_at, raw FROM inbox WHERE raw_id IN (", "?", ")")
@@ -31,6 +33,11 @@ _SENDS: Final = (
 )
 _AFTER: Final = f"{_SENDS}>? ORDER BY position LIMIT ?"
 _THESE = Statement(f"{_SENDS} IN (", "?", ")")
+_STATES = Statement("SELECT position, outbox_id, state FROM outbox WHERE position IN (", "?", ")")
+_NEWEST: Final = (
+    f"SELECT max((SELECT coalesce(max(lane_seq), 0) FROM event WHERE lane_seq<={HIGHEST}),"  # noqa: S608  # ours
+    f" (SELECT coalesce(max(value), 0) FROM log_meta WHERE key='numbers' AND value<={HIGHEST}))"
+)
 
 
 class EventRow(NamedTuple):
@@ -38,8 +45,9 @@ class EventRow(NamedTuple):
 
     Attributes:
         number: Its ``lane_seq``.
-        raw_id: Its frame.
+        raw_id: Its frame; 0 where the row cannot be read.
         place: Which of the frame's events it is.
+        own: The account said it, as was known when it came.
     """
 
     number: int
@@ -47,10 +55,15 @@ class EventRow(NamedTuple):
     place: int
     account: str
     late: bool
+    own: bool
 
 
 class SendRow(NamedTuple):
-    """A send as it stands now."""
+    """A send as it stands now.
+
+    Attributes:
+        position: Its place; one that was deleted may be given again.
+    """
 
     position: int
     outbox_id: str
@@ -79,6 +92,8 @@ def connect(path: Path) -> sqlite3.Connection:
     if found != APPLICATION_ID:
         connection.close()
         raise JournalError(f"{path} is no journal")
+    # A damaged text costs its own row, not the page of rows it came with.
+    connection.text_factory = lambda content: content.decode("utf-8", "backslashreplace")
     return connection
 
 
@@ -91,17 +106,25 @@ def identity(connection: sqlite3.Connection) -> str:
 
 
 def newest(connection: sqlite3.Connection) -> int:
-    """Return the highest number of an event; 0 without any."""
-    (found,) = connection.execute("SELECT coalesce(max(lane_seq), 0) FROM event").fetchone()
+    """Return the highest number an event has, or had until it was deleted; 0 without any."""
+    (found,) = connection.execute(_NEWEST).fetchone()
     return int(found)
 
 
-def events(connection: sqlite3.Connection, after: int, limit: int) -> list[EventRow]:
-    """Return events above a number, the lowest first."""
-    return [
-        EventRow(number, raw_id, index, account, bool(flags & Flag.LATE))
-        for number, raw_id, index, account, flags in connection.execute(_ROWS, (after, limit))
-    ]
+def events(
+    connection: sqlite3.Connection, first: int, last: int = HIGHEST, *, limit: int
+) -> list[EventRow]:
+    """Return events with a number from the first to the last, the lowest first."""
+    return [_event(row) for row in connection.execute(_ROWS, (first, last, limit))]
+
+
+def _event(row: Sequence[Any]) -> EventRow:
+    number, raw_id, index, account, flags = row
+    whole = all(isinstance(each, int) for each in (raw_id, index, flags))
+    if not whole or not isinstance(account, str) or index < 0:
+        return EventRow(number, 0, 0, "", late=False, own=False)
+    late, own = bool(flags & Flag.LATE), bool(flags & Flag.OWN)
+    return EventRow(number, raw_id, index, account, late=late, own=own)
 
 
 def frames(
@@ -110,14 +133,32 @@ def frames(
     """Return frames and when they came; None: what is stored is none."""
     found: dict[int, tuple[Frame | None, int]] = {}
     for query, part in _FRAMES.parts(list(dict.fromkeys(wanted))):
-        for raw_id, kind, received_at_ms, raw in connection.execute(query, part):
-            found[raw_id] = frame_of(raw, kind), received_at_ms
+        for raw_id, kind, at_ms, raw in connection.execute(query, part):
+            found[raw_id] = frame_of(raw, kind), at_ms if isinstance(at_ms, int) else 0
     return found
 
 
-def sends(connection: sqlite3.Connection, after: int, limit: int) -> list[SendRow]:
-    """Return sends above a position, the lowest first; one that cannot be read is left out."""
-    return _read(connection.execute(_AFTER, (after, limit)))
+def sends(
+    connection: sqlite3.Connection, after: int, limit: int
+) -> tuple[list[SendRow], tuple[int, str] | None]:
+    """Return sends above a position, the lowest first, and the last one's position and id.
+
+    One that cannot be read is left out; None: there is none above.
+    """
+    rows = connection.execute(_AFTER, (after, limit)).fetchall()
+    return _read(rows), (rows[-1][0], _id(rows[-1][1])) if rows else None
+
+
+def send_states(
+    connection: sqlite3.Connection, positions: Sequence[int]
+) -> dict[int, tuple[str, str]]:
+    """Return id and state of the sends at these positions; without those that are not there."""
+    found = {}
+    for query, part in _STATES.parts(list(positions)):
+        for position, outbox_id, state in connection.execute(query, part):
+            with contextlib.suppress(ValueError):
+                found[position] = _id(outbox_id), shown(Stored(state)).value
+    return found
 
 
 def sends_at(connection: sqlite3.Connection, positions: Sequence[int]) -> list[SendRow]:
@@ -138,8 +179,17 @@ def _read(rows: Iterable[Sequence[Any]]) -> list[SendRow]:
     return found
 
 
+def _id(value: object) -> str:
+    return text(value) if isinstance(value, str | bytes) else str(value)
+
+
 def _send(row: Sequence[Any]) -> SendRow:
     position, outbox_id, account, lane, at, body, state, reason, message_id, event_id, ended = row
+    names, times = (account, "" if reason is None else reason), (at, 0 if ended is None else ended)
+    if not all(isinstance(each, str) for each in names) or not all(
+        isinstance(each, int) for each in times
+    ):
+        raise ValueError("a column has a value of another type")
     return SendRow(
         position=position,
         outbox_id=text(outbox_id),

@@ -189,10 +189,10 @@ class SqliteJournal:
         """Return the accounts that a person paused and nobody resumed since."""
         return frozenset(str(account) for (account,) in self._reader.fetch(pasts.PAUSED, ()))
 
-    def kept_text(self, name: str) -> str | None:
-        """Return the text that was kept last under a name."""
-        rows = self._reader.fetch(pasts.KEPT, (storable(pasts.kept_key(name)),))
-        return next((value for (value,) in rows if isinstance(value, str)), None)
+    def kept_texts(self, prefix: str) -> dict[str, str]:
+        """Return the texts whose names begin so, by name."""
+        rows = self._reader.fetch(pasts.KEPT, pasts.kept_below(prefix))
+        return {str(key).removeprefix(pasts.kept_key("")): str(value) for key, value in rows}
 
     def recovery(self, account: AccountId) -> RecoveryRecord:
         """Return the account's cursor and its hold."""
@@ -216,11 +216,18 @@ class SqliteJournal:
         """Return sends in the order they were accepted."""
         return self._reader.rows(outbox.record, *outbox.select(query))
 
-    def letters(self, account: AccountId | None, limit: int) -> Sequence[Letter]:
+    def letters(
+        self,
+        account: AccountId | None,
+        limit: int,
+        *,
+        before: tuple[int, int] | None = None,
+        frames: int = 0,
+    ) -> Sequence[Letter]:
         """Return dead and parked events, the newest first."""
-        return self._reader.rows(
-            dead_letters.letter_row, dead_letters.LIST, (account is None, account, limit)
-        )
+        at_ms, number = before or (dead_letters.NEVER, 0)
+        asked = (frames, frames, account is None, account, at_ms, number, limit)
+        return self._reader.rows(dead_letters.letter_row, dead_letters.LIST, asked)
 
     def letter(self, event_id: str) -> Letter | None:
         """Return one of them with its frame."""

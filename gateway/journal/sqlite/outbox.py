@@ -16,7 +16,7 @@ from actors.ports.commands import MarkDelivery
 from actors.ports.journal import Journal, SendQuery, SendRecord
 from actors.values import Content, Delivery, SendOutcome, SendResult
 from actors.values import SendState as State
-from gateway.journal.rows import Statement, Value, text
+from gateway.journal.rows import Statement, Value, storable, text
 from gateway.journal.schema import SendState
 from gateway.journal.work import Work
 
@@ -132,14 +132,17 @@ def shown(stored: SendState) -> State:
     return _SHOWN[stored]
 
 
-def select(query: SendQuery) -> tuple[str, list[str | int]]:
+def select(query: SendQuery) -> tuple[str, list[Value]]:
     """Return SQL and values for the sends that are asked for; :func:`record` reads the rows."""
     conditions: list[str] = []
-    values: list[str | int] = []
+    values: list[Value] = []
     for condition, value in (
         ("outbox_id=?", query.outbox_id),
         ("account=?", query.account),
+        ("lane=?", storable(query.conversation_id)),
         ("position>(SELECT coalesce(max(position),0) FROM outbox)-?", query.among_last),
+        ("reason=?", query.reason),
+        ("position<coalesce((SELECT position FROM outbox WHERE outbox_id=?),1<<62)", query.before),
     ):
         if value is not None:
             conditions.append(condition)
@@ -151,6 +154,12 @@ def select(query: SendQuery) -> tuple[str, list[str | int]]:
         conditions.append(f"state IN ({','.join(numbers)})")
     where = " AND ".join(conditions) or "1"
     order = "DESC" if query.newest_first else "ASC"
+    if query.open_only and query.newest_first:  # few are open: else all that ended are read
+        where = (
+            f"position IN (SELECT position FROM outbox INDEXED BY outbox_open WHERE {where} "  # noqa: S608  # ours
+            "ORDER BY position DESC LIMIT ?)"
+        )
+        values.append(query.limit)
     return f"{_RECORDS}{where} ORDER BY position {order} LIMIT ?", [*values, query.limit]
 
 

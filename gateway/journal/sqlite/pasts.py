@@ -25,9 +25,10 @@ _PAUSE: Final = (
     "INSERT INTO account_state(account, desired) VALUES(?,?) "
     "ON CONFLICT DO UPDATE SET desired=excluded.desired"
 )
-KEPT: Final = "SELECT value FROM log_meta WHERE key = ?"
-"""Query whose value is :func:`kept_key`."""
+KEPT: Final = "SELECT key, value FROM log_meta WHERE key >= ? AND key < ?"
+"""Query whose values are :func:`kept_below`."""
 
+_FORGET: Final = "DELETE FROM log_meta WHERE key = ?"
 _KEEP: Final = "INSERT OR REPLACE INTO log_meta(key, value) VALUES(?,?)"
 _PAST: Final = msgspec.json.Decoder(Past)
 
@@ -57,13 +58,23 @@ def pause(work: Work, command: StorePaused) -> None:
 
 
 def keep(work: Work, command: StoreKept) -> None:
-    """Keep a text."""
-    work.one(_KEEP, (kept_key(command.name), command.text))
+    """Keep a text, or forget it."""
+    key = kept_key(command.name)
+    if command.text is None:
+        work.one(_FORGET, (key,))
+    else:
+        work.one(_KEEP, (key, command.text))
 
 
 def kept_key(name: str) -> str:
     """Return the key of ``log_meta`` under which a text is kept."""
     return f"kept/{name}"
+
+
+def kept_below(prefix: str) -> tuple[str, str]:
+    """Return the bounds of the keys under which texts are kept whose names begin so."""
+    key = kept_key(prefix)
+    return key, key + chr(0x10FFFF)
 
 
 def past_row(row: Sequence[Any]) -> tuple[AccountId, Past] | None:

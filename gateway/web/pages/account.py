@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from actors.state import Cause, ConnectionState
 from actors.values import AccountId
 from gateway.credentials.shapes import SIGN_IN_ENDS, SignInShown
+from gateway.host.advice import advise
+from gateway.reading.answers import Change
 from gateway.web import codes, credentials, operations
 from gateway.web import sign_in as signing
 from gateway.web.context import Answer
@@ -47,7 +50,7 @@ def show(visit: Visit) -> Shown:
             "day": _day(visit, name),
             "hour": past.hours(visit.context, [name], visit.now_ms).get(name, past.NOTHING),
             "has_past": last is not None,
-            "changes": last or (),
+            "changes": [(each, _meaning(each)) for each in last or ()],
             "login": login,
             "renews": login.kind != "static",
             "keeps": login.kind == "goofish",
@@ -113,6 +116,17 @@ def _day(visit: Visit, name: AccountId) -> Sequence[charts.Part]:
     before = past.before(visit.context, name, since_ms)
     moves = [(each.at_ms, each.state) for each in reversed(found)]
     return charts.timeline(moves, since_ms=since_ms, until_ms=visit.now_ms, before=before)
+
+
+def _meaning(change: Change) -> str:
+    """Return the key of what a change means; empty where the state says it all."""
+    try:
+        state, cause = ConnectionState(change.state), Cause(change.cause)
+    except ValueError:  # another version wrote it
+        return ""
+    if state in (ConnectionState.CONNECTED, ConnectionState.CONNECTING):
+        return ""
+    return advise(state, cause=cause, why=change.why).key
 
 
 def _signing(shown: SignInShown | None) -> Mapping[str, Any] | None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 from actors.values import AccountId
+
+_HALVES = "surrogatepass"
+"""Ids of strangers may hold half of a letter, and come back as they were."""
 
 _MARK = "~"
 """Before a name that a browser would take for a step of the path, and before one that begins so."""
@@ -16,7 +19,7 @@ def segment(name: str) -> str:
     Browsers resolve ``.`` and ``..``, so those are marked.
     """
     marked = not name.strip(".") or name.startswith(_MARK)
-    return (_MARK if marked else "") + quote(name, safe="")
+    return (_MARK if marked else "") + quote(name, safe="", errors=_HALVES)
 
 
 def name_of(part: str) -> str:
@@ -25,7 +28,7 @@ def name_of(part: str) -> str:
     Raises:
         UnicodeDecodeError: It is no UTF-8.
     """
-    return unquote(part, errors="strict").removeprefix(_MARK)
+    return unquote_to_bytes(part).decode("utf-8", _HALVES).removeprefix(_MARK)
 
 
 def parts_of(uri: str) -> tuple[str, ...]:
@@ -46,6 +49,16 @@ def account(name: AccountId, *behind: str) -> str:
 def chat(name: AccountId, lane: str, *behind: str) -> str:
     """Return the address of a conversation, or of a verb of it."""
     return "/".join(("/chats", segment(name), segment(lane), *behind))
+
+
+def letter(event_id: str, *behind: str) -> str:
+    """Return the address of a dead letter, or of a verb of it."""
+    return "/".join(("/waiting/letters", segment(event_id), *behind))
+
+
+def send(outbox_id: str, *behind: str) -> str:
+    """Return the address of a send, or of a verb of it."""
+    return "/".join(("/waiting/sends", segment(outbox_id), *behind))
 
 
 def within(to: str) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 import msgspec
 
 from actors.values import AccountId
-from gateway.reading.queries import Change, CopyUnreadableError, Minute, Queries, Totals
+from gateway.reading.answers import Change, Conversation, Found, Line, Minute
+from gateway.reading.asking import CopyUnreadableError
+from gateway.reading.keeping import Reading
 from gateway.web.context import Context
 
 T = TypeVar("T")
@@ -26,6 +28,13 @@ class Minutes(msgspec.Struct, frozen=True, kw_only=True):
     slowest_ms: Sequence[int]
 
 
+class Totals(NamedTuple):
+    """What happened in an hour."""
+
+    received: int
+    answered: int
+
+
 NOTHING: Final = Minutes(
     received=[0] * MINUTES, answered=[0] * MINUTES, reconnects=[0] * MINUTES,
     slowest_ms=[0] * MINUTES,
@@ -34,38 +43,98 @@ NOTHING: Final = Minutes(
 
 def hour(context: Context, now_ms: int) -> Totals | None:
     """Return what all accounts together received and answered in an hour; None: nobody knows."""
-    return _asked(context, lambda queries: queries.totals(_first(now_ms) * MINUTE_MS))
+    since_ms = _first(now_ms) * MINUTE_MS
+    found = _asked(context, lambda reading: reading.overview.minutes(None, since_ms))
+    if found is None:
+        return None
+    return Totals(sum(each.received for each in found), sum(each.answered for each in found))
 
 
 def hours(context: Context, names: Sequence[AccountId], now_ms: int) -> Mapping[AccountId, Minutes]:
     """Return the last hour of accounts; those in which nothing happened are left out."""
     first = _first(now_ms)
-    found = _asked(context, lambda queries: queries.minutes_of(names, first * MINUTE_MS))
+    found = _asked(context, lambda reading: reading.overview.minutes_of(names, first * MINUTE_MS))
     return {name: _spread(minutes, first) for name, minutes in (found or {}).items()}
 
 
 def asking(context: Context) -> int | None:
     """Return how many conversations wait for an answer; None: nobody knows."""
-    return _asked(context, lambda queries: queries.asking())
+    return _asked(context, lambda reading: reading.overview.asking())
 
 
 def changes(
     context: Context, name: AccountId, *, since_ms: int = 0, limit: int = 20
 ) -> Sequence[Change] | None:
     """Return changes of an account's state, the newest first; None: nobody knows."""
-    return _asked(context, lambda queries: queries.changes(name, since_ms=since_ms, limit=limit))
+    return _asked(
+        context, lambda reading: reading.overview.changes(name, since_ms=since_ms, limit=limit)
+    )
 
 
 def before(context: Context, name: AccountId, at_ms: int) -> str | None:
     """Return the state an account was in at a time; None: nobody knows."""
-    return _asked(context, lambda queries: queries.state_at(name, at_ms))
+    return _asked(context, lambda reading: reading.overview.state_at(name, at_ms))
 
 
-def _asked(context: Context, ask: Callable[[Queries], T]) -> T | None:
+def standing(context: Context) -> str:
+    """Return how the reading copy stands: ``off_memory off failed behind fine``."""
+    if context.reading is None:
+        return "off_memory" if context.gateway.settings.durability == "memory" else "off"
+    state = context.reading.state
+    if state.failure is not None:
+        return "failed"
+    return "behind" if state.behind else "fine"
+
+
+def conversations(
+    context: Context,
+    account: AccountId | None = None,
+    *,
+    waiting: bool = False,
+    before: tuple[int, AccountId, str] | None = None,
+    limit: int = 50,
+) -> Sequence[Conversation] | None:
+    """Return conversations, the newest first; None: nobody knows."""
+    return _asked(
+        context,
+        lambda reading: reading.queries.conversations(
+            account, waiting=waiting, before=before, limit=limit
+        ),
+    )
+
+
+def conversation(context: Context, account: AccountId, lane: str) -> Conversation | None:
+    """Return a conversation; None: nothing was said in it, or nobody knows."""
+    return _asked(context, lambda reading: reading.queries.conversation(account, lane))
+
+
+def transcript(
+    context: Context,
+    account: AccountId,
+    lane: str,
+    *,
+    before: tuple[int, int] | None = None,
+    limit: int = 100,
+) -> Sequence[Line] | None:
+    """Return lines of a conversation, the oldest first; None: nobody knows."""
+    return _asked(
+        context,
+        lambda reading: reading.queries.transcript(account, lane, before=before, limit=limit),
+    )
+
+
+def search(
+    context: Context, words: str, account: AccountId | None, limit: int
+) -> Sequence[Found] | None:
+    """Return the newest lines with a text in them; None: nobody knows."""
+    return _asked(context, lambda reading: reading.queries.search(words, account, limit))
+
+
+def _asked(context: Context, ask: Callable[[Reading], T]) -> T | None:
     if context.reading is None:
         return None
     try:
-        return ask(context.reading.queries)
+        return ask(context.reading)
     except CopyUnreadableError:
         return None
 

@@ -10,6 +10,7 @@ from gateway.web.context import Answer
 from gateway.web.pages import addresses
 from gateway.web.pages.visit import Shown, Visit, moved
 from gateway.web.problems import bad_request
+from gateway.web.sessions import delete_cookie, set_cookie
 from gateway.words import LANGUAGES
 
 YEAR_S: Final = 31_536_000
@@ -23,7 +24,7 @@ def sign_in(visit: Visit) -> Shown:
     data = {
         "to": addresses.within(visit.query.get("to", "/")),
         "code": visit.query.get("code", ""),
-        "needed": visit.guard.needs_token,
+        "needed": bool(visit.context.gateway.settings.http.token),
     }
     return Shown(template="sign_in.html", data=data)
 
@@ -36,12 +37,12 @@ def sign_in_now(visit: Visit) -> Answer:
     else:
         _, cookie = visit.guard.sign_in(visit.field("token", MOST_TOKEN), visit.address)
     to = addresses.within(visit.field("to") or "/")
-    return moved(to, headers=[("Set-Cookie", visit.guard.cookie(cookie, secure=visit.secure))])
+    return moved(to, headers=[("Set-Cookie", set_cookie(cookie, secure=visit.secure))])
 
 
 def sign_out(visit: Visit) -> Answer:
     """Have the browser forget its session."""
-    return moved("/sign-in", "signed_out", [("Set-Cookie", visit.guard.no_cookie())])
+    return moved("/sign-in", "signed_out", [("Set-Cookie", delete_cookie(secure=visit.secure))])
 
 
 def language(visit: Visit) -> Answer:

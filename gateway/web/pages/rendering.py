@@ -14,11 +14,11 @@ from typing import Any, Final
 
 from actors.state import ConnectionState
 from gateway.escaping import clean
-from gateway.web.pages import addresses, charts
+from gateway.web.pages import addresses, charts, reasons
 from gateway.web.pages.assets import Assets
 from gateway.web.pages.words import WORDS
 from gateway.words import WORDS as SHARED
-from gateway.words import Language, of_alert
+from gateway.words import Language, labels, of_alert
 
 TEMPLATES: Final = Path(__file__).with_name("templates")
 
@@ -56,11 +56,15 @@ class Renderer:
             asset=lambda name: self._markup(assets.url(name)),
             account_url=lambda *parts: self._markup(addresses.account(*parts)),
             chat_url=lambda *parts: self._markup(addresses.chat(*parts)),
+            letter_url=lambda *parts: self._markup(addresses.letter(*parts)),
+            send_url=lambda *parts: self._markup(addresses.send(*parts)),
+            segment=lambda name: self._markup(addresses.segment(name)),
             bars=charts.bars,
             States=ConnectionState,
         )
         self._environment.filters.update(
             lines=_lines,
+            shortened=self._shortened,
             own=self._markup,
             own_text=markupsafe.escape,
         )
@@ -87,8 +91,17 @@ class Renderer:
             lasted=tongue.lasted,
             advice=tongue.advice,
             alert=tongue.alert,
+            why=tongue.why,
+            day=tongue.day,
             said=tongue.said,
+            label=tongue.label,
         )
+
+    def _shortened(self, text: str, most: int) -> str:
+        """Return the begin of a text; masked before it is cut, so that no secret is cut."""
+        if len(text) <= most:
+            return text
+        return f"{self._redact(text[: 2 * most])[:most]}…"
 
     def _shown(self, value: Any) -> Any:
         if not isinstance(value, str) or hasattr(value, "__html__"):
@@ -128,6 +141,8 @@ class Tongue:
 
     def lasted(self, seconds: float) -> str:
         """Return a time span, in its largest unit."""
+        if 0 < seconds < 1:
+            return self.text("milliseconds", count=round(seconds * 1000))
         whole = max(0, round(seconds))
         for unit, length in _UNITS:
             if whole >= length or length == 1:
@@ -143,6 +158,24 @@ class Tongue:
     def alert(self, name: str, why: str) -> tuple[str, str]:
         """Return what an alert means and what to do; its name where nobody wrote that down."""
         return of_alert(name, why, self._language) or (name, "")
+
+    def why(self, reason: str | None) -> str:
+        """Return a reason of a send or of a dead letter as a sentence; another stays a code."""
+        key, rest = reasons.known(reason)
+        said = self.text(f"reason.{key}") if key else rest
+        return f"{said} ({rest})" if key and rest else said
+
+    def day(self, at_ms: int) -> str:
+        """Return the day of a time, in our zone."""
+        local = time.localtime(at_ms / 1000)
+        today = time.localtime(self._now_ms / 1000)
+        if local[:3] == today[:3]:
+            return self.text("today")
+        return time.strftime("%Y-%m-%d", local)
+
+    def label(self, english: str) -> str:
+        """Return the name of a finding."""
+        return english if self._language == "en" else labels.CHINESE.get(english, english)
 
     def said(self, english: str) -> str:
         """Return a sentence of a refusal; what has no translation stays English."""

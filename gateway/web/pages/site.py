@@ -12,13 +12,15 @@ from urllib.parse import parse_qs, quote
 import gateway as package
 from actors.messages import StateChanged
 from actors.policy.alerts import AlertChanged
+from gateway.web.callers import LOCAL
 from gateway.web.context import Answer, Context
-from gateway.web.guard import Guard
+from gateway.web.guard import Caller, Guard, Head
 from gateway.web.pages import addresses, glance, table
 from gateway.web.pages.assets import Assets
 from gateway.web.pages.hints import Hints
 from gateway.web.pages.rendering import Renderer
 from gateway.web.pages.visit import Shown, Visit
+from gateway.web.pages.words import WORDS
 from gateway.web.problems import Problem, bad_request, of_exception
 from gateway.web.request import query_of
 from gateway.words import LANGUAGES, Language, language_of, spoken
@@ -43,7 +45,7 @@ POLICY: Final = (
 HEADERS: Final = (
     ("Cache-Control", "no-store"),
     ("X-Content-Type-Options", "nosniff"),
-    # With no-referrer browsers send "Origin: null" with our own forms.
+    # Not no-referrer: then browsers say of our own forms that they come from nowhere.
     ("Referrer-Policy", "same-origin"),
     ("Content-Security-Policy", POLICY),
 )
@@ -74,11 +76,20 @@ class Site:
         gateway.on_state(self._moved)
         gateway.on_alert(self._rang)
 
-    def answer(self, environ: Environ, body: Callable[[str], bytes]) -> Answer:
+    def answer(
+        self,
+        environ: Environ,
+        head: Head,
+        *,
+        admitted: Callable[[], Caller],
+        body: Callable[[str], bytes],
+    ) -> Answer:
         """Answer a request for a page.
 
         Args:
             environ: As WSGI has it.
+            head: The same, as far as it decides who is let in.
+            admitted: Returns who asks, or raises why nobody is let in.
             body: Reads the body, which must be of this type.
         """
         asset = self._assets.get(str(environ.get("PATH_INFO", "")))
@@ -86,8 +97,8 @@ class Site:
             return _packed(environ, asset.body, asset.content_type, _KEPT, asset.packed)
         visit: Visit | None = None
         try:
-            page, visit = self._visit(environ, body)
-            shown = page(visit)
+            show, visit = self._visit(environ, head, admitted, body)
+            shown = show(visit)
         except Exception as error:  # whatever it is, it is shown
             problem = of_exception(error)
             if problem is None:
@@ -95,7 +106,7 @@ class Site:
             shown = self._refused(problem, environ)
         if isinstance(shown, Answer):
             return shown
-        html = self._rendered(shown, environ, visit)
+        html = self._rendered(shown, environ, head, visit)
         headers = (*HEADERS, *shown.headers)
         answer = _packed(environ, html.encode(), HTML, headers)
         return Answer(
@@ -116,7 +127,11 @@ class Site:
     # --- what is asked ----------------------------------------------------------------
 
     def _visit(
-        self, environ: Environ, body: Callable[[str], bytes]
+        self,
+        environ: Environ,
+        head: Head,
+        admitted: Callable[[], Caller],
+        body: Callable[[str], bytes],
     ) -> tuple[Callable[[Visit], Shown | Answer], Visit]:
         method = str(environ["REQUEST_METHOD"])
         try:
@@ -125,32 +140,36 @@ class Site:
             names = tuple(map(addresses.name_of, found.names))
         except ValueError:
             raise bad_request("the address cannot be read", "go to the first page") from None
-        caller = self._guard.caller_of(environ) if found.needs_caller else None
+        caller = None if found.need is None else admitted()
+        context = self._context
+        if caller is not None and found.need is not None:
+            self._guard.must(caller, found.need)
+            context = context.asked_by(caller)
         query = query_of(environ.get("QUERY_STRING", ""))
         form = _fields(body(_FORM)) if method == "POST" else {}
         visit = Visit(
-            context=self._context,
+            context=context,
             guard=self._guard,
             hints=self.hints,
             asset=self._assets.url,
             caller=caller,
-            language=self._language(environ),
+            language=self._language(environ, head),
             names=names,
             query=query,
             form=form,
             here=_here(environ),
             now_ms=time.time_ns() // 1_000_000,
-            address=str(environ.get("REMOTE_ADDR", "")),
-            secure=str(environ.get("wsgi.url_scheme")) == "https",
+            address=head.address,
+            secure=self._guard.is_secure(head),
             gone=environ.get("waitress.client_disconnected", lambda: False),
         )
-        found.check(visit)
         return found.page, visit
 
-    def _language(self, environ: Environ) -> Language:
-        chosen = _cookies(environ).get("lang")
-        if chosen in LANGUAGES:
-            return next(each for each in LANGUAGES if each == chosen)
+    def _language(self, environ: Environ, head: Head) -> Language:
+        chosen = head.cookies("lang")
+        for language in LANGUAGES:
+            if language in chosen:
+                return language
         for wish in str(environ.get("HTTP_ACCEPT_LANGUAGE", "")).split(","):
             name = wish.partition(";")[0].strip().lower()
             if name.startswith(("zh", "en")):
@@ -172,7 +191,7 @@ class Site:
         data = {"problem": problem, "back": back}
         return Shown(template="problem.html", data=data, status=problem.status)
 
-    def _rendered(self, shown: Shown, environ: Environ, visit: Visit | None) -> str:
+    def _rendered(self, shown: Shown, environ: Environ, head: Head, visit: Visit | None) -> str:
         now_ms = time.time_ns() // 1_000_000
         known = visit is not None and visit.caller is not None
         common = {
@@ -181,12 +200,11 @@ class Site:
             "may_act": visit is not None and visit.may_act,
             "may_read_chats": known and visit is not None and visit.may_read_chats,
             "signed_in": known,
-            "can_sign_out": known and visit is not None and visit.caller is not None
-            and visit.caller.who != "local",
+            "can_sign_out": known and visit is not None and visit.caller is not LOCAL,
             "waiting_count": glance.waiting(self._context) if known else 0,
-            "done": visit.query.get("done", "") if visit is not None else "",
+            "done": "" if visit is None else _done(visit),
         }  # fmt: skip
-        language = self._language(environ) if visit is None else visit.language
+        language = self._language(environ, head) if visit is None else visit.language
         return self._renderer.page(
             shown.template, common | dict(shown.data), language=language, now_ms=now_ms
         )
@@ -198,6 +216,12 @@ class Site:
 
     def _rang(self, _change: AlertChanged) -> None:
         self.hints.hint("alerts", "waiting")
+
+
+def _done(visit: Visit) -> str:
+    """Return the key of the words that say what was just done; empty if there are none."""
+    key = visit.query.get("done", "")
+    return key if f"done.{key}" in WORDS["en"] else ""
 
 
 def _uri(environ: Environ) -> str:
@@ -218,11 +242,6 @@ def _fields(body: bytes) -> Mapping[str, Sequence[str]]:
         return parse_qs(text, keep_blank_values=True, max_num_fields=MOST_FIELDS, errors="strict")
     except ValueError:  # Unicode's is one, too
         raise bad_request("the form cannot be read", "load the page again") from None
-
-
-def _cookies(environ: Environ) -> dict[str, str]:
-    pairs = (each.strip().partition("=") for each in str(environ.get("HTTP_COOKIE", "")).split(";"))
-    return {name: value for name, _, value in pairs}
 
 
 def _packed(

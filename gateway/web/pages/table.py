@@ -7,8 +7,9 @@ from typing import Final
 
 import msgspec
 
-from gateway.web.pages import account, home, public
-from gateway.web.pages.visit import Page, Visit
+from gateway.web.callers import Need
+from gateway.web.pages import account, chat, chats, home, machine, public, taking_over, waiting
+from gateway.web.pages.visit import Page
 from gateway.web.problems import Problem
 
 PAGES: Final[dict[tuple[str, str], Page]] = {
@@ -21,6 +22,25 @@ PAGES: Final[dict[tuple[str, str], Page]] = {
     ("POST", "/accounts/<account>/credentials"): account.paste,
     ("POST", "/accounts/<account>/sign-in"): account.sign_in,
     ("POST", "/accounts/<account>/sign-in/cancel"): account.cancel_sign_in,
+    ("GET", "/waiting"): waiting.show,
+    ("POST", "/waiting"): waiting.choose,
+    ("GET", "/waiting/letters/<event_id>"): waiting.letter,
+    ("POST", "/waiting/letters/<event_id>/replay"): waiting.replay,
+    ("POST", "/waiting/letters/<event_id>/drop"): waiting.drop,
+    ("GET", "/waiting/sends/<outbox_id>"): waiting.send,
+    ("POST", "/waiting/sends/<outbox_id>/arrived"): waiting.arrived,
+    ("POST", "/waiting/sends/<outbox_id>/missing"): waiting.missing,
+    ("GET", "/chats"): chats.show,
+    ("GET", "/chats/<account>"): chats.show,
+    ("GET", "/chats/<account>/<conversation>"): chat.show,
+    ("GET", "/chats/<account>/<conversation>/send"): chat.back,
+    ("POST", "/chats/<account>/<conversation>/send"): chat.send,
+    ("POST", "/chats/<account>/<conversation>/take-over"): taking_over.take_over,
+    ("POST", "/chats/<account>/<conversation>/hand-back"): taking_over.hand_back,
+    ("GET", "/machine"): machine.show,
+    ("POST", "/machine/backup"): machine.backup,
+    ("POST", "/accounts/pause-all"): machine.pause_all,
+    ("POST", "/accounts/resume-all"): machine.resume_all,
     ("GET", "/sign-in"): public.sign_in,
     ("POST", "/sign-in"): public.sign_in_now,
     ("POST", "/sign-out"): public.sign_out,
@@ -48,28 +68,22 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         names: The segments that stand for ``<…>``, still quoted.
+        need: What it needs of its visitor; None: nobody must be signed in.
     """
 
     page: Page
     label: str
     names: tuple[str, ...]
-    needs_caller: bool
+    need: Need | None
 
-    def check(self, visit: Visit) -> None:
-        """Refuse who may not.
 
-        Raises:
-            Problem: 403; says what may be done instead.
-        """
-        method, _, path = self.label.partition(" ")
-        if not self.needs_caller or visit.may_act:
-            return
-        if method != "GET":
-            told = "whoever is signed in to look may change nothing"
-            raise Problem(403, "not_allowed", told, "sign in with http.token")
-        if path.startswith(CHATS) and not visit.may_read_chats:
-            told = "whoever is signed in to look may not read chats"
-            raise Problem(403, "not_allowed", told, "set http.viewer_chats, or use http.token")
+def need(method: str, path: str) -> Need | None:
+    """Return what a page needs of its visitor; None: nobody must be signed in."""
+    if (method, path) in PUBLIC:
+        return None
+    if method != "GET":
+        return Need.ACT
+    return Need.READ if path.startswith(CHATS) else Need.LOOK
 
 
 def find(method: str, parts: Sequence[str]) -> Found:
@@ -88,7 +102,7 @@ def find(method: str, parts: Sequence[str]) -> Found:
                 page=page,
                 label=f"{method} {path}",
                 names=names,
-                needs_caller=(method, path) not in PUBLIC,
+                need=need(method, path),
             )
         others.append(its_method)
     if others:

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from gateway.web.context import Answer, Context
-from gateway.web.guard import Caller, Guard, Role
+from gateway.web.guard import Caller, Guard, Need
 from gateway.web.pages.hints import Hints
 from gateway.web.problems import Problem
 from gateway.words import Language
@@ -53,12 +53,12 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def may_act(self) -> bool:
         """Return whether the visitor may change anything."""
-        return self.caller is not None and self.caller.role is Role.OWNER
+        return self.caller is not None and self.guard.may(self.caller, Need.ACT)
 
     @property
     def may_read_chats(self) -> bool:
         """Return whether the visitor may read what buyers say."""
-        return self.may_act or self.context.gateway.settings.http.viewer_chats
+        return self.caller is not None and self.guard.may(self.caller, Need.READ)
 
     def field(self, name: str, most: int = 4_000) -> str:
         """Return a field of the form, without space around it; empty if it is not there.

@@ -104,4 +104,5 @@ CHINESE: Final[Mapping[str, str]] = {
     "{} to note, above": "上面有 {} 条提示",
     "{} will not be tried again by themselves": "{} 条不会再自动重试",
     "{}, a program keeps it": "{}，由一个程序提供",
+    "{} is another program's database, so nothing is copied for the page": "{} 是别的程序的数据库，所以没有为页面做阅读副本",
 }

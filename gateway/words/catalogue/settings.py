@@ -134,6 +134,7 @@ CHINESE: Final[Mapping[str, str]] = {
     "http.listen: {} is there and no socket": "http.listen: {} 已存在，且不是套接字",
     "log.file: {} is the configuration": "log.file: {} 是配置文件",
     "log.file: {} is the journal's": "log.file: {} 是日志库的文件",
+    "log.file: {} is the reading copy's": "log.file: {} 是阅读副本的文件",
     "make it, or name another": "请建好它，或换一个",
     "move it away, or name another": "请移走它，或换一个",
     "name a file of its own": "请另取一个文件",

@@ -39,6 +39,7 @@ CHINESE: Final[Mapping[str, str]] = {
     "http://host:port or socks5://host:port": "http://host:port 或 socks5://host:port",
     "is empty": "是空的",
     "is empty, and nothing would be sealed": "是空的，什么都不会加密",
+    "is http.metrics_token, which opens metrics only": "与 http.metrics_token 相同，而那个只打开指标",
     "is http.token, which opens everything": "与 http.token 相同，而那个能打开一切",
     "is missing, and {} can be reached from other machines": "缺少，而 {} 可以从别的机器访问",
     "is no name of a header": "不是请求头的名字",

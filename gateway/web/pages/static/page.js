@@ -92,6 +92,15 @@
   });
   window.addEventListener("pagehide", () => source && source.close());
 
+  // Who comes from a foreign page, a chat say, comes without the session; asked again from here,
+  // it is there.
+  const again = document.querySelector("[data-try]");
+  if (again) {
+    fetch(again.dataset.try, { redirect: "manual" }).then((answer) => {
+      if (answer.ok) location.replace(again.dataset.try);
+    }, () => undefined);
+  }
+
   localise(document);
   if (body.dataset.stream) {
     listen();

@@ -1,0 +1,50 @@
+"""A name is one segment of an address, whatever stands in it."""
+
+from __future__ import annotations
+
+from urllib.parse import urljoin
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from gateway.web.pages import addresses
+
+NAMES = ["shop-a", "../x?y#z 店", ".", "..", "...", "~", "~..", "a/b", "", "%2e", "a%2Fb", "\\"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_browser_asks_for_what_was_meant(name: str) -> None:
+    asked = urljoin("http://host/", addresses.account(name, "pause")).removeprefix("http://host")
+    first, second, third = addresses.parts_of(asked)
+    assert (first, addresses.name_of(second), third) == ("accounts", name, "pause")
+
+
+@given(some.text(some.characters(exclude_categories=["Cs"])))
+def test_any_name_comes_back(name: str) -> None:
+    _, account, lane, verb = addresses.parts_of(addresses.chat(name, name, "send"))
+    assert (addresses.name_of(account), addresses.name_of(lane), verb) == (name, name, "send")
+
+
+def test_a_whole_address_is_read_like_its_path() -> None:
+    assert addresses.parts_of("http://host/accounts/a?x=1") == ("accounts", "a")
+    assert addresses.parts_of("//evil/accounts/a") == ("evil", "accounts", "a")
+    assert addresses.parts_of("/") == ()
+    with pytest.raises(UnicodeDecodeError):
+        addresses.name_of("%ff")
+
+
+@pytest.mark.parametrize(
+    ("to", "right"),
+    [
+        ("/waiting?account=a", "/waiting?account=a"),
+        ("//evil.example/", "/"),
+        ("https://evil.example/", "/"),
+        ("/\\evil.example", "/"),
+        ("/\nSet-Cookie: a=b", "/"),
+        ("/店", "/"),
+        ("", "/"),
+    ],
+)
+def test_a_way_back_leads_nowhere_else(to: str, right: str) -> None:
+    assert addresses.within(to) == right
