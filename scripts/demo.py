@@ -1,7 +1,7 @@
 """Three accounts against the fake platform, live: ``python3 scripts/demo.py --seconds 20``.
 
-Needs nothing but Python 3.11: it makes ``.venv``, installs the gateway, and runs its command
-``demo`` with the same arguments.
+Needs nothing but Python 3.11: it makes ``.venv``, installs the gateway with its page, and runs
+its command ``demo`` with the same arguments.
 """
 
 from __future__ import annotations
@@ -17,4 +17,4 @@ except KeyboardInterrupt:  # before anything could hear it
     sys.exit(130)
 
 if __name__ == "__main__":
-    sys.exit(command_line(["demo", *sys.argv[1:]], "demo.py"))
+    sys.exit(command_line(["demo", *sys.argv[1:]], "demo.py", extra="http"))

@@ -28,7 +28,10 @@ LONGEST = 600
 PURE = ("tests/policy", "tests/platforms")
 """Tests without threads; they cover every branch of the pure core by themselves."""
 
-_REST = ("-n4", *[f"--ignore={path}" for path in PURE])
+BROWSER = "tests/browser"
+"""Tests that keep a core busy with a browser each."""
+
+_REST = ("-n4", *[f"--ignore={path}" for path in (*PURE, BROWSER)])
 """All others mostly wait, so more of them run at once than there are cores."""
 
 BRIEF = tuple(
@@ -97,6 +100,7 @@ def _steps(python: Path, arguments: argparse.Namespace) -> list[Step]:
     tests = [
         ("pure", module("pytest", *PURE, *_coverage(arguments), *_selection(arguments))),
         ("tests", module("pytest", *_REST, *_selection(arguments))),
+        ("browser", module("pytest", "-n2", BROWSER, *_selection(arguments))),
     ]
     if arguments.brief:
         tests = [("brief", module("pytest", "-n4", *BRIEF, *_selection(arguments)))]

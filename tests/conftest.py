@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +13,7 @@ import pytest
 from watch import Stopwatch
 
 from actors.runtime.clock import SystemClock
-from gateway.host import undisturbed
+from tests.threads_left import leaving_no_thread
 
 if TYPE_CHECKING:
     from shopkeeper import Make
@@ -26,24 +25,12 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell that runs the suite in the background ignores Ctrl-C, and so would our children.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-GRACE_S = 20.0
-"""Seconds a thread that is already ending may take to be gone."""
-
 
 @pytest.fixture(autouse=True)
 def no_thread_outlives_the_test() -> Iterator[None]:
     """Fail a test that leaves a thread of ours behind."""
-    before = set(threading.enumerate())
-    yield
-    left = [
-        thread
-        for thread in threading.enumerate()
-        if thread not in before and thread.name != undisturbed.NAME  # these stay, with no work
-    ]
-    for thread in left:
-        thread.join(GRACE_S)
-    alive = [thread.name for thread in left if thread.is_alive()]
-    assert not alive, f"threads outlived the test: {alive}"
+    with leaving_no_thread():
+        yield
 
 
 @pytest.fixture

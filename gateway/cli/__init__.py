@@ -75,7 +75,13 @@ def parser() -> argparse.ArgumentParser:
     demo = commands.add_parser("demo", help="three accounts against the bundled fake platform")
     demo.add_argument("--seconds", type=number(0, 86_400), help="end by itself, with a summary")
     demo.add_argument("--seed", type=int, default=1, help="what the buyers do (default 1)")
-    demo.add_argument("--json", action="store_true", help="the summary as one JSON object")
+    told = "of the page, on 127.0.0.1 (default 8760; a free one if that is taken)"
+    demo.add_argument("--port", type=number(0, 65_535, whole=True), help=told)
+    told = "only what is printed"
+    demo.add_argument("--no-page", dest="page", action="store_false", help=told)
+    demo.add_argument(
+        "--json", action="store_true", help="the summary as one JSON object; without the page"
+    )
 
     run = commands.add_parser("run", help="run the accounts of a configuration file")
     run.add_argument("-c", "--config", required=True, metavar="FILE")

@@ -1,8 +1,8 @@
 """``demo``: three accounts against the bundled fake platform, live, with an echo reply.
 
 Everything is real but the platform: sockets, sign-in from one cookie, registration, pushes,
-acknowledgements, the journal on disk, replies and their confirmation. What is asked while a
-connection is cut is never pushed: it comes out of the platform's history.
+acknowledgements, the journal on disk, replies and their confirmation, the page. What is asked while
+a connection is cut is never pushed: it comes out of the platform's history.
 """
 
 from __future__ import annotations
@@ -14,15 +14,17 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, TextIO
 
 from actors.identity import CredentialsChanged
 from actors.messages import StateChanged
 from actors.state import ConnectionState
 from actors.values import Recovered
-from gateway import logs
+from gateway import logs, web
+from gateway.commands import extra
 from gateway.config import from_mapping
+from gateway.errors import ConfigError
 from gateway.events import ChatMessage, PlatformEvent
 from gateway.host.gateway import Gateway
 from gateway.testing.platform import FakePlatform
@@ -36,6 +38,9 @@ DRAIN_S = 15.0
 DEFAULT_SECONDS = 3600.0
 RATE_PER_S = 4.0
 LOST = 70
+HOST = "127.0.0.1"
+PORT = 8760
+"""Where the page is, unless somebody listens there already."""
 
 
 class Screen:
@@ -120,9 +125,11 @@ def main(arguments: argparse.Namespace) -> int:
     behaviour = Behaviour(backlog="history")
     with (
         FakePlatform(behaviour) as fake,
-        FakeWeb(fake) as web,
-        _gateway(fake, web) as gateway,
+        FakeWeb(fake) as side,
+        _served(fake, side, *_places(arguments)) as (gateway, url),
     ):
+        if not arguments.json:
+            _tell_page(url, wanted=arguments.page)
         _wire(gateway, screen)
         gateway.start()
         for view in gateway.accounts.values():
@@ -136,6 +143,23 @@ def main(arguments: argparse.Namespace) -> int:
             tally = traffic.settle(DRAIN_S)
     _tell(tally, screen, as_json=arguments.json)
     return 0 if not (tally.lost or tally.doubled or tally.unacked or tally.breaches) else LOST
+
+
+def _places(arguments: argparse.Namespace) -> Sequence[str | None]:
+    """Return where the page may be, the best first; None: nowhere."""
+    if not arguments.page or arguments.json:  # programs read one object
+        return [None]
+    if arguments.port is not None:
+        return [f"{HOST}:{arguments.port}"]
+    return [f"{HOST}:{PORT}", f"{HOST}:0"]
+
+
+def _tell_page(url: str | None, *, wanted: bool) -> None:
+    if url is not None:
+        sys.stdout.write(f"the page: {url}/\n")
+    elif wanted:
+        sys.stdout.write(f"no page: the HTTP server is not installed; {extra('http')}\n")
+    sys.stdout.flush()
 
 
 def _live(traffic: Traffic, seconds: float, broken: threading.Event) -> None:
@@ -160,21 +184,32 @@ def _wire(gateway: Gateway, screen: Screen) -> None:
 
 
 @contextlib.contextmanager
-def _gateway(fake: FakePlatform, web: FakeWeb) -> Iterator[Gateway]:
-    """Yield a gateway with its journal in a temporary folder; stop it afterwards."""
+def _served(
+    fake: FakePlatform, side: FakeWeb, place: str | None, *others: str | None
+) -> Iterator[tuple[Gateway, str | None]]:
+    """Yield a gateway with its journal in a temporary folder, and where its page is; stop both."""
     with tempfile.TemporaryDirectory(prefix="xianyu-demo-", ignore_cleanup_errors=True) as folder:
-        gateway = Gateway(from_mapping(_settings(fake, web, folder)))
-        try:
-            yield gateway
-        finally:
-            gateway.stop()
+        gateway = Gateway(from_mapping(settings(fake, side, folder, place)))
+        with contextlib.ExitStack() as stack:
+            stack.callback(gateway.stop)
+            try:
+                page = stack.enter_context(web.serving(gateway))
+            except ConfigError:  # somebody listens there
+                if not others:
+                    raise
+            else:
+                yield gateway, None if page is None else page.url
+                return
+    with _served(fake, side, *others) as found:
+        yield found
 
 
-def _settings(fake: FakePlatform, web: FakeWeb, folder: str) -> dict[str, Any]:
+def settings(fake: FakePlatform, side: FakeWeb, folder: str, listen: str | None) -> dict[str, Any]:
     """Return accounts that have nothing but the cookie a person would paste."""
-    endpoints = dict.fromkeys(("mtop", "passport", "upload"), web.url)
+    endpoints = dict.fromkeys(("mtop", "passport", "upload"), side.url)
     return {
         "data_dir": folder,
+        "http": {"listen": listen},
         "defaults": {"send": {"rate_per_s": 50, "burst": 50}},
         "accounts": [
             {
@@ -183,7 +218,7 @@ def _settings(fake: FakePlatform, web: FakeWeb, folder: str) -> dict[str, Any]:
                 "url": fake.account(user_id).url,
                 "credentials": {
                     "kind": "goofish",
-                    "cookie": web.seller(user_id).cookie,
+                    "cookie": side.seller(user_id).cookie,
                     "endpoints": endpoints,
                 },
             }

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gateway.cli import main
+from gateway.cli import demo, main
 from gateway.testing import FakePlatform
 
 ROOT = Path(__file__).parents[2]
@@ -266,6 +270,43 @@ def test_demo_shows_states_events_and_replies() -> None:
     assert "history complete, " in out
     assert "(recovered)" in out
     assert "0 lost" in out
+
+
+def test_demo_shows_its_page_where_it_says() -> None:
+    """On a free port if the usual one is taken."""
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):  # somebody else has it
+            stack.enter_context(socket.create_server(("127.0.0.1", demo.PORT)))
+        command = [sys.executable, "-m", "gateway", "demo", "--seconds", "4"]
+        process = stack.enter_context(
+            subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+        )
+        assert process.stdout is not None
+        first = process.stdout.readline()
+        found = re.fullmatch(r"the page: http://127\.0\.0\.1:(\d+)/\n", first)
+        assert found is not None, first
+        assert int(found[1]) != demo.PORT
+        with contextlib.closing(HTTPConnection("127.0.0.1", int(found[1]), timeout=20)) as asked:
+            asked.request("GET", "/")
+            page = asked.getresponse().read().decode()
+        assert all(f">{name}</a>" in page for name in demo.ACCOUNTS)
+        rest = process.stdout.read()
+    assert process.returncode == 0, rest
+    assert "0 lost" in rest
+    code, out, err = run("demo", "--seconds", "3", "--port", "0", "--no-page")
+    assert (code, err) == (0, "")
+    assert "page" not in out
+
+
+def test_demo_without_the_server_says_what_to_install() -> None:
+    code = "import sys; sys.modules['waitress.server'] = None; from gateway.cli import main; "
+    code += "sys.exit(main(['demo', '--seconds', '3']))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("no page: the HTTP server is not installed; ")
+    assert "http" in done.stdout.splitlines()[0].rpartition("[")[2]
 
 
 NOWHERE = (

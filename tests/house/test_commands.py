@@ -29,7 +29,9 @@ PAGES = [
 ]
 NOT_ON_THE_PATH = re.compile(r"xianyu-gateway +[a-z]")
 INSTALLS = re.compile(r"pip install ([^`\n#]*)")
-EXTRAS = {f"-e '.[{extra}]'" for extra in ("http", "qr", "test", "dev", "bench")} | {"-e ."}
+EXTRAS = {f"-e '.[{extra}]'" for extra in ("http", "qr", "test", "dev", "bench", "browser")} | {
+    "-e ."
+}
 
 
 def texts_of(path: Path) -> list[str]:

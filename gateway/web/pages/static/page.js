@@ -79,7 +79,17 @@
     const question = (event.submitter && event.submitter.dataset.ask) || form.dataset.ask;
     if (question && !confirm(question)) event.preventDefault();
   });
-  document.addEventListener("htmx:afterSwap", () => localise(document));
+  // What is replaced takes the focus with it; who works with keys would begin anew.
+  const likeness = (each) =>
+    each.tagName + (each.getAttribute("href") || (each.form && each.form.action)) + each.textContent;
+  let held = null;
+  document.addEventListener("htmx:beforeSwap", () => { held = likeness(document.activeElement); });
+  document.addEventListener("htmx:afterSwap", () => {
+    localise(document);
+    if (document.activeElement !== body) return;
+    const again = [...document.querySelectorAll("a[href], button")].find((each) => likeness(each) === held);
+    if (again) again.focus({ preventScroll: true });
+  });
   window.addEventListener("pagehide", () => source && source.close());
 
   // Who comes from a foreign page, a chat say, comes without the session; asked again from here,
