@@ -79,24 +79,30 @@ class Renderer:
             data: What it shows.
             language: Of its words.
             now_ms: Our Unix time.
+
+        Raises:
+            ValueError: A name of the data is that of a function.
         """
         tongue = Tongue(language, now_ms, self._markup)
-        return self._environment.get_template(template).render(
-            data,
-            t=tongue.text,
-            lang=language,
-            now_ms=now_ms,
-            moment=tongue.moment,
-            ago=tongue.ago,
-            lasted=tongue.lasted,
-            took=tongue.took,
-            advice=tongue.advice,
-            alert=tongue.alert,
-            why=tongue.why,
-            day=tongue.day,
-            said=tongue.said,
-            label=tongue.label,
-        )
+        words = {
+            "t": tongue.text,
+            "lang": language,
+            "now_ms": now_ms,
+            "moment": tongue.moment,
+            "ago": tongue.ago,
+            "lasted": tongue.lasted,
+            "took": tongue.took,
+            "advice": tongue.advice,
+            "alert": tongue.alert,
+            "why": tongue.why,
+            "day": tongue.day,
+            "said": tongue.said,
+            "label": tongue.label,
+        }
+        hidden = sorted(data.keys() & words.keys())
+        if hidden:
+            raise ValueError(f"{template} would not see these of its data: {hidden}")
+        return self._environment.get_template(template).render(data, **words)
 
     def _shortened(self, text: str, most: int) -> str:
         """Return the begin of a text; masked before it is cut, so that no secret is cut."""
