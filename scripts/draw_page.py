@@ -74,7 +74,7 @@ PICTURES: Final = (
     Picture("page-home-wide", "wide", "/", "/", calm=True),
     Picture("page-home-phone", "phone", "/", "/"),
     Picture("page-account-phone", "phone", "/accounts/<account>", f"/accounts/{BROKEN}"),
-    Picture("page-chat-phone", "phone", "/chats/<account>/<lane>", f"/chats/{SHOP}→"),
+    Picture("page-chat-phone", "phone", "/chats/<account>/<conversation>", f"/chats/{SHOP}→"),
     Picture("page-waiting-phone", "phone", "/waiting", "/waiting"),
 )
 
