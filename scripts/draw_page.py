@@ -184,7 +184,7 @@ def _taken(browser: Browser, stage: Scene, picture: Picture, language: Language)
     width, height = SIZES[picture.device]
     context = browser.new_context(
         viewport={"width": width, "height": height},
-        device_scale_factor=2 if picture.device == "phone" else 1.5,
+        device_scale_factor=1.5,
         locale=language,
         color_scheme="light",
         reduced_motion="reduce",
