@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
+from http import HTTPStatus
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, Final, NamedTuple
+from urllib.parse import urlsplit
 
 import pytest
 from market import HASTE, WAIT_S, Log
@@ -16,6 +20,7 @@ from gateway.config import from_mapping
 from gateway.testing import Behaviour, FakePlatform, FakeWeb, Shop, faults
 from gateway.testing.faults import Rule
 from gateway.web import serving
+from gateway.web.pages import addresses
 from tests.threads_left import leaving_no_thread
 
 ODD: Final = "../x?y#z店"
@@ -35,6 +40,7 @@ class Stage(NamedTuple):
         token: What it wants to be told; None: nothing.
         secrets: What no page may show, by what it is.
         needs: The account that needs a person; None: none does.
+        paths: Addresses that only this stage knows, by what is there.
     """
 
     gateway: Gateway
@@ -42,6 +48,7 @@ class Stage(NamedTuple):
     token: str | None = None
     secrets: Mapping[str, str] = {}
     needs: str | None = None
+    paths: Mapping[str, str] = {}
 
 
 class Street:
@@ -129,17 +136,20 @@ def trouble(street: Street) -> Stage:
     url = street.serve(gateway)
 
     @gateway.on(ChatMessage)
-    def refuse(_event: ChatMessage) -> None:
+    def refuse(event: ChatMessage) -> None:
+        lanes.append(event.conversation_id or "")
         raise ValueError(f"the shelf says {cookie}")
 
     cookie = street.web.seller("2204").cookie
+    lanes: list[str] = []
     gateway.start()
     gateway.accounts.pause("shop-e")
     reached(gateway, ConnectionState.FAILED, "shop-a")
     reached(gateway, ConnectionState.CONNECTED, "shop-b", "shop-d")
     street.fake.inject(Rule(on="request", lwp=HISTORY, do=faults.Answer(code=500)))
     street.fake.inject(Rule(on="reply", lwp=SEND, do=faults.Lose(), times=1))
-    gateway.send("shop-b", "c1", "到了吗", to="77001").result(WAIT_S)
+    sent = gateway.send("shop-b", "c1", "到了吗", to="77001")
+    sent.result(WAIT_S)
     shop.buyer("77001").says("还在吗？")
     street.log.wait("event.dead_lettered", account="shop-b")
     street.log.wait("connection.state_changed", account="shop-c", after="reconnecting")
@@ -148,7 +158,25 @@ def trouble(street: Street) -> Stage:
         name, _, value = pair.partition("=")
         if len(value) > 8:  # user ids and the like are no secrets
             secrets[f"cookie {name}"] = value
-    return Stage(gateway, url, TOKEN, secrets, needs="shop-a")
+    ends_s = time.monotonic() + WAIT_S
+    while not (letters := gateway.dead_letters.list(account="shop-b")):  # until it is stored
+        assert time.monotonic() < ends_s, "no letter is stored"
+    paths = {
+        "chat": addresses.chat("shop-b", lanes[0]),
+        "letter": addresses.letter(letters[0].event_id),
+        "send": addresses.send(sent.outbox_id),
+    }
+    while status(url + paths["chat"], TOKEN) != HTTPStatus.OK:  # until the copy has it
+        assert time.monotonic() < ends_s, "the reading copy does not follow"
+    return Stage(gateway, url, TOKEN, secrets, needs="shop-a", paths=paths)
+
+
+def status(url: str, token: str) -> int:
+    """Return what is answered to a request for a page."""
+    parts = urlsplit(url)
+    with closing(HTTPConnection(parts.netloc, timeout=WAIT_S)) as asked:
+        asked.request("GET", parts.path, headers={"Authorization": f"Bearer {token}"})
+        return asked.getresponse().status
 
 
 def many(street: Street) -> Stage:

@@ -40,11 +40,22 @@ SCREENS: Final = {
         ("trouble", "/accounts/shop-c"),
         ("trouble", "/accounts/shop-e"),
     ),
+    "/waiting": (("well", "/waiting"), ("trouble", "/waiting")),
+    "/waiting/letters/<event_id>": (("trouble", "{letter}"),),
+    "/waiting/sends/<outbox_id>": (("trouble", "{send}"),),
+    "/chats": (("well", "/chats"), ("trouble", "/chats")),
+    "/chats/<account>": (("trouble", "/chats/shop-b"),),
+    "/chats/<account>/<conversation>": (("trouble", "{chat}"),),
+    "/machine": (("well", "/machine"), ("trouble", "/machine")),
     "/sign-in": (("well", "/sign-in"), ("trouble", "/sign-in"), ("trouble", "/sign-in?code=ab")),
 }
 """Where each screen is looked at; a page that is not here has nobody who looks at it."""
 
-NO_SCREENS: Final = {"/manifest.webmanifest": "is JSON", "/stream": "is for the script"}
+NO_SCREENS: Final = {
+    "/chats/<account>/<conversation>/send": "leads to the conversation",
+    "/manifest.webmanifest": "is JSON",
+    "/stream": "is for the script",
+}
 
 REFUSALS: Final = (
     ("well", "/nothing/here", HTTPStatus.NOT_FOUND),
@@ -76,7 +87,7 @@ def test_a_screen_is_sound_in_light_and_dark(
     browser: Browser, stage: Stage, address: str, status: HTTPStatus, look: Look
 ) -> None:
     with browsers.tab(browser, look, token=stage.token) as tab:
-        answer = tab.open(stage.url + address, status)
+        answer = tab.open(stage.url + address.format_map(stage.paths), status)
         page = tab.page
         fine = status is HTTPStatus.OK
         assert not [each for each in tab.said if fine or str(int(status)) not in each]

@@ -47,7 +47,7 @@ def show(visit: Visit) -> Shown:
             "retry_s": view.next_retry_s if view.state.value == "reconnecting" else None,
             "alerts": view.alerts,
             "waiting": view.dead_letters + accounts.to_review().get(name, 0),
-            "day": _day(visit, name),
+            "spans": _day(visit, name),
             "hour": past.hours(visit.context, [name], visit.now_ms).get(name, past.NOTHING),
             "has_past": last is not None,
             "changes": [(each, _meaning(each)) for each in last or ()],
