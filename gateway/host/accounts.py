@@ -191,6 +191,7 @@ class Accounts(Mapping[AccountId, AccountView]):
         verb: Callable[[str, AccountId], None],
         tally: Callable[[AccountId], Tally] = lambda _: Tally(),
         alerts: Callable[[AccountId], Sequence[Alert]] = lambda _: (),
+        alerts_on: Callable[[], Sequence[Alert]] = tuple,
         to_review: Callable[[], Mapping[AccountId, int]] = dict,
         look: Callable[[], None] = lambda: None,
         desk: CredentialDesk,
@@ -200,6 +201,7 @@ class Accounts(Mapping[AccountId, AccountView]):
     ) -> None:
         self.reader = reader
         self._look = look
+        self._alerts_on = alerts_on
         self._to_review = to_review
         self._reload = reload
         self._tally = tally
@@ -237,6 +239,10 @@ class Accounts(Mapping[AccountId, AccountView]):
     def states(self) -> list[tuple[AccountId, ConnectionState]]:
         """Return where the connection of each account stands; takes no lock."""
         return [(name, view.state) for name, view in self._views.copy().items()]
+
+    def alerts_on(self) -> Sequence[Alert]:
+        """Return all alerts that are on, not masked: to decide by, never to show."""
+        return self._alerts_on()
 
     def to_review(self) -> Mapping[AccountId, int]:
         """Return how many sends wait for a person, of the accounts that have any."""

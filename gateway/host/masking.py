@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import overload
+
 from msgspec import structs
 
 from actors.messages import StateChanged
@@ -32,3 +35,36 @@ def masked_alert(alert: Alert, redactor: Redactor) -> Alert:
     said = of_verdict(alert.name, alert.why, "en")
     step = alert.next_step if said is None else said[1]
     return structs.replace(alert, detail=redactor.text(alert.detail), next_step=step)
+
+
+class MaskedAlerts(Sequence[Alert]):
+    """Alerts that are masked as they are looked at: there may be thousands, and few are shown.
+
+    Args:
+        alerts: As they are.
+        redactor: Masks.
+    """
+
+    def __init__(self, alerts: Sequence[Alert], redactor: Redactor) -> None:
+        self._alerts = alerts
+        self._redactor = redactor
+
+    def __len__(self) -> int:
+        return len(self._alerts)
+
+    @overload
+    def __getitem__(self, place: int) -> Alert: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Alert]: ...
+    def __getitem__(self, place: int | slice) -> Alert | Sequence[Alert]:
+        if isinstance(place, slice):
+            return MaskedAlerts(self._alerts[place], self._redactor)
+        return masked_alert(self._alerts[place], self._redactor)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]  # as of a list
+
+    def __repr__(self) -> str:
+        return repr(list(self))

@@ -26,7 +26,7 @@ from gateway.host.access import JournalAccess
 from gateway.host.accounts import Accounts, AccountView
 from gateway.host.credentials import CredentialDesk
 from gateway.host.life import Life
-from gateway.host.masking import masked_alert
+from gateway.host.masking import MaskedAlerts
 from gateway.host.reloading import Reloaded
 from gateway.host.takeover import TakeOverDesk
 from gateway.host.undisturbed import undisturbed
@@ -106,6 +106,7 @@ class Registry:
             verb=self._verb,
             tally=self._tally,
             alerts=self.alerts,
+            alerts_on=self._alerts_on,
             to_review=self._to_review,
             takeovers=TakeOverDesk(self.takeovers, self.running),
             look=life.here,
@@ -149,7 +150,11 @@ class Registry:
         if system is None:
             return ()
         self._life.here()
-        return [masked_alert(each, self._redactor) for each in system.services.alerts.on(account)]
+        return MaskedAlerts(system.services.alerts.on(account), self._redactor)
+
+    def _alerts_on(self) -> Sequence[Alert]:
+        system = self.system()
+        return () if system is None else system.services.alerts.on()
 
     def _to_review(self) -> dict[AccountId, int]:
         system = self.system()

@@ -72,7 +72,7 @@ def account(view: AccountView) -> dict[str, Any]:
         "generation": view.generation,
         "dead_letters": view.dead_letters,
         "counters": plain(view.counters),
-        "alerts": plain(view.alerts),
+        "alerts": plain(list(view.alerts)),
     }
 
 

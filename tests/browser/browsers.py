@@ -148,12 +148,12 @@ class Tab:
     def foreign_words(self, names: Sequence[str]) -> list[str]:
         """Return texts of a Chinese page that are English sentences.
 
-        Names and codes are none, nor is what a handler itself raised.
+        Names, codes and keys of settings are none, nor is what a handler itself raised.
         """
         found: Any = self.page.evaluate(_TEXTS)
         for name in names:
             found = [each.replace(name, "") for each in found]
-        found = [re.sub(r"`[^`]*`|\w+Error at .*", "", each) for each in found]
+        found = [re.sub(r"`[^`]*`|\w+Error at .*|\b[a-z_]+\.[a-z_]+\b", "", each) for each in found]
         return [each for each in found if re.search(r"[A-Za-z]{2,}[ ,.]+[A-Za-z]{2,}", each)]
 
 

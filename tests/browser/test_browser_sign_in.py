@@ -13,7 +13,6 @@ from browsers import PHONE
 from stages import TOKEN, Street, reached
 
 from actors.state import ConnectionState
-from gateway.web.guard import Guard
 from gateway.web.pages.words import WORDS
 
 if TYPE_CHECKING:
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.skipif(not hasattr(Guard, "needs_token"), reason="nobody can sign in to pages yet"),
     pytest.mark.parametrize("script", [True, False], ids=["script", "no-script"]),
 ]
 browser = browsers.browser

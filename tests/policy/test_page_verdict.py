@@ -106,16 +106,16 @@ def test_the_whole_gateway_comes_first() -> None:
 
 
 @pytest.mark.parametrize(
-    ("states", "paused", "changing", "right"),
+    ("states", "resting", "changing", "right"),
     [
         ({S.CONNECTED: 3}, 0, None, Verdict(level="well", key="well", count=3)),
         (
             {S.CONNECTED: 2, S.DISCONNECTED: 1},
             1,
             None,
-            Verdict(level="well", key="well_paused", count=2),
+            Verdict(level="well", key="well_some_rest", count=2),
         ),
-        ({S.DISCONNECTED: 2}, 2, None, Verdict(level="resting", key="all_paused", count=2)),
+        ({S.DISCONNECTED: 2}, 2, None, Verdict(level="resting", key="all_rest", count=2)),
         ({}, 0, None, Verdict(level="resting", key="no_accounts")),
         (
             {S.CONNECTED: 2, S.RECONNECTING: 1},
@@ -132,18 +132,18 @@ def test_the_whole_gateway_comes_first() -> None:
     ],
 )
 def test_a_sentence_that_is_true_of_all(
-    states: dict[S, int], paused: int, changing: str | None, right: Verdict
+    states: dict[S, int], resting: int, changing: str | None, right: Verdict
 ) -> None:
-    assert verdict([], states, paused=paused, changing=changing) == right
+    assert verdict([], states, resting=resting, changing=changing) == right
 
 
 def test_what_needs_a_person_is_said_before_all_else() -> None:
     one = matters([standing("a", dead_letters=1)], [])
     states = {S.FAILED: 1, S.RECONNECTING: 4}
-    found = verdict(one, states, paused=0, changing="b")
+    found = verdict(one, states, resting=0, changing="b")
     assert found == Verdict(level="needs_you", key="needs_one", count=2, account="a")
     two = [*one, *matters([standing("b")], [])]
-    found = verdict(two, states, paused=0, changing="b")
+    found = verdict(two, states, resting=0, changing="b")
     assert found == Verdict(level="needs_you", key="needs_some", count=3)
     whole = matters([], [Alert(name="journal.filling")])
-    assert verdict(whole, {}, paused=0, changing=None).key == "needs_some"
+    assert verdict(whole, {}, resting=0, changing=None).key == "needs_some"

@@ -52,6 +52,11 @@ SOURCES: Final = (
     *("gateway/transport/frames.py", "gateway/transport/https.py", "gateway/transport/proxy.py"),
     *("gateway/transport/rfc6455.py", "gateway/transport/upgrade.py"),
     *("gateway/transport/errors.py", "gateway/transport/library.py", "gateway/transport/tls.py"),
+    *("gateway/errors.py", "gateway/web/credentials.py", "gateway/web/records.py"),
+    *("gateway/web/pages/chat.py", "gateway/web/pages/chats.py", "gateway/web/pages/home.py"),
+    *("gateway/web/pages/public.py", "gateway/web/pages/table.py", "gateway/web/pages/visit.py"),
+    *("gateway/web/pages/site.py", "gateway/web/pages/waiting.py"),
+    "gateway/web/sign_in.py",
     *("gateway/web/checks.py", "gateway/web/guard.py", "gateway/web/origins.py"),
     *("gateway/web/problems.py", "gateway/web/stopped.py", "gateway/web/upkeep.py"),
 )
@@ -60,8 +65,43 @@ SOURCES: Final = (
 LABELS: Final = frozenset({"file system", "FAILED account", "needs a person"})
 """Said as labels (``gateway/words/labels.py``), or counted by ``status`` itself."""
 
+OF_PROGRAMS: Final = (
+    "Use it there, or make one with a data_dir of its own after the fork (multiprocessing: "
+    'set_start_method("spawn"))',
+    *("a message of its own needs a key of its own", "account {} exists", "backed up"),
+    *("call start() before, or use it in `with gateway:`", "event {} cannot be answered: {}"),
+    "idempotency_key {} stands for send {}, whose {} differs",
+    *("make a new Gateway", "no handler is being called with event {} on this thread"),
+    *("remove it first or choose another id", "the gateway runs in process {}"),
+    "reply in the handler itself before it returns, or use send() from anywhere, at any time: "
+    "gw.send(account, conversation, text, to=…)",
+    "reply on the event that the handler was given, or use send(): "
+    "gw.send(account, conversation, text, to=…)",
+    "take the id from the ticket or from sends.list(), ended sends are kept as long as the "
+    "journal's retention says",
+    *("the image was not uploaded, and nothing is sent: {}", "this is a copy of event {}"),
+    "this is a child forked from it and has none of its threads",
+    "use send() and say whom: gw.send(account, conversation, text, to=…)",
+    *("POST to this address begins to", "seen must be the number of an answer before"),
+    *("it goes to backups/ of the data_dir", "move it afterwards"),
+    "keep deletes older backups with a name by their time, so name cannot be given, too",
+    "name must be a file name of at most {} bytes, without a folder",
+    *("list them: GET /v1/dead-letters, or {}", "list them: GET /v1/outbox, or {}"),
+    "look at its state: {}",
+)
+"""Errors of programs that call us, in Python or over HTTP."""
+
+OF_BROWSERS: Final = (
+    *("default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' data:"),
+    *("connect-src 'self'", "manifest-src 'self'", "form-action 'self'", "base-uri 'none'"),
+    *("frame-ancestors 'none'", "public, max-age=31536000, immutable"),
+)
+"""Headers of pages."""
+
 NOT_SAID: Final = frozenset(
     (
+        *OF_PROGRAMS,
+        *OF_BROWSERS,
         *("Mapping[str, tuple[EntryPoint, ...]]", 'extra == "{}"', "openssl rand -base64 32"),
         *("accounts.add takes AccountSettings, not {}", "accounts.reload takes Settings, not {}"),
         *("CONNECT {} HTTP/1.1", "Proxy-Authorization: Basic {}", "Connection: Upgrade\r"),

@@ -8,12 +8,14 @@ from typing import Any, Final
 from actors.state import Cause, ConnectionState
 from actors.values import AccountId
 from gateway.credentials.shapes import SIGN_IN_ENDS, SignInShown
-from gateway.host.advice import advise
+from gateway.host.accounts import AccountView
+from gateway.host.advice import Action, advise
 from gateway.reading.answers import Change
 from gateway.web import codes, credentials, operations
 from gateway.web import sign_in as signing
 from gateway.web.context import Answer
-from gateway.web.pages import addresses, charts, past
+from gateway.web.pages import addresses, charts, glance, past
+from gateway.web.pages.verdict import TOLD
 from gateway.web.pages.visit import Shown, Visit, moved
 from gateway.web.request import Request
 
@@ -42,10 +44,10 @@ def show(visit: Visit) -> Shown:
             "view": view,
             "state": view.state.value,
             "advice_key": view.advice.key,
-            "action": "" if view.advice.action is None else view.advice.action.value,
+            "action": _action(visit, view),
             "failure": view.last_error if view.state.value != "connected" else None,
             "retry_s": view.next_retry_s if view.state.value == "reconnecting" else None,
-            "alerts": view.alerts,
+            "alerts": [each for each in view.alerts if each.name not in TOLD],
             "waiting": view.dead_letters + accounts.to_review().get(name, 0),
             "spans": _day(visit, name),
             "hour": past.hours(visit.context, [name], visit.now_ms).get(name, past.NOTHING),
@@ -53,7 +55,7 @@ def show(visit: Visit) -> Shown:
             "changes": [(each, _meaning(each)) for each in last or ()],
             "login": login,
             "renews": login.kind != "static",
-            "keeps": login.kind == "goofish",
+            "keeps": glance.signs_in(visit.context, name),
             "signing": _signing(signing_in),
         },
     )
@@ -116,6 +118,14 @@ def _day(visit: Visit, name: AccountId) -> Sequence[charts.Part]:
     before = past.before(visit.context, name, since_ms)
     moves = [(each.at_ms, each.state) for each in reversed(found)]
     return charts.timeline(moves, since_ms=since_ms, until_ms=visit.now_ms, before=before)
+
+
+def _action(visit: Visit, view: AccountView) -> str:
+    """Return the verb that helps; empty if none of ours does."""
+    action = view.advice.action
+    if action is None or (action is Action.SIGN_IN and not glance.signs_in(visit.context, view.id)):
+        return ""
+    return action.value
 
 
 def _meaning(change: Change) -> str:

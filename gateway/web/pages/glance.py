@@ -49,7 +49,7 @@ def look(context: Context) -> Glance:
     to_review = accounts.to_review()
     views = list(accounts.views())
     states = Counter(view.state for view in views)
-    paused = sum(view.paused for view in views)
+    resting = sum(map(_rests, views))
     troubled = [
         view
         for view in views
@@ -66,11 +66,11 @@ def look(context: Context) -> Glance:
         )
         for view in troubled
     ]
-    found = matters(standings, context.gateway.alerts)
+    found = matters(standings, accounts.alerts_on())
     changing = next((view.id for view in troubled if _changes(view)), None)
     return Glance(
         matters=found,
-        verdict=verdict(found, states, paused=paused, changing=changing),
+        verdict=verdict(found, states, resting=resting, changing=changing),
         states=states,
         order=[view.id for view in sorted(views, key=lambda view: (_RANKS[view.state], view.id))],
         waiting=sum(view.dead_letters for view in troubled) + sum(to_review.values()),
@@ -84,5 +84,16 @@ def waiting(context: Context) -> int:
     return letters + sum(accounts.to_review().values())
 
 
+def signs_in(context: Context, account: AccountId) -> bool:
+    """Return whether an account's login is kept here: a code or a cookie replaces it."""
+    return context.gateway.credentials.show(account).kind == "goofish"
+
+
 def _changes(view: AccountView) -> bool:
-    return view.state not in _CALM and not view.paused
+    return view.state not in _CALM and not _rests(view)
+
+
+def _rests(view: AccountView) -> bool:
+    """Return whether it is paused, or was never started: it is not enabled."""
+    never_began = view.state is ConnectionState.DISCONNECTED and not view.since_ms
+    return view.paused or never_began

@@ -8,8 +8,10 @@ from typing import Any, Final
 
 from actors.state import ConnectionState
 from actors.values import AccountId
+from gateway.host.advice import Action
 from gateway.web.context import Answer
 from gateway.web.pages import glance, past
+from gateway.web.pages.verdict import Matter
 from gateway.web.pages.visit import Shown, Visit
 from gateway.web.problems import Problem, bad_request
 
@@ -41,7 +43,7 @@ def show(visit: Visit) -> Shown:
         template="home.html",
         data={
             "verdict": seen.verdict,
-            "matters": seen.matters[:MOST_MATTERS],
+            "matters": [(each, _verb(visit, each)) for each in seen.matters[:MOST_MATTERS]],
             "more_matters": max(0, len(seen.matters) - MOST_MATTERS),
             "states": {each.value: seen.states.get(each, 0) for each in ConnectionState},
             "total": len(seen.order),
@@ -70,6 +72,13 @@ def stream(visit: Visit) -> Answer:
         content_type="text/event-stream",
         headers=(("Cache-Control", "no-store"), ("X-Accel-Buffering", "no")),
     )
+
+
+def _verb(visit: Visit, matter: Matter) -> str:
+    """Return what its button does: a login that is not kept here is mended elsewhere."""
+    if matter.verb != Action.SIGN_IN.value or matter.account is None:
+        return matter.verb
+    return matter.verb if glance.signs_in(visit.context, matter.account) else "account"
 
 
 def _chosen(

@@ -6,6 +6,8 @@ names what is not there fails.
 
 from __future__ import annotations
 
+import html
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -22,6 +24,7 @@ from gateway.words import Language, labels, of_alert
 
 TEMPLATES: Final = Path(__file__).with_name("templates")
 
+_CODE: Final = re.compile(r"`([^`\n]+)`")
 _UNITS: Final = (("days", 86_400), ("hours", 3_600), ("minutes", 60), ("seconds", 1))
 
 
@@ -83,7 +86,7 @@ class Renderer:
         Raises:
             ValueError: A name of the data is that of a function.
         """
-        tongue = Tongue(language, now_ms, self._markup)
+        tongue = Tongue(language, now_ms, self._markup, self._shown)
         words = {
             "t": tongue.text,
             "lang": language,
@@ -123,16 +126,26 @@ class Tongue:
         language: Which.
         now_ms: Our Unix time, for what is said of a time.
         markup: Marks a text as HTML.
+        shown: Returns a text as it may be shown, not yet escaped.
     """
 
-    def __init__(self, language: Language, now_ms: int, markup: Callable[[str], str]) -> None:
+    def __init__(
+        self,
+        language: Language,
+        now_ms: int,
+        markup: Callable[[str], str],
+        shown: Callable[[str], str],
+    ) -> None:
         self._language = language
         self._now_ms = now_ms
         self._markup = markup
+        self._shown = shown
 
     def text(self, key: str, **values: Any) -> str:
-        """Return words; a template fails on a key that is not there."""
-        return WORDS[self._language][key].format(**values)
+        """Return words, of one where ``count`` is 1; a template fails on a key that is not there."""
+        words = WORDS[self._language]
+        one = words.get(f"one_{key}") if values.get("count") == 1 else None
+        return (words[key] if one is None else one).format(**values)
 
     def moment(self, at_ms: int) -> str:
         """Return a time as an element that the script shows in the zone of the visitor."""
@@ -151,9 +164,7 @@ class Tongue:
         whole = max(0, round(seconds))
         for unit, length in _UNITS:
             if whole >= length or length == 1:
-                count = whole // length
-                one = "one_" if count == 1 else ""
-                return self.text(f"{one}{unit}", count=count)
+                return self.text(unit, count=whole // length)
         raise AssertionError("a second is the last unit")
 
     def took(self, seconds: float) -> str:
@@ -164,11 +175,13 @@ class Tongue:
 
     def advice(self, key: str) -> tuple[str, str]:
         """Return what an account's standing means, and what to do."""
-        return SHARED[self._language].advice[key]
+        means, step = SHARED[self._language].advice[key]
+        return self._coded(means), self._coded(step)
 
     def alert(self, name: str, why: str) -> tuple[str, str]:
         """Return what an alert means and what to do; its name where nobody wrote that down."""
-        return of_alert(name, why, self._language) or (name, "")
+        means, step = of_alert(name, why, self._language) or (name, "")
+        return self._coded(means), self._coded(step)
 
     def why(self, reason: str | None) -> str:
         """Return a reason of a send or of a dead letter as a sentence; another stays a code."""
@@ -189,12 +202,17 @@ class Tongue:
         return english if self._language == "en" else labels.CHINESE.get(english, english)
 
     def said(self, english: str) -> str:
-        """Return a sentence of a refusal; what has no translation stays English."""
-        if self._language == "en":
-            return english
-        from gateway.words.chinese import CATALOGUE  # noqa: PLC0415  # costs some memory
+        """Return a sentence, commands in it as code; what has no translation stays English."""
+        text = english
+        if self._language != "en":
+            from gateway.words.chinese import CATALOGUE  # noqa: PLC0415  # costs some memory
 
-        return CATALOGUE.text(english)
+            text = CATALOGUE.text(english)
+        return self._coded(text)
+
+    def _coded(self, text: str) -> str:
+        escaped = html.escape(self._shown(text))
+        return self._markup(_CODE.sub(r"<code>\1</code>", escaped))
 
 
 def _lines(text: str) -> Sequence[str]:

@@ -139,7 +139,7 @@ class Site:
             found = table.find(method, parts)
             names = tuple(map(addresses.name_of, found.names))
         except ValueError:
-            raise bad_request("the address cannot be read", "go to the first page") from None
+            raise bad_request("nobody can read this address", "go to the first page") from None
         caller = None if found.need is None else admitted()
         context = self._context
         if caller is not None and found.need is not None:
@@ -243,7 +243,7 @@ def _fields(body: bytes) -> Mapping[str, Sequence[str]]:
         text = body.decode("ascii")
         return parse_qs(text, keep_blank_values=True, max_num_fields=MOST_FIELDS, errors="strict")
     except ValueError:  # Unicode's is one, too
-        raise bad_request("the form cannot be read", "load the page again") from None
+        raise bad_request("nobody can read this form", "load the page again") from None
 
 
 def _packed(

@@ -26,7 +26,7 @@ LETTERS: Final = "letters"
 _LOGINS: Final = frozenset({"credentials.needs_human", "credentials.sign_in_due"})
 """Alerts that a new login ends."""
 
-_TOLD: Final = frozenset({GAVE_UP, "credentials.needs_human"})
+TOLD: Final = frozenset({GAVE_UP, "credentials.needs_human"})
 """Alerts that say of an account what its own row says."""
 
 _OVERDUE: Final = "answer.overdue"
@@ -98,7 +98,7 @@ def matters(standings: Sequence[Standing], on: Sequence[Alert]) -> list[Matter]:
     spoken = {each.account for each in found if each.kind == "account"}
     letters = {each.account for each in found if each.kind == LETTERS}
     for alert in on:
-        of_account = alert.name in _TOLD and alert.account in spoken
+        of_account = alert.name in TOLD and alert.account in spoken
         of_letters = alert.name == alerts.LETTERS_WAITING and alert.account in letters
         if not (of_account or of_letters):
             found.append(_of_alert(alert))
@@ -161,7 +161,7 @@ def verdict(
     found: Sequence[Matter],
     states: Mapping[ConnectionState, int],
     *,
-    paused: int,
+    resting: int,
     changing: AccountId | None,
 ) -> Verdict:
     """Return the sentence that is true of all.
@@ -169,7 +169,7 @@ def verdict(
     Args:
         found: What needs a person.
         states: How many accounts stand where.
-        paused: How many of them a person paused.
+        resting: How many of them are paused, or not enabled.
         changing: One of those that are not online and need nobody; None: there is none.
     """
     total = sum(states.values())
@@ -179,10 +179,10 @@ def verdict(
         only = next(iter(accounts)) if len(accounts) == 1 else None
         key = "needs_one" if only is not None else "needs_some"
         return Verdict(level="needs_you", key=key, count=len(found), account=only)
-    busy = total - online - paused
+    busy = total - online - resting
     if busy > 0:
         key = "works_one" if busy == 1 else "works_some"
         return Verdict(level="working", key=key, count=busy, account=changing)
     if not online:
-        return Verdict(level="resting", key="all_paused" if paused else "no_accounts", count=paused)
-    return Verdict(level="well", key="well_paused" if paused else "well", count=online)
+        return Verdict(level="resting", key="all_rest" if resting else "no_accounts", count=resting)
+    return Verdict(level="well", key="well_some_rest" if resting else "well", count=online)

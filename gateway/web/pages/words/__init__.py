@@ -1,4 +1,4 @@
-"""Words of the pages, in each language; the same keys and places in all. Pure."""
+"""Words of the pages, in each language; the same keys and places in all, but for ``one_`` of English: it is said of one. Pure."""
 
 from __future__ import annotations
 

@@ -8,7 +8,6 @@ from typing import Final
 WORDS: Final[Mapping[str, str]] = {
     "today": "今天",
     "attempts": "尝试 {count} 次",
-    "one_attempts": "尝试 1 次",
     "waiting.title": "待你处理",
     "waiting.of": "{name} 的待处理",
     "waiting.all": "查看所有账号的待处理",
