@@ -66,19 +66,27 @@ LABELS: Final = frozenset({"file system", "FAILED account", "needs a person"})
 """Said as labels (``gateway/words/labels.py``), or counted by ``status`` itself."""
 
 OF_PROGRAMS: Final = (
-    "Use it there, or make one with a data_dir of its own after the fork (multiprocessing: "
-    'set_start_method("spawn"))',
+    (
+        "Use it there, or make one with a data_dir of its own after the fork (multiprocessing: "
+        'set_start_method("spawn"))'
+    ),
     *("a message of its own needs a key of its own", "account {} exists", "backed up"),
     *("call start() before, or use it in `with gateway:`", "event {} cannot be answered: {}"),
     "idempotency_key {} stands for send {}, whose {} differs",
     *("make a new Gateway", "no handler is being called with event {} on this thread"),
     *("remove it first or choose another id", "the gateway runs in process {}"),
-    "reply in the handler itself before it returns, or use send() from anywhere, at any time: "
-    "gw.send(account, conversation, text, to=…)",
-    "reply on the event that the handler was given, or use send(): "
-    "gw.send(account, conversation, text, to=…)",
-    "take the id from the ticket or from sends.list(), ended sends are kept as long as the "
-    "journal's retention says",
+    (
+        "reply in the handler itself before it returns, or use send() from anywhere, at any time: "
+        "gw.send(account, conversation, text, to=…)"
+    ),
+    (
+        "reply on the event that the handler was given, or use send(): "
+        "gw.send(account, conversation, text, to=…)"
+    ),
+    (
+        "take the id from the ticket or from sends.list(), ended sends are kept as long as the "
+        "journal's retention says"
+    ),
     *("the image was not uploaded, and nothing is sent: {}", "this is a copy of event {}"),
     "this is a child forked from it and has none of its threads",
     "use send() and say whom: gw.send(account, conversation, text, to=…)",

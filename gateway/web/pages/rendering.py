@@ -142,7 +142,7 @@ class Tongue:
         self._shown = shown
 
     def text(self, key: str, **values: Any) -> str:
-        """Return words, of one where ``count`` is 1; a template fails on a key that is not there."""
+        """Return words, those of one where ``count`` is 1; fails on a key that is not there."""
         words = WORDS[self._language]
         one = words.get(f"one_{key}") if values.get("count") == 1 else None
         return (words[key] if one is None else one).format(**values)

@@ -1,4 +1,7 @@
-"""Words of the pages, in each language; the same keys and places in all, but for ``one_`` of English: it is said of one. Pure."""
+"""Words of the pages, in each language. Pure.
+
+All have the same keys and places; English has ``one_`` keys, too, for a count of 1.
+"""
 
 from __future__ import annotations
 
