@@ -84,7 +84,7 @@ class Application:
             answer = Answer(status=problem.status, body=problem.body())
         self._requests.add(environ.get(_ROUTE, OTHER), answer.status)
         body, headers = self._body_of(answer)
-        if answer.status in _RETRY:
+        if answer.status in _RETRY and "Retry-After" not in dict(headers):
             headers.append(("Retry-After", str(retry_s)))
         if answer.status == HTTPStatus.UNAUTHORIZED:
             headers.append(("WWW-Authenticate", "Bearer"))
@@ -105,7 +105,6 @@ class Application:
     def _answer(self, environ: Environ) -> Answer:
         path = str(environ.get("PATH_INFO", "")).encode("latin-1").decode("utf-8", "replace")
         head = Head.of(environ, path)
-        self._guard.admit_page(head)
         if self._site is not None and head.is_page and path not in routes.PROBES:
             environ[_ROUTE] = self._site.label(environ) or OTHER
             return self._site.answer(
@@ -114,6 +113,7 @@ class Application:
                 admitted=partial(self._caller_of, environ, head),
                 body=partial(_body, environ),
             )
+        self._guard.admit_page(head)
         caller, context = None, self._context
         if path not in routes.OPEN:
             caller = self._caller_of(environ, head, metrics=path in routes.METRICS)

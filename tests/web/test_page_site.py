@@ -187,6 +187,14 @@ def test_what_is_not_there_is_a_page_too(api: Api) -> None:
         assert api.ask("GET", path)[1]["error"] == "unknown_path"
 
 
+def test_a_foreign_name_is_refused_on_a_page(api: Api) -> None:
+    status, body, told = api.ask("GET", "/", headers={"Host": "shop.evil.example"})
+    assert status == 403
+    assert told["content-type"] == "text/html; charset=utf-8"
+    assert "http.hosts" in str(body)
+    assert "shop-a" not in str(body)
+
+
 def test_a_form_of_a_foreign_page_does_nothing(api: Api) -> None:
     status, body, _ = form(api, "/accounts/shop-a/pause", {}, Origin="https://evil.example")
     assert status == 403

@@ -21,7 +21,7 @@ from gateway.web.pages.hints import Hints
 from gateway.web.pages.rendering import Renderer
 from gateway.web.pages.visit import Shown, Visit
 from gateway.web.pages.words import WORDS
-from gateway.web.problems import Problem, bad_request, of_exception
+from gateway.web.problems import RETRY_S, Problem, bad_request, of_exception
 from gateway.web.request import query_of
 from gateway.words import LANGUAGES, Language, language_of, spoken
 
@@ -97,6 +97,7 @@ class Site:
             return _packed(environ, asset.body, asset.content_type, _KEPT, asset.packed)
         visit: Visit | None = None
         try:
+            self._guard.admit_page(head)
             show, visit = self._visit(environ, head, admitted, body)
             shown = show(visit)
         except Exception as error:  # whatever it is, it is shown
@@ -191,7 +192,8 @@ class Site:
             return Answer(status=303, body=b"", content_type=HTML, headers=(("Location", to),))
         back = addresses.within(_here(environ)) if environ["REQUEST_METHOD"] == "GET" else "/"
         data = {"problem": problem, "back": back}
-        return Shown(template="problem.html", data=data, status=problem.status)
+        wait = (("Retry-After", str(problem.retry_s)),) if problem.retry_s > RETRY_S else ()
+        return Shown(template="problem.html", data=data, status=problem.status, headers=wait)
 
     def _rendered(self, shown: Shown, environ: Environ, head: Head, visit: Visit | None) -> str:
         now_ms = time.time_ns() // 1_000_000
