@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from urllib.parse import urljoin
 
 import pytest
@@ -24,6 +25,13 @@ def test_a_browser_asks_for_what_was_meant(name: str) -> None:
 def test_any_name_comes_back(name: str) -> None:
     _, account, lane, verb = addresses.parts_of(addresses.chat(name, name, "send"))
     assert (addresses.name_of(account), addresses.name_of(lane), verb) == (name, name, "send")
+
+
+@pytest.mark.parametrize("make", [addresses.letter, addresses.send])
+@pytest.mark.parametrize("name", NAMES)
+def test_what_waits_has_an_address(make: Callable[..., str], name: str) -> None:
+    first, _, third, verb = addresses.parts_of(make(name, "drop"))
+    assert (first, addresses.name_of(third), verb) == ("waiting", name, "drop")
 
 
 def test_a_whole_address_is_read_like_its_path() -> None:
