@@ -10,6 +10,7 @@ from typing import Any
 from actors.ports.journal import JournalError
 from gateway.cli import show
 from gateway.config import load
+from gateway.errors import UnknownAccountError
 from gateway.journal.files.opening import JOURNAL_FILE
 from gateway.reading import schema, upkeep
 from gateway.settings import Settings
@@ -21,7 +22,7 @@ def main(arguments: argparse.Namespace) -> int:
     settings = load(arguments.config, secrets=False)
     path = _path(settings)
     try:
-        told = _told(path, arguments)
+        told = _told(path, settings, arguments)
     except (sqlite3.Error, JournalError, schema.DamagedError) as error:
         what = f"{path} cannot be used ({error})"
         fix = "try again; a running gateway builds a damaged one anew, and it may be deleted"
@@ -45,8 +46,11 @@ def _path(settings: Settings) -> Path:
     return path
 
 
-def _told(path: Path, arguments: argparse.Namespace) -> dict[str, Any]:
+def _told(path: Path, settings: Settings, arguments: argparse.Namespace) -> dict[str, Any]:
     if arguments.action == "show":
         return {"path": str(path), **upkeep.standing(path, path.with_name(JOURNAL_FILE))}
     lines = upkeep.purge(path, arguments.account, arguments.before)
+    known = [each.id for each in settings.accounts]
+    if not lines and arguments.account not in known:
+        raise UnknownAccountError(arguments.account, known)
     return {"done": "purged", "account": arguments.account, "lines": lines}

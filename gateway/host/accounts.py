@@ -33,6 +33,7 @@ class AccountView:
         since_ms: Our Unix time of the last change.
         attempt: Number of the attempt that is waited for or made; 0 when all is well.
         paused: A person paused it, perhaps in an earlier process, and has not resumed it since.
+        enabled: It is switched on.
     """
 
     def __init__(
@@ -55,8 +56,8 @@ class AccountView:
         self._why: str | None = None
         self.attempt = 0
         self._delay_s: float | None = None
-        self.dead_letters = 0
         self.paused = False
+        self.enabled = True
         self._changes = 0
         self._entered = [0] * len(_PLACES)
         self._changed = changed
@@ -79,7 +80,9 @@ class AccountView:
             cause=self._cause,
             why=self._why,
             error_class=None if failure is None else failure.error_class,
+            reason=None if failure is None else failure.reason,
             paused=self.paused,
+            enabled=self.enabled,
         )
 
     @property
@@ -97,6 +100,12 @@ class AccountView:
     def counters(self) -> Tally:
         """Return what became of all events in the life of the journal; zeros before the start."""
         return self._tally(self.id)
+
+    @property
+    def dead_letters(self) -> int:
+        """Return how many of its events wait for a person, parked ones, too."""
+        tally = self._tally(self.id)
+        return tally.dead + tally.parked
 
     @property
     def alerts(self) -> Sequence[Alert]:
@@ -192,6 +201,7 @@ class Accounts(Mapping[AccountId, AccountView]):
         tally: Callable[[AccountId], Tally] = lambda _: Tally(),
         alerts: Callable[[AccountId], Sequence[Alert]] = lambda _: (),
         alerts_on: Callable[[], Sequence[Alert]] = tuple,
+        letters: Callable[[], Mapping[AccountId, int]] = dict,
         to_review: Callable[[], Mapping[AccountId, int]] = dict,
         look: Callable[[], None] = lambda: None,
         desk: CredentialDesk,
@@ -202,6 +212,7 @@ class Accounts(Mapping[AccountId, AccountView]):
         self.reader = reader
         self._look = look
         self._alerts_on = alerts_on
+        self._letters = letters
         self._to_review = to_review
         self._reload = reload
         self._tally = tally
@@ -243,6 +254,10 @@ class Accounts(Mapping[AccountId, AccountView]):
     def alerts_on(self) -> Sequence[Alert]:
         """Return all alerts that are on, not masked: to decide by, never to show."""
         return self._alerts_on()
+
+    def letters(self) -> Mapping[AccountId, int]:
+        """Return how many events wait for a person, of the accounts that have any."""
+        return self._letters()
 
     def to_review(self) -> Mapping[AccountId, int]:
         """Return how many sends wait for a person, of the accounts that have any."""

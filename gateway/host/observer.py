@@ -91,11 +91,9 @@ class GatewayObserver(Observer):
             self._accounts[account].retries(attempt, delay_s)
 
     def dead_lettered(self, account: AccountId, event: Event, reason: str) -> None:
-        """Count it; the journal keeps it."""
-        del reason
+        """Forget what is known of it; the journal keeps it."""
+        del account, reason
         self._forget(event)
-        if account in self._accounts:
-            self._accounts[account].dead_letters += 1
 
 
 def _masked(result: SendResult, redactor: Redactor) -> SendResult:

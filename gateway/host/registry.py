@@ -107,6 +107,7 @@ class Registry:
             tally=self._tally,
             alerts=self.alerts,
             alerts_on=self._alerts_on,
+            letters=self._letters,
             to_review=self._to_review,
             takeovers=TakeOverDesk(self.takeovers, self.running),
             look=life.here,
@@ -156,6 +157,11 @@ class Registry:
         system = self.system()
         return () if system is None else system.services.alerts.on()
 
+    def _letters(self) -> dict[AccountId, int]:
+        standings = {} if self._journal is None else self._journal.standings()
+        counts = {name: each.dead + each.parked for name, each in standings.items()}
+        return {name: count for name, count in counts.items() if count}
+
     def _to_review(self) -> dict[AccountId, int]:
         system = self.system()
         accounts = () if system is None else system.accounts.all()
@@ -203,7 +209,9 @@ class Registry:
         self.plans[account.id] = self._plan(account)
         self.heard_of.add(account.id)
         self._settings_of[account.id] = account
-        return self.accounts.open_view(account.id)
+        view = self.accounts.open_view(account.id)
+        view.enabled = account.enabled
+        return view
 
     def _plan(self, account: AccountSettings) -> AccountPlan:
         try:
@@ -303,4 +311,5 @@ class Registry:
             _VERBS[verb](system.accounts, account)
         elif verb == "resume":
             self._disabled.discard(account)
+            self.accounts[account].enabled = True
             system.accounts.resume(account)

@@ -25,7 +25,15 @@ MOST_ROWS: Final = 1_000
 
 
 class CopyUnreadableError(Exception):
-    """There is no reading copy, or it cannot be read just now; it is built anew by itself."""
+    """There is no reading copy, or it cannot be read just now.
+
+    Attributes:
+        damaged: It can never be read; whoever keeps it builds it anew once he hears of it.
+    """
+
+    def __init__(self, told: str, *, damaged: bool = False) -> None:
+        super().__init__(told)
+        self.damaged = damaged
 
 
 def rows(path: Path, query: str, values: Any) -> Sequence[Any]:
@@ -36,13 +44,14 @@ def rows(path: Path, query: str, values: Any) -> Sequence[Any]:
     """
     until_s = time.monotonic() + ANSWER_S
     try:
-        with contextlib.closing(schema.connect(path, read_only=True)) as copy:
+        with contextlib.closing(schema.connect(path, read_only=True)) as copy, schema.guarded():
             copy.set_progress_handler(lambda: time.monotonic() > until_s, PATIENT_STEPS)
             return copy.execute(query, values).fetchall()
     except (sqlite3.Error, schema.DamagedError) as error:
         if time.monotonic() > until_s:
             raise CopyUnreadableError(f"the answer took longer than {ANSWER_S:g} s") from error
-        raise CopyUnreadableError(str(error)) from error
+        damaged = isinstance(error, schema.DamagedError)
+        raise CopyUnreadableError(str(error), damaged=damaged) from error
 
 
 def most(limit: object) -> int:

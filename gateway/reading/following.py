@@ -139,6 +139,10 @@ class Follower:
             )
         )  # fmt: skip
 
+    def found_damaged(self) -> None:
+        """Hear that the copy cannot be read: it is built anew."""
+        self._damaged = True
+
     def start(self) -> None:
         """Start the thread."""
         thread = threading.Thread(target=self._run, name=THREAD, daemon=True)
@@ -195,13 +199,14 @@ class Follower:
             copy.set_progress_handler(self._stopping.is_set, PATIENT_STEPS)
             self._copy(journal, copy)
             copy.set_progress_handler(None, 0)
-            schema.keep(copy, closed=1)
+            if not self._damaged:
+                schema.keep(copy, closed=1)
 
     def _copy(self, journal: sqlite3.Connection, copy: sqlite3.Connection) -> None:
         copying = Copying(journal, copy, self._reader)
         opened = _file_of(self._journal_path), _file_of(self._path)
         upkeep_at = self._clock.monotonic()
-        while not self._stopping.is_set() and self._ready():
+        while not self._stopping.is_set() and self._ready() and not self._damaged:
             if (_file_of(self._journal_path), _file_of(self._path)) != opened:
                 return
             if not self._has_room():

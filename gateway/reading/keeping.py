@@ -70,6 +70,10 @@ class Reading:
         """Return how the copy stands."""
         return self._follower.state
 
+    def found_damaged(self) -> None:
+        """Hear that somebody could not read the copy: it is built anew; any thread."""
+        self._follower.found_damaged()
+
     def heard(self, listener: Callable[[], None]) -> Callable[[], None]:
         """Call a function after something new was written; any thread.
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
+from http import HTTPStatus
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
@@ -13,12 +15,12 @@ import browsers
 import pytest
 from browsers import PHONE, Tab
 from market import WAIT_S
-from stages import Street, reached
+from stages import Street, reached, status
 
 from actors.state import ConnectionState
-from gateway import Gateway
+from gateway import ChatMessage, Gateway
 from gateway.web import serve
-from gateway.web.pages import hints, site
+from gateway.web.pages import addresses, hints, site
 from gateway.web.pages.words import WORDS
 
 if TYPE_CHECKING:
@@ -188,3 +190,68 @@ def test_a_gateway_that_stops_is_missed_and_found_again(
         tab.until("document.querySelectorAll('.card .is-connected').length === 2")
         is_the_same(tab)
         streams[1].wait(1)
+
+
+def test_a_gateway_that_hangs_is_missed_though_its_stream_is_open(
+    browser: Browser, street: Street, streams: list[Streams]
+) -> None:
+    _, url = begun(street)
+    with browsers.tab(browser, PHONE) as tab:
+        opened(tab, url)
+        streams[0].wait(1)
+        tab.page.route("**/livez", lambda _route: None)  # asked, and never answered
+        tab.until("() => !document.getElementById('lost').hidden", timeout_s=2 * LOST_S)
+        assert streams[0].streams == 1
+        tab.page.unroute("**/livez")
+        tab.until("() => document.getElementById('lost').hidden", timeout_s=SOON_S)
+        is_the_same(tab)
+
+
+def test_a_press_is_not_lost_to_a_refresh(
+    browser: Browser, street: Street, streams: list[Streams]
+) -> None:
+    gateway, url = begun(street)
+    with browsers.tab(browser, PHONE) as tab:
+        tab.open(url + addresses.account(SHOP))
+        streams[0].wait(1)
+        button = tab.page.get_by_role("button", name=ZH["verb.pause"].format(name=SHOP))
+        button.hover()
+        tab.page.mouse.down()
+        with tab.page.expect_response("**/accounts/shop-a"):
+            streams[0].hint("accounts")
+        with tab.page.expect_navigation():
+            tab.page.mouse.up()
+    reached(gateway, ConnectionState.DISCONNECTED, SHOP)
+    assert gateway.accounts[SHOP].paused
+
+
+def test_what_is_unfolded_and_the_count_of_what_waits_outlive_a_refresh(
+    browser: Browser, street: Street, streams: list[Streams]
+) -> None:
+    shop, account = street.plain(SHOP, "2201")
+    gateway = street.gateway(account)
+    url = street.serve(gateway)
+
+    @gateway.on(ChatMessage)
+    def fail(event: ChatMessage) -> None:
+        if event.text == "no":
+            raise LookupError("nothing is known of that")
+
+    gateway.start()
+    reached(gateway, ConnectionState.CONNECTED, SHOP)
+    buyer = shop.buyer("77001")
+    buyer.says("长" * 5_000)
+    chat = url + addresses.chat(SHOP, buyer.conversation().id)
+    with browsers.tab(browser, PHONE) as tab:
+        tab.open(url)
+        streams[0].wait(1)
+        ends_s = time.monotonic() + WAIT_S
+        while status(chat, "") != HTTPStatus.OK:  # until the copy has it
+            assert time.monotonic() < ends_s
+        tab.open(chat)
+        tab.page.locator("details summary").click()
+        assert tab.text("#waiting-badge") == ""
+        buyer.says("no")
+        tab.until("() => document.querySelector('#waiting-badge').textContent === '1'")
+        tab.until("() => document.querySelectorAll('.bubble').length === 2")
+        assert tab.page.locator("details").evaluate("each => each.open") is True

@@ -181,8 +181,10 @@ def test_a_link_of_the_machine_signs_a_phone_in(
     with browsers.tab(browser, PHONE, script=script, token=TOKEN) as tab:
         opened(tab, counter, "/machine")
         press(tab, "/machine/sign-in-link")
-        link = tab.page.locator("main code").inner_text()
-        assert tab.count("main .code svg") == 1
+        link = tab.page.locator("#link").inner_text()
+        colour = "each => getComputedStyle(each).fill + getComputedStyle(each).stroke"
+        fills = f"paths => new Set(paths.map({colour})).size"
+        assert tab.page.locator("main .code svg path").evaluate_all(fills) == 2, "dark on light"
     with browsers.tab(browser, PHONE, script=script) as phone:
         phone.open(link)
         phone.press(ZH["signin.link_do"])

@@ -231,7 +231,7 @@ def test_without_compiled_readers_it_works_and_says_so(installed: Path, tmp_path
             "sys.prefix = {!r}",
             (
                 "pipx inject xianyu-gateway 'waitress<4,>=3.0.1' 'prometheus-client>=0.21' "
-                "'itsdangerous>=2.2' 'jinja2>=3.1.6'"
+                "'itsdangerous>=2.2' 'jinja2>=3.1.6' 'segno>=1.6'"
             ),
         ),
     ],

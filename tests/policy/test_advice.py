@@ -37,12 +37,22 @@ def test_every_way_into_a_state_is_told(after: str, cause: str) -> None:
 
 def test_every_text_is_reached_and_of_both_languages() -> None:
     keys = {
-        advise(state, cause=cause, why=why, error_class=error_class, paused=paused).key
+        advise(
+            state,
+            cause=cause,
+            why=why,
+            error_class=error_class,
+            reason=reason,
+            paused=paused,
+            enabled=enabled,
+        ).key
         for state in ConnectionState
         for cause in (None, *Cause)
         for why in (None, *WHYS)
         for error_class in (None, *ErrorClass)
+        for reason in (None, "no_login")
         for paused in (False, True)
+        for enabled in (False, True)
     }
     assert set(WORDS["en"].advice) == set(WORDS["zh-CN"].advice) == keys
     assert keys >= SIGN_IN
@@ -58,6 +68,9 @@ def test_every_text_is_reached_and_of_both_languages() -> None:
     [
         ("disconnected", {}, "disconnected", None),
         ("disconnected", {"paused": True}, "paused", Action.RESUME),
+        ("disconnected", {"enabled": False}, "disabled", Action.RESUME),
+        ("disconnected", {"enabled": False, "paused": True}, "paused", Action.RESUME),
+        ("failed", {"why": "needs_human", "reason": "no_login"}, "failed.no_login", Action.SIGN_IN),
         ("disconnected", {"cause": Cause.PAUSE}, "paused", Action.RESUME),
         ("connected", {"error_class": ErrorClass.NETWORK}, "connected", None),
         ("connected", {"cause": Cause.REGISTERED, "paused": True}, "connected", None),

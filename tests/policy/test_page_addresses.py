@@ -56,3 +56,16 @@ def test_a_whole_address_is_read_like_its_path() -> None:
 )
 def test_a_way_back_leads_nowhere_else(to: str, right: str) -> None:
     assert addresses.within(to) == right
+
+
+@pytest.mark.parametrize(
+    ("languages", "right"),
+    [
+        ("zh-CN,zh;q=0.9,en;q=0.8", ["zh-cn", "zh", "en"]),
+        ("fr, zh;q=0.1, en;q=0.9", ["fr", "en", "zh"]),
+        ("en;q=0, zh;q=x,,", ["zh"]),
+        ("", []),
+    ],
+)
+def test_the_language_that_is_wanted_most_comes_first(languages: str, right: list[str]) -> None:
+    assert addresses.accepted(languages) == right

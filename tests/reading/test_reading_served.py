@@ -16,6 +16,7 @@ from market import WAIT_S, Market
 from gateway import web
 from gateway.reading import schema
 from gateway.reading.keeping import Reading
+from gateway.web.pages import past
 
 SHOP = "2201"
 
@@ -123,3 +124,26 @@ def test_a_person_forgets_what_was_said(market: Market, tmp_path: Path, config: 
 def test_a_date_that_is_none_is_refused(config: str) -> None:
     code, _, told = call("reading", "purge", "-c", config, "--account", SHOP, "--before", "soon")
     assert (code, "expected a date such as 2026-11-28" in told) == (2, True)
+
+
+def test_a_copy_that_is_damaged_while_it_is_in_use_is_built_anew(
+    market: Market, tmp_path: Path
+) -> None:
+    with web.serving(market.gateway, log=market.log) as served:
+        assert served is not None
+        reading = served.reading
+        assert reading is not None
+        market.start()
+        ear = Ear(reading)
+        market.shops[SHOP].buyer("77001").says("hello there")
+        ear.wait(reading, 1)
+        first = reading.state.built_ms
+        with (tmp_path / schema.FILE).open("r+b") as file:
+            file.write(b"\xff" * (tmp_path / schema.FILE).stat().st_size)
+        for name in ("-wal", "-shm"):
+            beside = tmp_path / f"{schema.FILE}{name}"
+            beside.write_bytes(b"\xff" * beside.stat().st_size)
+        assert past.conversations(served._context) is None
+        market.log.wait("reading.built_anew")
+        ear.wait(reading, 1)
+        assert reading.state.built_ms != first

@@ -119,10 +119,23 @@ def test_a_letter_is_dropped(market: Market, serve_api: Serve) -> None:
     assert after.at == f"/waiting?account={SHOP}&done=dropped"
     assert "已丢弃" in after.text
     assert letters(market) == [oldest]
+    assert "未处理成功的消息：1" in after.text
+    assert market.gateway.accounts[SHOP].dead_letters == 1
     again = browser.post(addresses.letter(newest, "drop"))
     assert again.status == 404, "another browser was first"
     serious(again)
     assert market.ledger.events == []
+
+
+def test_what_waits_is_counted_after_a_restart_too(market: Market, serve_api: Serve) -> None:
+    with_letters(market, "one", "two")
+    market.gateway.stop()
+    market.gateway = market.make()
+    market.gateway.start()
+    assert market.gateway.accounts[SHOP].dead_letters == 2
+    page = Browser(serve_api(market.gateway, log=market.log)).get("/")
+    assert "2 messages were not handled." in page.text
+    assert "2 wait for a person" in page.text
 
 
 def test_several_are_replayed_at_once_and_it_says_what_was_not(

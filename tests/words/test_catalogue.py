@@ -56,7 +56,7 @@ SOURCES: Final = (
     *("gateway/web/pages/chat.py", "gateway/web/pages/chats.py", "gateway/web/pages/home.py"),
     *("gateway/web/pages/public.py", "gateway/web/pages/table.py", "gateway/web/pages/visit.py"),
     *("gateway/web/pages/site.py", "gateway/web/pages/waiting.py"),
-    "gateway/web/sign_in.py",
+    *("gateway/credentials/sign_in_words.py", "gateway/web/sign_in.py"),
     *("gateway/web/checks.py", "gateway/web/guard.py", "gateway/web/origins.py"),
     *("gateway/web/problems.py", "gateway/web/stopped.py", "gateway/web/upkeep.py"),
 )
@@ -82,10 +82,6 @@ OF_PROGRAMS: Final = (
     (
         "reply on the event that the handler was given, or use send(): "
         "gw.send(account, conversation, text, to=…)"
-    ),
-    (
-        "take the id from the ticket or from sends.list(), ended sends are kept as long as the "
-        "journal's retention says"
     ),
     *("the image was not uploaded, and nothing is sent: {}", "this is a copy of event {}"),
     "this is a child forked from it and has none of its threads",

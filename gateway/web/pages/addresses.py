@@ -1,13 +1,17 @@
-"""Addresses of pages: a name is one segment of a path, whatever stands in it. Pure."""
+"""What pages are asked by: addresses, in which a name is one segment, and languages. Pure."""
 
 from __future__ import annotations
 
+import re
+from typing import Final
 from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 from actors.values import AccountId
 
 _HALVES = "surrogatepass"
 """Ids of strangers may hold half of a letter, and come back as they were."""
+
+_SHARE: Final = re.compile(r"[01](\.\d{0,3})?").fullmatch
 
 _MARK = "~"
 """Before a name that a browser would take for a step of the path, and before one that begins so."""
@@ -65,3 +69,15 @@ def within(to: str) -> str:
     """Return an address of this server as it was given; ``/`` if it is another's."""
     plain = to.isascii() and to.isprintable() and "\\" not in to
     return to if plain and to.startswith("/") and not to.startswith("//") else "/"
+
+
+def accepted(languages: str) -> list[str]:
+    """Return the names of ``Accept-Language``, the most wanted first; what is no number is 1."""
+    wishes: list[tuple[float, int, str]] = []
+    for wish in languages.lower().split(","):
+        name, _, weight = wish.partition(";")
+        number = weight.strip().removeprefix("q=")
+        share = float(number) if _SHARE(number) else 1.0
+        if name.strip() and share:
+            wishes.append((-share, len(wishes), name.strip()))
+    return [name for _, _, name in sorted(wishes)]

@@ -46,14 +46,14 @@ _RANKS = {
 def look(context: Context) -> Glance:
     """Read what stands. 10,000 accounts take some milliseconds."""
     accounts = context.gateway.accounts
-    to_review = accounts.to_review()
+    letters, to_review = accounts.letters(), accounts.to_review()
     views = list(accounts.views())
     states = Counter(view.state for view in views)
     resting = sum(map(_rests, views))
     troubled = [
         view
         for view in views
-        if view.state not in _CALM or view.dead_letters or view.id in to_review
+        if view.state not in _CALM or view.id in letters or view.id in to_review
     ]
     standings = [
         Standing(
@@ -61,7 +61,7 @@ def look(context: Context) -> Glance:
             state=view.state,
             since_ms=view.since_ms,
             advice=view.advice,
-            dead_letters=view.dead_letters,
+            dead_letters=letters.get(view.id, 0),
             to_review=to_review.get(view.id, 0),
         )
         for view in troubled
@@ -73,15 +73,14 @@ def look(context: Context) -> Glance:
         verdict=verdict(found, states, resting=resting, changing=changing),
         states=states,
         order=[view.id for view in sorted(views, key=lambda view: (_RANKS[view.state], view.id))],
-        waiting=sum(view.dead_letters for view in troubled) + sum(to_review.values()),
+        waiting=sum(letters.values()) + sum(to_review.values()),
     )
 
 
 def waiting(context: Context) -> int:
     """Return how many events and sends wait for a person."""
     accounts = context.gateway.accounts
-    letters = sum(view.dead_letters for view in accounts.views())
-    return letters + sum(accounts.to_review().values())
+    return sum(accounts.letters().values()) + sum(accounts.to_review().values())
 
 
 def signs_in(context: Context, account: AccountId) -> bool:
@@ -94,6 +93,4 @@ def _changes(view: AccountView) -> bool:
 
 
 def _rests(view: AccountView) -> bool:
-    """Return whether it is paused, or was never started: it is not enabled."""
-    never_began = view.state is ConnectionState.DISCONNECTED and not view.since_ms
-    return view.paused or never_began
+    return view.paused or not view.enabled

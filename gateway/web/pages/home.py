@@ -97,7 +97,7 @@ def _chosen(
 
 def _cards(visit: Visit, names: Sequence[AccountId]) -> list[Mapping[str, Any]]:
     accounts = visit.context.gateway.accounts
-    to_review = accounts.to_review()
+    letters, to_review = accounts.letters(), accounts.to_review()
     hours = past.hours(visit.context, names, visit.now_ms)
     cards: list[Mapping[str, Any]] = []
     for name in names:
@@ -114,7 +114,7 @@ def _cards(visit: Visit, names: Sequence[AccountId]) -> list[Mapping[str, Any]]:
                 "received": sum(minutes.received),
                 "answered": sum(minutes.answered),
                 "line": minutes.received,
-                "waiting": view.dead_letters + to_review.get(name, 0),
+                "waiting": letters.get(name, 0) + to_review.get(name, 0),
             }
         )
     return cards

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import gateway as package
 from actors.ports.journal import JournalError
@@ -22,6 +22,7 @@ from gateway.host.accounts import AccountView
 from gateway.journal.files.backups import FOLDER
 from gateway.metrics import disk
 from gateway.settings import Settings
+from gateway.settings.addresses import is_loopback
 from gateway.web import access, checks, codes, records
 from gateway.web.context import Answer
 from gateway.web.findings import Finding, Verdict
@@ -92,7 +93,12 @@ def sign_in_link(visit: Visit) -> Shown:
     url = f"{visit.base}{made.unmasked['path']}"
     return Shown(
         template="sign_in_link.html",
-        data={"url": url, "svg": codes.svg(url), "left_s": made.body["expires_s"]},
+        data={
+            "url": url,
+            "svg": codes.svg(url),
+            "left_s": made.body["expires_s"],
+            "is_local": is_loopback(urlsplit(visit.base).hostname or ""),
+        },
     )
 
 

@@ -135,7 +135,9 @@ def _asked(context: Context, ask: Callable[[Reading], T]) -> T | None:
         return None
     try:
         return ask(context.reading)
-    except CopyUnreadableError:
+    except CopyUnreadableError as error:
+        if error.damaged:
+            context.reading.found_damaged()
         return None
 
 

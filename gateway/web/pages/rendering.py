@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from actors.state import ConnectionState
+from gateway.commands import command
 from gateway.escaping import clean
 from gateway.web.pages import addresses, charts, reasons
 from gateway.web.pages.assets import Assets
@@ -63,6 +64,7 @@ class Renderer:
             send_url=lambda *parts: self._markup(addresses.send(*parts)),
             segment=lambda name: self._markup(addresses.segment(name)),
             bars=charts.bars,
+            command=command,
             States=ConnectionState,
         )
         self._environment.filters.update(

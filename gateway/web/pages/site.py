@@ -16,6 +16,7 @@ from gateway.web.callers import LOCAL
 from gateway.web.context import Answer, Context
 from gateway.web.guard import Caller, Guard, Head
 from gateway.web.pages import addresses, glance, table
+from gateway.web.pages.addresses import accepted
 from gateway.web.pages.assets import Assets
 from gateway.web.pages.hints import Hints
 from gateway.web.pages.rendering import Renderer
@@ -173,8 +174,7 @@ class Site:
         for language in LANGUAGES:
             if language in chosen:
                 return language
-        for wish in str(environ.get("HTTP_ACCEPT_LANGUAGE", "")).split(","):
-            name = wish.partition(";")[0].strip().lower()
+        for name in accepted(str(environ.get("HTTP_ACCEPT_LANGUAGE", ""))):
             if name.startswith(("zh", "en")):
                 return language_of(name)
         return spoken(self._context.gateway.settings.language, environment={})

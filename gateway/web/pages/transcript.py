@@ -101,8 +101,9 @@ def _of_line(line: Line) -> Bubble:
         text=text[:SHOWN],
         rest=text[SHOWN:MOST],
         media="" if text or media is None else media,
-        late=bool(line.flags & LATE),
-        recovered=bool(line.flags & RECOVERED),
+        # How the platform's copy of our own send came says nothing of it.
+        late=bool(line.flags & LATE) and line.outbox_id is None,
+        recovered=bool(line.flags & RECOVERED) and line.outbox_id is None,
         outbox_id=line.outbox_id,
         state=line.state,
         reason=line.reason,

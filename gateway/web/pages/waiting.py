@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
+from actors.policy.reasons import NEEDS_REVIEW
 from actors.ports.journal import JournalError, Letter
 from actors.values import AccountId, SendState
 from gateway import arguments
@@ -219,12 +220,10 @@ def _of(account: AccountId) -> str:
 
 def _counts(visit: Visit, account: AccountId | None) -> Mapping[str, int]:
     accounts = visit.context.gateway.accounts
-    to_review = accounts.to_review()
+    letters, to_review = accounts.letters(), accounts.to_review()
     if account is None:
-        letters = sum(view.dead_letters for view in accounts.views())
-        return {"letters": letters, "sends": sum(to_review.values())}
-    known = accounts[account].dead_letters if account in accounts else 0
-    return {"letters": known, "sends": to_review.get(account, 0)}
+        return {"letters": sum(letters.values()), "sends": sum(to_review.values())}
+    return {"letters": letters.get(account, 0), "sends": to_review.get(account, 0)}
 
 
 def _row(
@@ -250,7 +249,7 @@ def _row(
             "words": said.get("text") or said.get("summary"),
         }
     words = found.text if found.text is not None else found.image_url
-    resolvable = found.state is SendState.UNKNOWN and found.ended_at_ms is None
+    resolvable = found.state is SendState.UNKNOWN and found.reason == NEEDS_REVIEW
     return common | {
         "letter": False,
         "outbox_id": found.outbox_id,

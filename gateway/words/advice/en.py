@@ -14,6 +14,9 @@ ADVICE: Final[Mapping[str, tuple[str, str]]] = {
     "closed": ("It was closed with the gateway.", "Start the gateway."),
     "disconnected": ("It is not started.", "Start the gateway."),
     "paused": ("A person paused it: nothing arrives and nothing leaves.", "Resume it."),
+    "disabled": ("It is switched off in the configuration.", "Resume it, or set `enabled: true`."),
+    "failed.no_login": ("It was never signed in here.", "Sign in, or paste a cookie."),
+    "reconnecting.no_login": ("It was never signed in here.", "Sign in, or paste a cookie."),
     "disconnected.journal_down": (
         "The journal cannot store, so the link was closed before a message is lost.",
         "Mend the disk; the account connects again by itself.",

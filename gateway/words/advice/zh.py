@@ -14,6 +14,9 @@ ADVICE: Final[Mapping[str, tuple[str, str]]] = {
     "closed": ("已随网关关闭。", "启动网关。"),
     "disconnected": ("尚未启动。", "启动网关。"),
     "paused": ("已被暂停：不收也不发。", "恢复该账号。"),
+    "disabled": ("配置里没有启用它。", "恢复它，或设置 `enabled: true`。"),
+    "failed.no_login": ("还没有在这里登录过。", "请登录，或粘贴 cookie。"),
+    "reconnecting.no_login": ("还没有在这里登录过。", "请登录，或粘贴 cookie。"),
     "disconnected.journal_down": (
         "消息日志库无法保存，为不丢消息已断开连接。",
         "修好磁盘；账号会自动重连。",

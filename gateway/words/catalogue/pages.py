@@ -38,6 +38,32 @@ CHINESE: Final[Mapping[str, str]] = {
     "{} characters are looked for, at most {} are taken": "要找的内容有 {} 个字符，最多 {} 个",
     "too many pages are open": "打开的页面太多",
     "this one looks again by itself": "本页会自己再看",
+    # how a sign-in by a code ends
+    "it was cancelled": "已取消",
+    "it failed": "没有成功",
+    "begin again": "请重新开始",
+    "What was kept stays": "原来保存的不动",
+    "no code was scanned in time": "二维码没有及时扫描",
+    "{} when the phone is at hand": "手机在手边时，{!}",
+    "{} later, or {}": "{!}；或者{!}",
+    "{}, and do on the phone what it asks": "{!}，并在手机上按提示操作",
+    "paste a cookie with {}": "用 {} 粘贴 cookie",
+    "another user has scanned the code": "扫码的是另一个用户",
+    "scan it with the 闲鱼 app that is signed in as this account": (
+        "请用登录了这个账号的闲鱼应用扫码"
+    ),
+    "its gateway stopped": "网关已停止",
+    "the account was removed": "账号已被移除",
+    "the platform's sign-in page is not as it was known": "平台的登录页与已知的不同",
+    "the platform's answers cannot be used": "平台的回答无法使用",
+    "the platform reports an error": "平台报告了错误",
+    "the platform's identity check was not finished in time": "平台的身份核验没有及时完成",
+    "the platform took the login back at once": "平台马上收回了登录",
+    "the platform cannot be reached: {}": "无法连接平台：{}",
+    "the gateway failed": "网关出错",
+    "its log says why under sign_in.crashed": "原因见日志中的 sign_in.crashed",
+    "take the id from the ticket or from sends.list(), ended sends are kept as long as the "
+    "journal's retention says": "结束的发送按日志库的保留期保存；请从列表里取编号",
     "no account {}": "没有账号 {}",
     # lists and conversations
     "this is no page of the list": "列表没有这一页",

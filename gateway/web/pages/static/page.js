@@ -6,7 +6,7 @@
   const lost = document.getElementById("lost");
   const COALESCE_MS = 150, PROBE_MS = 2000, POLL_MS = 5000;
   const pending = new Set();
-  let timer = 0, source = null, answered = true;
+  let timer = 0, source = null, answered = true, heardAt = Date.now(), pressed = false, missed = false;
 
   const fire = (kinds) => {
     for (const kind of kinds) pending.add(kind);
@@ -43,6 +43,7 @@
     source = new EventSource(body.dataset.stream);
     source.onopen = () => told(true);
     source.onmessage = (event) => {
+      heardAt = Date.now();
       if (event.data !== "open") fire(event.data.split(" "));
     };
     source.onerror = () => {
@@ -53,7 +54,9 @@
 
   const probe = async () => {
     if (document.hidden) return;
-    if (source && source.readyState === EventSource.OPEN) return;
+    // A stream may stay open on a gateway that hangs, or behind a network that is gone.
+    const open = source && source.readyState === EventSource.OPEN;
+    if (open && answered && Date.now() - heardAt < PROBE_MS) return;
     try {
       const answer = await fetch("/livez", { cache: "no-store", signal: AbortSignal.timeout(PROBE_MS) });
       if (answer.status >= 500) throw new Error("it hangs");
@@ -83,13 +86,37 @@
   const likeness = (each) =>
     each.tagName + (each.getAttribute("href") || (each.form && each.form.action)) + each.textContent;
   let held = null;
-  document.addEventListener("htmx:beforeSwap", () => { held = likeness(document.activeElement); });
+  const unfolded = new Set();
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const part = event.detail.target;
+    // Under a finger a swap swallows the press, and where something is chosen the choice.
+    if (pressed || part.querySelector("input:checked")) {
+      event.detail.shouldSwap = false;
+      missed = pressed;
+      return;
+    }
+    held = likeness(document.activeElement);
+    unfolded.clear();
+    for (const each of part.querySelectorAll("details[open][id]")) unfolded.add(each.id);
+  });
   document.addEventListener("htmx:afterSwap", () => {
+    for (const id of unfolded) {
+      const part = document.getElementById(id);
+      if (part) part.open = true;
+    }
     localise(document);
     if (document.activeElement !== body) return;
     const again = [...document.querySelectorAll("a[href], button")].find((each) => likeness(each) === held);
     if (again) again.focus({ preventScroll: true });
   });
+  document.addEventListener("pointerdown", () => { pressed = true; });
+  for (const end of ["pointerup", "pointercancel"]) {
+    document.addEventListener(end, () => setTimeout(() => {
+      pressed = false;
+      if (missed) all();
+      missed = false;
+    }, COALESCE_MS));
+  }
   window.addEventListener("pagehide", () => source && source.close());
 
   // Who comes from a foreign page, a chat say, comes without the session; asked again from here,

@@ -87,7 +87,7 @@ WORDS: Final[Mapping[str, str]] = {
     "account.error": "Last error",
     "account.day": "The last 24 hours",
     "account.day_unknown": "Nothing is known of the last 24 hours yet.",
-    "account.day_part": "{state}: {lasted}",
+    "account.day_part": "{state}, at some time within {lasted}",
     "account.hour": "The last hour, by minute",
     "chart.received": "Received",
     "chart.answered": "Answered",

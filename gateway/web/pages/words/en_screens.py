@@ -200,4 +200,8 @@ WORDS: Final[Mapping[str, str]] = {
     "machine.link": "Sign a phone in",
     "machine.link_how": "Scan this code with the phone, or open this address. Once, for {lasted}.",
     "machine.link_do": "Show a link for a phone",
+    "machine.link_local": (
+        "This address opens on this machine only. For a phone, open the page by an address "
+        "that it reaches, or name one:"
+    ),
 }

@@ -78,7 +78,7 @@ WORDS: Final[Mapping[str, str]] = {
     "account.error": "最近的错误",
     "account.day": "最近 24 小时",
     "account.day_unknown": "还没有最近 24 小时的记录。",
-    "account.day_part": "{state}：{lasted}",
+    "account.day_part": "{lasted}内出现过：{state}",
     "account.hour": "最近一小时，按分钟",
     "chart.received": "收到",
     "chart.answered": "回复",

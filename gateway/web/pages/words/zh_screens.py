@@ -187,4 +187,7 @@ WORDS: Final[Mapping[str, str]] = {
     "machine.link": "让手机登录",
     "machine.link_how": "请用手机扫描此码，或打开此地址。只能用一次，{lasted}内有效。",
     "machine.link_do": "为手机显示登录链接",
+    "machine.link_local": (
+        "这个地址只能在本机打开。要给手机用，请用手机能访问的地址打开本页，或指定一个："
+    ),
 }
