@@ -9,7 +9,7 @@ from actors.values import AccountId
 from gateway.credentials.failures import to_paste
 from gateway.credentials.meanings import person
 
-_PASTE: Final = "paste a cookie with PASTE"
+_PASTE: Final = "PASTE"
 _AGAIN: Final = "begin again"
 
 _STATES: Final[Mapping[str, str]] = {
@@ -50,4 +50,4 @@ def of_end(state: str, reason: str | None, account: AccountId, *, unreachable: s
     if reason == "answers_unusable" and unreachable:
         return f"the platform cannot be reached: {unreachable.rstrip('.')}; {_AGAIN} then."
     told = _REASONS.get(reason or "", _STATES.get(state, f"it failed; {_AGAIN}."))
-    return told.replace("PASTE", to_paste(account))
+    return told.replace(_PASTE, f"paste a cookie with {to_paste(account)}")
