@@ -1,4 +1,4 @@
-"""Draws a text as a QR code, on segno (extra ``[http]`` or ``[qr]``): as SVG, or as dark and light squares."""
+"""Draws a text as a QR code, on segno (extra ``[http]``): as SVG, or as dark and light squares."""
 
 from __future__ import annotations
 

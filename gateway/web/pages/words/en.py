@@ -33,6 +33,7 @@ WORDS: Final[Mapping[str, str]] = {
     "one_verdict.needs_some": "1 matter needs you",
     "verdict.works_one": "{account} is connecting",
     "verdict.works_some": "{count} accounts are connecting",
+    "verdict.works_by_itself": "Nothing to do: that goes by itself.",
     "verdict.well": "All is well",
     "verdict.well_some_rest": "All is well; some accounts are paused or off",
     "verdict.all_rest": "All accounts are paused or off",

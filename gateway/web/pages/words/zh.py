@@ -28,6 +28,7 @@ WORDS: Final[Mapping[str, str]] = {
     "verdict.needs_some": "有 {count} 件事需要你处理",
     "verdict.works_one": "{account} 正在连接",
     "verdict.works_some": "{count} 个账号正在连接",
+    "verdict.works_by_itself": "无需处理：会自动恢复。",
     "verdict.well": "一切正常",
     "verdict.well_some_rest": "一切正常；有账号已暂停或未启用",
     "verdict.all_rest": "所有账号都已暂停或未启用",
