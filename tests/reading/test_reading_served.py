@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 import time
@@ -15,6 +16,7 @@ from market import WAIT_S, Market
 
 from gateway import web
 from gateway.reading import schema
+from gateway.reading.asking import CopyUnreadableError
 from gateway.reading.keeping import Reading
 from gateway.web.pages import past
 
@@ -47,9 +49,11 @@ class Ear:
         ends = time.monotonic() + WAIT_S
         while True:
             seen = self._times
-            found = reading.queries.conversations() if reading.state.built_ms else []
-            if sum(len(reading.queries.transcript(SHOP, each.lane)) for each in found) >= texts:
-                return
+            found = []
+            with contextlib.suppress(CopyUnreadableError):  # it is being built anew
+                found = reading.queries.conversations() if reading.state.built_ms else []
+                if sum(len(reading.queries.transcript(SHOP, each.lane)) for each in found) >= texts:
+                    return
             with self._changed:
                 assert self._changed.wait_for(
                     lambda: self._times > seen,  # noqa: B023  # asked at once
