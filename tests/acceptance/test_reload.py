@@ -204,7 +204,7 @@ def test_a_paste_during_a_reload_outlives_the_next_start(shopkeepers: Make) -> N
     paste = threading.Thread(target=give)
     paste.start()
     keeper.web.wait_held()
-    keeper.config["accounts"][0]["renewal"] = {"min_gap_s": 0.0, "per_hour": 5}
+    keeper.config["accounts"][0]["renewal"] = {"min_gap_s": 0.0, "per_hour": 100}
     keeper.config["accounts"][0]["credentials"]["cookie"] = f"{pasted}; extra=1"
     reloaded(keeper)
     keeper.web.release()
