@@ -91,7 +91,6 @@ class Registry:
             store=store_of(settings), clock=clock, learn=self._learn, unsaved=self._note_unsaved
         )
         self._journal: Journal | None = None
-        self._disabled = {each.id for each in settings.accounts if not each.enabled}
         self.plans: dict[AccountId, AccountPlan] = {}
         self.heard_of: set[AccountId] = set()
         self._settings_of: dict[AccountId, AccountSettings] = {}
@@ -129,7 +128,8 @@ class Registry:
             self.accounts[name].paused = True
             self._log.info("account.stays_paused", account=name)
         for name, plan in self.plans.items():
-            system.accounts.add(plan, connect=name not in self._disabled | paused)
+            connect = self.accounts[name].enabled and name not in paused
+            system.accounts.add(plan, connect=connect)
 
     def running(self) -> System:
         """Return the running system.
@@ -275,8 +275,6 @@ class Registry:
             system = self.system()
             if system is not None:
                 system.accounts.add(self.plans[settings.id], connect=settings.enabled)
-            elif not settings.enabled:
-                self._disabled.add(settings.id)
         return view
 
     @undisturbed
@@ -290,7 +288,6 @@ class Registry:
             if verb != "remove" or self.system() is not None:
                 self._perform(self.running(), verb, account)
             if verb == "remove":
-                self._disabled.discard(account)
                 del self.plans[account], self._settings_of[account]
                 self.credentials.forget(account)
                 self.accounts.close_view(account)
@@ -303,13 +300,11 @@ class Registry:
         Raises:
             TimeoutError: The journal did not answer in 10 s; it may come true at the next start.
         """
-        paused = verb == "pause"
-        if verb != "reset" and paused != self.accounts[account].paused:
+        paused, view = verb == "pause", self.accounts[account]
+        if verb != "reset" and paused != view.paused:
             self._access.do(StorePaused(account=account, paused=paused))
-            self.accounts[account].paused = paused
-        if account not in self._disabled or verb == "remove":
+            view.paused = paused
+        if verb == "resume":
+            view.enabled = True
+        if view.enabled or verb == "remove":
             _VERBS[verb](system.accounts, account)
-        elif verb == "resume":
-            self._disabled.discard(account)
-            self.accounts[account].enabled = True
-            system.accounts.resume(account)

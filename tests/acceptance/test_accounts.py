@@ -189,6 +189,19 @@ def test_a_disabled_account_is_known_and_not_connected(tmp_path: Path) -> None:
         market.serves(SHOP)
 
 
+def test_one_that_is_added_disabled_is_known_as_that_until_it_is_resumed(tmp_path: Path) -> None:
+    with Market(tmp_path, SHOP, WELL) as market:
+        market.listen()
+        market.start(WELL)
+        mine = settings_of(market, SHOP)
+        market.gateway.accounts.remove(SHOP)
+        view = market.gateway.accounts.add(dataclasses.replace(mine, enabled=False))
+        assert (view.enabled, view.advice.key) == (False, "disabled")
+        market.gateway.accounts.resume(SHOP)
+        market.connected(SHOP)
+        assert (view.enabled, view.advice.key) == (True, "connected")
+
+
 def test_a_disabled_account_can_be_sent_to_removed_and_stopped(tmp_path: Path) -> None:
     overrides = {SHOP: {"enabled": False}, LATE: {"enabled": False}}
     with Market(tmp_path, SHOP, WELL, LATE, overrides=overrides) as market:
