@@ -12,7 +12,7 @@ import msgspec
 from gateway.commands import page
 from gateway.escaping import escaped
 from gateway.web import routes
-from gateway.web.asked import OTHER, Requests
+from gateway.web.asked import OTHER, ROUTE, Requests
 from gateway.web.context import Answer, Context
 from gateway.web.guard import Caller, Guard, Head
 from gateway.web.pages import table
@@ -28,7 +28,6 @@ MOST_BODY_BYTES = 1 << 20
 """A longer body is refused, here and by the server."""
 
 _JSON = "application/json"
-_ROUTE = "gateway.route"
 _COOKIE = "gateway.cookie"
 _UNREADABLE = {
     413: ("too_large", "send less"),
@@ -82,7 +81,7 @@ class Application:
             problem = of_exception(error) or self._unexpected(environ, error)
             retry_s = problem.retry_s
             answer = Answer(status=problem.status, body=problem.body())
-        self._requests.add(environ.get(_ROUTE, OTHER), answer.status)
+        self._requests.add(environ.get(ROUTE, OTHER), answer.status)
         body, headers = self._body_of(answer)
         if answer.status in _RETRY and "Retry-After" not in dict(headers):
             headers.append(("Retry-After", str(retry_s)))
@@ -106,7 +105,6 @@ class Application:
         path = str(environ.get("PATH_INFO", "")).encode("latin-1").decode("utf-8", "replace")
         head = Head.of(environ, path)
         if self._site is not None and head.is_page and path not in routes.PROBES:
-            environ[_ROUTE] = self._site.label(environ) or OTHER
             return self._site.answer(
                 environ,
                 head,
@@ -120,7 +118,7 @@ class Application:
             context = context.asked_by(caller)
         method = head.method
         route, name = routes.find(method, path)
-        environ[_ROUTE] = routes.label(route, method, path)
+        environ[ROUTE] = routes.label(route, method, path)
         if caller is not None:
             self._guard.must(caller, routes.need(route))
         query = query_of(environ.get("QUERY_STRING", ""))

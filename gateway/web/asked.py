@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 OTHER: Final = "other"
 """Label of requests for which there is no route."""
 
+ROUTE: Final = "gateway.route"
+"""Key of the environment of a request under which its label is noted."""
+
 
 class Requests:
     """Counts answered requests by route and class of status. Any thread.

@@ -148,7 +148,6 @@ def _signing(shown: SignInShown | None) -> Mapping[str, Any] | None:
         "link": shown.link,
         "check_link": shown.check_link,
         "svg": None if shown.link is None else codes.svg(shown.link),
-        "reason": shown.reason,
         "detail": shown.detail,
         "runs": shown.state not in SIGN_IN_ENDS,
     }

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from actors.values import AccountId
 from gateway.reading.answers import Conversation
+from gateway.reading.queries import MOST_SOUGHT
 from gateway.web.pages import addresses, past
 from gateway.web.pages.visit import Shown, Visit
 from gateway.web.problems import bad_request
@@ -21,9 +22,6 @@ ON_TOP: Final = 20
 
 MOST_ASKING: Final = 200
 """Of those, where nothing else is shown."""
-
-MOST_SOUGHT: Final = 200
-"""Characters that can be looked for."""
 
 _AT: Final = re.compile(r"[0-9]{1,15}")
 

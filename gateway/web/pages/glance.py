@@ -23,14 +23,12 @@ class Glance(msgspec.Struct, frozen=True, kw_only=True):
         matters: What needs a person, the worst first.
         states: How many accounts stand where.
         order: Names of all accounts, those in trouble first.
-        waiting: Events and sends that wait for a person.
     """
 
     matters: Sequence[Matter]
     verdict: Verdict
     states: Mapping[ConnectionState, int]
     order: Sequence[AccountId]
-    waiting: int
 
 
 _RANKS = {
@@ -73,7 +71,6 @@ def look(context: Context) -> Glance:
         verdict=verdict(found, states, resting=resting, changing=changing),
         states=states,
         order=[view.id for view in sorted(views, key=lambda view: (_RANKS[view.state], view.id))],
-        waiting=sum(letters.values()) + sum(to_review.values()),
     )
 
 

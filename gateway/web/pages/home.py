@@ -24,8 +24,6 @@ MANY: Final = 100
 PART: Final = 50
 """Accounts of one page, then."""
 
-MINUTES: Final = 60
-
 
 def show(visit: Visit) -> Shown:
     """Show all at a glance; ``q``, ``state`` and ``page`` choose accounts."""
@@ -50,7 +48,6 @@ def show(visit: Visit) -> Shown:
             "online": seen.states.get(ConnectionState.CONNECTED, 0),
             "hour": hour,
             "asking": past.asking(visit.context) if visit.may_read_chats else None,
-            "waiting": seen.waiting,
             "cards": _cards(visit, cards),
             "many": many,
             "wanted": wanted,

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
-import gateway as package
 from actors.ports.journal import JournalError
 from actors.values import AccountId
 from gateway.config import effective
@@ -53,7 +52,6 @@ def show(visit: Visit) -> Shown:
     return Shown(
         template="machine.html",
         data={
-            "version_shown": package.__version__,
             "pid": os.getpid(),
             "uptime_s": time.monotonic() - context.began_s,
             "durability": settings.durability,

@@ -9,12 +9,11 @@ from __future__ import annotations
 import html
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from actors.state import ConnectionState
 from gateway.commands import command
 from gateway.escaping import clean
 from gateway.web.pages import addresses, charts, reasons
@@ -65,10 +64,8 @@ class Renderer:
             segment=lambda name: self._markup(addresses.segment(name)),
             bars=charts.bars,
             command=command,
-            States=ConnectionState,
         )
         self._environment.filters.update(
-            lines=_lines,
             shortened=self._shortened,
             own=self._markup,
             own_text=markupsafe.escape,
@@ -215,7 +212,3 @@ class Tongue:
     def _coded(self, text: str) -> str:
         escaped = html.escape(self._shown(text))
         return self._markup(_CODE.sub(r"<code>\1</code>", escaped))
-
-
-def _lines(text: str) -> Sequence[str]:
-    return text.split("\n")

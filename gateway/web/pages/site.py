@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, quote
 import gateway as package
 from actors.messages import StateChanged
 from actors.policy.alerts import AlertChanged
+from gateway.web.asked import ROUTE
 from gateway.web.callers import LOCAL
 from gateway.web.context import Answer, Context
 from gateway.web.guard import Caller, Guard, Head
@@ -118,14 +119,6 @@ class Site:
             headers=answer.headers,
         )
 
-    def label(self, environ: Environ) -> str | None:
-        """Return how the metrics name the page that is asked for; None: there is none."""
-        try:
-            found = table.find(environ["REQUEST_METHOD"], addresses.parts_of(_uri(environ)))
-        except (Problem, ValueError):
-            return None
-        return found.label
-
     # --- what is asked ----------------------------------------------------------------
 
     def _visit(
@@ -139,6 +132,7 @@ class Site:
         try:
             parts = addresses.parts_of(_uri(environ))
             found = table.find(method, parts)
+            environ[ROUTE] = found.label
             names = tuple(map(addresses.name_of, found.names))
         except ValueError:
             raise bad_request("nobody can read this address", "go to the first page") from None
